@@ -1,0 +1,1 @@
+//! Turns folders of files into committed chunks.

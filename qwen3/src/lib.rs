@@ -1,0 +1,1 @@
+//! Qwen3 embedding and reranking models on candle.

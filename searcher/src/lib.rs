@@ -1,0 +1,1 @@
+//! Answers a query: recall, fuse, rerank, highlight.

@@ -1,0 +1,1 @@
+//! Crash-safe storage of documents, chunks and vectors.
