@@ -1,1 +1,35 @@
-//! Qwen3 embedding and reranking models on candle.
+//! Qwen3 embedding and reranking models on candle: text in, unit vectors or scores out.
+//!
+//! [`ModelFiles`] says where a model's bytes are, [`Embedder`] and [`Reranker`] open them, [`EmbedHandle`] and
+//! [`RerankHandle`] put each behind a thread that takes requests. Everything is synchronous and knows nothing of
+//! documents, indexes or HTTP.
+//!
+//! Promises: a batch gives what its texts give one by one, to float noise; no vector or score with NaN leaves this
+//! crate; a damaged or mismatched model file is an error that names it, never a panic.
+
+mod attention;
+mod bytes;
+mod config;
+mod embedder;
+mod error;
+mod files;
+mod fingerprint;
+mod layer;
+mod model;
+mod ops;
+mod prompt;
+mod reranker;
+mod rope;
+mod tokenizer;
+mod weights;
+mod worker;
+
+pub use config::ModelConfig;
+pub use embedder::{EmbedEncoder, Embedder, EmbedderOptions, embed_ids};
+pub use error::{Error, Result};
+pub use files::ModelFiles;
+pub use model::{Model, Precision, Prefix};
+pub use prompt::{DEFAULT_INSTRUCTION, EmbedPrompt, RerankPrompt};
+pub use reranker::{Answer, RerankEncoder, Reranker, RerankerOptions, score_ids, shared_prefix};
+pub use tokenizer::Tokenizer;
+pub use worker::{EmbedHandle, Pending, RerankHandle, WorkerOptions};

@@ -1,1 +1,27 @@
 //! Answers a query: recall, fuse, rerank, highlight.
+
+mod answer;
+mod beir;
+mod config;
+mod error;
+mod fuse;
+mod highlight;
+mod marks;
+mod metrics;
+mod query;
+mod recall;
+mod rerank;
+mod search;
+mod snippet;
+mod units;
+
+pub use answer::{Answer, DocumentHit, PassageHit, Timings};
+pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
+pub use config::SearchConfig;
+pub use error::SearchError;
+pub use fuse::{Fused, Fusion, Leg, Place, fuse};
+pub use highlight::{Normaliser, Span, Terms, highlight};
+pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
+pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, ParsedQuery};
+pub use search::{MAX_RESULTS, Mode, Rerank, SearchRequest, Searcher, Syntax};
+pub use snippet::{Snippet, snippet};

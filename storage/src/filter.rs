@@ -2,7 +2,7 @@
 //!
 //! A filter is plain data: the searcher reads it from the query, the lexical index turns it into a term query, and the
 //! vector leg gets the same documents as a set of ordinals. An empty list or `None` means "no restriction"; the values
-//! in one list are alternatives, the fields are joined by AND.
+//! in one list are alternatives, the fields are joined by AND, and so are several filters given to one search.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,1 +1,38 @@
 //! Crash-safe storage of documents, chunks and vectors.
+//!
+//! A [`Store`] is the one writer of a data folder; a [`Snapshot`] is what a search sees. The truth is a sled database
+//! (documents, chunks, ledger, change log) and an append-only vector file; the tantivy index and the sealed vector
+//! segments are derived from it and can be rebuilt at any time. See the README's design section for the protocol.
+
+mod batch;
+mod crash;
+mod documents;
+mod error;
+mod files;
+mod filter;
+mod layout;
+mod lexical;
+mod lock;
+mod placement;
+mod record;
+mod recover;
+mod settings;
+mod snapshot;
+mod store;
+mod vectorfile;
+mod vectors;
+mod verify;
+
+pub use batch::Batch;
+pub use crash::Step;
+pub use error::{Error, Result};
+pub use filter::Filter;
+pub use lexical::{AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced};
+pub use record::{
+    Chunk, ChunkDraft, ContentKey, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source, embedding_text,
+};
+pub use settings::model_of;
+pub use snapshot::{Passage, Scope, Snapshot};
+pub use store::{SnapshotHandle, Statistics, Store};
+pub use vectors::{BenchParams, BenchReport, BenchRow, SealParams, exact_neighbours, measure, read_fvecs, read_ivecs};
+pub use verify::{Finding, Verification, repair, reset, verify};

@@ -1,0 +1,212 @@
+//! Bytes to text. UTF-8 is taken at its word; everything else is told by a byte order mark, by where zero bytes lie
+//! (UTF-16), by what the document declares (HTML), or by statistics (chardetng), and leaves a note. Line ends become
+//! `\n`, so that one newline is one line in all that follows.
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+/// Bytes that statistics are taken of.
+const DETECTION_BYTES: usize = 1 << 20;
+
+/// Bytes in which the pattern of zeros is looked for.
+const UTF_16_SAMPLE: usize = 64 << 10;
+
+/// Text with the notes that its decoding left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    pub(crate) text: String,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Decodes a whole file. `declared` is the encoding that the document names itself, if it does.
+pub(crate) fn decode(bytes: &[u8], declared: Option<&'static Encoding>) -> Decoded {
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+        return decode_as(encoding, &bytes[mark..]);
+    }
+    // UTF-16 of Latin letters and ISO-2022-JP are valid UTF-8 too: zeros and escapes tell them.
+    if let Some(encoding) = utf_16_by_zeros(bytes) {
+        return decode_as(encoding, bytes);
+    }
+    if !bytes.contains(&0x1b)
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Decoded { text: clean(text), warnings: note_removed_zeros(text) };
+    }
+    let encoding = declared.unwrap_or_else(|| detect(bytes));
+    decode_as(encoding, bytes)
+}
+
+/// UTF-16 without a byte order mark, told by zero high bytes of its Latin letters, spaces and newlines.
+pub(crate) fn utf_16_by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
+    let sample = &bytes[..bytes.len().min(UTF_16_SAMPLE) & !1];
+    if sample.len() < 4 || !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    let even = sample.iter().step_by(2).filter(|&&byte| byte == 0).count();
+    let odd = sample.iter().skip(1).step_by(2).filter(|&&byte| byte == 0).count();
+    let enough = (sample.len() / 2 / 100).max(1);
+    // A few characters have a zero low byte themselves.
+    let encoding = if odd >= enough && even * 8 <= odd {
+        UTF_16LE
+    } else if even >= enough && odd * 8 <= even {
+        UTF_16BE
+    } else {
+        return None;
+    };
+    // A sample of 64 KiB can end between two halves of a surrogate pair.
+    let (text, _) = encoding.decode_without_bom_handling(sample);
+    let strange = text.trim_end_matches('\u{fffd}').chars().filter(|&c| is_strange(c)).count();
+    (strange * 50 <= text.chars().count()).then_some(encoding)
+}
+
+/// Characters that hardly occur in text: what random bytes turn into.
+fn is_strange(character: char) -> bool {
+    let blank = matches!(character, '\n' | '\r' | '\t' | '\u{c}');
+    let private = matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}');
+    (character.is_control() && !blank) || private
+}
+
+fn detect(bytes: &[u8]) -> &'static Encoding {
+    if mostly_utf_8(bytes) {
+        return UTF_8;
+    }
+    let sample = &bytes[..bytes.len().min(DETECTION_BYTES)];
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(sample, true);
+    detector.guess(None, Utf8Detection::Allow)
+}
+
+/// UTF-8 with a few broken places: at least eight valid characters beyond ASCII for each invalid one.
+fn mostly_utf_8(bytes: &[u8]) -> bool {
+    let (mut valid, mut invalid) = (0usize, 0usize);
+    for chunk in bytes.utf8_chunks() {
+        valid += chunk.valid().chars().filter(|character| !character.is_ascii()).count();
+        invalid += usize::from(!chunk.invalid().is_empty());
+    }
+    valid > 0 && invalid * 8 <= valid
+}
+
+fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
+    let (text, malformed) = encoding.decode_without_bom_handling(bytes);
+    let mut warnings = note_removed_zeros(&text);
+    if encoding != UTF_8 {
+        warnings.push(format!("read as {}", encoding.name()));
+    }
+    if malformed {
+        let replaced = text.chars().filter(|&character| character == '\u{fffd}').count();
+        warnings.push(format!("{replaced} characters are not valid {} and were replaced", encoding.name()));
+    }
+    Decoded { text: clean(&text), warnings }
+}
+
+fn note_removed_zeros(text: &str) -> Vec<String> {
+    match text.bytes().filter(|&byte| byte == 0).count() {
+        0 => Vec::new(),
+        zeros => vec![format!("{zeros} NUL characters were left out")],
+    }
+}
+
+/// One `\n` for every line end, no NUL, no byte order mark.
+fn clean(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.bytes().any(|byte| byte == b'\r' || byte == 0) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\r', '\0']) {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at..];
+        let taken = match tail.as_bytes() {
+            [0, ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            _ => 1,
+        };
+        if tail.starts_with('\r') {
+            out.push('\n');
+        }
+        rest = &tail[taken..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{BIG5, GB18030, SHIFT_JIS, WINDOWS_1252};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CHINESE: &str =
+        "出差人员应当在返回后十五个工作日内提交报销申请，并附上全部发票。住宿标准按照所在城市的级别执行。";
+
+    #[test]
+    fn utf_8_leaves_no_note() {
+        let decoded = decode("\u{feff}Grüße\r\nan\ralle\n".as_bytes(), None);
+        assert_eq!(decoded.text, "Grüße\nan\nalle\n");
+        assert_eq!(decoded.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn eastern_encodings_are_detected() {
+        let traditional =
+            "出差人員應當在返回後十五個工作日內提交報銷申請，並附上全部發票。住宿標準按照所在城市的級別執行。";
+        let japanese = "出張から戻った社員は、十五日以内に経費の精算を申請し、すべての領収書を添付してください。";
+        for (encoding, text) in [(GB18030, CHINESE), (BIG5, traditional), (SHIFT_JIS, japanese)] {
+            let (bytes, _, _) = encoding.encode(text);
+            let decoded = decode(&bytes, None);
+            assert_eq!(decoded.text, text, "{}", encoding.name());
+            assert!(decoded.warnings[0].starts_with("read as "), "{:?}", decoded.warnings);
+        }
+    }
+
+    #[test]
+    fn western_letters_are_detected() {
+        let text = "Die Prüfung der Geräte übernimmt die zuständige Abteilung; für größere Schäden haftet der Käufer.";
+        let (bytes, _, _) = WINDOWS_1252.encode(text);
+        assert_eq!(decode(&bytes, None).text, text);
+    }
+
+    #[test]
+    fn utf_16_is_read_with_and_without_a_mark() {
+        let text = format!("Reisekosten\nTravel costs\n{CHINESE}\n");
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [&little, &big] {
+            assert_eq!(decode(bytes, None).text, text);
+        }
+        let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(little).collect();
+        assert_eq!(decode(&marked, None).text, text);
+    }
+
+    #[test]
+    fn a_broken_byte_does_not_change_the_encoding() {
+        let mut bytes = CHINESE.as_bytes().to_vec();
+        bytes.extend_from_slice(b" \xff end");
+        let decoded = decode(&bytes, None);
+        assert_eq!(decoded.text, format!("{CHINESE} \u{fffd} end"));
+        assert_eq!(decoded.warnings, ["1 characters are not valid UTF-8 and were replaced"]);
+    }
+
+    #[test]
+    fn what_the_document_declares_counts_when_it_is_not_utf_8() {
+        let (bytes, _, _) = GB18030.encode("中");
+        assert_eq!(decode(&bytes, Some(GB18030)).text, "中");
+        assert_eq!(decode("中".as_bytes(), Some(GB18030)).text, "中");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_without_carriage_returns(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let decoded = decode(&bytes, None);
+            prop_assert!(!decoded.text.contains(['\r', '\0']));
+        }
+
+        #[test]
+        fn utf_8_is_kept(text in "[^\r\0\u{feff}\u{1b}]{0,200}") {
+            prop_assume!(utf_16_by_zeros(text.as_bytes()).is_none());
+            prop_assert_eq!(decode(text.as_bytes(), None).text, text);
+        }
+    }
+}

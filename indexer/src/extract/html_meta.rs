@@ -1,0 +1,113 @@
+//! What an HTML page says of itself: its encoding (before it is decoded), and title, author, dates, description and
+//! language (from its head).
+
+use std::collections::BTreeMap;
+
+use ego_tree::iter::Edge;
+use encoding_rs::Encoding;
+use scraper::{Html, Node};
+
+/// Bytes in which the encoding is looked for: the standard says 1024, pages are late at times.
+const PRESCAN: usize = 4096;
+
+/// Meta tags that are kept, by name or property, and the field each becomes. Earlier lines win.
+const FIELDS: &[(&str, &str)] = &[
+    ("author", "author"),
+    ("article:author", "author"),
+    ("dc.creator", "author"),
+    ("article:modified_time", "date"),
+    ("article:published_time", "date"),
+    ("dc.date", "date"),
+    ("date", "date"),
+    ("description", "description"),
+    ("og:description", "description"),
+    ("keywords", "keywords"),
+];
+
+/// Title and metadata of a page.
+#[derive(Debug, Default)]
+pub(super) struct Meta {
+    pub(super) title: Option<String>,
+    pub(super) fields: BTreeMap<String, String>,
+}
+
+/// The encoding that `<meta charset>` or its older form declares.
+pub(super) fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = bytes[..bytes.len().min(PRESCAN)].to_ascii_lowercase();
+    let at = head.windows(8).position(|window| window == b"charset=")? + 8;
+    let label = head[at..].trim_ascii_start();
+    let label = label.strip_prefix(b"\"").or_else(|| label.strip_prefix(b"'")).unwrap_or(label);
+    let end = label.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"-_:.".contains(byte)))?;
+    // A page that can be read as bytes is not UTF-16, whatever it says.
+    Encoding::for_label(&label[..end]).filter(|encoding| encoding.is_ascii_compatible())
+}
+
+/// Reads the head.
+pub(super) fn meta(page: &Html) -> Meta {
+    let mut found: BTreeMap<&str, (usize, String)> = BTreeMap::new();
+    let mut meta = Meta::default();
+    let mut in_title = false;
+    for edge in page.tree.root().traverse() {
+        match edge {
+            Edge::Open(node) => match node.value() {
+                Node::Element(element) => match element.name() {
+                    "title" => in_title = meta.title.is_none(),
+                    "html" => {
+                        let language = element.attr("lang").map(str::trim).filter(|language| !language.is_empty());
+                        meta.fields.extend(language.map(|language| ("lang".to_owned(), language.to_owned())));
+                    }
+                    "meta" => {
+                        let name = element.attr("name").or_else(|| element.attr("property")).unwrap_or_default();
+                        let content = element.attr("content").map(str::trim).unwrap_or_default();
+                        let rank = FIELDS.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
+                        if let Some(rank) = rank.filter(|_| !content.is_empty()) {
+                            let best = found.entry(FIELDS[rank].1).or_insert((usize::MAX, String::new()));
+                            if rank < best.0 {
+                                *best = (rank, content.to_owned());
+                            }
+                        }
+                    }
+                    _ => {}
+                },
+                Node::Text(text) if in_title => meta.title.get_or_insert_default().push_str(text),
+                _ => {}
+            },
+            // Titles behind the head are those of drawings.
+            Edge::Close(node) => match node.value().as_element().map(|element| element.name()) {
+                Some("title") => in_title = false,
+                Some("head") => break,
+                _ => {}
+            },
+        }
+    }
+    meta.title = meta.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
+    meta.fields.extend(found.into_iter().map(|(field, (_, content))| (field.to_owned(), content)));
+    meta
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{GBK, UTF_8};
+
+    use super::*;
+
+    #[test]
+    fn encodings_are_declared_in_two_ways() {
+        assert_eq!(declared_encoding(b"<html><meta charset=\"gb2312\">"), Some(GBK));
+        let old = b"<META HTTP-EQUIV='Content-Type' CONTENT='text/html; charset=UTF-8'>";
+        assert_eq!(declared_encoding(old), Some(UTF_8));
+        assert_eq!(declared_encoding(b"<meta charset=utf-16>"), None);
+        assert_eq!(declared_encoding(b"<p>none"), None);
+    }
+
+    #[test]
+    fn the_head_is_read() {
+        let page = "<html lang=de><head><title> A \n title</title><meta name=Author content=Ana>\
+                    <meta name=date content=2020><meta property='article:modified_time' content=2024></head>\
+                    <body><svg><title>icon</title></svg>";
+        let meta = meta(&Html::parse_document(page));
+        assert_eq!(meta.title.as_deref(), Some("A title"));
+        let fields: Vec<_> = meta.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(fields, [("author", "Ana"), ("date", "2024"), ("lang", "de")]);
+    }
+}

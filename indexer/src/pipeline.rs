@@ -1,0 +1,363 @@
+//! The line: prepare (several threads) -> embed (the model's thread) -> commit (this thread).
+//!
+//! Two batches are under way at any time: while one is embedded, the next is read and the one before is committed. A
+//! batch holds a few seconds' worth of tokens, so that little is lost when the process is killed. Only contents that the
+//! store does not know are embedded.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, bounded};
+use qwen3::{EmbedHandle, Pending, Tokenizer};
+use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
+
+use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
+use crate::error::IndexError;
+use crate::extract::ExtractLimits;
+use crate::plan::{Comparison, plan};
+use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
+use crate::progress::{Counters, Observer, RunReport};
+use crate::walk::WalkOptions;
+
+/// Time one batch should take the model.
+const BATCH_TIME: Duration = Duration::from_secs(4);
+/// Longest a batch waits for slow files before it is closed.
+const BATCH_AGE: Duration = Duration::from_secs(5);
+/// Bounds of a batch in tokens; between them it follows the measured speed.
+const BATCH_TOKENS: (u64, u64) = (4_096, 1_000_000);
+/// Most documents of a batch.
+const BATCH_DOCUMENTS: usize = 2_000;
+/// Bytes of English text per token, for sizing batches before the tokens are counted.
+const BYTES_PER_TOKEN: usize = 4;
+/// Prepared documents that may wait for the writer, which bounds the memory.
+const QUEUE: usize = 64;
+
+/// How a run goes about it.
+#[derive(Debug, Clone, Default)]
+pub struct IndexOptions {
+    /// How to tell that a file has not changed.
+    pub comparison: Comparison,
+    /// Which files are seen.
+    pub walk: WalkOptions,
+    /// Limits of extraction.
+    pub extract: ExtractLimits,
+    /// Sizes of chunks in tokens.
+    pub chunk: ChunkLimits,
+    /// What to do when every file of a source that has documents is gone.
+    pub vanished: Vanished,
+}
+
+/// What an empty folder means for a source that had files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Vanished {
+    /// Likely an unmounted disk: refuse.
+    #[default]
+    Refuse,
+    /// The files were deleted: remove their documents.
+    Remove,
+}
+
+/// Brings documents into a store.
+pub struct Indexer<'a> {
+    store: &'a mut Store,
+    embedder: &'a EmbedHandle,
+    options: IndexOptions,
+    observer: &'a dyn Observer,
+    cancel: &'a AtomicBool,
+}
+
+impl<'a> Indexer<'a> {
+    /// An indexer that writes to `store`. When `cancel` becomes true it commits what is done and returns.
+    pub fn new(
+        store: &'a mut Store,
+        embedder: &'a EmbedHandle,
+        options: IndexOptions,
+        observer: &'a dyn Observer,
+        cancel: &'a AtomicBool,
+    ) -> Self {
+        Self { store, embedder, options, observer, cancel }
+    }
+
+    /// Makes the index equal to the source's folder.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, it is suddenly empty, the store failed, or the model failed on every text. A file
+    /// that cannot be read is no error: the ledger says so.
+    pub fn index_source(&mut self, source: &Source) -> Result<RunReport, IndexError> {
+        let started = Instant::now();
+        self.store.add_source(source.clone())?;
+        let plan = plan(self.store, source, &self.options.walk, self.options.comparison)?;
+        let vanished = plan.read.is_empty() && plan.unchanged == 0 && !plan.gone.is_empty();
+        if vanished && self.options.vanished == Vanished::Refuse {
+            return Err(IndexError::SuddenlyEmpty { root: source.root.clone(), documents: plan.gone.len() });
+        }
+        self.observer.planned(plan.read.len() as u64, plan.unchanged);
+        let jobs = plan.read.into_iter().map(|(file, known)| Job::File(file, known));
+        let mut report = self.run(&source.name, jobs)?;
+        report.unchanged += plan.unchanged;
+        report.problems = plan.problems.iter().map(ToString::to_string).collect();
+        if !report.interrupted {
+            report.removed = self.finish(&source.name, &plan.gone)?;
+        }
+        report.elapsed = started.elapsed();
+        Ok(report)
+    }
+
+    /// Puts texts that are not files, such as an evaluation corpus.
+    ///
+    /// # Errors
+    /// The store failed, or the model failed on every text.
+    pub fn index_texts(
+        &mut self,
+        source: &Source,
+        texts: impl Iterator<Item = TextDocument> + Send,
+    ) -> Result<RunReport, IndexError> {
+        let started = Instant::now();
+        self.store.add_source(source.clone())?;
+        let mut report = self.run(&source.name, texts.map(Job::Text))?;
+        report.elapsed = started.elapsed();
+        Ok(report)
+    }
+
+    /// Removes what is gone and notes the end of the run.
+    fn finish(&mut self, source: &str, gone: &[String]) -> Result<u64, IndexError> {
+        let mut batch = Batch::default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        batch.finish_run(source, i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        for path in gone {
+            batch.remove(source, path);
+            batch.forget(source, path);
+        }
+        self.store.commit(batch)?;
+        Ok(gone.len() as u64)
+    }
+
+    fn run(&mut self, source: &str, jobs: impl Iterator<Item = Job> + Send) -> Result<RunReport, IndexError> {
+        let preparer = Preparer {
+            source,
+            counter: &Counter(self.embedder.tokenizer().clone()),
+            extract: self.options.extract.clone(),
+            chunk: within(self.options.chunk, self.embedder.max_tokens()),
+        };
+        let cancel = self.cancel;
+        std::thread::scope(|scope| {
+            let (jobs_in, jobs_out) = bounded(QUEUE);
+            let (prepared_in, prepared_out) = bounded(QUEUE);
+            scope.spawn(move || {
+                // A closed channel means that the writer gave up.
+                for job in jobs.take_while(|_| !cancel.load(Ordering::Relaxed)) {
+                    if jobs_in.send(job).is_err() {
+                        return;
+                    }
+                }
+            });
+            for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                let (jobs_out, prepared_in, preparer) = (jobs_out.clone(), prepared_in.clone(), &preparer);
+                scope.spawn(move || {
+                    for job in jobs_out {
+                        if prepared_in.send(preparer.prepare(job)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop((jobs_out, prepared_in));
+            Line::new(self).write(prepared_out)
+        })
+    }
+}
+
+/// The writer's end of the line.
+struct Line<'a, 'b> {
+    indexer: &'a mut Indexer<'b>,
+    open: Assembly,
+    embedding: Option<(Assembly, Pending<Vec<f32>>, Instant)>,
+    batch_tokens: u64,
+    counters: Counters,
+    report: RunReport,
+}
+
+/// A batch in the making.
+#[derive(Default)]
+struct Assembly {
+    prepared: Vec<Prepared>,
+    /// Contents to embed, each once.
+    texts: Vec<String>,
+    keys: HashMap<ContentKey, usize>,
+    tokens: u64,
+    opened: Option<Instant>,
+}
+
+impl Assembly {
+    fn is_full(&self, tokens: u64) -> bool {
+        self.tokens >= tokens
+            || self.prepared.len() >= BATCH_DOCUMENTS
+            || self.opened.is_some_and(|opened| opened.elapsed() >= BATCH_AGE)
+    }
+}
+
+impl<'a, 'b> Line<'a, 'b> {
+    fn new(indexer: &'a mut Indexer<'b>) -> Self {
+        Self {
+            indexer,
+            open: Assembly::default(),
+            embedding: None,
+            batch_tokens: BATCH_TOKENS.0 * 8,
+            counters: Counters::default(),
+            report: RunReport::default(),
+        }
+    }
+
+    fn write(mut self, prepared: Receiver<Prepared>) -> Result<RunReport, IndexError> {
+        for prepared in prepared {
+            self.take(prepared)?;
+            if self.open.is_full(self.batch_tokens) {
+                self.turn()?;
+            }
+        }
+        self.turn()?;
+        self.turn()?;
+        self.report.interrupted = self.indexer.cancel.load(Ordering::Relaxed);
+        self.report.embedded = self.counters.embedded;
+        self.report.tokens = self.counters.tokens;
+        self.report.chunks = self.counters.chunks;
+        Ok(self.report)
+    }
+
+    fn take(&mut self, prepared: Prepared) -> Result<(), IndexError> {
+        if let Content::Fresh(_, chunks) = &prepared.content {
+            for chunk in chunks {
+                self.need(chunk)?;
+            }
+            self.counters.chunks += chunks.len() as u64;
+        }
+        self.counters.files += 1;
+        self.open.opened.get_or_insert_with(Instant::now);
+        self.open.prepared.push(prepared);
+        self.indexer.observer.progressed(&self.counters);
+        Ok(())
+    }
+
+    /// Marks a chunk for embedding unless its content is stored, or on its way already.
+    fn need(&mut self, chunk: &ChunkText) -> Result<(), IndexError> {
+        let key = ContentKey::of(&chunk.headings, &chunk.text);
+        let under_way = self.embedding.as_ref().is_some_and(|(assembly, ..)| assembly.keys.contains_key(&key));
+        if under_way || self.open.keys.contains_key(&key) || self.indexer.store.has_vector(key)? {
+            return Ok(());
+        }
+        self.open.keys.insert(key, self.open.texts.len());
+        self.open.texts.push(embedding_text(&chunk.headings, &chunk.text));
+        self.open.tokens += (chunk.text.len() / BYTES_PER_TOKEN) as u64 + 1;
+        Ok(())
+    }
+
+    /// Hands the open batch to the model and commits the one that was with it.
+    fn turn(&mut self) -> Result<(), IndexError> {
+        let mut open = std::mem::take(&mut self.open);
+        let pending = self.indexer.embedder.embed_documents(&std::mem::take(&mut open.texts))?;
+        let previous = self.embedding.replace((open, pending, Instant::now()));
+        let Some((assembly, pending, started)) = previous else { return Ok(()) };
+        let vectors = pending.wait();
+        if !assembly.keys.is_empty() {
+            self.counters.tokens += assembly.tokens;
+            self.adapt(assembly.tokens, started.elapsed());
+        }
+        self.commit(assembly, vectors)
+    }
+
+    fn adapt(&mut self, tokens: u64, elapsed: Duration) {
+        let speed = tokens as f64 / elapsed.as_secs_f64().max(1e-3);
+        let wanted = speed * BATCH_TIME.as_secs_f64();
+        self.batch_tokens = (wanted as u64).clamp(BATCH_TOKENS.0, BATCH_TOKENS.1);
+    }
+
+    fn commit(&mut self, assembly: Assembly, vectors: Result<Vec<Vec<f32>>, qwen3::Error>) -> Result<(), IndexError> {
+        let Assembly { mut prepared, keys, .. } = assembly;
+        let mut known: HashMap<ContentKey, Vec<f32>> = HashMap::new();
+        // A failed batch leaves nothing known: each document is then tried alone, and only the bad one fails.
+        if let Ok(mut vectors) = vectors {
+            known.extend(keys.iter().filter_map(|(key, at)| Some((*key, std::mem::take(vectors.get_mut(*at)?)))));
+        }
+        for prepared in &mut prepared {
+            self.complete(prepared, &mut known)?;
+        }
+        let mut batch = Batch::default();
+        for Prepared { entry, content } in prepared {
+            self.count(&entry, &content);
+            match content {
+                Content::Fresh(document, chunks) => batch.put(document, drafts(chunks, &known)),
+                Content::Nothing => batch.remove(&entry.source, &entry.path),
+                Content::Unchanged => {}
+            }
+            batch.record(entry);
+        }
+        self.indexer.store.commit(batch)?;
+        self.counters.embedded += known.len() as u64;
+        self.indexer.observer.progressed(&self.counters);
+        Ok(())
+    }
+
+    /// Embeds what a document still lacks. If the model fails on it, that is recorded and the run goes on.
+    fn complete(&self, prepared: &mut Prepared, known: &mut HashMap<ContentKey, Vec<f32>>) -> Result<(), IndexError> {
+        let Content::Fresh(_, chunks) = &prepared.content else { return Ok(()) };
+        let mut missing: Vec<(ContentKey, String)> = Vec::new();
+        for chunk in chunks {
+            let key = ContentKey::of(&chunk.headings, &chunk.text);
+            if !known.contains_key(&key) && !self.indexer.store.has_vector(key)? {
+                missing.push((key, embedding_text(&chunk.headings, &chunk.text)));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (keys, texts): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+        match self.indexer.embedder.embed_documents(&texts).and_then(Pending::wait) {
+            Ok(vectors) => known.extend(keys.into_iter().zip(vectors)),
+            Err(error @ qwen3::Error::Closed) => return Err(error.into()),
+            Err(error) => {
+                let error = format!("the model failed on it: {error}");
+                prepared.entry.state = FileState::Failed { error, tries: 1 };
+                prepared.entry.chunks = 0;
+                prepared.content = Content::Nothing;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, entry: &LedgerEntry, content: &Content) {
+        let counter = match (&entry.state, content) {
+            (_, Content::Unchanged) => &mut self.report.unchanged,
+            (FileState::Indexed { .. }, _) => &mut self.report.indexed,
+            (FileState::Skipped { .. }, _) => &mut self.report.skipped,
+            (FileState::Unreadable { .. }, _) => &mut self.report.unreadable,
+            (FileState::Failed { .. }, _) => &mut self.report.failed,
+        };
+        *counter += 1;
+    }
+}
+
+/// The model's tokenizer as the chunker sees it.
+struct Counter(Tokenizer);
+
+impl TokenCounter for Counter {
+    fn count(&self, text: &str) -> usize {
+        // A text that cannot be tokenized has at most one token a byte; the model will say what is wrong with it.
+        self.0.count(text).unwrap_or(text.len())
+    }
+}
+
+/// The limits for a model that reads `max_tokens`: a quarter is left for headings and special tokens.
+fn within(limits: ChunkLimits, max_tokens: usize) -> ChunkLimits {
+    let max = limits.max.min(max_tokens - max_tokens / 4).max(8);
+    ChunkLimits { target: limits.target.min(max), max }
+}
+
+fn drafts(chunks: Vec<ChunkText>, known: &HashMap<ContentKey, Vec<f32>>) -> Vec<ChunkDraft> {
+    let draft = |chunk: ChunkText| {
+        let vector = known.get(&ContentKey::of(&chunk.headings, &chunk.text)).cloned();
+        let ChunkText { text, headings, span, lines, page, .. } = chunk;
+        ChunkDraft { headings, text, span: span.start as u64..span.end as u64, lines, page, vector }
+    };
+    chunks.into_iter().map(draft).collect()
+}

@@ -1,0 +1,61 @@
+//! What a run tells while it goes on, and what it reports at the end.
+
+use std::time::Duration;
+
+/// Watches a run. Called from the run's own thread; keep it short.
+pub trait Observer {
+    /// The folder was listed: `files` are going to be read, `unchanged` are not.
+    fn planned(&self, files: u64, unchanged: u64);
+    /// Something went on.
+    fn progressed(&self, counters: &Counters);
+}
+
+/// An observer for callers that do not want to know.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn planned(&self, _: u64, _: u64) {}
+    fn progressed(&self, _: &Counters) {}
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Files that are read, extracted and chunked.
+    pub files: u64,
+    /// Chunks of these files.
+    pub chunks: u64,
+    /// Chunks that had to be embedded.
+    pub embedded: u64,
+    /// Tokens that were embedded.
+    pub tokens: u64,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunReport {
+    /// Files that were read and are searchable now.
+    pub indexed: u64,
+    /// Files that were not read again.
+    pub unchanged: u64,
+    /// Files left out by a rule.
+    pub skipped: u64,
+    /// Files that could not be read.
+    pub unreadable: u64,
+    /// Files that failed and are tried again next time.
+    pub failed: u64,
+    /// Documents removed because their files are gone.
+    pub removed: u64,
+    /// Chunks of the files that were read.
+    pub chunks: u64,
+    /// Chunks that were embedded; the others' texts were known.
+    pub embedded: u64,
+    /// Tokens that were embedded.
+    pub tokens: u64,
+    /// Wall time of the run.
+    pub elapsed: Duration,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+    /// Folders and files that could not be listed, with the reason.
+    pub problems: Vec<String>,
+}

@@ -1,0 +1,87 @@
+//! Reads one file that the walk found, and nothing else: what stands there now must be an ordinary file, within the
+//! limit, and the same before and after the reading. Everything that can go wrong is a [`FileError`] for the ledger.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+
+use crate::error::FileError;
+use crate::extract::ExtractLimits;
+use crate::walk::{FoundFile, kind_of, modified};
+
+/// The bytes of a file in one state of it. Size and time may differ from those that the walk saw: what counts is that
+/// they do not change while the file is read.
+///
+/// # Errors
+/// [`FileError::Vanished`], [`FileError::Unreadable`], [`FileError::NotAFile`], [`FileError::TooLarge`] (before a byte
+/// is read) and [`FileError::Changed`].
+pub fn read_file(found: &FoundFile, limits: &ExtractLimits) -> Result<Vec<u8>, FileError> {
+    // Opening a pipe would wait for its writer: looked at before, and again once it is open.
+    let before = fs::symlink_metadata(&found.path).map_err(FileError::from_io)?;
+    if !before.is_file() {
+        return Err(FileError::NotAFile { found: kind_of(&before) });
+    }
+    if before.len() > limits.max_bytes {
+        return Err(FileError::TooLarge { bytes: before.len(), limit: limits.max_bytes });
+    }
+    let mut file = File::open(&found.path).map_err(FileError::from_io)?;
+    let opened = file.metadata().map_err(FileError::from_io)?;
+    if !opened.is_file() {
+        return Err(FileError::NotAFile { found: kind_of(&opened) });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0));
+    // A file that grows for ever is given up one byte above its size.
+    file.by_ref().take(opened.len() + 1).read_to_end(&mut bytes).map_err(FileError::from_io)?;
+    let after = file.metadata().map_err(FileError::from_io)?;
+    let same = opened.len() == after.len() && modified(&opened) == modified(&after);
+    if !same || bytes.len() as u64 != after.len() {
+        return Err(FileError::Changed);
+    }
+    if after.len() > limits.max_bytes {
+        return Err(FileError::TooLarge { bytes: after.len(), limit: limits.max_bytes });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::walk::{WalkOptions, walk};
+
+    fn found(folder: &Path, content: &str) -> FoundFile {
+        fs::write(folder.join("a.md"), content).unwrap();
+        walk(folder, &WalkOptions::default()).unwrap().next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_file_is_read_within_the_limit() {
+        let folder = TempDir::new().unwrap();
+        let file = found(folder.path(), "text");
+        assert_eq!(read_file(&file, &ExtractLimits::default()).unwrap(), b"text");
+        let error = read_file(&file, &ExtractLimits { max_bytes: 3 }).unwrap_err();
+        assert!(matches!(error, FileError::TooLarge { bytes: 4, limit: 3 }));
+        // It grew since the walk: read as it is now.
+        fs::write(&file.path, "longer text").unwrap();
+        assert_eq!(read_file(&file, &ExtractLimits::default()).unwrap(), b"longer text");
+    }
+
+    #[test]
+    fn what_happens_to_a_file_is_told_apart() {
+        let folder = TempDir::new().unwrap();
+        let file = found(folder.path(), "text");
+        let limits = ExtractLimits::default();
+        fs::set_permissions(&file.path, fs::Permissions::from_mode(0o000)).unwrap();
+        // The administrator reads everything.
+        if File::open(&file.path).is_err() {
+            assert!(matches!(read_file(&file, &limits), Err(FileError::Unreadable { .. })));
+        }
+        fs::remove_file(&file.path).unwrap();
+        assert!(matches!(read_file(&file, &limits), Err(FileError::Vanished)));
+        symlink("/dev/zero", &file.path).unwrap();
+        assert!(matches!(read_file(&file, &limits), Err(FileError::NotAFile { found: "a symbolic link" })));
+    }
+}

@@ -1,0 +1,174 @@
+//! The one error type of this crate. A message says which file, tensor or text is wrong, what was expected, and what
+//! to do; a caller that shows it verbatim has told the user enough.
+
+use std::{io, path::PathBuf};
+
+/// Everything that can go wrong between a model folder and a vector or a score.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that a model needs is not there.
+    #[error("{file} is missing in the model folder {folder}: {hint}")]
+    MissingFile {
+        /// The model folder.
+        folder: PathBuf,
+        /// The file's name.
+        file: String,
+        /// What to put there.
+        hint: String,
+    },
+    /// A file is there and cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file was read and does not make sense.
+    #[error("{file} is not usable: {reason}")]
+    BadFile {
+        /// The file's path or name.
+        file: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// config.json asks for something this crate does not compute.
+    #[error("{file}: {field} must be {expected}, got {got}: only Qwen3 embedding and reranking models are supported")]
+    Unsupported {
+        /// The config file.
+        file: String,
+        /// The field in question.
+        field: String,
+        /// What would work.
+        expected: String,
+        /// What was found.
+        got: String,
+    },
+    /// The weights lack a tensor that config.json implies.
+    #[error(
+        "tensor {tensor} is missing in the weights of {origin}: the config and the weights belong to different models, or a shard is incomplete"
+    )]
+    MissingTensor {
+        /// The model's folder or name.
+        origin: String,
+        /// The tensor's full name.
+        tensor: String,
+    },
+    /// The weights hold a tensor that config.json does not account for.
+    #[error(
+        "unexpected tensor {tensor} in the weights of {origin}: config.json describes a smaller or a different model"
+    )]
+    UnexpectedTensor {
+        /// The model's folder or name.
+        origin: String,
+        /// The tensor's full name.
+        tensor: String,
+    },
+    /// A tensor has another shape than config.json implies.
+    #[error("tensor {tensor} of {origin}: expected shape {expected:?} from config.json, got {got:?}")]
+    Shape {
+        /// The model's folder or name.
+        origin: String,
+        /// The tensor's full name.
+        tensor: String,
+        /// Shape implied by config.json.
+        expected: Vec<usize>,
+        /// Shape in the file.
+        got: Vec<usize>,
+    },
+    /// A tensor is stored in a format this crate does not read.
+    #[error("tensor {tensor} of {origin} is stored as {got}: expected F32, BF16, F16, or I8 with a weight_scale")]
+    Dtype {
+        /// The model's folder or name.
+        origin: String,
+        /// The tensor's full name.
+        tensor: String,
+        /// The type in the file.
+        got: String,
+    },
+    /// The tokenizer knows ids that the model has no row for.
+    #[error(
+        "the tokenizer of {origin} has token id {id}, but the model's vocab_size is {vocab_size}: tokenizer.json and config.json belong to different models"
+    )]
+    Vocabulary {
+        /// The model's folder or name.
+        origin: String,
+        /// The largest id of the tokenizer.
+        id: u32,
+        /// Rows of the model's embedding matrix.
+        vocab_size: usize,
+    },
+    /// A token that the model's prompts need is not in the tokenizer.
+    #[error("the tokenizer of {origin} has no token {token:?}: is tokenizer.json the one of this Qwen3 model?")]
+    MissingToken {
+        /// The model's folder or name.
+        origin: String,
+        /// The token's text.
+        token: String,
+    },
+    /// A token id handed to the model is outside its vocabulary.
+    #[error("token id {id} is out of range: the model's vocab_size is {vocab_size}")]
+    TokenId {
+        /// The offending id.
+        id: u32,
+        /// Rows of the model's embedding matrix.
+        vocab_size: usize,
+    },
+    /// A sequence is empty or longer than the model's positions.
+    #[error("a sequence has {length} tokens: expected 1 to {limit}")]
+    Length {
+        /// Tokens in the sequence.
+        length: usize,
+        /// The model's limit.
+        limit: usize,
+    },
+    /// The requested vector dimension does not fit the model.
+    #[error("embedding dimension {requested} is not possible: expected {least} to {most}")]
+    Dimension {
+        /// What was asked for.
+        requested: usize,
+        /// The smallest dimension allowed.
+        least: usize,
+        /// The model's full dimension.
+        most: usize,
+    },
+    /// The model computed NaN or infinity.
+    #[error(
+        "the model gave a non-finite {what} for a sequence of {tokens} tokens: the weights are damaged or the precision overflows (use f32 or bf16)"
+    )]
+    NonFinite {
+        /// What was being computed.
+        what: &'static str,
+        /// Length of the sequence.
+        tokens: usize,
+    },
+    /// The model has nothing to say about a text: its vector is zero, which has no direction.
+    #[error(
+        "the text of {tokens} tokens (the EOS included) has no meaning to the model: its vector is zero; leave empty texts out"
+    )]
+    NoDirection {
+        /// Length of the sequence.
+        tokens: usize,
+    },
+    /// A prompt template lacks a placeholder or the prompt leaves no room for a document.
+    #[error("prompt: {0}")]
+    Prompt(String),
+    /// The tokenizer failed on a text.
+    #[error("cannot tokenize the text: {0}")]
+    Tokenize(String),
+    /// A tensor operation failed; a bug or a lack of memory.
+    #[error("model computation failed: {0}")]
+    Compute(#[from] candle_core::Error),
+    /// A batch panicked; the model thread goes on.
+    #[error("model computation panicked (a bug, please report): {0}")]
+    Panicked(String),
+    /// The model thread is gone.
+    #[error("the model thread has ended")]
+    Closed,
+    /// The model thread could not be started.
+    #[error("cannot start the model thread: {0}")]
+    Thread(io::Error),
+}
+
+/// Result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

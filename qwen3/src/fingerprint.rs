@@ -1,0 +1,61 @@
+//! A short name for "these vectors come from this model in this form". An index stores it; vectors with different
+//! fingerprints must never be compared. Cheap even for large models: big weight files are sampled.
+
+use crate::{error::Result, files::ModelFiles, prompt::EmbedPrompt};
+
+/// Files up to this size are hashed whole.
+const WHOLE: usize = 32 << 20;
+const BLOCK: usize = 4 << 10;
+const BLOCKS: usize = 256;
+/// Goes up when this crate computes other vectors from the same files.
+const GENERATION: &[u8] = b"qwen3 embedding, last token, 1";
+
+/// Hash (32 hex digits) of config, tokenizer, weights, templates and dimension. The default instruction and the
+/// precision are left out: they change no stored vector in a way that matters.
+pub(crate) fn fingerprint(files: &ModelFiles, prompt: &EmbedPrompt, dimension: usize) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        // Lengths keep parts from running into each other.
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(GENERATION);
+    part(files.config());
+    part(files.tokenizer()?);
+    for shard in files.shards() {
+        part(&shard.bytes[..shard.data_start]);
+        for block in samples(&shard.bytes[shard.data_start..]) {
+            part(block);
+        }
+    }
+    part(prompt.query.as_bytes());
+    part(prompt.document.as_bytes());
+    part(&(dimension as u64).to_le_bytes());
+    Ok(hasher.finalize().to_hex()[..32].to_owned())
+}
+
+/// The whole data if it is small, else evenly spaced blocks with the first and the last.
+fn samples(data: &[u8]) -> Vec<&[u8]> {
+    if data.len() <= WHOLE {
+        return vec![data];
+    }
+    let last = data.len() - BLOCK;
+    (0..BLOCKS).map(|i| &data[last / (BLOCKS - 1) * i..]).map(|rest| &rest[..BLOCK]).chain([&data[last..]]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_cover_both_ends() {
+        let data = vec![0u8; WHOLE + 12_345];
+        let blocks = samples(&data);
+        let at = |block: &[u8]| block.as_ptr() as usize - data.as_ptr() as usize;
+        assert_eq!(at(blocks[0]), 0);
+        assert_eq!(at(blocks[BLOCKS]), data.len() - BLOCK);
+        assert!(blocks.iter().all(|block| block.len() == BLOCK));
+        assert!(blocks.windows(2).all(|pair| at(pair[0]) <= at(pair[1])));
+        assert_eq!(samples(&data[..100]), vec![&data[..100]]);
+    }
+}

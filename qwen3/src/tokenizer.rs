@@ -1,0 +1,175 @@
+//! Text to token ids. Special tokens are put in by this crate alone: `<|im_end|>` written in a document is text, never
+//! a control token, so that a document cannot end its own prompt; and the EOS is appended exactly once whatever the
+//! tokenizer's own post-processor would do.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::{
+    config::ModelConfig,
+    error::{Error, Result},
+    files::ModelFiles,
+};
+
+/// Marks the end of a text to embed; its hidden state is the embedding.
+const EOS: &str = "<|endoftext|>";
+
+/// A model's tokenizer; cloning is cheap and shares it.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    origin: String,
+    tokenizer: tokenizers::Tokenizer,
+    /// Special tokens and their ids, for templates.
+    specials: Vec<(String, u32)>,
+}
+
+impl Tokenizer {
+    /// Reads tokenizer.json and checks that the model has a row for every id.
+    ///
+    /// # Errors
+    /// [`Error::MissingFile`], [`Error::BadFile`] or [`Error::Vocabulary`].
+    pub fn open(files: &ModelFiles, config: &ModelConfig) -> Result<Self> {
+        let tokenizer = Self::parse(files)?;
+        tokenizer.check_vocabulary(config)?;
+        Ok(tokenizer)
+    }
+
+    /// [`Tokenizer::open`] without the check, for when the config is not known yet.
+    pub(crate) fn parse(files: &ModelFiles) -> Result<Self> {
+        let bad = |reason: String| Error::BadFile { file: format!("tokenizer.json of {}", files.origin()), reason };
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(files.tokenizer()?)
+            .map_err(|e| bad(format!("{e}; expected the tokenizer.json of a Qwen3 model")))?;
+        // Limits are this crate's business; what the file sets up for its own pipeline is switched off.
+        tokenizer.with_truncation(None).map_err(|e| bad(e.to_string()))?;
+        tokenizer.with_padding(None);
+        tokenizer.set_encode_special_tokens(true);
+        let specials = tokenizer
+            .get_added_tokens_decoder()
+            .into_iter()
+            .filter(|(_, token)| token.special)
+            .map(|(id, token)| (token.content, id))
+            .collect();
+        Ok(Self { inner: Arc::new(Inner { origin: files.origin().to_owned(), tokenizer, specials }) })
+    }
+
+    pub(crate) fn check_vocabulary(&self, config: &ModelConfig) -> Result<()> {
+        let (tokenizer, vocab_size) = (&self.inner.tokenizer, config.qwen.vocab_size);
+        // Counting the ids in range is much cheaper than collecting the vocabulary to look for one that is not.
+        let in_range = (0..vocab_size as u32).filter(|id| tokenizer.id_to_token(*id).is_some()).count();
+        if in_range >= tokenizer.get_vocab_size(true) {
+            return Ok(());
+        }
+        let origin = self.inner.origin.clone();
+        match tokenizer.get_vocab(true).into_values().max() {
+            Some(id) if id as usize >= vocab_size => Err(Error::Vocabulary { origin, id, vocab_size }),
+            _ => Err(Error::BadFile {
+                file: format!("tokenizer.json of {origin}"),
+                reason:
+                    "two of its tokens end up with the same id: added tokens must follow the vocabulary or be in it"
+                        .to_owned(),
+            }),
+        }
+    }
+
+    /// Token ids of a text, without special tokens.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], which no text is known to cause.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.tokenizer.encode_fast(text, false).map_err(|e| Error::Tokenize(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Number of tokens of a text, without special tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn count(&self, text: &str) -> Result<usize> {
+        let encoding = self.inner.tokenizer.encode_fast(text, false).map_err(|e| Error::Tokenize(e.to_string()))?;
+        Ok(encoding.len())
+    }
+
+    /// Token ids of a text to embed: cut to `limit - 1` tokens, then the EOS.
+    ///
+    /// # Errors
+    /// [`Error::MissingToken`] when the tokenizer has no `<|endoftext|>`.
+    pub fn encode_with_eos(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
+        let eos = self.token_id(EOS)?;
+        let mut ids = self.encode(text)?;
+        ids.truncate(limit.saturating_sub(1));
+        ids.push(eos);
+        Ok(ids)
+    }
+
+    /// [`Tokenizer::encode_with_eos`] of many texts, each brought into form first, on all cores and in order.
+    pub(crate) fn encode_all_with_eos<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        limit: usize,
+        form: impl Fn(&str) -> String + Sync,
+    ) -> Result<Vec<Vec<u32>>> {
+        texts.par_iter().map(|text| self.encode_with_eos(&form(text.as_ref()), limit)).collect()
+    }
+
+    /// Token ids of a template: special tokens spelled in it become special tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn encode_template(&self, template: &str) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        let mut rest = template;
+        while let Some((at, token, id)) = self.next_special(rest) {
+            ids.extend(self.encode(&rest[..at])?);
+            ids.push(id);
+            rest = &rest[at + token.len()..];
+        }
+        ids.extend(self.encode(rest)?);
+        Ok(ids)
+    }
+
+    /// The id of a token spelled exactly so in the vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::MissingToken`].
+    pub fn token_id(&self, token: &str) -> Result<u32> {
+        let missing = || Error::MissingToken { origin: self.inner.origin.clone(), token: token.to_owned() };
+        self.inner.tokenizer.token_to_id(token).ok_or_else(missing)
+    }
+
+    /// The longest beginning of `text` that has at most `limit` tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn cut<'t>(&self, text: &'t str, limit: usize) -> Result<&'t str> {
+        let encoding = self.inner.tokenizer.encode(text, false).map_err(|e| Error::Tokenize(e.to_string()))?;
+        let Some((start, _)) = encoding.get_offsets().get(limit) else { return Ok(text) };
+        let end = (0..=*start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        Ok(&text[..end])
+    }
+
+    /// Tokens per letter of a text; 0 for a text without letters. Digits and punctuation are left out. About 0.2 to
+    /// 0.4 for a script the tokenizer has words for, 0.6 to 1 for CJK, and 2 or more where it falls back to bytes: a
+    /// model with such a tokenizer has not learned that script.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn fertility(&self, text: &str) -> Result<f32> {
+        let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+        if letters == 0 {
+            return Ok(0.0);
+        }
+        let words: String = text.chars().map(|c| if c.is_alphabetic() { c } else { ' ' }).collect();
+        let words: Vec<&str> = words.split_whitespace().collect();
+        Ok(self.count(&words.join(" "))? as f32 / letters as f32)
+    }
+
+    fn next_special(&self, text: &str) -> Option<(usize, &str, u32)> {
+        let found = self.inner.specials.iter().filter_map(|(token, id)| Some((text.find(token)?, token.as_str(), *id)));
+        found.min_by_key(|(at, token, _)| (*at, usize::MAX - token.len()))
+    }
+}

@@ -1,0 +1,98 @@
+//! What a search returns: the shape of `search --json` and, later, of the REST API.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::fuse::Place;
+
+/// The whole result of a search.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// What was searched for: the words of the query without its operators.
+    pub query: String,
+    /// Documents, best first.
+    pub results: Vec<DocumentHit>,
+    /// Documents among the candidates; more than `results` if there are further pages.
+    pub total: usize,
+    /// Candidates the reranker scored; 0 if it did not run.
+    pub reranked: usize,
+    /// Time per stage.
+    pub timings: Timings,
+    /// Number of the commit that was searched.
+    pub generation: u64,
+    /// Remarks for the user: what of the query was not understood as syntax.
+    pub notes: Vec<String>,
+}
+
+/// A document with its best passages.
+#[derive(Debug, Clone, Serialize)]
+pub struct DocumentHit {
+    /// Stable id of the document.
+    pub id: String,
+    /// Name of its source.
+    pub source: String,
+    /// Path below the source's root.
+    pub path: String,
+    /// Title.
+    pub title: String,
+    /// Type: `markdown`, `html`, ...
+    pub kind: String,
+    /// ISO 639-1 code of its language.
+    pub language: Option<String>,
+    /// Last change, seconds of Unix time.
+    pub modified: i64,
+    /// Score of its best passage; comparable within one answer only.
+    pub score: f64,
+    /// Its best passages, best first.
+    pub passages: Vec<PassageHit>,
+}
+
+/// A passage that was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct PassageHit {
+    /// Place in the document, from 0.
+    pub number: u32,
+    /// Headings above it, outermost first.
+    pub headings: Vec<String>,
+    /// Lines of the file, from 1, end excluded.
+    pub lines: Range<u32>,
+    /// Page, from 1, for formats that have pages.
+    pub page: Option<u32>,
+    /// The whole passage.
+    pub text: String,
+    /// The part of it to show.
+    pub snippet: String,
+    /// Bytes of `snippet` that match the query.
+    pub highlights: Vec<Range<usize>>,
+    /// The score the order is by.
+    pub score: f64,
+    /// Rank and BM25 score in the lexical leg.
+    pub lexical: Option<Place>,
+    /// Rank and cosine in the vector leg.
+    pub vector: Option<Place>,
+    /// Probability of relevance by the reranker.
+    pub reranker: Option<f32>,
+}
+
+/// Milliseconds per stage. The two legs run side by side, so the total is less than the sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// BM25 over the lexical index.
+    pub lexical_ms: f64,
+    /// Embedding of the query.
+    pub embed_ms: f64,
+    /// Nearest vectors.
+    pub vector_ms: f64,
+    /// Fusion.
+    pub fuse_ms: f64,
+    /// Reranking.
+    pub rerank_ms: f64,
+    /// Everything.
+    pub total_ms: f64,
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

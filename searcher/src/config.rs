@@ -1,0 +1,47 @@
+//! The numbers of a search, with defaults that were measured on the evaluation sets named in the README.
+
+use storage::LexicalWeights;
+
+use crate::fuse::Fusion;
+
+/// Settings of a searcher.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchConfig {
+    /// Passages each leg recalls.
+    pub depth: usize,
+    /// How the legs become one ranking.
+    pub fusion: Fusion,
+    /// Weight of the vector leg, where the lexical leg has 1.
+    pub vector_weight: f64,
+    /// Tokens per character up to which the model is taken to know a query's script, and from which it is not.
+    pub fertility: (f64, f64),
+    /// The cosine that counts as nothing, for fusion by scores.
+    pub cosine_floor: f32,
+    /// Weights of the lexical fields.
+    pub lexical: LexicalWeights,
+    /// Share of the reranker in the blended score; the rest is the reciprocal of the fused rank.
+    pub rerank_weight: f64,
+    /// Candidates the reranker scores.
+    pub rerank_depth: usize,
+    /// Passages shown of one document.
+    pub passages_per_document: usize,
+    /// Characters of a snippet.
+    pub snippet_chars: usize,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self {
+            depth: 100,
+            fusion: Fusion::default(),
+            vector_weight: 0.5,
+            fertility: (1.2, 2.0),
+            cosine_floor: 0.0,
+            lexical: LexicalWeights::default(),
+            rerank_weight: 0.7,
+            rerank_depth: 100,
+            passages_per_document: 3,
+            snippet_chars: 280,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The query language: from what somebody typed to what the stages of a search need.
+//!
+//! ```text
+//! words          travel costs            looked for by meaning and by word
+//! "a phrase"     "travel costs"          these words in this order; “ ”, 「 」, 『 』, « » quote too
+//! -without       -draft  -"old policy"   documents with it are left out
+//! source:NAME    source:"HR docs"        only this source; values of one field are alternatives
+//! path:PART      path:handbook/leave     only paths that contain this
+//! type:KIND      type:md,html            only this kind of document; file endings work
+//! lang:CODE      lang:zh                 only documents in this language
+//! after:DATE     after:2024-06           changed on or after the first day of DATE (YYYY, YYYY-MM, YYYY-MM-DD; UTC)
+//! before:DATE    before:2025             changed before the first day of DATE
+//! ```
+//!
+//! A minus before a digit is a sign: `-40` is a word, `-"40"` an exclusion. Operators stand at the start of a word, field names in any case, and a full-width colon, quote or minus works like
+//! the plain one. What is not an operator is plain text: `std::vector`, `10:30`, `https://..`, `--flag`.
+//!
+//! Promises: parsing never fails and never panics, takes time linear in the query, and loses no word silently: what
+//! cannot be read as an operator is searched as plain words, and a note says so. Sizes are bounded: see the constants.
+
+mod field;
+mod limit;
+mod scan;
+
+use serde::Serialize;
+use storage::{Filter, is_unspaced};
+
+use self::field::Field;
+use self::limit::TermBudget;
+use self::scan::{Kind, Scanner};
+
+/// Bytes of a query that are read; the rest is cut off with a note.
+pub const MAX_QUERY_BYTES: usize = 8 * 1024;
+/// Words that are matched as words. Four characters of Chinese, Japanese, Korean or Thai count as one.
+pub const MAX_WORDS: usize = 64;
+/// The most phrases, the most exclusions and the most values of filters in one query.
+pub const MAX_OPERATORS: usize = 16;
+/// More notes than this help nobody.
+const MAX_NOTES: usize = 8;
+
+/// A query, taken apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ParsedQuery {
+    /// What the embedding model and the reranker read: words and phrases in order, without operators and quotes.
+    pub text: String,
+    /// What the lexical leg looks for beside the phrases: the plain words as they were typed, each with at least one
+    /// letter or digit. Where the script has no spaces, a whole clause is one entry. At most [`MAX_WORDS`].
+    pub words: Vec<String>,
+    /// Words that were quoted, in their order, single spaces between them. At most [`MAX_OPERATORS`].
+    pub phrases: Vec<String>,
+    /// What a document must not contain. At most [`MAX_OPERATORS`].
+    pub without: Vec<Exclusion>,
+    /// Which documents are looked at.
+    pub filter: Filter,
+    /// What was understood otherwise than it may have been meant, in sentences for the user.
+    pub notes: Vec<String>,
+}
+
+/// Something that a document must not contain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exclusion {
+    /// A word as it was typed.
+    Word(String),
+    /// Words in their order.
+    Phrase(String),
+}
+
+impl Exclusion {
+    /// The word, or the words of the phrase.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Word(text) | Self::Phrase(text) => text,
+        }
+    }
+}
+
+impl ParsedQuery {
+    /// Takes a text as words alone, without operators: for questions that were not written in the query language.
+    pub fn plain(text: &str) -> Self {
+        let mut reader = Reader::default();
+        for word in reader.within_bounds(text).split(scan::is_blank).filter(|word| !word.is_empty()) {
+            reader.plain(word, true);
+        }
+        reader.finish()
+    }
+
+    /// Reads a query.
+    pub fn parse(query: &str) -> Self {
+        let mut reader = Reader::default();
+        let mut scanner = Scanner::new(reader.within_bounds(query));
+        for piece in &mut scanner {
+            reader.read(piece.kind, piece.raw, piece.spaced);
+        }
+        if scanner.saw_unclosed_quote() {
+            reader.note("a quote was not closed: searched as plain words".to_owned());
+        }
+        reader.finish()
+    }
+
+    /// The words and the words of the phrases in one text, for an index that analyses it itself. Unlike
+    /// [`text`](Self::text), it is bounded by [`MAX_WORDS`].
+    pub fn lexical_text(&self) -> String {
+        self.words.iter().chain(&self.phrases).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether there is nothing to look for: no words and no phrases (filters and exclusions may be there).
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+/// Puts the pieces of a query together.
+#[derive(Default)]
+struct Reader {
+    query: ParsedQuery,
+    words: TermBudget,
+    filter_values: usize,
+    /// An operator was taken out since the last text, so the next text does not touch it.
+    gap: bool,
+}
+
+impl Reader {
+    fn within_bounds<'a>(&mut self, query: &'a str) -> &'a str {
+        let kept = limit::prefix(query, MAX_QUERY_BYTES);
+        if kept.len() < query.len() {
+            self.note(format!("the query was cut to its first {MAX_QUERY_BYTES} bytes"));
+        }
+        kept
+    }
+
+    fn read(&mut self, kind: Kind<'_>, raw: &str, spaced: bool) {
+        match kind {
+            Kind::Word => {
+                if let Some(field) = Field::near_miss(raw) {
+                    self.note(format!(
+                        "{:?} is searched as plain words: did you mean {}:?",
+                        limit::excerpt(raw),
+                        field.name()
+                    ));
+                }
+                self.plain(raw, spaced);
+            }
+            Kind::Phrase(phrase) => self.phrase(phrase, raw, spaced),
+            Kind::WithoutWord(word) => self.without(word, Exclusion::Word),
+            Kind::WithoutPhrase(phrase) => self.without(&single_spaced(phrase), Exclusion::Phrase),
+            Kind::Field { field, value } => self.field(field, value, raw, spaced),
+            Kind::NegatedField => {
+                self.note(format!("{:?} is searched as plain words: a filter cannot be negated", limit::excerpt(raw)));
+                self.plain(raw, spaced);
+            }
+        }
+    }
+
+    /// Text that is no operator: for the model as it is, for the lexical leg as far as it has words.
+    fn plain(&mut self, text: &str, spaced: bool) {
+        self.append(text, spaced);
+        for word in text.split_whitespace() {
+            let kept = self.words.spend(word);
+            if kept.len() < word.len() {
+                self.note(format!("only the first {MAX_WORDS} words are matched as words"));
+            }
+            if kept.contains(char::is_alphanumeric) {
+                self.query.words.push(kept.to_owned());
+            }
+        }
+    }
+
+    fn phrase(&mut self, phrase: &str, raw: &str, spaced: bool) {
+        let phrase = single_spaced(phrase);
+        if !phrase.contains(char::is_alphanumeric) {
+            return self.plain(phrase.trim(), spaced);
+        }
+        if self.query.phrases.len() == MAX_OPERATORS {
+            self.note(format!("only the first {MAX_OPERATORS} phrases count as phrases, the others as words"));
+            return self.plain(&phrase, spaced);
+        }
+        self.append(&phrase, spaced);
+        let kept = TermBudget::default().spend(&phrase).trim_end().to_owned();
+        if kept.len() < phrase.len() {
+            self.note(format!("{:?} was cut to {MAX_WORDS} words", limit::excerpt(raw)));
+        }
+        self.query.phrases.push(kept);
+    }
+
+    fn without(&mut self, value: &str, exclusion: fn(String) -> Exclusion) {
+        self.gap = true;
+        if self.query.without.len() == MAX_OPERATORS {
+            return self.note(format!("only the first {MAX_OPERATORS} exclusions count"));
+        }
+        let kept = TermBudget::default().spend(value).trim_end();
+        if kept.len() < value.len() {
+            self.note(format!("the exclusion {:?} was cut to {MAX_WORDS} words", limit::excerpt(value)));
+        }
+        if kept.contains(char::is_alphanumeric) {
+            self.query.without.push(exclusion(kept.to_owned()));
+        }
+    }
+
+    fn field(&mut self, field: Field, value: &str, raw: &str, spaced: bool) {
+        let values = match field.read(value) {
+            Ok(values) => values,
+            Err(reason) => {
+                self.note(format!("{:?} is searched as plain words: {reason}", limit::excerpt(raw)));
+                return self.plain(&single_spaced(raw), spaced);
+            }
+        };
+        self.gap = true;
+        for value in values {
+            if self.filter_values == MAX_OPERATORS {
+                return self.note(format!("only the first {MAX_OPERATORS} values of filters count"));
+            }
+            self.filter_values += 1;
+            value.restrict(&mut self.query.filter);
+        }
+    }
+
+    fn append(&mut self, text: &str, spaced: bool) {
+        if text.is_empty() {
+            return;
+        }
+        let before = self.query.text.chars().next_back();
+        if before.is_some() && (spaced || self.gap || would_join(before, text.chars().next())) {
+            self.query.text.push(' ');
+        }
+        self.query.text.push_str(text);
+        self.gap = false;
+    }
+
+    fn note(&mut self, note: String) {
+        if self.query.notes.len() < MAX_NOTES && !self.query.notes.contains(&note) {
+            self.query.notes.push(note);
+        }
+    }
+
+    fn finish(mut self) -> ParsedQuery {
+        if let (Some(after), Some(before)) = (self.query.filter.after, self.query.filter.before)
+            && after >= before
+        {
+            self.note("no date is after: and before: at once, so nothing can match".to_owned());
+        }
+        if self.query.is_empty() && !self.query.without.is_empty() {
+            self.note("the query only says what to leave out: add words to look for".to_owned());
+        }
+        self.query
+    }
+}
+
+/// Whether two words without anything between them would be read as one.
+fn would_join(before: Option<char>, after: Option<char>) -> bool {
+    [before, after].into_iter().all(|side| side.is_some_and(|side| side.is_alphanumeric() && !is_unspaced(side)))
+}
+
+fn single_spaced(text: &str) -> String {
+    text.split(scan::is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

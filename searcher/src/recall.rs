@@ -1,0 +1,133 @@
+//! Recall: the candidates of both legs, side by side, and their fusion.
+
+use std::time::{Duration, Instant};
+
+use qwen3::EmbedHandle;
+use storage::{Filter, LexicalQuery, PassageRef, Snapshot};
+
+use crate::config::SearchConfig;
+use crate::error::SearchError;
+use crate::fuse::{Fused, Leg, fuse};
+use crate::query::ParsedQuery;
+use crate::search::{Mode, SearchRequest};
+
+/// Index of the lexical leg in [`Fused::places`].
+pub(crate) const LEXICAL: usize = 0;
+/// Index of the vector leg in [`Fused::places`].
+pub(crate) const VECTOR: usize = 1;
+
+/// The fused candidates, best first, and what they cost.
+pub(crate) struct Recalled {
+    pub(crate) candidates: Vec<Fused<PassageRef>>,
+    pub(crate) lexical: Duration,
+    pub(crate) embed: Duration,
+    pub(crate) vector: Duration,
+    pub(crate) fuse: Duration,
+}
+
+#[derive(Default)]
+struct VectorLeg {
+    hits: Vec<(PassageRef, f32)>,
+    embed: Duration,
+    search: Duration,
+}
+
+/// Runs the legs that the request's mode asks for and fuses them.
+pub(crate) fn recall(
+    snapshot: &Snapshot,
+    embedder: &EmbedHandle,
+    config: &SearchConfig,
+    request: &SearchRequest,
+    query: &ParsedQuery,
+    depth: usize,
+) -> Result<Recalled, SearchError> {
+    let filters = [request.filter.clone(), query.filter.clone()];
+    let lexical_query = lexical_query(query);
+    let weight = vector_weight(embedder, config, request.mode, &query.text)?;
+    let (lexical, vector) = std::thread::scope(|scope| {
+        let vector = (weight > 0.0)
+            .then(|| scope.spawn(|| vector_leg(snapshot, embedder, request, query, &filters, &lexical_query, depth)));
+        let lexical = match request.mode {
+            Mode::Semantic => Ok((Vec::new(), Duration::ZERO)),
+            Mode::Hybrid | Mode::Lexical => lexical_leg(snapshot, config, &lexical_query, &filters, depth),
+        };
+        let vector = vector.map_or(Ok(VectorLeg::default()), |leg| {
+            leg.join().unwrap_or(Err(SearchError::Panicked { stage: "vector" }))
+        });
+        (lexical, vector)
+    });
+    let (lexical, lexical_time) = lexical?;
+    let vector = vector?;
+
+    let started = Instant::now();
+    let legs = [
+        Leg { ranked: &lexical, weight: 1.0, floor: Some(0.0) },
+        Leg { ranked: &vector.hits, weight, floor: Some(config.cosine_floor) },
+    ];
+    let candidates = fuse(&legs, config.fusion);
+    Ok(Recalled {
+        candidates,
+        lexical: lexical_time,
+        embed: vector.embed,
+        vector: vector.search,
+        fuse: started.elapsed(),
+    })
+}
+
+pub(crate) fn lexical_query(query: &ParsedQuery) -> LexicalQuery {
+    LexicalQuery {
+        text: query.lexical_text(),
+        phrases: query.phrases.clone(),
+        without: query.without.iter().map(|exclusion| exclusion.text().to_string()).collect(),
+    }
+}
+
+/// How much the vector leg counts for this query.
+///
+/// A tokenizer that knows a script needs well under one token per character; one that falls back to bytes needs two to
+/// four, and the model behind it has learnt nothing about such text. Between the two bounds the weight falls linearly.
+fn vector_weight(embedder: &EmbedHandle, config: &SearchConfig, mode: Mode, text: &str) -> Result<f64, SearchError> {
+    match mode {
+        Mode::Lexical => Ok(0.0),
+        Mode::Semantic => Ok(1.0),
+        Mode::Hybrid => {
+            let fertility = f64::from(embedder.tokenizer().fertility(text)?);
+            let (known, unknown) = config.fertility;
+            let share = ((unknown - fertility) / (unknown - known)).clamp(0.0, 1.0);
+            Ok(config.vector_weight * share)
+        }
+    }
+}
+
+fn lexical_leg(
+    snapshot: &Snapshot,
+    config: &SearchConfig,
+    query: &LexicalQuery,
+    filters: &[Filter],
+    depth: usize,
+) -> Result<(Vec<(PassageRef, f32)>, Duration), SearchError> {
+    let started = Instant::now();
+    let hits = snapshot.lexical(query, filters, config.lexical, depth)?;
+    Ok((hits, started.elapsed()))
+}
+
+fn vector_leg(
+    snapshot: &Snapshot,
+    embedder: &EmbedHandle,
+    request: &SearchRequest,
+    query: &ParsedQuery,
+    filters: &[Filter],
+    requirements: &LexicalQuery,
+    depth: usize,
+) -> Result<VectorLeg, SearchError> {
+    if query.text.trim().is_empty() {
+        return Ok(VectorLeg::default());
+    }
+    let started = Instant::now();
+    let vector = embedder.embed_query(&query.text, request.instruct.as_deref())?;
+    let embed = started.elapsed();
+    let scope = snapshot.scope(filters, requirements)?;
+    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };
+    hits.truncate(depth);
+    Ok(VectorLeg { hits, embed, search: started.elapsed().saturating_sub(embed) })
+}

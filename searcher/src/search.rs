@@ -1,0 +1,196 @@
+//! One search from query text to answer.
+
+use std::time::{Duration, Instant};
+
+use qwen3::{EmbedHandle, RerankHandle};
+use storage::{Filter, Passage, PassageRef, Snapshot};
+
+use crate::answer::{Answer, DocumentHit, PassageHit, Timings, milliseconds};
+use crate::config::SearchConfig;
+use crate::error::SearchError;
+use crate::marks::{self, Marker};
+use crate::query::ParsedQuery;
+use crate::recall::{self, LEXICAL, VECTOR};
+use crate::rerank::{self, Ranked};
+
+/// Most documents one answer holds; deeper pages cost more than they are worth.
+pub const MAX_RESULTS: usize = 1000;
+
+/// Passages recalled for each document that is asked for, since several may belong to one.
+const PASSAGES_PER_RESULT: usize = 5;
+
+/// Which legs recall candidates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Both, fused.
+    #[default]
+    Hybrid,
+    /// BM25 alone.
+    Lexical,
+    /// Vectors alone.
+    Semantic,
+}
+
+/// How far the reranker goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rerank {
+    /// As far as the configuration says, if there is a reranker.
+    #[default]
+    Configured,
+    /// Not at all.
+    Off,
+}
+
+/// How the query is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Syntax {
+    /// As [`ParsedQuery::parse`] does: phrases, exclusions, filters.
+    #[default]
+    Operators,
+    /// As words alone: for questions that were not written in the query language.
+    Plain,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SearchRequest {
+    /// The query.
+    pub query: String,
+    /// How it is read.
+    pub syntax: Syntax,
+    /// Documents to return.
+    pub top: usize,
+    /// Documents to skip.
+    pub offset: usize,
+    /// Which legs recall.
+    pub mode: Mode,
+    /// How far to rerank.
+    pub rerank: Rerank,
+    /// What the model is told to look for, instead of its default instruction.
+    pub instruct: Option<String>,
+    /// Restrictions beside those in the query.
+    pub filter: Filter,
+}
+
+/// Answers queries on snapshots. Cheap to clone.
+#[derive(Clone)]
+pub struct Searcher {
+    embedder: EmbedHandle,
+    reranker: Option<RerankHandle>,
+    config: SearchConfig,
+}
+
+impl Searcher {
+    /// A searcher with a model for queries, and one for reranking if there is any.
+    pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
+        Self { embedder, reranker, config }
+    }
+
+    /// Answers a request on a snapshot.
+    ///
+    /// # Errors
+    /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`].
+    pub fn search(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Answer, SearchError> {
+        let started = Instant::now();
+        let query = match request.syntax {
+            Syntax::Operators => ParsedQuery::parse(&request.query),
+            Syntax::Plain => ParsedQuery::plain(&request.query),
+        };
+        let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
+        let depth = self.config.depth.max(wanted * PASSAGES_PER_RESULT);
+        let recalled = recall::recall(snapshot, &self.embedder, &self.config, request, &query, depth)?;
+        let mut timings = Timings {
+            lexical_ms: milliseconds(recalled.lexical),
+            embed_ms: milliseconds(recalled.embed),
+            vector_ms: milliseconds(recalled.vector),
+            fuse_ms: milliseconds(recalled.fuse),
+            ..Timings::default()
+        };
+        let (ranked, rerank_time) = self.order(snapshot, request, &query, recalled.candidates)?;
+        timings.rerank_ms = milliseconds(rerank_time);
+        let reranked = ranked.iter().filter(|entry| entry.relevance.is_some()).count();
+        let documents = group(snapshot, ranked, self.config.passages_per_document)?;
+        let total = documents.len();
+        let normalise = |word: &str| marks::forms(snapshot, word);
+        let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
+        let page = documents.into_iter().skip(request.offset).take(request.top);
+        let results = page.map(|passages| show(snapshot, &marker, passages)).collect::<Result<_, _>>()?;
+        timings.total_ms = milliseconds(started.elapsed());
+        let generation = snapshot.sequence();
+        Ok(Answer { query: query.text, results, total, reranked, timings, generation, notes: query.notes })
+    }
+
+    fn order(
+        &self,
+        snapshot: &Snapshot,
+        request: &SearchRequest,
+        query: &ParsedQuery,
+        candidates: Vec<crate::fuse::Fused<PassageRef>>,
+    ) -> Result<(Vec<Ranked>, Duration), SearchError> {
+        let started = Instant::now();
+        let ranked = match (&self.reranker, request.rerank) {
+            (Some(reranker), Rerank::Configured) if !query.text.trim().is_empty() => {
+                let (instruct, depth) = (request.instruct.as_deref(), self.config.rerank_depth);
+                rerank::rerank(snapshot, reranker, &self.config, &query.text, instruct, candidates, depth)?
+            }
+            _ => return Ok((rerank::unranked(candidates), Duration::ZERO)),
+        };
+        Ok((ranked, started.elapsed()))
+    }
+}
+
+/// Passages of the same document together, documents in the order of their best passage.
+fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, most: usize) -> Result<Vec<Vec<Ranked>>, SearchError> {
+    let mut places = std::collections::HashMap::new();
+    let mut documents: Vec<Vec<Ranked>> = Vec::new();
+    for entry in ranked {
+        let place = *places.entry(snapshot.group(entry.candidate.id)?).or_insert_with(|| {
+            documents.push(Vec::new());
+            documents.len() - 1
+        });
+        if documents[place].len() < most {
+            documents[place].push(entry);
+        }
+    }
+    Ok(documents)
+}
+
+fn show(snapshot: &Snapshot, marker: &Marker, ranked: Vec<Ranked>) -> Result<DocumentHit, SearchError> {
+    let mut passages = Vec::with_capacity(ranked.len());
+    let mut best: Option<(Passage, f64)> = None;
+    for entry in ranked {
+        let passage = snapshot.passage(entry.candidate.id)?;
+        passages.push(show_passage(&passage, marker, &entry));
+        best.get_or_insert((passage, entry.score));
+    }
+    let (Passage { document_id, document, .. }, score) = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
+    Ok(DocumentHit {
+        id: document_id.to_string(),
+        source: document.source,
+        path: document.path,
+        title: document.title,
+        kind: document.kind,
+        language: document.language,
+        modified: document.modified,
+        score,
+        passages,
+    })
+}
+
+fn show_passage(passage: &Passage, marker: &Marker, entry: &Ranked) -> PassageHit {
+    let chunk = &passage.chunk;
+    let (snippet, highlights) = marker.snippet(&chunk.text);
+    PassageHit {
+        number: passage.number,
+        headings: chunk.headings.clone(),
+        lines: chunk.lines.clone(),
+        page: chunk.page,
+        text: chunk.text.clone(),
+        snippet,
+        highlights,
+        score: entry.score,
+        lexical: entry.candidate.places[LEXICAL],
+        vector: entry.candidate.places[VECTOR],
+        reranker: entry.relevance,
+    }
+}

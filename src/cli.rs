@@ -1,0 +1,208 @@
+//! The command line: what can be asked. Parsing has no effects.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Self-hosted semantic search over a company's own documents.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Folder of the index [default: $XDG_DATA_HOME/quarry, or ~/.local/share/quarry].
+    #[arg(long, global = true, env = "QUARRY_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Folder of the embedding model (config.json, tokenizer.json, safetensors) [default: the bundled one].
+    #[arg(long, global = true, env = "QUARRY_MODEL", value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// Folder of a Qwen3 reranker; without one, results stay in the order of recall.
+    #[arg(long, global = true, env = "QUARRY_RERANKER", value_name = "DIR")]
+    pub(crate) reranker: Option<PathBuf>,
+
+    /// In what precision the models compute.
+    #[arg(long, global = true, env = "QUARRY_PRECISION", value_enum, default_value_t)]
+    pub(crate) precision: Precision,
+
+    /// Leading values of each vector to keep (a model trained for it loses little), at least 32 [default: all].
+    #[arg(long, global = true, env = "QUARRY_DIMENSION", value_name = "N")]
+    pub(crate) dimension: Option<usize>,
+
+    /// Say more about what goes on; twice for everything.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring folders into the index, or up to date if they are.
+    Index(IndexArgs),
+    /// Find the passages that answer a question.
+    Search(SearchArgs),
+    /// Show sources, counts, sizes, the model, and what became of every file.
+    Status(StatusArgs),
+    /// Check every checksum and cross-reference of the index.
+    Verify(VerifyArgs),
+    /// Take a source and all its documents out of the index. Files are not touched.
+    Remove(RemoveArgs),
+    /// Measure the quality of search on a folder of judged questions (BEIR layout).
+    Eval(EvalArgs),
+    /// Measure speed.
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// 32-bit floating point.
+    #[default]
+    F32,
+    /// 16-bit brain floating point: half the memory.
+    Bf16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexArgs {
+    /// Folders to index; none: all sources again.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Name of the source, for one folder [default: the folder's name].
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Compare files by content, not by size, time and inode.
+    #[arg(long)]
+    pub(crate) checksum: bool,
+    /// Patterns to leave out, as in .gitignore.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Largest file that is read, in MiB.
+    #[arg(long, default_value_t = 64, value_name = "MIB")]
+    pub(crate) max_file_size: u64,
+    /// Remove all documents of a source whose folder is suddenly empty.
+    #[arg(long)]
+    pub(crate) accept_empty: bool,
+    /// Throw the index away and make it anew, for another model or format. The sources stay.
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// The question. Words, "phrases", -without, source: path: type: lang: after: before:
+    #[arg(required = true, num_args = 1..)]
+    pub(crate) query: Vec<String>,
+    /// Search this folder only; it is indexed first if it is new or has changed.
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Documents to show.
+    #[arg(long, short = 'n', default_value_t = 5)]
+    pub(crate) top: usize,
+    /// Documents to skip.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: usize,
+    /// The whole result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What the models are told to look for, instead of their default instruction.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) instruct: Option<String>,
+    /// Leave the results in the order of recall.
+    #[arg(long)]
+    pub(crate) no_rerank: bool,
+    /// Words only, without the embedding model.
+    #[arg(long, conflicts_with = "semantic")]
+    pub(crate) lexical: bool,
+    /// Meaning only, without word matches.
+    #[arg(long)]
+    pub(crate) semantic: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// List the files, all or those in one state.
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "all", value_name = "STATE")]
+    pub(crate) files: Option<FileFilter>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFilter {
+    /// Every file.
+    All,
+    /// Searchable.
+    Indexed,
+    /// Left out by a rule.
+    Skipped,
+    /// Cannot be read.
+    Unreadable,
+    /// Tried again at the next run.
+    Failed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Rebuild what is derived, drop what is damaged and read those files again.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Name of the source, as `quarry status` shows it.
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// Folder with corpus.jsonl, queries.jsonl and qrels/*.tsv.
+    pub(crate) dir: PathBuf,
+    /// Take the documents from this folder of files; their paths are the ids.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) docs: Option<PathBuf>,
+    /// File of queries [default: queries.jsonl in the folder].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: Option<PathBuf>,
+    /// File of judgements [default: qrels/test.tsv, or the only one].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) qrels: Option<PathBuf>,
+    /// Only queries in this language.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) lang: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Weight of the vector leg (the lexical leg has 1).
+    #[arg(long, hide = true)]
+    pub(crate) vector_weight: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) subject: BenchSubject,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchSubject {
+    /// Recall and speed of the vector index on vectors in TEXMEX format.
+    Vectors(BenchVectorsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchVectorsArgs {
+    /// Folder with base.fvecs, query.fvecs and, for comparison, groundtruth_cosine.ivecs.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) fvecs: PathBuf,
+    /// Sizes of the candidate list to measure.
+    #[arg(long, value_delimiter = ',', default_values_t = [16, 32, 64, 96, 128, 256])]
+    pub(crate) ef: Vec<usize>,
+    /// Threads for building and searching.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,45 @@
+//! `quarry bench`: how fast are the parts, measured in one run.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use storage::{BenchParams, SealParams, exact_neighbours, measure, read_fvecs, read_ivecs};
+
+use crate::cli::{BenchArgs, BenchSubject, BenchVectorsArgs};
+use crate::output::table;
+
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    match &args.subject {
+        BenchSubject::Vectors(args) => vectors(args),
+    }
+}
+
+fn vectors(args: &BenchVectorsArgs) -> Result<ExitCode> {
+    let base = read_fvecs(&args.fvecs.join("base.fvecs"))?;
+    let queries = read_fvecs(&args.fvecs.join("query.fvecs"))?;
+    let truth = args.fvecs.join("groundtruth_cosine.ivecs");
+    let truth = if truth.exists() { read_ivecs(&truth)? } else { exact_neighbours(&base, &queries, 10) };
+    let folder = std::env::temp_dir().join(format!("quarry-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let params = BenchParams {
+        seal: SealParams { graph_from: 0, ..SealParams::default() },
+        efs: args.ef.clone(),
+        threads: args.threads,
+        dir: folder.clone(),
+    };
+    let report = measure(&base, &queries, &truth, &params);
+    // The folder holds nothing but this measurement.
+    let _ = std::fs::remove_dir_all(&folder);
+    let report = report?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} vectors x {}, built in {:.1} s ({})", report.n, report.dim, report.build_seconds, report.kernels);
+    let mut rows = table(&["ef", "recall@10", "queries/s"]);
+    for row in &report.rows {
+        rows.add_row([row.ef.to_string(), format!("{:.4}", row.recall), format!("{:.0}", row.qps)]);
+    }
+    println!("{rows}");
+    Ok(ExitCode::SUCCESS)
+}

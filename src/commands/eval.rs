@@ -1,0 +1,254 @@
+//! `quarry eval`: the quality and latency of every leg on judged questions.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use indexer::{IndexOptions, Indexer, RunReport, TextDocument};
+use qwen3::{EmbedHandle, RerankHandle};
+use searcher::{
+    Answer, BeirOptions, BeirQuery, BeirSet, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher, Syntax,
+    mean, ndcg, percentile, recall, reciprocal_rank,
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use storage::{Filter, IndexModel, Snapshot, Source, Store};
+
+use crate::cli::{Cli, EvalArgs};
+use crate::output::{Progress, table};
+use crate::{models, paths};
+
+/// Name of the source that an evaluation corpus is indexed under.
+const SOURCE: &str = "eval";
+/// Documents asked for: the deepest cut-off that is measured.
+const DEPTH: usize = 100;
+
+/// One way to search, with its figures.
+#[derive(Serialize)]
+struct Leg {
+    #[serde(skip)]
+    name: &'static str,
+    #[serde(rename = "ndcg@10")]
+    ndcg: f64,
+    #[serde(rename = "mrr@10")]
+    mrr: f64,
+    #[serde(rename = "recall@10")]
+    recall_10: f64,
+    #[serde(rename = "recall@100")]
+    recall_100: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    /// Milliseconds per stage: median and 99th percentile.
+    stages: Value,
+}
+
+pub(crate) fn run(cli: &Cli, args: &EvalArgs) -> Result<ExitCode> {
+    let options = BeirOptions { queries: args.queries.clone(), qrels: args.qrels.clone(), language: args.lang.clone() };
+    let set = BeirSet::open(&args.dir, &options)?;
+    let (embedder, model) = models::embedder(cli)?;
+    let reranker = models::reranker(cli)?;
+    let index = EvalIndex::build(cli, args, &set, &embedder, &model)?;
+    let mut config = SearchConfig::default();
+    config.vector_weight = args.vector_weight.unwrap_or(config.vector_weight);
+    let legs = measure(&index.snapshot, &set.queries, &embedder, reranker.as_ref(), &config)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&as_json(&set, &index, &legs))?);
+    } else {
+        print(&set, &index, &legs);
+    }
+    index.remove();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The corpus, indexed in a temporary folder unless the user named one.
+struct EvalIndex {
+    snapshot: std::sync::Arc<Snapshot>,
+    documents: u64,
+    seconds: f64,
+    temporary: Option<PathBuf>,
+}
+
+impl EvalIndex {
+    fn build(cli: &Cli, args: &EvalArgs, set: &BeirSet, embedder: &EmbedHandle, model: &IndexModel) -> Result<Self> {
+        let temporary = cli
+            .data_dir
+            .is_none()
+            .then(|| std::env::temp_dir().join(format!("quarry-eval-{}-{}", set.name, std::process::id())));
+        let folder = cli.data_dir.clone().or_else(|| temporary.clone()).context("no folder for the index")?;
+        let mut store = Store::open(&folder, model)?;
+        let started = Instant::now();
+        let report = fill(&mut store, args, set, embedder)?;
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!("{}: {} documents read in {seconds:.1} s", set.name, report.indexed);
+        let documents = store.statistics()?.documents;
+        let snapshot = store.snapshot();
+        store.close()?;
+        Ok(Self { snapshot, documents, seconds, temporary })
+    }
+
+    fn remove(self) {
+        let Some(folder) = self.temporary else { return };
+        drop(self.snapshot);
+        // A leftover in the system's temporary folder is no reason to fail after a measurement.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+fn fill(store: &mut Store, args: &EvalArgs, set: &BeirSet, embedder: &EmbedHandle) -> Result<RunReport> {
+    let progress = Progress::new(&set.name);
+    let cancel = AtomicBool::new(false);
+    let mut indexer = Indexer::new(store, embedder, IndexOptions::default(), &progress, &cancel);
+    let report = match &args.docs {
+        Some(docs) => {
+            let source = Source { name: SOURCE.to_string(), root: paths::source_root(docs)? };
+            indexer.index_source(&source)?
+        }
+        None => {
+            let source = Source { name: SOURCE.to_string(), root: absolute(&args.dir)? };
+            let mut failed = None;
+            let texts = set.corpus()?.map_while(|document| match document {
+                Ok(document) => Some(TextDocument {
+                    path: document.id,
+                    title: (!document.title.trim().is_empty()).then_some(document.title),
+                    language: None,
+                    text: document.text,
+                }),
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            });
+            let report = indexer.index_texts(&source, texts)?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            report
+        }
+    };
+    progress.finish();
+    Ok(report)
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf> {
+    folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))
+}
+
+fn measure(
+    snapshot: &Snapshot,
+    queries: &[BeirQuery],
+    embedder: &EmbedHandle,
+    reranker: Option<&RerankHandle>,
+    config: &SearchConfig,
+) -> Result<Vec<Leg>> {
+    let searcher = Searcher::new(embedder.clone(), reranker.cloned(), config.clone());
+    let mut legs = vec![
+        leg("bm25", snapshot, queries, &searcher, Mode::Lexical, Rerank::Off)?,
+        leg("vector", snapshot, queries, &searcher, Mode::Semantic, Rerank::Off)?,
+        leg("hybrid", snapshot, queries, &searcher, Mode::Hybrid, Rerank::Off)?,
+    ];
+    if reranker.is_some() {
+        legs.push(leg("hybrid+rerank", snapshot, queries, &searcher, Mode::Hybrid, Rerank::Configured)?);
+    }
+    Ok(legs)
+}
+
+fn leg(
+    name: &'static str,
+    snapshot: &Snapshot,
+    queries: &[BeirQuery],
+    searcher: &Searcher,
+    mode: Mode,
+    rerank: Rerank,
+) -> Result<Leg> {
+    let mut scores: [Vec<f64>; 4] = Default::default();
+    let mut answers = Vec::with_capacity(queries.len());
+    for query in queries {
+        let ask = |top| {
+            let request = SearchRequest {
+                query: query.text.clone(),
+                syntax: Syntax::Plain,
+                top,
+                mode,
+                rerank,
+                filter: Filter::default(),
+                ..SearchRequest::default()
+            };
+            searcher.search(snapshot, &request)
+        };
+        let ranking = ranking(&ask(DEPTH.min(MAX_RESULTS))?);
+        scores[0].push(ndcg(&ranking, &query.grades, 10));
+        scores[1].push(reciprocal_rank(&ranking, &query.grades, 10));
+        scores[2].push(recall(&ranking, &query.grades, 10));
+        scores[3].push(recall(&ranking, &query.grades, DEPTH));
+        // Latency is that of a page of ten, as a user asks for it.
+        if rerank == Rerank::Off {
+            answers.push(ask(10)?);
+        }
+    }
+    let totals: Vec<f64> = answers.iter().map(|answer| answer.timings.total_ms).collect();
+    Ok(Leg {
+        name,
+        ndcg: mean(&scores[0]),
+        mrr: mean(&scores[1]),
+        recall_10: mean(&scores[2]),
+        recall_100: mean(&scores[3]),
+        p50_ms: percentile(&totals, 50.0).unwrap_or_default(),
+        p99_ms: percentile(&totals, 99.0).unwrap_or_default(),
+        stages: stages(&answers),
+    })
+}
+
+/// The paths of the answer, each once.
+fn ranking(answer: &Answer) -> Vec<String> {
+    let mut seen = HashSet::new();
+    answer.results.iter().map(|hit| hit.path.clone()).filter(|path| seen.insert(path.clone())).collect()
+}
+
+fn stages(answers: &[Answer]) -> Value {
+    let mut stages = Map::new();
+    let timings = [
+        ("lexical", answers.iter().map(|answer| answer.timings.lexical_ms).collect::<Vec<_>>()),
+        ("embed", answers.iter().map(|answer| answer.timings.embed_ms).collect()),
+        ("vector", answers.iter().map(|answer| answer.timings.vector_ms).collect()),
+        ("fuse", answers.iter().map(|answer| answer.timings.fuse_ms).collect()),
+        ("rerank", answers.iter().map(|answer| answer.timings.rerank_ms).collect()),
+    ];
+    for (name, values) in timings {
+        let entry = json!({"p50_ms": percentile(&values, 50.0), "p99_ms": percentile(&values, 99.0)});
+        stages.insert(name.to_string(), entry);
+    }
+    Value::Object(stages)
+}
+
+fn as_json(set: &BeirSet, index: &EvalIndex, legs: &[Leg]) -> Value {
+    let legs: Map<String, Value> = legs.iter().map(|leg| (leg.name.to_string(), json!(leg))).collect();
+    json!({
+        "dataset": set.name,
+        "queries": set.queries.len(),
+        "documents": index.documents,
+        "chunks": index.snapshot.passages(),
+        "index_seconds": index.seconds,
+        "legs": legs,
+    })
+}
+
+fn print(set: &BeirSet, index: &EvalIndex, legs: &[Leg]) {
+    println!(
+        "{}: {} queries, {} documents, {} passages, indexed in {:.1} s",
+        set.name,
+        set.queries.len(),
+        index.documents,
+        index.snapshot.passages(),
+        index.seconds
+    );
+    let mut rows = table(&["", "nDCG@10", "MRR@10", "recall@10", "recall@100", "p50 ms", "p99 ms"]);
+    for leg in legs {
+        let quality = [leg.ndcg, leg.mrr, leg.recall_10, leg.recall_100].map(|value| format!("{value:.4}"));
+        let speed = [leg.p50_ms, leg.p99_ms].map(|value| format!("{value:.2}"));
+        rows.add_row(std::iter::once(leg.name.to_string()).chain(quality).chain(speed));
+    }
+    println!("{rows}");
+}

@@ -1,0 +1,101 @@
+//! `quarry index`: bring folders into the index, or up to date.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use indexer::{Comparison, ExtractLimits, IndexOptions, Indexer, RunReport, Vanished, WalkOptions};
+use qwen3::EmbedHandle;
+use storage::{Source, Store};
+
+use crate::cli::{Cli, IndexArgs};
+use crate::output::{self, Progress};
+use crate::{interrupt, models, paths};
+
+/// Exit status of a run that was stopped by the user.
+const INTERRUPTED: u8 = 130;
+
+pub(crate) fn run(cli: &Cli, args: &IndexArgs) -> Result<ExitCode> {
+    if args.name.is_some() && args.folders.len() != 1 {
+        bail!("--name names one source; give exactly one folder with it");
+    }
+    let folder = paths::data_dir(cli)?;
+    let (embedder, model) = models::embedder(cli)?;
+    let mut kept = Vec::new();
+    if args.rebuild {
+        kept = storage::reset(&folder)?;
+    }
+    let mut store = Store::open(&folder, &model)?;
+    output::print_repairs(store.repairs());
+    let sources = sources(args, &store, kept)?;
+    if sources.is_empty() {
+        bail!("nothing to index; name a folder: `quarry index FOLDER`");
+    }
+    let cancel = interrupt::on_interrupt()?;
+    let options = options(args);
+    for source in sources {
+        let report = index(&mut store, &embedder, &source, options.clone(), &cancel)?;
+        if report.interrupted {
+            store.close()?;
+            eprintln!("stopped; what was done is kept. Run the same command again to continue.");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
+    store.close()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The named folders, or all that are known.
+fn sources(args: &IndexArgs, store: &Store, kept: Vec<Source>) -> Result<Vec<Source>> {
+    if args.folders.is_empty() {
+        return Ok(if kept.is_empty() { store.sources().to_vec() } else { kept });
+    }
+    let known = if kept.is_empty() { store.sources() } else { &kept };
+    let named = args.folders.iter().map(|folder| source_for(folder, args.name.as_deref(), known));
+    named.collect()
+}
+
+/// The source that a folder is, or is going to be.
+pub(crate) fn source_for(folder: &Path, name: Option<&str>, known: &[Source]) -> Result<Source> {
+    let root = paths::source_root(folder)?;
+    if let Some(source) = known.iter().find(|source| source.root == root && name.is_none_or(|name| name == source.name))
+    {
+        return Ok(source.clone());
+    }
+    if let Some(name) = name {
+        return Ok(Source { name: name.to_string(), root });
+    }
+    // Two folders may have the same name: the later one gets a number.
+    let base = paths::source_name(&root);
+    let taken = |name: &String| known.iter().any(|source| source.name == *name);
+    let numbered = (2u32..).map(|number| format!("{base}-{number}"));
+    let name = std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name));
+    Ok(Source { name: name.context("no name is free for the source; give one with --name")?, root })
+}
+
+fn options(args: &IndexArgs) -> IndexOptions {
+    IndexOptions {
+        comparison: if args.checksum { Comparison::Content } else { Comparison::Metadata },
+        walk: WalkOptions { exclude: args.exclude.clone() },
+        extract: ExtractLimits { max_bytes: args.max_file_size.saturating_mul(1 << 20) },
+        vanished: if args.accept_empty { Vanished::Remove } else { Vanished::Refuse },
+        ..IndexOptions::default()
+    }
+}
+
+/// Brings one source up to date and says what was done.
+pub(crate) fn index(
+    store: &mut Store,
+    embedder: &EmbedHandle,
+    source: &Source,
+    options: IndexOptions,
+    cancel: &AtomicBool,
+) -> Result<RunReport> {
+    let progress = Progress::new(&source.name);
+    let report = Indexer::new(store, embedder, options, &progress, cancel).index_source(source);
+    progress.finish();
+    let report = report?;
+    output::print_run(&source.name, &report);
+    Ok(report)
+}

@@ -1,0 +1,9 @@
+//! One file per command: each reads its options, wires the rooms together and prints.
+
+pub(crate) mod bench;
+pub(crate) mod eval;
+pub(crate) mod index;
+pub(crate) mod remove;
+pub(crate) mod search;
+pub(crate) mod status;
+pub(crate) mod verify;

@@ -1,0 +1,30 @@
+//! `quarry remove`: take a source out of the index.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use storage::{Batch, Store};
+
+use crate::cli::{Cli, RemoveArgs};
+use crate::{models, paths};
+
+pub(crate) fn run(cli: &Cli, args: &RemoveArgs) -> Result<ExitCode> {
+    let (_, model) = models::embedder(cli)?;
+    let mut store = Store::open(&paths::data_dir(cli)?, &model)?;
+    if !store.sources().iter().any(|source| source.name == args.source) {
+        let names: Vec<&str> = store.sources().iter().map(|source| source.name.as_str()).collect();
+        bail!("there is no source {:?}; there are: {}", args.source, names.join(", "));
+    }
+    let mut batch = Batch::default();
+    for entry in store.ledger(&args.source) {
+        let entry = entry?;
+        batch.remove(&entry.source, &entry.path);
+        batch.forget(&entry.source, &entry.path);
+    }
+    let documents = batch.documents();
+    store.commit(batch)?;
+    store.remove_source(&args.source)?;
+    store.close()?;
+    println!("removed {} with {documents} files from the index", args.source);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,94 @@
+//! `quarry search`: the passages that answer a question.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use indexer::IndexOptions;
+use qwen3::EmbedHandle;
+use searcher::{Mode, Rerank, SearchConfig, SearchRequest, Searcher};
+use storage::{Error, Filter, IndexModel, Snapshot, Source, Store};
+
+use crate::cli::{Cli, SearchArgs};
+use crate::commands::index;
+use crate::output;
+use crate::{interrupt, models, paths};
+
+pub(crate) fn run(cli: &Cli, args: &SearchArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(cli)?;
+    let (embedder, model) = models::embedder(cli)?;
+    let reranker = models::reranker(cli)?;
+    let (snapshot, source) = match &args.folder {
+        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model)?,
+        None => (Arc::new(Snapshot::open(&folder)?), None),
+    };
+    check_model(&snapshot, &model)?;
+    let searcher = Searcher::new(embedder, reranker, SearchConfig::default());
+    let answer = searcher.search(&snapshot, &request(args, source))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+    } else {
+        output::print_answer(&answer);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(args: &SearchArgs, source: Option<Source>) -> SearchRequest {
+    SearchRequest {
+        query: args.query.join(" "),
+        top: args.top,
+        offset: args.offset,
+        mode: match (args.lexical, args.semantic) {
+            (true, _) => Mode::Lexical,
+            (_, true) => Mode::Semantic,
+            _ => Mode::Hybrid,
+        },
+        rerank: if args.no_rerank { Rerank::Off } else { Rerank::Configured },
+        instruct: args.instruct.clone(),
+        filter: Filter { sources: source.map(|source| source.name).into_iter().collect(), ..Filter::default() },
+        ..SearchRequest::default()
+    }
+}
+
+/// Brings `documents` up to date and opens the index. If another process is writing to it, what is indexed already is
+/// searched, and that is said.
+fn fresh_snapshot(
+    folder: &Path,
+    documents: &Path,
+    embedder: &EmbedHandle,
+    model: &IndexModel,
+) -> Result<(Arc<Snapshot>, Option<Source>)> {
+    let mut store = match Store::open(folder, model) {
+        Ok(store) => store,
+        Err(locked @ Error::Locked { .. }) => return snapshot_as_it_is(folder, documents, &locked),
+        Err(other) => return Err(other.into()),
+    };
+    output::print_repairs(store.repairs());
+    let source = index::source_for(documents, None, store.sources())?;
+    let cancel = interrupt::on_interrupt()?;
+    let report = index::index(&mut store, embedder, &source, IndexOptions::default(), &cancel)?;
+    if report.interrupted {
+        bail!("stopped while indexing; what was done is kept");
+    }
+    let snapshot = store.snapshot();
+    store.close()?;
+    Ok((snapshot, Some(source)))
+}
+
+fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<(Arc<Snapshot>, Option<Source>)> {
+    let snapshot = Snapshot::open(folder).with_context(|| locked.to_string())?;
+    let source = index::source_for(documents, None, snapshot.sources())?;
+    if !snapshot.sources().contains(&source) {
+        bail!("{} is not indexed yet, and {locked}", documents.display());
+    }
+    eprintln!("searching the folder as it was indexed last: {locked}");
+    Ok((Arc::new(snapshot), Some(source)))
+}
+
+fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {
+    if snapshot.model().fingerprint == model.fingerprint {
+        return Ok(());
+    }
+    Err(Error::Model { index: snapshot.model().describe(), given: model.describe() }.into())
+}

@@ -1,0 +1,178 @@
+//! `quarry status`: what is in the index, and what became of every file.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+use storage::{Error, FileState, LedgerEntry, Snapshot, Statistics, Store};
+
+use crate::cli::{Cli, FileFilter, StatusArgs};
+use crate::output::{self, table};
+use crate::paths;
+
+/// Everything that is shown, also as JSON.
+#[derive(Serialize)]
+struct Status {
+    data_dir: String,
+    model: storage::IndexModel,
+    generation: u64,
+    documents: u64,
+    chunks: u64,
+    vectors: u64,
+    bytes: Vec<(&'static str, u64)>,
+    sources: Vec<SourceStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<LedgerEntry>>,
+}
+
+#[derive(Default, Serialize)]
+struct SourceStatus {
+    name: String,
+    root: String,
+    files: u64,
+    indexed: u64,
+    skipped: u64,
+    unreadable: u64,
+    failed: u64,
+    chunks: u64,
+    /// Seconds of Unix time at the end of the last run.
+    last_run: Option<i64>,
+}
+
+pub(crate) fn run(cli: &Cli, args: &StatusArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(cli)?;
+    let described = Snapshot::open(&folder);
+    let model = match &described {
+        Ok(snapshot) => snapshot.model().clone(),
+        Err(_) => storage::model_of(&folder)?,
+    };
+    let store = match Store::open(&folder, &model) {
+        Ok(store) => store,
+        Err(Error::Locked { holder, .. }) => return show_while_locked(&described?, &holder),
+        Err(other) => return Err(other.into()),
+    };
+    output::print_repairs(store.repairs());
+    let status = status(&folder, &store, args.files)?;
+    store.close()?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        show(&status);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a reader can see while another process writes.
+fn show_while_locked(snapshot: &Snapshot, holder: &str) -> Result<ExitCode> {
+    println!("model      {}", snapshot.model().describe());
+    println!("passages   {}", snapshot.passages());
+    println!("generation {}", snapshot.sequence());
+    for source in snapshot.sources() {
+        println!("source     {}  {}", source.name, source.root.display());
+    }
+    println!("\n{holder} is writing to the index; the states of the files are shown when it is done.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>) -> Result<Status> {
+    let mut sources = Vec::new();
+    let mut files = filter.map(|_| Vec::new());
+    for source in store.sources() {
+        let mut summary = SourceStatus {
+            name: source.name.clone(),
+            root: source.root.display().to_string(),
+            last_run: store.last_run(&source.name)?,
+            ..SourceStatus::default()
+        };
+        for entry in store.ledger(&source.name) {
+            let entry = entry?;
+            summary.count(&entry);
+            if let (Some(files), Some(filter)) = (&mut files, filter)
+                && filter.admits(&entry.state)
+            {
+                files.push(entry);
+            }
+        }
+        sources.push(summary);
+    }
+    let Statistics { sequence, documents, chunks, vectors, bytes } = store.statistics()?;
+    Ok(Status {
+        data_dir: folder.display().to_string(),
+        model: store.model().clone(),
+        generation: sequence,
+        documents,
+        chunks,
+        vectors,
+        bytes,
+        sources,
+        files,
+    })
+}
+
+impl SourceStatus {
+    fn count(&mut self, entry: &LedgerEntry) {
+        self.files += 1;
+        self.chunks += u64::from(entry.chunks);
+        let counter = match entry.state {
+            FileState::Indexed { .. } => &mut self.indexed,
+            FileState::Skipped { .. } => &mut self.skipped,
+            FileState::Unreadable { .. } => &mut self.unreadable,
+            FileState::Failed { .. } => &mut self.failed,
+        };
+        *counter += 1;
+    }
+}
+
+impl FileFilter {
+    fn admits(self, state: &FileState) -> bool {
+        match self {
+            Self::All => true,
+            Self::Indexed => matches!(state, FileState::Indexed { .. }),
+            Self::Skipped => matches!(state, FileState::Skipped { .. }),
+            Self::Unreadable => matches!(state, FileState::Unreadable { .. }),
+            Self::Failed => matches!(state, FileState::Failed { .. }),
+        }
+    }
+}
+
+fn show(status: &Status) {
+    println!("index      {}", status.data_dir);
+    println!("model      {}", status.model.describe());
+    println!(
+        "content    {} documents, {} passages, {} vectors, generation {}",
+        status.documents, status.chunks, status.vectors, status.generation
+    );
+    let sizes: Vec<String> =
+        status.bytes.iter().map(|(part, bytes)| format!("{part} {}", output::size(*bytes))).collect();
+    println!("on disk    {}\n", sizes.join(", "));
+    let mut rows =
+        table(&["source", "folder", "files", "indexed", "skipped", "unreadable", "failed", "passages", "last run"]);
+    for source in &status.sources {
+        rows.add_row([
+            source.name.clone(),
+            source.root.clone(),
+            source.files.to_string(),
+            source.indexed.to_string(),
+            source.skipped.to_string(),
+            source.unreadable.to_string(),
+            source.failed.to_string(),
+            source.chunks.to_string(),
+            source.last_run.map_or_else(|| "-".to_string(), output::time),
+        ]);
+    }
+    println!("{rows}");
+    let Some(files) = &status.files else { return };
+    let mut rows = table(&["state", "source", "path", "type", "size", "passages", "reason"]);
+    for entry in files {
+        rows.add_row([
+            entry.state.label().to_string(),
+            entry.source.clone(),
+            entry.path.clone(),
+            entry.kind.clone(),
+            output::size(entry.bytes),
+            entry.chunks.to_string(),
+            entry.state.reason(),
+        ]);
+    }
+    println!("\n{rows}");
+}

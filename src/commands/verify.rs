@@ -1,0 +1,45 @@
+//! `quarry verify`: is the index what was written? `--repair`: make it sound again.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use indexer::IndexOptions;
+use storage::Store;
+
+use crate::cli::{Cli, VerifyArgs};
+use crate::commands::index;
+use crate::{interrupt, models, paths};
+
+pub(crate) fn run(cli: &Cli, args: &VerifyArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(cli)?;
+    if args.repair {
+        repair(cli, &folder)?;
+    }
+    let report = storage::verify(&folder)?;
+    println!("checked {} documents, {} passages, {} vectors", report.documents, report.chunks, report.vectors);
+    if report.findings.is_empty() {
+        println!("everything is as it was written");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for finding in &report.findings {
+        println!("{}: {}", finding.part, finding.detail);
+    }
+    eprintln!("{} findings; run `quarry verify --repair`", report.findings.len());
+    Ok(ExitCode::FAILURE)
+}
+
+/// Rebuilds what is derived, then reads again the files whose content was lost.
+fn repair(cli: &Cli, folder: &std::path::Path) -> Result<()> {
+    let (embedder, model) = models::embedder(cli)?;
+    for line in storage::repair(folder, &model)? {
+        println!("{line}");
+    }
+    let mut store = Store::open(folder, &model)?;
+    let cancel = interrupt::on_interrupt()?;
+    for source in store.sources().to_vec() {
+        if let Err(error) = index::index(&mut store, &embedder, &source, IndexOptions::default(), &cancel) {
+            eprintln!("{}: {error:#}", source.name);
+        }
+    }
+    Ok(store.close()?)
+}

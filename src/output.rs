@@ -1,0 +1,195 @@
+//! What a person sees in the terminal.
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::ops::Range;
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use indexer::{Counters, Observer, RunReport};
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use searcher::{Answer, DocumentHit, PassageHit};
+use tracing_subscriber::EnvFilter;
+
+/// Problems of a run that are listed one by one.
+const MAX_PROBLEMS: usize = 10;
+
+/// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides.
+pub(crate) fn start_logging(verbose: u8) {
+    let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false).without_time().init();
+}
+
+/// A plain table as wide as the terminal.
+pub(crate) fn table(headers: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headers);
+    table
+}
+
+pub(crate) fn size(bytes: u64) -> String {
+    HumanBytes(bytes).to_string()
+}
+
+pub(crate) fn time(second: i64) -> String {
+    jiff::Timestamp::from_second(second).map_or_else(|_| second.to_string(), |time| time.to_string())
+}
+
+pub(crate) fn print_repairs(repairs: &[String]) {
+    for repair in repairs {
+        eprintln!("repaired: {repair}");
+    }
+}
+
+/// Progress of one source: a bar on a terminal, nothing but the final report otherwise.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    pub(crate) fn new(source: &str) -> Self {
+        let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let template = "{prefix} {bar:24} {pos}/{len} files  {msg}  {eta} left";
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(source.to_string());
+        Self { bar }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress {
+    fn planned(&self, files: u64, _unchanged: u64) {
+        self.bar.set_length(files);
+    }
+
+    fn progressed(&self, counters: &Counters) {
+        self.bar.set_position(counters.files);
+        let speed = counters.tokens as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
+        self.bar.set_message(format!("{} chunks  {} tokens/s", HumanCount(counters.chunks), HumanCount(speed as u64)));
+    }
+}
+
+/// One paragraph on what a run did. Silent when nothing changed.
+pub(crate) fn print_run(source: &str, report: &RunReport) {
+    for problem in report.problems.iter().take(MAX_PROBLEMS) {
+        eprintln!("{source}: not read: {problem}");
+    }
+    if report.problems.len() > MAX_PROBLEMS {
+        eprintln!("{source}: and {} more that were not read", report.problems.len() - MAX_PROBLEMS);
+    }
+    let trouble = report.unreadable + report.failed;
+    if report.indexed + report.skipped + report.removed + trouble == 0 {
+        return;
+    }
+    let seconds = report.elapsed.as_secs_f64();
+    eprintln!(
+        "{source}: {} indexed, {} unchanged, {} skipped, {} removed; {} passages, {} embedded ({} tokens) in {:.1} s",
+        report.indexed,
+        report.unchanged,
+        report.skipped,
+        report.removed,
+        HumanCount(report.chunks),
+        HumanCount(report.embedded),
+        HumanCount(report.tokens),
+        seconds,
+    );
+    if trouble > 0 {
+        eprintln!(
+            "{source}: {trouble} files could not be read; `quarry status --files unreadable` and `--files failed` say why"
+        );
+    }
+}
+
+/// Bold and dim text where the terminal shows it.
+struct Style {
+    on: bool,
+}
+
+impl Style {
+    fn wrap(&self, code: &str, text: &str) -> String {
+        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
+    }
+
+    fn title(&self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    fn quiet(&self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
+    /// Marked words: coloured on a terminal, between `**` elsewhere.
+    fn mark(&self, text: &str) -> String {
+        if self.on { self.wrap("1;33", text) } else { format!("**{text}**") }
+    }
+}
+
+/// The answer as a list to read.
+pub(crate) fn print_answer(answer: &Answer) {
+    let style = Style { on: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+    for note in &answer.notes {
+        eprintln!("note: {note}");
+    }
+    if answer.results.is_empty() {
+        println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");
+    }
+    for (rank, hit) in answer.results.iter().enumerate() {
+        print_hit(&style, rank + 1, hit);
+    }
+    let time = HumanDuration(Duration::from_secs_f64(answer.timings.total_ms / 1000.0));
+    let time =
+        if answer.timings.total_ms < 1000.0 { format!("{:.1} ms", answer.timings.total_ms) } else { time.to_string() };
+    let reranked = if answer.reranked > 0 { format!(", {} passages reranked", answer.reranked) } else { String::new() };
+    println!("{}", style.quiet(&format!("{} of {} documents in {time}{reranked}", answer.results.len(), answer.total)));
+}
+
+fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
+    println!("{rank}. {}  {}", style.title(&hit.title), style.quiet(&format!("{}/{}", hit.source, hit.path)));
+    for passage in &hit.passages {
+        let place = place(hit, passage);
+        println!("   {}", style.quiet(&place));
+        let text = marked(style, &passage.snippet, &passage.highlights);
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            println!("     {line}");
+        }
+    }
+    println!();
+}
+
+/// Where the passage is and why it was found.
+fn place(hit: &DocumentHit, passage: &PassageHit) -> String {
+    let headings = passage.headings.iter().filter(|heading| **heading != hit.title);
+    let headings = headings.map(String::as_str).collect::<Vec<_>>().join(" > ");
+    let at = match passage.page {
+        Some(page) => format!("page {page}"),
+        None => lines(&passage.lines),
+    };
+    let mut why = vec![format!("score {:.4}", passage.score)];
+    why.extend(passage.lexical.map(|place| format!("BM25 #{}", place.rank)));
+    why.extend(passage.vector.map(|place| format!("vector #{} ({:.2})", place.rank, place.score)));
+    why.extend(passage.reranker.map(|relevance| format!("reranker {relevance:.3}")));
+    let separator = if headings.is_empty() { "" } else { "  " };
+    format!("{headings}{separator}{at}  [{}]", why.join(", "))
+}
+
+fn lines(lines: &Range<u32>) -> String {
+    let last = lines.end.saturating_sub(1).max(lines.start);
+    if last == lines.start { format!("line {last}") } else { format!("lines {}-{last}", lines.start) }
+}
+
+fn marked(style: &Style, text: &str, spans: &[Range<usize>]) -> String {
+    let mut out = String::with_capacity(text.len() + spans.len() * 8);
+    let mut at = 0;
+    for span in spans {
+        let (Some(before), Some(inside)) = (text.get(at..span.start), text.get(span.clone())) else { continue };
+        out.push_str(before);
+        out.push_str(&style.mark(inside));
+        at = span.end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}

@@ -1,0 +1,27 @@
+//! Where things are when the user does not say.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use etcetera::BaseStrategy;
+
+use crate::cli::Cli;
+
+/// The data folder: flag, environment, or the user's data directory.
+pub(crate) fn data_dir(cli: &Cli) -> Result<PathBuf> {
+    if let Some(folder) = &cli.data_dir {
+        return Ok(folder.clone());
+    }
+    let strategy = etcetera::choose_base_strategy().context("no home folder is known; name one with --data-dir")?;
+    Ok(strategy.data_dir().join("quarry"))
+}
+
+/// The absolute path of a folder to index.
+pub(crate) fn source_root(folder: &Path) -> Result<PathBuf> {
+    folder.canonicalize().with_context(|| format!("cannot open {}; expected a folder of documents", folder.display()))
+}
+
+/// A source's name when none is given.
+pub(crate) fn source_name(root: &Path) -> String {
+    root.file_name().map_or_else(|| "root".to_string(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,62 @@
+//! Changes on their way into the store: everything in one batch becomes durable and visible together.
+
+use std::collections::BTreeMap;
+
+use crate::record::{ChunkDraft, Document, DocumentId, LedgerEntry};
+
+/// Documents to put or remove and ledger lines to write. A later change of the same document replaces an earlier one.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) documents: BTreeMap<DocumentId, Option<DocumentDraft>>,
+    pub(crate) ledger: BTreeMap<(String, String), Option<LedgerEntry>>,
+    pub(crate) runs: BTreeMap<String, i64>,
+}
+
+/// A document with its chunks.
+#[derive(Debug)]
+pub(crate) struct DocumentDraft {
+    pub(crate) document: Document,
+    pub(crate) chunks: Vec<ChunkDraft>,
+}
+
+impl Batch {
+    /// Adds or replaces a document.
+    pub fn put(&mut self, document: Document, chunks: Vec<ChunkDraft>) {
+        self.documents.insert(document.id(), Some(DocumentDraft { document, chunks }));
+    }
+
+    /// Removes a document, if it is there.
+    pub fn remove(&mut self, source: &str, path: &str) {
+        self.documents.insert(DocumentId::of(source, path), None);
+    }
+
+    /// Writes a line of the ledger.
+    pub fn record(&mut self, entry: LedgerEntry) {
+        self.ledger.insert((entry.source.clone(), entry.path.clone()), Some(entry));
+    }
+
+    /// Removes a line of the ledger: the file is gone.
+    pub fn forget(&mut self, source: &str, path: &str) {
+        self.ledger.insert((source.to_string(), path.to_string()), None);
+    }
+
+    /// Notes that a run over a source ended, at a second of Unix time.
+    pub fn finish_run(&mut self, source: &str, finished: i64) {
+        self.runs.insert(source.to_string(), finished);
+    }
+
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.ledger.is_empty() && self.runs.is_empty()
+    }
+
+    /// Documents in the batch.
+    pub fn documents(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Chunks in the batch.
+    pub fn chunks(&self) -> usize {
+        self.documents.values().flatten().map(|draft| draft.chunks.len()).sum()
+    }
+}

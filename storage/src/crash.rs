@@ -1,0 +1,71 @@
+//! Points at which the crash tests kill the process.
+//!
+//! `QUARRY_KILL_AT=step:n` makes the n-th passage of that step send SIGKILL to this process, so that a test can stop a
+//! commit between any two of its effects. The hook exists in builds with debug assertions only; a release build has none.
+
+/// The steps of a commit, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Vectors are appended, not yet synced.
+    VectorsAppended,
+    /// Vectors are durable, nothing refers to them yet.
+    VectorsSynced,
+    /// The batch is in sled, perhaps not on disk.
+    TruthWritten,
+    /// The batch is durable: acknowledged.
+    TruthFlushed,
+    /// tantivy has written its segments, its `meta.json` is the old one.
+    LexicalPrepared,
+    /// tantivy's commit is done.
+    LexicalCommitted,
+    /// A sealed vector segment is written to its temporary name.
+    SegmentWritten,
+    /// The segment has its name, no manifest refers to it.
+    SegmentRenamed,
+    /// The new manifest is in place.
+    ManifestWritten,
+    /// The new snapshot is visible.
+    Published,
+}
+
+impl Step {
+    /// Every step, for tests that kill at each.
+    pub const ALL: [Self; 10] = [
+        Self::VectorsAppended,
+        Self::VectorsSynced,
+        Self::TruthWritten,
+        Self::TruthFlushed,
+        Self::LexicalPrepared,
+        Self::LexicalCommitted,
+        Self::SegmentWritten,
+        Self::SegmentRenamed,
+        Self::ManifestWritten,
+        Self::Published,
+    ];
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) fn point(_step: Step) {}
+
+/// Kills this process if `QUARRY_KILL_AT` names this passage.
+#[cfg(debug_assertions)]
+pub(crate) fn point(step: Step) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static TARGET: OnceLock<Option<(String, u32)>> = OnceLock::new();
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+
+    let target = TARGET.get_or_init(|| {
+        let value = std::env::var("QUARRY_KILL_AT").ok()?;
+        let (name, count) = value.split_once(':')?;
+        Some((name.to_string(), count.parse().ok()?))
+    });
+    let Some((name, count)) = target else { return };
+    if *name != format!("{step:?}") || PASSED.fetch_add(1, Ordering::Relaxed) + 1 != *count {
+        return;
+    }
+    // SIGKILL through the shell's `kill`: no signal crate, and no destructor runs, as in a real crash.
+    let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+    std::process::abort();
+}

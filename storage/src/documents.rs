@@ -1,0 +1,407 @@
+//! The truth: documents, chunks, ledger, change log and the map from content to vector, in sled.
+//!
+//! One tree holds everything under one-byte prefixes, so that a commit is one atomic batch. Every value is framed with a
+//! CRC-32C over key and value, and a running total (counts, and the sum of all checksums) is kept in the same batch: a
+//! full scan at open notices a flipped byte, a lost page and a rolled-back log alike. A commit is durable when
+//! [`Documents::apply`] returns, not before.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sled::IVec;
+
+use crate::crash::{self, Step};
+use crate::error::{Error, Result};
+use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
+
+/// Memory sled may use for its page cache, in bytes.
+const CACHE_BYTES: u64 = 64 << 20;
+
+const DOCUMENT: u8 = b'd';
+const CHUNK: u8 = b'c';
+const LEDGER: u8 = b'l';
+const VECTOR: u8 = b'v';
+const CHANGE: u8 = b'g';
+const RUN: u8 = b'r';
+const TOTALS: &[u8] = b"m";
+const SETTINGS: &[u8] = b"s";
+
+/// Counts over the whole store, kept with every commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Totals {
+    /// Number of the last commit.
+    pub(crate) sequence: u64,
+    pub(crate) documents: u64,
+    pub(crate) chunks: u64,
+    /// Length of the vector file that the commits rely on.
+    pub(crate) vectors: u64,
+    /// Number of entries of all kinds but this one.
+    entries: u64,
+    /// Wrapping sum of the entries' checksums.
+    digest: u64,
+}
+
+/// What the index is made of: kept beside the data and in `index.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) model: IndexModel,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// One commit's changes, collected and then applied at once.
+#[derive(Default)]
+pub(crate) struct Changes {
+    writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    touched: Vec<DocumentId>,
+}
+
+impl Changes {
+    pub(crate) fn put_document(&mut self, document: &Document) {
+        let id = document.id();
+        self.put(document_key(id), document);
+        self.touched.push(id);
+    }
+
+    pub(crate) fn put_chunk(&mut self, id: DocumentId, number: u32, chunk: &Chunk) {
+        self.put(chunk_key(id, number), chunk);
+    }
+
+    pub(crate) fn remove_document(&mut self, id: DocumentId) {
+        self.writes.push((document_key(id), None));
+        self.touched.push(id);
+    }
+
+    pub(crate) fn remove_chunk(&mut self, id: DocumentId, number: u32) {
+        self.writes.push((chunk_key(id, number), None));
+    }
+
+    pub(crate) fn put_ledger(&mut self, entry: &LedgerEntry) {
+        self.put(ledger_key(&entry.source, &entry.path), entry);
+    }
+
+    pub(crate) fn remove_ledger(&mut self, source: &str, path: &str) {
+        self.writes.push((ledger_key(source, path), None));
+    }
+
+    pub(crate) fn put_vector(&mut self, key: ContentKey, ordinal: u64) {
+        self.put(vector_key(key), &ordinal);
+    }
+
+    pub(crate) fn remove_vector(&mut self, key: ContentKey) {
+        self.writes.push((vector_key(key), None));
+    }
+
+    pub(crate) fn put_run(&mut self, source: &str, finished: i64) {
+        self.put(run_key(source), &finished);
+    }
+
+    pub(crate) fn put_settings(&mut self, settings: &Settings) {
+        self.put(SETTINGS.to_vec(), settings);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Documents that were put or removed.
+    pub(crate) fn touched(&self) -> &[DocumentId] {
+        &self.touched
+    }
+
+    fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
+        let framed = frame(&key, value);
+        self.writes.push((key, Some(framed)));
+    }
+}
+
+/// The document store.
+pub(crate) struct Documents {
+    tree: sled::Db,
+    totals: Totals,
+}
+
+impl Documents {
+    /// Opens or creates the store in `folder` and scans it whole.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when any entry, or the sum of all, is not what was written.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let folder = folder.to_path_buf();
+        // sled asserts on some damaged files; a panic there must not take the process with it.
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_and_scan(&folder)));
+        opened.unwrap_or_else(|_| Err(damaged("its log cannot be read")))
+    }
+
+    fn open_and_scan(folder: &Path) -> Result<Self> {
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let tree = config.open().map_err(as_damage)?;
+        let mut documents = Self { tree, totals: Totals::default() };
+        documents.totals = documents.scan()?;
+        Ok(documents)
+    }
+
+    /// Reads and checks every entry, and compares the sums with the totals that were stored.
+    pub(crate) fn scan(&self) -> Result<Totals> {
+        let mut found = Totals::default();
+        let mut stored = None;
+        for entry in self.tree.iter() {
+            let (key, value) = entry.map_err(as_damage)?;
+            let payload = check(&key, &value)?;
+            if key == TOTALS {
+                stored = Some(decode::<Totals>(&key, payload)?);
+                continue;
+            }
+            found.add(&key, &value);
+        }
+        if self.tree.len() == 0 {
+            return Ok(found);
+        }
+        let stored = stored.ok_or_else(|| damaged("its totals are missing"))?;
+        found.sequence = stored.sequence;
+        found.vectors = stored.vectors;
+        if found != stored {
+            return Err(damaged(format!(
+                "expected {} documents, {} chunks and {} entries, found {}, {} and {}, or their contents differ",
+                stored.documents, stored.chunks, stored.entries, found.documents, found.chunks, found.entries
+            )));
+        }
+        Ok(stored)
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Writes all changes at once and makes them durable. `vectors` is the length of the vector file they rely on.
+    pub(crate) fn apply(&mut self, changes: Changes, vectors: u64) -> Result<Totals> {
+        let mut totals = self.totals;
+        totals.sequence += 1;
+        totals.vectors = vectors;
+        let mut writes = changes.writes;
+        if !changes.touched.is_empty() {
+            let key = change_key(totals.sequence);
+            let value = frame(&key, &changes.touched);
+            writes.push((key, Some(value)));
+        }
+        self.apply_writes(&mut totals, writes)?;
+        self.totals = totals;
+        Ok(totals)
+    }
+
+    /// Forgets the log up to and including `sequence`, which every derived index has applied.
+    pub(crate) fn trim_log(&mut self, sequence: u64) -> Result<()> {
+        let mut writes = Vec::new();
+        for key in self.tree.range(vec![CHANGE]..=change_key(sequence)).keys() {
+            writes.push((key?.to_vec(), None));
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut totals = self.totals;
+        self.apply_writes(&mut totals, writes)?;
+        self.totals = totals;
+        Ok(())
+    }
+
+    fn apply_writes(&self, totals: &mut Totals, writes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<()> {
+        let mut batch = sled::Batch::default();
+        // The last write of a key wins, as it does in the batch.
+        let last: std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>> = writes.into_iter().collect();
+        for (key, value) in last {
+            if let Some(old) = self.tree.get(&key)? {
+                totals.remove(&key, &old);
+            }
+            match value {
+                Some(value) => {
+                    totals.add(&key, &value);
+                    batch.insert(key, value);
+                }
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(TOTALS, frame(TOTALS, totals));
+        self.tree.apply_batch(batch)?;
+        crash::point(Step::TruthWritten);
+        self.tree.flush()?;
+        crash::point(Step::TruthFlushed);
+        Ok(())
+    }
+
+    pub(crate) fn settings(&self) -> Result<Option<Settings>> {
+        self.get(SETTINGS)
+    }
+
+    pub(crate) fn document(&self, id: DocumentId) -> Result<Option<Document>> {
+        self.get(&document_key(id))
+    }
+
+    /// All documents in the order of their ids.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = Result<Document>> + '_ {
+        self.values(&[DOCUMENT])
+    }
+
+    /// The chunks of a document, in order.
+    pub(crate) fn chunks(&self, id: DocumentId) -> Result<Vec<Chunk>> {
+        let mut prefix = vec![CHUNK];
+        prefix.extend_from_slice(id.bytes());
+        self.values(&prefix).collect()
+    }
+
+    /// Every document id that has chunks, with their number.
+    pub(crate) fn chunk_counts(&self) -> Result<std::collections::BTreeMap<DocumentId, u32>> {
+        let mut counts = std::collections::BTreeMap::new();
+        for key in self.tree.scan_prefix([CHUNK]).keys() {
+            let key = key?;
+            let id = key.get(1..17).and_then(|id| <[u8; 16]>::try_from(id).ok());
+            let id = id.ok_or_else(|| damaged("a chunk's key is too short"))?;
+            *counts.entry(DocumentId::from_bytes(id)).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
+    pub(crate) fn ledger_entry(&self, source: &str, path: &str) -> Result<Option<LedgerEntry>> {
+        self.get(&ledger_key(source, path))
+    }
+
+    /// The ledger of a source in the order of paths.
+    pub(crate) fn ledger(&self, source: &str) -> impl Iterator<Item = Result<LedgerEntry>> + '_ {
+        self.values(&ledger_key(source, ""))
+    }
+
+    /// When the last run over a source ended, in seconds of Unix time.
+    pub(crate) fn last_run(&self, source: &str) -> Result<Option<i64>> {
+        self.get(&run_key(source))
+    }
+
+    /// The vector stored for a content.
+    pub(crate) fn ordinal(&self, key: ContentKey) -> Result<Option<u64>> {
+        self.get(&vector_key(key))
+    }
+
+    /// Every content that has a vector, with its ordinal.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = Result<(ContentKey, u64)>> + '_ {
+        self.tree.scan_prefix([VECTOR]).map(|entry| {
+            let (key, value) = entry.map_err(as_damage)?;
+            let content = key.get(1..).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+            let content = content.ok_or_else(|| damaged("a content key has the wrong length"))?;
+            Ok((ContentKey(content), decode(&key, check(&key, &value)?)?))
+        })
+    }
+
+    /// Documents that were put or removed by commits after `sequence`, each once.
+    pub(crate) fn changed_since(&self, sequence: u64) -> Result<Vec<DocumentId>> {
+        let mut changed = std::collections::BTreeSet::new();
+        let start = change_key(sequence + 1);
+        for entry in self.tree.range(start..change_key(u64::MAX)) {
+            let (key, value) = entry?;
+            changed.extend(decode::<Vec<DocumentId>>(&key, check(&key, &value)?)?);
+        }
+        Ok(changed.into_iter().collect())
+    }
+
+    fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>> {
+        let Some(value) = self.tree.get(key).map_err(as_damage)? else { return Ok(None) };
+        decode(key, check(key, &value)?).map(Some)
+    }
+
+    fn values<T: DeserializeOwned>(&self, prefix: &[u8]) -> impl Iterator<Item = Result<T>> + use<'_, T> {
+        self.tree.scan_prefix(prefix).map(|entry: sled::Result<(IVec, IVec)>| {
+            let (key, value) = entry.map_err(as_damage)?;
+            decode(&key, check(&key, &value)?)
+        })
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn size_on_disk(&self) -> Result<u64> {
+        Ok(self.tree.size_on_disk()?)
+    }
+}
+
+impl Totals {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.entries += 1;
+        self.digest = self.digest.wrapping_add(entry_digest(value));
+        match key.first() {
+            Some(&DOCUMENT) => self.documents += 1,
+            Some(&CHUNK) => self.chunks += 1,
+            _ => {}
+        }
+    }
+
+    fn remove(&mut self, key: &[u8], value: &[u8]) {
+        self.entries = self.entries.saturating_sub(1);
+        self.digest = self.digest.wrapping_sub(entry_digest(value));
+        match key.first() {
+            Some(&DOCUMENT) => self.documents = self.documents.saturating_sub(1),
+            Some(&CHUNK) => self.chunks = self.chunks.saturating_sub(1),
+            _ => {}
+        }
+    }
+}
+
+/// The frame's checksum spread over 64 bits, so that a sum of many does not cancel out.
+fn entry_digest(value: &[u8]) -> u64 {
+    let mut head = [0; 4];
+    head.copy_from_slice(value.get(..4).unwrap_or(&[0; 4]));
+    u64::from(u32::from_le_bytes(head)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn frame<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
+    // Records are plain data: encoding them into memory cannot fail.
+    let mut framed = postcard::to_extend(value, vec![0; 4]).expect("plain data encodes");
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(key), &framed[4..]);
+    framed[..4].copy_from_slice(&checksum.to_le_bytes());
+    framed
+}
+
+fn check<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8]> {
+    let (head, payload) = value.split_at_checked(4).ok_or_else(|| damaged("an entry is too short"))?;
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(key), payload);
+    if head != checksum.to_le_bytes() {
+        return Err(damaged(format!("the entry {:?} has a wrong checksum", String::from_utf8_lossy(key))));
+    }
+    Ok(payload)
+}
+
+fn decode<T: DeserializeOwned>(key: &[u8], payload: &[u8]) -> Result<T> {
+    postcard::from_bytes(payload)
+        .map_err(|error| damaged(format!("the entry {:?} cannot be decoded: {error}", String::from_utf8_lossy(key))))
+}
+
+fn damaged(detail: impl Into<String>) -> Error {
+    Error::damaged("the document store", detail)
+}
+
+fn as_damage(error: sled::Error) -> Error {
+    match error {
+        sled::Error::Corruption { .. } => damaged("sled reports a corrupt page"),
+        sled::Error::Io(ref io) if io.kind() == std::io::ErrorKind::UnexpectedEof => damaged("its log ends too early"),
+        other => Error::Documents(other),
+    }
+}
+
+fn document_key(id: DocumentId) -> Vec<u8> {
+    [&[DOCUMENT], id.bytes().as_slice()].concat()
+}
+
+fn chunk_key(id: DocumentId, number: u32) -> Vec<u8> {
+    [&[CHUNK], id.bytes().as_slice(), &number.to_be_bytes()].concat()
+}
+
+fn ledger_key(source: &str, path: &str) -> Vec<u8> {
+    [&[LEDGER], source.as_bytes(), &[0], path.as_bytes()].concat()
+}
+
+fn vector_key(key: ContentKey) -> Vec<u8> {
+    [&[VECTOR], key.0.as_slice()].concat()
+}
+
+fn run_key(source: &str) -> Vec<u8> {
+    [&[RUN], source.as_bytes()].concat()
+}
+
+fn change_key(sequence: u64) -> Vec<u8> {
+    [&[CHANGE], sequence.to_be_bytes().as_slice()].concat()
+}

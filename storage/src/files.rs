@@ -1,0 +1,42 @@
+//! Whole small files, written so that a crash leaves either the old or the new content.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Replaces `path` with `content`, durably: temporary name, fsync, rename, fsync of the folder.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
+    file.write_all(content).map_err(Error::io("write", &temporary))?;
+    file.sync_all().map_err(Error::io("sync", &temporary))?;
+    fs::rename(&temporary, path).map_err(Error::io("rename to", path))?;
+    sync_parent(path)
+}
+
+/// Makes a rename or creation in the folder of `path` durable.
+pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+}
+
+/// Moves a broken file or folder aside, to `NAME.quarantine-N` with the first free N.
+pub(crate) fn quarantine(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let free = (1u32..).map(|n| path.with_file_name(format!("{name}.quarantine-{n}"))).find(|aside| !aside.exists());
+    let Some(aside) = free else { return Ok(()) };
+    fs::rename(path, &aside).map_err(Error::io("move aside", path))?;
+    sync_parent(path)
+}
+
+/// Bytes of all files below `path`; what vanishes meanwhile counts as nothing.
+pub(crate) fn size_of(path: &Path) -> u64 {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size_of(&entry.path())).sum()
+}

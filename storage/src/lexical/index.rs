@@ -1,0 +1,159 @@
+//! The writing side of the lexical index.
+//!
+//! A commit replaces whole documents (delete by id, then add) and carries a payload that names the last sequence number
+//! of the truth it has applied and the number of live chunks, so that a reader can tell a complete index from a damaged
+//! one.
+
+use std::path::{Path, PathBuf};
+
+use tantivy::directory::MmapDirectory;
+use tantivy::indexer::{LogMergePolicy, MergePolicy};
+use tantivy::schema::Term;
+use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, TantivyDocument};
+
+use super::reader::{LexicalReader, reader_of};
+use super::schema::{self, Fields};
+use crate::crash::{self, Step};
+use crate::error::{Error, Result};
+use crate::record::{Chunk, Document, DocumentId};
+
+/// Memory for documents that are not committed yet, in bytes.
+const WRITER_BYTES: usize = 64 << 20;
+
+/// Share of deleted documents from which a segment is rewritten.
+const DELETED_BEFORE_MERGE: f32 = 0.2;
+
+/// What a commit says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Payload {
+    /// Last sequence number of the truth that is applied.
+    pub(crate) sequence: u64,
+    /// Chunks that are live after the commit.
+    pub(crate) chunks: u64,
+}
+
+impl Payload {
+    fn encode(self) -> String {
+        let body = format!("{} {}", self.sequence, self.chunks);
+        format!("{body} {:08x}", crc32c::crc32c(body.as_bytes()))
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (body, checksum) = text.rsplit_once(' ')?;
+        if checksum != format!("{:08x}", crc32c::crc32c(body.as_bytes())) {
+            return None;
+        }
+        let (sequence, chunks) = body.split_once(' ')?;
+        Some(Self { sequence: sequence.parse().ok()?, chunks: chunks.parse().ok()? })
+    }
+}
+
+/// The writer of the lexical index. One per index.
+pub(crate) struct LexicalIndex {
+    writer: IndexWriter,
+    reader: IndexReader,
+    fields: Fields,
+}
+
+impl LexicalIndex {
+    /// Opens or creates the index in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the checksums, the schema, the payload or the count of live chunks do not agree.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let directory = MmapDirectory::open(folder).map_err(|error| damaged(error.to_string()))?;
+        let (schema, fields) = schema::schema();
+        let index = if Index::exists(&directory).map_err(|error| damaged(error.to_string()))? {
+            open_checked(folder)?.0
+        } else {
+            Index::create(directory, schema, IndexSettings::default())?
+        };
+        let writer: IndexWriter<TantivyDocument> = index.writer_with_num_threads(1, WRITER_BYTES)?;
+        writer.set_merge_policy(merge_policy());
+        let reader = reader_of(&index)?;
+        Ok(Self { writer, reader, fields })
+    }
+
+    /// The payload of the last commit; `None` before the first.
+    pub(crate) fn payload(&self) -> Result<Option<Payload>> {
+        payload_of(self.writer.index())
+    }
+
+    /// Replaces a document: none of its old chunks stay.
+    pub(crate) fn replace(&self, document: &Document, chunks: &[Chunk]) -> Result<()> {
+        self.delete(document.id());
+        for (number, chunk) in (0u32..).zip(chunks) {
+            self.writer.add_document(self.fields.document_of(document, number, chunk))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a document.
+    pub(crate) fn delete(&self, id: DocumentId) {
+        self.writer.delete_term(Term::from_field_bytes(self.fields.document, id.bytes()));
+    }
+
+    /// Makes everything since the last commit durable and visible at once.
+    pub(crate) fn commit(&mut self, payload: Payload) -> Result<()> {
+        let mut prepared = self.writer.prepare_commit()?;
+        prepared.set_payload(&payload.encode());
+        crash::point(Step::LexicalPrepared);
+        prepared.commit()?;
+        crash::point(Step::LexicalCommitted);
+        Ok(())
+    }
+
+    /// A view of the last commit.
+    pub(crate) fn reader(&self) -> Result<LexicalReader> {
+        self.reader.reload()?;
+        LexicalReader::of(self.reader.searcher(), self.payload()?)
+    }
+
+    /// Waits for merges that are under way.
+    pub(crate) fn close(self) -> Result<()> {
+        Ok(self.writer.wait_merging_threads()?)
+    }
+}
+
+fn merge_policy() -> Box<dyn MergePolicy> {
+    let mut policy = LogMergePolicy::default();
+    policy.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
+    Box::new(policy)
+}
+
+/// Opens an existing index and checks all that can be checked.
+pub(super) fn open_checked(folder: &Path) -> Result<(Index, Option<Payload>)> {
+    let index = Index::open_in_dir(folder).map_err(|error| damaged(error.to_string()))?;
+    if index.schema() != schema::schema().0 {
+        return Err(damaged("its schema is not the one of this format version"));
+    }
+    let broken = index.validate_checksum().map_err(|error| damaged(error.to_string()))?;
+    if !broken.is_empty() {
+        let mut names: Vec<PathBuf> = broken.into_iter().collect();
+        names.sort();
+        return Err(damaged(format!("wrong checksums: {names:?}")));
+    }
+    let payload = payload_of(&index)?;
+    Ok((index, payload))
+}
+
+pub(super) fn payload_of(index: &Index) -> Result<Option<Payload>> {
+    let metas = index.load_metas().map_err(|error| damaged(error.to_string()))?;
+    let Some(text) = metas.payload.as_deref() else {
+        return match metas.segments.is_empty() {
+            true => Ok(None),
+            false => Err(damaged("its last commit has no payload")),
+        };
+    };
+    let payload = Payload::decode(text).ok_or_else(|| damaged("the payload of its last commit is not readable"))?;
+    let live: u64 = metas.segments.iter().map(|segment| u64::from(segment.num_docs())).sum();
+    if live != payload.chunks {
+        return Err(damaged(format!("expected {} chunks, found {live}", payload.chunks)));
+    }
+    Ok(Some(payload))
+}
+
+fn damaged(detail: impl Into<String>) -> Error {
+    Error::damaged("the lexical index", detail)
+}

@@ -1,0 +1,15 @@
+//! The lexical index: BM25 over titles, headings, words, grams and codes, in tantivy. Derived from the truth.
+
+mod analysis;
+mod index;
+mod query;
+mod reader;
+mod schema;
+mod stopwords;
+
+pub use analysis::{Analyzer, Term as AnalyzedTerm, is_unspaced};
+pub(crate) use index::{LexicalIndex, Payload};
+pub use query::{LexicalQuery, LexicalWeights};
+pub(crate) use reader::LexicalReader;
+pub use reader::PassageRef;
+pub use stopwords::is_stopword;

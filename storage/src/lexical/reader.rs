@@ -1,0 +1,264 @@
+//! The reading side of the lexical index: one immutable view of it.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::path::Path;
+
+use tantivy::collector::{Collector, SegmentCollector, TopDocs};
+use tantivy::query::{BooleanQuery, Occur, Query, RangeQuery, TermSetQuery};
+use tantivy::schema::{Field, Term, Value};
+use tantivy::{
+    DocAddress, DocId, Index, IndexReader, ReloadPolicy, Score, Searcher, SegmentOrdinal, SegmentReader,
+    TantivyDocument,
+};
+
+use super::analysis::Analyzer;
+use super::index::{Payload, open_checked};
+use super::query::{LexicalQuery, LexicalWeights, QueryBuilder};
+use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+
+/// Blocks of stored passages kept unpacked; a block holds some twenty passages.
+const STORE_CACHE_BLOCKS: usize = 256;
+
+/// A passage within one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PassageRef {
+    pub(crate) segment: u32,
+    pub(crate) doc: u32,
+}
+
+impl PassageRef {
+    fn address(self) -> DocAddress {
+        DocAddress::new(self.segment, self.doc)
+    }
+}
+
+impl From<DocAddress> for PassageRef {
+    fn from(address: DocAddress) -> Self {
+        Self { segment: address.segment_ord, doc: address.doc_id }
+    }
+}
+
+/// A view of the lexical index that later commits do not change.
+pub(crate) struct LexicalReader {
+    searcher: Searcher,
+    fields: Fields,
+    payload: Payload,
+    languages: Vec<String>,
+    analyzers: Vec<Analyzer>,
+}
+
+impl LexicalReader {
+    /// Opens the index in `folder` for reading only, checking it whole.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let (index, payload) = open_checked(folder)?;
+        Self::of(reader_of(&index)?.searcher(), payload)
+    }
+
+    /// The view that `searcher` has; `payload` is that of the commit it sees.
+    pub(crate) fn of(searcher: Searcher, payload: Option<Payload>) -> Result<Self> {
+        let payload = payload.unwrap_or(Payload { sequence: 0, chunks: 0 });
+        let fields = schema::schema().1;
+        let languages = terms_of(&searcher, fields.language)?.into_iter().collect::<Vec<_>>();
+        let analyzers = analyzers_for(&languages);
+        Ok(Self { searcher, fields, payload, languages, analyzers })
+    }
+
+    pub(crate) fn payload(&self) -> Payload {
+        self.payload
+    }
+
+    pub(crate) fn languages(&self) -> &[String] {
+        &self.languages
+    }
+
+    pub(crate) fn analyzers(&self) -> &[Analyzer] {
+        &self.analyzers
+    }
+
+    /// Calls `visit` with every live passage and its ordinal.
+    pub(crate) fn for_each_ordinal(&self, mut visit: impl FnMut(PassageRef, u64)) -> Result<()> {
+        for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
+            let ordinals = reader.fast_fields().u64("ordinal")?;
+            for doc in reader.doc_ids_alive() {
+                let ordinal = ordinals.first(doc).ok_or_else(|| damaged("a chunk has no ordinal"))?;
+                visit(PassageRef { segment, doc }, ordinal);
+            }
+        }
+        Ok(())
+    }
+
+    /// The best `limit` passages by BM25, best first, equal scores in index order.
+    pub(crate) fn search(
+        &self,
+        query: &LexicalQuery,
+        filters: &[Filter],
+        weights: LexicalWeights,
+        limit: usize,
+    ) -> Result<Vec<(PassageRef, f32)>> {
+        let Some(built) = self.builder(weights).build(query) else { return Ok(Vec::new()) };
+        let query: Box<dyn Query> = match self.filter_query(filters)? {
+            Some(filter) => Box::new(BooleanQuery::new(vec![
+                (Occur::Must, Box::new(built)),
+                (Occur::Must, Box::new(tantivy::query::ConstScoreQuery::new(filter, 0.0))),
+            ])),
+            None => Box::new(built),
+        };
+        let top = TopDocs::with_limit(limit.max(1)).order_by_score();
+        let hits = self.searcher.search(&query, &top)?;
+        Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
+    }
+
+    /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.
+    pub(crate) fn allowed(&self, filters: &[Filter], query: &LexicalQuery) -> Result<Option<Vec<PassageRef>>> {
+        let requirements = self.builder(LexicalWeights::default()).requirements(query);
+        let filter = self.filter_query(filters)?;
+        let combined: Box<dyn Query> = match (requirements, filter) {
+            (None, None) => return Ok(None),
+            (Some(only), None) => Box::new(only),
+            (None, Some(only)) => only,
+            (Some(first), Some(second)) => {
+                Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(first)), (Occur::Must, second)]))
+            }
+        };
+        Ok(Some(self.searcher.search(&combined, &Everything)?))
+    }
+
+    fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
+        QueryBuilder { fields: &self.fields, analyzers: &self.analyzers, weights }
+    }
+
+    fn filter_query(&self, filters: &[Filter]) -> Result<Option<Box<dyn Query>>> {
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        for filter in filters {
+            self.push_lists(filter, &mut clauses);
+            self.push_paths(filter, &mut clauses)?;
+            self.push_dates(filter, &mut clauses);
+        }
+        if clauses.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(BooleanQuery::new(clauses))))
+    }
+
+    fn push_lists(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
+        let lists = [
+            (self.fields.source, &filter.sources),
+            (self.fields.kind, &filter.kinds),
+            (self.fields.language, &filter.languages),
+        ];
+        for (field, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+            let terms = values.iter().map(|value| Term::from_field_text(field, value));
+            clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
+        }
+    }
+
+    fn push_paths(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) -> Result<()> {
+        if filter.paths.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<String> = filter.paths.iter().map(|part| part.to_lowercase()).collect();
+        let paths = terms_of(&self.searcher, self.fields.path)?.into_iter();
+        let matching = paths.filter(|path| {
+            let path = path.to_lowercase();
+            wanted.iter().any(|part| path.contains(part.as_str()))
+        });
+        let terms: Vec<Term> = matching.map(|path| Term::from_field_text(self.fields.path, &path)).collect();
+        clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
+        Ok(())
+    }
+
+    fn push_dates(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
+        if filter.after.is_none() && filter.before.is_none() {
+            return;
+        }
+        let bound = |second: i64| Term::from_field_i64(self.fields.modified, second);
+        let lower = filter.after.map_or(Bound::Unbounded, |second| Bound::Included(bound(second)));
+        let upper = filter.before.map_or(Bound::Unbounded, |second| Bound::Excluded(bound(second)));
+        clauses.push((Occur::Must, Box::new(RangeQuery::new(lower, upper))));
+    }
+
+    /// 64 bits that tell the passage's document from others.
+    pub(crate) fn group(&self, passage: PassageRef) -> Result<u64> {
+        let reader = self.searcher.segment_reader(passage.segment);
+        let groups = reader.fast_fields().u64("group")?;
+        groups.first(passage.doc).ok_or_else(|| damaged("a chunk has no document"))
+    }
+
+    /// Reads a passage with its document.
+    pub(crate) fn passage(&self, passage: PassageRef) -> Result<StoredPassage> {
+        let stored: TantivyDocument = self.searcher.doc(passage.address())?;
+        let record = stored.get_first(self.fields.record);
+        let bytes =
+            record.as_ref().and_then(|value| value.as_bytes()).ok_or_else(|| damaged("a chunk has no record"))?;
+        postcard::from_bytes(bytes).map_err(|error| damaged(format!("a chunk's record cannot be decoded: {error}")))
+    }
+}
+
+/// A reader that sees new commits when it is told to.
+pub(super) fn reader_of(index: &Index) -> Result<IndexReader> {
+    let builder = index.reader_builder().reload_policy(ReloadPolicy::Manual);
+    Ok(builder.doc_store_cache_num_blocks(STORE_CACHE_BLOCKS).try_into()?)
+}
+
+/// One analysis for each way in which words are stemmed.
+fn analyzers_for(languages: &[String]) -> Vec<Analyzer> {
+    let known = languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE);
+    std::iter::once(DEFAULT_LANGUAGE).chain(known).map(|code| Analyzer::for_language(Some(code))).collect()
+}
+
+/// All distinct terms of a raw field that occur in a live or dead passage.
+fn terms_of(searcher: &Searcher, field: Field) -> Result<BTreeSet<String>> {
+    let mut terms = BTreeSet::new();
+    for reader in searcher.segment_readers() {
+        let index = reader.inverted_index(field)?;
+        let mut stream = index.terms().stream().map_err(|error| damaged(error.to_string()))?;
+        while stream.advance() {
+            terms.insert(String::from_utf8_lossy(stream.key()).into_owned());
+        }
+    }
+    Ok(terms)
+}
+
+fn damaged(detail: impl Into<String>) -> Error {
+    Error::damaged("the lexical index", detail)
+}
+
+/// Collects every matching passage.
+struct Everything;
+
+struct EverythingInSegment {
+    segment: u32,
+    found: Vec<PassageRef>,
+}
+
+impl Collector for Everything {
+    type Fruit = Vec<PassageRef>;
+    type Child = EverythingInSegment;
+
+    fn for_segment(&self, segment: SegmentOrdinal, _: &SegmentReader) -> tantivy::Result<Self::Child> {
+        Ok(EverythingInSegment { segment, found: Vec::new() })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        false
+    }
+
+    fn merge_fruits(&self, fruits: Vec<Vec<PassageRef>>) -> tantivy::Result<Self::Fruit> {
+        Ok(fruits.into_iter().flatten().collect())
+    }
+}
+
+impl SegmentCollector for EverythingInSegment {
+    type Fruit = Vec<PassageRef>;
+
+    fn collect(&mut self, doc: DocId, _: Score) {
+        self.found.push(PassageRef { segment: self.segment, doc });
+    }
+
+    fn harvest(self) -> Self::Fruit {
+        self.found
+    }
+}

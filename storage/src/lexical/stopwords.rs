@@ -1,0 +1,29 @@
+//! English function words: left out of a lexical query that has other words.
+//!
+//! They are indexed all the same, so that phrases and queries made of nothing else still find something.
+
+/// Sorted, as they look before stemming.
+const ENGLISH: &[&str] = &[
+    "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but", "by", "can", "could",
+    "did", "do", "does", "doing", "for", "from", "had", "has", "have", "having", "he", "her", "here", "him", "his",
+    "how", "i", "if", "in", "into", "is", "it", "its", "may", "me", "might", "must", "my", "of", "on", "or", "our",
+    "ours", "shall", "she", "should", "so", "some", "such", "than", "that", "the", "their", "them", "then", "there",
+    "these", "they", "this", "those", "to", "too", "us", "very", "was", "we", "were", "what", "when", "where", "which",
+    "who", "whom", "whose", "why", "will", "with", "would", "you", "your", "yours",
+];
+
+/// Whether a lower-case word carries no topic.
+pub fn is_stopword(word: &str) -> bool {
+    ENGLISH.binary_search(&word).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted() {
+        assert!(ENGLISH.is_sorted());
+        assert!(is_stopword("the") && is_stopword("yours") && !is_stopword("travel"));
+    }
+}

@@ -1,0 +1,248 @@
+//! What is stored about documents: the records of the truth.
+//!
+//! Every other room speaks of documents through these types. They hold plain data; how they are encoded and checked is
+//! `documents`' business.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Stable identity of a document: a hash of its source's name and its path below the source's root.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DocumentId([u8; 16]);
+
+impl DocumentId {
+    /// The id of the document at `path` (with `/` between parts) in `source`.
+    pub fn of(source: &str, path: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(source.as_bytes()).update(&[0]).update(path.as_bytes());
+        Self(first_16(&hasher.finalize()))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// A 64-bit stand-in, used to group passages without reading them.
+    pub(crate) fn group(&self) -> u64 {
+        let mut head = [0; 8];
+        head.copy_from_slice(&self.0[..8]);
+        u64::from_le_bytes(head)
+    }
+}
+
+impl fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DocumentId({self})")
+    }
+}
+
+/// What a vector was made from: a hash of a chunk's heading path and text. Equal keys share one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentKey(pub(crate) [u8; 16]);
+
+impl ContentKey {
+    /// The key of a chunk with this text under these headings.
+    pub fn of(headings: &[String], text: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for heading in headings {
+            hasher.update(heading.as_bytes()).update(&[0]);
+        }
+        hasher.update(&[1]).update(text.as_bytes());
+        Self(first_16(&hasher.finalize()))
+    }
+}
+
+/// What is embedded of a chunk: its heading path, then its text. A [`ContentKey`] stands for exactly this.
+pub fn embedding_text(headings: &[String], text: &str) -> String {
+    if headings.is_empty() {
+        return text.to_string();
+    }
+    format!("{}\n{text}", headings.join(" > "))
+}
+
+fn first_16(hash: &blake3::Hash) -> [u8; 16] {
+    let mut head = [0; 16];
+    head.copy_from_slice(&hash.as_bytes()[..16]);
+    head
+}
+
+/// A folder that is indexed under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Unique within the index; part of every document's id.
+    pub name: String,
+    /// Absolute path of the folder.
+    pub root: PathBuf,
+}
+
+/// A file that was read, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Name of the source it belongs to.
+    pub source: String,
+    /// Path below the source's root, with `/` between parts.
+    pub path: String,
+    /// Title for people; never empty.
+    pub title: String,
+    /// Type: `markdown`, `html`, `text`, `rust`, ...
+    pub kind: String,
+    /// ISO 639-1 code of the main language, where it could be told.
+    pub language: Option<String>,
+    /// Last modification in seconds of Unix time.
+    pub modified: i64,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// Further facts the document states of itself: author, date, ...
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Document {
+    /// This document's identity.
+    pub fn id(&self) -> DocumentId {
+        DocumentId::of(&self.source, &self.path)
+    }
+}
+
+/// A passage of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Headings above the passage, outermost first.
+    pub headings: Vec<String>,
+    /// The passage's text.
+    pub text: String,
+    /// Bytes of the document's extracted text that the passage covers.
+    pub span: Range<u64>,
+    /// Lines of the file it comes from, counted from 1, end excluded.
+    pub lines: Range<u32>,
+    /// Page, slide or sheet, counted from 1, for formats that have them.
+    pub page: Option<u32>,
+    /// Number of its vector in the vector file.
+    pub ordinal: u64,
+}
+
+/// A chunk on its way into the store: like [`Chunk`], with the vector itself where it is not stored yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChunkDraft {
+    /// See [`Chunk::headings`].
+    pub headings: Vec<String>,
+    /// See [`Chunk::text`].
+    pub text: String,
+    /// See [`Chunk::span`].
+    pub span: Range<u64>,
+    /// See [`Chunk::lines`].
+    pub lines: Range<u32>,
+    /// See [`Chunk::page`].
+    pub page: Option<u32>,
+    /// The normalised embedding, or `None` where the store already holds one for this content.
+    pub vector: Option<Vec<f32>>,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileState {
+    /// Read whole and searchable.
+    Indexed {
+        /// Remarks worth knowing, such as a guessed encoding.
+        notes: Vec<String>,
+    },
+    /// Left out by a rule.
+    Skipped {
+        /// The rule, in words.
+        rule: String,
+    },
+    /// Could not be read; trying again without a change will not help.
+    Unreadable {
+        /// Why, and what would help.
+        reason: String,
+    },
+    /// Something went wrong that may pass; tried again at the next run.
+    Failed {
+        /// The error.
+        error: String,
+        /// How many runs failed in a row.
+        tries: u32,
+    },
+}
+
+impl FileState {
+    /// The state's name: `indexed`, `skipped`, `unreadable` or `failed`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Indexed { .. } => "indexed",
+            Self::Skipped { .. } => "skipped",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Why the file is in this state, for people; empty where there is nothing to say.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Indexed { notes } => notes.join("; "),
+            Self::Skipped { rule } => rule.clone(),
+            Self::Unreadable { reason } => reason.clone(),
+            Self::Failed { error, tries } => format!("{error} (tries: {tries})"),
+        }
+    }
+}
+
+/// One line of the ledger: a file of a source and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Name of the source.
+    pub source: String,
+    /// Path below the source's root.
+    pub path: String,
+    /// What became of it.
+    pub state: FileState,
+    /// Type as recognised, empty where it was not.
+    pub kind: String,
+    /// Size in bytes when it was last seen.
+    pub bytes: u64,
+    /// Modification time in nanoseconds of Unix time when it was last seen.
+    pub modified_ns: i64,
+    /// Device and inode, where the system has them.
+    pub inode: Option<(u64, u64)>,
+    /// BLAKE3 hash of the content, where it was read.
+    pub content: Option<[u8; 32]>,
+    /// Characters of extracted text.
+    pub characters: u64,
+    /// Number of chunks.
+    pub chunks: u32,
+    /// Time spent on reading, extracting and chunking, in microseconds.
+    pub micros: u64,
+}
+
+/// The model an index was built with. Vectors of different models are never mixed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexModel {
+    /// Name for people.
+    pub name: String,
+    /// Hash over weights, tokenizer, prompts and dimension.
+    pub fingerprint: String,
+    /// Length of its vectors.
+    pub dimension: usize,
+}
+
+impl IndexModel {
+    /// Name, dimension and the head of the fingerprint, for people.
+    pub fn describe(&self) -> String {
+        let short = self.fingerprint.get(..8).unwrap_or(&self.fingerprint);
+        format!("{} ({} dimensions, {short})", self.name, self.dimension)
+    }
+}

@@ -1,0 +1,71 @@
+//! `index.json`: what a reader must know before it opens anything else.
+//!
+//! It repeats the settings of the truth (model, sources) with the format version, so that a process that only searches
+//! needs no lock and no document store. It is derived: a writer rewrites it whenever it differs from the truth.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::documents::Settings;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::record::IndexModel;
+
+/// Version of everything in the data folder. A change of any file's format raises it.
+pub(crate) const FORMAT: u32 = 1;
+
+const NAME: &str = "index.json";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    format: u32,
+    settings: Settings,
+    /// BLAKE3 over format and settings as compact JSON.
+    checksum: String,
+}
+
+/// Reads the settings of the index in `folder`; `None` if there is no index.
+pub(crate) fn read(folder: &Path) -> Result<Option<Settings>> {
+    let path = folder.join(NAME);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    };
+    let file: SettingsFile =
+        serde_json::from_slice(&text).map_err(|error| Error::damaged(NAME, format!("not readable: {error}")))?;
+    if file.checksum != checksum(file.format, &file.settings) {
+        return Err(Error::damaged(NAME, "wrong checksum"));
+    }
+    if file.format != FORMAT {
+        return Err(Error::Format { path: folder.to_path_buf(), found: file.format, expected: FORMAT });
+    }
+    Ok(Some(file.settings))
+}
+
+/// The model of the index in `folder`, without opening anything else.
+///
+/// # Errors
+/// [`Error::NoIndex`] if there is none, [`Error::Damaged`] if `index.json` cannot be trusted.
+pub fn model_of(folder: &Path) -> Result<IndexModel> {
+    match read(folder)? {
+        Some(settings) => Ok(settings.model),
+        None => Err(Error::NoIndex { path: folder.to_path_buf() }),
+    }
+}
+
+/// Writes the settings of the index in `folder`.
+pub(crate) fn write(folder: &Path, settings: &Settings) -> Result<()> {
+    let file = SettingsFile { format: FORMAT, settings: settings.clone(), checksum: checksum(FORMAT, settings) };
+    let text = serde_json::to_vec_pretty(&file).map_err(|error| Error::damaged(NAME, error.to_string()))?;
+    files::replace(&folder.join(NAME), &text)
+}
+
+fn checksum(format: u32, settings: &Settings) -> String {
+    let text = serde_json::to_string(&(format, settings)).unwrap_or_default();
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}

@@ -1,0 +1,158 @@
+//! What one search sees: a view of both legs that later commits do not change.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crate::documents::Settings;
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::lexical::{Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef};
+use crate::placement::Placement;
+use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
+use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
+use crate::{layout, settings};
+
+/// An immutable view of the index. Cheap to share, safe to keep while the index changes.
+pub struct Snapshot {
+    settings: Settings,
+    lexical: LexicalReader,
+    vectors: VectorIndex,
+    placement: Placement,
+}
+
+/// A passage with its document.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    /// The document's identity.
+    pub document_id: DocumentId,
+    /// The document.
+    pub document: Document,
+    /// Place of the passage in the document, from 0.
+    pub number: u32,
+    /// The passage.
+    pub chunk: Chunk,
+}
+
+/// The passages a search may return.
+pub struct Scope {
+    restricted: Option<Restriction>,
+}
+
+struct Restriction {
+    ordinals: OrdinalSet,
+    passages: HashSet<PassageRef>,
+}
+
+impl Snapshot {
+    /// Opens the index in `folder` for searching only. Any number of processes may do so at once, beside one writer.
+    ///
+    /// # Errors
+    /// [`Error::NoIndex`] if there is none; [`Error::Damaged`] if a checksum is wrong.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let settings = settings::read(folder)?.ok_or_else(|| Error::NoIndex { path: folder.to_path_buf() })?;
+        let lexical = LexicalReader::open(&layout::lexical(folder))?;
+        let vectors = layout::open_vectors_for_reading(folder, &settings.model)?;
+        let placement = Placement::of(&lexical)?;
+        let vectors = vectors.extend(placement.live())?;
+        Ok(Self { settings, lexical, vectors, placement })
+    }
+
+    /// A view made of parts that belong together: `vectors` holds every live vector of `placement`, which was made from
+    /// `lexical`.
+    pub(crate) fn of(settings: Settings, lexical: LexicalReader, vectors: VectorIndex, placement: Placement) -> Self {
+        Self { settings, lexical, vectors, placement }
+    }
+
+    /// Number of the last commit that is visible.
+    pub fn sequence(&self) -> u64 {
+        self.lexical.payload().sequence
+    }
+
+    /// Number of live passages.
+    pub fn passages(&self) -> u64 {
+        self.lexical.payload().chunks
+    }
+
+    /// The model the index was built with.
+    pub fn model(&self) -> &IndexModel {
+        &self.settings.model
+    }
+
+    /// The folders that are indexed.
+    pub fn sources(&self) -> &[Source] {
+        &self.settings.sources
+    }
+
+    /// Languages of the documents, as ISO 639-1 codes.
+    pub fn languages(&self) -> &[String] {
+        self.lexical.languages()
+    }
+
+    /// The word analyses of all languages of the index, for highlighting what a query matches.
+    pub fn analyzers(&self) -> &[Analyzer] {
+        self.lexical.analyzers()
+    }
+
+    /// What the filters and the hard requirements of a query (phrases, exclusions) let through.
+    pub fn scope(&self, filters: &[Filter], query: &LexicalQuery) -> Result<Scope> {
+        let Some(passages) = self.lexical.allowed(filters, query)? else { return Ok(Scope { restricted: None }) };
+        let passages: HashSet<PassageRef> = passages.into_iter().collect();
+        let mut ordinals = OrdinalSet::new(self.placement.live().len());
+        self.lexical.for_each_ordinal(|passage, ordinal| {
+            if passages.contains(&passage) {
+                ordinals.insert(ordinal);
+            }
+        })?;
+        Ok(Scope { restricted: Some(Restriction { ordinals, passages }) })
+    }
+
+    /// The best `limit` passages by BM25, best first.
+    pub fn lexical(
+        &self,
+        query: &LexicalQuery,
+        filters: &[Filter],
+        weights: LexicalWeights,
+        limit: usize,
+    ) -> Result<Vec<(PassageRef, f32)>> {
+        self.lexical.search(query, filters, weights, limit)
+    }
+
+    /// The passages nearest to a normalised vector by cosine, best first: `limit` distinct vectors, every live passage
+    /// of each.
+    ///
+    /// # Errors
+    /// The vector has another dimension than the index or is not finite, or a stored vector is damaged.
+    pub fn nearest(&self, vector: &[f32], scope: &Scope, limit: usize) -> Result<Vec<(PassageRef, f32)>> {
+        let allowed = scope.restricted.as_ref().map_or(self.placement.live(), |restriction| &restriction.ordinals);
+        let hits = self.vectors.search(vector, limit, DEFAULT_EF.max(limit), allowed)?;
+        let mut passages = Vec::with_capacity(hits.len());
+        for (ordinal, cosine) in hits {
+            let all = self.placement.passages(ordinal).iter();
+            passages.extend(all.filter(|passage| scope.admits(**passage)).map(|passage| (*passage, cosine)));
+        }
+        Ok(passages)
+    }
+
+    /// 64 bits that are equal for passages of the same document.
+    pub fn group(&self, passage: PassageRef) -> Result<u64> {
+        self.lexical.group(passage)
+    }
+
+    /// Reads a passage and its document.
+    pub fn passage(&self, passage: PassageRef) -> Result<Passage> {
+        let stored = self.lexical.passage(passage)?;
+        let document_id = stored.document.id();
+        Ok(Passage { document_id, document: stored.document, number: stored.number, chunk: stored.chunk })
+    }
+}
+
+impl Scope {
+    /// Whether nothing at all can be returned.
+    pub fn is_empty(&self) -> bool {
+        self.restricted.as_ref().is_some_and(|restriction| restriction.passages.is_empty())
+    }
+
+    fn admits(&self, passage: PassageRef) -> bool {
+        self.restricted.as_ref().is_none_or(|restriction| restriction.passages.contains(&passage))
+    }
+}

@@ -1,0 +1,377 @@
+//! The writing side: one process at a time, commits that are whole or absent.
+//!
+//! A commit goes through five steps, each durable before the next begins: vectors are appended and synced; the truth is
+//! written in one sled batch and flushed (from here on the commit is acknowledged); the lexical index replaces the
+//! touched documents; the vector index takes in the new vectors; a fresh snapshot is swapped in. Whatever a crash leaves
+//! undone, the next open finishes (see `recover`).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::batch::{Batch, DocumentDraft};
+use crate::crash::{self, Step};
+use crate::documents::{Changes, Documents, Settings};
+use crate::error::{Error, Result};
+use crate::layout;
+use crate::lexical::{LexicalIndex, Payload};
+use crate::lock::Lock;
+use crate::placement::Placement;
+use crate::record::{Chunk, ChunkDraft, ContentKey, DocumentId, IndexModel, LedgerEntry, Source};
+use crate::recover::{self, Opened};
+use crate::settings;
+use crate::snapshot::Snapshot;
+use crate::vectorfile::VectorFile;
+use crate::vectors::{VectorIndex, check_vector};
+
+/// Commits after which the change log is trimmed.
+const TRIM_EVERY: u64 = 64;
+
+/// An index opened for writing.
+pub struct Store {
+    folder: PathBuf,
+    settings: Settings,
+    documents: Documents,
+    vectors: VectorFile,
+    lexical: LexicalIndex,
+    index: VectorIndex,
+    current: SnapshotHandle,
+    repairs: Vec<String>,
+    poisoned: Option<String>,
+    _lock: Lock,
+}
+
+/// The newest snapshot of a store, for threads that search while it writes.
+#[derive(Clone)]
+pub struct SnapshotHandle(Arc<RwLock<Arc<Snapshot>>>);
+
+impl SnapshotHandle {
+    /// The snapshot of the last commit.
+    pub fn get(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, snapshot: Snapshot) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+}
+
+/// Counts and sizes of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistics {
+    /// Number of the last commit.
+    pub sequence: u64,
+    /// Documents in the index.
+    pub documents: u64,
+    /// Passages in the index.
+    pub chunks: u64,
+    /// Distinct vectors ever stored.
+    pub vectors: u64,
+    /// Bytes on disk by part: documents, vectors, lexical index, vector segments.
+    pub bytes: Vec<(&'static str, u64)>,
+}
+
+impl Store {
+    /// Opens the index in `folder` for writing, or makes an empty one, and repairs what a crash left undone.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process writes, [`Error::Model`] if the index was built with another model,
+    /// [`Error::Format`] if another version of quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
+    pub fn open(folder: &Path, model: &IndexModel) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let lock = Lock::acquire(folder)?;
+        Self::with(folder, lock, recover::open(folder, model)?)
+    }
+
+    pub(crate) fn with(folder: &Path, lock: Lock, opened: Opened) -> Result<Self> {
+        let Opened { settings, documents, vectors, lexical, index, repairs } = opened;
+        let (index, snapshot) = view(&settings, &lexical, &index)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            settings,
+            documents,
+            vectors,
+            lexical,
+            index,
+            current: SnapshotHandle(Arc::new(RwLock::new(Arc::new(snapshot)))),
+            repairs,
+            poisoned: None,
+            _lock: lock,
+        })
+    }
+
+    /// What was repaired at open, in words.
+    pub fn repairs(&self) -> &[String] {
+        &self.repairs
+    }
+
+    /// The model of the index.
+    pub fn model(&self) -> &IndexModel {
+        &self.settings.model
+    }
+
+    /// The folders that are indexed.
+    pub fn sources(&self) -> &[Source] {
+        &self.settings.sources
+    }
+
+    /// Adds a source; the same name and folder again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::SourceRoot`] if the name is taken by another folder, [`Error::SourceName`] if it is not usable.
+    pub fn add_source(&mut self, source: Source) -> Result<()> {
+        let length = source.name.chars().count();
+        if length == 0 || length > 200 || source.name.chars().any(char::is_control) {
+            return Err(Error::SourceName { name: source.name });
+        }
+        if let Some(existing) = self.settings.sources.iter().find(|existing| existing.name == source.name) {
+            if existing.root == source.root {
+                return Ok(());
+            }
+            let Source { name, root } = existing.clone();
+            return Err(Error::SourceRoot { name, existing: root, given: source.root });
+        }
+        let mut settings = self.settings.clone();
+        settings.sources.push(source);
+        self.write_settings(settings)
+    }
+
+    /// Forgets a source's entry; its documents and ledger lines are removed by a batch.
+    pub fn remove_source(&mut self, name: &str) -> Result<()> {
+        let mut settings = self.settings.clone();
+        settings.sources.retain(|source| source.name != name);
+        self.write_settings(settings)
+    }
+
+    fn write_settings(&mut self, settings: Settings) -> Result<()> {
+        self.check_poison()?;
+        let mut changes = Changes::default();
+        changes.put_settings(&settings);
+        self.documents.apply(changes, self.vectors.len())?;
+        settings::write(&self.folder, &settings)?;
+        self.settings = settings;
+        self.publish()
+    }
+
+    /// The newest snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.get()
+    }
+
+    /// A handle that always gives the newest snapshot.
+    pub fn snapshots(&self) -> SnapshotHandle {
+        self.current.clone()
+    }
+
+    /// Whether the content under this key has a vector already.
+    pub fn has_vector(&self, key: ContentKey) -> Result<bool> {
+        Ok(self.documents.ordinal(key)?.is_some())
+    }
+
+    /// The ledger line of a file.
+    pub fn ledger_entry(&self, source: &str, path: &str) -> Result<Option<LedgerEntry>> {
+        self.documents.ledger_entry(source, path)
+    }
+
+    /// The ledger of a source, in the order of paths.
+    pub fn ledger(&self, source: &str) -> impl Iterator<Item = Result<LedgerEntry>> + '_ {
+        self.documents.ledger(source)
+    }
+
+    /// When the last run over a source ended, in seconds of Unix time.
+    pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
+        self.documents.last_run(source)
+    }
+
+    /// Counts and sizes.
+    pub fn statistics(&self) -> Result<Statistics> {
+        let totals = self.documents.totals();
+        let mut bytes = layout::sizes(&self.folder);
+        if let Some((_, size)) = bytes.first_mut() {
+            *size = self.documents.size_on_disk()?;
+        }
+        Ok(Statistics {
+            sequence: totals.sequence,
+            documents: totals.documents,
+            chunks: totals.chunks,
+            vectors: totals.vectors,
+            bytes,
+        })
+    }
+
+    /// Makes a batch durable and visible, whole.
+    ///
+    /// # Errors
+    /// A batch that is refused ([`Error::NoVector`], a vector of the wrong length) changes nothing. After a failure of
+    /// the disk the store takes no further commits; opening it again repairs it and loses nothing acknowledged.
+    pub fn commit(&mut self, batch: Batch) -> Result<u64> {
+        self.check_poison()?;
+        if batch.is_empty() {
+            return Ok(self.documents.totals().sequence);
+        }
+        let resolved = self.resolve(&batch)?;
+        let committed = self.commit_resolved(batch, &resolved);
+        if let Err(error) = &committed {
+            self.poisoned = Some(error.to_string());
+        }
+        committed
+    }
+
+    fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
+        self.append_vectors(&batch, resolved)?;
+        let changes = self.changes(batch, resolved)?;
+        let touched = changes.touched().to_vec();
+        let totals = self.documents.apply(changes, self.vectors.len())?;
+        if !touched.is_empty() {
+            recover::apply_to_lexical(&self.documents, &self.lexical, &touched)?;
+            self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
+            self.publish()?;
+        }
+        if totals.sequence.is_multiple_of(TRIM_EVERY) {
+            self.documents.trim_log(totals.sequence)?;
+        }
+        crash::point(Step::Published);
+        Ok(totals.sequence)
+    }
+
+    /// The ordinal of every content in the batch: stored ones, and the ones that new vectors are going to get.
+    fn resolve(&self, batch: &Batch) -> Result<HashMap<ContentKey, u64>> {
+        let mut ordinals = HashMap::new();
+        let mut next = self.vectors.len();
+        for draft in batch.documents.values().flatten() {
+            for (number, chunk) in draft.chunks.iter().enumerate() {
+                let key = ContentKey::of(&chunk.headings, &chunk.text);
+                if ordinals.contains_key(&key) {
+                    continue;
+                }
+                if let Some(ordinal) = self.documents.ordinal(key)? {
+                    ordinals.insert(key, ordinal);
+                } else if let Some(vector) = &chunk.vector {
+                    check_vector(vector, self.settings.model.dimension)?;
+                    ordinals.insert(key, next);
+                    next += 1;
+                } else if !has_vector_elsewhere(batch, key) {
+                    return Err(Error::NoVector { path: draft.document.path.clone(), chunk: number });
+                }
+            }
+        }
+        Ok(ordinals)
+    }
+
+    fn append_vectors(&mut self, batch: &Batch, resolved: &HashMap<ContentKey, u64>) -> Result<()> {
+        let stored = self.vectors.len();
+        let mut fresh: Vec<Option<(ContentKey, &[f32])>> = Vec::new();
+        for chunk in batch.documents.values().flatten().flat_map(|draft| &draft.chunks) {
+            let key = ContentKey::of(&chunk.headings, &chunk.text);
+            let (Some(&ordinal), Some(vector)) = (resolved.get(&key), &chunk.vector) else { continue };
+            if ordinal >= stored {
+                let at = (ordinal - stored) as usize;
+                fresh.resize(fresh.len().max(at + 1), None);
+                fresh[at].get_or_insert((key, vector));
+            }
+        }
+        let fresh: Vec<_> = fresh.into_iter().flatten().map(|(key, vector)| (key.0, vector)).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        self.vectors.append(&fresh)?;
+        crash::point(Step::VectorsAppended);
+        self.vectors.sync()?;
+        crash::point(Step::VectorsSynced);
+        Ok(())
+    }
+
+    fn changes(&self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<Changes> {
+        let mut changes = Changes::default();
+        for (id, draft) in batch.documents {
+            let old = self.documents.chunks(id)?;
+            match draft {
+                Some(draft) => put_document(&mut changes, id, draft, &old, resolved),
+                None if self.documents.document(id)?.is_some() => {
+                    (0u32..).zip(&old).for_each(|(number, _)| changes.remove_chunk(id, number));
+                    changes.remove_document(id);
+                }
+                None => {}
+            }
+        }
+        let stored = self.vectors.len();
+        for (&key, &ordinal) in resolved {
+            if self.documents.ordinal(key)?.is_none() && ordinal < stored {
+                changes.put_vector(key, ordinal);
+            }
+        }
+        for (source, finished) in batch.runs {
+            changes.put_run(&source, finished);
+        }
+        for ((source, path), entry) in batch.ledger {
+            match entry {
+                Some(entry) => changes.put_ledger(&entry),
+                None => changes.remove_ledger(&source, &path),
+            }
+        }
+        Ok(changes)
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let (index, snapshot) = view(&self.settings, &self.lexical, &self.index)?;
+        self.index = index;
+        self.current.set(snapshot);
+        Ok(())
+    }
+
+    fn check_poison(&self) -> Result<()> {
+        match &self.poisoned {
+            Some(cause) => Err(Error::Poisoned { cause: cause.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends writing in good order: merges finish, the log is trimmed. Dropping a store instead is safe and leaves that
+    /// to the next open.
+    pub fn close(mut self) -> Result<()> {
+        if self.poisoned.is_none() {
+            let applied = self.lexical.payload()?.map_or(0, |payload| payload.sequence);
+            self.documents.trim_log(applied)?;
+        }
+        self.lexical.close()
+    }
+}
+
+/// The state after the last commit, and the vector index it uses.
+fn view(settings: &Settings, lexical: &LexicalIndex, index: &VectorIndex) -> Result<(VectorIndex, Snapshot)> {
+    let lexical = lexical.reader()?;
+    let placement = Placement::of(&lexical)?;
+    let index = layout::take_in_vectors(index, &placement)?;
+    Ok((index.clone(), Snapshot::of(settings.clone(), lexical, index, placement)))
+}
+
+fn has_vector_elsewhere(batch: &Batch, key: ContentKey) -> bool {
+    let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
+    chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| ContentKey::of(&chunk.headings, &chunk.text) == key)
+}
+
+fn put_document(
+    changes: &mut Changes,
+    id: DocumentId,
+    draft: DocumentDraft,
+    old: &[Chunk],
+    resolved: &HashMap<ContentKey, u64>,
+) {
+    let count = draft.chunks.len();
+    for (number, chunk) in (0u32..).zip(draft.chunks) {
+        let ordinal = resolved.get(&ContentKey::of(&chunk.headings, &chunk.text)).copied().unwrap_or_default();
+        let chunk = chunk.stored_at(ordinal);
+        if old.get(number as usize) != Some(&chunk) {
+            changes.put_chunk(id, number, &chunk);
+        }
+    }
+    (0u32..).zip(old).skip(count).for_each(|(number, _)| changes.remove_chunk(id, number));
+    changes.put_document(&draft.document);
+}
+
+impl ChunkDraft {
+    fn stored_at(self, ordinal: u64) -> Chunk {
+        let Self { headings, text, span, lines, page, vector: _ } = self;
+        Chunk { headings, text, span, lines, page, ordinal }
+    }
+}

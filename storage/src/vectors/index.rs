@@ -1,0 +1,257 @@
+//! The vector index: sealed segments and a tail over one vector file.
+//!
+//! It is derived: a function of the vector file and of which ordinals were live, nothing more. So a lost or damaged
+//! segment costs time, never data: its vectors go to the tail until they are sealed again.
+//!
+//! An index never changes; [`VectorIndex::extend`], [`VectorIndex::seal_tail`] and [`VectorIndex::merge`] give another
+//! one. Searches go on with the one they have. The folder is changed by one writer at a time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::atomic_file::sync_folder;
+use super::codes::Query;
+use super::error::{VectorError, VectorResult};
+use super::manifest::{Entry, Manifest};
+use super::open::{self, OpenReport};
+use super::ordinals::OrdinalSet;
+use super::scratch::ScratchPool;
+use super::segment::{SealParams, Segment};
+use super::tail::Tail;
+use crate::vectorfile::VectorReader;
+
+/// More candidates than asked for are scored exactly, because the order by codes is a little off.
+const RESCORE_MARGIN: usize = 24;
+/// Above this share of vectors that are not live a segment is worth building again.
+const DEAD_SHARE: f64 = 0.2;
+/// With more segments than this the smallest are merged.
+const MAX_SEGMENTS: usize = 8;
+
+/// The default of how many candidates a search keeps: measured, see the README.
+pub const DEFAULT_EF: usize = 128;
+
+/// Who opens an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The one process that may change the folder: clears it up when opening.
+    Writer,
+    /// A process that only searches and changes nothing.
+    Reader,
+}
+
+/// An immutable state of the vector index.
+#[derive(Debug, Clone)]
+pub struct VectorIndex {
+    dir: PathBuf,
+    reader: VectorReader,
+    params: SealParams,
+    segments: Vec<Arc<Segment>>,
+    tail: Tail,
+    /// The ordinals in the segments and the tail.
+    covered: OrdinalSet,
+    /// The number of the next segment file.
+    next: u64,
+    pool: Arc<ScratchPool>,
+}
+
+impl VectorIndex {
+    /// Opens the index in `dir` (made when missing, by a writer) over a vector file. Its tail is empty: call
+    /// [`VectorIndex::extend`] with the live ordinals next.
+    ///
+    /// A damaged manifest or segment is no error: it is left out, put aside by a writer, and reported.
+    ///
+    /// # Errors
+    /// [`VectorError::Io`].
+    pub fn open(
+        dir: &Path,
+        reader: &VectorReader,
+        access: Access,
+        params: SealParams,
+    ) -> VectorResult<(Self, OpenReport)> {
+        let opened = open::open(dir, reader, access)?;
+        let index = Self {
+            dir: dir.to_owned(),
+            reader: reader.clone(),
+            params,
+            segments: Vec::new(),
+            tail: Tail::default(),
+            covered: OrdinalSet::new(0),
+            next: opened.next,
+            pool: Arc::default(),
+        };
+        Ok((index.with(opened.segments, Tail::default()), opened.report))
+    }
+
+    fn with(&self, segments: Vec<Arc<Segment>>, tail: Tail) -> Self {
+        let mut covered: OrdinalSet = tail.ordinals().collect();
+        segments.iter().for_each(|segment| covered.union(segment.members()));
+        Self { segments, tail, covered, ..self.clone() }
+    }
+
+    /// This index with all live vectors in it: those that no segment holds are added to the tail, from new text or
+    /// from text that is back.
+    ///
+    /// # Errors
+    /// [`VectorError::CorruptVector`] when a vector to be added is damaged, [`VectorError::OutOfRange`] when the
+    /// vector file does not have it.
+    pub fn extend(&self, live: &OrdinalSet) -> VectorResult<Self> {
+        let mut missing = live.clone();
+        missing.subtract(&self.covered);
+        let Some(last) = missing.iter().last() else { return Ok(self.clone()) };
+        let view = self.reader.view_of(last + 1)?;
+        let tail = self.tail.extended(&view, missing.iter())?;
+        let mut covered = self.covered.clone();
+        covered.union(&missing);
+        Ok(Self { tail, covered, ..self.clone() })
+    }
+
+    /// The `k` allowed vectors nearest to the query: (ordinal, exact cosine), best first, the lower ordinal first of
+    /// equal ones. Fewer when fewer are allowed. A larger `ef` finds more surely and takes longer ([`DEFAULT_EF`]).
+    ///
+    /// # Errors
+    /// [`VectorError::Dimension`] and [`VectorError::NotFinite`] for a query that cannot be used;
+    /// [`VectorError::CorruptVector`] when a candidate's vector is damaged.
+    pub fn search(&self, query: &[f32], k: usize, ef: usize, allowed: &OrdinalSet) -> VectorResult<Vec<(u64, f32)>> {
+        let query = Query::new(query, self.reader.dim())?;
+        if k == 0 {
+            return Ok(Vec::new());
+        }
+        let count = k.saturating_add(k.max(RESCORE_MARGIN));
+        let mut found = Vec::new();
+        for segment in &self.segments {
+            found.extend(segment.search(&query, count, ef, self.params.graph_from, allowed));
+        }
+        self.pool.with(|scratch| self.tail.search(&query, count, allowed, scratch, &mut found));
+        best_first(&mut found, count);
+        self.score_exactly(&query, &mut found)?;
+        best_first(&mut found, k);
+        Ok(found)
+    }
+
+    fn score_exactly(&self, query: &Query, found: &mut [(u64, f32)]) -> VectorResult<()> {
+        let Some(last) = found.iter().map(|&(ordinal, _)| ordinal).max() else { return Ok(()) };
+        let view = self.reader.view_of(last + 1)?;
+        found.iter().for_each(|&(ordinal, _)| view.prefetch(ordinal));
+        for (ordinal, score) in found {
+            *score = query.cosine(view.get(*ordinal)?);
+        }
+        Ok(())
+    }
+
+    /// How many vectors are in the tail, where every search scans them.
+    pub fn tail_len(&self) -> usize {
+        self.tail.len()
+    }
+
+    /// How many vectors are in segments.
+    pub fn sealed_len(&self) -> usize {
+        self.segments.iter().map(|segment| segment.len()).sum()
+    }
+
+    /// How many segments there are.
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The files of the segments.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.segments.iter().map(|segment| segment.path())
+    }
+
+    /// The ordinals that a search can find.
+    pub fn covered(&self) -> &OrdinalSet {
+        &self.covered
+    }
+
+    /// Moves the tail to sealed segments, durably. For the writer; takes minutes for some 100,000 vectors, and other
+    /// threads may search meanwhile.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::extend`], and [`VectorError::Io`]; nothing is changed then.
+    pub fn seal_tail(&self) -> VectorResult<Self> {
+        let mut ordinals: Vec<u64> = self.tail.ordinals().collect();
+        ordinals.sort_unstable();
+        self.replace(&[], ordinals)
+    }
+
+    /// Whether [`VectorIndex::merge`] has something to do: a segment with more than 20 % that is not live, or more
+    /// than 8 segments.
+    pub fn needs_merge(&self, live: &OrdinalSet) -> bool {
+        !self.worn_out(live).is_empty()
+    }
+
+    /// Builds segments again without what is not live, and joins small ones, durably. The tail stays.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::seal_tail`].
+    pub fn merge(&self, live: &OrdinalSet) -> VectorResult<Self> {
+        let worn_out = self.worn_out(live);
+        let mut kept = OrdinalSet::new(0);
+        worn_out.iter().for_each(|&segment| kept.union(self.segments[segment].members()));
+        kept.intersect(live);
+        let merged = self.replace(&worn_out, kept.iter().collect())?;
+        Ok(merged.with(merged.segments.clone(), self.tail.clone()))
+    }
+
+    /// The segments to build again: those with too much that is dead, and the smallest when there are too many.
+    fn worn_out(&self, live: &OrdinalSet) -> Vec<usize> {
+        let alive = |segment: usize| self.segments[segment].members().count_common(live);
+        let is_worn = |&segment: &usize| {
+            let len = self.segments[segment].len() as f64;
+            len - alive(segment) as f64 > len * DEAD_SHARE
+        };
+        let mut worn_out: Vec<usize> = (0..self.segments.len()).filter(is_worn).collect();
+        if self.segments.len() - worn_out.len() + 1 > MAX_SEGMENTS {
+            let mut sound: Vec<usize> = (0..self.segments.len()).filter(|s| !worn_out.contains(s)).collect();
+            sound.sort_by_key(|&segment| self.segments[segment].len());
+            worn_out.extend(&sound[..=sound.len() - MAX_SEGMENTS / 2]);
+        }
+        worn_out
+    }
+
+    /// Seals `ordinals`, then makes the new segments count instead of the `old` ones. The result has no tail.
+    fn replace(&self, old: &[usize], ordinals: Vec<u64>) -> VectorResult<Self> {
+        if old.is_empty() && ordinals.is_empty() {
+            return Ok(self.clone());
+        }
+        let view = self.reader.view_of(ordinals.last().map_or(0, |last| last + 1))?;
+        let (replaced, mut segments): (Vec<_>, Vec<_>) =
+            self.segments.iter().cloned().enumerate().partition(|(number, _)| old.contains(number));
+        let mut next = self.next;
+        for part in ordinals.chunks(self.params.max_vectors.max(1)) {
+            let path = self.dir.join(open::segment_name(next));
+            segments.push((segments.len(), Arc::new(Segment::seal(&path, &view, part.to_vec(), &self.params)?)));
+            next += 1;
+        }
+        let segments: Vec<Arc<Segment>> = segments.into_iter().map(|(_, segment)| segment).collect();
+        let entries = segments.iter().map(|segment| entry(segment)).collect();
+        Manifest::new(next, entries).store(&self.dir)?;
+        for (_, segment) in replaced {
+            // Left over after a crash here, the file is removed at the next open.
+            fs::remove_file(segment.path()).map_err(VectorError::io("remove", segment.path()))?;
+        }
+        sync_folder(&self.dir)?;
+        Ok(Self { next, ..self.with(segments, Tail::default()) })
+    }
+
+    /// The segments of `sealed` with what this index has besides in the tail: joins a state that was extended while
+    /// another thread sealed an earlier one.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::extend`].
+    pub fn rebase_on(&self, sealed: &Self) -> VectorResult<Self> {
+        sealed.with(sealed.segments.clone(), Tail::default()).extend(&self.covered)
+    }
+}
+
+fn entry(segment: &Segment) -> Entry {
+    let header = segment.header();
+    let file = segment.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Entry { file, identity: header.identity(), count: header.count, first: header.first, end: header.end }
+}
+
+fn best_first(found: &mut Vec<(u64, f32)>, count: usize) {
+    found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    found.truncate(count);
+}

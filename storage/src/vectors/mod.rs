@@ -1,0 +1,38 @@
+//! Nearest vectors: sealed, memory-mapped segments with an HNSW graph or an exact scan, and a tail in memory.
+//!
+//! Reading order: [`index`] glues the parts, [`segment`] and [`tail`] hold code rows, [`graph`] and [`scan`] search
+//! them, [`codes`] and [`kernels`] compare them, [`build`] and [`refine`] make the graph.
+
+mod atomic_file;
+mod bench;
+mod build;
+mod codes;
+mod error;
+mod fvecs;
+mod graph;
+mod index;
+mod kernels;
+mod manifest;
+mod open;
+mod ordinals;
+mod ranked;
+mod refine;
+mod scan;
+mod scratch;
+mod segment;
+mod segment_file;
+mod tail;
+
+pub use bench::{BenchParams, BenchReport, BenchRow, exact_neighbours, measure};
+pub use error::{VectorError, VectorResult};
+pub use fvecs::{read_fvecs, read_ivecs};
+pub use index::{Access, DEFAULT_EF, VectorIndex};
+pub use ordinals::OrdinalSet;
+pub use segment::SealParams;
+
+pub(crate) use atomic_file::write_atomically;
+pub(crate) use error::check_vector;
+pub(crate) use kernels::prefetch;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,332 @@
+//! `quarry verify`: every checksum and every cross-reference; `--repair`: everything derived anew.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::documents::{Changes, Documents, Settings};
+use crate::error::{Error, Result};
+use crate::layout;
+use crate::lexical::LexicalReader;
+use crate::lock::Lock;
+use crate::record::{Chunk, ContentKey, Document, DocumentId, FileState, IndexModel, Source};
+use crate::vectorfile::{VectorFile, VectorReader, VectorView};
+use crate::{files, recover, settings};
+
+/// Most findings of one kind that are listed.
+const MAX_FINDINGS: usize = 20;
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The part of the data folder: `documents`, `vectors`, `lexical`, `segments`, `index.json`.
+    pub part: &'static str,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// What a verification looked at and found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Documents checked.
+    pub documents: u64,
+    /// Chunks checked, each against the vector file and the lexical index.
+    pub chunks: u64,
+    /// Vectors checked.
+    pub vectors: u64,
+    /// Everything that is wrong; empty for a sound index.
+    pub findings: Vec<Finding>,
+}
+
+impl Verification {
+    fn add(&mut self, part: &'static str, detail: impl Into<String>) {
+        if self.findings.iter().filter(|finding| finding.part == part).count() < MAX_FINDINGS {
+            self.findings.push(Finding { part, detail: detail.into() });
+        }
+    }
+
+    fn check<T>(&mut self, part: &'static str, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.add(part, error.to_string())).ok()
+    }
+}
+
+/// Checks the index in `folder` whole and changes nothing.
+///
+/// # Errors
+/// [`Error::Locked`] if a writer is at work, [`Error::NoIndex`] if there is no index. Damage is not an error but a
+/// finding.
+pub fn verify(folder: &Path) -> Result<Verification> {
+    if !layout::documents(folder).exists() && settings::read(folder).is_ok_and(|settings| settings.is_none()) {
+        return Err(Error::NoIndex { path: folder.to_path_buf() });
+    }
+    let _lock = Lock::acquire(folder)?;
+    let mut report = Verification::default();
+    let described = report.check("index.json", settings::read(folder)).flatten();
+    let Some(documents) = report.check("documents", Documents::open(&layout::documents(folder))) else {
+        return Ok(report);
+    };
+    let stored = report.check("documents", documents.settings()).flatten();
+    if described.is_some() && stored != described {
+        report.add("index.json", "it differs from the settings in the document store");
+    }
+    let Some(settings) = stored.or(described) else { return Ok(report) };
+    let vectors = verify_vectors(folder, &settings, &documents, &mut report);
+    let view = vectors.as_ref().map(VectorReader::view);
+    let live = verify_documents(&documents, view.as_ref(), &mut report)?;
+    verify_ledger(&documents, &settings, &mut report)?;
+    verify_lexical(folder, &live, &mut report);
+    if let Some(reader) = &vectors {
+        let broken = report.check("segments", layout::verify_segments(folder, reader));
+        broken.into_iter().flatten().for_each(|detail| report.add("segments", detail));
+    }
+    Ok(report)
+}
+
+fn verify_vectors(
+    folder: &Path,
+    settings: &Settings,
+    documents: &Documents,
+    report: &mut Verification,
+) -> Option<VectorReader> {
+    let path = layout::vector_file(folder);
+    let opened = VectorReader::open(&path, settings.model.dimension, &layout::fingerprint(&settings.model));
+    let reader = report.check("vectors", opened.map_err(Error::from))?;
+    let view = reader.view();
+    report.vectors = view.len();
+    let expected = documents.totals().vectors;
+    if view.len() < expected {
+        report.add("vectors", format!("expected {expected} vectors, found {}", view.len()));
+    }
+    for ordinal in view.verify() {
+        report.add("vectors", format!("vector {ordinal} does not match its checksum"));
+    }
+    Some(reader)
+}
+
+type LivePassages = BTreeMap<(DocumentId, u32), u64>;
+
+/// Checks documents, chunks and their vectors; returns every passage with its ordinal.
+fn verify_documents(
+    documents: &Documents,
+    vectors: Option<&VectorView>,
+    report: &mut Verification,
+) -> Result<LivePassages> {
+    let mut live = LivePassages::new();
+    let mut counts = documents.chunk_counts()?;
+    for document in documents.documents() {
+        let document = document?;
+        let id = document.id();
+        report.documents += 1;
+        counts.remove(&id);
+        for (number, chunk) in (0u32..).zip(documents.chunks(id)?) {
+            report.chunks += 1;
+            if let Some(problem) = vectors.and_then(|vectors| vector_problem(documents, vectors, &chunk)) {
+                report.add("vectors", format!("{} chunk {number}: {problem}", document.path));
+            }
+            live.insert((id, number), chunk.ordinal);
+        }
+    }
+    for (id, count) in counts {
+        report.add("documents", format!("{count} chunks belong to the unknown document {id}"));
+    }
+    Ok(live)
+}
+
+fn vector_problem(documents: &Documents, vectors: &VectorView, chunk: &Chunk) -> Option<String> {
+    let key = ContentKey::of(&chunk.headings, &chunk.text);
+    match documents.ordinal(key) {
+        Err(error) => return Some(error.to_string()),
+        Ok(known) if known != Some(chunk.ordinal) => return Some("its content is mapped to another vector".into()),
+        Ok(_) => {}
+    }
+    match vectors.key(chunk.ordinal) {
+        Ok(stored) if stored == key.0 => None,
+        Ok(_) => Some("its vector was made from other content".into()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn verify_ledger(documents: &Documents, settings: &Settings, report: &mut Verification) -> Result<()> {
+    for source in &settings.sources {
+        for entry in documents.ledger(&source.name) {
+            let entry = entry?;
+            let indexed = matches!(entry.state, FileState::Indexed { .. });
+            let present = documents.document(DocumentId::of(&entry.source, &entry.path))?.is_some();
+            if indexed != present {
+                let state = entry.state.label();
+                report.add("documents", format!("{} is {state} in the ledger, stored: {present}", entry.path));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn verify_lexical(folder: &Path, live: &LivePassages, report: &mut Verification) {
+    let Some(lexical) = report.check("lexical", LexicalReader::open(&layout::lexical(folder))) else { return };
+    let mut indexed = LivePassages::new();
+    let mut problems = Vec::new();
+    let visited = lexical.for_each_ordinal(|passage, ordinal| match lexical.passage(passage) {
+        Ok(stored) => {
+            indexed.insert((stored.document.id(), stored.number), ordinal);
+        }
+        Err(error) => problems.push(error.to_string()),
+    });
+    report.check("lexical", visited);
+    problems.into_iter().for_each(|problem| report.add("lexical", problem));
+    for ((id, number), ordinal) in live {
+        if indexed.get(&(*id, *number)) != Some(ordinal) {
+            report.add("lexical", format!("chunk {number} of document {id} is missing or has another vector"));
+        }
+    }
+    for (id, number) in indexed.keys().filter(|key| !live.contains_key(key)) {
+        report.add("lexical", format!("chunk {number} of document {id} is not in the document store"));
+    }
+}
+
+/// Rebuilds everything that is derived and drops from the truth what is damaged, so that the next indexing run of the
+/// sources reads those files again. Embeddings that are whole are kept. Broken files are moved aside, not deleted.
+/// Returns what was done, in words.
+///
+/// # Errors
+/// [`Error::Damaged`] if neither the document store nor `index.json` tells what the index is made of.
+pub fn repair(folder: &Path, model: &IndexModel) -> Result<Vec<String>> {
+    let lock = Lock::acquire(folder)?;
+    let mut done = Vec::new();
+    let described = match settings::read(folder) {
+        Ok(settings) => settings,
+        Err(Error::Damaged { .. }) => {
+            files::quarantine(&folder.join("index.json"))?;
+            done.push("index.json was damaged and has been written anew".to_string());
+            None
+        }
+        Err(other) => return Err(other),
+    };
+    reset_damaged_documents(folder, described, &mut done)?;
+    reset_damaged_vectors(folder, model, &mut done)?;
+    for derived in [layout::lexical(folder), layout::segments(folder)] {
+        if derived.exists() {
+            std::fs::remove_dir_all(&derived).map_err(Error::io("remove", &derived))?;
+        }
+    }
+    let opened = recover::open(folder, model)?;
+    opened.lexical.close()?;
+    done.push("the lexical index and the vector segments were rebuilt".to_string());
+    drop(lock);
+    Ok(done)
+}
+
+/// Replaces an unreadable document store by an empty one with the same settings.
+fn reset_damaged_documents(folder: &Path, described: Option<Settings>, done: &mut Vec<String>) -> Result<()> {
+    let path = layout::documents(folder);
+    let usable = Documents::open(&path).and_then(|documents| Ok(documents.settings()?.is_some()));
+    match usable {
+        Ok(true) => return Ok(()),
+        Ok(false) | Err(Error::Damaged { .. }) => {}
+        Err(other) => return Err(other),
+    }
+    let Some(settings) = described else {
+        let detail = "neither it nor index.json is readable; index the folders again into a new data folder";
+        return Err(Error::damaged("the document store", detail));
+    };
+    files::quarantine(&path)?;
+    let mut documents = Documents::open(&path)?;
+    let mut changes = Changes::default();
+    changes.put_settings(&settings);
+    documents.apply(changes, 0)?;
+    settings::write(folder, &settings)?;
+    done.push("the document store was damaged; all files will be read again, whole embeddings are kept".to_string());
+    Ok(())
+}
+
+/// Forgets damaged vectors and the documents that use them; a file that is damaged as a whole is replaced.
+fn reset_damaged_vectors(folder: &Path, model: &IndexModel, done: &mut Vec<String>) -> Result<()> {
+    let path = layout::vector_file(folder);
+    let mut documents = Documents::open(&layout::documents(folder))?;
+    let opened = VectorFile::open(&path, model.dimension, &layout::fingerprint(model));
+    let mut damaged: Vec<u64> = Vec::new();
+    let length = match opened {
+        Ok(vectors) => {
+            let view = vectors.view()?;
+            damaged.extend(view.verify());
+            map_whole_vectors(&mut documents, &view)?;
+            view.len()
+        }
+        Err(error) => {
+            done.push(format!("the vector file was unusable ({error}); all texts will be embedded again"));
+            if path.exists() {
+                files::quarantine(&path)?;
+            }
+            VectorFile::create(&path, model.dimension, &layout::fingerprint(model))?;
+            0
+        }
+    };
+    damaged.extend(length..documents.totals().vectors);
+    forget_users_of(&mut documents, &damaged, length, done)
+}
+
+/// Maps the content of every whole vector that the truth does not know.
+fn map_whole_vectors(documents: &mut Documents, view: &VectorView) -> Result<()> {
+    let mut changes = Changes::default();
+    for ordinal in 0..view.len() {
+        let Ok(key) = view.key(ordinal) else { continue };
+        if documents.ordinal(ContentKey(key))?.is_none() {
+            changes.put_vector(ContentKey(key), ordinal);
+        }
+    }
+    if !changes.is_empty() {
+        documents.apply(changes, view.len())?;
+    }
+    Ok(())
+}
+
+fn forget_users_of(documents: &mut Documents, damaged: &[u64], length: u64, done: &mut Vec<String>) -> Result<()> {
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let mut changes = Changes::default();
+    for content in documents.contents() {
+        let (key, ordinal) = content?;
+        if damaged.binary_search(&ordinal).is_ok() {
+            changes.remove_vector(key);
+        }
+    }
+    let mut forgotten = 0;
+    let all: Vec<Document> = documents.documents().collect::<Result<_>>()?;
+    for document in all {
+        let chunks = documents.chunks(document.id())?;
+        if !chunks.iter().any(|chunk| damaged.binary_search(&chunk.ordinal).is_ok()) {
+            continue;
+        }
+        (0u32..).zip(&chunks).for_each(|(number, _)| changes.remove_chunk(document.id(), number));
+        changes.remove_document(document.id());
+        changes.remove_ledger(&document.source, &document.path);
+        forgotten += 1;
+    }
+    documents.apply(changes, length)?;
+    done.push(format!("{} vectors were damaged; {forgotten} documents will be read again", damaged.len()));
+    Ok(())
+}
+
+/// Throws the index in `folder` away, except for the list of its sources, which is returned: what a change of model or
+/// format needs. Nothing outside quarry's own files is touched.
+///
+/// # Errors
+/// [`Error::Locked`] if a writer is at work.
+pub fn reset(folder: &Path) -> Result<Vec<Source>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let _lock = Lock::acquire(folder)?;
+    let described = settings::read(folder).ok().flatten();
+    let stored =
+        || Documents::open(&layout::documents(folder)).and_then(|documents| documents.settings()).ok().flatten();
+    let settings = described.or_else(stored);
+    // The description goes last: a reset that was cut off is then finished by the next one, with the sources still known.
+    let parts = [layout::lexical(folder), layout::segments(folder), layout::documents(folder)];
+    for part in parts.iter().filter(|part| part.exists()) {
+        std::fs::remove_dir_all(part).map_err(Error::io("remove", part))?;
+    }
+    for file in [layout::vector_file(folder), folder.join("index.json")].iter().filter(|file| file.exists()) {
+        std::fs::remove_file(file).map_err(Error::io("remove", file))?;
+    }
+    Ok(settings.map(|settings| settings.sources).unwrap_or_default())
+}
