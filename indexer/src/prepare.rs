@@ -13,6 +13,9 @@ use crate::extract::{ExtractLimits, extract};
 use crate::read::read_file;
 use crate::walk::FoundFile;
 
+/// Bytes above which a passage is not asked whether it has any token.
+const SURE_TO_HAVE_TOKENS: usize = 256;
+
 /// Characters of a heading that go into a heading path; longer "headings" are whole paragraphs in disguise.
 const MAX_HEADING_CHARS: usize = 200;
 
@@ -140,6 +143,8 @@ impl Preparer<'_> {
         modified_ns: i64,
     ) -> Result<Content, FileError> {
         let mut chunks = chunk(&extracted, self.counter, self.chunk);
+        // Text without a single token (zero-width characters, say) can neither be embedded nor asked for.
+        chunks.retain(|chunk| chunk.text.len() > SURE_TO_HAVE_TOKENS || self.counter.count(&chunk.text) > 0);
         if chunks.is_empty() {
             return Err(FileError::Empty);
         }
@@ -162,8 +167,11 @@ impl Preparer<'_> {
     }
 }
 
-/// A pushed text is read like a text file, under the title it came with.
-fn structured(text: TextDocument, limits: &ExtractLimits) -> Result<StructuredText, FileError> {
+/// A pushed text is read like a text file, under the title it came with. A bare title is its own text.
+fn structured(mut text: TextDocument, limits: &ExtractLimits) -> Result<StructuredText, FileError> {
+    if text.text.trim().is_empty() {
+        text.text = text.title.take().unwrap_or_default();
+    }
     let mut structured = extract(Path::new("text.txt"), text.text.as_bytes(), limits)?;
     structured.title = text.title;
     structured.language = text.language.or(structured.language);

@@ -75,7 +75,7 @@ fn quantize(file: &[u8], group: usize) -> Outcome<Vec<u8>> {
 }
 
 fn quantize_matrix(name: &str, [rows, columns]: [usize; 2], group: usize, values: &[f32]) -> [Stored; 2] {
-    let group = if group > 0 && columns % group == 0 { group } else { columns };
+    let group = if group > 0 && columns.is_multiple_of(group) { group } else { columns };
     let (mut data, mut scales) = (Vec::with_capacity(values.len()), Vec::new());
     for group in values.chunks_exact(group) {
         let most = group.iter().fold(0f32, |most, x| most.max(x.abs()));

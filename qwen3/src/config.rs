@@ -72,7 +72,7 @@ impl ModelConfig {
         let num_key_value_heads = raw.num_key_value_heads.unwrap_or(raw.num_attention_heads);
         check_numbers(&raw, num_key_value_heads, rope_theta, file)?;
         let head_dim = raw.head_dim.unwrap_or_else(|| raw.hidden_size / raw.num_attention_heads);
-        if head_dim == 0 || head_dim % 2 != 0 {
+        if head_dim == 0 || !head_dim.is_multiple_of(2) {
             return Err(bad(file, format!("head_dim must be even and above 0, got {head_dim}")));
         }
         let eos_token_id = match raw.eos_token_id {
@@ -173,7 +173,7 @@ fn check_numbers(raw: &Raw, key_value_heads: usize, rope_theta: f64, file: &str)
     if let Some((field, got, most)) = counts.into_iter().find(|(_, got, most)| *got == 0 || got > most) {
         return Err(bad(file, format!("{field} must be 1 to {most}, got {got}")));
     }
-    if raw.num_attention_heads % key_value_heads != 0 {
+    if !raw.num_attention_heads.is_multiple_of(key_value_heads) {
         let reason = format!(
             "num_attention_heads must be a multiple of num_key_value_heads, got {} and {key_value_heads}",
             raw.num_attention_heads

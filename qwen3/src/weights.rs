@@ -129,7 +129,7 @@ impl Weights {
         let name = format!("{name}_scale");
         let (full_name, entry) = self.entry(&name)?;
         let groups = match entry.shape.as_slice() {
-            [_, groups] if *groups > 0 && columns % groups == 0 => *groups,
+            [_, groups] if *groups > 0 && columns.is_multiple_of(*groups) => *groups,
             _ => 1,
         };
         let expected: &[usize] = if entry.shape.len() == 1 { &[rows] } else { &[rows, groups] };
@@ -206,5 +206,76 @@ impl StoredMatrix {
 fn fill<T>(out: &mut [f32], values: &[T], read: impl Fn(&T) -> f32) {
     for (out, value) in out.iter_mut().zip(values) {
         *out = read(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::tensor::TensorView;
+    use tempfile::TempDir;
+
+    type Tensors<'t> = Vec<(&'t str, Dtype, Vec<usize>, Vec<u8>)>;
+
+    fn bytes_of(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    /// The folder must outlive the weights, which are mapped.
+    fn weights(tensors: Tensors) -> (TempDir, Weights) {
+        let folder = tempfile::tempdir().unwrap();
+        let view = |t: &'_ (&str, Dtype, Vec<usize>, Vec<u8>)| (t.0.to_owned(), t.1, t.2.clone(), t.3.clone());
+        let owned: Vec<_> = tensors.iter().map(view).collect();
+        let views = owned.iter().map(|t| (t.0.as_str(), TensorView::new(t.1, t.2.clone(), &t.3).unwrap()));
+        std::fs::write(folder.path().join("model.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
+        std::fs::write(folder.path().join("config.json"), "{}").unwrap();
+        let weights = Weights::open(&ModelFiles::folder(folder.path()).unwrap()).unwrap();
+        (folder, weights)
+    }
+
+    fn matrix(weights: &Weights, shape: (usize, usize)) -> Result<Vec<f32>> {
+        Ok(weights.stored_matrix("m.weight", shape)?.to_f32())
+    }
+
+    #[test]
+    fn reads_every_format_with_and_without_prefix() {
+        let values = [1.0f32, -2.5, 0.0, 96.0];
+        let half: Vec<u8> = values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect();
+        let brain: Vec<u8> = values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect();
+        for (dtype, data) in [(Dtype::F32, bytes_of(&values)), (Dtype::F16, half), (Dtype::BF16, brain)] {
+            let (_folder, plain) = weights(vec![("m.weight", dtype, vec![2, 2], data.clone())]);
+            assert_eq!(matrix(&plain, (2, 2)).unwrap(), values);
+            let table = ("model.embed_tokens.weight", Dtype::U8, vec![1], vec![0]);
+            let (_folder, prefixed) = weights(vec![("model.m.weight", dtype, vec![2, 2], data), table]);
+            assert_eq!(matrix(&prefixed, (2, 2)).unwrap(), values);
+            let narrow = prefixed.matrix("m.weight", (2, 2), DType::BF16, &Device::Cpu).unwrap();
+            assert_eq!(narrow.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(), values);
+        }
+    }
+
+    #[test]
+    fn reads_int8_with_scales_per_row_or_group() {
+        let int8 = [1i8, -2, 3, -128, 5, 6, 127, 0].map(i8::cast_unsigned).to_vec();
+        let read = |shape: &[usize], scales: &[f32]| {
+            let scales = ("m.weight_scale", Dtype::F32, shape.to_vec(), bytes_of(scales));
+            let (_folder, weights) = weights(vec![("m.weight", Dtype::I8, vec![2, 4], int8.clone()), scales]);
+            matrix(&weights, (2, 4))
+        };
+        let by_row = [0.5, -1.0, 1.5, -64.0, 10.0, 12.0, 254.0, 0.0];
+        assert_eq!(read(&[2], &[0.5, 2.0]).unwrap(), by_row);
+        assert_eq!(read(&[2, 1], &[0.5, 2.0]).unwrap(), by_row);
+        let by_group = [0.5, -1.0, 6.0, -256.0, 5.0, 6.0, 1270.0, 0.0];
+        assert_eq!(read(&[2, 2], &[0.5, 2.0, 1.0, 10.0]).unwrap(), by_group);
+        assert!(read(&[2, 3], &[1.0; 6]).unwrap_err().to_string().contains("m.weight_scale"));
+        assert!(read(&[1], &[1.0]).unwrap_err().to_string().contains("expected shape [2]"));
+        assert!(read(&[1, 2, 1], &[1.0; 2]).is_err());
+    }
+
+    #[test]
+    fn foreign_types_and_missing_scales_are_named() {
+        let (_folder, odd) = weights(vec![("m.weight", Dtype::I32, vec![1, 1], vec![0; 4])]);
+        assert!(matrix(&odd, (1, 1)).unwrap_err().to_string().contains("stored as I32"));
+        let (_folder, bare) = weights(vec![("m.weight", Dtype::I8, vec![1, 1], vec![0])]);
+        assert!(matrix(&bare, (1, 1)).unwrap_err().to_string().contains("m.weight_scale is missing"));
     }
 }

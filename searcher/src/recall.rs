@@ -124,7 +124,12 @@ fn vector_leg(
         return Ok(VectorLeg::default());
     }
     let started = Instant::now();
-    let vector = embedder.embed_query(&query.text, request.instruct.as_deref())?;
+    let vector = match embedder.embed_query(&query.text, request.instruct.as_deref()) {
+        Ok(vector) => vector,
+        // The model sees nothing in it (zero-width characters, say): there is no direction to look in.
+        Err(qwen3::Error::NoDirection { .. }) => return Ok(VectorLeg::default()),
+        Err(error) => return Err(error.into()),
+    };
     let embed = started.elapsed();
     let scope = snapshot.scope(filters, requirements)?;
     let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };

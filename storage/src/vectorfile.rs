@@ -15,9 +15,9 @@ mod layout;
 mod reader;
 mod writer;
 
-pub use layout::Fingerprint;
-pub use reader::{VectorReader, VectorView};
-pub use writer::VectorFile;
+pub(crate) use layout::Fingerprint;
+pub(crate) use reader::{VectorReader, VectorView};
+pub(crate) use writer::VectorFile;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Reference outputs are read from the folder named by `QUARRY_GOLDEN`, by default `fixtures/golden`: any folder of
 //! models with an `expected.json` of the same form can be checked.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_input;
 mod golden;

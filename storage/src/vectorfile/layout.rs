@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::vectors::{VectorError, VectorResult};
 
 /// Finds a vector by what was embedded: a hash of chunk text, heading path, prompt.
-pub type VectorKey = [u8; 16];
+pub(crate) type VectorKey = [u8; 16];
 
 /// A hash of everything that decides what the model says: weights, prompt, dimension.
-pub type Fingerprint = [u8; 32];
+pub(crate) type Fingerprint = [u8; 32];
 
 pub(super) const HEADER_LEN: u64 = 64;
 const MAGIC: &[u8; 8] = b"QVECFILE";

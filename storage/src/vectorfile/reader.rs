@@ -14,7 +14,7 @@ use crate::vectors::{VectorError, VectorResult, prefetch};
 ///
 /// Cheap to clone; clones share the mapping. [`VectorReader::refresh`] notices that the file has grown.
 #[derive(Debug, Clone)]
-pub struct VectorReader {
+pub(crate) struct VectorReader {
     shared: Arc<Shared>,
 }
 
@@ -28,7 +28,7 @@ struct Shared {
 
 /// The records that were in the file at one moment. Cheap to clone, stays valid while the file grows.
 #[derive(Debug, Clone)]
-pub struct VectorView {
+pub(crate) struct VectorView {
     map: Arc<Mapping>,
 }
 
@@ -47,7 +47,7 @@ impl VectorReader {
     /// # Errors
     /// [`VectorError::WrongModel`] for another model's file, [`VectorError::Corrupt`] for a damaged header,
     /// [`VectorError::Io`].
-    pub fn open(path: &Path, dim: usize, fingerprint: &Fingerprint) -> VectorResult<Self> {
+    pub(crate) fn open(path: &Path, dim: usize, fingerprint: &Fingerprint) -> VectorResult<Self> {
         let file = File::open(path).map_err(VectorError::io("open", path))?;
         Self::from_file(path, file, dim, fingerprint)
     }
@@ -64,17 +64,12 @@ impl VectorReader {
     }
 
     /// Values in each vector.
-    pub fn dim(&self) -> usize {
+    pub(crate) fn dim(&self) -> usize {
         self.shared.layout.dim
     }
 
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
-    }
-
     /// The records known at the last refresh.
-    pub fn view(&self) -> VectorView {
+    pub(crate) fn view(&self) -> VectorView {
         self.shared.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -82,7 +77,7 @@ impl VectorReader {
     ///
     /// # Errors
     /// [`VectorError::Io`] when the file cannot be mapped.
-    pub fn refresh(&self) -> VectorResult<VectorView> {
+    pub(crate) fn refresh(&self) -> VectorResult<VectorView> {
         let Shared { path, file, layout, view } = &*self.shared;
         let file_len = file.metadata().map_err(VectorError::io("read the size of", path))?.len();
         let known = self.view();
@@ -98,7 +93,7 @@ impl VectorReader {
     ///
     /// # Errors
     /// [`VectorError::OutOfRange`] when the file is shorter.
-    pub fn view_of(&self, len: u64) -> VectorResult<VectorView> {
+    pub(crate) fn view_of(&self, len: u64) -> VectorResult<VectorView> {
         let known = self.view();
         if known.len() >= len {
             return Ok(known);
@@ -119,30 +114,25 @@ impl VectorView {
     }
 
     /// Values in each vector.
-    pub fn dim(&self) -> usize {
+    pub(crate) fn dim(&self) -> usize {
         self.map.layout.dim
     }
 
     /// The model the vectors are from.
-    pub fn fingerprint(&self) -> &Fingerprint {
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
         &self.map.fingerprint
     }
 
     /// How many vectors there are.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.map.records
-    }
-
-    /// Whether there is no vector.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The vector at an ordinal, its checksum verified now.
     ///
     /// # Errors
     /// [`VectorError::CorruptVector`] when the record is damaged, [`VectorError::OutOfRange`].
-    pub fn get(&self, ordinal: u64) -> VectorResult<&[f32]> {
+    pub(crate) fn get(&self, ordinal: u64) -> VectorResult<&[f32]> {
         let record = self.checked_record(ordinal)?;
         Ok(self.map.layout.values(record))
     }
@@ -159,18 +149,13 @@ impl VectorView {
     ///
     /// # Errors
     /// As [`VectorView::get`].
-    pub fn key(&self, ordinal: u64) -> VectorResult<VectorKey> {
+    pub(crate) fn key(&self, ordinal: u64) -> VectorResult<VectorKey> {
         let record = self.checked_record(ordinal)?;
         Ok(self.map.layout.key(record))
     }
 
-    /// All keys by ordinal, each verified.
-    pub fn keys(&self) -> impl Iterator<Item = VectorResult<VectorKey>> + '_ {
-        (0..self.len()).map(|ordinal| self.key(ordinal))
-    }
-
     /// The ordinals of all damaged records, ascending.
-    pub fn verify(&self) -> Vec<u64> {
+    pub(crate) fn verify(&self) -> Vec<u64> {
         (0..self.len()).filter(|&ordinal| self.checked_record(ordinal).is_err()).collect()
     }
 

@@ -13,7 +13,7 @@ const WRITE_BYTES: usize = 1 << 20;
 
 /// Appends to a vector file. The caller sees to it that there is only one.
 #[derive(Debug)]
-pub struct VectorFile {
+pub(crate) struct VectorFile {
     path: PathBuf,
     file: File,
     layout: Layout,
@@ -27,7 +27,7 @@ impl VectorFile {
     ///
     /// # Errors
     /// [`VectorError::Io`], also when there is a file already.
-    pub fn create(path: &Path, dim: usize, fingerprint: &Fingerprint) -> VectorResult<Self> {
+    pub(crate) fn create(path: &Path, dim: usize, fingerprint: &Fingerprint) -> VectorResult<Self> {
         Layout::new(dim)?;
         if path.exists() {
             return Err(VectorError::io("create", path)(io::ErrorKind::AlreadyExists.into()));
@@ -40,7 +40,7 @@ impl VectorFile {
     ///
     /// # Errors
     /// As [`VectorReader::open`].
-    pub fn open(path: &Path, dim: usize, fingerprint: &Fingerprint) -> VectorResult<Self> {
+    pub(crate) fn open(path: &Path, dim: usize, fingerprint: &Fingerprint) -> VectorResult<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(VectorError::io("open", path))?;
         let reader_handle = file.try_clone().map_err(VectorError::io("open", path))?;
         let layout = VectorReader::from_file(path, reader_handle, dim, fingerprint)?.layout();
@@ -57,7 +57,7 @@ impl VectorFile {
     ///
     /// # Errors
     /// As [`VectorReader::open`].
-    pub fn reader(&self) -> VectorResult<VectorReader> {
+    pub(crate) fn reader(&self) -> VectorResult<VectorReader> {
         VectorReader::open(&self.path, self.layout.dim, &self.fingerprint)
     }
 
@@ -65,23 +65,13 @@ impl VectorFile {
     ///
     /// # Errors
     /// As [`VectorReader::open`].
-    pub fn view(&self) -> VectorResult<VectorView> {
+    pub(crate) fn view(&self) -> VectorResult<VectorView> {
         Ok(self.reader()?.view())
     }
 
-    /// Values in each vector.
-    pub fn dim(&self) -> usize {
-        self.layout.dim
-    }
-
     /// How many vectors there are; the next one's ordinal.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Whether there is no vector.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Writes vectors behind the last one and gives the ordinal of the first. Durable after [`VectorFile::sync`].
@@ -89,7 +79,7 @@ impl VectorFile {
     /// # Errors
     /// [`VectorError::Dimension`] and [`VectorError::NotFinite`] before anything is written; [`VectorError::Io`] when
     /// writing fails, for one because the disk is full: the file is then as it was before the call.
-    pub fn append(&mut self, vectors: &[(VectorKey, &[f32])]) -> VectorResult<u64> {
+    pub(crate) fn append(&mut self, vectors: &[(VectorKey, &[f32])]) -> VectorResult<u64> {
         self.append_with(vectors, |mut file, bytes| file.write_all(bytes))
     }
 
@@ -138,7 +128,7 @@ impl VectorFile {
     ///
     /// # Errors
     /// [`VectorError::Io`]; from then on the file refuses to append, because the system may have dropped the data.
-    pub fn sync(&mut self) -> VectorResult<()> {
+    pub(crate) fn sync(&mut self) -> VectorResult<()> {
         if self.poisoned {
             return Err(VectorError::Poisoned { path: self.path.clone() });
         }
@@ -152,7 +142,7 @@ impl VectorFile {
     ///
     /// # Errors
     /// [`VectorError::OutOfRange`] when the file is shorter: acknowledged vectors are missing. [`VectorError::Io`].
-    pub fn truncate_to(&mut self, len: u64) -> VectorResult<()> {
+    pub(crate) fn truncate_to(&mut self, len: u64) -> VectorResult<()> {
         if len > self.len {
             return Err(VectorError::OutOfRange { path: self.path.clone(), ordinal: len - 1, len: self.len });
         }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::error::{VectorError, VectorResult};
-use super::index::{Access, VectorIndex};
+use super::index::{Access, DEFAULT_EF, VectorIndex};
 use super::kernels::Kernels;
 use super::ordinals::OrdinalSet;
 use super::segment::SealParams;
@@ -20,6 +20,9 @@ use crate::vectorfile::{VectorFile, VectorReader};
 const K: usize = 10;
 /// Rounds over all queries; the median counts.
 const ROUNDS: usize = 5;
+
+/// The cosine from which two vectors are the same, as far as f32 can tell.
+const SAME: f32 = 0.999_999;
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub struct BenchReport {
     pub dim: usize,
     /// The time to build and seal the segment.
     pub build_seconds: f64,
+    /// Vectors that a search for them, at the default `ef`, does not find.
+    pub lost: usize,
     /// The instructions that were used.
     pub kernels: &'static str,
     /// One row for each `ef`.
@@ -89,7 +94,8 @@ pub fn measure(
     let build_seconds = start.elapsed().as_secs_f64();
     let rows = params.efs.iter().map(|&ef| measure_ef(&index, queries, truth, ef, &everything));
     let rows = rows.collect::<VectorResult<_>>()?;
-    Ok(BenchReport { n: base.len(), dim, build_seconds, kernels: Kernels::detect().name, rows })
+    let lost = pool.install(|| count_lost(&index, base, &everything))?;
+    Ok(BenchReport { n: base.len(), dim, build_seconds, lost, kernels: Kernels::detect().name, rows })
 }
 
 fn measure_ef(
@@ -112,6 +118,15 @@ fn measure_ef(
     let wanted: usize = truth.iter().map(|truth| truth.len().min(K)).sum();
     let recall = hits as f64 / wanted.max(1) as f64;
     Ok(BenchRow { ef, recall, qps: queries.len() as f64 / seconds[ROUNDS / 2] })
+}
+
+fn count_lost(index: &VectorIndex, base: &[Vec<f32>], allowed: &OrdinalSet) -> VectorResult<usize> {
+    let is_lost = |(ordinal, vector): (usize, &Vec<f32>)| {
+        let found = index.search(vector, 1, DEFAULT_EF, allowed)?;
+        // Another vector is as good when it is the same.
+        Ok(usize::from(found.first().is_none_or(|&(best, cosine)| best != ordinal as u64 && cosine < SAME)))
+    };
+    base.par_iter().enumerate().map(is_lost).sum()
 }
 
 fn common(found: &[(u64, f32)], truth: &[u32]) -> usize {

@@ -59,19 +59,17 @@ pub(crate) fn build_links(normalised: &[f32], dim: usize, params: &SealParams) -
 
 fn extract(hnsw: &Hnsw<'_, f32, Cosine>, rows: usize) -> Links {
     let points = hnsw.get_point_indexation();
-    let mut level_of = vec![0; rows];
     let mut lists: Vec<Vec<Vec<u32>>> = vec![Vec::new(); rows];
     for level in 0..=usize::from(points.get_max_level_observed()) {
         for point in points.get_layer_iterator(level) {
             let neighbourhood = point.get_neighborhood_id();
             let row = point.get_origin_id();
-            level_of[row] = level;
             lists[row] =
                 neighbourhood[..=level].iter().map(|list| list.iter().map(|n| n.d_id as u32).collect()).collect();
         }
     }
     let base = (0..).zip(&lists).map(|(row, lists)| without(row, &lists[0])).collect();
-    Links { base, levels: upper_levels(&level_of, &lists) }
+    Links { base, levels: upper_levels(&lists) }
 }
 
 fn without(row: u32, list: &[u32]) -> Vec<u32> {
@@ -79,24 +77,22 @@ fn without(row: u32, list: &[u32]) -> Vec<u32> {
 }
 
 /// Numbers the rows of each upper level and translates their links to these places.
-fn upper_levels(level_of: &[usize], lists: &[Vec<Vec<u32>>]) -> Vec<Level> {
-    let top = level_of.iter().copied().max().unwrap_or(0);
-    let mut place_below: Vec<Option<u32>> = (0..level_of.len() as u32).map(Some).collect();
+///
+/// `lists` has, for each row, one list of neighbours on each of its levels.
+fn upper_levels(lists: &[Vec<Vec<u32>>]) -> Vec<Level> {
+    let top = lists.iter().map(Vec::len).max().unwrap_or(0).saturating_sub(1);
+    let mut place_below: Vec<Option<u32>> = (0..lists.len() as u32).map(Some).collect();
     let mut levels = Vec::with_capacity(top);
-    for number in 1..=top {
-        let members: Vec<usize> = (0..level_of.len()).filter(|&row| level_of[row] >= number).collect();
-        let mut places = vec![None; level_of.len()];
-        for (place, &row) in (0..).zip(&members) {
-            places[row] = Some(place);
-        }
+    for level in 1..=top {
+        let members = || (0u32..).zip(lists).filter(|(_, lists)| lists.len() > level);
+        let mut places = vec![None; lists.len()];
+        members().zip(0..).for_each(|((row, _), place)| places[row as usize] = Some(place));
+        let links = |(row, lists): (u32, &Vec<Vec<u32>>)| {
+            without(row, &lists[level]).iter().filter_map(|&other| places[other as usize]).collect()
+        };
         levels.push(Level {
-            down: members.iter().filter_map(|&row| place_below[row]).collect(),
-            neighbours: members
-                .iter()
-                .map(|&row| {
-                    without(row as u32, &lists[row][number]).iter().filter_map(|&n| places[n as usize]).collect()
-                })
-                .collect(),
+            down: members().filter_map(|(row, _)| place_below[row as usize]).collect(),
+            neighbours: members().map(links).collect(),
         });
         place_below = places;
     }

@@ -102,7 +102,7 @@ pub enum VectorError {
 }
 
 /// The result of everything that touches vectors.
-pub type VectorResult<T> = Result<T, VectorError>;
+pub(crate) type VectorResult<T> = Result<T, VectorError>;
 
 impl VectorError {
     /// A function for `map_err` that says what was done to which file.

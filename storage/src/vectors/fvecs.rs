@@ -10,7 +10,7 @@ use super::error::{VectorError, VectorResult};
 /// # Errors
 /// [`VectorError::Io`], or [`VectorError::Dataset`] that says which row is wrong.
 pub fn read_fvecs(path: &Path) -> VectorResult<Vec<Vec<f32>>> {
-    let rows = read_rows(path, |bytes| f32::from_le_bytes(bytes))?;
+    let rows = read_rows(path, f32::from_le_bytes)?;
     let dim = rows.first().map_or(0, Vec::len);
     for (number, row) in rows.iter().enumerate() {
         if row.len() != dim {
@@ -28,7 +28,7 @@ pub fn read_fvecs(path: &Path) -> VectorResult<Vec<Vec<f32>>> {
 /// # Errors
 /// As [`read_fvecs`].
 pub fn read_ivecs(path: &Path) -> VectorResult<Vec<Vec<u32>>> {
-    let rows = read_rows(path, |bytes| i32::from_le_bytes(bytes))?;
+    let rows = read_rows(path, i32::from_le_bytes)?;
     let unsigned = |(number, row): (usize, Vec<i32>)| {
         let values: Result<Vec<u32>, _> = row.into_iter().map(u32::try_from).collect();
         values.map_err(|_| dataset(path, format!("row {number} holds a negative number")))

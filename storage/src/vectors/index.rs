@@ -29,11 +29,11 @@ const DEAD_SHARE: f64 = 0.2;
 const MAX_SEGMENTS: usize = 8;
 
 /// The default of how many candidates a search keeps: measured, see the README.
-pub const DEFAULT_EF: usize = 128;
+pub(crate) const DEFAULT_EF: usize = 128;
 
 /// Who opens an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// The one process that may change the folder: clears it up when opening.
     Writer,
     /// A process that only searches and changes nothing.
@@ -42,7 +42,7 @@ pub enum Access {
 
 /// An immutable state of the vector index.
 #[derive(Debug, Clone)]
-pub struct VectorIndex {
+pub(crate) struct VectorIndex {
     dir: PathBuf,
     reader: VectorReader,
     params: SealParams,
@@ -63,7 +63,7 @@ impl VectorIndex {
     ///
     /// # Errors
     /// [`VectorError::Io`].
-    pub fn open(
+    pub(crate) fn open(
         dir: &Path,
         reader: &VectorReader,
         access: Access,
@@ -95,7 +95,7 @@ impl VectorIndex {
     /// # Errors
     /// [`VectorError::CorruptVector`] when a vector to be added is damaged, [`VectorError::OutOfRange`] when the
     /// vector file does not have it.
-    pub fn extend(&self, live: &OrdinalSet) -> VectorResult<Self> {
+    pub(crate) fn extend(&self, live: &OrdinalSet) -> VectorResult<Self> {
         let mut missing = live.clone();
         missing.subtract(&self.covered);
         let Some(last) = missing.iter().last() else { return Ok(self.clone()) };
@@ -107,12 +107,19 @@ impl VectorIndex {
     }
 
     /// The `k` allowed vectors nearest to the query: (ordinal, exact cosine), best first, the lower ordinal first of
-    /// equal ones. Fewer when fewer are allowed. A larger `ef` finds more surely and takes longer ([`DEFAULT_EF`]).
+    /// equal ones. Fewer when fewer are allowed. A larger `ef` finds more surely and takes longer
+    /// ([`DEFAULT_EF`]); it counts as at least the `k + 24` candidates that are scored exactly.
     ///
     /// # Errors
     /// [`VectorError::Dimension`] and [`VectorError::NotFinite`] for a query that cannot be used;
     /// [`VectorError::CorruptVector`] when a candidate's vector is damaged.
-    pub fn search(&self, query: &[f32], k: usize, ef: usize, allowed: &OrdinalSet) -> VectorResult<Vec<(u64, f32)>> {
+    pub(crate) fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        ef: usize,
+        allowed: &OrdinalSet,
+    ) -> VectorResult<Vec<(u64, f32)>> {
         let query = Query::new(query, self.reader.dim())?;
         if k == 0 {
             return Ok(Vec::new());
@@ -140,28 +147,8 @@ impl VectorIndex {
     }
 
     /// How many vectors are in the tail, where every search scans them.
-    pub fn tail_len(&self) -> usize {
+    pub(crate) fn tail_len(&self) -> usize {
         self.tail.len()
-    }
-
-    /// How many vectors are in segments.
-    pub fn sealed_len(&self) -> usize {
-        self.segments.iter().map(|segment| segment.len()).sum()
-    }
-
-    /// How many segments there are.
-    pub fn segment_count(&self) -> usize {
-        self.segments.len()
-    }
-
-    /// The files of the segments.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.segments.iter().map(|segment| segment.path())
-    }
-
-    /// The ordinals that a search can find.
-    pub fn covered(&self) -> &OrdinalSet {
-        &self.covered
     }
 
     /// Moves the tail to sealed segments, durably. For the writer; takes minutes for some 100,000 vectors, and other
@@ -169,7 +156,7 @@ impl VectorIndex {
     ///
     /// # Errors
     /// As [`VectorIndex::extend`], and [`VectorError::Io`]; nothing is changed then.
-    pub fn seal_tail(&self) -> VectorResult<Self> {
+    pub(crate) fn seal_tail(&self) -> VectorResult<Self> {
         let mut ordinals: Vec<u64> = self.tail.ordinals().collect();
         ordinals.sort_unstable();
         self.replace(&[], ordinals)
@@ -177,7 +164,7 @@ impl VectorIndex {
 
     /// Whether [`VectorIndex::merge`] has something to do: a segment with more than 20 % that is not live, or more
     /// than 8 segments.
-    pub fn needs_merge(&self, live: &OrdinalSet) -> bool {
+    pub(crate) fn needs_merge(&self, live: &OrdinalSet) -> bool {
         !self.worn_out(live).is_empty()
     }
 
@@ -185,7 +172,7 @@ impl VectorIndex {
     ///
     /// # Errors
     /// As [`VectorIndex::seal_tail`].
-    pub fn merge(&self, live: &OrdinalSet) -> VectorResult<Self> {
+    pub(crate) fn merge(&self, live: &OrdinalSet) -> VectorResult<Self> {
         let worn_out = self.worn_out(live);
         let mut kept = OrdinalSet::new(0);
         worn_out.iter().for_each(|&segment| kept.union(self.segments[segment].members()));
@@ -234,14 +221,23 @@ impl VectorIndex {
         sync_folder(&self.dir)?;
         Ok(Self { next, ..self.with(segments, Tail::default()) })
     }
+}
 
-    /// The segments of `sealed` with what this index has besides in the tail: joins a state that was extended while
-    /// another thread sealed an earlier one.
-    ///
-    /// # Errors
-    /// As [`VectorIndex::extend`].
-    pub fn rebase_on(&self, sealed: &Self) -> VectorResult<Self> {
-        sealed.with(sealed.segments.clone(), Tail::default()).extend(&self.covered)
+#[cfg(test)]
+impl VectorIndex {
+    /// How many vectors are in segments.
+    pub(crate) fn sealed_len(&self) -> usize {
+        self.segments.iter().map(|segment| segment.len()).sum()
+    }
+
+    /// How many segments there are.
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The ordinals that a search can find.
+    pub(crate) fn covered(&self) -> &OrdinalSet {
+        &self.covered
     }
 }
 

@@ -24,14 +24,14 @@ mod segment_file;
 mod tail;
 
 pub use bench::{BenchParams, BenchReport, BenchRow, exact_neighbours, measure};
-pub use error::{VectorError, VectorResult};
+pub(crate) use error::VectorError;
 pub use fvecs::{read_fvecs, read_ivecs};
-pub use index::{Access, DEFAULT_EF, VectorIndex};
-pub use ordinals::OrdinalSet;
+pub(crate) use index::{Access, DEFAULT_EF, VectorIndex};
+pub(crate) use ordinals::OrdinalSet;
 pub use segment::SealParams;
 
 pub(crate) use atomic_file::write_atomically;
-pub(crate) use error::check_vector;
+pub(crate) use error::{VectorResult, check_vector};
 pub(crate) use kernels::prefetch;
 
 #[cfg(test)]

@@ -20,24 +20,22 @@ const RETRIES: usize = 5;
 
 /// What was found when an index was opened.
 #[derive(Debug, Default)]
-pub struct OpenReport {
+pub(crate) struct OpenReport {
     /// Files that cannot be used; their vectors are searched in the tail until they are sealed again.
-    pub broken: Vec<BrokenFile>,
+    pub(crate) broken: Vec<BrokenFile>,
     /// Leftovers of an interrupted writer that were removed.
-    pub removed: Vec<PathBuf>,
+    pub(crate) removed: Vec<PathBuf>,
 }
 
 /// A file of the index that cannot be used.
 #[derive(Debug)]
-pub struct BrokenFile {
+pub(crate) struct BrokenFile {
     /// The file as it was named.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Where a writer put it aside, unless it was missing.
-    pub quarantine: Option<PathBuf>,
+    pub(crate) quarantine: Option<PathBuf>,
     /// What is wrong with it.
-    pub reason: VectorError,
-    /// The range of ordinals it held, where that is known.
-    pub ordinals: Option<std::ops::Range<u64>>,
+    pub(crate) reason: VectorError,
 }
 
 /// The usable part of a folder.
@@ -104,7 +102,7 @@ fn load(dir: &Path, reader: &VectorReader) -> VectorResult<Opened> {
     let manifest = match Manifest::load(dir) {
         Ok(manifest) => manifest,
         Err(reason @ VectorError::Corrupt { .. }) => {
-            opened.report.broken.push(broken(Manifest::path(dir), reason, None));
+            opened.report.broken.push(broken(Manifest::path(dir), reason));
             Manifest::default()
         }
         Err(reason) => return Err(reason),
@@ -114,7 +112,7 @@ fn load(dir: &Path, reader: &VectorReader) -> VectorResult<Opened> {
         let path = dir.join(&entry.file);
         match open_segment(&path, entry, reader) {
             Ok(segment) => opened.segments.push(Arc::new(segment)),
-            Err(reason) => opened.report.broken.push(broken(path, reason, Some(entry.first..entry.end))),
+            Err(reason) => opened.report.broken.push(broken(path, reason)),
         }
     }
     Ok(opened)
@@ -133,8 +131,8 @@ fn open_segment(path: &Path, entry: &Entry, reader: &VectorReader) -> VectorResu
     Ok(segment)
 }
 
-fn broken(path: PathBuf, reason: VectorError, ordinals: Option<std::ops::Range<u64>>) -> BrokenFile {
-    BrokenFile { path, quarantine: None, reason, ordinals }
+fn broken(path: PathBuf, reason: VectorError) -> BrokenFile {
+    BrokenFile { path, quarantine: None, reason }
 }
 
 fn quarantine_name(path: &Path) -> PathBuf {

@@ -9,24 +9,24 @@ const WORD: u64 = u64::BITS as u64;
 
 /// A set of ordinals below a fixed length.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrdinalSet {
+pub(crate) struct OrdinalSet {
     words: Vec<u64>,
     len: u64,
 }
 
 impl OrdinalSet {
     /// The empty set that can hold the ordinals `0..len`.
-    pub fn new(len: u64) -> Self {
+    pub(crate) fn new(len: u64) -> Self {
         Self { words: vec![0; len.div_ceil(WORD) as usize], len }
     }
 
     /// The set of all ordinals `0..len`.
-    pub fn full(len: u64) -> Self {
+    pub(crate) fn full(len: u64) -> Self {
         Self::range(0..len)
     }
 
     /// The set of the ordinals in `range`, as long as the range's end.
-    pub fn range(range: Range<u64>) -> Self {
+    pub(crate) fn range(range: Range<u64>) -> Self {
         let mut set = Self { words: vec![u64::MAX; range.end.div_ceil(WORD) as usize], len: range.end };
         let ends: Vec<(u64, u64)> = set.masked_words(range).collect();
         set.words.fill(0);
@@ -37,17 +37,12 @@ impl OrdinalSet {
     }
 
     /// One more than the largest ordinal the set can hold.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether the set holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.words.iter().all(|&word| word == 0)
-    }
-
     /// Adds an ordinal; the set grows when the ordinal is beyond its length.
-    pub fn insert(&mut self, ordinal: u64) {
+    pub(crate) fn insert(&mut self, ordinal: u64) {
         if ordinal >= self.len {
             self.len = ordinal + 1;
             self.words.resize(self.len.div_ceil(WORD) as usize, 0);
@@ -55,56 +50,39 @@ impl OrdinalSet {
         self.words[(ordinal / WORD) as usize] |= 1 << (ordinal % WORD);
     }
 
-    /// Takes an ordinal out.
-    pub fn remove(&mut self, ordinal: u64) {
-        if let Some(word) = self.words.get_mut((ordinal / WORD) as usize) {
-            *word &= !(1 << (ordinal % WORD));
-        }
-    }
-
     /// Whether the ordinal is in the set; false beyond its length.
     #[inline]
-    pub fn contains(&self, ordinal: u64) -> bool {
+    pub(crate) fn contains(&self, ordinal: u64) -> bool {
         match self.words.get((ordinal / WORD) as usize) {
             Some(word) => word >> (ordinal % WORD) & 1 == 1,
             None => false,
         }
     }
 
-    /// How many ordinals are in the set.
-    pub fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-
-    /// How many ordinals of `range` are in the set.
-    pub fn count_in(&self, range: Range<u64>) -> u64 {
-        self.masked_words(range).map(|(_, word)| u64::from(word.count_ones())).sum()
-    }
-
     /// How many ordinals are in both sets.
-    pub fn count_common(&self, other: &Self) -> u64 {
+    pub(crate) fn count_common(&self, other: &Self) -> u64 {
         self.words.iter().zip(&other.words).map(|(a, b)| u64::from((a & b).count_ones())).sum()
     }
 
     /// The ordinals, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.iter_in(0..self.len)
     }
 
     /// The ordinals of `range` that are in the set, ascending.
-    pub fn iter_in(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn iter_in(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
         self.masked_words(range).flat_map(|(base, word)| SetBits(word).map(move |bit| base + bit))
     }
 
     /// Keeps only what is also in `other`.
-    pub fn intersect(&mut self, other: &Self) {
+    pub(crate) fn intersect(&mut self, other: &Self) {
         for (index, word) in self.words.iter_mut().enumerate() {
             *word &= other.words.get(index).copied().unwrap_or(0);
         }
     }
 
     /// Adds everything that is in `other`.
-    pub fn union(&mut self, other: &Self) {
+    pub(crate) fn union(&mut self, other: &Self) {
         if other.len > self.len {
             self.len = other.len;
             self.words.resize(other.words.len(), 0);
@@ -115,7 +93,7 @@ impl OrdinalSet {
     }
 
     /// Takes out everything that is in `other`.
-    pub fn subtract(&mut self, other: &Self) {
+    pub(crate) fn subtract(&mut self, other: &Self) {
         for (word, less) in self.words.iter_mut().zip(&other.words) {
             *word &= !less;
         }
@@ -176,9 +154,7 @@ mod tests {
             let set: OrdinalSet = a.iter().copied().collect();
             let other: OrdinalSet = b.iter().copied().collect();
             prop_assert_eq!(set.iter().collect::<BTreeSet<_>>(), a.clone());
-            prop_assert_eq!(set.count(), a.len() as u64);
             let within: Vec<u64> = a.iter().copied().filter(|o| (range.0..range.1).contains(o)).collect();
-            prop_assert_eq!(set.count_in(range.0..range.1), within.len() as u64);
             prop_assert_eq!(set.iter_in(range.0..range.1).collect::<Vec<_>>(), within);
             for ordinal in 0..600 {
                 prop_assert_eq!(set.contains(ordinal), a.contains(&ordinal));
@@ -199,20 +175,8 @@ mod tests {
         #[test]
         fn the_full_set_holds_exactly_its_length(len in 0u64..200) {
             let set = OrdinalSet::full(len);
-            prop_assert_eq!(set.count(), len);
             prop_assert!(!set.contains(len));
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), (0..len).collect::<Vec<_>>());
         }
-    }
-
-    #[test]
-    fn a_removed_ordinal_is_gone() {
-        let mut set = OrdinalSet::full(70);
-        set.remove(69);
-        set.remove(1000);
-        assert!(!set.contains(69));
-        assert_eq!(set.count(), 69);
-        assert!(!set.is_empty());
-        assert!(OrdinalSet::new(70).is_empty());
     }
 }

@@ -4,7 +4,7 @@
 //! out of them; and it is slow. So it builds a rough graph, and each row then looks for its neighbours again with the
 //! fast search over the rough graph, chooses diverse ones among them, and offers itself to those. Two rounds of this
 //! cost a fraction of the careful build and give better recall (numbers in the README). Last, every row that no path
-//! leads to is tied in.
+//! leads to is tied in, and every row that a search for it does not find is linked from where that search ends.
 
 use rayon::prelude::*;
 
@@ -20,6 +20,12 @@ use super::scratch::{Scratch, ScratchPool};
 const ROUNDS: usize = 2;
 /// Rows so similar are the same for the choice of neighbours: of many copies one is enough.
 const SAME: f32 = 0.999_999;
+/// Candidates of the search that must find each row: half of what queries use by default.
+const PROBE_EF: usize = 64;
+/// A new link can make another row hard to find: look again this often.
+const PROBE_ROUNDS: usize = 3;
+/// How many rows link to one that was not found.
+const HOSTS: usize = 4;
 /// How many of the nearest rows are asked to link to one that nothing leads to.
 const TIE_CANDIDATES: usize = 64;
 
@@ -45,21 +51,17 @@ impl Refiner<'_> {
         }
         let entries = links.levels.first().map_or(vec![0], |level| level.down.clone());
         self.tie_in(&mut lists, &entries)?;
+        self.make_findable(&mut lists, upper, &levels)?;
         Ok(self.flatten(&lists))
     }
 
     /// One round: every row chooses among what a search for it finds, then links are made mutual.
     fn improve(&self, lists: Vec<Vec<u32>>, upper: &[u32], levels: &[LevelSpan]) -> VectorResult<Vec<Vec<u32>>> {
         let base = self.flatten(&lists);
-        let row_len = row_len(self.dim);
-        let graph = Graph { codes: self.codes, row_len, base: &base, width: self.width, upper, levels };
+        let graph = self.graph(&base, upper, levels);
         let pool = ScratchPool::default();
         let choose = |(row, mut candidates): (usize, Vec<u32>)| {
-            let query = Query::new(self.row(row as u32), self.dim)?;
-            pool.with(|scratch| {
-                graph.search(&query, self.ef, usize::MAX, |_| true, scratch);
-                candidates.extend(scratch.best.take(self.ef).iter().map(|ranked| ranked.row()));
-            });
+            candidates.extend(self.find(row as u32, self.ef, &graph, &pool)?);
             Ok(self.choose(row as u32, candidates))
         };
         let chosen: Vec<Vec<u32>> = lists.into_par_iter().enumerate().map(choose).collect::<VectorResult<_>>()?;
@@ -68,6 +70,50 @@ impl Refiner<'_> {
             neighbours.iter().for_each(|&neighbour| mutual[neighbour as usize].push(row));
         }
         Ok(mutual.into_par_iter().enumerate().map(|(row, list)| self.limit(row as u32, list)).collect())
+    }
+
+    fn graph<'g>(&'g self, base: &'g [u32], upper: &'g [u32], levels: &'g [LevelSpan]) -> Graph<'g> {
+        Graph { codes: self.codes, row_len: row_len(self.dim), base, width: self.width, upper, levels }
+    }
+
+    /// What a search for a row finds, best first.
+    fn find(&self, row: u32, ef: usize, graph: &Graph<'_>, pool: &ScratchPool) -> VectorResult<Vec<u32>> {
+        let query = Query::new(self.row(row), self.dim)?;
+        pool.with(|scratch| {
+            graph.search(&query, ef, usize::MAX, |_| true, scratch);
+            Ok(scratch.best.take(ef).iter().map(|ranked| ranked.row()).collect())
+        })
+    }
+
+    /// Searches for every row; one that is not found gets links from the best rows that are.
+    fn make_findable(&self, lists: &mut [Vec<u32>], upper: &[u32], levels: &[LevelSpan]) -> VectorResult<()> {
+        let mut suspects: Vec<u32> = (0..lists.len() as u32).collect();
+        for _ in 0..PROBE_ROUNDS {
+            let base = self.flatten(lists);
+            let graph = self.graph(&base, upper, levels);
+            let pool = ScratchPool::default();
+            let probe = |&row: &u32| {
+                let found = self.find(row, PROBE_EF, &graph, &pool)?;
+                let is_found = found.contains(&row) || found.iter().any(|&other| self.similarity(row, other) > SAME);
+                Ok((!is_found).then_some((row, found)))
+            };
+            let probed: Vec<_> = suspects.par_iter().map(probe).collect::<VectorResult<_>>()?;
+            let lost: Vec<(u32, Vec<u32>)> = probed.into_iter().flatten().collect();
+            if lost.is_empty() {
+                break;
+            }
+            for (row, found) in &lost {
+                found.iter().take(HOSTS).for_each(|&host| self.link(&mut lists[host as usize], *row));
+            }
+            suspects = lost.into_iter().map(|(row, _)| row).collect();
+        }
+        Ok(())
+    }
+
+    /// Adds a neighbour, in the place of the last one where there is none free.
+    fn link(&self, list: &mut Vec<u32>, row: u32) {
+        list.truncate(self.width - 1);
+        list.push(row);
     }
 
     fn limit(&self, row: u32, mut list: Vec<u32>) -> Vec<u32> {

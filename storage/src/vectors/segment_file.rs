@@ -171,10 +171,14 @@ impl Header {
     /// What the section lengths must be by the other fields (any whole number of u32 for the upper levels); `None`
     /// for numbers no segment can have.
     fn expected_lengths(&self) -> Option<[u64; SECTIONS]> {
-        let limits =
-            self.count <= u64::from(u32::MAX) - 1 && self.dim > 0 && self.dim <= 1 << 16 && self.width <= 1 << 10;
+        let limits = self.count < u64::from(u32::MAX) && self.dim > 0 && self.dim <= 1 << 16 && self.width <= 1 << 10;
         let upper = self.lengths[Section::Upper as usize];
-        if !limits || self.first > self.end || self.end - self.first < self.count || upper % 4 != 0 || upper > 1 << 40 {
+        if !limits
+            || self.first > self.end
+            || self.end - self.first < self.count
+            || !upper.is_multiple_of(4)
+            || upper > 1 << 40
+        {
             return None;
         }
         let listed = if self.is_contiguous() { 0 } else { self.count };
