@@ -79,6 +79,9 @@ pub(crate) struct IndexArgs {
     /// Largest file that is read, in MiB.
     #[arg(long, default_value_t = 64, value_name = "MIB")]
     pub(crate) max_file_size: u64,
+    /// Commit at least every N documents: a killed run loses at most the last of these.
+    #[arg(long, default_value_t = 2000, value_name = "N")]
+    pub(crate) commit_every: usize,
     /// Remove all documents of a source whose folder is suddenly empty.
     #[arg(long)]
     pub(crate) accept_empty: bool,
@@ -174,9 +177,10 @@ pub(crate) struct EvalArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Weight of the vector leg (the lexical leg has 1).
-    #[arg(long, hide = true)]
-    pub(crate) vector_weight: Option<f64>,
+    /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, rerank-weight,
+    /// rerank-depth, body, title, headings, pairs, characters, codes.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 
 mod block;
 mod chunk;
+mod counter;
 mod error;
 mod extract;
 mod language;

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, bounded};
-use qwen3::{EmbedHandle, Pending, Tokenizer};
+use qwen3::{EmbedHandle, Pending};
 use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
 
-use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
+use crate::chunk::{ChunkLimits, ChunkText};
+use crate::counter::ModelCounter;
 use crate::error::IndexError;
 use crate::extract::ExtractLimits;
 use crate::plan::{Comparison, plan};
@@ -26,15 +27,13 @@ const BATCH_TIME: Duration = Duration::from_secs(4);
 const BATCH_AGE: Duration = Duration::from_secs(5);
 /// Bounds of a batch in tokens; between them it follows the measured speed.
 const BATCH_TOKENS: (u64, u64) = (4_096, 1_000_000);
-/// Most documents of a batch.
-const BATCH_DOCUMENTS: usize = 2_000;
 /// Bytes of English text per token, for sizing batches before the tokens are counted.
 const BYTES_PER_TOKEN: usize = 4;
 /// Prepared documents that may wait for the writer, which bounds the memory.
 const QUEUE: usize = 64;
 
 /// How a run goes about it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct IndexOptions {
     /// How to tell that a file has not changed.
     pub comparison: Comparison,
@@ -46,6 +45,21 @@ pub struct IndexOptions {
     pub chunk: ChunkLimits,
     /// What to do when every file of a source that has documents is gone.
     pub vanished: Vanished,
+    /// Most documents of one commit.
+    pub commit_documents: usize,
+}
+
+impl Default for IndexOptions {
+    fn default() -> Self {
+        Self {
+            comparison: Comparison::default(),
+            walk: WalkOptions::default(),
+            extract: ExtractLimits::default(),
+            chunk: ChunkLimits::default(),
+            vanished: Vanished::default(),
+            commit_documents: 2_000,
+        }
+    }
 }
 
 /// What an empty folder means for a source that had files.
@@ -116,6 +130,7 @@ impl<'a> Indexer<'a> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
         let mut report = self.run(&source.name, texts.map(Job::Text))?;
+        self.finish(&source.name, &[])?;
         report.elapsed = started.elapsed();
         Ok(report)
     }
@@ -134,11 +149,12 @@ impl<'a> Indexer<'a> {
     }
 
     fn run(&mut self, source: &str, jobs: impl Iterator<Item = Job> + Send) -> Result<RunReport, IndexError> {
+        let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
         let preparer = Preparer {
             source,
-            counter: &Counter(self.embedder.tokenizer().clone()),
+            counter: &counter,
             extract: self.options.extract.clone(),
-            chunk: within(self.options.chunk, self.embedder.max_tokens()),
+            chunk: counter.limits_within(self.options.chunk, self.embedder.max_tokens()),
         };
         let cancel = self.cancel;
         std::thread::scope(|scope| {
@@ -190,9 +206,9 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn is_full(&self, tokens: u64) -> bool {
+    fn is_full(&self, tokens: u64, documents: usize) -> bool {
         self.tokens >= tokens
-            || self.prepared.len() >= BATCH_DOCUMENTS
+            || self.prepared.len() >= documents.max(1)
             || self.opened.is_some_and(|opened| opened.elapsed() >= BATCH_AGE)
     }
 }
@@ -212,7 +228,7 @@ impl<'a, 'b> Line<'a, 'b> {
     fn write(mut self, prepared: Receiver<Prepared>) -> Result<RunReport, IndexError> {
         for prepared in prepared {
             self.take(prepared)?;
-            if self.open.is_full(self.batch_tokens) {
+            if self.open.is_full(self.batch_tokens, self.indexer.options.commit_documents) {
                 self.turn()?;
             }
         }
@@ -258,10 +274,11 @@ impl<'a, 'b> Line<'a, 'b> {
         let pending = self.indexer.embedder.embed_documents(&std::mem::take(&mut open.texts))?;
         let previous = self.embedding.replace((open, pending, Instant::now()));
         let Some((assembly, pending, started)) = previous else { return Ok(()) };
+        let tokens = pending.tokens();
         let vectors = pending.wait();
         if !assembly.keys.is_empty() {
-            self.counters.tokens += assembly.tokens;
-            self.adapt(assembly.tokens, started.elapsed());
+            self.counters.tokens += tokens as u64;
+            self.adapt(tokens as u64, started.elapsed());
         }
         self.commit(assembly, vectors)
     }
@@ -335,22 +352,6 @@ impl<'a, 'b> Line<'a, 'b> {
         };
         *counter += 1;
     }
-}
-
-/// The model's tokenizer as the chunker sees it.
-struct Counter(Tokenizer);
-
-impl TokenCounter for Counter {
-    fn count(&self, text: &str) -> usize {
-        // A text that cannot be tokenized has at most one token a byte; the model will say what is wrong with it.
-        self.0.count(text).unwrap_or(text.len())
-    }
-}
-
-/// The limits for a model that reads `max_tokens`: a quarter is left for headings and special tokens.
-fn within(limits: ChunkLimits, max_tokens: usize) -> ChunkLimits {
-    let max = limits.max.min(max_tokens - max_tokens / 4).max(8);
-    ChunkLimits { target: limits.target.min(max), max }
 }
 
 fn drafts(chunks: Vec<ChunkText>, known: &HashMap<ContentKey, Vec<f32>>) -> Vec<ChunkDraft> {

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Indexer, RunReport, TextDocument};
 use qwen3::{EmbedHandle, RerankHandle};
 use searcher::{
-    Answer, BeirOptions, BeirQuery, BeirSet, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher, Syntax,
+    Answer, BeirOptions, BeirQuery, BeirSet, Fusion, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher, Syntax,
     mean, ndcg, percentile, recall, reciprocal_rank,
 };
 use serde::Serialize;
@@ -51,8 +51,7 @@ pub(crate) fn run(cli: &Cli, args: &EvalArgs) -> Result<ExitCode> {
     let (embedder, model) = models::embedder(cli)?;
     let reranker = models::reranker(cli)?;
     let index = EvalIndex::build(cli, args, &set, &embedder, &model)?;
-    let mut config = SearchConfig::default();
-    config.vector_weight = args.vector_weight.unwrap_or(config.vector_weight);
+    let config = configured(&args.settings)?;
     let legs = measure(&index.snapshot, &set.queries, &embedder, reranker.as_ref(), &config)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&as_json(&set, &index, &legs))?);
@@ -61,6 +60,33 @@ pub(crate) fn run(cli: &Cli, args: &EvalArgs) -> Result<ExitCode> {
     }
     index.remove();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The default settings with the given ones in their place.
+fn configured(settings: &[String]) -> Result<SearchConfig> {
+    let mut config = SearchConfig::default();
+    for setting in settings {
+        let (name, value) = setting.split_once('=').with_context(|| format!("expected NAME=VALUE, got {setting:?}"))?;
+        let number = || value.parse::<f64>().with_context(|| format!("{name}: expected a number, got {value:?}"));
+        match name {
+            "vector-weight" => config.vector_weight = number()?,
+            "rrf-constant" => config.fusion = Fusion::ReciprocalRank { constant: number()? },
+            "fusion" if value == "convex" => config.fusion = Fusion::Convex,
+            "fusion" if value == "rrf" => config.fusion = Fusion::default(),
+            "cosine-floor" => config.cosine_floor = number()? as f32,
+            "depth" => config.depth = number()? as usize,
+            "rerank-weight" => config.rerank_weight = number()?,
+            "rerank-depth" => config.rerank_depth = number()? as usize,
+            "body" => config.lexical.body = number()? as f32,
+            "title" => config.lexical.title = number()? as f32,
+            "headings" => config.lexical.headings = number()? as f32,
+            "pairs" => config.lexical.pairs = number()? as f32,
+            "characters" => config.lexical.characters = number()? as f32,
+            "codes" => config.lexical.codes = number()? as f32,
+            _ => bail!("{setting:?} is no search setting; `quarry eval --help` lists them"),
+        }
+    }
+    Ok(config)
 }
 
 /// The corpus, indexed in a temporary folder unless the user named one.
@@ -80,9 +106,13 @@ impl EvalIndex {
         let folder = cli.data_dir.clone().or_else(|| temporary.clone()).context("no folder for the index")?;
         let mut store = Store::open(&folder, model)?;
         let started = Instant::now();
-        let report = fill(&mut store, args, set, embedder)?;
+        if store.last_run(SOURCE)?.is_some() && args.docs.is_none() {
+            eprintln!("{}: the index in {} is complete and used as it is", set.name, folder.display());
+        } else {
+            let report = fill(&mut store, args, set, embedder)?;
+            eprintln!("{}: {} documents read", set.name, report.indexed);
+        }
         let seconds = started.elapsed().as_secs_f64();
-        eprintln!("{}: {} documents read in {seconds:.1} s", set.name, report.indexed);
         let documents = store.statistics()?.documents;
         let snapshot = store.snapshot();
         store.close()?;

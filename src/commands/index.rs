@@ -20,6 +20,8 @@ pub(crate) fn run(cli: &Cli, args: &IndexArgs) -> Result<ExitCode> {
     if args.name.is_some() && args.folders.len() != 1 {
         bail!("--name names one source; give exactly one folder with it");
     }
+    // A folder that is not there is noticed before anything is made.
+    args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
     let folder = paths::data_dir(cli)?;
     let (embedder, model) = models::embedder(cli)?;
     let mut kept = Vec::new();
@@ -79,6 +81,7 @@ fn options(args: &IndexArgs) -> IndexOptions {
         comparison: if args.checksum { Comparison::Content } else { Comparison::Metadata },
         walk: WalkOptions { exclude: args.exclude.clone() },
         extract: ExtractLimits { max_bytes: args.max_file_size.saturating_mul(1 << 20) },
+        commit_documents: args.commit_every,
         vanished: if args.accept_empty { Vanished::Remove } else { Vanished::Refuse },
         ..IndexOptions::default()
     }

@@ -18,7 +18,7 @@ pub enum Step {
     LexicalPrepared,
     /// tantivy's commit is done.
     LexicalCommitted,
-    /// A sealed vector segment is written to its temporary name.
+    /// A sealed vector segment is written under its temporary name, not yet synced.
     SegmentWritten,
     /// The segment has its name, no manifest refers to it.
     SegmentRenamed,
@@ -65,7 +65,7 @@ pub(crate) fn point(step: Step) {
     if *name != format!("{step:?}") || PASSED.fetch_add(1, Ordering::Relaxed) + 1 != *count {
         return;
     }
-    // SIGKILL through the shell's `kill`: no signal crate, and no destructor runs, as in a real crash.
-    let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+    // SIGKILL through the shell's `kill`: no destructor runs, as in a real crash.
+    let _ = std::process::Command::new("sh").args(["-c", &format!("kill -9 {}", std::process::id())]).status();
     std::process::abort();
 }

@@ -81,13 +81,24 @@ pub(crate) fn open_vectors_for_writing(
 /// The index with all live vectors in it; a long tail is sealed and worn segments are rebuilt.
 pub(crate) fn take_in_vectors(index: &VectorIndex, placement: &Placement) -> Result<VectorIndex> {
     let mut index = index.extend(placement.live())?;
-    if index.tail_len() >= TAIL_VECTORS {
+    if index.tail_len() >= tail_vectors() {
         index = index.seal_tail()?;
     }
     if index.needs_merge(placement.live()) {
         index = index.merge(placement.live())?;
     }
     Ok(index)
+}
+
+#[cfg(not(debug_assertions))]
+fn tail_vectors() -> usize {
+    TAIL_VECTORS
+}
+
+/// Builds for tests seal earlier when `QUARRY_SEAL_AT` says so: a crash test cannot wait for 32,768 passages.
+#[cfg(debug_assertions)]
+fn tail_vectors() -> usize {
+    std::env::var("QUARRY_SEAL_AT").ok().and_then(|count| count.parse().ok()).unwrap_or(TAIL_VECTORS)
 }
 
 /// Says what is wrong with the segments.

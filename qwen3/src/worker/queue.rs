@@ -20,6 +20,7 @@ pub(crate) struct Request<O> {
 #[must_use = "dropping it abandons the request"]
 pub struct Pending<O> {
     answer: Receiver<Result<Vec<O>>>,
+    tokens: usize,
     _caller: Arc<()>,
 }
 
@@ -55,6 +56,11 @@ impl<O> Request<O> {
 }
 
 impl<O> Pending<O> {
+    /// Tokens of the request, special tokens included.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
     /// Blocks until the answer is there: one entry per text, in order.
     ///
     /// # Errors
@@ -84,13 +90,14 @@ impl<O> Queue<O> {
     pub(crate) fn submit(&self, lane: Lane, sequences: Vec<Vec<u32>>) -> Result<Pending<O>> {
         let caller = Arc::new(());
         let (reply, answer) = bounded(1);
+        let tokens = sequences.iter().map(Vec::len).sum();
         let request = Request { sequences, reply, caller: Arc::downgrade(&caller) };
         let sender = match lane {
             Lane::Urgent => &self.urgent,
             Lane::Bulk => &self.bulk,
         };
         sender.send(request).map_err(|_| Error::Closed)?;
-        Ok(Pending { answer, _caller: caller })
+        Ok(Pending { answer, tokens, _caller: caller })
     }
 }
 

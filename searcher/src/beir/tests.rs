@@ -1,3 +1,5 @@
+//! Reading small sets, and refusing broken ones.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! The grammar by example, and what must hold for any text.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -19,6 +19,7 @@ use super::ordinals::OrdinalSet;
 use super::scratch::ScratchPool;
 use super::segment::{SealParams, Segment};
 use super::tail::Tail;
+use crate::crash::{self, Step};
 use crate::vectorfile::VectorReader;
 
 /// More candidates than asked for are scored exactly, because the order by codes is a little off.
@@ -80,7 +81,11 @@ impl VectorIndex {
             next: opened.next,
             pool: Arc::default(),
         };
-        Ok((index.with(opened.segments, Tail::default()), opened.report))
+        let index = index.with(opened.segments, Tail::default());
+        if access == Access::Writer && !opened.report.broken.is_empty() {
+            index.write_manifest()?;
+        }
+        Ok((index, opened.report))
     }
 
     fn with(&self, segments: Vec<Arc<Segment>>, tail: Tail) -> Self {
@@ -212,14 +217,22 @@ impl VectorIndex {
             next += 1;
         }
         let segments: Vec<Arc<Segment>> = segments.into_iter().map(|(_, segment)| segment).collect();
-        let entries = segments.iter().map(|segment| entry(segment)).collect();
-        Manifest::new(next, entries).store(&self.dir)?;
+        let replacement = Self { next, ..self.with(segments, Tail::default()) };
+        crash::point(Step::SegmentRenamed);
+        replacement.write_manifest()?;
+        crash::point(Step::ManifestWritten);
         for (_, segment) in replaced {
             // Left over after a crash here, the file is removed at the next open.
             fs::remove_file(segment.path()).map_err(VectorError::io("remove", segment.path()))?;
         }
         sync_folder(&self.dir)?;
-        Ok(Self { next, ..self.with(segments, Tail::default()) })
+        Ok(replacement)
+    }
+
+    /// Makes exactly this index's segments count, durably.
+    fn write_manifest(&self) -> VectorResult<()> {
+        let entries = self.segments.iter().map(|segment| entry(segment)).collect();
+        Manifest::new(self.next, entries).store(&self.dir)
     }
 }
 

@@ -19,6 +19,7 @@ use super::refine::Refiner;
 use super::scan::{scan_all, scan_rows};
 use super::scratch::{Scratch, ScratchPool};
 use super::segment_file::{Contents, Header, Section};
+use crate::crash::{self, Step};
 use crate::vectorfile::VectorView;
 
 /// Below this share of allowed vectors a segment is scanned: a walk would mostly step on what it may not keep.
@@ -80,7 +81,11 @@ impl Segment {
         }
         drop(normalised);
         let header = contents.header(dim, *view.fingerprint(), width, params.m, params.ef_construction);
-        write_atomically(path, |file| contents.write(&header, file))?;
+        write_atomically(path, |file| {
+            contents.write(&header, file)?;
+            crash::point(Step::SegmentWritten);
+            Ok(())
+        })?;
         drop(contents);
         Self::open(path)
     }

@@ -1,0 +1,105 @@
+//! Kills the indexing process between any two effects of a commit, and at random moments, and looks what is left.
+//!
+//! The build under test has debug assertions, so `QUARRY_KILL_AT=Step:n` makes it send itself SIGKILL at the n-th passage
+//! of a step (see `storage/src/crash.rs`).
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use storage::Step;
+
+use crate::support::Bench;
+
+const DOCUMENTS: usize = 40;
+/// Documents of one commit.
+const EVERY: usize = 5;
+const SIGKILL: i32 = 9;
+
+#[test]
+fn a_kill_at_any_step_loses_nothing_acknowledged() {
+    let mut points: Vec<(Step, usize)> = Vec::new();
+    for passage in 1..=8 {
+        points.extend(Step::ALL.map(|step| (step, passage)));
+    }
+    // Two at a time: each spends much of its time in fsync.
+    let killed: usize = std::thread::scope(|scope| {
+        let halves = points.chunks(points.len().div_ceil(2));
+        let threads: Vec<_> =
+            halves.map(|half| scope.spawn(|| half.iter().filter(|point| survives(point.0, point.1)).count())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(killed >= 50, "only {killed} of {} points were reached", points.len());
+}
+
+#[test]
+fn every_step_is_reached_at_least_once() {
+    for step in Step::ALL {
+        assert!(survives(step, 1), "{step:?} was never passed");
+    }
+}
+
+/// Runs an indexing process that is killed at a point, then checks what the next start finds. Whether it was killed.
+fn survives(step: Step, passage: usize) -> bool {
+    let bench = Bench::with_documents(DOCUMENTS);
+    let killed = index_killed_at(&bench, step, passage);
+    if killed {
+        let acknowledged = acknowledged_before(step, passage);
+        let found = documents(&bench);
+        assert!(found >= acknowledged, "{step:?}:{passage}: {found} documents, {acknowledged} were acknowledged");
+        if found > 0 {
+            bench.verify();
+        }
+    }
+    bench.index();
+    assert_eq!(documents(&bench), DOCUMENTS, "{step:?}:{passage}");
+    bench.verify();
+    assert_eq!(bench.paths(&["marker007", "--lexical"]), ["note-007.md"], "{step:?}:{passage}");
+    killed
+}
+
+fn index_killed_at(bench: &Bench, step: Step, passage: usize) -> bool {
+    let every = EVERY.to_string();
+    let docs = bench.docs().display().to_string();
+    let mut command = bench.command(&["index", "--commit-every", &every, &docs]);
+    // A seal in every second commit.
+    command.env("QUARRY_KILL_AT", format!("{step:?}:{passage}")).env("QUARRY_SEAL_AT", "10");
+    command.output().unwrap().status.signal() == Some(SIGKILL)
+}
+
+/// The least number of documents whose commit was flushed before this point. Two commits of settings come first.
+fn acknowledged_before(step: Step, passage: usize) -> usize {
+    let commits = match step {
+        Step::VectorsAppended | Step::VectorsSynced => passage - 1,
+        Step::TruthWritten => passage.saturating_sub(3),
+        Step::TruthFlushed => passage.saturating_sub(2),
+        Step::LexicalPrepared | Step::LexicalCommitted => passage,
+        Step::Published => passage,
+        // A seal follows the commit that filled the tail.
+        Step::SegmentWritten | Step::SegmentRenamed | Step::ManifestWritten => passage,
+    };
+    (commits * EVERY).min(DOCUMENTS)
+}
+
+fn documents(bench: &Bench) -> usize {
+    if !bench.data().join("index.json").exists() {
+        return 0;
+    }
+    usize::try_from(bench.status()["documents"].as_u64().unwrap()).unwrap()
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_acknowledged() {
+    for delay in [20, 60, 120, 200, 300, 450, 700] {
+        let bench = Bench::with_documents(DOCUMENTS);
+        let docs = bench.docs().display().to_string();
+        let mut command = bench.command(&["index", "--commit-every", "4", &docs]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        let _ = child.kill();
+        child.wait().unwrap();
+        bench.index();
+        assert_eq!(documents(&bench), DOCUMENTS, "killed after {delay} ms");
+        bench.verify();
+    }
+}

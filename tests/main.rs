@@ -1,0 +1,10 @@
+//! End-to-end tests: everything here runs the real binary on real folders.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod commands;
+mod corruption;
+mod crash;
+mod evaluation;
+mod support;
+mod tidy;

@@ -1,0 +1,50 @@
+//! House rules that a compiler does not check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines before the tests from which a file is a reason to split.
+const MAX_LINES: usize = 500;
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["target", "fixtures", ".git"].contains(&name.as_str()) {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_readable() {
+    for path in sources(Path::new(env!("CARGO_MANIFEST_DIR"))) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} does not open with //!", path.display());
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        assert!(is_test || lines <= MAX_LINES, "{} has {lines} lines before its tests", path.display());
+    }
+}
+
+#[test]
+fn the_readme_names_both_commands() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    for command in ["cargo run --release -- search --in fixtures/handbook", "cargo test --workspace"] {
+        assert!(readme.contains(command), "README.md lacks `{command}`");
+    }
+}
+
+#[test]
+fn synchronous_rooms_know_no_runtime() {
+    for room in ["qwen3", "storage", "indexer", "searcher"] {
+        let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(room).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("tokio") && !manifest.contains("actix"), "{room} must stay synchronous");
+    }
+    let searcher = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("searcher/Cargo.toml")).unwrap();
+    assert!(!searcher.contains("indexer"), "searcher and indexer never meet");
+}
