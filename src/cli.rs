@@ -177,8 +177,8 @@ pub(crate) struct EvalArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, rerank-weight,
-    /// rerank-depth, body, title, headings, pairs, characters, codes.
+    /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
+    /// rerank-weight, rerank-depth, body, title, headings, pairs, characters, codes.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) settings: Vec<String>,
 }

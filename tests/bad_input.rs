@@ -10,8 +10,13 @@ fn odd_files_are_recorded_and_the_rest_is_indexed() {
     let bench = Bench::with_documents(3);
     bench.write("empty.md", "");
     fs::write(bench.docs().join("binary.dat"), [0u8, 1, 2, 3, 0, 255]).unwrap();
-    fs::write(bench.docs().join("latin1.txt"), b"Das gr\xf6\xdfte Me\xdfger\xe4t der Firma steht in M\xfcnchen, markerlatin.").unwrap();
-    fs::write(bench.docs().join("broken.txt"), b"valid words markerbroken \xff\xfe\xfa and more words after them").unwrap();
+    fs::write(
+        bench.docs().join("latin1.txt"),
+        b"Das gr\xf6\xdfte Me\xdfger\xe4t der Firma steht in M\xfcnchen, markerlatin.",
+    )
+    .unwrap();
+    fs::write(bench.docs().join("broken.txt"), b"valid words markerbroken \xff\xfe\xfa and more words after them")
+        .unwrap();
     let huge = fs::File::create(bench.docs().join("huge.txt")).unwrap();
     huge.set_len(200 << 20).unwrap();
     bench.index();

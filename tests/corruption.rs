@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::support::Bench;
 
 const DOCUMENTS: usize = 12;
-const QUESTIONS: [&[&str]; 2] = [&["marker003 details of the set", "-n", "12"], &["holidays and leave", "--semantic", "-n", "12"]];
+const QUESTIONS: [&[&str]; 2] =
+    [&["marker003 details of the set", "-n", "12"], &["marker007", "--semantic", "-n", "12"]];
 
 /// Where in a file the byte is flipped, as a share of its length.
 const PLACES: [f64; 3] = [0.0, 0.45, 0.98];
@@ -42,7 +43,11 @@ fn check(bench: &Bench, docs: &str, right: &[Vec<String>], what: &str) {
         if run.0.status.success() {
             assert_eq!(&paths(&run.stdout()), right, "{what}");
         } else {
-            assert!(run.stderr().contains("--repair") || run.stderr().contains("--rebuild"), "{what}: {}", run.stderr());
+            assert!(
+                run.stderr().contains("--repair") || run.stderr().contains("--rebuild"),
+                "{what}: {}",
+                run.stderr()
+            );
         }
     }
     // A writer: repairs what is derived, or refuses.
@@ -56,9 +61,18 @@ fn check(bench: &Bench, docs: &str, right: &[Vec<String>], what: &str) {
     }
     bench.run(&["index", docs]).succeeded();
     for (question, right) in QUESTIONS.iter().zip(right) {
-        assert_eq!(&bench.paths(question), right, "{what}, after the repair");
+        // A rebuilt index may order equal scores otherwise.
+        let found = bench.paths(question);
+        assert_eq!(found.first(), right.first(), "{what}, after the repair");
+        assert_eq!(sorted(&found), sorted(right), "{what}, after the repair");
     }
     bench.verify();
+}
+
+fn sorted(paths: &[String]) -> Vec<String> {
+    let mut paths = paths.to_vec();
+    paths.sort();
+    paths
 }
 
 fn paths(json: &str) -> Vec<String> {

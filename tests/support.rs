@@ -127,7 +127,9 @@ impl Run {
 pub(crate) fn note(number: usize) -> String {
     let topics = ["rivers and their sensors", "holidays and leave", "invoices and payment", "keys and badges"];
     let topic = topics[number % topics.len()];
-    format!("# Note {number}\n\nThis note is about {topic}. It carries marker{number:03} once.\n\n## Details\n\nPart {number} of the set.\n")
+    format!(
+        "# Note {number}\n\nThis note is about {topic}. It carries marker{number:03} once.\n\n## Details\n\nPart {number} of the set.\n"
+    )
 }
 
 /// A folder or file of the repository's fixtures.

@@ -43,7 +43,7 @@ pub struct DocumentHit {
     pub language: Option<String>,
     /// Last change, seconds of Unix time.
     pub modified: i64,
-    /// Score of its best passage; comparable within one answer only.
+    /// What the order is by: the best passages' scores together; comparable within one answer only.
     pub score: f64,
     /// Its best passages, best first.
     pub passages: Vec<PassageHit>,

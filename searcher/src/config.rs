@@ -23,7 +23,9 @@ pub struct SearchConfig {
     pub rerank_weight: f64,
     /// Candidates the reranker scores.
     pub rerank_depth: usize,
-    /// Passages shown of one document.
+    /// How much less each further passage of a document counts than the one before; 0 takes the best one alone.
+    pub passage_decay: f64,
+    /// Passages shown of one document, and counted for it.
     pub passages_per_document: usize,
     /// Characters of a snippet.
     pub snippet_chars: usize,
@@ -33,13 +35,14 @@ impl Default for SearchConfig {
     fn default() -> Self {
         Self {
             depth: 100,
-            fusion: Fusion::default(),
+            fusion: Fusion::Convex,
             vector_weight: 0.5,
             fertility: (1.2, 2.0),
             cosine_floor: 0.0,
             lexical: LexicalWeights::default(),
             rerank_weight: 0.7,
             rerank_depth: 100,
+            passage_decay: 0.1,
             passages_per_document: 3,
             snippet_chars: 280,
         }

@@ -109,12 +109,12 @@ impl Searcher {
         let (ranked, rerank_time) = self.order(snapshot, request, &query, recalled.candidates)?;
         timings.rerank_ms = milliseconds(rerank_time);
         let reranked = ranked.iter().filter(|entry| entry.relevance.is_some()).count();
-        let documents = group(snapshot, ranked, self.config.passages_per_document)?;
+        let documents = group(snapshot, ranked, &self.config)?;
         let total = documents.len();
         let normalise = |word: &str| marks::forms(snapshot, word);
         let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
         let page = documents.into_iter().skip(request.offset).take(request.top);
-        let results = page.map(|passages| show(snapshot, &marker, passages)).collect::<Result<_, _>>()?;
+        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
         timings.total_ms = milliseconds(started.elapsed());
         let generation = snapshot.sequence();
         Ok(Answer { query: query.text, results, total, reranked, timings, generation, notes: query.notes })
@@ -139,31 +139,51 @@ impl Searcher {
     }
 }
 
-/// Passages of the same document together, documents in the order of their best passage.
-fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, most: usize) -> Result<Vec<Vec<Ranked>>, SearchError> {
+/// Passages of one document, best first, and the score of the document.
+struct Group {
+    passages: Vec<Ranked>,
+    score: f64,
+}
+
+/// Passages of the same document together, best document first.
+///
+/// In the order of recall, a document counts `s1 + d * s2 + d^2 * s3` for its best passages and a decay `d`: several
+/// passages that agree are better evidence than one. A reranker judges each passage for itself; there the best one counts.
+fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, config: &SearchConfig) -> Result<Vec<Group>, SearchError> {
     let mut places = std::collections::HashMap::new();
-    let mut documents: Vec<Vec<Ranked>> = Vec::new();
+    let mut documents: Vec<Group> = Vec::new();
     for entry in ranked {
         let place = *places.entry(snapshot.group(entry.candidate.id)?).or_insert_with(|| {
-            documents.push(Vec::new());
+            documents.push(Group { passages: Vec::new(), score: 0.0 });
             documents.len() - 1
         });
-        if documents[place].len() < most {
-            documents[place].push(entry);
+        let document = &mut documents[place];
+        let decay = match entry.relevance {
+            Some(_) => 0.0,
+            None => config.passage_decay,
+        };
+        if let Ok(earlier) = i32::try_from(document.passages.len())
+            && document.passages.len() < config.passages_per_document
+        {
+            document.score += entry.score * decay.powi(earlier);
+            document.passages.push(entry);
         }
     }
+    // Stable: equal documents stay in the order of their best passages.
+    documents.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(documents)
 }
 
-fn show(snapshot: &Snapshot, marker: &Marker, ranked: Vec<Ranked>) -> Result<DocumentHit, SearchError> {
-    let mut passages = Vec::with_capacity(ranked.len());
-    let mut best: Option<(Passage, f64)> = None;
-    for entry in ranked {
+fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
+    let mut passages = Vec::with_capacity(group.passages.len());
+    let mut best: Option<Passage> = None;
+    for entry in group.passages {
         let passage = snapshot.passage(entry.candidate.id)?;
         passages.push(show_passage(&passage, marker, &entry));
-        best.get_or_insert((passage, entry.score));
+        best.get_or_insert(passage);
     }
-    let (Passage { document_id, document, .. }, score) = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
+    let Passage { document_id, document, .. } = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
+    let score = group.score;
     Ok(DocumentHit {
         id: document_id.to_string(),
         source: document.source,

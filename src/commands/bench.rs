@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use storage::{BenchParams, SealParams, exact_neighbours, measure, read_fvecs, read_ivecs};
 
 use crate::cli::{BenchArgs, BenchSubject, BenchVectorsArgs};
@@ -20,17 +20,13 @@ fn vectors(args: &BenchVectorsArgs) -> Result<ExitCode> {
     let truth = args.fvecs.join("groundtruth_cosine.ivecs");
     let truth = if truth.exists() { read_ivecs(&truth)? } else { exact_neighbours(&base, &queries, 10) };
     let folder = std::env::temp_dir().join(format!("quarry-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let params = BenchParams {
         seal: SealParams { graph_from: 0, ..SealParams::default() },
         efs: args.ef.clone(),
         threads: args.threads,
-        dir: folder.clone(),
+        dir: folder,
     };
-    let report = measure(&base, &queries, &truth, &params);
-    // The folder holds nothing but this measurement.
-    let _ = std::fs::remove_dir_all(&folder);
-    let report = report?;
+    let report = measure(&base, &queries, &truth, &params)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);

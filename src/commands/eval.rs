@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Indexer, RunReport, TextDocument};
 use qwen3::{EmbedHandle, RerankHandle};
 use searcher::{
-    Answer, BeirOptions, BeirQuery, BeirSet, Fusion, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher, Syntax,
-    mean, ndcg, percentile, recall, reciprocal_rank,
+    Answer, BeirOptions, BeirQuery, BeirSet, Fusion, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher,
+    Syntax, mean, ndcg, percentile, recall, reciprocal_rank,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -75,6 +75,7 @@ fn configured(settings: &[String]) -> Result<SearchConfig> {
             "fusion" if value == "rrf" => config.fusion = Fusion::default(),
             "cosine-floor" => config.cosine_floor = number()? as f32,
             "depth" => config.depth = number()? as usize,
+            "passage-decay" => config.passage_decay = number()?,
             "rerank-weight" => config.rerank_weight = number()?,
             "rerank-depth" => config.rerank_depth = number()? as usize,
             "body" => config.lexical.body = number()? as f32,

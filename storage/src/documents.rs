@@ -155,7 +155,7 @@ impl Documents {
             }
             found.add(&key, &value);
         }
-        if self.tree.len() == 0 {
+        if self.tree.is_empty() {
             return Ok(found);
         }
         let stored = stored.ok_or_else(|| damaged("its totals are missing"))?;

@@ -113,14 +113,12 @@ impl Analyzer {
     /// Exact names and numbers in `text`: tokens between spaces and brackets that are more than a plain word.
     pub fn codes(text: &str) -> Vec<Term> {
         let mut terms = Vec::new();
-        let mut position = 0;
-        for span in tokens_between_spaces(text) {
+        for (position, span) in tokens_between_spaces(text).enumerate() {
             let token = &text[span.clone()];
             if is_code(token) && token.len() <= MAX_TERM_BYTES {
                 let text = fold_compatibility(token).to_lowercase();
                 terms.push(Term { text, span, position });
             }
-            position += 1;
         }
         terms
     }

@@ -1,15 +1,17 @@
-//! English function words: left out of a lexical query that has other words.
+//! English function words, and the verbs that only frame a question: left out of a lexical query that has other words.
 //!
 //! They are indexed all the same, so that phrases and queries made of nothing else still find something.
 
 /// Sorted, as they look before stemming.
 const ENGLISH: &[&str] = &[
-    "a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but", "by", "can", "could",
-    "did", "do", "does", "doing", "for", "from", "had", "has", "have", "having", "he", "her", "here", "him", "his",
-    "how", "i", "if", "in", "into", "is", "it", "its", "may", "me", "might", "must", "my", "of", "on", "or", "our",
-    "ours", "shall", "she", "should", "so", "some", "such", "than", "that", "the", "their", "them", "then", "there",
-    "these", "they", "this", "those", "to", "too", "us", "very", "was", "we", "were", "what", "when", "where", "which",
-    "who", "whom", "whose", "why", "will", "with", "would", "you", "your", "yours",
+    "a", "about", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
+    "being", "both", "but", "by", "can", "could", "did", "do", "does", "doing", "each", "few", "for", "from",
+    "further", "get", "gets", "getting", "got", "had", "has", "have", "having", "he", "her", "here", "him", "his",
+    "how", "i", "if", "in", "into", "is", "it", "its", "just", "may", "me", "might", "more", "most", "must", "my",
+    "of", "on", "once", "only", "or", "other", "our", "ours", "own", "please", "same", "shall", "she", "should", "so",
+    "some", "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those",
+    "through", "to", "too", "until", "us", "very", "want", "wants", "was", "we", "were", "what", "when", "where",
+    "which", "while", "who", "whom", "whose", "why", "will", "with", "would", "you", "your", "yours",
 ];
 
 /// Whether a lower-case word carries no topic.
