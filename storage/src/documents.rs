@@ -7,6 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerE
 
 /// Memory sled may use for its page cache, in bytes.
 const CACHE_BYTES: u64 = 64 << 20;
+
+/// How long a database dropped by this process may take to let go of its files.
+const SLED_LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 const DOCUMENT: u8 = b'd';
 const CHUNK: u8 = b'c';
@@ -136,7 +140,7 @@ impl Documents {
 
     fn open_and_scan(folder: &Path) -> Result<Self> {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let tree = config.open().map_err(as_damage)?;
+        let tree = open_when_free(&config).map_err(as_damage)?;
         let mut documents = Self { tree, totals: Totals::default() };
         documents.totals = documents.scan()?;
         Ok(documents)
@@ -317,6 +321,25 @@ impl Documents {
     pub(crate) fn size_on_disk(&self) -> Result<u64> {
         Ok(self.tree.size_on_disk()?)
     }
+}
+
+/// Opens sled once its own lock is free. The caller holds the data folder's lock, so the only holder there can be is a
+/// database that this process has dropped and whose background threads have not ended yet.
+fn open_when_free(config: &sled::Config) -> sled::Result<sled::Db> {
+    let started = Instant::now();
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error)) if is_held(&error) && started.elapsed() < SLED_LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// sled wraps the system's answer in an error of its own; only the text tells.
+fn is_held(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
 impl Totals {
