@@ -1,8 +1,9 @@
 //! What a person sees in the terminal.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, stderr, stdout};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
@@ -42,9 +43,13 @@ pub(crate) fn print_repairs(repairs: &[String]) {
     }
 }
 
-/// Progress of one source: a bar on a terminal, nothing but the final report otherwise.
+/// Time between two lines of progress where there is no terminal to draw a bar on.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Progress of one source: a bar on a terminal, a line now and then otherwise.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    last_line: Cell<Instant>,
 }
 
 impl Progress {
@@ -53,7 +58,7 @@ impl Progress {
         let template = "{prefix} {bar:24} {pos}/{len} files  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(source.to_string());
-        Self { bar }
+        Self { bar, last_line: Cell::new(Instant::now()) }
     }
 
     pub(crate) fn finish(&self) {
@@ -69,7 +74,13 @@ impl Observer for Progress {
     fn progressed(&self, counters: &Counters) {
         self.bar.set_position(counters.files);
         let speed = counters.tokens as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
-        self.bar.set_message(format!("{} chunks  {} tokens/s", HumanCount(counters.chunks), HumanCount(speed as u64)));
+        let done = format!("{} chunks  {} tokens/s", HumanCount(counters.chunks), HumanCount(speed as u64));
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY {
+            self.last_line.set(Instant::now());
+            let all = self.bar.length().unwrap_or_default();
+            eprintln!("{}: {} of {all} files, {done}", self.bar.prefix(), counters.files);
+        }
+        self.bar.set_message(done);
     }
 }
 

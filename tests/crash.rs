@@ -103,3 +103,28 @@ fn a_kill_at_any_moment_loses_nothing_acknowledged() {
         bench.verify();
     }
 }
+
+#[test]
+fn an_interrupt_commits_what_is_done_and_says_how_to_go_on() {
+    let bench = Bench::with_documents(3000);
+    let docs = bench.docs().display().to_string();
+    let mut command = bench.command(&["index", "--commit-every", "20", &docs]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first commit is on disk once the lexical index has a payload of its own; then there is something to keep.
+    let started = std::time::Instant::now();
+    while !bench.data().join("lexical/meta.json").exists() && started.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let interrupt = format!("kill -INT {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(message.contains("Run the same command again"), "{message}");
+    let kept = documents(&bench);
+    assert!(kept > 0 && kept < 3000, "{kept} documents");
+    bench.verify();
+    bench.index();
+    assert_eq!(documents(&bench), 3000);
+}

@@ -227,6 +227,10 @@ impl<'a, 'b> Line<'a, 'b> {
 
     fn write(mut self, prepared: Receiver<Prepared>) -> Result<RunReport, IndexError> {
         for prepared in prepared {
+            // What waits in the queues is left for the next run; what is in a batch is committed.
+            if self.indexer.cancel.load(Ordering::Relaxed) {
+                break;
+            }
             self.take(prepared)?;
             if self.open.is_full(self.batch_tokens, self.indexer.options.commit_documents) {
                 self.turn()?;
