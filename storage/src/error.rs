@@ -127,7 +127,8 @@ impl Error {
     }
 }
 
-fn io_cure(error: &io::Error) -> &'static str {
+/// What helps against an answer of the system, to be put behind it; empty where nothing general can be said.
+pub(crate) fn io_cure(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "; free some space and run the same command again, nothing that was committed is lost"

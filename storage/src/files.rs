@@ -5,19 +5,15 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::vectors::write_atomically;
 
-/// Replaces `path` with `content`, durably: temporary name, fsync, rename, fsync of the folder.
+/// Replaces `path` with `content`, durably.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
-    file.write_all(content).map_err(Error::io("write", &temporary))?;
-    file.sync_all().map_err(Error::io("sync", &temporary))?;
-    fs::rename(&temporary, path).map_err(Error::io("rename to", path))?;
-    sync_parent(path)
+    Ok(write_atomically(path, |file| file.write_all(content))?)
 }
 
 /// Makes a rename or creation in the folder of `path` durable.
-pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+fn sync_parent(path: &Path) -> Result<()> {
     let Some(folder) = path.parent() else { return Ok(()) };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }

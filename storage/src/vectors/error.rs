@@ -3,11 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::error::io_cure;
+
 /// An error of the vector file or of the vector index.
 #[derive(Debug, thiserror::Error)]
 pub enum VectorError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), io_cure(source))]
     Io {
         /// What was tried: `open`, `write`, `fsync`, ...
         action: &'static str,
