@@ -32,4 +32,4 @@ pub use model::{Model, Precision, Prefix};
 pub use prompt::{DEFAULT_INSTRUCTION, EmbedPrompt, RerankPrompt};
 pub use reranker::{Answer, RerankEncoder, Reranker, RerankerOptions, score_ids, shared_prefix};
 pub use tokenizer::Tokenizer;
-pub use worker::{EmbedHandle, Pending, RerankHandle, WorkerOptions};
+pub use worker::{EmbedHandle, Pending, RerankHandle, WorkerOptions, WorkerStats};
