@@ -10,7 +10,7 @@ mod stats;
 mod thread;
 
 pub use handles::{EmbedHandle, RerankHandle};
-pub use queue::Pending;
+pub use queue::{Arrival, Pending};
 pub use stats::WorkerStats;
 
 use std::time::Duration;

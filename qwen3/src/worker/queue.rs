@@ -33,6 +33,17 @@ pub struct Pending<O> {
     _caller: Arc<()>,
 }
 
+/// How an answer came on, see [`Pending::advance_until`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Something arrived, more is to come.
+    More,
+    /// Everything is there.
+    Complete,
+    /// Nothing arrived in time.
+    Late,
+}
+
 /// Told of each output as it arrives, with the index of its sequence among those handed in.
 type OnOutput<O> = Box<dyn Fn(usize, &O) + Send>;
 
@@ -98,6 +109,22 @@ impl<O> Pending<O> {
         Ok(true)
     }
 
+    /// [`Pending::advance`] with a limit; what has arrived by then stays.
+    ///
+    /// # Errors
+    /// As [`Pending::wait`].
+    pub fn advance_until(&mut self, deadline: Instant) -> Result<Arrival> {
+        if self.missing == 0 {
+            return Ok(Arrival::Complete);
+        }
+        match self.parts.recv_deadline(deadline) {
+            Ok(part) => self.take(part?),
+            Err(RecvTimeoutError::Timeout) => return Ok(Arrival::Late),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::Closed),
+        }
+        Ok(if self.missing == 0 { Arrival::Complete } else { Arrival::More })
+    }
+
     /// Blocks until the whole answer is there: one entry per text, in order.
     ///
     /// # Errors
@@ -110,15 +137,14 @@ impl<O> Pending<O> {
     /// [`Pending::wait`] with a limit: `None` once it has passed, and the request is abandoned.
     pub fn wait_for(mut self, limit: Duration) -> Option<Result<Vec<O>>> {
         let deadline = Instant::now() + limit;
-        while self.missing > 0 {
-            match self.parts.recv_deadline(deadline) {
-                Ok(Ok(part)) => self.take(part),
-                Ok(Err(error)) => return Some(Err(error)),
-                Err(RecvTimeoutError::Timeout) => return None,
-                Err(RecvTimeoutError::Disconnected) => return Some(Err(Error::Closed)),
+        loop {
+            match self.advance_until(deadline) {
+                Ok(Arrival::Complete) => return Some(Ok(self.outputs.into_iter().flatten().collect())),
+                Ok(Arrival::More) => {}
+                Ok(Arrival::Late) => return None,
+                Err(error) => return Some(Err(error)),
             }
         }
-        Some(Ok(self.outputs.into_iter().flatten().collect()))
     }
 
     fn take(&mut self, part: Part<O>) {
