@@ -139,7 +139,7 @@ fn fifth_bits(block: &[u8], at: usize) -> u32 {
 }
 
 fn with_fifth(q: u8, high: u32, i: usize) -> u8 {
-    q | (high >> i & 1) as u8 * 16
+    q | ((high >> i & 1) as u8) << 4
 }
 
 fn q5_0(block: &[u8; 22], out: &mut [f32; 32]) {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use candle_core::{
         Device, Tensor,
-        quantized::{GgmlDType, QTensor},
+        quantized::{GgmlDType, QStorage, QTensor},
     };
 
     const KINDS: [(Packing, GgmlDType); 11] = [
@@ -259,6 +259,38 @@ mod tests {
             assert!(worst < 2e-6, "{packing:?}: off by {worst}");
             let lost = values.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(lost < 2.5, "{packing:?}: lost {lost}");
+        }
+    }
+
+    /// Bytes that no packer would write exercise every bit.
+    #[test]
+    fn equals_candles_reading_of_any_bytes() {
+        for (packing, dtype) in KINDS.into_iter().filter(|(packing, _)| packing.block().0 > 1) {
+            let row = packing.bytes_of(512).unwrap();
+            let mut state = 99u32;
+            let mut bytes: Vec<u8> = std::iter::repeat_with(|| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .take(4 * row)
+            .collect();
+            // The scales must be numbers: exponents of about 2^-3.
+            let halves: &[usize] = match packing {
+                Packing::Q6K => &[209],
+                Packing::Q4_0 | Packing::Q5_0 | Packing::Q8_0 => &[1],
+                _ => &[1, 3],
+            };
+            for block in bytes.chunks_mut(packing.block().1) {
+                halves.iter().for_each(|at| block[*at] = block[*at] & 0x83 | 0x30);
+            }
+            let storage = QStorage::from_data(bytes.clone().into(), &Device::Cpu, dtype).unwrap();
+            let tensor = QTensor::new(storage, (4, 512)).unwrap().dequantize(&Device::Cpu).unwrap();
+            let expected = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let mut got = vec![0.0; 4 * 512];
+            packing.read(&bytes, &mut got);
+            let is_close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+            assert!(got.iter().zip(&expected).all(is_close), "{packing:?}");
+            assert!(expected.iter().any(|x| *x > 1.0), "{packing:?} gives values worth comparing");
         }
     }
 

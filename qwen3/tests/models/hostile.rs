@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{
     fixture,
-    writer::{Writer, array, tensors},
+    writer::{Edit, Writer, array, tensors},
 };
 
 const CONFIG: &[u8] = br#"{"model_type": "qwen3", "vocab_size": 40, "hidden_size": 32, "intermediate_size": 32,
@@ -106,7 +106,7 @@ fn a_gguf_changed_anywhere_in_its_header_gives_an_error_or_a_model() {
 
 #[test]
 fn claims_of_a_gguf_are_checked() {
-    let refused = |edit: &dyn Fn(&mut Writer)| {
+    let refused = |edit: Edit| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lies.gguf");
         let mut writer = tiny_gguf(GgmlDType::F32);
@@ -116,7 +116,7 @@ fn claims_of_a_gguf_are_checked() {
         assert!(message.contains("lies.gguf"), "{message}");
         message
     };
-    let cases: [(&str, &dyn Fn(&mut Writer)); 12] = [
+    let cases: [(&str, Edit); 12] = [
         ("does not fit", &|w| w.tensors[2].offset = Some(u64::MAX - 31)),
         ("does not fit", &|w| w.tensors[2].offset = Some(1 << 40)),
         ("overlap", &|w| w.tensors[2].offset = Some(0)),

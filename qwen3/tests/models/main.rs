@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod gguf;
+mod gguf_tokenizer;
 mod golden;
 mod hostile;
 mod oracle;

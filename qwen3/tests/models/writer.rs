@@ -8,24 +8,29 @@ use candle_core::{
 };
 use serde_json::Value;
 
+/// Spoils a file in the making.
+pub(crate) type Edit<'e> = &'e dyn Fn(&mut Writer);
+/// Chooses a number format by a matrix's name in a GGUF.
+pub(crate) type Choice<'c> = &'c dyn Fn(&str) -> GgmlDType;
+
 /// A GGUF file in the making.
 #[derive(Clone)]
-pub struct Writer {
-    pub version: u32,
-    pub alignment: usize,
+pub(crate) struct Writer {
+    pub(crate) version: u32,
+    pub(crate) alignment: usize,
     pairs: Vec<(String, u32, Vec<u8>)>,
-    pub tensors: Vec<Stored>,
+    pub(crate) tensors: Vec<Stored>,
 }
 
 #[derive(Clone)]
-pub struct Stored {
-    pub name: String,
+pub(crate) struct Stored {
+    pub(crate) name: String,
     /// Rows first.
-    pub shape: Vec<usize>,
-    pub kind: u32,
-    pub bytes: Vec<u8>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) kind: u32,
+    pub(crate) bytes: Vec<u8>,
     /// Said in the header instead of the true one.
-    pub offset: Option<u64>,
+    pub(crate) offset: Option<u64>,
 }
 
 const NAMES: [(&str, &str); 11] = [
@@ -44,7 +49,7 @@ const NAMES: [(&str, &str); 11] = [
 
 impl Writer {
     /// A file without tokenizer of a model folder; `format` chooses for each matrix by its name in a GGUF.
-    pub fn of_folder(folder: &Path, format: impl Fn(&str) -> GgmlDType) -> Self {
+    pub(crate) fn of_folder(folder: &Path, format: impl Fn(&str) -> GgmlDType) -> Self {
         let config: Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
         let mut writer = Self { version: 3, alignment: 32, pairs: Vec::new(), tensors: Vec::new() };
         writer.text("general.architecture", "qwen3");
@@ -70,7 +75,7 @@ impl Writer {
         writer
     }
 
-    pub fn tensor(&mut self, name: &str, tensor: &Tensor, format: GgmlDType) {
+    pub(crate) fn tensor(&mut self, name: &str, tensor: &Tensor, format: GgmlDType) {
         let tensor = tensor.to_dtype(candle_core::DType::F32).unwrap();
         let bytes = QTensor::quantize(&tensor, format).unwrap().data().unwrap().to_vec();
         let (name, shape) = (name.to_owned(), tensor.dims().to_vec());
@@ -78,7 +83,7 @@ impl Writer {
     }
 
     /// The metadata that llama.cpp's converter makes of a tokenizer.json for a table of `rows` rows.
-    pub fn tokenizer(&mut self, json: &Path, rows: usize) {
+    pub(crate) fn tokenizer(&mut self, json: &Path, rows: usize) {
         let json: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
         let mut tokens: Vec<String> = (0..rows).map(|id| format!("[PAD{id}]")).collect();
         let mut kinds = vec![5i32; rows];
@@ -103,42 +108,42 @@ impl Writer {
         self.texts("tokenizer.ggml.merges", &merges.collect::<Vec<_>>());
     }
 
-    pub fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         self.set(key, 8, string(value));
     }
 
-    pub fn count(&mut self, key: &str, value: u32) {
+    pub(crate) fn count(&mut self, key: &str, value: u32) {
         self.set(key, 4, value.to_le_bytes().to_vec());
     }
 
-    pub fn float(&mut self, key: &str, value: f32) {
+    pub(crate) fn float(&mut self, key: &str, value: f32) {
         self.set(key, 6, value.to_le_bytes().to_vec());
     }
 
-    pub fn flag(&mut self, key: &str, value: bool) {
+    pub(crate) fn flag(&mut self, key: &str, value: bool) {
         self.set(key, 7, vec![value.into()]);
     }
 
-    pub fn texts<T: AsRef<str>>(&mut self, key: &str, values: &[T]) {
+    pub(crate) fn texts<T: AsRef<str>>(&mut self, key: &str, values: &[T]) {
         let elements: Vec<u8> = values.iter().flat_map(|value| string(value.as_ref())).collect();
         self.set(key, 9, array(8, values.len(), elements));
     }
 
-    pub fn integers(&mut self, key: &str, values: &[i32]) {
+    pub(crate) fn integers(&mut self, key: &str, values: &[i32]) {
         let elements = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.set(key, 9, array(5, values.len(), elements));
     }
 
-    pub fn remove(&mut self, key: &str) {
+    pub(crate) fn remove(&mut self, key: &str) {
         self.pairs.retain(|pair| pair.0 != key);
     }
 
-    pub fn set(&mut self, key: &str, kind: u32, value: Vec<u8>) {
+    pub(crate) fn set(&mut self, key: &str, kind: u32, value: Vec<u8>) {
         self.remove(key);
         self.pairs.push((key.to_owned(), kind, value));
     }
 
-    pub fn header(&self) -> Vec<u8> {
+    pub(crate) fn header(&self) -> Vec<u8> {
         let mut out = b"GGUF".to_vec();
         out.extend(self.version.to_le_bytes());
         out.extend((self.tensors.len() as u64).to_le_bytes());
@@ -161,7 +166,7 @@ impl Writer {
         out
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = self.header();
         for tensor in &self.tensors {
             out.extend(&tensor.bytes);
@@ -170,13 +175,13 @@ impl Writer {
         out
     }
 
-    pub fn write(&self, path: &Path) {
+    pub(crate) fn write(&self, path: &Path) {
         fs::write(path, self.bytes()).unwrap();
     }
 }
 
 /// All tensors of a folder's safetensors.
-pub fn tensors(folder: &Path) -> HashMap<String, Tensor> {
+pub(crate) fn tensors(folder: &Path) -> HashMap<String, Tensor> {
     let mut all = HashMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -187,7 +192,7 @@ pub fn tensors(folder: &Path) -> HashMap<String, Tensor> {
     all
 }
 
-pub fn gguf_name(ours: &str) -> String {
+pub(crate) fn gguf_name(ours: &str) -> String {
     match ours {
         "embed_tokens.weight" => "token_embd.weight".to_owned(),
         "norm.weight" => "output_norm.weight".to_owned(),
@@ -204,7 +209,7 @@ fn string(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }
 
-pub fn array(kind: u32, count: usize, elements: Vec<u8>) -> Vec<u8> {
+pub(crate) fn array(kind: u32, count: usize, elements: Vec<u8>) -> Vec<u8> {
     [&kind.to_le_bytes()[..], &(count as u64).to_le_bytes(), &elements].concat()
 }
 
