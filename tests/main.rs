@@ -6,6 +6,9 @@ mod commands;
 mod corruption;
 mod crash;
 mod evaluation;
+#[cfg(feature = "hub")]
+mod hub;
+#[cfg(feature = "hub")]
 mod models;
 mod support;
 mod tidy;

@@ -42,7 +42,10 @@ struct Row {
 fn show(shelf: &Shelf, as_json: bool) -> Result<()> {
     let rows = rows(shelf)?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&json!({"models": rows.iter().map(row_json).collect::<Vec<_>>()}))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json!({"models": rows.iter().map(row_json).collect::<Vec<_>>()}))?
+        );
         return Ok(());
     }
     let mut listed = table(&["name", "for", "size", "here"]);

@@ -16,10 +16,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
+use ureq::RequestBuilder;
 use ureq::http::{HeaderMap, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::typestate::WithoutBody;
-use ureq::RequestBuilder;
 
 use super::name::Repository;
 
@@ -200,7 +200,9 @@ impl Hub {
                  or set HF_TOKEN to a token that may read it"
             ),
             404 => anyhow!("{endpoint} has no {repository}; check the name, the revision and the variant"),
-            429 => anyhow!("{endpoint} answers {status} for {id}: too many requests; wait some minutes, or set HF_TOKEN"),
+            429 => {
+                anyhow!("{endpoint} answers {status} for {id}: too many requests; wait some minutes, or set HF_TOKEN")
+            }
             _ => anyhow!("{endpoint} answers {status} for {id}; try again later, or another --endpoint"),
         }
     }

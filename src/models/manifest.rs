@@ -35,6 +35,9 @@ pub(crate) struct Recorded {
     pub(crate) sha256: String,
     /// What the hub's metadata allowed to check it against: "sha256", "git sha1" or "length".
     pub(crate) checked: String,
+    /// What the hub calls these contents: a checksum or an ETag.
+    #[serde(default)]
+    pub(crate) identity: Option<String>,
 }
 
 impl Manifest {
@@ -46,7 +49,9 @@ impl Manifest {
         let path = folder.join(MANIFEST);
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         let parsed = serde_json::from_slice(&text);
@@ -130,10 +135,17 @@ mod tests {
             // NIST's example for SHA-256 of "abc".
             sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_string(),
             checked: "sha256".to_string(),
+            identity: None,
         };
         fs::write(folder.join("a"), "abc").unwrap();
         let text = |text: &str| text.to_string();
-        Manifest { repository: text("o/n"), revision: text("main"), commit: None, endpoint: text("e"), files: vec![file] }
+        Manifest {
+            repository: text("o/n"),
+            revision: text("main"),
+            commit: None,
+            endpoint: text("e"),
+            files: vec![file],
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::hub::{Checksum, Hub, Listing, RemoteFile, Unreachable};
+use super::hub::{Hub, Listing, RemoteFile, Unreachable};
 use super::manifest::{MANIFEST, Manifest, Recorded};
 use super::meter::Meter;
 use super::name::Repository;
@@ -47,7 +47,12 @@ pub(crate) fn pull(hub: &Hub, repository: &Repository, shelf: &Shelf, retries: u
     })?;
     let folder = shelf.folder(repository);
     let here = Manifest::read(&folder)?;
-    if let Some(manifest) = here.filter(|manifest| plan.is_met_by(manifest, &folder)) {
+    if let Some(mut manifest) = here.filter(|manifest| plan.is_met_by(manifest, &folder)) {
+        if manifest.revision != revision {
+            // The same contents under another name.
+            (manifest.revision, manifest.commit) = (revision, plan.commit);
+            manifest.write(&folder)?;
+        }
         return Ok(Pulled { folder, manifest, outcome: Outcome::UpToDate });
     }
     refuse_foreign(repository, &folder)?;
@@ -105,17 +110,11 @@ impl Plan {
 
     /// Whether a folder has all the files in these contents, judged by the record and the lengths.
     fn is_met_by(&self, manifest: &Manifest, folder: &Path) -> bool {
-        let same_commit = self.commit.is_some() && self.commit == manifest.commit;
+        let length = |name: &str| fs::metadata(folder.join(name)).map(|data| data.len()).ok();
         self.files.iter().all(|file| {
             let recorded = manifest.files.iter().find(|recorded| recorded.name == file.name);
-            let sha256 = |recorded: &Recorded| match &file.checksum {
-                Checksum::Sha256(sha256) => *sha256 == recorded.sha256,
-                _ => same_commit,
-            };
-            let intact = |recorded: &Recorded| {
-                fs::metadata(folder.join(&file.name)).is_ok_and(|data| data.len() == recorded.size)
-            };
-            recorded.is_some_and(|recorded| sha256(recorded) && intact(recorded))
+            let same = |recorded: &&Recorded| file.identity.is_some() && recorded.identity == file.identity;
+            recorded.filter(same).is_some_and(|recorded| length(&recorded.name) == Some(recorded.size))
         })
     }
 
@@ -205,7 +204,11 @@ fn probed(hub: &Hub, repository: &Repository, revision: &str) -> Result<Vec<Remo
     let required = |file: &str| probe(file)?.ok_or_else(|| not_found(file));
     if repository.is_gguf() {
         if repository.variant.is_none() {
-            bail!("{} lists no files; name the variant: {}:VARIANT, for example :Q8_0", hub.endpoint(), repository.id());
+            bail!(
+                "{} lists no files; name the variant: {}:VARIANT, for example :Q8_0",
+                hub.endpoint(),
+                repository.id()
+            );
         }
         return Ok(vec![required(&repository.expected_gguf())?]);
     }
@@ -313,7 +316,11 @@ fn replace_folder(staging: &Staging, folder: &Path) -> Result<()> {
     fs::create_dir_all(parent).with_context(name)?;
     sync_folder(&staging.model)?;
     if folder.exists() {
-        fs::rename(folder, staging.root.join("replaced")).with_context(name)?;
+        let replaced = staging.root.join("replaced");
+        if replaced.exists() {
+            fs::remove_dir_all(&replaced).with_context(name)?;
+        }
+        fs::rename(folder, replaced).with_context(name)?;
     }
     fs::rename(&staging.model, folder).with_context(name)?;
     sync_folder(parent)
@@ -355,6 +362,7 @@ fn free_space(_: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hub::Checksum;
     use super::*;
 
     fn files(names: &[&str]) -> Vec<RemoteFile> {
@@ -380,6 +388,17 @@ mod tests {
         assert_eq!(taken("a/m", &shards).unwrap(), [CONFIG, TOKENIZER, INDEX, "model-00001-of-00002.safetensors"]);
         assert!(taken("a/m", &[CONFIG, WEIGHTS]).unwrap_err().to_string().contains("no tokenizer.json"));
         assert!(taken("a/m", &[CONFIG, TOKENIZER]).unwrap_err().to_string().contains("no model.safetensors"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_model_that_does_not_fit_is_refused_before_the_first_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan { commit: None, revision: String::new(), files: files(&[WEIGHTS]) };
+        assert!(plan.check_space(folder.path()).is_ok());
+        plan.files[0].size = Some(1 << 60);
+        let message = plan.check_space(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("no space") && message.contains(&(1u64 << 60).to_string()), "{message}");
     }
 
     #[test]

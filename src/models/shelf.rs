@@ -42,7 +42,8 @@ impl Shelf {
         if let Some(root) = &cli.models_dir {
             return Ok(Self { root: root.clone(), option: format!(" --models-dir {}", root.display()) });
         }
-        let strategy = etcetera::choose_base_strategy().context("no home folder is known; name one with --models-dir")?;
+        let strategy =
+            etcetera::choose_base_strategy().context("no home folder is known; name one with --models-dir")?;
         Ok(Self { root: strategy.data_dir().join("quarry-models"), option: String::new() })
     }
 
@@ -150,7 +151,8 @@ impl Shelf {
                     continue;
                 }
                 let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let sizes = entries(&path)?.into_iter().filter_map(|file| fs::metadata(file).ok()).map(|data| data.len());
+                let sizes =
+                    entries(&path)?.into_iter().filter_map(|file| fs::metadata(file).ok()).map(|data| data.len());
                 let id = format!("{}/{}", name(&org), name(&path));
                 found.push(Present { id, size: sizes.sum(), manifest: Manifest::read(&path)?, path });
             }

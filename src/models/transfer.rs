@@ -196,9 +196,17 @@ impl Transfer<'_> {
         })?;
         let (sha256, git) = (hex(&sha256.finalize()), hex(&git.finalize()));
         Ok(match &self.file.checksum {
-            Checksum::Sha256(expected) if *expected != sha256 => Err(format!("expected sha256 {expected}, got {sha256}")),
+            Checksum::Sha256(expected) if *expected != sha256 => {
+                Err(format!("expected sha256 {expected}, got {sha256}"))
+            }
             Checksum::Git(expected) if *expected != git => Err(format!("expected git sha1 {expected}, got {git}")),
-            checksum => Ok(Recorded { name: self.file.name.clone(), size, sha256, checked: checksum.label().to_string() }),
+            checksum => Ok(Recorded {
+                name: self.file.name.clone(),
+                size,
+                sha256,
+                checked: checksum.label().to_string(),
+                identity: self.file.identity.clone(),
+            }),
         })
     }
 
@@ -231,7 +239,8 @@ impl Transfer<'_> {
 
     fn unwritable(&self, path: &Path) -> String {
         let missing = self.file.size.map(|size| size.saturating_sub(length(&self.part())));
-        let needed = missing.map_or("its size is unknown".to_string(), |missing| format!("{missing} more bytes are needed"));
+        let needed =
+            missing.map_or("its size is unknown".to_string(), |missing| format!("{missing} more bytes are needed"));
         format!(
             "cannot write {} ({needed}); make room there, allow writing, or name another folder with --models-dir",
             path.display()

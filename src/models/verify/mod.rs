@@ -208,7 +208,8 @@ fn check_precisions(subject: &Subject<'_>, opened: Opened) -> Result<Check> {
         let what = format!("{} against {}", label(other), label(subject.precision));
         values.push(opened.difference(&what, &base, &opened.outputs(Together::Batch)?, opened::closeness(other)));
     }
-    Ok(Check::of("precision", left_out.join("; "), values))
+    let detail = if left_out.is_empty() { "every precision".to_string() } else { left_out.join("; ") };
+    Ok(Check::of("precision", detail, values))
 }
 
 /// Every device against the CPU.
