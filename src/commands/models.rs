@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, ModelsAction, ModelsArgs, ModelsPullArgs, ModelsVerifyArgs};
+use crate::models;
 use crate::models::{BUNDLED, Check, CheckOutcome, KNOWN, ModelName, Place, Report, Repository, Shelf};
 use crate::output::{size, table};
-use crate::{models, output};
 
 pub(crate) fn run(cli: &Cli, args: &ModelsArgs) -> Result<ExitCode> {
     match &args.action {
@@ -131,7 +131,7 @@ fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
         models::Outcome::Fetched => "is complete",
         models::Outcome::UpToDate => "was complete already",
     };
-    println!("{repository} {done}: {} in {}", output::size(bytes), pulled.folder.display());
+    println!("{repository} {done}: {} in {}", size(bytes), pulled.folder.display());
     eprintln!("use it with --model or --reranker {}", repository.argument());
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! every byte is still what the hub sent. Folders that were copied by hand need none.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -64,7 +64,7 @@ impl Manifest {
         let (path, new) = (folder.join(MANIFEST), folder.join(format!("{MANIFEST}.new")));
         let write = || -> io::Result<()> {
             let mut file = File::create(&new)?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            io::Write::write_all(&mut file, &serde_json::to_vec_pretty(self)?)?;
             file.sync_all()?;
             fs::rename(&new, &path)
         };

@@ -79,11 +79,12 @@ impl Opened {
 
     /// The largest difference of two answers to the same texts: 1 - cosine of vectors, or of scores their distance.
     pub(super) fn difference(&self, what: &str, a: &[Vec<f32>], b: &[Vec<f32>], tolerance: f64) -> Measured {
-        let (name, measure): (_, fn(&[f32], &[f32]) -> f64) = match self {
-            Self::Embedding(_) => ("1 - cosine", |a, b| 1.0 - dot(a, b)),
-            Self::Reranker(_) => ("difference of scores", |a, b| f64::from((a[0] - b[0]).abs())),
+        let pairs = a.iter().zip(b);
+        let (name, differences): (_, Vec<f64>) = match self {
+            Self::Embedding(_) => ("1 - cosine", pairs.map(|(a, b)| 1.0 - dot(a, b)).collect()),
+            Self::Reranker(_) => ("difference of scores", pairs.map(|(a, b)| f64::from((a[0] - b[0]).abs())).collect()),
         };
-        let got = a.iter().zip(b).map(|(a, b)| measure(a, b)).fold(0.0, f64::max);
+        let got = differences.into_iter().fold(0.0, f64::max);
         Measured { what: format!("{what}, largest {name}"), expected: 0.0, got, tolerance }
     }
 }
