@@ -84,7 +84,8 @@ impl Opened {
             Self::Embedding(_) => ("1 - cosine", pairs.map(|(a, b)| 1.0 - dot(a, b)).collect()),
             Self::Reranker(_) => ("difference of scores", pairs.map(|(a, b)| f64::from((a[0] - b[0]).abs())).collect()),
         };
-        let got = differences.into_iter().fold(0.0, f64::max);
+        // Not f64::max, which would overlook a NaN.
+        let got = differences.into_iter().fold(0.0, |most: f64, it| if it <= most { most } else { it });
         Measured { what: format!("{what}, largest {name}"), expected: 0.0, got, tolerance }
     }
 }
