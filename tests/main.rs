@@ -7,6 +7,8 @@ mod corruption;
 mod crash;
 mod evaluation;
 #[cfg(feature = "hub")]
+mod gguf;
+#[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
 mod models;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::gguf;
 use crate::hub::{COMMIT, Manner, StandIn};
 use crate::support::{Bench, Run, fixture};
 
@@ -228,6 +229,34 @@ fn a_sharded_model_comes_whole_from_any_hub() {
 }
 
 #[test]
+fn a_gguf_variant_is_fetched_and_checked() {
+    let bytes = gguf::from_folder(&fixture("models/tiny-reranker"));
+    let files = vec![
+        ("Tiny-Reranker-F32.gguf".to_string(), bytes.clone()),
+        ("Tiny-Reranker-Q8_0.gguf".to_string(), b"GGUF, cut".to_vec()),
+    ];
+    let name = "acme/Tiny-Reranker-GGUF";
+    for manner in [Manner::Good, Manner::Plain] {
+        let (bench, hub) = (Bench::new(), StandIn::start(name, files.clone(), manner));
+        let pull = |variant: &str| models(&bench, &["pull", &format!("{name}{variant}"), "--endpoint", &hub.endpoint]);
+        pull("").refused(&["VARIANT"]);
+        pull(":Q4_K_M").refused(&["Q4_K_M"]);
+        pull(":Q8_0").refused(&["no whole model"]);
+        pull(":F32").succeeded();
+        let path = models(&bench, &["path", &format!("{name}:f32")]).succeeded().stdout();
+        assert_eq!(fs::read(path.trim()).unwrap(), bytes);
+        models(&bench, &["path", &format!("{name}:Q8_0")]).refused(&["not on this machine"]);
+        // A tokenizer.json beside the file goes before the one in it, which this small file lacks.
+        let folder = shelf(&bench).join(name);
+        fs::copy(fixture("models/tiny-reranker/tokenizer.json"), folder.join("tokenizer.json")).unwrap();
+        let report = verify(&bench, &[name]);
+        assert_eq!((report["passed"].as_bool(), outcome(&report, "files")), (Some(true), "pass"), "{report:#}");
+        models(&bench, &["remove", &format!("{name}:F32")]).succeeded();
+        assert!(!folder.exists());
+    }
+}
+
+#[test]
 fn refusals_say_what_to_do() {
     let (bench, hub) = (Bench::new(), hub(Manner::Answers(401)));
     pull(&bench, &hub, &[]).refused(&["401", "no such repository", "HF_TOKEN"]);
@@ -434,4 +463,5 @@ fn a_weight_that_is_no_number_fails_the_self_check() {
     fs::write(&path, bytes).unwrap();
     let report = verify(&bench, &[&model.display().to_string()]);
     assert_eq!((report["passed"].as_bool(), outcome(&report, "weights")), (Some(false), "fail"), "{report:#}");
+    assert!(report.to_string().contains("1 of 64 values of model.norm.weight"), "{report:#}");
 }

@@ -228,8 +228,7 @@ impl Opened {
     }
 
     fn required(&mut self, folder: &Path, file: &str, hint: &str) -> Result<Bytes> {
-        let missing =
-            || Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), hint: hint.to_owned() };
+        let missing = || Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), hint: hint.to_owned() };
         self.optional(&folder.join(file))?.ok_or_else(missing)
     }
 }
@@ -250,7 +249,8 @@ fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
     }
     found.sort();
     if found.len() > 1 {
-        let names: Vec<_> = found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
+        let names: Vec<_> =
+            found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
         let reason = format!("it has several GGUF files: give the path of one of {}", names.join(", "));
         return Err(Error::BadFile { file: folder.display().to_string(), reason });
     }

@@ -65,8 +65,7 @@ pub(crate) fn implied_tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)>
         ("mlp.down_proj", vec![hidden, ffn]),
     ];
     let table = vec![qwen.vocab_size, hidden];
-    let mut tensors =
-        vec![("embed_tokens.weight".to_owned(), table.clone()), ("norm.weight".to_owned(), vec![hidden])];
+    let mut tensors = vec![("embed_tokens.weight".to_owned(), table.clone()), ("norm.weight".to_owned(), vec![hidden])];
     if !qwen.tie_word_embeddings {
         tensors.push(("lm_head.weight".to_owned(), table));
     }

@@ -159,10 +159,9 @@ impl Weights {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
-        self.tensors.get(name).ok_or_else(|| Error::MissingTensor {
-            origin: self.origin.clone(),
-            tensor: self.naming.in_file(name),
-        })
+        self.tensors
+            .get(name)
+            .ok_or_else(|| Error::MissingTensor { origin: self.origin.clone(), tensor: self.naming.in_file(name) })
     }
 
     fn unread(&self, entry: &Entry, got: String) -> Error {

@@ -112,7 +112,7 @@ pub(crate) fn files(located: &Located) -> Result<ModelFiles> {
 }
 
 fn open_files(path: &Path) -> Result<ModelFiles> {
-    ModelFiles::folder(path).with_context(|| format!("cannot use the model {}", path.display()))
+    ModelFiles::open(path).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
 const NANO_WEIGHTS: &[u8] = include_bytes!("../../fixtures/models/nano/model.safetensors");

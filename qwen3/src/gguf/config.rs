@@ -19,10 +19,9 @@ const MOST_TOKENS: usize = 1 << 24;
 /// [`Error::BadFile`] and [`Error::MissingTensor`] when something is missing.
 pub(crate) fn config_json(gguf: &Gguf) -> Result<Vec<u8>> {
     check_kind(gguf)?;
-    let table = gguf.tensor(TABLE).ok_or_else(|| Error::MissingTensor {
-        origin: gguf.name.clone(),
-        tensor: TABLE.to_owned(),
-    })?;
+    let table = gguf
+        .tensor(TABLE)
+        .ok_or_else(|| Error::MissingTensor { origin: gguf.name.clone(), tensor: TABLE.to_owned() })?;
     let own_head = gguf.tensor(OUTPUT).is_some() || gguf.tensor(ANSWER_HEAD).is_some();
     let mut config = Map::new();
     config.insert("model_type".to_owned(), json!("qwen3"));
@@ -96,7 +95,8 @@ fn check_kind(gguf: &Gguf) -> Result<()> {
     if metadata.flag("qwen3.attention.causal").map_err(bad)? == Some(false) {
         return Err(unsupported("qwen3.attention.causal", "true", "false".to_owned()));
     }
-    if let Some(window) = metadata.unsigned("qwen3.attention.sliding_window").map_err(bad)?.filter(|window| *window > 0) {
+    if let Some(window) = metadata.unsigned("qwen3.attention.sliding_window").map_err(bad)?.filter(|window| *window > 0)
+    {
         return Err(unsupported("qwen3.attention.sliding_window", "absent", window.to_string()));
     }
     let pooling = metadata.unsigned("qwen3.pooling_type").map_err(bad)?;

@@ -24,7 +24,9 @@ impl<'b> Cursor<'b> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let taken = rest.get(..count).ok_or_else(|| {
             let (at, left) = (self.at, rest.len());
-            format!("expected {count} bytes at byte {at} of its header, got {left}: truncated or damaged, fetch it again")
+            format!(
+                "expected {count} bytes at byte {at} of its header, got {left}: truncated or damaged, fetch it again"
+            )
         })?;
         self.at += count;
         Ok(taken)

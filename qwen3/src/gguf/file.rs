@@ -163,9 +163,7 @@ fn check_apart(tensors: &[GgufTensor]) -> Parsed<()> {
     let mut by_place: Vec<&GgufTensor> = tensors.iter().collect();
     by_place.sort_by_key(|tensor| tensor.range.start);
     match by_place.windows(2).find(|pair| pair[0].range.end > pair[1].range.start) {
-        Some(pair) => {
-            Err(format!("tensors {} and {} overlap: damaged, fetch it again", pair[0].name, pair[1].name))
-        }
+        Some(pair) => Err(format!("tensors {} and {} overlap: damaged, fetch it again", pair[0].name, pair[1].name)),
         None => Ok(()),
     }
 }

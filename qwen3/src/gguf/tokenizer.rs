@@ -33,7 +33,8 @@ const USER_DEFINED: i128 = 4;
 const UNUSED: i128 = 5;
 
 /// How the Qwen2 and Qwen3 tokenizers cut text into words before merging, as their tokenizer.json spells it.
-const QWEN_WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN_WORDS: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Converters take everything spelled `<|..|>` for a control token; in Qwen's own tokenizer.json these are not special,
 /// and a text that spells one becomes that one token.

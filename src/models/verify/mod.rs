@@ -7,7 +7,7 @@ mod opened;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use qwen3::{ModelFiles, Precision};
+use qwen3::{ModelFiles, NonFinite, Precision};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -125,15 +125,15 @@ fn left_out(name: &'static str) -> Check {
 /// The checks that compute. The model is opened once in the wanted precision, then in the others, one at a time.
 fn run(subject: &Subject<'_>, skip: &[ModelCheck], checks: &mut Vec<Check>) {
     let wanted = |check| !skip.contains(&check);
+    if wanted(ModelCheck::Weights) {
+        checks.push(Check::from_result("weights", check_weights(subject.files)));
+    } else {
+        checks.push(left_out("weights"));
+    }
     let opened = match Opened::open(subject.files, subject.kind, subject.precision) {
         Ok(opened) => opened,
         Err(error) => return checks.push(Check::failed("open", format!("{error:#}"))),
     };
-    if wanted(ModelCheck::Weights) {
-        checks.push(Check::from_result("weights", check_weights(&opened)));
-    } else {
-        checks.push(left_out("weights"));
-    }
     if wanted(ModelCheck::Golden) {
         checks.push(Check::from_result("golden", golden::check(subject, &opened)));
     } else {
@@ -174,16 +174,19 @@ fn check_files(located: &Located) -> Check {
     Check::from_result("files", check())
 }
 
-/// NaN and infinity show in the results: every layer and the norms take part in each, rows of the vocabulary only where
-/// a text has their token.
-fn check_weights(opened: &Opened) -> Result<Check> {
-    let outputs = opened.outputs(Together::OneByOne)?;
-    let values = outputs.iter().map(Vec::len).sum::<usize>();
-    let finite = outputs.iter().flatten().all(|value| value.is_finite());
-    if !finite {
-        return Ok(Check::failed("weights", "a result is NaN or infinite".to_string()));
+/// Most tensors that are named one by one.
+const MOST_NAMED: usize = 5;
+
+/// Every weight of the files is a number.
+fn check_weights(files: &ModelFiles) -> Result<Check> {
+    let (tensors, damaged) = (files.tensors()?.len(), files.scan_non_finite()?);
+    if damaged.is_empty() {
+        return Ok(Check::of("weights", format!("{tensors} tensors, every value finite"), Vec::new()));
     }
-    Ok(Check::of("weights", format!("{values} finite results of {} texts", outputs.len()), Vec::new()))
+    let name = |it: &NonFinite| format!("{} of {} values of {}", it.count, it.values, it.tensor);
+    let named: Vec<String> = damaged.iter().take(MOST_NAMED).map(name).collect();
+    let (count, named) = (damaged.len(), named.join(", "));
+    Ok(Check::failed("weights", format!("NaN or infinite in {count} of {tensors} tensors: {named}")))
 }
 
 fn check_batch(subject: &Subject<'_>, opened: &Opened) -> Result<Check> {
