@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     Plain,
     /// Like `Plain`, and no answer has a length, nor can it be continued.
     NoLength,
+    /// Like `NoLength`, and every file ends in its middle.
+    CutsUnseen,
     /// Sends the weights up to the middle, then hangs up, once.
     CutsOnce,
     /// Sends half of what remains of the weights each time, then hangs up.
@@ -104,7 +106,7 @@ impl State {
         if let Manner::Answers(status) = manner {
             return write!(stream, "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
-        let has_list = !matches!(manner, Manner::Plain | Manner::NoLength);
+        let has_list = !matches!(manner, Manner::Plain | Manner::NoLength | Manner::CutsUnseen);
         let target = request.target.split('?').next().unwrap_or_default();
         if has_list && target.starts_with(&format!("/api/models/{}/revision/", self.repository)) {
             let list = self.list().to_string();
@@ -140,7 +142,7 @@ impl State {
         bytes: &[u8],
         request: &Request,
     ) -> std::io::Result<()> {
-        let ranged = !matches!(manner, Manner::NoLength | Manner::IgnoresRanges);
+        let ranged = !matches!(manner, Manner::NoLength | Manner::CutsUnseen | Manner::IgnoresRanges);
         let from = request.from.filter(|_| ranged);
         if from.is_some_and(|from| from >= bytes.len()) {
             return write!(stream, "HTTP/1.1 416 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -156,12 +158,15 @@ impl State {
             )?,
             None => write!(stream, "HTTP/1.1 200 OK\r\n")?,
         }
-        if manner != Manner::NoLength {
+        if !matches!(manner, Manner::NoLength | Manner::CutsUnseen) {
             write!(stream, "Content-Length: {}\r\n", body.len())?;
         }
         write!(stream, "ETag: \"{}\"\r\nConnection: close\r\n\r\n", &sha256(bytes)[..12])?;
+        let half = body.len() / 2;
+        if manner == Manner::CutsUnseen {
+            body.truncate(half);
+        }
         if is_large(name) {
-            let half = body.len() / 2;
             let first = || self.cuts.fetch_add(1, Ordering::SeqCst) == 0;
             match manner {
                 Manner::CutsAlways => body.truncate(half),

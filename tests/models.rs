@@ -209,6 +209,16 @@ fn plain_mirrors_serve_too() {
 }
 
 #[test]
+fn a_cut_that_no_length_betrays_is_noticed_by_the_files_themselves() {
+    let (bench, hub) = (Bench::new(), hub(Manner::CutsUnseen));
+    pull(&bench, &hub, &[]).refused(&["no whole model", "is no JSON"]);
+    assert!(!folder(&bench).exists());
+    hub.behave(Manner::Plain);
+    pull(&bench, &hub, &[]).succeeded();
+    assert_whole(&bench);
+}
+
+#[test]
 fn a_sharded_model_comes_whole_from_any_hub() {
     let golden = fixture("golden/embed-sharded");
     let names = [

@@ -140,8 +140,9 @@ fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
 fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
     let repository = repository(&args.name)?;
     bail!(
-        "this quarry was built without the feature `hub` and cannot fetch; put {} into {}",
+        "this quarry was built without the feature `hub` and cannot fetch; put {}{} into {}",
         repository.expected_files().join(", "),
+        repository.expected_besides(),
         Shelf::of(cli)?.folder(&repository).display()
     )
 }

@@ -133,18 +133,33 @@ impl Repository {
         format!("{name}{}{}", suffix(':', self.variant.as_deref()), suffix('@', self.revision.as_deref()))
     }
 
-    /// The files to fetch, as far as they are known without the hub's list.
+    /// The files to fetch by hand, as far as they are known without the hub's list.
     pub(crate) fn expected_files(&self) -> Vec<String> {
         if self.is_gguf() {
             return vec![self.expected_gguf()];
         }
-        let weights = if self.name.contains("0.6B") {
-            "model.safetensors".to_string()
-        } else {
-            "model.safetensors (or model.safetensors.index.json and every model-*-of-*.safetensors that it names)"
-                .to_string()
-        };
-        vec!["config.json".to_string(), "tokenizer.json".to_string(), weights]
+        let weights = if self.is_large() { "model.safetensors.index.json" } else { "model.safetensors" };
+        ["config.json", "tokenizer.json", weights].map(str::to_string).into()
+    }
+
+    /// What is to fetch besides, in words: how many parts the weights have is the hub's choice.
+    pub(crate) fn expected_besides(&self) -> &'static str {
+        match (self.is_gguf(), self.is_large()) {
+            (false, true) => " and every model-*-of-*.safetensors that model.safetensors.index.json names",
+            (false, false) if !self.is_known() => {
+                " (or, if its weights are in parts, model.safetensors.index.json and every file that it names)"
+            }
+            _ => "",
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        KNOWN.iter().any(|known| known.repository == self.id())
+    }
+
+    /// The larger models of the family have their weights in parts.
+    fn is_large(&self) -> bool {
+        self.is_known() && (self.name.ends_with("4B") || self.name.ends_with("8B"))
     }
 
     /// The name that the maker of the models gives to a variant's file.
@@ -203,6 +218,15 @@ mod tests {
         assert_eq!(gguf.to_string(), "Qwen/Qwen3-Embedding-0.6B-GGUF:Q8_0@v1");
         assert_eq!(gguf.expected_files(), ["Qwen3-Embedding-0.6B-Q8_0.gguf"]);
         assert_eq!(ModelName::parse("Nano").unwrap(), ModelName::Bundled);
+    }
+
+    #[test]
+    fn the_files_to_fetch_by_hand_are_named() {
+        let of = |name: &str| (repository(name).expected_files().pop().unwrap(), repository(name).expected_besides());
+        assert_eq!(of("qwen3-reranker-0.6b"), ("model.safetensors".to_string(), ""));
+        assert_eq!(of("qwen3-reranker-8b").0, "model.safetensors.index.json");
+        assert!(of("qwen3-reranker-8b").1.contains("every model-*-of-*"));
+        assert!(of("acme/m").1.contains("in parts") && of("acme/m-GGUF:F16") == ("m-F16.gguf".to_string(), ""));
     }
 
     #[test]

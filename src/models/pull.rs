@@ -7,8 +7,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use serde::de::IgnoredAny;
 
-use super::hub::{Hub, Listing, RemoteFile, Unreachable};
+use super::hub::{Checksum, Hub, Listing, RemoteFile, Unreachable};
 use super::manifest::{MANIFEST, Manifest, Recorded};
 use super::meter::Meter;
 use super::name::Repository;
@@ -68,7 +69,10 @@ pub(crate) fn pull(hub: &Hub, repository: &Repository, shelf: &Shelf, retries: u
         endpoint: hub.endpoint().to_string(),
         files: recorded?,
     };
-    check_model(&staging.model)?;
+    if let Err(error) = check_model(&staging.model) {
+        plan.discard_unchecked(&staging)?;
+        return Err(error);
+    }
     if repository.is_gguf() {
         add_files(&staging, &folder, &mut manifest)?;
     } else {
@@ -85,8 +89,9 @@ fn by_hand(hub: &Hub, repository: &Repository, revision: &str, shelf: &Shelf) ->
     let addresses: Vec<String> =
         files.iter().map(|file| format!("\n  {}", hub.url(repository, revision, file))).collect();
     format!(
-        "fetch from a mirror with --endpoint URL; or, on a machine with a network, fetch{}\nand put them into\n  {}",
+        "fetch from a mirror with --endpoint URL; or, on a machine with a network, fetch{}{}\nand put them into\n  {}",
         addresses.concat(),
+        repository.expected_besides(),
         shelf.folder(repository).display()
     )
 }
@@ -116,6 +121,15 @@ impl Plan {
             let same = |recorded: &&Recorded| file.identity.is_some() && recorded.identity == file.identity;
             recorded.filter(same).is_some_and(|recorded| length(&recorded.name) == Some(recorded.size))
         })
+    }
+
+    /// Deletes what may be at fault when the whole is no model: files that no checksum vouches for.
+    fn discard_unchecked(&self, staging: &Staging) -> Result<()> {
+        for file in self.files.iter().filter(|file| file.checksum == Checksum::None) {
+            let path = staging.model.join(&file.name);
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(())
     }
 
     fn total(&self) -> u64 {
@@ -305,8 +319,21 @@ impl Staging {
 
 /// Whether what arrived is a model at all; for servers without checksums this is what notices a cut file.
 fn check_model(folder: &Path) -> Result<()> {
+    let name = || format!("what was fetched into {} is no whole model", folder.display());
+    let entries = fs::read_dir(folder).with_context(name)?;
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.extension().is_some_and(|end| end == "json") {
+            check_json(&path).with_context(name)?;
+        }
+    }
     let opened = super::model_path(folder).and_then(|path| super::open_files(&path));
-    opened.map(drop).with_context(|| format!("what was fetched into {} is no whole model", folder.display()))
+    opened.map(drop).with_context(name)
+}
+
+fn check_json(path: &Path) -> Result<()> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let parsed: serde_json::Result<IgnoredAny> = serde_json::from_slice(&text);
+    parsed.map(drop).with_context(|| format!("{} is no JSON", path.display()))
 }
 
 /// Moves the finished folder onto the shelf, in place of an older one.
@@ -362,7 +389,6 @@ fn free_space(_: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hub::Checksum;
     use super::*;
 
     fn files(names: &[&str]) -> Vec<RemoteFile> {

@@ -89,10 +89,11 @@ impl Shelf {
         anyhow!(
             "the model {repository} is not on this machine\n  \
              with a network:  quarry{} models pull {}\n  \
-             without one:     put {}\n                   into {}",
+             without one:     put {}{}\n                   into {}",
             self.option,
             repository.argument(),
             repository.expected_files().join(", "),
+            repository.expected_besides(),
             self.folder(repository).display()
         )
     }

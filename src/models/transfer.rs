@@ -113,9 +113,9 @@ impl Transfer<'_> {
             failures = if length(part) > before { 0 } else { failures + 1 };
             if failures > self.retries || (self.retries == 0 && length(part) > before) {
                 let size = self.file.size.map_or("an unknown number of".to_string(), |size| size.to_string());
+                let kept = if self.file.identity.is_some() { "What was fetched is kept: the" } else { "The" };
                 bail!(
-                    "{} was cut off after {} of {size} bytes: {reason}. What was fetched is kept: the same command \
-                     continues",
+                    "{} was cut off after {} of {size} bytes: {reason}. {kept} same command continues",
                     self.file.name,
                     length(part)
                 );
