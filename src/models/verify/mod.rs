@@ -203,7 +203,7 @@ fn check_precisions(subject: &Subject<'_>, opened: Opened) -> Result<Check> {
     let mut values = Vec::new();
     let mut left_out = Vec::new();
     for other in opened::PRECISIONS.into_iter().filter(|other| *other != subject.precision) {
-        if !opened::fits_in_memory(subject.located, other) {
+        if !opened::fits_in_memory(subject.files, other)? {
             left_out.push(format!("{} left out: not enough memory", label(other)));
             continue;
         }

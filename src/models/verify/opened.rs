@@ -1,14 +1,12 @@
 //! A model of either kind, opened, with a set of texts to ask it and a way to compare what it says.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Result;
 use qwen3::{Embedder, EmbedderOptions, ModelFiles, Precision, Reranker, RerankerOptions};
 
 use super::Measured;
 use crate::cli::ModelKind;
-use crate::models::{Located, Place};
 
 /// Every precision that a model can be opened in.
 pub(super) const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
@@ -110,24 +108,16 @@ pub(super) fn closeness(precision: Precision) -> f64 {
     }
 }
 
-/// Whether a model in a precision fits in the memory that is free. The files of the family are bf16, two bytes a value;
-/// where the system does not tell, it is tried.
-pub(super) fn fits_in_memory(located: &Located, precision: Precision) -> bool {
-    let Place::Path(path) = &located.place else { return true };
-    let bytes = match precision {
-        Precision::F32 => weights_size(path) * 2,
-        Precision::Bf16 => weights_size(path),
-    };
-    available_memory().is_none_or(|free| bytes < free / 10 * 8)
-}
-
-fn weights_size(path: &Path) -> u64 {
-    if path.is_file() {
-        return fs::metadata(path).map_or(0, |data| data.len());
-    }
-    let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
-    let weights = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "safetensors"));
-    weights.filter_map(|entry| Some(fs::metadata(entry.path()).ok()?.len())).sum()
+/// Whether a model in a precision fits in the memory that is free, with a fifth to spare; where the system does not
+/// tell, it is tried.
+pub(super) fn fits_in_memory(files: &ModelFiles, precision: Precision) -> Result<bool> {
+    let values: usize = files.tensors()?.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+    let bytes = values as u64
+        * match precision {
+            Precision::F32 => 4,
+            Precision::Bf16 => 2,
+        };
+    Ok(available_memory().is_none_or(|free| bytes < free / 10 * 8))
 }
 
 /// Bytes that Linux says can be taken without swapping.
