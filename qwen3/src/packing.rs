@@ -258,7 +258,7 @@ mod tests {
             let worst = got.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 2e-6, "{packing:?}: off by {worst}");
             let lost = values.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(lost < 1.5, "{packing:?}: lost {lost}");
+            assert!(lost < 2.5, "{packing:?}: lost {lost}");
         }
     }
 

@@ -5,9 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_input;
+mod gguf;
 mod golden;
+mod hostile;
 mod oracle;
 mod text;
+mod writer;
 
 use std::path::{Path, PathBuf};
 
