@@ -43,6 +43,7 @@ pub(crate) struct StandIn {
 }
 
 struct State {
+    port: u16,
     repository: String,
     files: Vec<(String, Vec<u8>)>,
     manner: Mutex<Manner>,
@@ -65,6 +66,7 @@ impl StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
+            port: listener.local_addr().unwrap().port(),
             repository: repository.to_string(),
             files,
             manner: Mutex::new(manner),
@@ -121,12 +123,13 @@ impl State {
         let Some((_, bytes)) = self.files.iter().find(|(file, _)| known && file == name) else {
             return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         };
-        // Large files are elsewhere, as on the hub.
+        // Large files are on another host, as on the hub: the token must not follow.
         if has_list && is_large(name) && !target.starts_with("/cdn/") {
             return write!(
                 stream,
-                "HTTP/1.1 302 Found\r\nLocation: /cdn/{name}\r\nX-Repo-Commit: {COMMIT}\r\nX-Linked-Etag: \"{}\"\r\n\
+                "HTTP/1.1 302 Found\r\nLocation: http://localhost:{}/cdn/{name}\r\nX-Repo-Commit: {COMMIT}\r\nX-Linked-Etag: \"{}\"\r\n\
                  X-Linked-Size: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                self.port,
                 sha256(bytes),
                 bytes.len()
             );
