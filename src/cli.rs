@@ -12,13 +12,19 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "QUARRY_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Folder of the embedding model (config.json, tokenizer.json, safetensors) [default: the bundled one].
-    #[arg(long, global = true, env = "QUARRY_MODEL", value_name = "DIR")]
+    /// Embedding model: a name (`quarry models list`), a Hugging Face repository, a folder or a .gguf file
+    /// [default: the bundled one].
+    #[arg(long, global = true, env = "QUARRY_MODEL", value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
 
-    /// Folder of a Qwen3 reranker; without one, results stay in the order of recall.
-    #[arg(long, global = true, env = "QUARRY_RERANKER", value_name = "DIR")]
+    /// Qwen3 reranker, named like the model; without one, results stay in the order of recall.
+    #[arg(long, global = true, env = "QUARRY_RERANKER", value_name = "MODEL")]
     pub(crate) reranker: Option<PathBuf>,
+
+    /// Folder of the models that are known by name [default: $XDG_DATA_HOME/quarry-models, or
+    /// ~/.local/share/quarry-models].
+    #[arg(long, global = true, env = "QUARRY_MODELS_DIR", value_name = "DIR")]
+    pub(crate) models_dir: Option<PathBuf>,
 
     /// In what precision the models compute.
     #[arg(long, global = true, env = "QUARRY_PRECISION", value_enum, default_value_t)]
@@ -52,6 +58,8 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Measure speed.
     Bench(BenchArgs),
+    /// Fetch, list, check and remove models.
+    Models(ModelsArgs),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -209,4 +217,95 @@ pub(crate) struct BenchVectorsArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) action: ModelsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsAction {
+    /// Show the models known by name and those in the models folder.
+    List(ModelsListArgs),
+    /// Fetch a model; continues where an earlier run was cut off.
+    Pull(ModelsPullArgs),
+    /// Print the folder or file of a model.
+    Path(ModelNameArgs),
+    /// Check a model's files, weights and results.
+    Verify(ModelsVerifyArgs),
+    /// Delete a model from the models folder.
+    Remove(ModelNameArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsListArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelNameArgs {
+    /// Name or Hugging Face repository.
+    #[arg(value_name = "MODEL")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsPullArgs {
+    /// Name or Hugging Face repository, for GGUF with `:VARIANT`.
+    #[arg(value_name = "MODEL")]
+    pub(crate) name: String,
+    /// Branch, tag or commit [default: main].
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    /// Where to fetch from: a mirror that serves {endpoint}/{repository}/resolve/{revision}/{file}
+    /// [default: HF_ENDPOINT, or https://huggingface.co].
+    #[arg(long, env = "QUARRY_MODELS_ENDPOINT", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Tries without any progress before giving up on a file.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) retries: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsVerifyArgs {
+    /// Name, Hugging Face repository, folder or .gguf file [default: the model that searches use].
+    #[arg(value_name = "MODEL")]
+    pub(crate) name: Option<PathBuf>,
+    /// What the model is for, where its name does not tell.
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<ModelKind>,
+    /// Checks to leave out: published values do not hold for a fine-tuned model.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "CHECK")]
+    pub(crate) skip: Vec<ModelCheck>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelKind {
+    /// Gives vectors.
+    Embedding,
+    /// Gives scores.
+    Reranker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelCheck {
+    /// Sizes and checksums recorded when the model was fetched.
+    Files,
+    /// No weight is NaN or infinite.
+    Weights,
+    /// Results that the model's makers published.
+    Golden,
+    /// A batch gives what its texts give one by one.
+    Batch,
+    /// The precisions agree.
+    Precision,
+    /// The devices agree.
+    Devices,
 }

@@ -37,5 +37,6 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Remove(options) => commands::remove::run(cli, options),
         Command::Eval(options) => commands::eval::run(cli, options),
         Command::Bench(options) => commands::bench::run(options),
+        Command::Models(options) => commands::models::run(cli, options),
     }
 }
