@@ -201,6 +201,39 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchSubject {
     /// Recall and speed of the vector index on vectors in TEXMEX format.
     Vectors(BenchVectorsArgs),
+    /// Speed and memory of the models, with random weights of a model's shape: no download needed.
+    Models(BenchModelsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchModelsArgs {
+    /// The model's shape.
+    #[arg(long, value_enum, default_value = "0.6b")]
+    pub(crate) shape: Shape,
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Only rows whose name begins so: query, embed-16x256, embed-64x64, rerank, gemm, peak, candle.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Runs of each row; the best counts. Rows that take long are run less often.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) runs: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Shapes of the Qwen3 embedding and reranking models, and of the bundled one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    #[value(name = "0.6b")]
+    Small,
+    #[value(name = "4b")]
+    Medium,
+    #[value(name = "8b")]
+    Large,
+    Nano,
 }
 
 #[derive(Debug, Args)]
