@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod golden;
+mod kernels;
 mod oracle;
 mod text;
 
