@@ -9,6 +9,7 @@ mod gguf;
 mod gguf_tokenizer;
 mod golden;
 mod hostile;
+mod kernels;
 mod oracle;
 mod text;
 mod writer;
