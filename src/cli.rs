@@ -26,9 +26,13 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "QUARRY_MODELS_DIR", value_name = "DIR")]
     pub(crate) models_dir: Option<PathBuf>,
 
-    /// In what precision the models compute.
+    /// In what precision the models compute. `auto` takes bf16 for weights stored so and f32 for others.
     #[arg(long, global = true, env = "QUARRY_PRECISION", value_enum, default_value_t)]
     pub(crate) precision: Precision,
+
+    /// What the models compute on: auto (a GPU if this build and machine have one), cpu, cuda or cuda:N.
+    #[arg(long, global = true, env = "QUARRY_DEVICE", default_value_t, value_name = "DEVICE")]
+    pub(crate) device: qwen3::DeviceChoice,
 
     /// Leading values of each vector to keep (a model trained for it loses little), at least 32 [default: all].
     #[arg(long, global = true, env = "QUARRY_DIMENSION", value_name = "N")]
@@ -64,11 +68,15 @@ pub(crate) enum Command {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Precision {
-    /// 32-bit floating point.
+    /// As the weights are stored.
     #[default]
+    Auto,
+    /// 32-bit floating point.
     F32,
     /// 16-bit brain floating point: half the memory.
     Bf16,
+    /// 8-bit integers with a scale for every 128: a quarter of the memory, and vectors move a little.
+    Int8,
 }
 
 #[derive(Debug, Args)]

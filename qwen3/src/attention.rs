@@ -48,8 +48,8 @@ impl Sizes {
 /// Attention of every query over the keys that it may see: `[queries, heads * head_dim]`, perhaps in the place of the
 /// queries (then rows have a stride).
 ///
-/// The seam for GPUs: CUDA's variable-length flash attention takes the same packed rows (with cumulative lengths of
-/// queries and of keys, causal, aligned at the end of each sequence) and is to be chosen here by device.
+/// The one place that chooses how: this crate's kernels on a CPU, flash attention on a GPU where the build has it,
+/// candle's operations otherwise.
 pub(crate) fn attend(
     projected: &Projected,
     sizes: Sizes,
@@ -59,6 +59,10 @@ pub(crate) fn attend(
 ) -> Result<Tensor> {
     debug_assert!(spans.iter().all(|span| 0 < span.queries));
     match (place.kernels, projected) {
+        #[cfg(feature = "flash-attn")]
+        (Kernels::Candle, _) if crate::flash::takes(projected, sizes) => {
+            crate::flash::attend(projected, sizes, spans, past)
+        }
         (Kernels::Candle, _) => attend_plain(projected, sizes, spans, past),
         (Kernels::Own(_), Projected::Together(rows)) => {
             rows.inplace_op1(&Attend { sizes, spans, past, place })?;

@@ -15,6 +15,8 @@ mod embedder;
 mod error;
 mod files;
 mod fingerprint;
+#[cfg(feature = "flash-attn")]
+mod flash;
 mod gguf;
 mod kernels;
 mod layer;

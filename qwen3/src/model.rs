@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attention::KeysValues,
     config::ModelConfig,
+    device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
     kernels::{Format, Isa, Span},
@@ -28,8 +29,10 @@ const HEAD: &str = "lm_head.weight";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Exact, twice the memory.
+    /// What the checkpoint asks for: bf16 for weights stored so or quantised in a GGUF, and on a GPU; f32 otherwise.
     #[default]
+    Auto,
+    /// Exact, twice the memory.
     F32,
     /// Half the memory; the weights of checkpoints stored as bf16 stay as they are. Products take activations in bf16
     /// too where the processor has instructions for that (AVX512_BF16), which is the fastest exact-weight way.
@@ -106,12 +109,33 @@ impl Model {
         Self::open_with(files, precision, Kernels::Own(Isa::detect()))
     }
 
+    /// As [`Model::open`], on the wanted processor.
+    ///
+    /// # Errors
+    /// As [`Model::open`]; [`Error::Device`] for a processor that cannot be used, or not in this precision.
+    pub fn open_on(files: &ModelFiles, precision: Precision, device: DeviceChoice) -> Result<Self> {
+        let device = device.open()?;
+        if device.is_cpu() {
+            return Self::open(files, precision);
+        }
+        let (dtype, format) = match precision {
+            Precision::Auto | Precision::Bf16 => (DType::BF16, Format::Bf16),
+            Precision::F32 => (DType::F32, Format::F32),
+            Precision::Int8 => {
+                let reason = "int8 is computed on the CPU only; expected --precision bf16 or f32".to_owned();
+                return Err(Error::Device { device: "a GPU".to_owned(), reason });
+            }
+        };
+        Self::open_at(files, Place { device, dtype, format, kernels: Kernels::Candle })
+    }
+
     /// As [`Model::open`], on the CPU by the given kernels: for tests and measurements.
     ///
     /// # Errors
     /// As [`Model::open`].
     pub fn open_with(files: &ModelFiles, precision: Precision, kernels: Kernels) -> Result<Self> {
         let format = match precision {
+            Precision::Auto => natural_format(files)?,
             Precision::F32 => Format::F32,
             Precision::Bf16 => Format::Bf16,
             Precision::Int8 => Format::Int8,
@@ -136,6 +160,15 @@ impl Model {
         };
         let rope = Rope::new(qwen.rope_theta, qwen.head_dim);
         Ok(Self { place, table, layers, norm, rope, head, config })
+    }
+
+    /// How the weights are kept: never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        match self.place.format {
+            Format::F32 => Precision::F32,
+            Format::Bf16 => Precision::Bf16,
+            Format::Int8 => Precision::Int8,
+        }
     }
 
     /// The checked config.json.
@@ -257,6 +290,15 @@ impl Model {
         }
         Err(Error::TokenId { id, vocab_size: self.table.rows() })
     }
+}
+
+/// The format that loses nothing of what the checkpoint knows, and no larger. All its layers are stored alike: the
+/// first one tells.
+fn natural_format(files: &ModelFiles) -> Result<Format> {
+    let config = ModelConfig::parse(files.config(), &files.config_name())?;
+    let shape = (config.query_width(), config.qwen.hidden_size);
+    let first = Weights::open(files)?.stored_matrix("layers.0.self_attn.q_proj.weight", shape)?;
+    Ok(if first.suits_bf16() { Format::Bf16 } else { Format::F32 })
 }
 
 fn is_expected(name: &str, layers: usize) -> bool {

@@ -60,9 +60,13 @@ impl StoredMatrix {
         self.columns
     }
 
-    /// Whether [`StoredMatrix::data`] is the rows as bf16, and nothing else.
-    pub(crate) fn is_bf16(&self) -> bool {
-        matches!(self.format, Format::Packed(Packing::Bf16))
+    /// Whether bf16 holds the values as they are, or to less than what quantising has already cost them.
+    pub(crate) fn suits_bf16(&self) -> bool {
+        match &self.format {
+            Format::Packed(packing) => !matches!(packing, Packing::F32 | Packing::F16),
+            Format::Int8 { .. } | Format::Pair { .. } => false,
+            Format::Random(_) => true,
+        }
     }
 
     /// Writes row `row` (below `rows()`) into `out` (of `columns()` values).
@@ -102,7 +106,7 @@ impl StoredMatrix {
         (0..self.rows).into_par_iter().map_init(|| vec![0.0; self.columns], count).sum()
     }
 
-    pub(crate) fn data(&self) -> &[u8] {
+    fn data(&self) -> &[u8] {
         &self.bytes[self.range.clone()]
     }
 

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
 pub(crate) use crate::stored::StoredMatrix;
@@ -107,15 +107,6 @@ impl Weights {
     pub(crate) fn vector(&self, name: &str, length: usize, device: &Device) -> Result<Tensor> {
         let matrix = self.stored(name, &[length], (1, length))?;
         Ok(Tensor::from_vec(matrix.to_f32(), length, device)?)
-    }
-
-    /// A matrix `[rows, columns]` in `dtype` (f32 or bf16).
-    pub(crate) fn matrix(&self, name: &str, shape: (usize, usize), dtype: DType, device: &Device) -> Result<Tensor> {
-        let matrix = self.stored_matrix(name, shape)?;
-        if dtype == DType::BF16 && matrix.is_bf16() {
-            return Ok(Tensor::from_raw_buffer(matrix.data(), DType::BF16, &[shape.0, shape.1], device)?);
-        }
-        Ok(Tensor::from_vec(matrix.to_f32(), shape, device)?.to_dtype(dtype)?)
     }
 
     /// A matrix `[rows, columns]` left where it is.
@@ -321,8 +312,6 @@ mod tests {
             let table = ("model.embed_tokens.weight", Dtype::U8, vec![1], vec![0]);
             let (_folder, prefixed) = weights(vec![("model.m.weight", dtype, vec![2, 2], data), table]);
             assert_eq!(matrix(&prefixed, (2, 2)).unwrap(), values);
-            let narrow = prefixed.matrix("m.weight", (2, 2), DType::BF16, &Device::Cpu).unwrap();
-            assert_eq!(narrow.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(), values);
         }
     }
 

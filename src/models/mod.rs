@@ -136,8 +136,12 @@ pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
         Some(model) => locate(cli, model)?,
         None => Located { name: BUNDLED.to_string(), place: Place::Bundled },
     };
-    let options =
-        EmbedderOptions { precision: precision(cli.precision), dimension: cli.dimension, ..EmbedderOptions::default() };
+    let options = EmbedderOptions {
+        precision: precision(cli.precision),
+        device: cli.device,
+        dimension: cli.dimension,
+        ..EmbedderOptions::default()
+    };
     let Located { name, .. } = &located;
     let embedder =
         Embedder::open(&files(&located)?, options).with_context(|| format!("cannot use the embedding model {name}"))?;
@@ -150,7 +154,8 @@ pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
 pub(crate) fn reranker(cli: &Cli) -> Result<Option<RerankHandle>> {
     let Some(reranker) = &cli.reranker else { return Ok(None) };
     let located = locate(cli, reranker)?;
-    let options = RerankerOptions { precision: precision(cli.precision), ..RerankerOptions::default() };
+    let options =
+        RerankerOptions { precision: precision(cli.precision), device: cli.device, ..RerankerOptions::default() };
     let reranker = Reranker::open(&files(&located)?, options)
         .with_context(|| format!("cannot use the reranker {}", located.name))?;
     Ok(Some(RerankHandle::start(reranker, &WorkerOptions::default())?))
@@ -163,7 +168,9 @@ fn path_name(path: &Path) -> String {
 
 pub(crate) fn precision(precision: Precision) -> qwen3::Precision {
     match precision {
+        Precision::Auto => qwen3::Precision::Auto,
         Precision::F32 => qwen3::Precision::F32,
         Precision::Bf16 => qwen3::Precision::Bf16,
+        Precision::Int8 => qwen3::Precision::Int8,
     }
 }

@@ -237,6 +237,9 @@ mod tests {
         assert_eq!((parts.slots[1][7], parts.slots[1][8], parts.slots[2][0]), (Some(39), None, Some(40)));
         let gated = Arrangement::gated(20);
         assert_eq!(gated.columns, [0..16, 16..20]);
-        assert_eq!((gated.slots[0][1], gated.slots[0][17], gated.slots[1][19], gated.slots[1][4]), (Some(1), Some(21), Some(39), None));
+        assert_eq!(
+            (gated.slots[0][1], gated.slots[0][17], gated.slots[1][19], gated.slots[1][4]),
+            (Some(1), Some(21), Some(39), None)
+        );
     }
 }

@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use qwen3::{Answer, Model, ModelConfig, ModelFiles, Precision, Prefix, StockModel, embed_ids, score_ids, stock_forward};
+use qwen3::{
+    Answer, Model, ModelConfig, ModelFiles, Precision, Prefix, StockModel, embed_ids, score_ids, stock_forward,
+};
 use serde::Serialize;
 
 use super::clock::{Timing, peak_memory, reset_peak_memory, time};
@@ -62,7 +64,6 @@ const STOCK: [Load; 2] = [
 struct Bench<'b> {
     args: &'b BenchModelsArgs,
     config: ModelConfig,
-    precision: Precision,
     threads: usize,
 }
 
@@ -71,13 +72,12 @@ pub(crate) fn run(cli: &Cli, args: &BenchModelsArgs) -> Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the threads")?;
     let config = config(args.shape);
     let parsed = ModelConfig::parse(config.as_bytes(), "the shape's config")?;
-    let precision = models::precision(cli.precision).unwrap_or(Precision::Bf16);
-    let bench = Bench { args, config: parsed, precision, threads };
+    let bench = Bench { args, config: parsed, threads };
     let mut rows = Vec::new();
-    bench.kernels(&mut rows)?;
     if EMBEDDING.iter().chain([&RERANKING]).any(|load| bench.wants(load.name)) || bench.wants(RERANKING_WHOLE) {
         reset_peak_memory();
-        let model = Model::open(&ModelFiles::random(config.as_bytes())?, precision)?;
+        let files = ModelFiles::random(config.as_bytes())?;
+        let model = Model::open_on(&files, models::precision(cli.precision), cli.device)?;
         bench.embedding(&model, &mut rows)?;
         bench.reranking(&model, &mut rows)?;
     }
@@ -104,7 +104,7 @@ impl Bench<'_> {
                 embed_ids(model, &batch, model.hidden_size())?;
                 Ok(())
             })?;
-            rows.push(self.row(load.name, load, &timing, precision_name(self.precision)));
+            rows.push(self.row(load.name, load, &timing, precision_name(model.precision())));
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Bench<'_> {
                 }
                 Ok(())
             })?;
-            rows.push(self.row(name, &RERANKING, &timing, precision_name(self.precision)));
+            rows.push(self.row(name, &RERANKING, &timing, precision_name(model.precision())));
         }
         Ok(())
     }
@@ -243,7 +243,9 @@ fn print(rows: Vec<Row>, args: &BenchModelsArgs) -> Result<()> {
 
 fn precision_name(precision: Precision) -> &'static str {
     match precision {
+        Precision::Auto => "auto",
         Precision::F32 => "f32",
         Precision::Bf16 => "bf16",
+        Precision::Int8 => "int8",
     }
 }

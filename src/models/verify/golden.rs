@@ -67,7 +67,11 @@ pub(super) fn check(subject: &Subject<'_>, opened: &Opened) -> Result<Check> {
         return Ok(Check::skipped("golden", "no model of the family by its shape: nothing is published of it"));
     };
     let quantised = matches!(&subject.located.place, Place::Path(path) if path.is_file());
-    let tolerance = if subject.precision == Precision::F32 && !quantised { 2e-3 } else { 1e-2 };
+    let tolerance = match subject.precision {
+        Precision::Int8 => 5e-2,
+        Precision::F32 if !quantised => 2e-3,
+        Precision::Auto | Precision::F32 | Precision::Bf16 => 1e-2,
+    };
     match opened {
         Opened::Embedding(embedder) => {
             let golden = match size {

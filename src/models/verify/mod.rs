@@ -7,7 +7,7 @@ mod opened;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use qwen3::{ModelFiles, NonFinite, Precision};
+use qwen3::{DeviceChoice, ModelFiles, NonFinite, Precision};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -86,7 +86,9 @@ struct Subject<'a> {
     located: &'a Located,
     files: &'a ModelFiles,
     kind: ModelKind,
+    /// As asked for; as it turned out once the model is open.
     precision: Precision,
+    device: DeviceChoice,
 }
 
 /// Checks a model.
@@ -98,6 +100,7 @@ pub(crate) fn verify(
     located: &Located,
     kind: Option<ModelKind>,
     precision: Precision,
+    device: DeviceChoice,
     skip: &[ModelCheck],
 ) -> Result<Report> {
     let kind = match kind {
@@ -105,8 +108,13 @@ pub(crate) fn verify(
         None => recognised_kind(located)?,
     };
     let mut checks = vec![if skip.contains(&ModelCheck::Files) { left_out("files") } else { check_files(located) }];
+    let mut precision = precision;
     match super::files(located) {
-        Ok(files) => run(&Subject { located, files: &files, kind, precision }, skip, &mut checks),
+        Ok(files) => {
+            let mut subject = Subject { located, files: &files, kind, precision, device };
+            run(&mut subject, skip, &mut checks);
+            precision = subject.precision;
+        }
         Err(error) => checks.push(Check::failed("open", format!("{error:#}"))),
     }
     Ok(Report {
@@ -123,17 +131,18 @@ fn left_out(name: &'static str) -> Check {
 }
 
 /// The checks that compute. The model is opened once in the wanted precision, then in the others, one at a time.
-fn run(subject: &Subject<'_>, skip: &[ModelCheck], checks: &mut Vec<Check>) {
+fn run(subject: &mut Subject<'_>, skip: &[ModelCheck], checks: &mut Vec<Check>) {
     let wanted = |check| !skip.contains(&check);
     if wanted(ModelCheck::Weights) {
         checks.push(Check::from_result("weights", check_weights(subject.files)));
     } else {
         checks.push(left_out("weights"));
     }
-    let opened = match Opened::open(subject.files, subject.kind, subject.precision) {
+    let opened = match Opened::open(subject.files, subject.kind, subject.precision, subject.device) {
         Ok(opened) => opened,
         Err(error) => return checks.push(Check::failed("open", format!("{error:#}"))),
     };
+    subject.precision = opened.precision();
     if wanted(ModelCheck::Golden) {
         checks.push(Check::from_result("golden", golden::check(subject, &opened)));
     } else {
@@ -150,7 +159,7 @@ fn run(subject: &Subject<'_>, skip: &[ModelCheck], checks: &mut Vec<Check>) {
         checks.push(left_out("precision"));
     }
     if wanted(ModelCheck::Devices) {
-        checks.push(check_devices());
+        checks.push(Check::from_result("devices", check_devices(subject)));
     } else {
         checks.push(left_out("devices"));
     }
@@ -207,7 +216,7 @@ fn check_precisions(subject: &Subject<'_>, opened: Opened) -> Result<Check> {
             left_out.push(format!("{} left out: not enough memory", label(other)));
             continue;
         }
-        let opened = Opened::open(subject.files, subject.kind, other)?;
+        let opened = Opened::open(subject.files, subject.kind, other, DeviceChoice::Cpu)?;
         let what = format!("{} against {}", label(other), label(subject.precision));
         values.push(opened.difference(&what, &base, &opened.outputs(Together::Batch)?, opened::closeness(other)));
     }
@@ -215,9 +224,21 @@ fn check_precisions(subject: &Subject<'_>, opened: Opened) -> Result<Check> {
     Ok(Check::of("precision", detail, values))
 }
 
-/// Every device against the CPU.
-fn check_devices() -> Check {
-    Check::skipped("devices", "this build computes on the CPU only")
+/// Every other device of this machine against the CPU, in bf16 as GPUs compute.
+fn check_devices(subject: &Subject<'_>) -> Result<Check> {
+    let others: Vec<DeviceChoice> = DeviceChoice::available().into_iter().skip(1).collect();
+    if others.is_empty() {
+        return Ok(Check::skipped("devices", "this build and machine compute on the CPU only"));
+    }
+    let open = |device| Opened::open(subject.files, subject.kind, Precision::Bf16, device);
+    let cpu = open(DeviceChoice::Cpu)?;
+    let base = cpu.outputs(Together::Batch)?;
+    let mut values = Vec::new();
+    for device in others {
+        let outputs = open(device)?.outputs(Together::Batch)?;
+        values.push(cpu.difference(&format!("{device} against the CPU"), &base, &outputs, 2e-2));
+    }
+    Ok(Check::of("devices", "the same texts on every device".to_string(), values))
 }
 
 /// Embedding model or reranker: by name, else by the architecture. The weights do not tell: an embedding model may have

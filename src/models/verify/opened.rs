@@ -3,13 +3,13 @@
 use std::fs;
 
 use anyhow::Result;
-use qwen3::{Embedder, EmbedderOptions, ModelFiles, Precision, Reranker, RerankerOptions};
+use qwen3::{DeviceChoice, Embedder, EmbedderOptions, ModelFiles, Precision, Reranker, RerankerOptions};
 
 use super::Measured;
 use crate::cli::ModelKind;
 
 /// Every precision that a model can be opened in.
-pub(super) const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+pub(super) const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 
 /// Texts of different lengths, scripts and kinds; "import" is one that 16-bit floats are known to overflow on.
 const TEXTS: [&str; 6] = [
@@ -39,16 +39,29 @@ pub(super) enum Together {
 }
 
 impl Opened {
-    pub(super) fn open(files: &ModelFiles, kind: ModelKind, precision: Precision) -> Result<Self> {
+    pub(super) fn open(
+        files: &ModelFiles,
+        kind: ModelKind,
+        precision: Precision,
+        device: DeviceChoice,
+    ) -> Result<Self> {
         match kind {
             ModelKind::Embedding => {
-                let options = EmbedderOptions { precision, ..EmbedderOptions::default() };
+                let options = EmbedderOptions { precision, device, ..EmbedderOptions::default() };
                 Ok(Self::Embedding(Box::new(Embedder::open(files, options)?)))
             }
             ModelKind::Reranker => {
-                let options = RerankerOptions { precision, ..RerankerOptions::default() };
+                let options = RerankerOptions { precision, device, ..RerankerOptions::default() };
                 Ok(Self::Reranker(Box::new(Reranker::open(files, options)?)))
             }
+        }
+    }
+
+    /// The precision it computes in, which may have been left to the checkpoint.
+    pub(super) fn precision(&self) -> Precision {
+        match self {
+            Self::Embedding(embedder) => embedder.precision(),
+            Self::Reranker(reranker) => reranker.precision(),
         }
     }
 
@@ -104,7 +117,8 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
 /// How far a precision may be from another one.
 pub(super) fn closeness(precision: Precision) -> f64 {
     match precision {
-        Precision::F32 | Precision::Bf16 => 2e-2,
+        Precision::Auto | Precision::F32 | Precision::Bf16 => 2e-2,
+        Precision::Int8 => 5e-2,
     }
 }
 
@@ -114,8 +128,8 @@ pub(super) fn fits_in_memory(files: &ModelFiles, precision: Precision) -> Result
     let values: usize = files.tensors()?.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
     let bytes = values as u64
         * match precision {
-            Precision::F32 => 4,
-            Precision::Bf16 => 2,
+            Precision::Auto | Precision::F32 => 4,
+            Precision::Bf16 | Precision::Int8 => 2,
         };
     Ok(available_memory().is_none_or(|free| bytes < free / 10 * 8))
 }
