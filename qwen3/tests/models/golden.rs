@@ -35,7 +35,7 @@ struct RerankCase {
 /// Largest difference allowed to a reference value.
 fn embedding_bound(precision: Precision) -> f32 {
     match precision {
-        Precision::F32 => 1e-4,
+        Precision::Auto | Precision::F32 => 1e-4,
         Precision::Bf16 => 2e-2,
         Precision::Int8 => 4e-2,
     }
@@ -43,7 +43,7 @@ fn embedding_bound(precision: Precision) -> f32 {
 
 fn score_bound(precision: Precision) -> f32 {
     match precision {
-        Precision::F32 => 1e-3,
+        Precision::Auto | Precision::F32 => 1e-3,
         Precision::Bf16 => 5e-2,
         Precision::Int8 => 5e-2,
     }
