@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
+use crate::ranking::RerankState;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +21,10 @@ pub struct Answer {
     pub total: usize,
     /// Candidates the reranker scored; 0 if it did not run.
     pub reranked: usize,
+    /// Candidates it may read for this request.
+    pub rerank_depth: usize,
+    /// Why it went no further.
+    pub rerank_state: RerankState,
     /// Time per stage.
     pub timings: Timings,
     /// Number of the commit that was searched.

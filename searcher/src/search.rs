@@ -1,18 +1,18 @@
 //! One search from query text to answer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use qwen3::{EmbedHandle, RerankHandle};
 use storage::{Filter, Passage, PassageRef, Snapshot};
 
-use crate::answer::{Answer, DocumentHit, PassageHit, Timings, milliseconds};
+use crate::answer::{Answer, DocumentHit, PassageHit};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
-use crate::facet;
-use crate::marks::{self, Marker};
+use crate::marks::Marker;
 use crate::query::ParsedQuery;
-use crate::recall::{self, LEXICAL, VECTOR};
-use crate::rerank::{self, Ranked};
+use crate::ranking::Ranking;
+use crate::recall::{self, LEXICAL, Recalled, VECTOR};
+use crate::rerank::Ranked;
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
 pub const MAX_RESULTS: usize = 1000;
@@ -40,6 +40,17 @@ pub enum Rerank {
     Configured,
     /// Not at all.
     Off,
+    /// As far as a budget allows.
+    Within(RerankBudget),
+}
+
+/// What reranking may cost; `None` leaves it to the configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RerankBudget {
+    /// Candidates to read at the most.
+    pub candidates: Option<usize>,
+    /// Time from the beginning of the search.
+    pub time: Option<Duration>,
 }
 
 /// How the query is read.
@@ -89,7 +100,7 @@ pub struct SearchRequest {
 #[derive(Clone)]
 pub struct Searcher {
     embedder: EmbedHandle,
-    reranker: Option<RerankHandle>,
+    pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
 }
 
@@ -99,12 +110,34 @@ impl Searcher {
         Self { embedder, reranker, config }
     }
 
-    /// Answers a request on a snapshot.
+    /// Answers a request on a snapshot, reranked as far as the request and the configuration say.
     ///
     /// # Errors
     /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`].
     pub fn search(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Answer, SearchError> {
-        let started = Instant::now();
+        let mut ranking = self.begin(snapshot, request)?;
+        ranking.finish(&|| true)?;
+        ranking.answer()
+    }
+
+    /// Recalls candidates; reranking is taken step by step from there.
+    ///
+    /// # Errors
+    /// As [`Searcher::search`].
+    pub fn begin<'s>(
+        &'s self,
+        snapshot: &'s Snapshot,
+        request: &'s SearchRequest,
+    ) -> Result<Ranking<'s>, SearchError> {
+        Ranking::new(self, snapshot, request)
+    }
+
+    /// The query as it was understood, and its candidates.
+    pub(crate) fn recall(
+        &self,
+        snapshot: &Snapshot,
+        request: &SearchRequest,
+    ) -> Result<(ParsedQuery, Recalled), SearchError> {
         let query = match request.syntax {
             Syntax::Operators => ParsedQuery::parse(&request.query),
             Syntax::Plain => ParsedQuery::plain(&request.query),
@@ -112,48 +145,7 @@ impl Searcher {
         let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
         let depth = self.config.depth.max(wanted * PASSAGES_PER_RESULT);
         let recalled = recall::recall(snapshot, &self.embedder, &self.config, request, &query, depth)?;
-        let mut timings = Timings {
-            lexical_ms: milliseconds(recalled.lexical),
-            embed_ms: milliseconds(recalled.embed),
-            vector_ms: milliseconds(recalled.vector),
-            fuse_ms: milliseconds(recalled.fuse),
-            ..Timings::default()
-        };
-        let (ranked, rerank_time) = self.order(snapshot, request, &query, recalled.candidates)?;
-        timings.rerank_ms = milliseconds(rerank_time);
-        let reranked = ranked.iter().filter(|entry| entry.relevance.is_some()).count();
-        let documents = group(snapshot, ranked, &self.config)?;
-        let total = documents.len();
-        let facets = match request.counting {
-            Counting::Facets => Some(facet::count(snapshot, documents.iter().filter_map(Group::first))?),
-            Counting::Off => None,
-        };
-        let normalise = |word: &str| marks::forms(snapshot, word);
-        let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
-        let page = documents.into_iter().skip(request.offset).take(request.top);
-        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
-        timings.total_ms = milliseconds(started.elapsed());
-        let generation = snapshot.sequence();
-        let (query, notes) = (query.text, query.notes);
-        Ok(Answer { query, results, total, reranked, timings, generation, notes, facets })
-    }
-
-    fn order(
-        &self,
-        snapshot: &Snapshot,
-        request: &SearchRequest,
-        query: &ParsedQuery,
-        candidates: Vec<crate::fuse::Fused<PassageRef>>,
-    ) -> Result<(Vec<Ranked>, Duration), SearchError> {
-        let started = Instant::now();
-        let ranked = match (&self.reranker, request.rerank) {
-            (Some(reranker), Rerank::Configured) if !query.text.trim().is_empty() => {
-                let (instruct, depth) = (request.instruct.as_deref(), self.config.rerank_depth);
-                rerank::rerank(snapshot, reranker, &self.config, &query.text, instruct, candidates, depth)?
-            }
-            _ => return Ok((rerank::unranked(candidates), Duration::ZERO)),
-        };
-        Ok((ranked, started.elapsed()))
+        Ok((query, recalled))
     }
 }
 
@@ -164,8 +156,17 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    fn first(&self) -> Option<PassageRef> {
+    pub(crate) fn first(&self) -> Option<PassageRef> {
         self.passages.first().map(|entry| entry.candidate.id)
+    }
+
+    pub(crate) fn score(&self) -> f64 {
+        self.score
+    }
+
+    /// Whether the reranker has read what the document stands for.
+    pub(crate) fn is_read(&self) -> bool {
+        self.passages.first().is_some_and(|entry| entry.relevance.is_some())
     }
 }
 
