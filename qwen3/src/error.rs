@@ -162,6 +162,14 @@ pub enum Error {
     /// A batch panicked; the model thread goes on.
     #[error("model computation panicked (a bug, please report): {0}")]
     Panicked(String),
+    /// A processor that was asked for cannot be used.
+    #[error("cannot compute on {device}: {reason}")]
+    Device {
+        /// As it was asked for.
+        device: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The model thread is gone.
     #[error("the model thread has ended")]
     Closed,

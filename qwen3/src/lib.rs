@@ -10,6 +10,7 @@
 mod attention;
 mod bytes;
 mod config;
+mod device;
 mod embedder;
 mod error;
 mod files;
@@ -20,16 +21,19 @@ mod ops;
 mod prompt;
 mod reranker;
 mod rope;
+mod stock;
 mod tokenizer;
 mod weights;
 mod worker;
 
 pub use config::ModelConfig;
+pub use device::DeviceChoice;
 pub use embedder::{EmbedEncoder, Embedder, EmbedderOptions, embed_ids};
 pub use error::{Error, Result};
 pub use files::ModelFiles;
 pub use model::{Model, Precision, Prefix};
 pub use prompt::{DEFAULT_INSTRUCTION, EmbedPrompt, RerankPrompt};
 pub use reranker::{Answer, RerankEncoder, Reranker, RerankerOptions, score_ids, shared_prefix};
+pub use stock::{StockModel, stock_forward};
 pub use tokenizer::Tokenizer;
-pub use worker::{EmbedHandle, Pending, RerankHandle, WorkerOptions};
+pub use worker::{Arrival, EmbedHandle, Pending, RerankHandle, WorkerOptions, WorkerStats};

@@ -4,8 +4,6 @@
 //! Only the hidden state of each sequence's last token is ever wanted, so the last block computes queries, output and
 //! feed-forward for those alone.
 
-use std::ops::Range;
-
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -231,26 +229,6 @@ impl Model {
     }
 }
 
-/// Splits sequences into batches: longest first, so that neighbours are of about the same length, each batch at most
-/// `budget` tokens (a longer sequence is a batch of its own). Ranges index the returned order.
-pub(crate) fn plan(lengths: &[usize], budget: usize) -> (Vec<usize>, Vec<Range<usize>>) {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|index| std::cmp::Reverse(lengths[*index]));
-    let mut batches = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (at, index) in order.iter().enumerate() {
-        if at > start && tokens + lengths[*index] > budget {
-            batches.push(start..at);
-            (start, tokens) = (at, 0);
-        }
-        tokens += lengths[*index];
-    }
-    if start < order.len() {
-        batches.push(start..order.len());
-    }
-    (order, batches)
-}
-
 fn is_expected(name: &str, layers: usize) -> bool {
     if [TABLE, HEAD, "norm.weight"].contains(&name) {
         return true;
@@ -264,26 +242,6 @@ fn is_expected(name: &str, layers: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_plan_is_a_partition_within_budget(
-            lengths in proptest::collection::vec(1usize..300, 0..60),
-            budget in 1usize..1000,
-        ) {
-            let (order, batches) = plan(&lengths, budget);
-            let mut seen: Vec<usize> = batches.iter().flat_map(|batch| order[batch.clone()].to_vec()).collect();
-            for batch in &batches {
-                let tokens: usize = order[batch.clone()].iter().map(|index| lengths[*index]).sum();
-                prop_assert!(batch.len() == 1 || tokens <= budget);
-                prop_assert!(!batch.is_empty());
-            }
-            prop_assert!(order.windows(2).all(|pair| lengths[pair[0]] >= lengths[pair[1]]));
-            seen.sort();
-            prop_assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
-        }
-    }
 
     #[test]
     fn only_tensors_of_this_model_are_expected() {

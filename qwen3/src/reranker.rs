@@ -2,7 +2,10 @@
 //! matrix are needed, and only their difference. All candidates of a query begin alike (system text, instruction,
 //! query): that beginning runs through the model once.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,12 @@ use crate::{
 const MAX_TOKENS: usize = 8192;
 /// Room for a document that must remain at the least, in tokens.
 const LEAST_ROOM: usize = 16;
+/// Prefixes that are kept, for queries whose candidates come in steps.
+const PREFIXES: usize = 4;
+/// Longer prefixes are not kept: their keys and values take too much memory (0.2 MB a token for the 0.6B model).
+const PREFIX_TOKENS: usize = 512;
+/// A kept prefix serves although the sequences have this many more tokens in common, as their first words may.
+const PREFIX_SLACK: usize = 16;
 
 /// How to open a reranker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +46,7 @@ pub struct Reranker {
     model: Model,
     answer: Answer,
     encoder: RerankEncoder,
+    prefixes: Prefixes,
 }
 
 /// The text side of a reranker: query and documents to the ids the model reads. Cheap to clone.
@@ -52,6 +62,34 @@ pub struct RerankEncoder {
 /// What turns a hidden state into a score: the "yes" row of the output matrix minus the "no" row, in f32.
 pub struct Answer {
     direction: Vec<f32>,
+}
+
+/// The latest prefixes and their ids, newest last.
+#[derive(Default)]
+struct Prefixes {
+    kept: Mutex<VecDeque<(Box<[u32]>, Arc<Prefix>)>>,
+}
+
+impl Prefixes {
+    /// A kept prefix that all sequences begin with, unless it falls much short of what they have in common.
+    fn find(&self, sequences: &[&[u32]], common: usize) -> Option<Arc<Prefix>> {
+        let is_shared = |ids: &[u32]| {
+            ids.len() + PREFIX_SLACK >= common && sequences.iter().all(|s| s.len() > ids.len() && s.starts_with(ids))
+        };
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().rev().find(|(ids, _)| is_shared(ids)).map(|(_, prefix)| Arc::clone(prefix))
+    }
+
+    fn keep(&self, ids: &[u32], prefix: &Arc<Prefix>) {
+        if ids.is_empty() || ids.len() > PREFIX_TOKENS {
+            return;
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == PREFIXES {
+            kept.pop_front();
+        }
+        kept.push_back((ids.into(), Arc::clone(prefix)));
+    }
 }
 
 impl Answer {
@@ -85,7 +123,7 @@ impl Reranker {
         let answer = Answer::of(&model, tokenizer.token_id("yes")?, tokenizer.token_id("no")?)?;
         let max_tokens = max_tokens.unwrap_or(MAX_TOKENS).min(model.max_tokens());
         let encoder = RerankEncoder::new(tokenizer, prompt, max_tokens)?;
-        Ok(Self { model, answer, encoder })
+        Ok(Self { model, answer, encoder, prefixes: Prefixes::default() })
     }
 
     /// Longest prompt in tokens; documents are cut to fit.
@@ -98,12 +136,19 @@ impl Reranker {
         &self.encoder
     }
 
-    /// The part that all sequences begin with, computed once.
+    /// The part that all sequences begin with, computed once and kept for the next call with the same query: further
+    /// candidates, taken in steps, find it ready.
     ///
     /// # Errors
     /// As [`Model::prefix`].
-    pub fn shared_prefix(&self, sequences: &[&[u32]]) -> Result<Prefix> {
-        shared_prefix(&self.model, sequences)
+    pub fn shared_prefix(&self, sequences: &[&[u32]]) -> Result<Arc<Prefix>> {
+        let common = common_beginning(sequences);
+        if let Some(known) = self.prefixes.find(sequences, common.len()) {
+            return Ok(known);
+        }
+        let prefix = Arc::new(self.model.prefix(common)?);
+        self.prefixes.keep(common, &prefix);
+        Ok(prefix)
     }
 
     /// Scores between 0 and 1 of whole prompts in one packed batch, each beginning with the tokens of `prefix`.
@@ -161,7 +206,8 @@ impl RerankEncoder {
     }
 }
 
-/// The part that all sequences begin with, computed once; [`Prefix::EMPTY`] where nothing is gained.
+/// The part that all sequences begin with, computed once; [`Prefix::EMPTY`] where nothing is gained. For callers that
+/// have ids and no tokenizer.
 ///
 /// # Errors
 /// As [`Model::prefix`].

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    WorkerOptions,
+    WorkerOptions, WorkerStats,
+    cache::{Cache, Key},
     queue::{Lane, Pending, Queue},
     thread::{Engine, start},
 };
@@ -21,6 +22,8 @@ use crate::{
 pub struct EmbedHandle {
     queue: Queue<Vec<f32>>,
     facts: Arc<Facts>,
+    /// Vectors of queries. Documents are not kept here: storage never embeds a text twice.
+    cache: Arc<Cache<Arc<[f32]>>>,
 }
 
 struct Facts {
@@ -35,6 +38,7 @@ struct Facts {
 pub struct RerankHandle {
     queue: Queue<f32>,
     encoder: RerankEncoder,
+    cache: Arc<Cache<f32>>,
 }
 
 impl EmbedHandle {
@@ -49,7 +53,8 @@ impl EmbedHandle {
             max_tokens: embedder.max_tokens(),
             fingerprint: embedder.fingerprint().to_owned(),
         };
-        Ok(Self { queue: start(embedder, "qwen3-embed", options)?, facts: Arc::new(facts) })
+        let cache = Arc::new(Cache::new(options.cache_bytes, facts.dimension * size_of::<f32>()));
+        Ok(Self { queue: start(embedder, "qwen3-embed", options)?, facts: Arc::new(facts), cache })
     }
 
     /// Unit vector of a query in the model's query form; goes before all documents. `instruction` replaces the
@@ -58,8 +63,14 @@ impl EmbedHandle {
     /// # Errors
     /// What went wrong with this query, [`Error::Closed`] if the thread is gone.
     pub fn embed_query(&self, query: &str, instruction: Option<&str>) -> Result<Vec<f32>> {
+        let key = Key::of(instruction, &[query]);
+        if let Some(vector) = self.cache.get(&key) {
+            return Ok(vector.to_vec());
+        }
         let ids = self.facts.encoder.query(query, instruction)?;
-        self.queue.submit(Lane::Urgent, vec![ids])?.wait()?.pop().ok_or(Error::Closed)
+        let vector = self.queue.submit(Lane::Urgent, vec![ids])?.wait()?.pop().ok_or(Error::Closed)?;
+        self.cache.put(key, vector.as_slice().into());
+        Ok(vector)
     }
 
     /// Unit vectors of documents, in order, once waited for. Blocks only for tokenising and while the queue is full.
@@ -68,6 +79,11 @@ impl EmbedHandle {
     /// [`Error::Tokenize`], [`Error::Closed`].
     pub fn embed_documents<T: AsRef<str> + Sync>(&self, documents: &[T]) -> Result<Pending<Vec<f32>>> {
         self.queue.submit(Lane::Bulk, self.facts.encoder.documents(documents)?)
+    }
+
+    /// What the thread has done, and how often the cache answered.
+    pub fn stats(&self) -> WorkerStats {
+        with_cache(self.queue.stats(), &self.cache)
     }
 
     /// Values in each vector.
@@ -98,10 +114,12 @@ impl RerankHandle {
     /// [`Error::Thread`].
     pub fn start(reranker: Reranker, options: &WorkerOptions) -> Result<Self> {
         let encoder = reranker.encoder().clone();
-        Ok(Self { queue: start(reranker, "qwen3-rerank", options)?, encoder })
+        let cache = Arc::new(Cache::new(options.cache_bytes, size_of::<f32>()));
+        Ok(Self { queue: start(reranker, "qwen3-rerank", options)?, encoder, cache })
     }
 
-    /// Scores between 0 and 1 of documents for a query, in order, once waited for.
+    /// Scores between 0 and 1 of documents for a query, in order, once waited for; or as they come, see
+    /// [`Pending::advance`]. Pairs that were scored before are not computed again.
     ///
     /// # Errors
     /// [`Error::Tokenize`], [`Error::Closed`].
@@ -111,7 +129,20 @@ impl RerankHandle {
         instruction: Option<&str>,
         documents: &[T],
     ) -> Result<Pending<f32>> {
-        self.queue.submit(Lane::Bulk, self.encoder.prompts(query, instruction, documents)?)
+        let keys: Vec<Key> =
+            documents.iter().map(|document| Key::of(instruction, &[query, document.as_ref()])).collect();
+        let known: Vec<Option<f32>> = keys.iter().map(|key| self.cache.get(key)).collect();
+        let is_new = |index: &usize| known[*index].is_none();
+        let new: Vec<usize> = (0..documents.len()).filter(is_new).collect();
+        let texts: Vec<&str> = new.iter().map(|index| documents[*index].as_ref()).collect();
+        let pending = self.queue.submit(Lane::Bulk, self.encoder.prompts(query, instruction, &texts)?)?;
+        let cache = Arc::clone(&self.cache);
+        Ok(pending.with_known(known).on_output(move |index, score| cache.put(keys[new[index]], *score)))
+    }
+
+    /// What the thread has done, and how often the cache answered.
+    pub fn stats(&self) -> WorkerStats {
+        with_cache(self.queue.stats(), &self.cache)
     }
 
     /// [`RerankHandle::begin`], waited for.
@@ -128,6 +159,11 @@ impl RerankHandle {
     }
 }
 
+fn with_cache<V: Clone>(stats: WorkerStats, cache: &Cache<V>) -> WorkerStats {
+    let (cache_hits, cache_misses, cache_entries) = cache.counts();
+    WorkerStats { cache_hits, cache_misses, cache_entries, ..stats }
+}
+
 impl Engine for Embedder {
     type Shared = ();
     type Output = Vec<f32>;
@@ -136,20 +172,28 @@ impl Engine for Embedder {
         Ok(())
     }
 
+    fn tokens(&self, (): &(), sequence: &[u32]) -> usize {
+        sequence.len()
+    }
+
     fn compute(&self, (): &(), batch: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
         self.embed_ids(batch)
     }
 }
 
 impl Engine for Reranker {
-    type Shared = Prefix;
+    type Shared = Arc<Prefix>;
     type Output = f32;
 
-    fn share(&self, sequences: &[&[u32]]) -> Result<Prefix> {
+    fn share(&self, sequences: &[&[u32]]) -> Result<Arc<Prefix>> {
         self.shared_prefix(sequences)
     }
 
-    fn compute(&self, prefix: &Prefix, batch: &[&[u32]]) -> Result<Vec<f32>> {
+    fn tokens(&self, prefix: &Arc<Prefix>, sequence: &[u32]) -> usize {
+        sequence.len().saturating_sub(prefix.tokens())
+    }
+
+    fn compute(&self, prefix: &Arc<Prefix>, batch: &[&[u32]]) -> Result<Vec<f32>> {
         self.score_ids(batch, prefix)
     }
 }

@@ -2,12 +2,18 @@
 //! hold cheap handles. Queries overtake documents, a request whose caller is gone is skipped, and an error or a panic
 //! in one request is that request's answer: the thread goes on.
 
+mod batches;
+mod cache;
 mod handles;
 mod queue;
+mod stats;
 mod thread;
 
 pub use handles::{EmbedHandle, RerankHandle};
-pub use queue::Pending;
+pub use queue::{Arrival, Pending};
+pub use stats::WorkerStats;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +23,23 @@ use serde::{Deserialize, Serialize};
 pub struct WorkerOptions {
     /// Requests that may wait in each queue; a caller blocks while it is full.
     pub queue: usize,
-    /// Tokens of one batch; a longer single text still runs, alone.
+    /// Most tokens of one batch; a longer single text still runs, alone.
     pub batch_tokens: usize,
+    /// How long a batch should take at most, in milliseconds: a query waits for the batch before it, so batches shrink
+    /// on a machine where the model is slow. 256 tokens are always taken at once.
+    pub batch_millis: u64,
+    /// Memory for answers that are kept (query vectors, or scores), in bytes; 0 keeps none.
+    pub cache_bytes: usize,
+}
+
+impl WorkerOptions {
+    fn batch_time(&self) -> Duration {
+        Duration::from_millis(self.batch_millis)
+    }
 }
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { queue: 64, batch_tokens: 4096 }
+        Self { queue: 64, batch_tokens: 4096, batch_millis: 250, cache_bytes: 16 << 20 }
     }
 }

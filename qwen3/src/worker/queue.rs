@@ -1,28 +1,51 @@
-//! Requests on their way to the model thread, and the answers on their way back.
+//! Requests on their way to the model thread, and the answers on their way back, batch by batch.
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select_biased};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select_biased, unbounded};
 
+use super::stats::{Meter, WorkerStats};
 use crate::error::{Error, Result};
 
-/// One request: sequences that are computed under the same circumstances and answered together.
+/// Outputs of one batch, with the indexes of their sequences in the request.
+type Part<O> = Vec<(usize, O)>;
+
+/// One request: sequences that are computed under the same circumstances.
 pub(crate) struct Request<O> {
     pub(crate) sequences: Vec<Vec<u32>>,
-    reply: Sender<Result<Vec<O>>>,
+    reply: Sender<Result<Part<O>>>,
     caller: Weak<()>,
 }
 
 /// An answer that is being computed. Dropping it abandons the request.
 #[must_use = "dropping it abandons the request"]
 pub struct Pending<O> {
-    answer: Receiver<Result<Vec<O>>>,
+    parts: Receiver<Result<Part<O>>>,
+    outputs: Vec<Option<O>>,
+    /// Where the output of each sequence that was handed in belongs.
+    places: Vec<usize>,
+    missing: usize,
     tokens: usize,
+    on_output: Option<OnOutput<O>>,
     _caller: Arc<()>,
 }
+
+/// How an answer came on, see [`Pending::advance_until`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Something arrived, more is to come.
+    More,
+    /// Everything is there.
+    Complete,
+    /// Nothing arrived in time.
+    Late,
+}
+
+/// Told of each output as it arrives, with the index of its sequence among those handed in.
+type OnOutput<O> = Box<dyn Fn(usize, &O) + Send>;
 
 /// Which requests go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +59,14 @@ pub(crate) enum Lane {
 pub(crate) struct Queue<O> {
     urgent: Sender<Request<O>>,
     bulk: Sender<Request<O>>,
+    meter: Arc<Meter>,
 }
 
 /// The model thread's end.
 pub(crate) struct Inbox<O> {
     urgent: Receiver<Request<O>>,
     bulk: Receiver<Request<O>>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 impl<O> Request<O> {
@@ -49,33 +74,104 @@ impl<O> Request<O> {
         self.caller.strong_count() == 0
     }
 
-    pub(crate) fn answer(self, answer: Result<Vec<O>>) {
+    /// Sends a part of the answer; the channel has room for all parts there can be.
+    pub(crate) fn answer(&self, part: Part<O>) {
         // The caller may have gone in the meantime; that is its right.
-        let _ = self.reply.send(answer);
+        let _ = self.reply.send(Ok(part));
+    }
+
+    pub(crate) fn fail(&self, error: Error) {
+        let _ = self.reply.send(Err(error));
     }
 }
 
 impl<O> Pending<O> {
-    /// Tokens of the request, special tokens included.
+    /// Tokens of the request that have to be computed, special tokens included.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// Blocks until the answer is there: one entry per text, in order.
+    /// What has arrived so far: one entry per text, in order.
+    pub fn outputs(&self) -> &[Option<O>] {
+        &self.outputs
+    }
+
+    /// Blocks until more has arrived; `false` once everything has.
+    ///
+    /// # Errors
+    /// As [`Pending::wait`].
+    pub fn advance(&mut self) -> Result<bool> {
+        if self.missing == 0 {
+            return Ok(false);
+        }
+        let part = self.parts.recv().unwrap_or(Err(Error::Closed))?;
+        self.take(part);
+        Ok(true)
+    }
+
+    /// [`Pending::advance`] with a limit; what has arrived by then stays.
+    ///
+    /// # Errors
+    /// As [`Pending::wait`].
+    pub fn advance_until(&mut self, deadline: Instant) -> Result<Arrival> {
+        if self.missing == 0 {
+            return Ok(Arrival::Complete);
+        }
+        match self.parts.recv_deadline(deadline) {
+            Ok(part) => self.take(part?),
+            Err(RecvTimeoutError::Timeout) => return Ok(Arrival::Late),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::Closed),
+        }
+        Ok(if self.missing == 0 { Arrival::Complete } else { Arrival::More })
+    }
+
+    /// Blocks until the whole answer is there: one entry per text, in order.
     ///
     /// # Errors
     /// What went wrong with this request; [`Error::Closed`] if the model thread is gone.
-    pub fn wait(self) -> Result<Vec<O>> {
-        self.answer.recv().unwrap_or(Err(Error::Closed))
+    pub fn wait(mut self) -> Result<Vec<O>> {
+        while self.advance()? {}
+        Ok(self.outputs.into_iter().flatten().collect())
     }
 
     /// [`Pending::wait`] with a limit: `None` once it has passed, and the request is abandoned.
-    pub fn wait_for(self, limit: Duration) -> Option<Result<Vec<O>>> {
-        match self.answer.recv_timeout(limit) {
-            Ok(answer) => Some(answer),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::Closed)),
+    pub fn wait_for(mut self, limit: Duration) -> Option<Result<Vec<O>>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.advance_until(deadline) {
+                Ok(Arrival::Complete) => return Some(Ok(self.outputs.into_iter().flatten().collect())),
+                Ok(Arrival::More) => {}
+                Ok(Arrival::Late) => return None,
+                Err(error) => return Some(Err(error)),
+            }
         }
+    }
+
+    fn take(&mut self, part: Part<O>) {
+        for (index, output) in part {
+            if let Some(told) = &self.on_output {
+                told(index, &output);
+            }
+            let place = &mut self.outputs[self.places[index]];
+            if place.replace(output).is_none() {
+                self.missing -= 1;
+            }
+        }
+    }
+
+    /// Puts outputs that were known before between the ones to come. `known` has a `None` for each sequence that was
+    /// handed in, in their order.
+    pub(crate) fn with_known(mut self, known: Vec<Option<O>>) -> Self {
+        debug_assert_eq!(known.iter().filter(|output| output.is_none()).count(), self.places.len());
+        self.places = (0..known.len()).filter(|index| known[*index].is_none()).collect();
+        self.outputs = known;
+        self
+    }
+
+    /// Calls `told` with each output as it arrives and the index of its sequence among those handed in.
+    pub(crate) fn on_output(mut self, told: impl Fn(usize, &O) + Send + 'static) -> Self {
+        self.on_output = Some(Box::new(told));
+        self
     }
 }
 
@@ -83,34 +179,40 @@ impl<O> Queue<O> {
     pub(crate) fn new(capacity: usize) -> (Self, Inbox<O>) {
         let (urgent, urgent_inbox) = bounded(capacity.max(1));
         let (bulk, bulk_inbox) = bounded(capacity.max(1));
-        (Self { urgent, bulk }, Inbox { urgent: urgent_inbox, bulk: bulk_inbox })
+        let meter = Arc::new(Meter::new());
+        let inbox = Inbox { urgent: urgent_inbox, bulk: bulk_inbox, meter: Arc::clone(&meter) };
+        (Self { urgent, bulk, meter }, inbox)
     }
 
-    /// Hands in a request; blocks while the lane is full.
+    /// Hands in a request; blocks while the lane is full. A request without sequences is answered at once.
     pub(crate) fn submit(&self, lane: Lane, sequences: Vec<Vec<u32>>) -> Result<Pending<O>> {
         let caller = Arc::new(());
-        let (reply, answer) = bounded(1);
+        // Bounded by the sequences of the request: every part holds at least one.
+        let (reply, parts) = unbounded();
+        let count = sequences.len();
         let tokens = sequences.iter().map(Vec::len).sum();
         let request = Request { sequences, reply, caller: Arc::downgrade(&caller) };
         let sender = match lane {
             Lane::Urgent => &self.urgent,
             Lane::Bulk => &self.bulk,
         };
-        sender.send(request).map_err(|_| Error::Closed)?;
-        Ok(Pending { answer, tokens, _caller: caller })
+        if count > 0 {
+            sender.send(request).map_err(|_| Error::Closed)?;
+        }
+        let outputs = (0..count).map(|_| None).collect();
+        let places = (0..count).collect();
+        Ok(Pending { parts, outputs, places, missing: count, tokens, on_output: None, _caller: caller })
     }
-}
 
-#[cfg(test)]
-impl<O> Queue<O> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.bulk.is_empty()
+    /// The thread's counts and what waits for it.
+    pub(crate) fn stats(&self) -> WorkerStats {
+        WorkerStats { waiting_urgent: self.urgent.len(), waiting_bulk: self.bulk.len(), ..self.meter.read() }
     }
 }
 
 impl<O> Clone for Queue<O> {
     fn clone(&self) -> Self {
-        Self { urgent: self.urgent.clone(), bulk: self.bulk.clone() }
+        Self { urgent: self.urgent.clone(), bulk: self.bulk.clone(), meter: Arc::clone(&self.meter) }
     }
 }
 

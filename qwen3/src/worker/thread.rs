@@ -1,22 +1,24 @@
-//! The loop of a model thread: take a request, cut it into batches of about equal lengths, compute, answer.
+//! The loop of a model thread: take a request, cut it into batches of about equal lengths, compute, answer each.
 
 use std::{
     any::Any,
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
+    time::{Duration, Instant},
 };
 
 use super::{
     WorkerOptions,
+    batches::Batches,
     queue::{Inbox, Lane, Queue, Request},
 };
-use crate::{
-    error::{Error, Result},
-    model::plan,
-};
+use crate::error::{Error, Result};
 
 /// Queries answered in one batch at the most.
 const URGENT_AT_ONCE: usize = 32;
+/// Tokens that a batch may always hold, however slow the model: matrix products need some rows to be efficient.
+const LEAST_BATCH: usize = 256;
 
 /// What a model thread drives. Two exist beside the ones in tests: the embedder and the reranker.
 pub(crate) trait Engine: Send + 'static {
@@ -27,6 +29,9 @@ pub(crate) trait Engine: Send + 'static {
 
     fn share(&self, sequences: &[&[u32]]) -> Result<Self::Shared>;
 
+    /// Tokens of a sequence that are left to compute.
+    fn tokens(&self, shared: &Self::Shared, sequence: &[u32]) -> usize;
+
     /// One packed batch of the request's sequences, answered in order.
     fn compute(&self, shared: &Self::Shared, batch: &[&[u32]]) -> Result<Vec<Self::Output>>;
 }
@@ -34,7 +39,8 @@ pub(crate) trait Engine: Send + 'static {
 /// Starts a model thread; it ends when the last clone of the queue is dropped.
 pub(crate) fn start<E: Engine>(engine: E, name: &str, options: &WorkerOptions) -> Result<Queue<E::Output>> {
     let (queue, inbox) = Queue::new(options.queue);
-    let worker = Worker { engine, inbox, batch_tokens: options.batch_tokens };
+    let pace = Pace::new(options.batch_tokens, options.batch_time());
+    let worker = Worker { engine, inbox, pace };
     thread::Builder::new().name(name.to_owned()).spawn(move || worker.run()).map_err(Error::Thread)?;
     Ok(queue)
 }
@@ -42,58 +48,90 @@ pub(crate) fn start<E: Engine>(engine: E, name: &str, options: &WorkerOptions) -
 struct Worker<E: Engine> {
     engine: E,
     inbox: Inbox<E::Output>,
-    batch_tokens: usize,
+    pace: Pace,
+}
+
+/// How many tokens a batch may hold so that it takes no longer than wanted, learnt from the batches before.
+struct Pace {
+    most: usize,
+    wanted: Duration,
+    /// Tokens per second; 0 before the first batch.
+    rate: Cell<f64>,
+}
+
+impl Pace {
+    fn new(most: usize, wanted: Duration) -> Self {
+        Self { most, wanted, rate: Cell::new(0.0) }
+    }
+
+    fn budget(&self) -> usize {
+        let wanted = self.rate.get() * self.wanted.as_secs_f64();
+        (wanted as usize).max(LEAST_BATCH).min(self.most)
+    }
+
+    fn learn(&self, tokens: usize, took: Duration) {
+        let rate = tokens as f64 / took.as_secs_f64().max(1e-6);
+        // Half of each new measurement: quick to follow, and one hiccup does not halve the batches for long.
+        self.rate.set(if self.rate.get() == 0.0 { rate } else { (self.rate.get() + rate) / 2.0 });
+    }
 }
 
 impl<E: Engine> Worker<E> {
     fn run(&self) {
         while let Some((lane, request)) = self.inbox.next() {
+            self.inbox.meter.request();
             match lane {
                 Lane::Urgent => self.serve_urgent(request),
-                Lane::Bulk => self.serve(request, |worker| worker.serve_waiting()),
+                Lane::Bulk => self.serve(&request, |worker| worker.serve_waiting()),
             }
         }
         tracing::debug!("the model thread ends: its last handle was dropped");
     }
 
-    /// Computes a request batch by batch, letting `between` run before each, and gives up when the caller has.
-    fn serve(&self, request: Request<E::Output>, between: impl Fn(&Self)) {
-        let answer = self.answer(&request, between);
-        if let Some(answer) = answer {
-            request.answer(answer);
+    /// Answers a request batch by batch, letting `between` run before each, and gives up when the caller has.
+    fn serve(&self, request: &Request<E::Output>, between: impl Fn(&Self)) {
+        if let Err(error) = self.answer(request, between) {
+            request.fail(error);
         }
     }
 
-    fn answer(&self, request: &Request<E::Output>, between: impl Fn(&Self)) -> Option<Result<Vec<E::Output>>> {
+    fn answer(&self, request: &Request<E::Output>, between: impl Fn(&Self)) -> Result<()> {
         if request.is_abandoned() {
-            return None;
+            self.inbox.meter.abandoned();
+            return Ok(());
         }
         let sequences: Vec<&[u32]> = request.sequences.iter().map(Vec::as_slice).collect();
-        let shared = match guarded(|| self.engine.share(&sequences)) {
-            Ok(shared) => shared,
-            Err(error) => return Some(Err(error)),
-        };
-        let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
-        let (order, batches) = plan(&lengths, self.batch_tokens);
-        let mut outputs: Vec<Option<E::Output>> = sequences.iter().map(|_| None).collect();
-        for batch in batches {
+        let shared = guarded(|| self.engine.share(&sequences))?;
+        let mut batches = Batches::new(sequences.iter().map(|sequence| self.engine.tokens(&shared, sequence)));
+        while let Some(indexes) = batches.next(self.pace.budget()) {
             between(self);
             if request.is_abandoned() {
-                return None;
+                self.inbox.meter.abandoned();
+                return Ok(());
             }
-            let indexes = &order[batch];
             let batch: Vec<&[u32]> = indexes.iter().map(|index| sequences[*index]).collect();
-            match guarded(|| self.engine.compute(&shared, &batch)) {
-                Ok(computed) => indexes.iter().zip(computed).for_each(|(index, output)| outputs[*index] = Some(output)),
-                Err(error) => return Some(Err(error)),
-            }
+            let computed = self.compute(&shared, &batch)?;
+            request.answer(indexes.into_iter().zip(computed).collect());
         }
-        let missing = || Error::Panicked("a batch was answered in part".to_owned());
-        Some(outputs.into_iter().map(|output| output.ok_or_else(missing)).collect())
+        Ok(())
+    }
+
+    /// One batch, counted, timed and complete.
+    fn compute(&self, shared: &E::Shared, batch: &[&[u32]]) -> Result<Vec<E::Output>> {
+        let begin = Instant::now();
+        let computed = guarded(|| self.engine.compute(shared, batch))?;
+        let tokens = batch.iter().map(|sequence| self.engine.tokens(shared, sequence)).sum();
+        self.pace.learn(tokens, begin.elapsed());
+        self.inbox.meter.batch(tokens, begin.elapsed());
+        if computed.len() != batch.len() {
+            return Err(Error::Panicked("a batch was answered in part".to_owned()));
+        }
+        Ok(computed)
     }
 
     fn serve_waiting(&self) {
         while let Some(request) = self.inbox.next_urgent() {
+            self.inbox.meter.request();
             self.serve_urgent(request);
         }
     }
@@ -103,16 +141,25 @@ impl<E: Engine> Worker<E> {
         let tokens = |request: &Request<E::Output>| request.sequences.iter().map(Vec::len).sum::<usize>();
         let mut total = tokens(&first);
         let mut requests = vec![first];
-        while requests.len() < URGENT_AT_ONCE && total < self.batch_tokens {
+        while requests.len() < URGENT_AT_ONCE && total < self.pace.budget() {
             let Some(next) = self.inbox.next_urgent() else { break };
+            self.inbox.meter.request();
             total += tokens(&next);
             requests.push(next);
         }
-        requests.retain(|request| !request.is_abandoned());
+        requests.retain(|request| {
+            let abandoned = request.is_abandoned();
+            if abandoned {
+                self.inbox.meter.abandoned();
+            }
+            !abandoned
+        });
         match self.compute_together(&requests) {
-            Some(answers) => requests.into_iter().zip(answers).for_each(|(request, answer)| request.answer(Ok(answer))),
+            Some(answers) => {
+                requests.iter().zip(answers).for_each(|(r, answer)| r.answer(answer.into_iter().enumerate().collect()))
+            }
             // Alone, the sound ones are answered and the faulty one gets its own error.
-            None => requests.into_iter().for_each(|request| self.serve(request, |_| ())),
+            None => requests.iter().for_each(|request| self.serve(request, |_| ())),
         }
     }
 
@@ -121,11 +168,8 @@ impl<E: Engine> Worker<E> {
             return None;
         }
         let sequences: Vec<&[u32]> = requests.iter().flat_map(|r| r.sequences.iter().map(Vec::as_slice)).collect();
-        let computed = guarded(|| self.engine.compute(&self.engine.share(&sequences)?, &sequences)).ok()?;
-        if computed.len() != sequences.len() {
-            return None;
-        }
-        let mut computed = computed.into_iter();
+        let shared = guarded(|| self.engine.share(&sequences)).ok()?;
+        let mut computed = self.compute(&shared, &sequences).ok()?.into_iter();
         Some(requests.iter().map(|request| computed.by_ref().take(request.sequences.len()).collect()).collect())
     }
 }
@@ -159,6 +203,10 @@ mod tests {
             Ok(())
         }
 
+        fn tokens(&self, (): &(), sequence: &[u32]) -> usize {
+            sequence.len()
+        }
+
         fn compute(&self, (): &(), batch: &[&[u32]]) -> Result<Vec<u32>> {
             self.gate.recv().ok();
             let first: Vec<u32> = batch.iter().map(|ids| ids[0]).collect();
@@ -180,7 +228,7 @@ mod tests {
     fn rig() -> Rig {
         let (batches, seen) = unbounded();
         let (gate, wait) = bounded(1000);
-        let options = WorkerOptions { queue: 8, batch_tokens: 4 };
+        let options = WorkerOptions { queue: 8, batch_tokens: 4, ..WorkerOptions::default() };
         let queue = start(Probe { batches, gate: wait }, "probe", &options).unwrap();
         Rig { queue, batches: seen, gate }
     }
@@ -228,7 +276,7 @@ mod tests {
         let rig = rig();
         let bulk = rig.queue.submit(Lane::Bulk, (1..=4).map(|id| vec![id; 4]).collect()).unwrap();
         // The first batch holds the thread at the gate only once it was taken from the queue.
-        while !rig.queue.is_empty() {
+        while rig.queue.stats().waiting_bulk > 0 {
             std::thread::yield_now();
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -252,6 +300,62 @@ mod tests {
         last.wait().unwrap();
         let seen: Vec<u32> = rig.batches.try_iter().flatten().collect();
         assert_eq!(seen, vec![1, 4]);
+    }
+
+    #[test]
+    fn answers_arrive_batch_by_batch() {
+        let rig = rig();
+        let mut pending = rig.queue.submit(Lane::Bulk, vec![vec![1], vec![2; 4], vec![3; 4]]).unwrap();
+        assert_eq!(pending.outputs(), [None, None, None]);
+        rig.gate.send(()).unwrap();
+        assert!(pending.advance().unwrap());
+        assert_eq!(pending.outputs(), [None, Some(2), None]);
+        open_gate(&rig);
+        while pending.advance().unwrap() {}
+        assert_eq!(pending.outputs(), [Some(1), Some(2), Some(3)]);
+        assert_eq!(pending.wait().unwrap(), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn known_outputs_keep_their_places() {
+        let rig = rig();
+        open_gate(&rig);
+        let (told, seen) = unbounded();
+        let pending = rig.queue.submit(Lane::Bulk, vec![vec![5], vec![6]]).unwrap();
+        let pending = pending.with_known(vec![Some(8), None, Some(9), None]);
+        let pending = pending.on_output(move |index, output| told.send((index, *output)).unwrap());
+        assert_eq!(pending.wait().unwrap(), vec![8, 5, 9, 6]);
+        let mut seen: Vec<_> = seen.try_iter().collect();
+        seen.sort();
+        assert_eq!(seen, [(0, 5), (1, 6)]);
+        let nothing = rig.queue.submit(Lane::Bulk, Vec::new()).unwrap().with_known(vec![Some(1)]);
+        assert_eq!(nothing.wait().unwrap(), vec![1]);
+    }
+
+    #[test]
+    fn the_thread_counts_its_work() {
+        let rig = rig();
+        drop(rig.queue.submit(Lane::Bulk, vec![vec![2]]).unwrap());
+        open_gate(&rig);
+        rig.queue.submit(Lane::Bulk, vec![vec![1; 3], vec![1; 2]]).unwrap().wait().unwrap();
+        let stats = rig.queue.stats();
+        // The first request may have been taken before its caller left.
+        let left = 1 - stats.abandoned;
+        assert_eq!((stats.requests, stats.batches, stats.tokens), (2, 2 + left, 5 + left));
+        assert_eq!((stats.batch_tokens, stats.waiting_bulk, stats.waiting_urgent), (2, 0, 0));
+        assert!(stats.tokens_per_second() > 0.0 && stats.utilisation() > 0.0 && stats.utilisation() <= 1.0);
+    }
+
+    #[test]
+    fn batches_shrink_where_the_model_is_slow() {
+        let pace = Pace::new(4096, Duration::from_millis(250));
+        assert_eq!(pace.budget(), LEAST_BATCH);
+        pace.learn(256, Duration::from_millis(64));
+        assert_eq!(pace.budget(), 1000);
+        (0..20).for_each(|_| pace.learn(1000, Duration::from_secs(10)));
+        assert_eq!(pace.budget(), LEAST_BATCH);
+        (0..20).for_each(|_| pace.learn(1000, Duration::from_millis(1)));
+        assert_eq!(pace.budget(), 4096);
     }
 
     #[test]

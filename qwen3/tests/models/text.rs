@@ -86,7 +86,9 @@ fn the_worker_answers_as_the_model_does() {
     let ids = embedder.encoder().documents(&texts).unwrap();
     let alone: Vec<Vec<f32>> = ids.iter().map(|ids| embedder.embed_ids(&[ids]).unwrap().remove(0)).collect();
     let fingerprint = embedder.fingerprint().to_owned();
-    let handle = EmbedHandle::start(embedder, &WorkerOptions { batch_tokens: 500, queue: 2 }).unwrap();
+    let handle =
+        EmbedHandle::start(embedder, &WorkerOptions { batch_tokens: 500, queue: 2, ..WorkerOptions::default() })
+            .unwrap();
     std::thread::scope(|scope| {
         for part in 0..4 {
             let (handle, texts, alone) = (handle.clone(), &texts, &alone);
@@ -212,11 +214,44 @@ fn the_rerank_worker_scores_in_order() {
     let prompts = reranker.encoder().prompts("which one", Some("Pick"), &documents).unwrap();
     let alone: Vec<f32> =
         prompts.iter().map(|ids| reranker.score_ids(&[ids], &qwen3::Prefix::EMPTY).unwrap()[0]).collect();
-    let handle = RerankHandle::start(reranker, &WorkerOptions { batch_tokens: 700, queue: 4 }).unwrap();
+    let handle =
+        RerankHandle::start(reranker, &WorkerOptions { batch_tokens: 700, queue: 4, ..WorkerOptions::default() })
+            .unwrap();
     let scores = handle.score("which one", Some("Pick"), &documents).unwrap();
     assert!(worst(&scores, &alone) < 1e-5, "off by {}", worst(&scores, &alone));
     assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
     let spread = scores.iter().copied().fold(0.0, f32::max) - scores.iter().copied().fold(1.0, f32::min);
     assert!(spread > 1e-4, "scores differ: {scores:?}");
     assert!(handle.score::<&str>("none", None, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_repeated_query_is_not_computed_again() {
+    let handle = EmbedHandle::start(nano(EmbedderOptions::default()), &WorkerOptions::default()).unwrap();
+    let first = handle.embed_query("annual leave", None).unwrap();
+    assert_eq!(handle.clone().embed_query("annual leave", None).unwrap(), first);
+    handle.embed_query("annual leave", Some("Find rules")).unwrap();
+    let stats = handle.stats();
+    assert_eq!((stats.cache_hits, stats.cache_misses, stats.cache_entries, stats.requests), (1, 2, 2, 2));
+    let uncached = WorkerOptions { cache_bytes: 0, ..WorkerOptions::default() };
+    let handle = EmbedHandle::start(nano(EmbedderOptions::default()), &uncached).unwrap();
+    assert_eq!(handle.embed_query("annual leave", None).unwrap(), handle.embed_query("annual leave", None).unwrap());
+    assert_eq!(handle.stats().requests, 2);
+}
+
+#[test]
+fn candidates_may_come_in_steps() {
+    let documents: Vec<String> = (0..40).map(|n| format!("passage {n} about {}", n * n)).collect();
+    let at_once = RerankHandle::start(tiny_reranker(), &WorkerOptions::default()).unwrap();
+    let at_once = at_once.score("a query", None, &documents).unwrap();
+    let handle = RerankHandle::start(tiny_reranker(), &WorkerOptions::default()).unwrap();
+    let steps = [0..8, 4..24, 0..40];
+    for step in steps {
+        let scores = handle.score("a query", None, &documents[step.clone()]).unwrap();
+        assert!(worst(&scores, &at_once[step.clone()]) < 1e-5, "{step:?}");
+    }
+    let stats = handle.stats();
+    assert_eq!((stats.cache_hits, stats.cache_misses, stats.cache_entries), (28, 40, 40));
+    // The prefix is kept, so each candidate costs only its own tokens.
+    assert!(stats.tokens < 40 * 40, "{} tokens", stats.tokens);
 }
