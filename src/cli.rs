@@ -178,7 +178,7 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
-    /// rerank-weight, rerank-depth, body, title, headings, pairs, characters, codes.
+    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) settings: Vec<String>,
 }

@@ -179,6 +179,8 @@ pub(crate) fn group(
     ranked: Vec<Ranked>,
     config: &SearchConfig,
 ) -> Result<Vec<Group>, SearchError> {
+    let is_judged = ranked.iter().any(|entry| entry.relevance.is_some());
+    let decay = if is_judged { 0.0 } else { config.passage_decay };
     let mut places = std::collections::HashMap::new();
     let mut documents: Vec<Group> = Vec::new();
     for entry in ranked {
@@ -187,10 +189,6 @@ pub(crate) fn group(
             documents.len() - 1
         });
         let document = &mut documents[place];
-        let decay = match entry.relevance {
-            Some(_) => 0.0,
-            None => config.passage_decay,
-        };
         if let Ok(earlier) = i32::try_from(document.passages.len())
             && document.passages.len() < config.passages_per_document
         {

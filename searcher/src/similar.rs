@@ -9,7 +9,8 @@ use crate::error::SearchError;
 use crate::fuse::{Leg, fuse};
 use crate::marks::{self, Marker};
 use crate::query::ParsedQuery;
-use crate::rerank;
+use crate::ranking::RerankState;
+use crate::rerank::Candidates;
 use crate::search::{Searcher, group, show};
 
 /// Most documents of one answer.
@@ -49,7 +50,7 @@ impl Searcher {
             Leg { ranked: &[], weight: 1.0, floor: Some(0.0) },
             Leg { ranked: &hits, weight: 1.0, floor: Some(self.config.cosine_floor) },
         ];
-        let documents = group(snapshot, rerank::unranked(fuse(&legs, self.config.fusion)), &self.config)?;
+        let documents = group(snapshot, Candidates::new(fuse(&legs, self.config.fusion), 0, 0.0).ranked(), &self.config)?;
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let normalise = |word: &str| marks::forms(snapshot, word);
@@ -62,6 +63,8 @@ impl Searcher {
             results,
             total,
             reranked: 0,
+            rerank_depth: 0,
+            rerank_state: RerankState::Off,
             timings: Timings { vector_ms: elapsed, total_ms: elapsed, ..Timings::default() },
             generation: snapshot.sequence(),
             notes: Vec::new(),
