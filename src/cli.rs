@@ -12,17 +12,27 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "QUARRY_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Folder of the embedding model (config.json, tokenizer.json, safetensors) [default: the bundled one].
-    #[arg(long, global = true, env = "QUARRY_MODEL", value_name = "DIR")]
+    /// Embedding model: a name (`quarry models list`), a Hugging Face repository, a folder or a .gguf file
+    /// [default: the bundled one].
+    #[arg(long, global = true, env = "QUARRY_MODEL", value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
 
-    /// Folder of a Qwen3 reranker; without one, results stay in the order of recall.
-    #[arg(long, global = true, env = "QUARRY_RERANKER", value_name = "DIR")]
+    /// Qwen3 reranker, named like the model; without one, results stay in the order of recall.
+    #[arg(long, global = true, env = "QUARRY_RERANKER", value_name = "MODEL")]
     pub(crate) reranker: Option<PathBuf>,
 
-    /// In what precision the models compute.
+    /// Folder of the models that are known by name [default: $XDG_DATA_HOME/quarry-models, or
+    /// ~/.local/share/quarry-models].
+    #[arg(long, global = true, env = "QUARRY_MODELS_DIR", value_name = "DIR")]
+    pub(crate) models_dir: Option<PathBuf>,
+
+    /// In what precision the models compute. `auto` takes bf16 for weights stored so and f32 for others.
     #[arg(long, global = true, env = "QUARRY_PRECISION", value_enum, default_value_t)]
     pub(crate) precision: Precision,
+
+    /// What the models compute on: auto (a GPU if this build and machine have one), cpu, cuda or cuda:N.
+    #[arg(long, global = true, env = "QUARRY_DEVICE", default_value_t, value_name = "DEVICE")]
+    pub(crate) device: qwen3::DeviceChoice,
 
     /// Leading values of each vector to keep (a model trained for it loses little), at least 32 [default: all].
     #[arg(long, global = true, env = "QUARRY_DIMENSION", value_name = "N")]
@@ -52,15 +62,21 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Measure speed.
     Bench(BenchArgs),
+    /// Fetch, list, check and remove models.
+    Models(ModelsArgs),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Precision {
-    /// 32-bit floating point.
+    /// As the weights are stored.
     #[default]
+    Auto,
+    /// 32-bit floating point.
     F32,
     /// 16-bit brain floating point: half the memory.
     Bf16,
+    /// 8-bit integers with a scale for every 128: a quarter of the memory, and vectors move a little.
+    Int8,
 }
 
 #[derive(Debug, Args)]
@@ -193,6 +209,39 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchSubject {
     /// Recall and speed of the vector index on vectors in TEXMEX format.
     Vectors(BenchVectorsArgs),
+    /// Speed and memory of the models, with random weights of a model's shape: no download needed.
+    Models(BenchModelsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchModelsArgs {
+    /// The model's shape.
+    #[arg(long, value_enum, default_value = "0.6b")]
+    pub(crate) shape: Shape,
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Only rows whose name begins so: query, embed-16x256, embed-64x64, rerank, gemm, peak, candle.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Runs of each row; the best counts. Rows that take long are run less often.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) runs: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Shapes of the Qwen3 embedding and reranking models, and of the bundled one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    #[value(name = "0.6b")]
+    Small,
+    #[value(name = "4b")]
+    Medium,
+    #[value(name = "8b")]
+    Large,
+    Nano,
 }
 
 #[derive(Debug, Args)]
@@ -209,4 +258,95 @@ pub(crate) struct BenchVectorsArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) action: ModelsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsAction {
+    /// Show the models known by name and those in the models folder.
+    List(ModelsListArgs),
+    /// Fetch a model; continues where an earlier run was cut off.
+    Pull(ModelsPullArgs),
+    /// Print the folder or file of a model.
+    Path(ModelNameArgs),
+    /// Check a model's files, weights and results.
+    Verify(ModelsVerifyArgs),
+    /// Delete a model from the models folder.
+    Remove(ModelNameArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsListArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelNameArgs {
+    /// Name or Hugging Face repository.
+    #[arg(value_name = "MODEL")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsPullArgs {
+    /// Name or Hugging Face repository, for GGUF with `:VARIANT`.
+    #[arg(value_name = "MODEL")]
+    pub(crate) name: String,
+    /// Branch, tag or commit [default: main].
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    /// Where to fetch from: a mirror that serves {endpoint}/{repository}/resolve/{revision}/{file}
+    /// [default: HF_ENDPOINT, or https://huggingface.co].
+    #[arg(long, env = "QUARRY_MODELS_ENDPOINT", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Tries without any progress before giving up on a file.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) retries: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsVerifyArgs {
+    /// Name, Hugging Face repository, folder or .gguf file [default: the model that searches use].
+    #[arg(value_name = "MODEL")]
+    pub(crate) name: Option<PathBuf>,
+    /// What the model is for, where its name does not tell.
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<ModelKind>,
+    /// Checks to leave out: published values do not hold for a fine-tuned model.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "CHECK")]
+    pub(crate) skip: Vec<ModelCheck>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelKind {
+    /// Gives vectors.
+    Embedding,
+    /// Gives scores.
+    Reranker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelCheck {
+    /// Sizes and checksums recorded when the model was fetched.
+    Files,
+    /// No weight is NaN or infinite.
+    Weights,
+    /// Results that the model's makers published.
+    Golden,
+    /// A batch gives what its texts give one by one.
+    Batch,
+    /// The precisions agree.
+    Precision,
+    /// The devices agree.
+    Devices,
 }

@@ -36,6 +36,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(options) => commands::verify::run(cli, options),
         Command::Remove(options) => commands::remove::run(cli, options),
         Command::Eval(options) => commands::eval::run(cli, options),
-        Command::Bench(options) => commands::bench::run(options),
+        Command::Bench(options) => commands::bench::run(cli, options),
+        Command::Models(options) => commands::models::run(cli, options),
     }
 }

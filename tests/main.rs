@@ -6,5 +6,11 @@ mod commands;
 mod corruption;
 mod crash;
 mod evaluation;
+#[cfg(feature = "hub")]
+mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
+#[cfg(feature = "hub")]
+mod models;
 mod support;
 mod tidy;

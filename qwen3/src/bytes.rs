@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub(crate) enum Bytes {
     Static(&'static [u8]),
+    Owned(Arc<[u8]>),
     Mapped(Arc<Mmap>),
 }
 
@@ -42,6 +43,7 @@ impl Deref for Bytes {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Static(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
             Self::Mapped(map) => map,
         }
     }

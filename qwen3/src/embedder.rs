@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
     fingerprint::fingerprint,
@@ -21,6 +22,8 @@ const LEAST_DIMENSION: usize = 32;
 pub struct EmbedderOptions {
     /// How weights are kept in memory.
     pub precision: Precision,
+    /// Which processor computes.
+    pub device: DeviceChoice,
     /// Keep only the first values of each vector (at least 32); the model's full width by default.
     pub dimension: Option<usize>,
     /// Cut texts to this many tokens, EOS included; the model's limit by default.
@@ -51,10 +54,10 @@ impl Embedder {
     /// # Errors
     /// Whatever is wrong with the files, by name; [`Error::Dimension`] for a dimension the model cannot give.
     pub fn open(files: &ModelFiles, options: EmbedderOptions) -> Result<Self> {
-        let EmbedderOptions { precision, dimension, max_tokens, prompt } = options;
+        let EmbedderOptions { precision, device, dimension, max_tokens, prompt } = options;
         prompt.check()?;
         // The slowest part of opening a small model is parsing its tokenizer: both at once.
-        let (model, tokenizer) = rayon::join(|| Model::open(files, precision), || Tokenizer::parse(files));
+        let (model, tokenizer) = rayon::join(|| Model::open_on(files, precision, device), || Tokenizer::parse(files));
         let (model, tokenizer) = (model?, tokenizer?);
         tokenizer.check_vocabulary(model.config())?;
         let dimension = check_dimension(dimension, model.hidden_size())?;
@@ -73,6 +76,11 @@ impl Embedder {
     /// Longest text in tokens, EOS included; longer ones are cut.
     pub fn max_tokens(&self) -> usize {
         self.encoder.max_tokens
+    }
+
+    /// How the weights are kept: never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        self.model.precision()
     }
 
     /// The model's tokenizer.

@@ -32,10 +32,10 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// config.json asks for something this crate does not compute.
+    /// The config asks for something this crate does not compute.
     #[error("{file}: {field} must be {expected}, got {got}: only Qwen3 embedding and reranking models are supported")]
     Unsupported {
-        /// The config file.
+        /// The config file, or the GGUF whose metadata hold the config.
         file: String,
         /// The field in question.
         field: String,
@@ -44,9 +44,9 @@ pub enum Error {
         /// What was found.
         got: String,
     },
-    /// The weights lack a tensor that config.json implies.
+    /// The weights lack a tensor that the config implies.
     #[error(
-        "tensor {tensor} is missing in the weights of {origin}: the config and the weights belong to different models, or a shard is incomplete"
+        "tensor {tensor} is missing in the weights of {origin}: the config and the weights belong to different models, or the weights are incomplete"
     )]
     MissingTensor {
         /// The model's folder or name.
@@ -54,9 +54,9 @@ pub enum Error {
         /// The tensor's full name.
         tensor: String,
     },
-    /// The weights hold a tensor that config.json does not account for.
+    /// The weights hold a tensor that the config does not account for.
     #[error(
-        "unexpected tensor {tensor} in the weights of {origin}: config.json describes a smaller or a different model"
+        "unexpected tensor {tensor} in the weights of {origin}: the config describes a smaller or a different model"
     )]
     UnexpectedTensor {
         /// The model's folder or name.
@@ -64,20 +64,20 @@ pub enum Error {
         /// The tensor's full name.
         tensor: String,
     },
-    /// A tensor has another shape than config.json implies.
-    #[error("tensor {tensor} of {origin}: expected shape {expected:?} from config.json, got {got:?}")]
+    /// A tensor has another shape than the config implies.
+    #[error("tensor {tensor} of {origin}: expected shape {expected:?} from the config, got {got:?}")]
     Shape {
         /// The model's folder or name.
         origin: String,
         /// The tensor's full name.
         tensor: String,
-        /// Shape implied by config.json.
+        /// Shape implied by the config.
         expected: Vec<usize>,
         /// Shape in the file.
         got: Vec<usize>,
     },
     /// A tensor is stored in a format this crate does not read.
-    #[error("tensor {tensor} of {origin} is stored as {got}: expected F32, BF16, F16, or I8 with a weight_scale")]
+    #[error("tensor {tensor} of {origin} is stored as {got}: expected {expected}")]
     Dtype {
         /// The model's folder or name.
         origin: String,
@@ -85,10 +85,12 @@ pub enum Error {
         tensor: String,
         /// The type in the file.
         got: String,
+        /// The types that are read here.
+        expected: &'static str,
     },
     /// The tokenizer knows ids that the model has no row for.
     #[error(
-        "the tokenizer of {origin} has token id {id}, but the model's vocab_size is {vocab_size}: tokenizer.json and config.json belong to different models"
+        "the tokenizer of {origin} has token id {id}, but the model's vocab_size is {vocab_size}: the tokenizer and the weights belong to different models"
     )]
     Vocabulary {
         /// The model's folder or name.

@@ -1,29 +1,28 @@
-//! Where the bytes of a model come from: a folder as Hugging Face lays it out, or the binary itself. Opening checks
-//! that every file is there and that the safetensors headers are consistent with the files' lengths; no length or
-//! offset of a file is trusted after that without a bounds check.
+//! Where the bytes of a model come from: a folder as Hugging Face lays it out, a GGUF file, the binary itself, or
+//! nowhere (made-up weights for measuring). Opening checks that every file is there and that the headers are consistent
+//! with the files' lengths; no length or offset of a file is trusted after that without a bounds check.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use safetensors::tensor::Metadata;
 use serde::Deserialize;
 
 use crate::{
     bytes::Bytes,
+    config::ModelConfig,
     error::{Error, Result},
+    gguf::{self, Gguf},
+    shard::Shard,
 };
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-
-/// Bytes of a safetensors file before its header: the header's length.
-const LENGTH_FIELD: usize = 8;
-/// The safetensors format caps its header at this size.
-const HEADER_LIMIT: usize = 100_000_000;
+const GGUF: &str = "gguf";
 
 /// The files of one model: config, tokenizer and weights, not yet interpreted.
 ///
@@ -33,18 +32,37 @@ const HEADER_LIMIT: usize = 100_000_000;
 pub struct ModelFiles {
     origin: String,
     config: Bytes,
+    /// What the config is called in messages.
+    config_name: String,
     tokenizer: Option<Bytes>,
-    shards: Vec<Shard>,
+    weights: WeightFiles,
+    files: Vec<ModelFile>,
 }
 
-/// One safetensors file whose header was checked against its length.
+/// One file of a model, as it was when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The weights of a model.
 #[derive(Clone)]
-pub(crate) struct Shard {
-    pub(crate) name: String,
-    pub(crate) bytes: Bytes,
-    /// Where tensor data starts: everything before it is the header.
-    pub(crate) data_start: usize,
-    pub(crate) header: Metadata,
+pub(crate) enum WeightFiles {
+    Shards(Vec<Shard>),
+    Gguf(Arc<Gguf>),
+    /// Made up from the config.
+    Random,
+}
+
+/// What a model's tokenizer is built from.
+pub(crate) enum TokenizerSource<'f> {
+    /// A tokenizer.json.
+    Json(&'f [u8]),
+    /// The metadata of the weights' own file.
+    Gguf(&'f Gguf),
 }
 
 #[derive(Deserialize)]
@@ -52,26 +70,73 @@ struct ShardIndex {
     weight_map: BTreeMap<String, String>,
 }
 
+/// Maps files and remembers which they were.
+#[derive(Default)]
+struct Opened {
+    files: Vec<ModelFile>,
+}
+
 impl ModelFiles {
+    /// Opens a model by path: a folder ([`ModelFiles::folder`]) or a `.gguf` file.
+    ///
+    /// A GGUF file brings config and weights, and its tokenizer unless a `tokenizer.json` lies beside it; a
+    /// `config.json` beside it is not read.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::folder`]; [`Error::Unsupported`] for a GGUF of another architecture, [`Error::Dtype`] for one
+    /// whose tensors are in a format that is not read here.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if !path.is_file() {
+            return Self::folder(path);
+        }
+        if is_gguf(path) {
+            return Self::gguf(path);
+        }
+        let reason = "expected a model folder or a .gguf file (for safetensors, give the folder)".to_owned();
+        Err(Error::BadFile { file: path.display().to_string(), reason })
+    }
+
     /// Opens a model folder: `config.json`, `tokenizer.json` (may be absent where only token ids are used), and
-    /// `model.safetensors` or shards named by `model.safetensors.index.json`.
+    /// `model.safetensors` or shards named by `model.safetensors.index.json`; or, where there are no safetensors, the
+    /// one `.gguf` file in it.
     ///
     /// # Errors
     /// [`Error::MissingFile`] and [`Error::Read`] name the file and what to put there; [`Error::BadFile`] says which
-    /// file is truncated or damaged.
+    /// file is truncated or damaged, or that there are several GGUF files to choose from.
     pub fn folder(path: impl AsRef<Path>) -> Result<Self> {
         let folder = path.as_ref();
         if !folder.is_dir() {
             return Err(Error::MissingFile {
                 folder: folder.to_owned(),
                 file: "the folder itself".to_owned(),
-                hint: format!("expected a folder with {CONFIG}, {TOKENIZER} and {WEIGHTS}"),
+                hint: format!("expected a folder with {CONFIG}, {TOKENIZER} and {WEIGHTS}, or a .gguf file"),
             });
         }
-        let config = required(folder, CONFIG, "put the model's config.json there")?;
-        let tokenizer = folder.join(TOKENIZER);
-        let tokenizer = if tokenizer.exists() { Some(Bytes::map(&tokenizer)?) } else { None };
-        Ok(Self { origin: folder.display().to_string(), config, tokenizer, shards: shards(folder)? })
+        if !folder.join(WEIGHTS).exists()
+            && !folder.join(INDEX).exists()
+            && let Some(file) = only_gguf(folder)?
+        {
+            return Self::gguf(&file);
+        }
+        let mut opened = Opened::default();
+        let config = opened.required(folder, CONFIG, "put the model's config.json there, or a .gguf file")?;
+        let tokenizer = opened.optional(&folder.join(TOKENIZER))?;
+        let weights = WeightFiles::Shards(shards(folder, &mut opened)?);
+        let origin = folder.display().to_string();
+        let config_name = format!("{CONFIG} of {origin}");
+        Ok(Self { origin, config, config_name, tokenizer, weights, files: opened.files })
+    }
+
+    fn gguf(path: &Path) -> Result<Self> {
+        let mut opened = Opened::default();
+        let origin = path.display().to_string();
+        let gguf = Gguf::parse(origin.clone(), opened.map(path)?)?;
+        let config = Bytes::Owned(gguf::config_json(&gguf)?.into());
+        let tokenizer = opened.optional(&path.with_file_name(TOKENIZER))?;
+        let config_name = format!("the metadata of {origin}");
+        let weights = WeightFiles::Gguf(Arc::new(gguf));
+        Ok(Self { origin, config, config_name, tokenizer, weights, files: opened.files })
     }
 
     /// A model carried by the binary (`include_bytes!`): the whole of config.json, tokenizer.json and one
@@ -89,81 +154,119 @@ impl ModelFiles {
         Ok(Self {
             origin: name.to_owned(),
             config: Bytes::Static(config),
+            config_name: format!("{CONFIG} of {name}"),
             tokenizer: Some(Bytes::Static(tokenizer)),
-            shards: vec![shard],
+            weights: WeightFiles::Shards(vec![shard]),
+            files: Vec::new(),
         })
     }
 
-    /// The folder or name, for messages.
+    /// A model of the shape that a config.json describes, with made-up weights: pseudo-random numbers, the same in
+    /// every run, computed when they are read and kept nowhere. For measuring speed and memory. It has no tokenizer:
+    /// open it as a [`Model`](crate::Model).
+    ///
+    /// # Errors
+    /// As [`ModelConfig::parse`].
+    pub fn random(config_json: &[u8]) -> Result<Self> {
+        let config_name = format!("the given {CONFIG}");
+        ModelConfig::parse(config_json, &config_name)?;
+        Ok(Self {
+            origin: "a model of random weights".to_owned(),
+            config: Bytes::Owned(config_json.into()),
+            config_name,
+            tokenizer: None,
+            weights: WeightFiles::Random,
+            files: Vec::new(),
+        })
+    }
+
+    /// The folder, file or name, for messages.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
+    /// The files that were opened, with their sizes; none for a model that is not on disk.
+    pub fn files(&self) -> &[ModelFile] {
+        &self.files
+    }
+
+    /// A config.json: the model's own, or what a GGUF's metadata amount to.
     pub(crate) fn config(&self) -> &[u8] {
         &self.config
     }
 
     pub(crate) fn config_name(&self) -> String {
-        format!("{CONFIG} of {}", self.origin)
+        self.config_name.clone()
     }
 
-    pub(crate) fn tokenizer(&self) -> Result<&[u8]> {
-        self.tokenizer.as_deref().ok_or_else(|| Error::MissingFile {
-            folder: PathBuf::from(&self.origin),
-            file: TOKENIZER.to_owned(),
-            hint: "put the tokenizer.json of the same model there".to_owned(),
-        })
-    }
-
-    pub(crate) fn shards(&self) -> &[Shard] {
-        &self.shards
-    }
-}
-
-impl Shard {
-    fn parse(name: String, bytes: Bytes) -> Result<Self> {
-        let bad = |reason: String| Error::BadFile { file: name.clone(), reason };
-        let field = bytes.first_chunk::<LENGTH_FIELD>();
-        let header_length = field.and_then(|field| usize::try_from(u64::from_le_bytes(*field)).ok());
-        let data_start = header_length
-            .filter(|length| *length <= HEADER_LIMIT)
-            .map(|length| length + LENGTH_FIELD)
-            .filter(|start| *start <= bytes.len())
-            .ok_or_else(|| {
-                bad(format!("its {} bytes do not hold a safetensors header: truncated or another format", bytes.len()))
-            })?;
-        let header: Metadata = serde_json::from_slice(&bytes[LENGTH_FIELD..data_start])
-            .map_err(|e| bad(format!("its safetensors header is damaged ({e}): fetch the file again")))?;
-        let expected = header.data_len().checked_add(data_start);
-        if expected != Some(bytes.len()) {
-            let reason = format!(
-                "expected {} bytes from its header, got {}: truncated or damaged, fetch the file again",
-                expected.map_or("too many".to_owned(), |n| n.to_string()),
-                bytes.len()
-            );
-            return Err(bad(reason));
+    pub(crate) fn tokenizer(&self) -> Result<TokenizerSource<'_>> {
+        match (&self.tokenizer, &self.weights) {
+            (Some(json), _) => Ok(TokenizerSource::Json(json)),
+            (None, WeightFiles::Gguf(gguf)) => Ok(TokenizerSource::Gguf(gguf)),
+            (None, _) => Err(Error::MissingFile {
+                folder: PathBuf::from(&self.origin),
+                file: TOKENIZER.to_owned(),
+                hint: "put the tokenizer.json of the same model there".to_owned(),
+            }),
         }
-        Ok(Self { name, bytes, data_start, header })
+    }
+
+    pub(crate) fn weights(&self) -> &WeightFiles {
+        &self.weights
     }
 }
 
-fn required(folder: &Path, file: &str, hint: &str) -> Result<Bytes> {
-    let path = folder.join(file);
-    if path.exists() {
-        return Bytes::map(&path);
+impl Opened {
+    fn map(&mut self, path: &Path) -> Result<Bytes> {
+        let bytes = Bytes::map(path)?;
+        self.files.push(ModelFile { path: path.to_owned(), bytes: bytes.len() as u64 });
+        Ok(bytes)
     }
-    Err(Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), hint: hint.to_owned() })
+
+    fn optional(&mut self, path: &Path) -> Result<Option<Bytes>> {
+        if path.exists() { self.map(path).map(Some) } else { Ok(None) }
+    }
+
+    fn required(&mut self, folder: &Path, file: &str, hint: &str) -> Result<Bytes> {
+        let missing = || Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), hint: hint.to_owned() };
+        self.optional(&folder.join(file))?.ok_or_else(missing)
+    }
 }
 
-fn shards(folder: &Path) -> Result<Vec<Shard>> {
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GGUF))
+}
+
+/// The GGUF file of a folder, if it has one. Of several, only the user knows which is meant.
+fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
+    let unreadable = |source| Error::Read { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if is_gguf(&path) && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    if found.len() > 1 {
+        let names: Vec<_> =
+            found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
+        let reason = format!("it has several GGUF files: give the path of one of {}", names.join(", "));
+        return Err(Error::BadFile { file: folder.display().to_string(), reason });
+    }
+    Ok(found.pop())
+}
+
+fn shards(folder: &Path, opened: &mut Opened) -> Result<Vec<Shard>> {
     if !folder.join(INDEX).exists() {
-        let hint = format!("put the weights there, or shards with {INDEX}");
+        let hint = format!("put the weights there, shards with {INDEX}, or a .gguf file");
         let name = folder.join(WEIGHTS).display().to_string();
-        return Ok(vec![Shard::parse(name, required(folder, WEIGHTS, &hint)?)?]);
+        return Ok(vec![Shard::parse(name, opened.required(folder, WEIGHTS, &hint)?)?]);
     }
     let name = folder.join(INDEX).display().to_string();
     let bad = |reason: String| Error::BadFile { file: name.clone(), reason };
-    let index: ShardIndex = serde_json::from_slice(&required(folder, INDEX, "")?).map_err(|e| bad(e.to_string()))?;
+    let index = opened.required(folder, INDEX, "")?;
+    let index: ShardIndex = serde_json::from_slice(&index).map_err(|e| bad(e.to_string()))?;
     let mut by_file: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (tensor, file) in &index.weight_map {
         by_file.entry(file).or_default().push(tensor);
@@ -171,15 +274,22 @@ fn shards(folder: &Path) -> Result<Vec<Shard>> {
     if by_file.is_empty() {
         return Err(bad("its weight_map is empty".to_owned()));
     }
-    by_file.into_iter().map(|(file, tensors)| indexed_shard(folder, file, &tensors, &bad)).collect()
+    let shard = |(file, tensors): (&str, Vec<&str>)| indexed_shard(folder, file, &tensors, opened, &bad);
+    by_file.into_iter().map(shard).collect()
 }
 
-fn indexed_shard(folder: &Path, file: &str, tensors: &[&str], bad: &impl Fn(String) -> Error) -> Result<Shard> {
+fn indexed_shard(
+    folder: &Path,
+    file: &str,
+    tensors: &[&str],
+    opened: &mut Opened,
+    bad: &impl Fn(String) -> Error,
+) -> Result<Shard> {
     // The index is data: it must not name files outside the model's folder.
     if Path::new(file).file_name().is_none_or(|name| name != file) {
         return Err(bad(format!("shard name {file:?} is not a plain file name")));
     }
-    let bytes = required(folder, file, &format!("{INDEX} names it: fetch this shard too"))?;
+    let bytes = opened.required(folder, file, &format!("{INDEX} names it: fetch this shard too"))?;
     let shard = Shard::parse(folder.join(file).display().to_string(), bytes)?;
     match tensors.iter().find(|tensor| shard.header.info(tensor).is_none()) {
         Some(tensor) => Err(bad(format!("it places tensor {tensor} in {file}, which does not hold it"))),
@@ -190,7 +300,6 @@ fn indexed_shard(folder: &Path, file: &str, tensors: &[&str], bad: &impl Fn(Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::fs;
 
     fn safetensors(tensors: &[(&str, &[u8])]) -> Vec<u8> {
@@ -206,64 +315,26 @@ mod tests {
         [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()
     }
 
-    fn parse(bytes: Vec<u8>) -> Result<Shard> {
-        Shard::parse("w.safetensors".to_owned(), Bytes::Static(bytes.leak()))
-    }
-
-    #[test]
-    fn whole_files_pass_and_cut_files_do_not() {
-        let whole = safetensors(&[("a", &[1, 2, 3]), ("b", &[4])]);
-        assert!(parse(whole.clone()).is_ok());
-        for cut in 0..whole.len() {
-            let error = parse(whole[..cut].to_vec()).err().unwrap();
-            assert!(error.to_string().contains("w.safetensors"), "{error}");
-        }
-        let longer = [whole.as_slice(), &[0]].concat();
-        assert!(parse(longer).err().unwrap().to_string().contains("expected"));
-    }
-
-    #[test]
-    fn huge_offsets_are_refused() {
-        let header = format!(
-            r#"{{"a":{{"dtype":"U8","shape":[{n}],"data_offsets":[0,{n}]}},"b":{{"dtype":"U8","shape":[7],"data_offsets":[{n},{m}]}}}}"#,
-            n = usize::MAX / 8,
-            m = usize::MAX / 8 + 7
-        );
-        let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
-        assert!(parse(file).is_err());
-        assert!(parse(u64::MAX.to_le_bytes().to_vec()).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_refused_or_consistent(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(shard) = parse(bytes) {
-                prop_assert_eq!(shard.header.data_len() + shard.data_start, shard.bytes.len());
-            }
-        }
-
-        #[test]
-        fn one_changed_header_byte_never_panics(at in 0usize..120, value in any::<u8>()) {
-            let mut file = safetensors(&[("a", &[1, 2, 3]), ("b", &[4])]);
-            let at = at % file.len();
-            file[at] = value;
-            let _ = parse(file);
-        }
-    }
-
     #[test]
     fn says_which_file_is_missing() {
         let folder = tempfile::tempdir().unwrap();
         let error = |path: &Path| ModelFiles::folder(path).err().unwrap().to_string();
         assert!(error(&folder.path().join("none")).contains("the folder itself"));
         assert!(error(folder.path()).contains("config.json is missing"));
+        for name in ["b.gguf", "a.GGUF"] {
+            fs::write(folder.path().join(name), "none").unwrap();
+        }
+        assert!(error(folder.path()).contains("give the path of one of a.GGUF, b.gguf"));
+        fs::remove_file(folder.path().join("a.GGUF")).unwrap();
+        assert!(error(folder.path()).contains("b.gguf is not usable: it does not begin with GGUF"));
+        fs::remove_file(folder.path().join("b.gguf")).unwrap();
         fs::write(folder.path().join(CONFIG), "{}").unwrap();
         assert!(error(folder.path()).contains("model.safetensors is missing"));
         fs::write(folder.path().join(WEIGHTS), "").unwrap();
         assert!(error(folder.path()).contains("truncated"));
         fs::write(folder.path().join(WEIGHTS), safetensors(&[("a", &[1])])).unwrap();
         let files = ModelFiles::folder(folder.path()).unwrap();
-        assert!(files.tokenizer().unwrap_err().to_string().contains("tokenizer.json is missing"));
+        assert!(files.tokenizer().err().unwrap().to_string().contains("tokenizer.json is missing"));
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! A short name for "these vectors come from this model in this form". An index stores it; vectors with different
 //! fingerprints must never be compared. Cheap even for large models: big weight files are sampled.
 
-use crate::{error::Result, files::ModelFiles, prompt::EmbedPrompt};
+use crate::{
+    error::Result,
+    files::{ModelFiles, TokenizerSource, WeightFiles},
+    prompt::EmbedPrompt,
+};
 
 /// Files up to this size are hashed whole.
 const WHOLE: usize = 32 << 20;
@@ -20,18 +24,47 @@ pub(crate) fn fingerprint(files: &ModelFiles, prompt: &EmbedPrompt, dimension: u
         hasher.update(bytes);
     };
     part(GENERATION);
-    part(files.config());
-    part(files.tokenizer()?);
-    for shard in files.shards() {
-        part(&shard.bytes[..shard.data_start]);
-        for block in samples(&shard.bytes[shard.data_start..]) {
-            part(block);
+    match files.weights() {
+        WeightFiles::Shards(shards) => {
+            part(files.config());
+            if let Some(bytes) = tokenizer_json(files)? {
+                part(bytes);
+            }
+            for shard in shards {
+                weights(&shard.bytes, shard.data_start, &mut part);
+            }
         }
+        WeightFiles::Gguf(gguf) => {
+            if let Some(bytes) = tokenizer_json(files)? {
+                part(bytes);
+            }
+            // The header holds the config, and the tokenizer where there is none beside.
+            weights(&gguf.bytes, gguf.data_start, &mut part);
+        }
+        WeightFiles::Random => part(files.config()),
     }
     part(prompt.query.as_bytes());
     part(prompt.document.as_bytes());
     part(&(dimension as u64).to_le_bytes());
     Ok(hasher.finalize().to_hex()[..32].to_owned())
+}
+
+/// The tokenizer.json, unless the weights' own file holds the tokenizer.
+fn tokenizer_json(files: &ModelFiles) -> Result<Option<&[u8]>> {
+    Ok(match files.tokenizer()? {
+        TokenizerSource::Json(bytes) => Some(bytes),
+        TokenizerSource::Gguf(_) => None,
+    })
+}
+
+/// One file of weights: its header and samples of its data.
+fn weights(bytes: &[u8], data_start: usize, part: &mut impl FnMut(&[u8])) {
+    // A file without tensors may end before its aligned data would start.
+    let (header, data) = bytes.split_at(data_start.min(bytes.len()));
+    part(header);
+    for block in samples(data) {
+        part(block);
+    }
 }
 
 /// The whole data if it is small, else evenly spaced blocks with the first and the last.

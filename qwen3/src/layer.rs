@@ -1,12 +1,13 @@
 //! One transformer block: attention with per-head normalised queries and keys, then the gated feed-forward.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
-    attention::{Span, attend},
+    attention::{KeysValues, Projected, Sizes, attend},
     config::ModelConfig,
     error::Result,
-    ops::{Linear, RmsNorm, gated_silu, heads, rotate},
+    kernels::Span,
+    ops::{Heads, Linear, Place, RmsNorm, Shape, Slot, feed_forward, turn_heads},
     rope::Angles,
     weights::Weights,
 };
@@ -39,140 +40,143 @@ pub(crate) struct Layer {
     post_norm: RmsNorm,
     gate_up: Linear,
     down: Linear,
-    query_width: usize,
-    key_width: usize,
-    head_dim: usize,
+    sizes: Sizes,
+    place: Place,
 }
 
-/// Keys and values of one block, each `[tokens, kv_heads, head_dim]`; keys already turned by position.
-#[derive(Clone)]
-pub(crate) struct KeysValues {
-    pub(crate) keys: Tensor,
-    pub(crate) values: Tensor,
+/// Buffers that all blocks of one forward pass write to in turn.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    projected: Slot,
+    gated: Slot,
+    /// Of the last block, whose queries are fewer.
+    queries: Slot,
 }
 
 /// What all blocks of one forward pass share.
 pub(crate) struct Step<'s> {
     /// Of every token in the batch.
     pub(crate) angles: &'s Angles,
-    /// One per sequence, keys counted with the cached prefix.
+    /// One per sequence.
     pub(crate) spans: &'s [Span],
-    /// Tokens of the cached prefix that stand before every sequence.
-    pub(crate) prefix: usize,
 }
 
-/// Of which tokens a block's output is wanted.
-pub(crate) enum Wanted<'w> {
-    All,
-    /// Only of the last token of each sequence: their indexes `[sequences]` (u32) and angles.
-    Last {
-        indexes: &'w Tensor,
-        angles: &'w Angles,
-        spans: &'w [Span],
-    },
+/// The last token of each sequence.
+pub(crate) struct Last<'l> {
+    /// `[sequences]` (u32).
+    pub(crate) indexes: &'l Tensor,
+    pub(crate) angles: &'l Angles,
+    /// With one query each.
+    pub(crate) spans: &'l [Span],
 }
 
 impl Layer {
-    pub(crate) fn open(
-        weights: &Weights,
-        index: usize,
-        config: &ModelConfig,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Self> {
+    pub(crate) fn open(weights: &Weights, index: usize, config: &ModelConfig, place: &Place) -> Result<Self> {
         let qwen = &config.qwen;
         let (hidden, ffn, head_dim) = (qwen.hidden_size, qwen.intermediate_size, qwen.head_dim);
         let (query_width, key_width) = (config.query_width(), config.key_width());
         let name = |part: &str| format!("layers.{index}.{part}.weight");
-        let matrix = |part: &str, shape| weights.matrix(&name(part), shape, dtype, device);
-        let norm = |part: &str, width| -> Result<RmsNorm> {
-            Ok(RmsNorm::new(weights.vector(&name(part), width, device)?, qwen.rms_norm_eps))
+        let norm = |part: &str, width| RmsNorm::open(weights, &name(part), width, qwen.rms_norm_eps, place);
+        let linear = |parts: &[(&str, usize)], inputs, shape| {
+            let names: Vec<(String, usize)> = parts.iter().map(|(part, rows)| (name(part), *rows)).collect();
+            Linear::open(weights, &names, inputs, shape, place)
         };
-        let qkv = Linear::stack(&[
-            matrix("self_attn.q_proj", (query_width, hidden))?,
-            matrix("self_attn.k_proj", (key_width, hidden))?,
-            matrix("self_attn.v_proj", (key_width, hidden))?,
-        ])?;
+        let qkv = [("self_attn.q_proj", query_width), ("self_attn.k_proj", key_width), ("self_attn.v_proj", key_width)];
+        let qkv = linear(&qkv, hidden, Shape::Stacked)?;
+        let (q, kv) = qkv.split(query_width)?;
         Ok(Self {
             input_norm: norm("input_layernorm", hidden)?,
-            q: qkv.outputs(0, query_width)?,
-            kv: qkv.outputs(query_width, 2 * key_width)?,
             qkv,
+            q,
+            kv,
             q_norm: norm("self_attn.q_norm", head_dim)?,
             k_norm: norm("self_attn.k_norm", head_dim)?,
-            output: Linear::new(matrix("self_attn.o_proj", (hidden, query_width))?),
+            output: linear(&[("self_attn.o_proj", hidden)], query_width, Shape::Stacked)?,
             post_norm: norm("post_attention_layernorm", hidden)?,
-            gate_up: Linear::stack(&[matrix("mlp.gate_proj", (ffn, hidden))?, matrix("mlp.up_proj", (ffn, hidden))?])?,
-            down: Linear::new(matrix("mlp.down_proj", (hidden, ffn))?),
-            query_width,
-            key_width,
-            head_dim,
+            gate_up: linear(&[("mlp.gate_proj", ffn), ("mlp.up_proj", ffn)], hidden, Shape::Gated)?,
+            down: linear(&[("mlp.down_proj", hidden)], ffn, Shape::Stacked)?,
+            sizes: Sizes { heads: qwen.num_attention_heads, kv_heads: qwen.num_key_value_heads, head_dim },
+            place: place.clone(),
         })
     }
 
     /// Hidden states `[tokens, hidden]` through the block, with the prefix's keys and values before each sequence's
-    /// own: `[tokens, hidden]`, or `[sequences, hidden]` for [`Wanted::Last`].
+    /// own. `x` may be overwritten.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
         step: &Step,
         past: Option<&KeysValues>,
-        wanted: &Wanted,
+        workspace: &mut Workspace,
     ) -> Result<Tensor> {
-        let normed = self.input_norm.forward(x)?;
-        let (x, q, own, spans) = match wanted {
-            Wanted::All => {
-                let qkv = self.qkv.forward(&normed)?;
-                let own = self.keys_values(&qkv, self.query_width, step.angles)?;
-                (x.clone(), self.queries(&qkv, step.angles)?, own, step.spans)
-            }
-            Wanted::Last { indexes, angles, spans } => {
-                let own = self.own_keys_values(&normed, step.angles)?;
-                let q = self.q.forward(&normed.index_select(indexes, 0)?)?;
-                (x.index_select(indexes, 0)?, self.queries(&q, angles)?, own, *spans)
-            }
-        };
-        let all = match past {
-            Some(past) => own.after(past, step)?,
-            None => own,
-        };
-        let attended = attend(&q, &all.keys, &all.values, spans)?.reshape(((), self.query_width))?;
-        let x = (x + self.output.forward(&attended)?)?;
-        let gate_up = self.gate_up.forward(&self.post_norm.forward(&x)?)?;
-        Ok((&x + self.down.forward(&gated_silu(&gate_up)?)?)?)
+        let projected = self.project(x, step.angles, workspace)?;
+        self.complete(x, &Projected::Together(projected), step.spans, past, workspace)
     }
 
-    /// The block's keys and values of hidden states `[tokens, hidden]`, to be kept as a prefix.
-    pub(crate) fn prefix(&self, x: &Tensor, angles: &Angles) -> Result<KeysValues> {
-        self.own_keys_values(&self.input_norm.forward(x)?, angles)
+    /// As [`Layer::forward`], and the keys and values of all tokens, to be kept as a prefix.
+    pub(crate) fn forward_kept(
+        &self,
+        x: &Tensor,
+        step: &Step,
+        workspace: &mut Workspace,
+    ) -> Result<(Tensor, KeysValues)> {
+        let projected = self.project(x, step.angles, workspace)?;
+        let kept = projected.narrow(1, self.sizes.query_width(), 2 * self.sizes.key_width())?.force_contiguous()?;
+        let x = self.complete(x, &Projected::Together(projected), step.spans, None, workspace)?;
+        Ok((x, KeysValues(kept)))
     }
 
-    fn own_keys_values(&self, normed: &Tensor, angles: &Angles) -> Result<KeysValues> {
-        self.keys_values(&self.kv.forward(normed)?, 0, angles)
+    /// As [`Layer::forward`], for the last token of each sequence alone: `[sequences, hidden]`.
+    pub(crate) fn forward_last(
+        &self,
+        x: &Tensor,
+        step: &Step,
+        last: &Last,
+        past: Option<&KeysValues>,
+        workspace: &mut Workspace,
+    ) -> Result<Tensor> {
+        let KeysValues(keys_values) = self.keys_values(x, step.angles, workspace)?;
+        let x = x.index_select(last.indexes, 0)?;
+        let queries = self.q.forward(&x, Some(&self.input_norm), &mut workspace.queries)?;
+        let queries = self.turn(&queries, &[self.query_heads()], last.angles)?;
+        self.complete(&x, &Projected::Apart { queries, keys_values }, last.spans, past, workspace)
     }
 
-    fn queries(&self, projected: &Tensor, angles: &Angles) -> Result<Tensor> {
-        rotate(&self.q_norm.forward(&heads(projected, 0, self.query_width, self.head_dim)?)?, angles)
+    /// The block's keys and values of hidden states `[tokens, hidden]`, good until the workspace is used again.
+    pub(crate) fn keys_values(&self, x: &Tensor, angles: &Angles, workspace: &mut Workspace) -> Result<KeysValues> {
+        let rows = self.kv.forward(x, Some(&self.input_norm), &mut workspace.projected)?;
+        Ok(KeysValues(self.turn(&rows, &[self.key_heads(0)], angles)?))
     }
 
-    fn keys_values(&self, projected: &Tensor, start: usize, angles: &Angles) -> Result<KeysValues> {
-        let keys = heads(projected, start, self.key_width, self.head_dim)?;
-        let values = heads(projected, start + self.key_width, self.key_width, self.head_dim)?;
-        Ok(KeysValues { keys: rotate(&self.k_norm.forward(&keys)?, angles)?, values })
+    /// `[tokens, queries | keys | values]`, ready for attention.
+    fn project(&self, x: &Tensor, angles: &Angles, workspace: &mut Workspace) -> Result<Tensor> {
+        let rows = self.qkv.forward(x, Some(&self.input_norm), &mut workspace.projected)?;
+        self.turn(&rows, &[self.query_heads(), self.key_heads(self.sizes.query_width())], angles)
     }
-}
 
-impl KeysValues {
-    /// Each sequence's own rows with the prefix's before them.
-    fn after(&self, past: &Self, step: &Step) -> Result<Self> {
-        let interleave = |past: &Tensor, own: &Tensor| -> Result<Tensor> {
-            let mut parts = Vec::with_capacity(2 * step.spans.len());
-            for span in step.spans {
-                parts.push(past.clone());
-                parts.push(own.narrow(0, span.query_start, span.keys - step.prefix)?);
-            }
-            Ok(Tensor::cat(&parts, 0)?)
-        };
-        Ok(Self { keys: interleave(&past.keys, &self.keys)?, values: interleave(&past.values, &self.values)? })
+    /// Attention and what follows it.
+    fn complete(
+        &self,
+        x: &Tensor,
+        projected: &Projected,
+        spans: &[Span],
+        past: Option<&KeysValues>,
+        workspace: &mut Workspace,
+    ) -> Result<Tensor> {
+        let attended = attend(projected, self.sizes, spans, past, &self.place)?;
+        let x = self.output.add(x, &attended)?;
+        feed_forward(&x, &self.post_norm, &self.gate_up, &self.down, &mut workspace.gated)
+    }
+
+    fn turn(&self, rows: &Tensor, groups: &[Heads], angles: &Angles) -> Result<Tensor> {
+        turn_heads(rows, groups, self.sizes.head_dim, angles, self.place.kernels)
+    }
+
+    fn query_heads(&self) -> Heads<'_> {
+        Heads { column: 0, count: self.sizes.heads, norm: &self.q_norm }
+    }
+
+    fn key_heads(&self, column: usize) -> Heads<'_> {
+        Heads { column, count: self.sizes.kv_heads, norm: &self.k_norm }
     }
 }

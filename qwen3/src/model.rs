@@ -9,12 +9,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attention::Span,
+    attention::KeysValues,
     config::ModelConfig,
+    device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
-    layer::{KeysValues, Layer, NAMES, Step, Wanted},
-    ops::RmsNorm,
+    kernels::{Format, Isa, Span},
+    layer::{Last, Layer, NAMES, Step, Workspace},
+    ops::{Kernels, Place, RmsNorm},
     rope::Rope,
     weights::{StoredMatrix, Weights},
 };
@@ -22,21 +24,28 @@ use crate::{
 const TABLE: &str = "embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 
-/// How weights are kept in memory. Activations are f32 in both; f16 is not offered because it overflows.
+/// How weights are kept in memory. Hidden states are f32 in all of them on a CPU; f16 is not offered because it
+/// overflows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Exact, twice the memory.
+    /// What the checkpoint asks for: bf16 for weights stored so or quantised in a GGUF, and on a GPU; f32 otherwise.
     #[default]
+    Auto,
+    /// Exact, twice the memory.
     F32,
-    /// Half the memory; loses nothing for checkpoints stored as bf16. Slower on a CPU today.
+    /// Half the memory; the weights of checkpoints stored as bf16 stay as they are. Products take activations in bf16
+    /// too where the processor has instructions for that (AVX512_BF16), which is the fastest exact-weight way.
     Bf16,
+    /// A quarter of the memory: weights in 8 bits with a scale for every 128 of them, activations likewise where the
+    /// processor has instructions for that (AVX-512 VNNI). Vectors move a little: compare with `quarry eval` first.
+    Int8,
 }
 
 /// A loaded Qwen3 model without its output layer.
 pub struct Model {
     config: ModelConfig,
-    device: Device,
+    place: Place,
     table: StoredMatrix,
     layers: Vec<Layer>,
     norm: RmsNorm,
@@ -71,13 +80,11 @@ struct Packed {
 impl Packed {
     fn new(sequences: &[&[u32]], prefix: usize) -> Self {
         let (mut ids, mut positions, mut spans) = (Vec::new(), Vec::new(), Vec::with_capacity(sequences.len()));
-        let mut key_start = 0;
         for sequence in sequences {
-            let keys = prefix + sequence.len();
-            spans.push(Span { query_start: ids.len(), queries: sequence.len(), key_start, keys });
-            key_start += keys;
+            let (start, length) = (ids.len(), sequence.len());
+            spans.push(Span { query_start: start, queries: length, key_start: start, keys: length });
             ids.extend_from_slice(sequence);
-            positions.extend(prefix as u32..keys as u32);
+            positions.extend(prefix as u32..(prefix + length) as u32);
         }
         Self { ids, positions, spans }
     }
@@ -99,27 +106,69 @@ impl Model {
     /// # Errors
     /// Whatever is wrong with config.json or the weights, by name; never a panic on a damaged file.
     pub fn open(files: &ModelFiles, precision: Precision) -> Result<Self> {
+        Self::open_with(files, precision, Kernels::Own(Isa::detect()))
+    }
+
+    /// As [`Model::open`], on the wanted processor.
+    ///
+    /// # Errors
+    /// As [`Model::open`]; [`Error::Device`] for a processor that cannot be used, or not in this precision.
+    pub fn open_on(files: &ModelFiles, precision: Precision, device: DeviceChoice) -> Result<Self> {
+        let device = device.open()?;
+        if device.is_cpu() {
+            return Self::open(files, precision);
+        }
+        let (dtype, format) = match precision {
+            Precision::Auto | Precision::Bf16 => (DType::BF16, Format::Bf16),
+            Precision::F32 => (DType::F32, Format::F32),
+            Precision::Int8 => {
+                let reason = "int8 is computed on the CPU only; expected --precision bf16 or f32".to_owned();
+                return Err(Error::Device { device: "a GPU".to_owned(), reason });
+            }
+        };
+        Self::open_at(files, Place { device, dtype, format, kernels: Kernels::Candle })
+    }
+
+    /// As [`Model::open`], on the CPU by the given kernels: for tests and measurements.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_with(files: &ModelFiles, precision: Precision, kernels: Kernels) -> Result<Self> {
+        let format = match precision {
+            Precision::Auto => natural_format(files)?,
+            Precision::F32 => Format::F32,
+            Precision::Bf16 => Format::Bf16,
+            Precision::Int8 => Format::Int8,
+        };
+        Self::open_at(files, Place { device: Device::Cpu, dtype: DType::F32, format, kernels })
+    }
+
+    fn open_at(files: &ModelFiles, place: Place) -> Result<Self> {
         let config = ModelConfig::parse(files.config(), &files.config_name())?;
         let weights = Weights::open(files)?;
-        let device = Device::Cpu;
         let qwen = &config.qwen;
         let table = weights.stored_matrix(TABLE, (qwen.vocab_size, qwen.hidden_size))?;
         weights.check_all(|name| is_expected(name, qwen.num_hidden_layers))?;
-        let dtype = match precision {
-            Precision::F32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-        };
         let layers = (0..qwen.num_hidden_layers)
-            .map(|index| Layer::open(&weights, index, &config, dtype, &device))
+            .map(|index| Layer::open(&weights, index, &config, &place))
             .collect::<Result<_>>()?;
-        let norm = RmsNorm::new(weights.vector("norm.weight", qwen.hidden_size, &device)?, qwen.rms_norm_eps);
+        let norm = RmsNorm::open(&weights, "norm.weight", qwen.hidden_size, qwen.rms_norm_eps, &place)?;
         let head = match weights.stored_matrix(HEAD, (qwen.vocab_size, qwen.hidden_size)) {
             _ if qwen.tie_word_embeddings => None,
             Err(Error::MissingTensor { .. }) => None,
             head => Some(head?),
         };
         let rope = Rope::new(qwen.rope_theta, qwen.head_dim);
-        Ok(Self { device, table, layers, norm, rope, head, config })
+        Ok(Self { place, table, layers, norm, rope, head, config })
+    }
+
+    /// How the weights are kept: never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        match self.place.format {
+            Format::F32 => Precision::F32,
+            Format::Bf16 => Precision::Bf16,
+            Format::Int8 => Precision::Int8,
+        }
     }
 
     /// The checked config.json.
@@ -147,20 +196,27 @@ impl Model {
         let Some((last, before)) = self.layers.split_last().filter(|_| !sequences.is_empty()) else {
             return Ok(Vec::new());
         };
+        // Once among rayon's threads, the many small tasks of a pass are handed out without waking this one.
+        rayon::scope(|_| self.pass(sequences, prefix, last, before))
+    }
+
+    fn pass(&self, sequences: &[&[u32]], prefix: &Prefix, last: &Layer, before: &[Layer]) -> Result<Vec<Vec<f32>>> {
         let packed = Packed::new(sequences, prefix.tokens);
-        let angles = self.rope.angles(&packed.positions, &self.device)?;
-        let step = Step { angles: &angles, spans: &packed.spans, prefix: prefix.tokens };
+        let device = &self.place.device;
+        let angles = self.rope.angles(&packed.positions, device)?;
+        let step = Step { angles: &angles, spans: &packed.spans };
+        let mut workspace = Workspace::default();
         let mut x = self.embed(&packed.ids)?;
         for (index, layer) in before.iter().enumerate() {
-            x = layer.forward(&x, &step, prefix.blocks.get(index), &Wanted::All)?;
+            x = layer.forward(&x, &step, prefix.blocks.get(index), &mut workspace)?;
         }
         let (indexes, spans) = (packed.last_indexes(), packed.last_spans());
         let last_positions: Vec<u32> = indexes.iter().map(|index| packed.positions[*index as usize]).collect();
-        let last_angles = self.rope.angles(&last_positions, &self.device)?;
-        let indexes = Tensor::new(indexes, &self.device)?;
-        let wanted = Wanted::Last { indexes: &indexes, angles: &last_angles, spans: &spans };
-        let x = last.forward(&x, &step, prefix.blocks.get(before.len()), &wanted)?;
-        Ok(self.norm.forward(&x)?.to_vec2()?)
+        let last_angles = self.rope.angles(&last_positions, device)?;
+        let indexes = Tensor::new(indexes, device)?;
+        let wanted = Last { indexes: &indexes, angles: &last_angles, spans: &spans };
+        let x = last.forward_last(&x, &step, &wanted, prefix.blocks.get(before.len()), &mut workspace)?;
+        Ok(self.norm.forward(&x)?.to_dtype(DType::F32)?.to_vec2()?)
     }
 
     /// Computes a shared beginning once; empty `ids` give [`Prefix::EMPTY`].
@@ -172,16 +228,23 @@ impl Model {
             return Ok(Prefix::EMPTY);
         };
         self.check(&[ids], 0)?;
+        rayon::scope(|_| self.prefix_pass(ids, last, before))
+    }
+
+    fn prefix_pass(&self, ids: &[u32], last: &Layer, before: &[Layer]) -> Result<Prefix> {
         let packed = Packed::new(&[ids], 0);
-        let angles = self.rope.angles(&packed.positions, &self.device)?;
-        let step = Step { angles: &angles, spans: &packed.spans, prefix: 0 };
+        let angles = self.rope.angles(&packed.positions, &self.place.device)?;
+        let step = Step { angles: &angles, spans: &packed.spans };
+        let mut workspace = Workspace::default();
         let mut x = self.embed(ids)?;
         let mut blocks = Vec::with_capacity(self.layers.len());
         for layer in before {
-            blocks.push(layer.prefix(&x, &angles)?);
-            x = layer.forward(&x, &step, None, &Wanted::All)?;
+            let (next, kept) = layer.forward_kept(&x, &step, &mut workspace)?;
+            x = next;
+            blocks.push(kept);
         }
-        blocks.push(last.prefix(&x, &angles)?);
+        // Nothing uses the workspace after this.
+        blocks.push(last.keys_values(&x, &angles, &mut workspace)?);
         Ok(Prefix { tokens: ids.len(), blocks })
     }
 
@@ -206,7 +269,7 @@ impl Model {
             .with_min_len(64)
             .zip(ids)
             .for_each(|(row, id)| self.table.read_row(*id as usize, row));
-        Ok(Tensor::from_vec(values, (ids.len(), width), &self.device)?)
+        Ok(Tensor::from_vec(values, (ids.len(), width), &self.place.device)?.to_dtype(self.place.dtype)?)
     }
 
     fn check(&self, sequences: &[&[u32]], prefix: usize) -> Result<()> {
@@ -227,6 +290,15 @@ impl Model {
         }
         Err(Error::TokenId { id, vocab_size: self.table.rows() })
     }
+}
+
+/// The format that loses nothing of what the checkpoint knows, and no larger. All its layers are stored alike: the
+/// first one tells.
+fn natural_format(files: &ModelFiles) -> Result<Format> {
+    let config = ModelConfig::parse(files.config(), &files.config_name())?;
+    let shape = (config.query_width(), config.qwen.hidden_size);
+    let first = Weights::open(files)?.stored_matrix("layers.0.self_attn.q_proj.weight", shape)?;
+    Ok(if first.suits_bf16() { Format::Bf16 } else { Format::F32 })
 }
 
 fn is_expected(name: &str, layers: usize) -> bool {

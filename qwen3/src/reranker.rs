@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
     model::{Model, Precision, Prefix},
@@ -35,6 +36,8 @@ const PREFIX_SLACK: usize = 16;
 pub struct RerankerOptions {
     /// How weights are kept in memory.
     pub precision: Precision,
+    /// Which processor computes.
+    pub device: DeviceChoice,
     /// Cut prompts to this many tokens; 8192 or the model's limit by default.
     pub max_tokens: Option<usize>,
     /// Templates and the default instruction.
@@ -115,9 +118,9 @@ impl Reranker {
     /// Whatever is wrong with the files, by name; [`Error::MissingToken`] without "yes" and "no";
     /// [`Error::Prompt`] when the prompt leaves no room for a document.
     pub fn open(files: &ModelFiles, options: RerankerOptions) -> Result<Self> {
-        let RerankerOptions { precision, max_tokens, prompt } = options;
+        let RerankerOptions { precision, device, max_tokens, prompt } = options;
         prompt.check()?;
-        let (model, tokenizer) = rayon::join(|| Model::open(files, precision), || Tokenizer::parse(files));
+        let (model, tokenizer) = rayon::join(|| Model::open_on(files, precision, device), || Tokenizer::parse(files));
         let (model, tokenizer) = (model?, tokenizer?);
         tokenizer.check_vocabulary(model.config())?;
         let answer = Answer::of(&model, tokenizer.token_id("yes")?, tokenizer.token_id("no")?)?;
@@ -129,6 +132,11 @@ impl Reranker {
     /// Longest prompt in tokens; documents are cut to fit.
     pub fn max_tokens(&self) -> usize {
         self.encoder.max_tokens
+    }
+
+    /// How the weights are kept: never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        self.model.precision()
     }
 
     /// Text to ids.

@@ -2,14 +2,18 @@
 //! a control token, so that a document cannot end its own prompt; and the EOS is appended exactly once whatever the
 //! tokenizer's own post-processor would do.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 
 use crate::{
     config::ModelConfig,
     error::{Error, Result},
-    files::ModelFiles,
+    files::{ModelFiles, TokenizerSource},
+    gguf,
 };
 
 /// Marks the end of a text to embed; its hidden state is the embedding.
@@ -29,7 +33,7 @@ struct Inner {
 }
 
 impl Tokenizer {
-    /// Reads tokenizer.json and checks that the model has a row for every id.
+    /// Reads tokenizer.json, or the tokenizer inside a GGUF, and checks that the model has a row for every id.
     ///
     /// # Errors
     /// [`Error::MissingFile`], [`Error::BadFile`] or [`Error::Vocabulary`].
@@ -42,8 +46,10 @@ impl Tokenizer {
     /// [`Tokenizer::open`] without the check, for when the config is not known yet.
     pub(crate) fn parse(files: &ModelFiles) -> Result<Self> {
         let bad = |reason: String| Error::BadFile { file: format!("tokenizer.json of {}", files.origin()), reason };
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(files.tokenizer()?)
-            .map_err(|e| bad(format!("{e}; expected the tokenizer.json of a Qwen3 model")))?;
+        let mut tokenizer = match files.tokenizer()? {
+            TokenizerSource::Json(json) => from_json(json).map_err(bad)?,
+            TokenizerSource::Gguf(gguf) => gguf::tokenizer(gguf)?,
+        };
         // Limits are this crate's business; what the file sets up for its own pipeline is switched off.
         tokenizer.with_truncation(None).map_err(|e| bad(e.to_string()))?;
         tokenizer.with_padding(None);
@@ -171,5 +177,15 @@ impl Tokenizer {
     fn next_special(&self, text: &str) -> Option<(usize, &str, u32)> {
         let found = self.inner.specials.iter().filter_map(|(token, id)| Some((text.find(token)?, token.as_str(), *id)));
         found.min_by_key(|(at, token, _)| (*at, usize::MAX - token.len()))
+    }
+}
+
+fn from_json(json: &[u8]) -> std::result::Result<tokenizers::Tokenizer, String> {
+    // The parser panics on some contradictions, a merge of two tokens into one that is longer than any of the
+    // vocabulary for one.
+    match catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json))) {
+        Ok(Ok(tokenizer)) => Ok(tokenizer),
+        Ok(Err(e)) => Err(format!("{e}; expected the tokenizer.json of a Qwen3 model")),
+        Err(_) => Err("it contradicts itself; expected the tokenizer.json of a Qwen3 model".to_owned()),
     }
 }

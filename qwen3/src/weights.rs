@@ -1,217 +1,281 @@
-//! Named tensors of a checkpoint. Finds out whether names carry the `model.` prefix, reads f32, bf16 and f16 as they
-//! are and int8 with scales (`X.weight` I8 beside `X.weight_scale`, `[rows]`, `[rows, 1]` or, for groups of columns,
-//! `[rows, groups]`: the layouts of compressed-tensors), and gives out matrices only in the shape the config implies.
+//! Named tensors of a checkpoint, from safetensors, a GGUF or made up. Finds out whether names carry the `model.`
+//! prefix, reads f32, bf16 and f16 as they are, GGUF's blocks, and int8 with scales (`X.weight` I8 beside
+//! `X.weight_scale`, `[rows]`, `[rows, 1]` or, for groups of columns, `[rows, groups]`: the layouts of
+//! compressed-tensors), and gives out matrices only in the shape the config implies.
 
 use std::{collections::HashMap, ops::Range};
 
-use candle_core::{DType, Device, Tensor};
-use half::{bf16, f16};
-use rayon::prelude::*;
+use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
+pub(crate) use crate::stored::StoredMatrix;
 use crate::{
     bytes::Bytes,
+    config::ModelConfig,
     error::{Error, Result},
-    files::ModelFiles,
+    files::{ModelFiles, WeightFiles},
+    gguf::{self, Gguf},
+    packing::Packing,
+    random::{Noise, implied_tensors},
+    shard::Shard,
+    stored::Format,
 };
 
 const PREFIX: &str = "model.";
+const READABLE: &str = "F32, BF16, F16, or I8 with a weight_scale";
 
 /// All tensors of a model by their name without the `model.` prefix.
 pub(crate) struct Weights {
     origin: String,
-    prefix: &'static str,
+    naming: Naming,
     tensors: HashMap<String, Entry>,
 }
 
-#[derive(Clone)]
-struct Entry {
-    bytes: Bytes,
-    range: Range<usize>,
-    dtype: Dtype,
-    shape: Vec<usize>,
+/// How this crate's names are spelled in the file.
+#[derive(Clone, Copy)]
+enum Naming {
+    Plain,
+    Prefixed,
+    Gguf,
 }
 
-/// How the numbers of a matrix lie in its file.
-#[derive(Clone)]
-enum Format {
-    F32,
-    F16,
-    Bf16,
-    /// One factor for each group of columns, row after row.
-    Int8 {
-        scales: Vec<f32>,
-        group: usize,
+/// One tensor.
+pub(crate) struct Entry {
+    /// As its file spells it.
+    pub(crate) name: String,
+    /// As its file has it.
+    pub(crate) shape: Vec<usize>,
+    bytes: Bytes,
+    range: Range<usize>,
+    kind: Kind,
+}
+
+/// What the bytes of a tensor mean.
+enum Kind {
+    Packed(Packing),
+    /// Needs the scales beside it.
+    Int8,
+    /// Two rows of the output matrix.
+    Pair {
+        packing: Packing,
+        rows: [usize; 2],
     },
-}
-
-/// A matrix as it lies in the file, read row by row. The token embedding table stays in this form: it is the largest
-/// matrix of a small model, and a batch touches few of its rows.
-pub(crate) struct StoredMatrix {
-    bytes: Bytes,
-    range: Range<usize>,
-    format: Format,
-    rows: usize,
-    columns: usize,
+    Random(Noise),
+    /// Not read here.
+    Other(String),
 }
 
 impl Weights {
     pub(crate) fn open(files: &ModelFiles) -> Result<Self> {
+        let origin = files.origin().to_owned();
+        let (naming, entries) = match files.weights() {
+            WeightFiles::Shards(shards) => from_shards(shards)?,
+            WeightFiles::Gguf(gguf) => (Naming::Gguf, from_gguf(gguf)?),
+            WeightFiles::Random => (Naming::Plain, made_up(files)?),
+        };
         let mut tensors = HashMap::new();
-        for shard in files.shards() {
-            for (name, info) in shard.header.tensors() {
-                let (start, end) = info.data_offsets;
-                let range = shard.data_start + start..shard.data_start + end;
-                if shard.bytes.get(range.clone()).is_none() {
-                    let reason = format!("tensor {name} lies outside the file");
-                    return Err(Error::BadFile { file: shard.name.clone(), reason });
-                }
-                let entry = Entry { bytes: shard.bytes.clone(), range, dtype: info.dtype, shape: info.shape.clone() };
-                tensors.insert(name, entry);
+        for entry in entries {
+            let twice = format!("tensor {} is there twice", entry.name);
+            if tensors.insert(naming.ours(&entry.name), entry).is_some() {
+                return Err(Error::BadFile { file: origin, reason: twice });
             }
         }
-        let prefix = if tensors.contains_key("model.embed_tokens.weight") { PREFIX } else { "" };
-        Ok(Self { origin: files.origin().to_owned(), prefix, tensors })
+        Ok(Self { origin, naming, tensors })
+    }
+
+    /// Every tensor, by the names of the file.
+    pub(crate) fn entries(&self) -> Vec<&Entry> {
+        let mut entries: Vec<_> = self.tensors.values().collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
     }
 
     /// Refuses tensors that `is_expected` (given the name without prefix) does not know: a forward pass that ignores
     /// weights would be silently wrong.
     pub(crate) fn check_all(&self, is_expected: impl Fn(&str) -> bool) -> Result<()> {
-        let mut names: Vec<_> = self.tensors.keys().collect();
-        names.sort();
-        let stranger = names.into_iter().find(|name| {
-            let short = name.strip_prefix(self.prefix).unwrap_or(name);
-            !is_expected(short.strip_suffix("_scale").unwrap_or(short))
-        });
-        match stranger {
-            Some(tensor) => Err(Error::UnexpectedTensor { origin: self.origin.clone(), tensor: tensor.clone() }),
+        let unknown = |name: &&String| !is_expected(name.strip_suffix("_scale").unwrap_or(name));
+        match self.tensors.keys().filter(unknown).min() {
+            Some(name) => {
+                let tensor = self.tensors[name].name.clone();
+                Err(Error::UnexpectedTensor { origin: self.origin.clone(), tensor })
+            }
             None => Ok(()),
         }
     }
 
     /// A vector of `length` values, in f32.
     pub(crate) fn vector(&self, name: &str, length: usize, device: &Device) -> Result<Tensor> {
-        let matrix = self.stored(name, &[length], 1, length)?;
+        let matrix = self.stored(name, &[length], (1, length))?;
         Ok(Tensor::from_vec(matrix.to_f32(), length, device)?)
-    }
-
-    /// A matrix `[rows, columns]` in `dtype` (f32 or bf16).
-    pub(crate) fn matrix(&self, name: &str, shape: (usize, usize), dtype: DType, device: &Device) -> Result<Tensor> {
-        let matrix = self.stored_matrix(name, shape)?;
-        if dtype == DType::BF16 && matches!(matrix.format, Format::Bf16) {
-            return Ok(Tensor::from_raw_buffer(matrix.data(), DType::BF16, &[shape.0, shape.1], device)?);
-        }
-        Ok(Tensor::from_vec(matrix.to_f32(), shape, device)?.to_dtype(dtype)?)
     }
 
     /// A matrix `[rows, columns]` left where it is.
     pub(crate) fn stored_matrix(&self, name: &str, (rows, columns): (usize, usize)) -> Result<StoredMatrix> {
-        self.stored(name, &[rows, columns], rows, columns)
+        self.stored(name, &[rows, columns], (rows, columns))
     }
 
-    fn stored(&self, name: &str, shape: &[usize], rows: usize, columns: usize) -> Result<StoredMatrix> {
-        let (full_name, entry) = self.entry(name)?;
-        self.check_shape(&full_name, entry, shape)?;
-        let format = match entry.dtype {
-            Dtype::F32 => Format::F32,
-            Dtype::F16 => Format::F16,
-            Dtype::BF16 => Format::Bf16,
-            Dtype::I8 => self.int8(name, rows, columns)?,
-            other => {
-                let got = format!("{other:?}");
-                return Err(Error::Dtype { origin: self.origin.clone(), tensor: full_name, got });
-            }
+    fn stored(&self, name: &str, shape: &[usize], (rows, columns): (usize, usize)) -> Result<StoredMatrix> {
+        let entry = self.entry(name)?;
+        let format = match &entry.kind {
+            Kind::Packed(packing) => Format::Packed(*packing),
+            Kind::Pair { packing, rows } => Format::Pair { packing: *packing, rows: *rows },
+            Kind::Random(noise) => Format::Random(*noise),
+            Kind::Int8 => self.int8(name, rows, columns)?,
+            Kind::Other(got) => return Err(self.unread(entry, got.clone())),
         };
-        Ok(StoredMatrix { bytes: entry.bytes.clone(), range: entry.range.clone(), format, rows, columns })
+        // Only the pair is stored with fewer rows than it stands for.
+        let stored_shape = if matches!(format, Format::Pair { .. }) { &[2, columns] } else { shape };
+        self.check_shape(entry, stored_shape)?;
+        let matrix = StoredMatrix::new(entry.bytes.clone(), entry.range.clone(), format, (rows, columns));
+        matrix.ok_or_else(|| Error::BadFile {
+            file: self.origin.clone(),
+            reason: format!("tensor {} has not the bytes of its shape {shape:?}", entry.name),
+        })
     }
 
     fn int8(&self, name: &str, rows: usize, columns: usize) -> Result<Format> {
         let name = format!("{name}_scale");
-        let (full_name, entry) = self.entry(&name)?;
+        let entry = self.entry(&name)?;
         let groups = match entry.shape.as_slice() {
             [_, groups] if *groups > 0 && columns.is_multiple_of(*groups) => *groups,
             _ => 1,
         };
         let expected: &[usize] = if entry.shape.len() == 1 { &[rows] } else { &[rows, groups] };
-        self.check_shape(&full_name, entry, expected)?;
-        if entry.dtype == Dtype::I8 {
-            return Err(Error::Dtype { origin: self.origin.clone(), tensor: full_name, got: "I8".to_owned() });
+        self.check_shape(entry, expected)?;
+        if matches!(entry.kind, Kind::Int8) {
+            return Err(self.unread(entry, "I8".to_owned()));
         }
-        let scales = self.stored(&name, expected, rows, groups)?.to_f32();
+        let scales = self.stored(&name, expected, (rows, groups))?.to_f32();
         Ok(Format::Int8 { scales, group: columns / groups })
     }
 
-    /// The output matrix is never prefixed; everything else follows the probe.
-    fn entry(&self, name: &str) -> Result<(String, &Entry)> {
-        let prefixed = format!("{}{name}", self.prefix);
-        let full_name = if name.starts_with("lm_head.") { name.to_owned() } else { prefixed };
-        match self.tensors.get(&full_name) {
-            Some(entry) => Ok((full_name, entry)),
-            None => Err(Error::MissingTensor { origin: self.origin.clone(), tensor: full_name }),
-        }
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        self.tensors
+            .get(name)
+            .ok_or_else(|| Error::MissingTensor { origin: self.origin.clone(), tensor: self.naming.in_file(name) })
     }
 
-    fn check_shape(&self, tensor: &str, entry: &Entry, expected: &[usize]) -> Result<()> {
+    fn unread(&self, entry: &Entry, got: String) -> Error {
+        Error::Dtype { origin: self.origin.clone(), tensor: entry.name.clone(), got, expected: READABLE }
+    }
+
+    fn check_shape(&self, entry: &Entry, expected: &[usize]) -> Result<()> {
         if entry.shape == expected {
             return Ok(());
         }
         Err(Error::Shape {
             origin: self.origin.clone(),
-            tensor: tensor.to_owned(),
+            tensor: entry.name.clone(),
             expected: expected.to_vec(),
             got: entry.shape.clone(),
         })
     }
 }
 
-impl StoredMatrix {
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(crate) fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Writes row `row` (below `rows()`) into `out` (of `columns()` values).
-    pub(crate) fn read_row(&self, row: usize, out: &mut [f32]) {
-        let data = self.data();
-        let value = data.len() / (self.rows * self.columns);
-        let bytes = &data[row * self.columns * value..(row + 1) * self.columns * value];
-        match &self.format {
-            Format::F32 => fill(out, bytes.as_chunks::<4>().0, |b| f32::from_le_bytes(*b)),
-            Format::F16 => fill(out, bytes.as_chunks::<2>().0, |b| f16::from_le_bytes(*b).to_f32()),
-            Format::Bf16 => fill(out, bytes.as_chunks::<2>().0, |b| bf16::from_le_bytes(*b).to_f32()),
-            Format::Int8 { scales, group } => {
-                let scales = &scales[row * self.columns / group..];
-                for ((out, bytes), scale) in out.chunks_mut(*group).zip(bytes.chunks(*group)).zip(scales) {
-                    fill(out, bytes, |b| f32::from(b.cast_signed()) * scale);
-                }
-            }
+impl Naming {
+    fn ours(self, name: &str) -> String {
+        match self {
+            Self::Plain => name.to_owned(),
+            Self::Prefixed => name.strip_prefix(PREFIX).unwrap_or(name).to_owned(),
+            Self::Gguf if name == gguf::ANSWER_HEAD => "lm_head.weight".to_owned(),
+            Self::Gguf => gguf::to_ours(name).unwrap_or_else(|| name.to_owned()),
         }
     }
 
-    /// All values, row after row.
-    pub(crate) fn to_f32(&self) -> Vec<f32> {
-        let mut values = vec![0.0; self.rows * self.columns];
-        values.par_chunks_mut(self.columns).enumerate().for_each(|(row, out)| self.read_row(row, out));
-        values
-    }
-
-    fn data(&self) -> &[u8] {
-        &self.bytes[self.range.clone()]
+    fn in_file(self, name: &str) -> String {
+        match self {
+            // The output matrix is never prefixed.
+            Self::Prefixed if !name.starts_with("lm_head.") => format!("{PREFIX}{name}"),
+            Self::Plain | Self::Prefixed => name.to_owned(),
+            Self::Gguf => gguf::from_ours(name),
+        }
     }
 }
 
-fn fill<T>(out: &mut [f32], values: &[T], read: impl Fn(&T) -> f32) {
-    for (out, value) in out.iter_mut().zip(values) {
-        *out = read(value);
+impl Entry {
+    /// The number format's name, as its file has it.
+    pub(crate) fn dtype(&self) -> &str {
+        match &self.kind {
+            Kind::Packed(packing) | Kind::Pair { packing, .. } => packing.name(),
+            Kind::Int8 => "I8",
+            Kind::Random(_) => "random",
+            Kind::Other(name) => name,
+        }
     }
+
+    /// Bytes in the file.
+    pub(crate) fn byte_count(&self) -> usize {
+        self.range.len()
+    }
+
+    /// The tensor as one matrix, where it consists of floats of its own (int8 has none: its scales are a tensor).
+    pub(crate) fn floats(&self) -> Option<StoredMatrix> {
+        let (Kind::Packed(packing) | Kind::Pair { packing, .. }) = &self.kind else { return None };
+        let (columns, before) = self.shape.split_last()?;
+        let rows = before.iter().product();
+        StoredMatrix::new(self.bytes.clone(), self.range.clone(), Format::Packed(*packing), (rows, *columns))
+    }
+}
+
+fn from_shards(shards: &[Shard]) -> Result<(Naming, Vec<Entry>)> {
+    let mut entries = Vec::new();
+    for shard in shards {
+        for (name, info) in shard.header.tensors() {
+            let (start, end) = info.data_offsets;
+            let range = shard.data_start + start..shard.data_start + end;
+            if shard.bytes.get(range.clone()).is_none() {
+                let reason = format!("tensor {name} lies outside the file");
+                return Err(Error::BadFile { file: shard.name.clone(), reason });
+            }
+            let kind = match info.dtype {
+                Dtype::F32 => Kind::Packed(Packing::F32),
+                Dtype::F16 => Kind::Packed(Packing::F16),
+                Dtype::BF16 => Kind::Packed(Packing::Bf16),
+                Dtype::I8 => Kind::Int8,
+                other => Kind::Other(format!("{other:?}")),
+            };
+            entries.push(Entry { name, shape: info.shape.clone(), bytes: shard.bytes.clone(), range, kind });
+        }
+    }
+    let is_prefixed = entries.iter().any(|entry| entry.name == "model.embed_tokens.weight");
+    Ok((if is_prefixed { Naming::Prefixed } else { Naming::Plain }, entries))
+}
+
+/// The rows for "yes" and "no" stand in for the output matrix where a file has only those; beside a whole output matrix
+/// they say nothing new.
+fn from_gguf(gguf: &Gguf) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let has_output = gguf.tensor(gguf::OUTPUT).is_some();
+    for tensor in gguf.tensors.iter().filter(|tensor| !has_output || tensor.name != gguf::ANSWER_HEAD) {
+        let packing = tensor.packing;
+        let kind = match tensor.name.as_str() {
+            gguf::ANSWER_HEAD => Kind::Pair { packing, rows: gguf::answer_rows(gguf)? },
+            _ => Kind::Packed(packing),
+        };
+        entries.push(Entry {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            bytes: gguf.bytes.clone(),
+            range: tensor.range.clone(),
+            kind,
+        });
+    }
+    Ok(entries)
+}
+
+fn made_up(files: &ModelFiles) -> Result<Vec<Entry>> {
+    let config = ModelConfig::parse(files.config(), &files.config_name())?;
+    let entry = |(name, shape): (String, Vec<usize>)| {
+        let kind = Kind::Random(Noise::of(&name, shape.len()));
+        Entry { name, shape, bytes: Bytes::Static(&[]), range: 0..0, kind }
+    };
+    Ok(implied_tensors(&config).into_iter().map(entry).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::{bf16, f16};
     use safetensors::tensor::TensorView;
     use tempfile::TempDir;
 
@@ -248,8 +312,6 @@ mod tests {
             let table = ("model.embed_tokens.weight", Dtype::U8, vec![1], vec![0]);
             let (_folder, prefixed) = weights(vec![("model.m.weight", dtype, vec![2, 2], data), table]);
             assert_eq!(matrix(&prefixed, (2, 2)).unwrap(), values);
-            let narrow = prefixed.matrix("m.weight", (2, 2), DType::BF16, &Device::Cpu).unwrap();
-            assert_eq!(narrow.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(), values);
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod eval;
 pub(crate) mod index;
+pub(crate) mod models;
 pub(crate) mod remove;
 pub(crate) mod search;
 pub(crate) mod status;

@@ -1,4 +1,4 @@
-//! Every reference case, alone and packed, in f32 and bf16.
+//! Every reference case, alone and packed, in every precision.
 
 use qwen3::{Answer, Model, ModelFiles, Precision, Prefix, embed_ids, score_ids, shared_prefix};
 use serde::Deserialize;
@@ -35,19 +35,21 @@ struct RerankCase {
 /// Largest difference allowed to a reference value.
 fn embedding_bound(precision: Precision) -> f32 {
     match precision {
-        Precision::F32 => 1e-4,
+        Precision::Auto | Precision::F32 => 1e-4,
         Precision::Bf16 => 2e-2,
+        Precision::Int8 => 4e-2,
     }
 }
 
 fn score_bound(precision: Precision) -> f32 {
     match precision {
-        Precision::F32 => 1e-3,
+        Precision::Auto | Precision::F32 => 1e-3,
         Precision::Bf16 => 5e-2,
+        Precision::Int8 => 5e-2,
     }
 }
 
-const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 
 fn each_embedder(check: impl Fn(&Model, &EmbedCases, f32, &str)) {
     for folder in golden_models("embed") {

@@ -5,9 +5,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_input;
+mod gguf;
+mod gguf_tokenizer;
 mod golden;
+mod hostile;
+mod kernels;
 mod oracle;
 mod text;
+mod writer;
 
 use std::path::{Path, PathBuf};
 

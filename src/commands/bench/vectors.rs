@@ -1,20 +1,14 @@
-//! `quarry bench`: how fast are the parts, measured in one run.
+//! `quarry bench vectors`: recall and speed of the vector index.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use storage::{BenchParams, SealParams, exact_neighbours, measure, read_fvecs, read_ivecs};
 
-use crate::cli::{BenchArgs, BenchSubject, BenchVectorsArgs};
+use crate::cli::BenchVectorsArgs;
 use crate::output::table;
 
-pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
-    match &args.subject {
-        BenchSubject::Vectors(args) => vectors(args),
-    }
-}
-
-fn vectors(args: &BenchVectorsArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: &BenchVectorsArgs) -> Result<ExitCode> {
     let base = read_fvecs(&args.fvecs.join("base.fvecs"))?;
     let queries = read_fvecs(&args.fvecs.join("query.fvecs"))?;
     let truth = args.fvecs.join("groundtruth_cosine.ivecs");

@@ -1,0 +1,501 @@
+//! Products of activations and a packed matrix, over all threads.
+//!
+//! A few rows (a query) are packed once and the panels shared out: every weight is read from memory once. Many rows go
+//! block by block, each small enough to stay in a core's second level cache while all panels pass by.
+#![expect(unsafe_code, reason = "threads write disjoint parts of one output")]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{
+    View,
+    aligned::{Scratch, cut, padded},
+    lanes,
+    micro::{Format, MOST_ROWS, Micro, Panel, Target, Tile, WIDTH, Work, dispatch},
+    panels::Panels,
+    tiles::{pack, pack_scratch, tiles},
+};
+
+/// Packed activations of a block, in bytes: with a panel beside them they fit the second level cache of most machines.
+const BLOCK_BYTES: usize = 384 << 10;
+/// A product of fewer multiplications is not worth waking threads for.
+const SMALL: usize = 1 << 19;
+/// Panels in a task at the least, as every task packs its rows.
+const LEAST_PANELS: usize = 12;
+/// Tasks for each thread, so that they end at about the same time.
+const TASKS: usize = 8;
+
+/// Root mean square normalisation of each row: `x / sqrt(mean(x²) + epsilon) * weight`.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm<'n> {
+    pub(crate) weight: &'n [f32],
+    pub(crate) epsilon: f32,
+}
+
+/// What becomes of the sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// They are the output.
+    Store,
+    /// They are added to what the output holds.
+    Add,
+    /// `silu(gate) * value`, for a matrix in [`Arrangement::gated`](super::Arrangement::gated) order.
+    Gate,
+}
+
+/// `finish(norm(input) W^T)`.
+pub(crate) struct Product<'p> {
+    /// Rows of as many values as the matrix has inputs.
+    pub(crate) input: View<'p>,
+    pub(crate) rows: usize,
+    pub(crate) norm: Option<Norm<'p>>,
+    pub(crate) panels: &'p Panels,
+    /// Panels to compute; the first one's first output becomes column 0.
+    pub(crate) range: Range<usize>,
+    pub(crate) finish: Finish,
+}
+
+#[derive(Clone, Copy)]
+struct Output {
+    values: *mut f32,
+    stride: usize,
+}
+
+// SAFETY: tasks write disjoint rows and columns.
+unsafe impl Send for Output {}
+// SAFETY: as above.
+unsafe impl Sync for Output {}
+
+impl Product<'_> {
+    /// Writes rows `stride` values apart into `output`.
+    pub(crate) fn run(&self, output: &mut [f32], stride: usize) {
+        if self.rows == 0 || self.range.is_empty() {
+            return;
+        }
+        self.check(output.len(), stride);
+        let output = Output { values: output.as_mut_ptr(), stride };
+        dispatch(self.panels.isa, self.panels.format, Plan { product: self, output });
+    }
+
+    /// What the unsafe writes rely on.
+    fn check(&self, length: usize, stride: usize) {
+        assert!(self.range.end <= self.panels.count(), "panels out of range");
+        let base = self.panels.columns(self.range.start).start;
+        let width = self.range.clone().map(|index| self.panels.columns(index).end).max().unwrap_or(base) - base;
+        assert!(width <= stride && (self.rows - 1) * stride + width <= length, "the output is too small");
+        let needed = (self.rows - 1) * self.input.stride + self.panels.inputs();
+        assert!(needed <= self.input.values.len(), "the input is too small");
+        assert!(self.norm.is_none_or(|norm| norm.weight.len() == self.panels.inputs()), "the norm has another width");
+    }
+
+    fn task<M: Micro>(&self, rows: Range<usize>, panels: Range<usize>, output: Output) {
+        dispatch(self.panels.isa, self.panels.format, Block { product: self, rows, panels, output });
+    }
+}
+
+/// Splits a product into tasks.
+struct Plan<'p> {
+    product: &'p Product<'p>,
+    output: Output,
+}
+
+impl Work for Plan<'_> {
+    fn run<M: Micro>(self) {
+        let Self { product, output } = self;
+        let threads = rayon::current_num_threads();
+        let row_bytes = 4 * M::FORMAT.steps(product.panels.inputs());
+        let most = (BLOCK_BYTES / row_bytes / M::ROWS).max(1) * M::ROWS;
+        if product.rows <= most {
+            return shared::<M>(product, output, threads);
+        }
+        // As many blocks for each thread as for the others, unless they become too small for that.
+        let blocks = product.rows.div_ceil(most).next_multiple_of(threads).min(product.rows.div_ceil(2 * M::ROWS));
+        let wanted = (TASKS * threads).div_ceil(blocks);
+        let groups = wanted.min(product.range.len() / LEAST_PANELS).max(1);
+        let rows = product.rows;
+        (0..blocks * groups).into_par_iter().with_max_len(1).for_each(|task| {
+            let (block, group) = (task / groups, task % groups);
+            let rows = block * rows / blocks..(block + 1) * rows / blocks;
+            product.task::<M>(rows, share(&product.range, group, groups), output);
+        });
+    }
+}
+
+fn share(range: &Range<usize>, index: usize, count: usize) -> Range<usize> {
+    range.start + index * range.len() / count..range.start + (index + 1) * range.len() / count
+}
+
+/// All rows packed once, then the panels shared out.
+fn shared<M: Micro>(product: &Product, output: Output, threads: usize) {
+    let inputs = product.panels.inputs();
+    let mut scratch = Scratch::take(Packed::size::<M>(product.rows, inputs));
+    let buffer = scratch.words();
+    let work = product.rows * inputs * product.range.len() * WIDTH;
+    let parts: Vec<_> = Packed::split::<M>(buffer, product.rows, inputs).collect();
+    let fill = |(rows, words, scales): (Range<usize>, &mut [u32], &mut [u32])| {
+        dispatch(product.panels.isa, product.panels.format, Fill { product, rows, words, scales });
+    };
+    if threads == 1 || product.rows * inputs < SMALL / 16 {
+        parts.into_iter().for_each(fill);
+    } else {
+        parts.into_par_iter().for_each(fill);
+    }
+    let packed = &*buffer;
+    let multiply = |panels: Range<usize>| {
+        let rows = 0..product.rows;
+        dispatch(product.panels.isa, product.panels.format, Multiply { product, rows, panels, packed, output });
+    };
+    if threads == 1 || work < SMALL {
+        return multiply(product.range.clone());
+    }
+    let tasks = (4 * threads).min(product.range.len());
+    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| multiply(share(&product.range, task, tasks)));
+}
+
+/// Layout of packed rows: all tiles' words, then all tiles' scales.
+struct Packed;
+
+impl Packed {
+    fn size<M: Micro>(rows: usize, inputs: usize) -> usize {
+        padded(rows * M::FORMAT.steps(inputs)) + padded(rows * M::FORMAT.groups(inputs))
+    }
+
+    fn split<'b, M: Micro>(
+        mut buffer: &'b mut [u32],
+        rows: usize,
+        inputs: usize,
+    ) -> impl Iterator<Item = (Range<usize>, &'b mut [u32], &'b mut [u32])> {
+        let (steps, groups) = (M::FORMAT.steps(inputs), M::FORMAT.groups(inputs));
+        let mut words = cut(&mut buffer, rows * steps);
+        let mut scales = cut(&mut buffer, rows * groups);
+        tiles(rows, M::ROWS).map(move |rows| {
+            let (tile_words, rest) = std::mem::take(&mut words).split_at_mut(rows.len() * steps);
+            let (tile_scales, scales_rest) = std::mem::take(&mut scales).split_at_mut(rows.len() * groups);
+            (words, scales) = (rest, scales_rest);
+            (rows, tile_words, tile_scales)
+        })
+    }
+}
+
+/// Packs one tile.
+struct Fill<'p> {
+    product: &'p Product<'p>,
+    rows: Range<usize>,
+    words: &'p mut [u32],
+    scales: &'p mut [u32],
+}
+
+impl Work for Fill<'_> {
+    #[inline(always)]
+    fn run<M: Micro>(self) {
+        let Self { product, rows, words, scales } = self;
+        let inputs = product.panels.inputs();
+        let mut scratch = Scratch::take(pack_scratch::<M>(inputs));
+        pack::<M>(product.input, rows, inputs, product.norm, (words, scales), scratch.words());
+    }
+}
+
+/// Packs a block of rows and multiplies it.
+struct Block<'p> {
+    product: &'p Product<'p>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    output: Output,
+}
+
+impl Work for Block<'_> {
+    #[inline(always)]
+    fn run<M: Micro>(self) {
+        let Self { product, rows, panels, output } = self;
+        let inputs = product.panels.inputs();
+        let size = Packed::size::<M>(rows.len(), inputs);
+        let mut buffer = Scratch::take(size + pack_scratch::<M>(inputs));
+        let (packed, scratch) = buffer.words().split_at_mut(size);
+        for (tile, words, scales) in Packed::split::<M>(packed, rows.len(), inputs) {
+            let tile = rows.start + tile.start..rows.start + tile.end;
+            pack::<M>(product.input, tile, inputs, product.norm, (words, scales), scratch);
+        }
+        Multiply { product, rows, panels, packed, output }.run::<M>();
+    }
+}
+
+/// Packed rows times panels.
+struct Multiply<'p> {
+    product: &'p Product<'p>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    packed: &'p [u32],
+    output: Output,
+}
+
+impl Work for Multiply<'_> {
+    #[inline(always)]
+    fn run<M: Micro>(self) {
+        let panels = self.product.panels;
+        if M::FORMAT == panels.format {
+            for index in self.panels.clone() {
+                let next = if index + 1 < self.panels.end { index + 1 } else { index };
+                self.panel::<M>(index, panels.panel(index), Some(panels.panel(next).words));
+            }
+            return;
+        }
+        debug_assert_eq!(M::FORMAT, Format::F32);
+        let mut scratch = Scratch::take(panels.inputs * WIDTH);
+        let buffer = scratch.words();
+        for index in self.panels.clone() {
+            panels.expand(index, bytemuck::cast_slice_mut(buffer));
+            let expanded = Panel { words: buffer.as_ptr(), steps: panels.inputs, ..panels.panel(index) };
+            self.panel::<M>(index, expanded, None);
+        }
+    }
+}
+
+impl Multiply<'_> {
+    /// All rows times one panel; on the way, the next panel comes closer.
+    #[inline(always)]
+    fn panel<M: Micro>(&self, index: usize, mut panel: Panel, next: Option<*const u32>) {
+        let inputs = self.product.panels.inputs;
+        let (steps, groups) = (M::FORMAT.steps(inputs), M::FORMAT.groups(inputs));
+        let (words, scales) = self.packed.split_at(padded(self.rows.len() * steps));
+        let scales: &[f32] = bytemuck::cast_slice(scales);
+        let columns = self.product.panels.columns(index);
+        let column = columns.start - self.product.panels.columns(self.product.range.start).start;
+        let direct = self.product.finish == Finish::Store && columns.len() == WIDTH;
+        let mut buffer = [0f32; MOST_ROWS * WIDTH];
+        let all = tiles(self.rows.len(), M::ROWS);
+        if next.is_some() {
+            panel.ahead_bytes = (4 * WIDTH).div_ceil(all.len());
+        }
+        for (number, rows) in all.enumerate() {
+            if let Some(next) = next {
+                panel.ahead = next.cast::<u8>().wrapping_add(number * panel.steps * panel.ahead_bytes);
+            }
+            let tile = Tile {
+                words: words[rows.start * steps..][..rows.len() * steps].as_ptr(),
+                scales: scales[rows.start * groups..][..rows.len() * groups].as_ptr(),
+            };
+            let row = self.rows.start + rows.start;
+            // SAFETY: `Product::check` saw that the output holds every row and column of the product; the packed rows
+            // and the panel are as long as the slices they were taken from; `dispatch` chose M by what the machine has.
+            unsafe {
+                let out = self.output.values.add(row * self.output.stride + column);
+                if direct {
+                    M::tile_of(rows.len(), tile, panel, Target { values: out, stride: self.output.stride });
+                } else {
+                    M::tile_of(rows.len(), tile, panel, Target { values: buffer.as_mut_ptr(), stride: WIDTH });
+                    for (row, sums) in buffer.as_chunks::<WIDTH>().0[..rows.len()].iter().enumerate() {
+                        let out = out.add(row * self.output.stride);
+                        finish(self.product.finish, sums, std::slice::from_raw_parts_mut(out, columns.len()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn finish(finish: Finish, sums: &[f32; WIDTH], out: &mut [f32]) {
+    match finish {
+        Finish::Store => out.copy_from_slice(&sums[..out.len()]),
+        Finish::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+        Finish::Gate => {
+            let (gates, values) = sums.split_at(WIDTH / 2);
+            let mut products = [0f32; WIDTH / 2];
+            for ((product, gate), value) in products.iter_mut().zip(gates).zip(values) {
+                *product = lanes::silu(*gate) * value;
+            }
+            out.copy_from_slice(&products[..out.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{Arrangement, Isa};
+
+    /// Values between -1 and 1.
+    pub(crate) fn noise(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    struct Case {
+        rows: usize,
+        inputs: usize,
+        parts: Vec<usize>,
+    }
+
+    fn cases() -> Vec<Case> {
+        let mut cases: Vec<Case> =
+            (1..=40).map(|rows| Case { rows, inputs: 1 + rows * 11 % 67, parts: vec![1 + rows * 7 % 90] }).collect();
+        cases.push(Case { rows: 13, inputs: 300, parts: vec![48, 16, 16] });
+        cases.push(Case { rows: 9, inputs: 257, parts: vec![33, 70] });
+        cases.push(Case { rows: 30, inputs: 1024, parts: vec![512] });
+        // More rows than a block holds.
+        cases.push(Case { rows: 700, inputs: 515, parts: vec![100] });
+        cases.push(Case { rows: 131, inputs: 3071, parts: vec![40] });
+        cases
+    }
+
+    /// What activations and weights become in a format, as f32.
+    fn rounded(values: &[f32], format: Format, width: usize) -> Vec<f32> {
+        let group = |group: &[f32]| -> Vec<f32> {
+            // To the bit: a value between two whole numbers must fall to the same side.
+            let most = group.iter().fold(0f32, |most, x| most.max(x.abs()));
+            group.iter().map(|x| (x * (127.0 / most)).round_ties_even() * (most / 127.0)).collect()
+        };
+        match format {
+            Format::F32 => values.to_vec(),
+            Format::Bf16 => values.iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect(),
+            Format::Int8 => values.chunks(width).flat_map(|row| row.chunks(128).flat_map(group)).collect(),
+        }
+    }
+
+    /// By the definition, in f64, and the largest sum of absolute products.
+    fn naive(x: &[f32], w: &[f32], rows: usize, inputs: usize) -> (Vec<f64>, f64) {
+        let mut most = 0f64;
+        let mut out = Vec::new();
+        for x in x.chunks_exact(inputs).take(rows) {
+            for w in w.chunks_exact(inputs) {
+                let products = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w));
+                most = most.max(products.clone().map(f64::abs).sum());
+                out.push(products.sum());
+            }
+        }
+        (out, most)
+    }
+
+    fn product(case: &Case, isa: Isa, format: Format) {
+        let Case { rows, inputs, parts } = case;
+        let (rows, inputs, outputs) = (*rows, *inputs, parts.iter().sum::<usize>());
+        let (x, w) = (noise(rows * inputs, 1), noise(outputs * inputs, 2));
+        let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+        let panels = Panels::pack(isa, format, inputs, Arrangement::parts(parts), read);
+        // Where the machine multiplies the format itself, activations are rounded to it as well.
+        let native = match format {
+            Format::F32 => false,
+            Format::Bf16 => isa >= Isa::Avx512Bf16,
+            Format::Int8 => isa >= Isa::Avx512Vnni,
+        };
+        let used = if native { rounded(&x, format, inputs) } else { x.clone() };
+        let (expected, most) = naive(&used, &rounded(&w, format, inputs), rows, inputs);
+        let stride = outputs + 3;
+        let mut out = vec![7f32; rows * stride];
+        let input = View { values: &x, stride: inputs };
+        let range = 0..panels.count();
+        let product = Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store };
+        product.run(&mut out, stride);
+        let compare = |out: &[f32], times: f64| {
+            for (row, out) in out.chunks_exact(stride).enumerate() {
+                for (column, out) in out[..outputs].iter().enumerate() {
+                    let off = (f64::from(*out) - times * expected[row * outputs + column]).abs();
+                    assert!(
+                        off < 2e-6 * most + 1e-6,
+                        "{isa} {format:?} {rows}x{inputs}x{parts:?} at {row}, {column}: off by {off}"
+                    );
+                }
+                assert_eq!(out[outputs..], [7.0; 3], "{isa} {format:?}: wrote beyond the row");
+            }
+        };
+        compare(&out, 1.0);
+        Product { finish: Finish::Add, range: 0..panels.count(), ..product }.run(&mut out, stride);
+        compare(&out, 2.0);
+    }
+
+    #[test]
+    fn products_equal_the_definition_on_every_instruction_set() {
+        for isa in Isa::available() {
+            for format in [Format::F32, Format::Bf16, Format::Int8] {
+                cases().iter().for_each(|case| product(case, isa, format));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_their_neighbours() {
+        let (inputs, outputs, rows) = (200, 70, 50);
+        let (x, w) = (noise(rows * inputs, 3), noise(outputs * inputs, 4));
+        for isa in Isa::available() {
+            for format in [Format::F32, Format::Bf16, Format::Int8] {
+                let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+                let panels = Panels::pack(isa, format, inputs, Arrangement::parts(&[outputs]), read);
+                let run = |x: &[f32], rows: usize| {
+                    let mut out = vec![0f32; rows * outputs];
+                    let input = View { values: x, stride: inputs };
+                    let range = 0..panels.count();
+                    Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store }
+                        .run(&mut out, outputs);
+                    out
+                };
+                let all = run(&x, rows);
+                for row in [0, 17, 49] {
+                    assert_eq!(
+                        run(&x[row * inputs..][..inputs], 1),
+                        all[row * outputs..][..outputs],
+                        "{isa} {format:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn norms_and_gates_equal_their_definition() {
+        let (inputs, half) = (131, 41);
+        let w = noise(2 * half * inputs, 5);
+        let weight: Vec<f32> = noise(inputs, 6).iter().map(|x| x + 1.5).collect();
+        let epsilon = 1e-6;
+        for (isa, rows) in Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 29), (isa, 900)]) {
+            let x = noise(rows * inputs, 7);
+            let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+            let panels = Panels::pack(isa, Format::F32, inputs, Arrangement::gated(half), read);
+            let mut out = vec![0f32; rows * half];
+            let norm = Some(Norm { weight: &weight, epsilon });
+            let input = View { values: &x, stride: inputs };
+            let range = 0..panels.count();
+            Product { input, rows, norm, panels: &panels, range, finish: Finish::Gate }.run(&mut out, half);
+            let normed: Vec<f32> = x
+                .chunks(inputs)
+                .flat_map(|row| {
+                    let mean = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / inputs as f64;
+                    let factor = 1.0 / (mean + f64::from(epsilon)).sqrt();
+                    row.iter().zip(&weight).map(move |(x, w)| (f64::from(*x) * factor * f64::from(*w)) as f32)
+                })
+                .collect();
+            let (sums, most) = naive(&normed, &w, rows, inputs);
+            for (index, out) in out.iter().enumerate() {
+                let (row, column) = (index / half, index % half);
+                let (gate, value) = (sums[row * 2 * half + column], sums[row * 2 * half + half + column]);
+                let expected = gate / (1.0 + (-gate).exp()) * value;
+                let off = (f64::from(*out) - expected).abs();
+                assert!(off < 1e-5 * most, "{isa}, {rows} rows, at {row}, {column}: {out}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_computed_by_themselves() {
+        let (rows, inputs, parts) = (5, 40, [48, 20]);
+        let (x, w) = (noise(rows * inputs, 8), noise(68 * inputs, 9));
+        let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+        let panels = Panels::pack(Isa::detect(), Format::F32, inputs, Arrangement::parts(&parts), read);
+        let run = |range: Range<usize>, width: usize| {
+            let mut out = vec![0f32; rows * width];
+            let input = View { values: &x, stride: inputs };
+            Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store }.run(&mut out, width);
+            out
+        };
+        let at = Arrangement::panels_of(parts[0]);
+        let (all, first, second) = (run(0..panels.count(), 68), run(0..at, 48), run(at..panels.count(), 20));
+        for row in 0..rows {
+            assert_eq!(all[row * 68..][..48], first[row * 48..][..48]);
+            assert_eq!(all[row * 68 + 48..][..20], second[row * 20..][..20]);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Matrix products and attention on the CPU, at the speed of its vector units.
+//!
+//! Weights are packed once, at load, into [`Panels`] of 32 outputs; activations are packed block by block on the way
+//! into a product ([`Product`]), so that the inner loops read two short streams and keep everything else in registers.
+//! Norms, residual sums and the gate of the feed-forward happen while values pass by ([`Norm`], [`Finish`]).
+//!
+//! An inner loop exists once for each instruction set ([`Isa`], chosen at run time) and once in plain Rust: the plain
+//! one is what tests compare the others with, and what other processors run.
+
+mod aligned;
+mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod gemm;
+mod heads;
+mod isa;
+mod lanes;
+mod micro;
+mod panels;
+mod portable;
+mod tiles;
+
+pub(crate) use attention::{Attention, PastRows, Span};
+pub(crate) use gemm::{Finish, Norm, Product};
+pub(crate) use heads::{HeadGroup, Turn};
+pub use isa::Isa;
+pub(crate) use micro::Format;
+pub(crate) use panels::{Arrangement, Panels};
+
+/// Rows of f32 in a larger buffer: row `i` is `width` values from `i * stride`.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'v> {
+    pub(crate) values: &'v [f32],
+    pub(crate) stride: usize,
+}
+
+impl<'v> View<'v> {
+    pub(crate) fn row(&self, index: usize, start: usize, width: usize) -> &'v [f32] {
+        &self.values[index * self.stride + start..][..width]
+    }
+}

@@ -1,0 +1,187 @@
+//! `quarry models`: the models that are known, those that are here, and whether they are right.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::cli::{Cli, ModelsAction, ModelsArgs, ModelsPullArgs, ModelsVerifyArgs};
+use crate::models;
+use crate::models::{BUNDLED, Check, CheckOutcome, KNOWN, ModelName, Place, Report, Repository, Shelf};
+use crate::output::{size, table};
+
+pub(crate) fn run(cli: &Cli, args: &ModelsArgs) -> Result<ExitCode> {
+    match &args.action {
+        ModelsAction::List(list) => show(&Shelf::of(cli)?, list.json)?,
+        ModelsAction::Pull(pull) => fetch(cli, pull)?,
+        ModelsAction::Path(args) => match models::locate(cli, Path::new(&args.name))?.place {
+            Place::Bundled => bail!("{BUNDLED} is inside this binary and has no path"),
+            Place::Path(path) => println!("{}", path.display()),
+        },
+        ModelsAction::Verify(verify) => return check(cli, verify),
+        ModelsAction::Remove(args) => {
+            let removed = Shelf::of(cli)?.remove(&repository(&args.name)?)?;
+            println!("removed {} from {}", args.name, removed.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A row of the list.
+struct Row {
+    name: String,
+    kind: &'static str,
+    repository: Option<String>,
+    /// Bytes here, or about how many a pull fetches.
+    size: u64,
+    place: Option<String>,
+}
+
+fn show(shelf: &Shelf, as_json: bool) -> Result<()> {
+    let rows = rows(shelf)?;
+    if as_json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&json!({"models": rows.iter().map(row_json).collect::<Vec<_>>()}))?
+        );
+        return Ok(());
+    }
+    let mut listed = table(&["name", "for", "size", "here"]);
+    for row in rows {
+        let about = if row.place.is_some() { "" } else { "about " };
+        let place = row.place.unwrap_or_else(|| "-".to_string());
+        listed.add_row([row.name, row.kind.to_string(), format!("{about}{}", size(row.size)), place]);
+    }
+    println!("{listed}");
+    Ok(())
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({
+        "name": row.name,
+        "kind": row.kind,
+        "repository": row.repository,
+        "present": row.place.is_some(),
+        "bytes": row.size,
+        "path": row.place,
+    })
+}
+
+/// The bundled model, the known ones, and what else is in the models folder.
+fn rows(shelf: &Shelf) -> Result<Vec<Row>> {
+    let here = shelf.list()?;
+    let bundled = Row {
+        name: BUNDLED.to_string(),
+        kind: "embedding",
+        repository: None,
+        size: models::BUNDLED_BYTES,
+        place: Some("in this binary".to_string()),
+    };
+    let mut rows = vec![bundled];
+    for known in &KNOWN {
+        let present = here.iter().find(|model| model.id == known.repository);
+        rows.push(Row {
+            name: known.name.to_string(),
+            kind: known.kind,
+            repository: Some(known.repository.to_string()),
+            size: present.map_or(known.megabytes * 1_000_000, |model| model.size),
+            place: present.map(|model| model.path.display().to_string()),
+        });
+    }
+    for model in here.into_iter().filter(|model| !KNOWN.iter().any(|known| known.repository == model.id)) {
+        rows.push(Row {
+            kind: if model.id.to_lowercase().contains("rerank") { "reranker" } else { "embedding" },
+            repository: model.manifest.map(|manifest| manifest.repository),
+            name: model.id,
+            size: model.size,
+            place: Some(model.path.display().to_string()),
+        });
+    }
+    Ok(rows)
+}
+
+/// The name of a model that can be fetched or removed.
+fn repository(name: &str) -> Result<Repository> {
+    match ModelName::parse(name)? {
+        ModelName::Repository(repository) => Ok(repository),
+        ModelName::Bundled | ModelName::Path(_) => {
+            bail!("{BUNDLED} is inside this binary: there is nothing to fetch or to remove")
+        }
+    }
+}
+
+#[cfg(feature = "hub")]
+fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
+    let mut repository = repository(&args.name)?;
+    if let Some(revision) = &args.revision {
+        let with_revision = format!("{}@{revision}", args.name.split('@').next().unwrap_or_default());
+        repository = Repository::parse(&with_revision)?;
+    }
+    let hub = models::Hub::new(args.endpoint.as_deref())?;
+    eprintln!("fetching {repository} from {}", hub.endpoint());
+    let pulled = models::pull(&hub, &repository, &Shelf::of(cli)?, args.retries)?;
+    let bytes: u64 = pulled.manifest.files.iter().map(|file| file.size).sum();
+    let unchecked = pulled.manifest.files.iter().filter(|file| file.checked == "length").count();
+    if unchecked > 0 {
+        eprintln!("note: {} gave no checksum for {unchecked} files; their lengths were checked", hub.endpoint());
+    }
+    let done = match pulled.outcome {
+        models::Outcome::Fetched => "is complete",
+        models::Outcome::UpToDate => "was complete already",
+    };
+    println!("{repository} {done}: {} in {}", size(bytes), pulled.folder.display());
+    eprintln!("use it with --model or --reranker {}", repository.argument());
+    Ok(())
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
+    let repository = repository(&args.name)?;
+    bail!(
+        "this quarry was built without the feature `hub` and cannot fetch; put {}{} into {}",
+        repository.expected_files().join(", "),
+        repository.expected_besides(),
+        Shelf::of(cli)?.folder(&repository).display()
+    )
+}
+
+fn check(cli: &Cli, args: &ModelsVerifyArgs) -> Result<ExitCode> {
+    let name = args.name.as_deref().or(cli.model.as_deref()).unwrap_or(Path::new(BUNDLED));
+    let located = models::locate(cli, name)?;
+    if let Place::Path(path) = &located.place {
+        fs::metadata(path).with_context(|| format!("cannot open the model {}", path.display()))?;
+    }
+    let report = models::verify(&located, args.kind, models::precision(cli.precision), cli.device, &args.skip)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(report: &Report) {
+    println!("{} ({}, {})", report.model, report.kind, report.precision);
+    for check in &report.checks {
+        print_check(check);
+    }
+    println!("{}", if report.passed { "pass" } else { "FAIL" });
+}
+
+fn print_check(check: &Check) {
+    let outcome = match check.outcome {
+        CheckOutcome::Pass => "pass",
+        CheckOutcome::Fail => "FAIL",
+        CheckOutcome::Skipped => "skipped",
+    };
+    println!("{:<10} {outcome:<8} {}", check.name, check.detail);
+    for value in &check.values {
+        let mark = if value.fits() { "" } else { "  <- off" };
+        println!(
+            "    {}: expected {:.4} +- {:.4}, got {:.4}{mark}",
+            value.what, value.expected, value.tolerance, value.got
+        );
+    }
+}
