@@ -139,7 +139,7 @@ pub(crate) async fn delete(app: web::Data<App>, id: web::Path<String>) -> Result
     let started = Instant::now();
     let app = app.into_inner();
     let id = document_id(&id)?;
-    let document = app.compute(move |_, engine| {
+    let document = Arc::clone(&app).compute(move |_, engine| {
         let first = engine.snapshot().document(id)?.into_iter().next();
         Ok(first.ok_or(Error::NotFound { what: "the document" })?.document)
     });

@@ -92,12 +92,18 @@ impl Input {
         match self {
             Self::One(text) => Ok(vec![text]),
             Self::Many(texts) => Ok(texts),
-            Self::Tokens(_) | Self::ManyTokens(_) => Err(Error::bad(
-                "input: expected text, got tokens, which belong to another model's tokenizer; \
-                 with LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False",
-            )),
+            Self::Tokens(ids) => Err(refused(ids.len())),
+            Self::ManyTokens(texts) => Err(refused(texts.iter().map(Vec::len).sum())),
         }
     }
+}
+
+/// The numbers of another model's tokenizer would be embedded as nonsense, and nobody would notice.
+fn refused(tokens: usize) -> Error {
+    Error::bad(format!(
+        "input: expected text, got {tokens} tokens, which belong to another model's tokenizer; \
+         with LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False"
+    ))
 }
 
 impl Vector {
