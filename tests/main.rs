@@ -6,5 +6,6 @@ mod commands;
 mod corruption;
 mod crash;
 mod evaluation;
+mod serve;
 mod support;
 mod tidy;
