@@ -12,5 +12,6 @@ mod gguf;
 mod hub;
 #[cfg(feature = "hub")]
 mod models;
+mod serve;
 mod support;
 mod tidy;

@@ -70,6 +70,8 @@ pub struct LimitsConfig {
     pub queue: usize,
     /// Seconds after which a request is given up.
     pub request_seconds: u64,
+    /// Milliseconds after which `/api/v1/search` answers in the best order it has, where the request names no budget.
+    pub rerank_ms: u64,
     /// Requests a second that one key, or one address without a key, may make on average; 0: any number.
     pub rate_per_second: u32,
     /// Requests that may come at once before the rate counts.
@@ -135,6 +137,7 @@ impl Default for LimitsConfig {
             concurrent: 0,
             queue: 64,
             request_seconds: 30,
+            rerank_ms: 1000,
             rate_per_second: 0,
             rate_burst: 50,
             model_texts: 1_024,

@@ -281,7 +281,8 @@ async fn answer(app: Arc<App>, body: SearchBody) -> Result<HttpResponse, Error> 
 
 /// Computes an answer. Blocks; for [`App::compute`].
 pub(crate) fn run(app: &App, engine: &crate::engine::Engine, checked: &Checked) -> Result<SearchAnswer, Error> {
-    let answer = ordering::best_within(engine, &engine.snapshot(), &checked.request, checked.budget)?;
+    let budget = checked.budget.or_within(app.config.limits.rerank_ms);
+    let answer = ordering::best_within(engine, &engine.snapshot(), &checked.request, budget)?;
     app.metrics.searched(&answer.timings);
     if answer.total > 0 {
         app.suggestions.asked(&checked.request.query);

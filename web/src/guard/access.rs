@@ -63,7 +63,7 @@ fn need(method: &Method, path: &str) -> Need {
     }
 }
 
-/// The middleware: host and origin, caller and scope, rate, time.
+/// The middleware: host and origin, caller and scope, rate.
 pub(crate) async fn access<B: MessageBody + 'static>(
     app: web::Data<App>,
     request: ServiceRequest,
@@ -73,14 +73,7 @@ pub(crate) async fn access<B: MessageBody + 'static>(
     if let Err(error) = admit(&app, &request).await {
         return Ok(request.into_response(error.error_response()).map_into_right_body());
     }
-    let http = request.request().clone();
-    match tokio::time::timeout(app.patience(), next.call(request)).await {
-        Ok(response) => Ok(response?.map_into_left_body()),
-        Err(_) => {
-            let error = Error::Timeout { seconds: app.config.limits.request_seconds };
-            Ok(ServiceResponse::new(http, error.error_response()).map_into_right_body())
-        }
-    }
+    Ok(next.call(request).await?.map_into_left_body())
 }
 
 async fn admit(app: &Arc<App>, request: &ServiceRequest) -> Result<(), Error> {
