@@ -39,7 +39,7 @@ fn best(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
     (cpu, wall)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |index: usize, default: &str| arguments.get(index).map_or(default.to_owned(), String::clone);
     let folder = arguments.first().ok_or("expected: forward MODEL_FOLDER [PRECISION] [THREADS] [ISA] [ONLY]")?;
@@ -51,7 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads: usize = argument(2, "1").parse()?;
     let wanted = argument(3, "");
     let isa = Isa::available().into_iter().rev().find(|isa| wanted.is_empty() || isa.to_string() == wanted);
-    let kernels = if wanted == "candle" { Kernels::Candle } else { Kernels::Own(isa.ok_or("no such instruction set")?) };
+    let kernels =
+        if wanted == "candle" { Kernels::Candle } else { Kernels::Own(isa.ok_or("no such instruction set")?) };
     let only = argument(4, "");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     pool.install(|| -> Result<(), Box<dyn Error + Send + Sync>> {

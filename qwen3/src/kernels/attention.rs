@@ -90,10 +90,14 @@ struct Task {
 impl Attention<'_> {
     /// Queries, keys and values side by side in rows of `stride` values.
     pub(crate) fn run_together(&self, values: &mut [f32], stride: usize) {
-        assert!(self.heads * self.head_dim <= self.key_column.min(self.value_column), "keys lie to the right of queries");
+        assert!(
+            self.heads * self.head_dim <= self.key_column.min(self.value_column),
+            "keys lie to the right of queries"
+        );
         let length = values.len();
         let queries = values.as_mut_ptr();
-        let buffers = Buffers { queries, query_stride: stride, own: queries, own_stride: stride, lifetime: PhantomData };
+        let buffers =
+            Buffers { queries, query_stride: stride, own: queries, own_stride: stride, lifetime: PhantomData };
         self.run(buffers, length, length);
     }
 
@@ -138,7 +142,10 @@ impl Attention<'_> {
         for span in self.spans {
             assert!(span.query_start >= next && span.queries <= self.past_tokens() + span.keys, "spans overlap");
             next = span.query_start + span.queries;
-            assert!(span.keys > 0 && (span.key_start + span.keys) * buffers.own_stride <= own_length, "keys are missing");
+            assert!(
+                span.keys > 0 && (span.key_start + span.keys) * buffers.own_stride <= own_length,
+                "keys are missing"
+            );
         }
         assert!(next * buffers.query_stride <= query_length, "queries are missing");
     }
@@ -394,7 +401,12 @@ impl Run<'_> {
             debug_assert!((tile.len() - 1) * KEYS + WIDTH <= target.len());
             // SAFETY: the tile holds its rows' queries, the panel 32 keys, and the scores' rows are KEYS long.
             unsafe {
-                M::tile_of(tile.len(), queries, plain(words, steps), Target { values: target.as_mut_ptr(), stride: KEYS });
+                M::tile_of(
+                    tile.len(),
+                    queries,
+                    plain(words, steps),
+                    Target { values: target.as_mut_ptr(), stride: KEYS },
+                );
             }
         }
         let weight_steps = M::FORMAT.steps(seen);
@@ -537,7 +549,11 @@ mod tests {
             let compare = |out: &[f32], way: &str| {
                 let worst = out.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 let Self { heads, kv_heads, head_dim, .. } = self;
-                assert!(worst < bound, "{isa} {format:?} {way} {heads}/{kv_heads}/{head_dim} {:?}: off by {worst}", self.lengths);
+                assert!(
+                    worst < bound,
+                    "{isa} {format:?} {way} {heads}/{kv_heads}/{head_dim} {:?}: off by {worst}",
+                    self.lengths
+                );
                 assert!(out.iter().all(|x| x.is_finite()));
             };
             let mut apart = q.clone();

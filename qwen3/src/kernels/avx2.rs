@@ -1,7 +1,9 @@
 //! The inner loop over f32 with AVX2 and FMA: six rows by sixteen outputs fill twelve of sixteen registers.
 #![expect(unsafe_code, reason = "vector instructions; portable.rs is the twin that tests compare with")]
 
-use std::arch::x86_64::{__m256, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_load_ps, _mm256_setzero_ps, _mm256_storeu_ps};
+use std::arch::x86_64::{
+    __m256, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_load_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+};
 
 use super::{
     micro::{Format, Micro, Panel, Target, Tile, WIDTH, Work},

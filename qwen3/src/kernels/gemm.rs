@@ -131,26 +131,26 @@ fn shared<M: Micro>(product: &Product, output: Output, threads: usize) {
     let inputs = product.panels.inputs();
     let mut scratch = Scratch::take(Packed::size::<M>(product.rows, inputs));
     let buffer = scratch.words();
-        let work = product.rows * inputs * product.range.len() * WIDTH;
-        let parts: Vec<_> = Packed::split::<M>(buffer, product.rows, inputs).collect();
-        let fill = |(rows, words, scales): (Range<usize>, &mut [u32], &mut [u32])| {
-            dispatch(product.panels.isa, product.panels.format, Fill { product, rows, words, scales });
-        };
-        if threads == 1 || product.rows * inputs < SMALL / 16 {
-            parts.into_iter().for_each(fill);
-        } else {
-            parts.into_par_iter().for_each(fill);
-        }
-        let packed = &*buffer;
-        let multiply = |panels: Range<usize>| {
-            let rows = 0..product.rows;
-            dispatch(product.panels.isa, product.panels.format, Multiply { product, rows, panels, packed, output });
-        };
-        if threads == 1 || work < SMALL {
-            return multiply(product.range.clone());
-        }
-        let tasks = (4 * threads).min(product.range.len());
-        (0..tasks).into_par_iter().with_max_len(1).for_each(|task| multiply(share(&product.range, task, tasks)));
+    let work = product.rows * inputs * product.range.len() * WIDTH;
+    let parts: Vec<_> = Packed::split::<M>(buffer, product.rows, inputs).collect();
+    let fill = |(rows, words, scales): (Range<usize>, &mut [u32], &mut [u32])| {
+        dispatch(product.panels.isa, product.panels.format, Fill { product, rows, words, scales });
+    };
+    if threads == 1 || product.rows * inputs < SMALL / 16 {
+        parts.into_iter().for_each(fill);
+    } else {
+        parts.into_par_iter().for_each(fill);
+    }
+    let packed = &*buffer;
+    let multiply = |panels: Range<usize>| {
+        let rows = 0..product.rows;
+        dispatch(product.panels.isa, product.panels.format, Multiply { product, rows, panels, packed, output });
+    };
+    if threads == 1 || work < SMALL {
+        return multiply(product.range.clone());
+    }
+    let tasks = (4 * threads).min(product.range.len());
+    (0..tasks).into_par_iter().with_max_len(1).for_each(|task| multiply(share(&product.range, task, tasks)));
 }
 
 /// Layout of packed rows: all tiles' words, then all tiles' scales.
@@ -161,11 +161,11 @@ impl Packed {
         padded(rows * M::FORMAT.steps(inputs)) + padded(rows * M::FORMAT.groups(inputs))
     }
 
-    fn split<'b, M: Micro>(
-        mut buffer: &'b mut [u32],
+    fn split<M: Micro>(
+        mut buffer: &mut [u32],
         rows: usize,
         inputs: usize,
-    ) -> impl Iterator<Item = (Range<usize>, &'b mut [u32], &'b mut [u32])> {
+    ) -> impl Iterator<Item = (Range<usize>, &mut [u32], &mut [u32])> {
         let (steps, groups) = (M::FORMAT.steps(inputs), M::FORMAT.groups(inputs));
         let mut words = cut(&mut buffer, rows * steps);
         let mut scales = cut(&mut buffer, rows * groups);
@@ -211,12 +211,12 @@ impl Work for Block<'_> {
         let inputs = product.panels.inputs();
         let size = Packed::size::<M>(rows.len(), inputs);
         let mut buffer = Scratch::take(size + pack_scratch::<M>(inputs));
-            let (packed, scratch) = buffer.words().split_at_mut(size);
-            for (tile, words, scales) in Packed::split::<M>(packed, rows.len(), inputs) {
-                let tile = rows.start + tile.start..rows.start + tile.end;
-                pack::<M>(product.input, tile, inputs, product.norm, (words, scales), scratch);
-            }
-            Multiply { product, rows, panels, packed, output }.run::<M>();
+        let (packed, scratch) = buffer.words().split_at_mut(size);
+        for (tile, words, scales) in Packed::split::<M>(packed, rows.len(), inputs) {
+            let tile = rows.start + tile.start..rows.start + tile.end;
+            pack::<M>(product.input, tile, inputs, product.norm, (words, scales), scratch);
+        }
+        Multiply { product, rows, panels, packed, output }.run::<M>();
     }
 }
 
@@ -243,11 +243,11 @@ impl Work for Multiply<'_> {
         debug_assert_eq!(M::FORMAT, Format::F32);
         let mut scratch = Scratch::take(panels.inputs * WIDTH);
         let buffer = scratch.words();
-            for index in self.panels.clone() {
-                panels.expand(index, bytemuck::cast_slice_mut(buffer));
-                let expanded = Panel { words: buffer.as_ptr(), steps: panels.inputs, ..panels.panel(index) };
-                self.panel::<M>(index, expanded, None);
-            }
+        for index in self.panels.clone() {
+            panels.expand(index, bytemuck::cast_slice_mut(buffer));
+            let expanded = Panel { words: buffer.as_ptr(), steps: panels.inputs, ..panels.panel(index) };
+            self.panel::<M>(index, expanded, None);
+        }
     }
 }
 
@@ -395,7 +395,10 @@ mod tests {
             for (row, out) in out.chunks_exact(stride).enumerate() {
                 for (column, out) in out[..outputs].iter().enumerate() {
                     let off = (f64::from(*out) - times * expected[row * outputs + column]).abs();
-                    assert!(off < 2e-6 * most + 1e-6, "{isa} {format:?} {rows}x{inputs}x{parts:?} at {row}, {column}: off by {off}");
+                    assert!(
+                        off < 2e-6 * most + 1e-6,
+                        "{isa} {format:?} {rows}x{inputs}x{parts:?} at {row}, {column}: off by {off}"
+                    );
                 }
                 assert_eq!(out[outputs..], [7.0; 3], "{isa} {format:?}: wrote beyond the row");
             }
@@ -432,7 +435,11 @@ mod tests {
                 };
                 let all = run(&x, rows);
                 for row in [0, 17, 49] {
-                    assert_eq!(run(&x[row * inputs..][..inputs], 1), all[row * outputs..][..outputs], "{isa} {format:?}");
+                    assert_eq!(
+                        run(&x[row * inputs..][..inputs], 1),
+                        all[row * outputs..][..outputs],
+                        "{isa} {format:?}"
+                    );
                 }
             }
         }

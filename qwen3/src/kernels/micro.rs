@@ -4,12 +4,12 @@
 //! four 8-bit values. A tile is `[steps][rows]` words, a panel `[steps][32]` words.
 #![expect(unsafe_code, reason = "calls the instruction sets' inner loops, once the machine is known to have them")]
 
-use super::{isa::Isa, portable::Portable};
 #[cfg(target_arch = "x86_64")]
 use super::{
     avx2::{Avx2, with_avx2},
     avx512::{Avx512, Bf16Dot, Int8Dot, with_avx512, with_bf16, with_vnni},
 };
+use super::{isa::Isa, portable::Portable};
 
 /// Outputs in a panel.
 pub(super) const WIDTH: usize = 32;

@@ -61,7 +61,8 @@ fn small_model(folder: &Path) {
         "max_position_embeddings": TOKENS, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "tie_word_embeddings": true
     });
     fs::write(folder.join("config.json"), config.to_string()).unwrap();
-    let mut shapes = vec![("embed_tokens.weight".to_owned(), vec![vocab, hidden]), ("norm.weight".to_owned(), vec![hidden])];
+    let mut shapes =
+        vec![("embed_tokens.weight".to_owned(), vec![vocab, hidden]), ("norm.weight".to_owned(), vec![hidden])];
     for layer in 0..2 {
         let parts = [
             ("input_layernorm", vec![hidden]),
@@ -87,7 +88,8 @@ fn small_model(folder: &Path) {
         (0..shape.iter().product()).flat_map(|_| (0.5 * noise()).to_le_bytes()).collect()
     };
     let tensors: Vec<_> = shapes.into_iter().map(|(name, shape)| (name, data(&shape), shape)).collect();
-    let views = tensors.iter().map(|(name, data, shape)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
+    let views =
+        tensors.iter().map(|(name, data, shape)| (name, TensorView::new(Dtype::F32, shape.clone(), data).unwrap()));
     fs::write(folder.join("model.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
@@ -108,7 +110,11 @@ fn a_long_sequence_needs_memory_linear_in_its_length() {
         let mut child = Command::new(std::env::current_exe().unwrap());
         let output = child.args(["--exact", name, "--nocapture"]).env(LONG, "1").output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         return;
     }
     let folder = tempfile::tempdir().unwrap();
