@@ -380,6 +380,8 @@ fn keys_open_what_their_scope_says_until_they_are_revoked() {
     let docs = bench.docs().display().to_string();
     let server = Server::start(&bench, &[&docs]).ready();
     server.get("/api/v1/status").expect(200);
+    let any = [("authorization", "Bearer none")];
+    server.request("GET", "/api/v1/status", &any, &[]).expect(200);
     let (search, index) = (key("search"), key("index"));
     let with = |key: &str, method: &str, path: &str| {
         let bearer = format!("Bearer {key}");
