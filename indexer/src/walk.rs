@@ -192,6 +192,23 @@ fn path_of(error: &ignore::Error) -> Option<&Path> {
     }
 }
 
+/// The file at `relative` below `root`, if it is one; `None` for a path that leaves the root.
+pub(crate) fn find(root: &Path, relative: &str) -> Option<FoundFile> {
+    let inside = Path::new(relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !inside || relative.is_empty() {
+        return None;
+    }
+    let path = root.join(relative);
+    let metadata = fs::symlink_metadata(&path).ok().filter(Metadata::is_file)?;
+    Some(FoundFile {
+        path,
+        relative: relative.to_owned(),
+        bytes: metadata.len(),
+        modified: modified(&metadata),
+        inode: inode(&metadata),
+    })
+}
+
 /// The kind of a file system entry, in words.
 pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
     let kind = metadata.file_type();

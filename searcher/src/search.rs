@@ -8,6 +8,7 @@ use storage::{Filter, Passage, PassageRef, Snapshot};
 use crate::answer::{Answer, DocumentHit, PassageHit, Timings, milliseconds};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
+use crate::facet;
 use crate::marks::{self, Marker};
 use crate::query::ParsedQuery;
 use crate::recall::{self, LEXICAL, VECTOR};
@@ -51,6 +52,16 @@ pub enum Syntax {
     Plain,
 }
 
+/// Whether the documents found are counted by what they are filed under.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// They are not.
+    #[default]
+    Off,
+    /// By source, type, language and year.
+    Facets,
+}
+
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SearchRequest {
@@ -70,6 +81,8 @@ pub struct SearchRequest {
     pub instruct: Option<String>,
     /// Restrictions beside those in the query.
     pub filter: Filter,
+    /// Whether facets are counted.
+    pub counting: Counting,
 }
 
 /// Answers queries on snapshots. Cheap to clone.
@@ -77,7 +90,7 @@ pub struct SearchRequest {
 pub struct Searcher {
     embedder: EmbedHandle,
     reranker: Option<RerankHandle>,
-    config: SearchConfig,
+    pub(crate) config: SearchConfig,
 }
 
 impl Searcher {
@@ -111,13 +124,18 @@ impl Searcher {
         let reranked = ranked.iter().filter(|entry| entry.relevance.is_some()).count();
         let documents = group(snapshot, ranked, &self.config)?;
         let total = documents.len();
+        let facets = match request.counting {
+            Counting::Facets => Some(facet::count(snapshot, documents.iter().filter_map(Group::first))?),
+            Counting::Off => None,
+        };
         let normalise = |word: &str| marks::forms(snapshot, word);
         let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
         let page = documents.into_iter().skip(request.offset).take(request.top);
         let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
         timings.total_ms = milliseconds(started.elapsed());
         let generation = snapshot.sequence();
-        Ok(Answer { query: query.text, results, total, reranked, timings, generation, notes: query.notes })
+        let (query, notes) = (query.text, query.notes);
+        Ok(Answer { query, results, total, reranked, timings, generation, notes, facets })
     }
 
     fn order(
@@ -140,16 +158,26 @@ impl Searcher {
 }
 
 /// Passages of one document, best first, and the score of the document.
-struct Group {
+pub(crate) struct Group {
     passages: Vec<Ranked>,
     score: f64,
+}
+
+impl Group {
+    fn first(&self) -> Option<PassageRef> {
+        self.passages.first().map(|entry| entry.candidate.id)
+    }
 }
 
 /// Passages of the same document together, best document first.
 ///
 /// In the order of recall, a document counts `s1 + d * s2 + d^2 * s3` for its best passages and a decay `d`: several
 /// passages that agree are better evidence than one. A reranker judges each passage for itself; there the best one counts.
-fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, config: &SearchConfig) -> Result<Vec<Group>, SearchError> {
+pub(crate) fn group(
+    snapshot: &Snapshot,
+    ranked: Vec<Ranked>,
+    config: &SearchConfig,
+) -> Result<Vec<Group>, SearchError> {
     let mut places = std::collections::HashMap::new();
     let mut documents: Vec<Group> = Vec::new();
     for entry in ranked {
@@ -174,7 +202,7 @@ fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, config: &SearchConfig) -> Res
     Ok(documents)
 }
 
-fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
+pub(crate) fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
     let mut passages = Vec::with_capacity(group.passages.len());
     let mut best: Option<Passage> = None;
     for entry in group.passages {

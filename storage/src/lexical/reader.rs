@@ -43,8 +43,8 @@ impl From<DocAddress> for PassageRef {
 
 /// A view of the lexical index that later commits do not change.
 pub(crate) struct LexicalReader {
-    searcher: Searcher,
-    fields: Fields,
+    pub(super) searcher: Searcher,
+    pub(super) fields: Fields,
     payload: Payload,
     languages: Vec<String>,
     analyzers: Vec<Analyzer>,
@@ -222,14 +222,14 @@ fn terms_of(searcher: &Searcher, field: Field) -> Result<BTreeSet<String>> {
     Ok(terms)
 }
 
-fn damaged(detail: impl Into<String>) -> Error {
+pub(super) fn damaged(detail: impl Into<String>) -> Error {
     Error::damaged("the lexical index", detail)
 }
 
 /// Collects every matching passage.
-struct Everything;
+pub(super) struct Everything;
 
-struct EverythingInSegment {
+pub(super) struct EverythingInSegment {
     segment: u32,
     found: Vec<PassageRef>,
 }

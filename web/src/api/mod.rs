@@ -1,0 +1,8 @@
+//! The REST API: one file for each noun.
+
+mod health;
+mod ordering;
+mod routes;
+mod search;
+
+pub(crate) use routes::{configure, not_found};
