@@ -3,6 +3,6 @@
 mod health;
 mod ordering;
 mod routes;
-mod search;
+pub(crate) mod search;
 
 pub(crate) use routes::{configure, not_found};

@@ -1,0 +1,85 @@
+//! Styles, scripts and pictures: part of the binary, under addresses that change with their content, so that browsers
+//! keep them for good and an upgrade is seen at once.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+use crate::error::Error;
+
+struct Asset {
+    name: &'static str,
+    media_type: &'static str,
+    text: &'static str,
+}
+
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const ASSETS: [Asset; 10] = [
+    Asset { name: "page.css", media_type: STYLE, text: include_str!("../assets/page.css") },
+    Asset { name: "page.js", media_type: SCRIPT, text: include_str!("../assets/page.js") },
+    Asset { name: "actions.js", media_type: SCRIPT, text: include_str!("../assets/actions.js") },
+    Asset { name: "keys.js", media_type: SCRIPT, text: include_str!("../assets/keys.js") },
+    Asset { name: "navigate.js", media_type: SCRIPT, text: include_str!("../assets/navigate.js") },
+    Asset { name: "preview.js", media_type: SCRIPT, text: include_str!("../assets/preview.js") },
+    Asset { name: "settle.js", media_type: SCRIPT, text: include_str!("../assets/settle.js") },
+    Asset { name: "suggest.js", media_type: SCRIPT, text: include_str!("../assets/suggest.js") },
+    Asset { name: "watch.js", media_type: SCRIPT, text: include_str!("../assets/watch.js") },
+    Asset { name: "favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") },
+];
+
+/// Stands for the content of all assets: modules import each other by name within one folder.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = blake3::Hasher::new();
+    ASSETS.iter().for_each(|asset| drop(hasher.update(asset.text.as_bytes())));
+    hasher.finalize().to_hex()[..12].to_string()
+});
+
+/// The address of an asset.
+pub(super) fn address(name: &str) -> String {
+    format!("/assets/{}/{name}", *VERSION)
+}
+
+/// `GET /assets/{version}/{name}`. Another version than the present one is answered too, for pages that were open during
+/// an upgrade, but not to be kept.
+pub(super) async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Error> {
+    let (version, name) = path.into_inner();
+    let kept = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-cache" };
+    find(&name).map(|asset| send(asset, kept)).ok_or(Error::NotFound { what: "this file" })
+}
+
+/// `GET /favicon.ico`.
+pub(super) async fn favicon() -> Result<HttpResponse, Error> {
+    find("favicon.svg").map(|asset| send(asset, "public, max-age=86400")).ok_or(Error::NotFound { what: "this file" })
+}
+
+fn find(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.name == name)
+}
+
+fn send(asset: &Asset, kept: &'static str) -> HttpResponse {
+    HttpResponse::Ok().content_type(asset.media_type).insert_header((header::CACHE_CONTROL, kept)).body(asset.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_visit_stays_light() {
+        let total: usize = ASSETS.iter().map(|asset| asset.text.len()).sum();
+        assert!(total < 44_000, "styles and scripts have {total} bytes; a page of results takes up to 16,000 more");
+    }
+
+    #[test]
+    fn scripts_import_what_exists() {
+        for asset in ASSETS.iter().filter(|asset| asset.media_type == SCRIPT) {
+            for line in asset.text.lines().filter(|line| line.starts_with("import ")) {
+                let from = line.split('"').nth(1).and_then(|name| name.strip_prefix("./"));
+                assert!(from.is_some_and(|name| find(name).is_some()), "{}: {line}", asset.name);
+            }
+        }
+    }
+}
