@@ -51,8 +51,8 @@ fn folder_name(folder: &Path) -> String {
     folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-fn precision(precision: Precision) -> qwen3::Precision {
-    match precision {
+fn precision(precision: Option<Precision>) -> qwen3::Precision {
+    match precision.unwrap_or_default() {
         Precision::F32 => qwen3::Precision::F32,
         Precision::Bf16 => qwen3::Precision::Bf16,
     }

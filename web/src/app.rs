@@ -74,12 +74,12 @@ impl App {
     /// # Errors
     /// What the work says; [`Error::Busy`] if too many wait; [`Error::Starting`].
     pub(crate) async fn compute<T: Send + 'static>(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         work: impl FnOnce(&Self, &Engine) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.engine()?;
         let permit = self.admission.enter().await?;
-        let app = Arc::clone(self);
+        let app = self;
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             work(&app, app.engine()?)

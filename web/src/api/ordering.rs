@@ -47,3 +47,29 @@ pub(crate) fn fused(engine: &Engine, snapshot: &Snapshot, request: &SearchReques
     let request = SearchRequest { rerank: Rerank::Off, ..request.clone() };
     Ok(engine.searcher.search(snapshot, &request)?)
 }
+
+/// Whether somebody still waits for better orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Going {
+    /// Yes.
+    On,
+    /// The client has gone, or the server stops.
+    Away,
+}
+
+/// Hands every better order to `found`, the fused one first, until the best within the budget is reached or nobody waits.
+pub(crate) fn steps(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    request: &SearchRequest,
+    budget: Budget,
+    going: &dyn Fn() -> Going,
+    found: &mut dyn FnMut(Answer),
+) -> Result<(), Error> {
+    found(fused(engine, snapshot, request)?);
+    if engine.reranker.is_none() || budget.is_nothing() || going() == Going::Away {
+        return Ok(());
+    }
+    found(best_within(engine, snapshot, request, budget)?);
+    Ok(())
+}

@@ -16,12 +16,12 @@ pub(super) fn or(visit: &Visit, address: &SearchAddress, page: Result<HttpRespon
 
 /// Whatever has no route: a page for people, a problem document for programs.
 pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let error = Error::NotFound { what: "this address" };
     let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if accepts.is_some_and(|accept| accept.contains("text/html")) {
+        let error = Error::NotFound { what: "this address" };
         return Ok(of(&Visit::of(&request), SearchAddress::default(), &error));
     }
-    Err(error)
+    crate::api::not_found().await
 }
 
 fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
