@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod browser;
 mod commands;
 mod corruption;
 mod crash;
 mod evaluation;
 mod support;
 mod tidy;
+mod webdriver;

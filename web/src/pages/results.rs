@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, FacetCounts, SearchRequest};
+use searcher::{Answer, FacetCounts, SearchConfig, SearchRequest};
 
 use super::Shared;
 use super::address::{Field, PAGE, SearchAddress};
@@ -41,11 +41,11 @@ pub(super) async fn results(
     if address.q.trim().is_empty() {
         return super::see_other("/");
     }
-    let found = find(&app.into_inner(), shared, address.clone()).await;
+    let found = find(app.into_inner(), shared, address.clone()).await;
     problem::or(&visit, &address.clone(), found.map(|found| page(&visit, address, &found)))
 }
 
-async fn find(app: &Arc<App>, shared: web::Data<Shared>, address: SearchAddress) -> Result<Found, Error> {
+async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) -> Result<Found, Error> {
     let body = SearchBody {
         query: address.q.clone(),
         filters: address.filters(),
@@ -104,8 +104,10 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
     let streams = found.can_rerank && address.close.is_none() && address.offset == 0 && answer.results.len() > 1;
     let main = html! {
         main #main.results {
-            div.column #results data-stream=[streams.then(|| address.query_string())] data-reranking=(words.reranking)
-                data-settled=(words.settled) data-lost=(words.stream_lost) {
+            div.column #results data-stream=[streams.then(|| address.query_string())] data-depth=(SearchConfig::default().rerank_depth)
+                data-reranking=(words.reranking) data-settled=(words.settled) data-lost=(words.stream_lost)
+                data-score=(words.why_reader_score) data-words=(words.why_words_rank) data-nowords=(words.why_words_none)
+                data-meaning=(words.why_meaning_rank) data-nomeaning=(words.why_meaning_none) data-more=(words.more_passages) {
                 h1.hidden { (clean(&title)) }
                 (facets::chips(visit, &address, &found.facets))
                 (truth(visit, &address, found))
