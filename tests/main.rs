@@ -7,6 +7,7 @@ mod commands;
 mod corruption;
 mod crash;
 mod evaluation;
+mod serve;
 mod support;
 mod tidy;
 mod webdriver;

@@ -319,6 +319,18 @@ mod tests {
     }
 
     #[test]
+    fn single_files_are_found_below_the_root_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/b.md"), "text").unwrap();
+        let found = find(folder.path(), "a/b.md").unwrap();
+        assert_eq!((found.relative.as_str(), found.bytes), ("a/b.md", 4));
+        for none in ["", "a", "c.md", "../x", "/etc/passwd", "a/../a/b.md"] {
+            assert_eq!(find(folder.path(), none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn ignore_files_hold_without_a_repository() {
         let folder = folder(&[
             (".gitignore", "*.log\n/build\n"),

@@ -72,19 +72,31 @@ impl App {
     /// Runs work that computes on one of the bounded places, once one is free.
     ///
     /// # Errors
-    /// What the work says; [`Error::Busy`] if too many wait; [`Error::Starting`].
+    /// What the work says; [`Error::Busy`] if too many wait; [`Error::Timeout`]; [`Error::Starting`].
     pub(crate) async fn compute<T: Send + 'static>(
         self: Arc<Self>,
         work: impl FnOnce(&Self, &Engine) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.engine()?;
-        let permit = self.admission.enter().await?;
-        let app = self;
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work(&app, app.engine()?)
-        });
-        task.await.map_err(|error| Error::internal(format!("the work of a request panicked: {error}")))?
+        let app = Arc::clone(&self);
+        self.in_time(async move {
+            let permit = app.admission.enter().await?;
+            let task = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                work(&app, app.engine()?)
+            });
+            task.await.map_err(|error| Error::internal(format!("the work of a request panicked: {error}")))?
+        })
+        .await
+    }
+
+    /// Waits for something no longer than a request may take.
+    ///
+    /// # Errors
+    /// Its own; [`Error::Timeout`].
+    pub(crate) async fn in_time<T>(&self, wait: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let seconds = self.config.limits.request_seconds;
+        tokio::time::timeout(self.patience(), wait).await.unwrap_or(Err(Error::Timeout { seconds }))
     }
 
     /// The limit of a request's time.

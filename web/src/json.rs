@@ -48,8 +48,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             if !has_type(&request, "application/json") {
                 return Err(Error::MediaType { expected: "application/json" });
             }
-            let limit = app(&request)?.config.limits.body_bytes;
-            let body = collect(&request, &mut payload, limit).await?;
+            let app = app(&request)?;
+            let body = app.in_time(collect(&request, &mut payload, app.config.limits.body_bytes)).await?;
             let read = serde_json::from_slice(&body);
             read.map(Self).map_err(|error| Error::bad(format!("the JSON body cannot be read: {error}")))
         })

@@ -93,3 +93,110 @@ fn column(reader: &SegmentReader, field: Field, values: &mut Values) -> Result<V
     }
     Ok(numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::{Batch, ChunkDraft, Document, DocumentId, FileState, Filter, IndexModel, LedgerEntry, Source, Store};
+
+    fn document(source: &str, path: &str, kind: &str, modified: i64) -> Document {
+        Document {
+            source: source.into(),
+            path: path.into(),
+            title: path.into(),
+            kind: kind.into(),
+            language: (kind == "text").then(|| "en".into()),
+            modified,
+            bytes: 1,
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    fn draft(text: &str, vector: [f32; 2]) -> ChunkDraft {
+        ChunkDraft {
+            headings: Vec::new(),
+            text: text.into(),
+            span: 0..1,
+            lines: 1..2,
+            page: None,
+            vector: Some(vector.to_vec()),
+        }
+    }
+
+    fn line(path: &str) -> LedgerEntry {
+        LedgerEntry {
+            source: "a".into(),
+            path: path.into(),
+            state: FileState::Indexed { notes: Vec::new() },
+            kind: String::new(),
+            bytes: 1,
+            modified_ns: 0,
+            inode: None,
+            content: None,
+            characters: 1,
+            chunks: 1,
+            micros: 0,
+        }
+    }
+
+    #[test]
+    fn documents_are_listed_looked_up_counted_and_their_vectors_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        store.add_source(Source { name: "a".into(), root: folder.path().to_path_buf() }).unwrap();
+        let mut batch = Batch::default();
+        for number in 0..7 {
+            let kind = if number < 3 { "text" } else { "markdown" };
+            let path = format!("{number}.md");
+            let chunks = vec![draft(&format!("one {number}"), [1.0, 0.0]), draft(&format!("two {number}"), [0.0, 1.0])];
+            batch.put(document("a", &path, kind, 100 + number), chunks);
+            batch.record(line(&path));
+        }
+        let sequence = store.commit(batch).unwrap();
+        let snapshot = store.snapshot();
+
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let page = snapshot.documents(&Filter::default(), after, 3).unwrap();
+            assert_eq!(page.total, 7);
+            seen.extend(page.documents.iter().map(|document| document.path.clone()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        seen.sort();
+        assert_eq!(seen, ["0.md", "1.md", "2.md", "3.md", "4.md", "5.md", "6.md"]);
+        let only = Filter { kinds: vec!["text".into()], ..Filter::default() };
+        assert_eq!(snapshot.documents(&only, None, 10).unwrap().total, 3);
+
+        let id = DocumentId::of("a", "2.md");
+        assert_eq!(DocumentId::parse(&id.to_string()), Some(id));
+        assert_eq!(DocumentId::parse("+f000000000000000000000000000000"), None);
+        let passages = snapshot.document(id).unwrap();
+        let texts: Vec<&str> = passages.iter().map(|passage| passage.chunk.text.as_str()).collect();
+        assert_eq!(texts, ["one 2", "two 2"]);
+        assert!(snapshot.document(DocumentId::of("a", "9.md")).unwrap().is_empty());
+        let facets = snapshot.facets().unwrap();
+        for place in snapshot.places(id).unwrap() {
+            let filed = facets.of(place).unwrap();
+            assert_eq!((filed.source, filed.kind, filed.language, filed.modified), ("a", "text", Some("en"), 102));
+            let expected = if snapshot.passage(place).unwrap().number == 0 { [1.0, 0.0] } else { [0.0, 1.0] };
+            assert_eq!(snapshot.vector(place).unwrap(), expected);
+        }
+
+        let truth = store.truth();
+        let rest: Vec<String> = truth.ledger("a", "4.md").map(|line| line.unwrap().path).collect();
+        assert_eq!(rest, ["5.md", "6.md"]);
+        assert_eq!(truth.statistics().unwrap().sequence, sequence);
+        let mut batch = Batch::default();
+        batch.remove("a", "2.md");
+        let later = store.commit(batch).unwrap();
+        assert_eq!(truth.statistics().unwrap().sequence, later, "a reading side sees later commits");
+        assert_eq!(snapshot.document(id).unwrap().len(), 2, "an older snapshot does not");
+        assert!(store.snapshot().document(id).unwrap().is_empty());
+    }
+}

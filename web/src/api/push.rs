@@ -174,7 +174,7 @@ pub(crate) async fn upload(
     if !json::has_type(&request, "multipart/form-data") {
         return Err(Error::MediaType { expected: "multipart/form-data" });
     }
-    let edits = edits_of(&app, Multipart::new(request.headers(), parts)).await?;
+    let edits = app.in_time(edits_of(&app, Multipart::new(request.headers(), parts))).await?;
     if edits.is_empty() {
         return Err(Error::bad("expected at least one part named `file`"));
     }
@@ -233,7 +233,8 @@ pub(crate) async fn bulk(
     if !json::has_type(&request, "application/x-ndjson") {
         return Err(Error::MediaType { expected: "application/x-ndjson" });
     }
-    let body = json::collect(&request, &mut payload.into_inner(), app.config.limits.upload_bytes).await?;
+    let limit = app.config.limits.upload_bytes;
+    let body = app.in_time(json::collect(&request, &mut payload.into_inner(), limit)).await?;
     let mut edits = Vec::new();
     let lines = body.split(|byte| *byte == b'\n').enumerate();
     for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {

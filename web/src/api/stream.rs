@@ -10,6 +10,7 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use utoipa::ToSchema;
 
 use super::ordering::{self, Going};
 use super::search::{Checked, SearchAnswer, SearchParams};
@@ -21,10 +22,19 @@ use crate::json::Params;
 /// Orders that may wait for a slow client; the work waits with them.
 const WAITING: usize = 4;
 
+/// One event of the stream.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamEvent {
+    /// `results`, `done` or `error`.
+    event: String,
+    /// JSON: a whole answer of `/api/v1/search`, the number of orders, or a problem document.
+    data: String,
+}
+
 /// Answers a question at once and then better, as server-sent events: `results` (a whole answer, each better ordered
 /// than the one before), then `done`.
 #[utoipa::path(get, path = "/api/v1/search/stream", tag = "search", params(SearchParams),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = StreamEvent, content_type = "text/event-stream"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn stream(app: web::Data<App>, params: Params<SearchParams>) -> Result<HttpResponse, Error> {
     let app = app.into_inner();
     app.engine()?;

@@ -20,7 +20,7 @@ pub(crate) enum Inputs {
 
 /// Texts to embed.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct EmbedBody {
+pub(crate) struct TeiEmbedBody {
     inputs: Inputs,
     /// `query` embeds behind the model's instruction; anything else as it is.
     prompt_name: Option<String>,
@@ -31,10 +31,10 @@ pub(crate) struct EmbedBody {
 }
 
 /// Embeds texts, in the shape of text-embeddings-inference.
-#[utoipa::path(post, path = "/embed", tag = "models", request_body = EmbedBody,
+#[utoipa::path(post, path = "/embed", tag = "models", request_body = TeiEmbedBody,
     responses((status = 200, body = Vec<Vec<f32>>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn embed(app: web::Data<App>, body: Json<EmbedBody>) -> Result<HttpResponse, Error> {
-    let EmbedBody { inputs, prompt_name, dimensions, normalize } = body.0;
+pub(crate) async fn embed(app: web::Data<App>, body: Json<TeiEmbedBody>) -> Result<HttpResponse, Error> {
+    let TeiEmbedBody { inputs, prompt_name, dimensions, normalize } = body.0;
     if normalize == Some(false) {
         return Err(Error::bad("normalize: expected true; the vectors of this model have length one"));
     }
@@ -52,7 +52,7 @@ pub(crate) async fn embed(app: web::Data<App>, body: Json<EmbedBody>) -> Result<
 
 /// Texts to rank.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct RerankBody {
+pub(crate) struct TeiRerankBody {
     query: String,
     texts: Vec<String>,
     /// Whether scores are log odds instead of probabilities.
@@ -73,10 +73,10 @@ pub(crate) struct Rank {
 }
 
 /// Ranks texts for a query, in the shape of text-embeddings-inference.
-#[utoipa::path(post, path = "/rerank", tag = "models", request_body = RerankBody,
+#[utoipa::path(post, path = "/rerank", tag = "models", request_body = TeiRerankBody,
     responses((status = 200, body = Vec<Rank>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn rerank(app: web::Data<App>, body: Json<RerankBody>) -> Result<HttpResponse, Error> {
-    let RerankBody { query, texts, raw_scores, return_text } = body.0;
+pub(crate) async fn rerank(app: web::Data<App>, body: Json<TeiRerankBody>) -> Result<HttpResponse, Error> {
+    let TeiRerankBody { query, texts, raw_scores, return_text } = body.0;
     let ranks = app.into_inner().compute(move |app, engine| {
         let ranked = score::ranked(app, engine, &query, None, &texts)?;
         let rank = |(index, score): (usize, f32)| Rank {

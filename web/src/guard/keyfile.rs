@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(record.scopes, [Scope::Search]);
         assert!(record.verifies(&key) && !record.verifies(&format!("{key}x")));
         let stored = fs::read_to_string(file.path()).unwrap();
-        let secret = key.rsplit_once('_').unwrap().1;
+        let secret = key.splitn(3, '_').nth(2).unwrap();
         assert!(!stored.contains(secret) && stored.contains("$argon2id$"), "{stored}");
         assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
         file.revoke(&record.id).unwrap();

@@ -1,5 +1,5 @@
 //! Everything a request passes before a handler sees it: the record of it, the host and origin it comes by, the key it
-//! brings, its rate and its time.
+//! brings, and its rate.
 
 mod access;
 mod hosts;
