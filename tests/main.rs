@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod browser;
 mod commands;
 mod corruption;
 mod crash;
@@ -15,3 +16,4 @@ mod models;
 mod serve;
 mod support;
 mod tidy;
+mod webdriver;

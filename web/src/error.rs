@@ -125,11 +125,11 @@ pub(crate) struct Problem {
     /// The HTTP status.
     status: u16,
     /// What happened this time.
-    detail: String,
+    pub(crate) detail: String,
     /// Stable name for programs.
     code: &'static str,
     /// What helps.
-    cure: &'static str,
+    pub(crate) cure: &'static str,
 }
 
 impl Error {

@@ -68,7 +68,7 @@ async fn run(
             .configure(api::configure)
             .configure(compat::configure)
             .configure(pages::configure)
-            .default_service(web::to(api::not_found))
+            .default_service(web::to(pages::not_found))
     };
     let server = HttpServer::new(factory).workers(config.workers).shutdown_timeout(config.shutdown_seconds);
     let server = server.disable_signals().bind(config.listen);

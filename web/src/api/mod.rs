@@ -6,7 +6,7 @@ mod openapi;
 mod ordering;
 mod push;
 mod routes;
-mod search;
+pub(crate) mod search;
 mod similar;
 mod sources;
 mod status;
