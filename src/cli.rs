@@ -289,7 +289,7 @@ pub(crate) enum BenchSubject {
     Models(BenchModelsArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BenchModelsArgs {
     /// The model's shape.
     #[arg(long, value_enum, default_value = "0.6b")]
@@ -336,13 +336,13 @@ pub(crate) struct BenchVectorsArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
     pub(crate) action: ModelsAction,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ModelsAction {
     /// Show the models known by name and those in the models folder.
     List(ModelsListArgs),
@@ -356,21 +356,21 @@ pub(crate) enum ModelsAction {
     Remove(ModelNameArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsListArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelNameArgs {
     /// Name or Hugging Face repository.
     #[arg(value_name = "MODEL")]
     pub(crate) name: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsPullArgs {
     /// Name or Hugging Face repository, for GGUF with `:VARIANT`.
     #[arg(value_name = "MODEL")]
@@ -387,7 +387,7 @@ pub(crate) struct ModelsPullArgs {
     pub(crate) retries: u32,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsVerifyArgs {
     /// Name, Hugging Face repository, folder or .gguf file [default: the model that searches use].
     #[arg(value_name = "MODEL")]
