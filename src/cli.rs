@@ -1,11 +1,13 @@
 //! The command line: what can be asked. Parsing has no effects.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Self-hosted semantic search over a company's own documents.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Folder of the index [default: $XDG_DATA_HOME/quarry, or ~/.local/share/quarry].
@@ -26,17 +28,23 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "QUARRY_MODELS_DIR", value_name = "DIR")]
     pub(crate) models_dir: Option<PathBuf>,
 
-    /// In what precision the models compute. `auto` takes bf16 for weights stored so and f32 for others.
-    #[arg(long, global = true, env = "QUARRY_PRECISION", value_enum, default_value_t)]
-    pub(crate) precision: Precision,
+    /// In what precision the models compute: `auto` takes bf16 for weights stored so and f32 for others
+    /// [default: auto].
+    #[arg(long, global = true, env = "QUARRY_PRECISION", value_enum)]
+    pub(crate) precision: Option<Precision>,
 
-    /// What the models compute on: auto (a GPU if this build and machine have one), cpu, cuda or cuda:N.
-    #[arg(long, global = true, env = "QUARRY_DEVICE", default_value_t, value_name = "DEVICE")]
-    pub(crate) device: qwen3::DeviceChoice,
+    /// What the models compute on: auto (a GPU if this build and machine have one), cpu, cuda or cuda:N
+    /// [default: auto].
+    #[arg(long, global = true, env = "QUARRY_DEVICE", value_name = "DEVICE")]
+    pub(crate) device: Option<qwen3::DeviceChoice>,
 
     /// Leading values of each vector to keep (a model trained for it loses little), at least 32 [default: all].
     #[arg(long, global = true, env = "QUARRY_DIMENSION", value_name = "N")]
     pub(crate) dimension: Option<usize>,
+
+    /// Configuration file [default: ~/.config/quarry/quarry.toml, or /etc/quarry/quarry.toml].
+    #[arg(long, global = true, env = "QUARRY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// Say more about what goes on; twice for everything.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
@@ -46,12 +54,18 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     /// Bring folders into the index, or up to date if they are.
     Index(IndexArgs),
     /// Find the passages that answer a question.
     Search(SearchArgs),
+    /// Serve the search page and the REST API, and index while serving.
+    Serve(ServeArgs),
+    /// Make, list and revoke keys of the API.
+    Keys(KeysArgs),
+    /// Check the configuration file, or show what is in force.
+    Config(ConfigArgs),
     /// Show sources, counts, sizes, the model, and what became of every file.
     Status(StatusArgs),
     /// Check every checksum and cross-reference of the index.
@@ -66,7 +80,8 @@ pub(crate) enum Command {
     Models(ModelsArgs),
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Precision {
     /// As the weights are stored.
     #[default]
@@ -79,7 +94,7 @@ pub(crate) enum Precision {
     Int8,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct IndexArgs {
     /// Folders to index; none: all sources again.
     pub(crate) folders: Vec<PathBuf>,
@@ -106,7 +121,7 @@ pub(crate) struct IndexArgs {
     pub(crate) rebuild: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SearchArgs {
     /// The question. Words, "phrases", -without, source: path: type: lang: after: before:
     #[arg(required = true, num_args = 1..)]
@@ -137,7 +152,68 @@ pub(crate) struct SearchArgs {
     pub(crate) semantic: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// Folders to index at start, beside those that the index knows.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Address and port [default: 127.0.0.1:7700]. Other than loopback addresses need keys: `quarry keys create`.
+    #[arg(long, env = "QUARRY_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it, this once.
+    Create {
+        /// What the key is for.
+        name: String,
+        /// What it allows; several with commas.
+        #[arg(long = "scope", value_enum, value_delimiter = ',', default_values_t = [KeyScope::Search])]
+        scopes: Vec<KeyScope>,
+        /// Days until it expires [default: never].
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+    },
+    /// Show all keys, without their secrets.
+    List,
+    /// Revoke a key; a running server refuses it at once.
+    Revoke {
+        /// The key's id, as `quarry keys list` shows it.
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Search, read documents and status, use the models.
+    Search,
+    /// Put and delete documents, bring sources up to date.
+    Index,
+    /// Everything.
+    Admin,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the configuration file and say what is wrong with it.
+    Check,
+    /// Print the configuration in force: flags, environment, file, defaults.
+    Show,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StatusArgs {
     /// List the files, all or those in one state.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "all", value_name = "STATE")]
@@ -161,20 +237,20 @@ pub(crate) enum FileFilter {
     Failed,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct VerifyArgs {
     /// Rebuild what is derived, drop what is damaged and read those files again.
     #[arg(long)]
     pub(crate) repair: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RemoveArgs {
     /// Name of the source, as `quarry status` shows it.
     pub(crate) source: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct EvalArgs {
     /// Folder with corpus.jsonl, queries.jsonl and qrels/*.tsv.
     pub(crate) dir: PathBuf,
@@ -194,18 +270,18 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
-    /// rerank-weight, rerank-depth, body, title, headings, pairs, characters, codes.
+    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) settings: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) subject: BenchSubject,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchSubject {
     /// Recall and speed of the vector index on vectors in TEXMEX format.
     Vectors(BenchVectorsArgs),
@@ -213,7 +289,7 @@ pub(crate) enum BenchSubject {
     Models(BenchModelsArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BenchModelsArgs {
     /// The model's shape.
     #[arg(long, value_enum, default_value = "0.6b")]
@@ -244,7 +320,7 @@ pub(crate) enum Shape {
     Nano,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BenchVectorsArgs {
     /// Folder with base.fvecs, query.fvecs and, for comparison, groundtruth_cosine.ivecs.
     #[arg(long, value_name = "DIR")]
@@ -260,13 +336,13 @@ pub(crate) struct BenchVectorsArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
     pub(crate) action: ModelsAction,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ModelsAction {
     /// Show the models known by name and those in the models folder.
     List(ModelsListArgs),
@@ -280,21 +356,21 @@ pub(crate) enum ModelsAction {
     Remove(ModelNameArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsListArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelNameArgs {
     /// Name or Hugging Face repository.
     #[arg(value_name = "MODEL")]
     pub(crate) name: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsPullArgs {
     /// Name or Hugging Face repository, for GGUF with `:VARIANT`.
     #[arg(value_name = "MODEL")]
@@ -311,7 +387,7 @@ pub(crate) struct ModelsPullArgs {
     pub(crate) retries: u32,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelsVerifyArgs {
     /// Name, Hugging Face repository, folder or .gguf file [default: the model that searches use].
     #[arg(value_name = "MODEL")]

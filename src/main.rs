@@ -1,10 +1,12 @@
 //! `quarry`: index folders of documents and search them, from the command line.
 //!
-//! This file is the map: it parses the command line (no effects), then hands over to one command.
+//! This file is the map: it parses the command line (no effects), adds what the configuration file says, then hands over
+//! to one command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod cli;
 mod commands;
+mod config;
 mod interrupt;
 mod models;
 mod output;
@@ -15,11 +17,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use config::FileConfig;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    output::start_logging(cli.verbose);
-    match run(&cli) {
+    match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("quarry: {error:#}");
@@ -28,10 +29,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
+    let file = FileConfig::load(&cli)?;
+    file.apply(&mut cli);
+    let cli = &cli;
+    output::start_logging(cli.verbose, &file.log)?;
     match &cli.command {
         Command::Index(options) => commands::index::run(cli, options),
         Command::Search(options) => commands::search::run(cli, options),
+        Command::Serve(options) => commands::serve::run(cli, options, &file),
+        Command::Keys(options) => commands::keys::run(cli, options),
+        Command::Config(options) => commands::config::run(cli, options, &file),
         Command::Status(options) => commands::status::run(cli, options),
         Command::Verify(options) => commands::verify::run(cli, options),
         Command::Remove(options) => commands::remove::run(cli, options),

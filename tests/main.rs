@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod browser;
 mod commands;
 mod corruption;
 mod crash;
@@ -12,5 +13,7 @@ mod gguf;
 mod hub;
 #[cfg(feature = "hub")]
 mod models;
+mod serve;
 mod support;
 mod tidy;
+mod webdriver;

@@ -19,7 +19,7 @@ use crate::extract::ExtractLimits;
 use crate::plan::{Comparison, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
 use crate::progress::{Counters, Observer, RunReport};
-use crate::walk::WalkOptions;
+use crate::walk::{WalkOptions, find};
 
 /// Time one batch should take the model.
 const BATCH_TIME: Duration = Duration::from_secs(4);
@@ -114,6 +114,32 @@ impl<'a> Indexer<'a> {
         if !report.interrupted {
             report.removed = self.finish(&source.name, &plan.gone)?;
         }
+        report.elapsed = started.elapsed();
+        Ok(report)
+    }
+
+    /// Brings single files of a source up to date: `paths` below its root, with `/` between the parts. A file that is
+    /// gone loses its document; the other files of the source are not looked at.
+    ///
+    /// # Errors
+    /// As [`Indexer::index_source`].
+    pub fn index_paths(&mut self, source: &Source, paths: &[String]) -> Result<RunReport, IndexError> {
+        let started = Instant::now();
+        self.store.add_source(source.clone())?;
+        let (mut jobs, mut gone) = (Vec::new(), Batch::default());
+        for path in paths {
+            match find(&source.root, path) {
+                Some(file) => jobs.push(Job::File(file, self.store.ledger_entry(&source.name, path)?)),
+                None => {
+                    gone.remove(&source.name, path);
+                    gone.forget(&source.name, path);
+                }
+            }
+        }
+        let removed = gone.documents() as u64;
+        self.store.commit(gone)?;
+        let mut report = self.run(&source.name, jobs.into_iter())?;
+        report.removed = removed;
         report.elapsed = started.elapsed();
         Ok(report)
     }

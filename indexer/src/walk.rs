@@ -192,6 +192,23 @@ fn path_of(error: &ignore::Error) -> Option<&Path> {
     }
 }
 
+/// The file at `relative` below `root`, if it is one; `None` for a path that leaves the root.
+pub(crate) fn find(root: &Path, relative: &str) -> Option<FoundFile> {
+    let inside = Path::new(relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !inside || relative.is_empty() {
+        return None;
+    }
+    let path = root.join(relative);
+    let metadata = fs::symlink_metadata(&path).ok().filter(Metadata::is_file)?;
+    Some(FoundFile {
+        path,
+        relative: relative.to_owned(),
+        bytes: metadata.len(),
+        modified: modified(&metadata),
+        inode: inode(&metadata),
+    })
+}
+
 /// The kind of a file system entry, in words.
 pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
     let kind = metadata.file_type();
@@ -299,6 +316,18 @@ mod tests {
             }
         }
         (files, problems)
+    }
+
+    #[test]
+    fn single_files_are_found_below_the_root_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/b.md"), "text").unwrap();
+        let found = find(folder.path(), "a/b.md").unwrap();
+        assert_eq!((found.relative.as_str(), found.bytes), ("a/b.md", 4));
+        for none in ["", "a", "c.md", "../x", "/etc/passwd", "a/../a/b.md"] {
+            assert_eq!(find(folder.path(), none), None, "{none}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn best(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
     (cpu, wall)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |index: usize, default: &str| arguments.get(index).map_or(default.to_owned(), String::clone);
     let folder = arguments.first().ok_or("expected: forward MODEL_FOLDER [PRECISION] [THREADS] [ISA] [ONLY]")?;

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::facet::FacetCounts;
 use crate::fuse::Place;
+use crate::ranking::RerankState;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
     /// What was searched for: the words of the query without its operators.
     pub query: String,
@@ -18,16 +21,24 @@ pub struct Answer {
     pub total: usize,
     /// Candidates the reranker scored; 0 if it did not run.
     pub reranked: usize,
+    /// Candidates it may read for this request.
+    pub rerank_depth: usize,
+    /// Why it went no further.
+    pub rerank_state: RerankState,
     /// Time per stage.
     pub timings: Timings,
     /// Number of the commit that was searched.
     pub generation: u64,
     /// Remarks for the user: what of the query was not understood as syntax.
     pub notes: Vec<String>,
+    /// How many of the documents in `total` are filed under what, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<FacetCounts>,
 }
 
 /// A document with its best passages.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DocumentHit {
     /// Stable id of the document.
     pub id: String,
@@ -51,12 +62,14 @@ pub struct DocumentHit {
 
 /// A passage that was found.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PassageHit {
     /// Place in the document, from 0.
     pub number: u32,
     /// Headings above it, outermost first.
     pub headings: Vec<String>,
     /// Lines of the file, from 1, end excluded.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub lines: Range<u32>,
     /// Page, from 1, for formats that have pages.
     pub page: Option<u32>,
@@ -65,6 +78,7 @@ pub struct PassageHit {
     /// The part of it to show.
     pub snippet: String,
     /// Bytes of `snippet` that match the query.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub highlights: Vec<Range<usize>>,
     /// The score the order is by.
     pub score: f64,
@@ -78,6 +92,7 @@ pub struct PassageHit {
 
 /// Milliseconds per stage. The two legs run side by side, so the total is less than the sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timings {
     /// BM25 over the lexical index.
     pub lexical_ms: f64,

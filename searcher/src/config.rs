@@ -21,8 +21,10 @@ pub struct SearchConfig {
     pub lexical: LexicalWeights,
     /// Share of the reranker in the blended score; the rest is the reciprocal of the fused rank.
     pub rerank_weight: f64,
-    /// Candidates the reranker scores.
+    /// Candidates the reranker scores at the most.
     pub rerank_depth: usize,
+    /// Reranking ends when fewer unread candidates than this are expected to reach the first page; 0 reads them all.
+    pub settle: f64,
     /// How much less each further passage of a document counts than the one before; 0 takes the best one alone.
     pub passage_decay: f64,
     /// Passages shown of one document, and counted for it.
@@ -42,6 +44,7 @@ impl Default for SearchConfig {
             lexical: LexicalWeights::default(),
             rerank_weight: 0.7,
             rerank_depth: 100,
+            settle: 0.1,
             passage_decay: 0.1,
             passages_per_document: 3,
             snippet_chars: 280,

@@ -47,6 +47,7 @@ pub struct Leg<'a, Id> {
 
 /// Where a leg placed an id.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Place {
     /// Rank, from 1.
     pub rank: usize,

@@ -1,11 +1,14 @@
-//! Reranking: the cross-encoder reads query and passage together.
+//! Reranking: the cross-encoder reads query and passage together, the most promising candidates first, and every step
+//! gives an order that can be shown.
 
-use qwen3::RerankHandle;
+use std::time::Instant;
+
+use qwen3::{Arrival, RerankHandle};
 use storage::{PassageRef, Snapshot};
 
-use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::fuse::Fused;
+use crate::outlook::Outlook;
 
 /// A candidate on its way to the answer.
 #[derive(Debug, Clone)]
@@ -17,40 +20,117 @@ pub(crate) struct Ranked {
     pub(crate) score: f64,
 }
 
-/// The fused order as it is.
-pub(crate) fn unranked(candidates: Vec<Fused<PassageRef>>) -> Vec<Ranked> {
-    candidates.into_iter().map(|candidate| Ranked { score: candidate.score, candidate, relevance: None }).collect()
+/// The candidates of one query in the order of recall, and what the reranker has said of them so far.
+pub(crate) struct Candidates {
+    fused: Vec<Fused<PassageRef>>,
+    relevance: Vec<Option<f32>>,
+    /// Candidates the reranker may read.
+    depth: usize,
+    /// Its share in the blended score.
+    weight: f64,
 }
 
-/// Scores the first `depth` candidates and puts them in blended order; the others keep their order behind them.
-///
-/// The blend is `w * p + (1 - w) / rank`, with the reranker's probability `p` and the fused rank counted from 1: what
-/// recall was most sure of (an exact code, a quoted phrase) is never lost to a model that does not know it.
-pub(crate) fn rerank(
-    snapshot: &Snapshot,
-    reranker: &RerankHandle,
-    config: &SearchConfig,
-    query: &str,
-    instruct: Option<&str>,
-    candidates: Vec<Fused<PassageRef>>,
-    depth: usize,
-) -> Result<Vec<Ranked>, SearchError> {
-    let mut ranked = unranked(candidates);
-    let depth = depth.min(ranked.len());
-    let texts = ranked[..depth].iter().map(|entry| passage_text(snapshot, entry.candidate.id));
-    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
-    let scores = reranker.score(query, instruct, &texts)?;
-    for (place, (entry, probability)) in ranked.iter_mut().zip(scores).enumerate() {
-        entry.relevance = Some(probability);
-        entry.score = blend(config.rerank_weight, f64::from(probability), place + 1);
+impl Candidates {
+    pub(crate) fn new(fused: Vec<Fused<PassageRef>>, depth: usize, weight: f64) -> Self {
+        Self { relevance: vec![None; fused.len()], depth: depth.min(fused.len()), fused, weight }
     }
-    ranked[..depth].sort_by(|a, b| b.score.total_cmp(&a.score));
-    // Scores fall along the whole list, so that what was not reranked cannot seem better than what was.
-    let lowest = ranked[..depth].last().map_or(f64::INFINITY, |entry| entry.score);
-    for entry in &mut ranked[depth..] {
-        entry.score = entry.score.min(lowest);
+
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
     }
-    Ok(ranked)
+
+    /// How many the reranker has read.
+    pub(crate) fn scored(&self) -> usize {
+        self.relevance.iter().flatten().count()
+    }
+
+    /// The first `count` candidates that the reranker may read and has not.
+    pub(crate) fn next(&self, count: usize) -> Vec<usize> {
+        (0..self.depth).filter(|index| self.relevance[*index].is_none()).take(count).collect()
+    }
+
+    /// Has the reranker read the candidates of `indexes`. Stops at the deadline, or when `wanted` says that nobody
+    /// waits any more; what was read until then counts. Says whether all were read.
+    pub(crate) fn read(
+        &mut self,
+        indexes: &[usize],
+        reader: &Reader,
+        deadline: Option<Instant>,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<bool, SearchError> {
+        let texts = indexes.iter().map(|index| passage_text(reader.snapshot, self.fused[*index].id));
+        let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+        let mut pending = reader.reranker.begin(reader.query, reader.instruct, &texts)?;
+        let complete = loop {
+            let look_up = Instant::now() + reader.patience;
+            match pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up)))? {
+                Arrival::Complete => break true,
+                Arrival::More | Arrival::Late if !wanted() => break false,
+                Arrival::Late if deadline.is_some_and(|deadline| deadline <= Instant::now()) => break false,
+                Arrival::More | Arrival::Late => {}
+            }
+        };
+        for (index, score) in indexes.iter().zip(pending.outputs()) {
+            self.relevance[*index] = *score;
+        }
+        Ok(complete)
+    }
+
+    /// What the scores so far lead to expect of the others.
+    pub(crate) fn outlook(&self) -> Outlook {
+        let scored = |(index, relevance): (usize, &Option<f32>)| Some((index + 1, f64::from((*relevance)?)));
+        Outlook::learn(self.relevance.iter().enumerate().filter_map(scored))
+    }
+
+    /// How many of the unread candidates would on average score higher than `score`.
+    pub(crate) fn expected_above(&self, score: f64) -> f64 {
+        let outlook = self.outlook();
+        let chance = |index: &usize| {
+            let rank = index + 1;
+            outlook.chance_above(rank, (score - (1.0 - self.weight) / rank as f64) / self.weight)
+        };
+        self.next(self.depth).iter().map(chance).sum()
+    }
+
+    /// The best order known: blended scores of what was read, expected ones of what was not, and behind them, in the
+    /// order of recall, what lies beyond the depth. The order of recall itself while nothing was read.
+    ///
+    /// The blend is `w * p + (1 - w) / rank`, with the reranker's probability `p` and the fused rank counted from 1:
+    /// what recall was most sure of (an exact code, a quoted phrase) is never lost to a model that does not know it.
+    pub(crate) fn ranked(&self) -> Vec<Ranked> {
+        let unranked = self.fused.iter().map(|candidate| Ranked {
+            score: candidate.score,
+            candidate: candidate.clone(),
+            relevance: None,
+        });
+        let mut ranked: Vec<Ranked> = unranked.collect();
+        if self.scored() == 0 {
+            return ranked;
+        }
+        let outlook = self.outlook();
+        for (index, entry) in ranked[..self.depth].iter_mut().enumerate() {
+            entry.relevance = self.relevance[index];
+            let p = entry.relevance.map_or_else(|| outlook.expected(index + 1), f64::from);
+            entry.score = blend(self.weight, p, index + 1);
+        }
+        ranked[..self.depth].sort_by(|a, b| b.score.total_cmp(&a.score));
+        // Scores fall along the whole list, so that what was not reranked cannot seem better than what was.
+        let lowest = ranked[..self.depth].last().map_or(f64::INFINITY, |entry| entry.score);
+        for entry in &mut ranked[self.depth..] {
+            entry.score = entry.score.min(lowest);
+        }
+        ranked
+    }
+}
+
+/// Who reads candidates, for which question.
+pub(crate) struct Reader<'r> {
+    pub(crate) snapshot: &'r Snapshot,
+    pub(crate) reranker: &'r RerankHandle,
+    pub(crate) query: &'r str,
+    pub(crate) instruct: Option<&'r str>,
+    /// How often to ask whether the answer is still wanted.
+    pub(crate) patience: std::time::Duration,
 }
 
 fn blend(weight: f64, probability: f64, rank: usize) -> f64 {

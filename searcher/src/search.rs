@@ -1,17 +1,18 @@
 //! One search from query text to answer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use qwen3::{EmbedHandle, RerankHandle};
 use storage::{Filter, Passage, PassageRef, Snapshot};
 
-use crate::answer::{Answer, DocumentHit, PassageHit, Timings, milliseconds};
+use crate::answer::{Answer, DocumentHit, PassageHit};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
-use crate::marks::{self, Marker};
+use crate::marks::Marker;
 use crate::query::ParsedQuery;
-use crate::recall::{self, LEXICAL, VECTOR};
-use crate::rerank::{self, Ranked};
+use crate::ranking::Ranking;
+use crate::recall::{self, LEXICAL, Recalled, VECTOR};
+use crate::rerank::Ranked;
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
 pub const MAX_RESULTS: usize = 1000;
@@ -39,6 +40,17 @@ pub enum Rerank {
     Configured,
     /// Not at all.
     Off,
+    /// As far as a budget allows.
+    Within(RerankBudget),
+}
+
+/// What reranking may cost; `None` leaves it to the configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RerankBudget {
+    /// Candidates to read at the most.
+    pub candidates: Option<usize>,
+    /// Time from the beginning of the search.
+    pub time: Option<Duration>,
 }
 
 /// How the query is read.
@@ -49,6 +61,16 @@ pub enum Syntax {
     Operators,
     /// As words alone: for questions that were not written in the query language.
     Plain,
+}
+
+/// Whether the documents found are counted by what they are filed under.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// They are not.
+    #[default]
+    Off,
+    /// By source, type, language and year.
+    Facets,
 }
 
 /// What is asked.
@@ -70,14 +92,16 @@ pub struct SearchRequest {
     pub instruct: Option<String>,
     /// Restrictions beside those in the query.
     pub filter: Filter,
+    /// Whether facets are counted.
+    pub counting: Counting,
 }
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
 pub struct Searcher {
     embedder: EmbedHandle,
-    reranker: Option<RerankHandle>,
-    config: SearchConfig,
+    pub(crate) reranker: Option<RerankHandle>,
+    pub(crate) config: SearchConfig,
 }
 
 impl Searcher {
@@ -86,12 +110,34 @@ impl Searcher {
         Self { embedder, reranker, config }
     }
 
-    /// Answers a request on a snapshot.
+    /// Answers a request on a snapshot, reranked as far as the request and the configuration say.
     ///
     /// # Errors
     /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`].
     pub fn search(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Answer, SearchError> {
-        let started = Instant::now();
+        let mut ranking = self.begin(snapshot, request)?;
+        ranking.finish(&|| true)?;
+        ranking.answer()
+    }
+
+    /// Recalls candidates; reranking is taken step by step from there.
+    ///
+    /// # Errors
+    /// As [`Searcher::search`].
+    pub fn begin<'s>(
+        &'s self,
+        snapshot: &'s Snapshot,
+        request: &'s SearchRequest,
+    ) -> Result<Ranking<'s>, SearchError> {
+        Ranking::new(self, snapshot, request)
+    }
+
+    /// The query as it was understood, and its candidates.
+    pub(crate) fn recall(
+        &self,
+        snapshot: &Snapshot,
+        request: &SearchRequest,
+    ) -> Result<(ParsedQuery, Recalled), SearchError> {
         let query = match request.syntax {
             Syntax::Operators => ParsedQuery::parse(&request.query),
             Syntax::Plain => ParsedQuery::plain(&request.query),
@@ -99,57 +145,42 @@ impl Searcher {
         let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
         let depth = self.config.depth.max(wanted * PASSAGES_PER_RESULT);
         let recalled = recall::recall(snapshot, &self.embedder, &self.config, request, &query, depth)?;
-        let mut timings = Timings {
-            lexical_ms: milliseconds(recalled.lexical),
-            embed_ms: milliseconds(recalled.embed),
-            vector_ms: milliseconds(recalled.vector),
-            fuse_ms: milliseconds(recalled.fuse),
-            ..Timings::default()
-        };
-        let (ranked, rerank_time) = self.order(snapshot, request, &query, recalled.candidates)?;
-        timings.rerank_ms = milliseconds(rerank_time);
-        let reranked = ranked.iter().filter(|entry| entry.relevance.is_some()).count();
-        let documents = group(snapshot, ranked, &self.config)?;
-        let total = documents.len();
-        let normalise = |word: &str| marks::forms(snapshot, word);
-        let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
-        let page = documents.into_iter().skip(request.offset).take(request.top);
-        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
-        timings.total_ms = milliseconds(started.elapsed());
-        let generation = snapshot.sequence();
-        Ok(Answer { query: query.text, results, total, reranked, timings, generation, notes: query.notes })
-    }
-
-    fn order(
-        &self,
-        snapshot: &Snapshot,
-        request: &SearchRequest,
-        query: &ParsedQuery,
-        candidates: Vec<crate::fuse::Fused<PassageRef>>,
-    ) -> Result<(Vec<Ranked>, Duration), SearchError> {
-        let started = Instant::now();
-        let ranked = match (&self.reranker, request.rerank) {
-            (Some(reranker), Rerank::Configured) if !query.text.trim().is_empty() => {
-                let (instruct, depth) = (request.instruct.as_deref(), self.config.rerank_depth);
-                rerank::rerank(snapshot, reranker, &self.config, &query.text, instruct, candidates, depth)?
-            }
-            _ => return Ok((rerank::unranked(candidates), Duration::ZERO)),
-        };
-        Ok((ranked, started.elapsed()))
+        Ok((query, recalled))
     }
 }
 
 /// Passages of one document, best first, and the score of the document.
-struct Group {
+pub(crate) struct Group {
     passages: Vec<Ranked>,
     score: f64,
+}
+
+impl Group {
+    pub(crate) fn first(&self) -> Option<PassageRef> {
+        self.passages.first().map(|entry| entry.candidate.id)
+    }
+
+    pub(crate) fn score(&self) -> f64 {
+        self.score
+    }
+
+    /// Whether the reranker has read what the document stands for.
+    pub(crate) fn is_read(&self) -> bool {
+        self.passages.first().is_some_and(|entry| entry.relevance.is_some())
+    }
 }
 
 /// Passages of the same document together, best document first.
 ///
 /// In the order of recall, a document counts `s1 + d * s2 + d^2 * s3` for its best passages and a decay `d`: several
 /// passages that agree are better evidence than one. A reranker judges each passage for itself; there the best one counts.
-fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, config: &SearchConfig) -> Result<Vec<Group>, SearchError> {
+pub(crate) fn group(
+    snapshot: &Snapshot,
+    ranked: Vec<Ranked>,
+    config: &SearchConfig,
+) -> Result<Vec<Group>, SearchError> {
+    let is_judged = ranked.iter().any(|entry| entry.relevance.is_some());
+    let decay = if is_judged { 0.0 } else { config.passage_decay };
     let mut places = std::collections::HashMap::new();
     let mut documents: Vec<Group> = Vec::new();
     for entry in ranked {
@@ -158,10 +189,6 @@ fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, config: &SearchConfig) -> Res
             documents.len() - 1
         });
         let document = &mut documents[place];
-        let decay = match entry.relevance {
-            Some(_) => 0.0,
-            None => config.passage_decay,
-        };
         if let Ok(earlier) = i32::try_from(document.passages.len())
             && document.passages.len() < config.passages_per_document
         {
@@ -174,7 +201,7 @@ fn group(snapshot: &Snapshot, ranked: Vec<Ranked>, config: &SearchConfig) -> Res
     Ok(documents)
 }
 
-fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
+pub(crate) fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
     let mut passages = Vec::with_capacity(group.passages.len());
     let mut best: Option<Passage> = None;
     for entry in group.passages {

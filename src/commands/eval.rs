@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Indexer, RunReport, TextDocument};
-use qwen3::{EmbedHandle, RerankHandle};
+use qwen3::EmbedHandle;
 use searcher::{
     Answer, BeirOptions, BeirQuery, BeirSet, Fusion, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher,
     Syntax, mean, ndcg, percentile, recall, reciprocal_rank,
@@ -52,11 +52,13 @@ pub(crate) fn run(cli: &Cli, args: &EvalArgs) -> Result<ExitCode> {
     let reranker = models::reranker(cli)?;
     let index = EvalIndex::build(cli, args, &set, &embedder, &model)?;
     let config = configured(&args.settings)?;
-    let legs = measure(&index.snapshot, &set.queries, &embedder, reranker.as_ref(), &config)?;
+    let searcher = Searcher::new(embedder.clone(), reranker.clone(), config);
+    let legs = measure(&index.snapshot, &set.queries, &searcher, reranker.is_some())?;
+    let anytime = reranker.map(|_| anytime(&index.snapshot, &set.queries, &searcher)).transpose()?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&as_json(&set, &index, &legs))?);
+        println!("{}", serde_json::to_string_pretty(&as_json(&set, &index, &legs, anytime.as_ref()))?);
     } else {
-        print(&set, &index, &legs);
+        print(&set, &index, &legs, anytime.as_ref());
     }
     index.remove();
     Ok(ExitCode::SUCCESS)
@@ -77,6 +79,7 @@ fn configured(settings: &[String]) -> Result<SearchConfig> {
             "depth" => config.depth = number()? as usize,
             "passage-decay" => config.passage_decay = number()?,
             "rerank-weight" => config.rerank_weight = number()?,
+            "settle" => config.settle = number()?,
             "rerank-depth" => config.rerank_depth = number()? as usize,
             "body" => config.lexical.body = number()? as f32,
             "title" => config.lexical.title = number()? as f32,
@@ -170,20 +173,57 @@ fn absolute(folder: &Path) -> Result<PathBuf> {
 fn measure(
     snapshot: &Snapshot,
     queries: &[BeirQuery],
-    embedder: &EmbedHandle,
-    reranker: Option<&RerankHandle>,
-    config: &SearchConfig,
+    searcher: &Searcher,
+    has_reranker: bool,
 ) -> Result<Vec<Leg>> {
-    let searcher = Searcher::new(embedder.clone(), reranker.cloned(), config.clone());
     let mut legs = vec![
-        leg("bm25", snapshot, queries, &searcher, Mode::Lexical, Rerank::Off)?,
-        leg("vector", snapshot, queries, &searcher, Mode::Semantic, Rerank::Off)?,
-        leg("hybrid", snapshot, queries, &searcher, Mode::Hybrid, Rerank::Off)?,
+        leg("bm25", snapshot, queries, searcher, Mode::Lexical, Rerank::Off)?,
+        leg("vector", snapshot, queries, searcher, Mode::Semantic, Rerank::Off)?,
+        leg("hybrid", snapshot, queries, searcher, Mode::Hybrid, Rerank::Off)?,
     ];
-    if reranker.is_some() {
-        legs.push(leg("hybrid+rerank", snapshot, queries, &searcher, Mode::Hybrid, Rerank::Configured)?);
+    if has_reranker {
+        // A page as deep as this one is only settled once everything was read.
+        legs.push(leg("hybrid+rerank", snapshot, queries, searcher, Mode::Hybrid, Rerank::Configured)?);
     }
     Ok(legs)
+}
+
+/// What ending early costs and saves, on pages of ten, against reading every candidate.
+#[derive(Serialize)]
+struct Anytime {
+    #[serde(rename = "ndcg@10")]
+    ndcg: f64,
+    /// Share of the queries with the same ten documents, in any order.
+    same_documents: f64,
+    /// Share of the queries with the same ten documents in the same order.
+    same_order: f64,
+    /// Share of the candidates that were read.
+    read: f64,
+}
+
+fn anytime(snapshot: &Snapshot, queries: &[BeirQuery], searcher: &Searcher) -> Result<Anytime> {
+    let (mut scores, mut documents, mut orders, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for query in queries {
+        let ask = |top| {
+            let request =
+                SearchRequest { query: query.text.clone(), syntax: Syntax::Plain, top, ..SearchRequest::default() };
+            searcher.search(snapshot, &request)
+        };
+        let (early, full) = (ask(10)?, ask(DEPTH)?);
+        let (page, whole) = (ranking(&early), ranking(&full));
+        let whole = &whole[..whole.len().min(10)];
+        let (ours, theirs): (HashSet<&String>, HashSet<&String>) = (page.iter().collect(), whole.iter().collect());
+        scores.push(ndcg(&page, &query.grades, 10));
+        documents.push(f64::from(u8::from(ours == theirs)));
+        orders.push(f64::from(u8::from(page == whole)));
+        read.push(early.reranked as f64 / early.rerank_depth.max(1) as f64);
+    }
+    Ok(Anytime {
+        ndcg: mean(&scores),
+        same_documents: mean(&documents),
+        same_order: mean(&orders),
+        read: mean(&read),
+    })
 }
 
 fn leg(
@@ -254,7 +294,7 @@ fn stages(answers: &[Answer]) -> Value {
     Value::Object(stages)
 }
 
-fn as_json(set: &BeirSet, index: &EvalIndex, legs: &[Leg]) -> Value {
+fn as_json(set: &BeirSet, index: &EvalIndex, legs: &[Leg], anytime: Option<&Anytime>) -> Value {
     let legs: Map<String, Value> = legs.iter().map(|leg| (leg.name.to_string(), json!(leg))).collect();
     json!({
         "dataset": set.name,
@@ -263,10 +303,11 @@ fn as_json(set: &BeirSet, index: &EvalIndex, legs: &[Leg]) -> Value {
         "chunks": index.snapshot.passages(),
         "index_seconds": index.seconds,
         "legs": legs,
+        "anytime": anytime,
     })
 }
 
-fn print(set: &BeirSet, index: &EvalIndex, legs: &[Leg]) {
+fn print(set: &BeirSet, index: &EvalIndex, legs: &[Leg], anytime: Option<&Anytime>) {
     println!(
         "{}: {} queries, {} documents, {} passages, indexed in {:.1} s",
         set.name,
@@ -282,4 +323,10 @@ fn print(set: &BeirSet, index: &EvalIndex, legs: &[Leg]) {
         rows.add_row(std::iter::once(leg.name.to_string()).chain(quality).chain(speed));
     }
     println!("{rows}");
+    if let Some(Anytime { ndcg, same_documents, same_order, read }) = anytime {
+        let [documents, order, read] = [same_documents, same_order, read].map(|share| format!("{:.1} %", share * 100.0));
+        println!(
+            "ending when settled: nDCG@10 {ndcg:.4}, {read} of the candidates read, same ten documents for {documents} of the queries, in the same order for {order}"
+        );
+    }
 }

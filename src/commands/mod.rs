@@ -1,10 +1,13 @@
 //! One file per command: each reads its options, wires the rooms together and prints.
 
 pub(crate) mod bench;
+pub(crate) mod config;
 pub(crate) mod eval;
 pub(crate) mod index;
+pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod remove;
 pub(crate) mod search;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod verify;

@@ -138,7 +138,7 @@ pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
     };
     let options = EmbedderOptions {
         precision: precision(cli.precision),
-        device: cli.device,
+        device: cli.device.unwrap_or_default(),
         dimension: cli.dimension,
         ..EmbedderOptions::default()
     };
@@ -155,7 +155,7 @@ pub(crate) fn reranker(cli: &Cli) -> Result<Option<RerankHandle>> {
     let Some(reranker) = &cli.reranker else { return Ok(None) };
     let located = locate(cli, reranker)?;
     let options =
-        RerankerOptions { precision: precision(cli.precision), device: cli.device, ..RerankerOptions::default() };
+        RerankerOptions { precision: precision(cli.precision), device: cli.device.unwrap_or_default(), ..RerankerOptions::default() };
     let reranker = Reranker::open(&files(&located)?, options)
         .with_context(|| format!("cannot use the reranker {}", located.name))?;
     Ok(Some(RerankHandle::start(reranker, &WorkerOptions::default())?))
@@ -166,8 +166,8 @@ fn path_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-pub(crate) fn precision(precision: Precision) -> qwen3::Precision {
-    match precision {
+pub(crate) fn precision(precision: Option<Precision>) -> qwen3::Precision {
+    match precision.unwrap_or_default() {
         Precision::Auto => qwen3::Precision::Auto,
         Precision::F32 => qwen3::Precision::F32,
         Precision::Bf16 => qwen3::Precision::Bf16,

@@ -120,7 +120,8 @@ impl Changes {
     }
 }
 
-/// The document store.
+/// The document store. A clone reads the same database; only one of them may write.
+#[derive(Clone)]
 pub(crate) struct Documents {
     tree: sled::Db,
     totals: Totals,
@@ -272,6 +273,28 @@ impl Documents {
     /// The ledger of a source in the order of paths.
     pub(crate) fn ledger(&self, source: &str) -> impl Iterator<Item = Result<LedgerEntry>> + '_ {
         self.values(&ledger_key(source, ""))
+    }
+
+    /// The ledger of a source from behind the path `after`.
+    pub(crate) fn ledger_after<'a>(
+        &'a self,
+        source: &str,
+        after: &str,
+    ) -> impl Iterator<Item = Result<LedgerEntry>> + use<'a> {
+        let prefix = ledger_key(source, "");
+        let start = ledger_key(source, after);
+        let entries = self.tree.range((std::ops::Bound::Excluded(start), std::ops::Bound::Unbounded));
+        let of_source =
+            entries.take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)));
+        of_source.map(|entry| {
+            let (key, value) = entry.map_err(as_damage)?;
+            decode(&key, check(&key, &value)?)
+        })
+    }
+
+    /// The totals of the last commit, whoever made it.
+    pub(crate) fn totals_now(&self) -> Result<Totals> {
+        Ok(self.get(TOTALS)?.unwrap_or_default())
     }
 
     /// When the last run over a source ended, in seconds of Unix time.

@@ -22,6 +22,18 @@ impl DocumentId {
         Self(first_16(&hasher.finalize()))
     }
 
+    /// Reads an id as it is displayed: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
     pub(crate) fn bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::documents::Settings;
 use crate::error::{Error, Result};
+use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef};
+use crate::lexical::{Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
@@ -18,6 +20,9 @@ pub struct Snapshot {
     lexical: LexicalReader,
     vectors: VectorIndex,
     placement: Placement,
+    facets: OnceLock<Facets>,
+    /// One passage of each document, by group.
+    groups: OnceLock<Vec<(u64, PassageRef)>>,
 }
 
 /// A passage with its document.
@@ -31,6 +36,17 @@ pub struct Passage {
     pub number: u32,
     /// The passage.
     pub chunk: Chunk,
+}
+
+/// A page of documents.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// How many there are on all pages.
+    pub total: usize,
+    /// What to go on behind; `None` on the last page.
+    pub next: Option<DocumentId>,
 }
 
 /// The passages a search may return.
@@ -54,13 +70,13 @@ impl Snapshot {
         let vectors = layout::open_vectors_for_reading(folder, &settings.model)?;
         let placement = Placement::of(&lexical)?;
         let vectors = vectors.extend(placement.live())?;
-        Ok(Self { settings, lexical, vectors, placement })
+        Ok(Self::of(settings, lexical, vectors, placement))
     }
 
     /// A view made of parts that belong together: `vectors` holds every live vector of `placement`, which was made from
     /// `lexical`.
     pub(crate) fn of(settings: Settings, lexical: LexicalReader, vectors: VectorIndex, placement: Placement) -> Self {
-        Self { settings, lexical, vectors, placement }
+        Self { settings, lexical, vectors, placement, facets: OnceLock::new(), groups: OnceLock::new() }
     }
 
     /// Number of the last commit that is visible.
@@ -140,9 +156,71 @@ impl Snapshot {
 
     /// Reads a passage and its document.
     pub fn passage(&self, passage: PassageRef) -> Result<Passage> {
-        let stored = self.lexical.passage(passage)?;
-        let document_id = stored.document.id();
-        Ok(Passage { document_id, document: stored.document, number: stored.number, chunk: stored.chunk })
+        Ok(Passage::of(self.lexical.passage(passage)?))
+    }
+
+    /// The passages of a document in their order; none if it is not in this snapshot.
+    pub fn document(&self, id: DocumentId) -> Result<Vec<Passage>> {
+        Ok(self.lexical.passages_of(id)?.into_iter().map(Passage::of).collect())
+    }
+
+    /// Where the passages of a document are, in no order.
+    pub fn places(&self, id: DocumentId) -> Result<Vec<PassageRef>> {
+        self.lexical.places_of(id)
+    }
+
+    /// At most `limit` documents that pass the filter, behind `after`, in an order that other snapshots share: going
+    /// from page to page while the index changes neither repeats nor leaves out a document that stays.
+    pub fn documents(&self, filter: &Filter, after: Option<DocumentId>, limit: usize) -> Result<Listing> {
+        let filtered;
+        let groups = if filter.is_empty() {
+            self.groups()?
+        } else {
+            filtered = self.lexical.groups(std::slice::from_ref(filter))?;
+            &filtered
+        };
+        let from = after.map_or(0, |id| groups.partition_point(|(group, _)| *group <= id.group()));
+        let page = groups.iter().skip(from).take(limit);
+        let documents = page.map(|(_, passage)| Ok(self.lexical.passage(*passage)?.document));
+        let documents = documents.collect::<Result<Vec<_>>>()?;
+        let last = from + documents.len() >= groups.len();
+        let next = documents.last().filter(|_| !last).map(Document::id);
+        Ok(Listing { documents, total: groups.len(), next })
+    }
+
+    fn groups(&self) -> Result<&[(u64, PassageRef)]> {
+        if let Some(groups) = self.groups.get() {
+            return Ok(groups);
+        }
+        let groups = self.lexical.groups(&[])?;
+        Ok(self.groups.get_or_init(|| groups))
+    }
+
+    /// What every passage is filed under, for counting.
+    pub fn facets(&self) -> Result<&Facets> {
+        if let Some(facets) = self.facets.get() {
+            return Ok(facets);
+        }
+        let facets = self.lexical.facets()?;
+        Ok(self.facets.get_or_init(|| facets))
+    }
+
+    /// Calls `visit` with every passage; reads the whole index.
+    pub fn for_each_passage(&self, mut visit: impl FnMut(Passage)) -> Result<()> {
+        self.lexical.for_each_passage(|stored| visit(Passage::of(stored)))
+    }
+
+    /// The stored vector of a passage, normalised.
+    pub fn vector(&self, passage: PassageRef) -> Result<Vec<f32>> {
+        let ordinal = self.lexical.passage(passage)?.chunk.ordinal;
+        Ok(self.vectors.vector(ordinal)?)
+    }
+}
+
+impl Passage {
+    fn of(stored: StoredPassage) -> Self {
+        let StoredPassage { document, number, chunk } = stored;
+        Self { document_id: document.id(), document, number, chunk }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::record::{Chunk, ChunkDraft, ContentKey, DocumentId, IndexModel, Ledge
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
+use crate::truth::TruthReader;
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
 
@@ -161,6 +162,11 @@ impl Store {
     /// A handle that always gives the newest snapshot.
     pub fn snapshots(&self) -> SnapshotHandle {
         self.current.clone()
+    }
+
+    /// A reading side of the truth for threads that work beside the writer.
+    pub fn truth(&self) -> TruthReader {
+        TruthReader::new(self.folder.clone(), self.documents.clone())
     }
 
     /// Whether the content under this key has a vector already.

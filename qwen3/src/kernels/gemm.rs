@@ -161,11 +161,11 @@ impl Packed {
         padded(rows * M::FORMAT.steps(inputs)) + padded(rows * M::FORMAT.groups(inputs))
     }
 
-    fn split<'b, M: Micro>(
-        mut buffer: &'b mut [u32],
+    fn split<M: Micro>(
+        mut buffer: &mut [u32],
         rows: usize,
         inputs: usize,
-    ) -> impl Iterator<Item = (Range<usize>, &'b mut [u32], &'b mut [u32])> {
+    ) -> impl Iterator<Item = (Range<usize>, &mut [u32], &mut [u32])> {
         let (steps, groups) = (M::FORMAT.steps(inputs), M::FORMAT.groups(inputs));
         let mut words = cut(&mut buffer, rows * steps);
         let mut scales = cut(&mut buffer, rows * groups);

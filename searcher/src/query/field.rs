@@ -205,8 +205,11 @@ fn alias(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(from, _)| *from == name).map(|(_, to)| *to)
 }
 
-/// The Unix time at which the year, month or day begins in UTC.
-fn first_second(value: &str) -> Result<i64, String> {
+/// The Unix time at which the year, month or day begins in UTC, from `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+///
+/// # Errors
+/// What was expected instead, in words.
+pub fn first_second(value: &str) -> Result<i64, String> {
     let expected = || "expected a date as YYYY, YYYY-MM or YYYY-MM-DD".to_owned();
     let value = value.trim_end_matches(SEPARATORS);
     let parts: Vec<&str> = value.split('-').collect();

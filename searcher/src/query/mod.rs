@@ -26,6 +26,7 @@ use serde::Serialize;
 use storage::{Filter, is_unspaced};
 
 use self::field::Field;
+pub use self::field::first_second as parse_date;
 use self::limit::TermBudget;
 use self::scan::{Kind, Scanner};
 

@@ -77,7 +77,7 @@ pub(crate) fn run(cli: &Cli, args: &BenchModelsArgs) -> Result<ExitCode> {
     if EMBEDDING.iter().chain([&RERANKING]).any(|load| bench.wants(load.name)) || bench.wants(RERANKING_WHOLE) {
         reset_peak_memory();
         let files = ModelFiles::random(config.as_bytes())?;
-        let model = Model::open_on(&files, models::precision(cli.precision), cli.device)?;
+        let model = Model::open_on(&files, models::precision(cli.precision), cli.device.unwrap_or_default())?;
         bench.embedding(&model, &mut rows)?;
         bench.reranking(&model, &mut rows)?;
     }

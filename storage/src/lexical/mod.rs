@@ -2,6 +2,7 @@
 
 mod analysis;
 mod index;
+mod listing;
 mod query;
 mod reader;
 mod schema;
@@ -12,4 +13,5 @@ pub(crate) use index::{LexicalIndex, Payload};
 pub use query::{LexicalQuery, LexicalWeights};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
+pub(crate) use schema::StoredPassage;
 pub use stopwords::is_stopword;

@@ -151,6 +151,14 @@ impl VectorIndex {
         Ok(())
     }
 
+    /// The vector of an ordinal.
+    ///
+    /// # Errors
+    /// [`VectorError::OutOfRange`] when the vector file does not have it, [`VectorError::CorruptVector`].
+    pub(crate) fn vector(&self, ordinal: u64) -> VectorResult<Vec<f32>> {
+        Ok(self.reader.view_of(ordinal + 1)?.get(ordinal)?.to_vec())
+    }
+
     /// How many vectors are in the tail, where every search scans them.
     pub(crate) fn tail_len(&self) -> usize {
         self.tail.len()

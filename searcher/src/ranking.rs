@@ -1,0 +1,198 @@
+//! A search whose order gets better while the reranker reads: *anytime* reranking.
+//!
+//! The order of recall is there at once. Each step has the reranker read the most promising candidates that it has not
+//! read, in growing numbers, and gives a better order. Reading ends when every candidate within the depth was read, when
+//! the time is over, when nobody waits any more, or when the first page is *settled*: all its documents were read, and of
+//! the candidates left fewer than [`SearchConfig::settle`](crate::SearchConfig) are expected to score above its last one
+//! (see [`Outlook`](crate::outlook::Outlook)).
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use storage::Snapshot;
+
+use crate::answer::{Answer, Timings, milliseconds};
+use crate::error::SearchError;
+use crate::facet;
+use crate::marks::{self, Marker};
+use crate::query::ParsedQuery;
+use crate::rerank::{Candidates, Reader};
+use crate::search::{Counting, Group, Rerank, SearchRequest, Searcher, group, show};
+
+/// Candidates read in the first step; each further step doubles what was read.
+const FIRST_STEP: usize = 8;
+/// How often a step looks whether its answer is still wanted.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How far reranking got, and why no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RerankState {
+    /// There is no reranker, or it was not wanted.
+    Off,
+    /// Another step may better the order.
+    Running,
+    /// The first page is not expected to change any more.
+    Settled,
+    /// Every candidate within the depth was read.
+    Complete,
+    /// The time was over.
+    Late,
+    /// Nobody waited any more.
+    Abandoned,
+}
+
+/// A search in the course of being ranked.
+pub struct Ranking<'s> {
+    searcher: &'s Searcher,
+    snapshot: &'s Snapshot,
+    request: &'s SearchRequest,
+    query: ParsedQuery,
+    candidates: Candidates,
+    state: RerankState,
+    timings: Timings,
+    started: Instant,
+    deadline: Option<Instant>,
+    reranking: Duration,
+}
+
+impl<'s> Ranking<'s> {
+    pub(crate) fn new(
+        searcher: &'s Searcher,
+        snapshot: &'s Snapshot,
+        request: &'s SearchRequest,
+    ) -> Result<Self, SearchError> {
+        let started = Instant::now();
+        let (query, recalled) = searcher.recall(snapshot, request)?;
+        let budget = match request.rerank {
+            Rerank::Within(budget) => budget,
+            Rerank::Configured | Rerank::Off => crate::search::RerankBudget::default(),
+        };
+        let depth = budget.candidates.unwrap_or(searcher.config.rerank_depth);
+        let is_off = searcher.reranker.is_none() || request.rerank == Rerank::Off || query.text.trim().is_empty();
+        let depth = if is_off { 0 } else { depth };
+        let timings = Timings {
+            lexical_ms: milliseconds(recalled.lexical),
+            embed_ms: milliseconds(recalled.embed),
+            vector_ms: milliseconds(recalled.vector),
+            fuse_ms: milliseconds(recalled.fuse),
+            ..Timings::default()
+        };
+        let candidates = Candidates::new(recalled.candidates, depth, searcher.config.rerank_weight);
+        let state = match candidates.depth() {
+            0 => RerankState::Off,
+            _ => RerankState::Running,
+        };
+        let deadline = budget.time.map(|time| started + time);
+        Ok(Self {
+            searcher,
+            snapshot,
+            request,
+            query,
+            candidates,
+            state,
+            timings,
+            started,
+            deadline,
+            reranking: Duration::ZERO,
+        })
+    }
+
+    /// How far reranking got.
+    pub fn state(&self) -> RerankState {
+        self.state
+    }
+
+    /// Has the reranker read some more, while `wanted` says that somebody waits, and says how far it got. Does nothing
+    /// once reranking has ended.
+    ///
+    /// # Errors
+    /// The index is damaged or the model failed.
+    pub fn step(&mut self, wanted: &dyn Fn() -> bool) -> Result<RerankState, SearchError> {
+        let Some(reranker) = self.searcher.reranker.as_ref().filter(|_| self.state == RerankState::Running) else {
+            return Ok(self.state);
+        };
+        let begin = Instant::now();
+        let reader = Reader {
+            snapshot: self.snapshot,
+            reranker,
+            query: &self.query.text,
+            instruct: self.request.instruct.as_deref(),
+            patience: PATIENCE,
+        };
+        let next = self.candidates.next(self.candidates.scored().max(FIRST_STEP));
+        let complete = self.candidates.read(&next, &reader, self.deadline, wanted)?;
+        self.reranking += begin.elapsed();
+        self.state = self.judge(complete, wanted)?;
+        Ok(self.state)
+    }
+
+    /// [`Ranking::step`] until reranking has ended.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(&mut self, wanted: &dyn Fn() -> bool) -> Result<RerankState, SearchError> {
+        while self.step(wanted)? == RerankState::Running {}
+        Ok(self.state)
+    }
+
+    fn judge(&self, complete: bool, wanted: &dyn Fn() -> bool) -> Result<RerankState, SearchError> {
+        if !complete && !wanted() {
+            return Ok(RerankState::Abandoned);
+        }
+        if self.candidates.scored() == self.candidates.depth() {
+            return Ok(RerankState::Complete);
+        }
+        if !complete || self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(RerankState::Late);
+        }
+        Ok(if self.is_settled()? { RerankState::Settled } else { RerankState::Running })
+    }
+
+    fn is_settled(&self) -> Result<bool, SearchError> {
+        let settle = self.searcher.config.settle;
+        if settle <= 0.0 {
+            return Ok(false);
+        }
+        let documents = group(self.snapshot, self.candidates.ranked(), &self.searcher.config)?;
+        let page = &documents[..documents.len().min(self.request.top.saturating_add(self.request.offset))];
+        let Some(last) = page.last().filter(|_| page.iter().all(Group::is_read)) else { return Ok(false) };
+        Ok(self.candidates.expected_above(last.score()) < settle)
+    }
+
+    /// The answer in the best order known now.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn answer(&self) -> Result<Answer, SearchError> {
+        let (snapshot, request, config) = (self.snapshot, self.request, &self.searcher.config);
+        let documents = group(snapshot, self.candidates.ranked(), config)?;
+        let total = documents.len();
+        let facets = match request.counting {
+            Counting::Facets => Some(facet::count(snapshot, documents.iter().filter_map(Group::first))?),
+            Counting::Off => None,
+        };
+        let normalise = |word: &str| marks::forms(snapshot, word);
+        let marker = Marker::new(&self.query, &normalise, config.snippet_chars);
+        let page = documents.into_iter().skip(request.offset).take(request.top);
+        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
+        let timings = Timings {
+            rerank_ms: milliseconds(self.reranking),
+            total_ms: milliseconds(self.started.elapsed()),
+            ..self.timings
+        };
+        Ok(Answer {
+            query: self.query.text.clone(),
+            results,
+            total,
+            reranked: self.candidates.scored(),
+            rerank_depth: self.candidates.depth(),
+            rerank_state: self.state,
+            timings,
+            generation: snapshot.sequence(),
+            notes: self.query.notes.clone(),
+            facets,
+        })
+    }
+}

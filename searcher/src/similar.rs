@@ -1,0 +1,101 @@
+//! More like this: the documents whose passages lie nearest to a document's own, by the vectors that are stored already.
+
+use std::time::Instant;
+
+use storage::{DocumentId, Filter, LexicalQuery, Passage, PassageRef, Snapshot};
+
+use crate::answer::{Answer, Timings, milliseconds};
+use crate::error::SearchError;
+use crate::fuse::{Leg, fuse};
+use crate::marks::{self, Marker};
+use crate::query::ParsedQuery;
+use crate::ranking::RerankState;
+use crate::rerank::Candidates;
+use crate::search::{Searcher, group, show};
+
+/// Most documents of one answer.
+pub const MAX_SIMILAR: usize = 100;
+
+/// What is to be resembled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimilarRequest {
+    /// The document.
+    pub document: DocumentId,
+    /// One passage of it; all of it otherwise.
+    pub passage: Option<u32>,
+    /// Documents to return, at most [`MAX_SIMILAR`].
+    pub top: usize,
+    /// Which documents are looked at.
+    pub filter: Filter,
+}
+
+impl Searcher {
+    /// The documents nearest to another one, best first, without that one; `None` if there is no such document or
+    /// passage in the snapshot.
+    ///
+    /// A document stands for the mean of its passages' vectors.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn similar(&self, snapshot: &Snapshot, request: &SimilarRequest) -> Result<Option<Answer>, SearchError> {
+        let started = Instant::now();
+        let own = snapshot.places(request.document)?;
+        let Some((seed, vector)) = seed(snapshot, &own, request.passage)? else { return Ok(None) };
+        let scope = snapshot.scope(std::slice::from_ref(&request.filter), &LexicalQuery::default())?;
+        // The document's own passages are nearest to it: room for them beside the others.
+        let depth = self.config.depth + own.len();
+        let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };
+        hits.retain(|(passage, _)| !own.contains(passage));
+        let legs = [
+            Leg { ranked: &[], weight: 1.0, floor: Some(0.0) },
+            Leg { ranked: &hits, weight: 1.0, floor: Some(self.config.cosine_floor) },
+        ];
+        let documents = group(snapshot, Candidates::new(fuse(&legs, self.config.fusion), 0, 0.0).ranked(), &self.config)?;
+        let total = documents.len();
+        let query = ParsedQuery::plain(&seed.document.title);
+        let normalise = |word: &str| marks::forms(snapshot, word);
+        let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
+        let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
+        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
+        let elapsed = milliseconds(started.elapsed());
+        Ok(Some(Answer {
+            query: query.text,
+            results,
+            total,
+            reranked: 0,
+            rerank_depth: 0,
+            rerank_state: RerankState::Off,
+            timings: Timings { vector_ms: elapsed, total_ms: elapsed, ..Timings::default() },
+            generation: snapshot.sequence(),
+            notes: Vec::new(),
+            facets: None,
+        }))
+    }
+}
+
+/// A passage to speak for the document, and the vector to look near.
+fn seed(
+    snapshot: &Snapshot,
+    places: &[PassageRef],
+    number: Option<u32>,
+) -> Result<Option<(Passage, Vec<f32>)>, SearchError> {
+    let mut first: Option<Passage> = None;
+    let mut sum: Vec<f32> = Vec::new();
+    for place in places {
+        let passage = snapshot.passage(*place)?;
+        if number.is_some_and(|number| number != passage.number) {
+            continue;
+        }
+        let vector = snapshot.vector(*place)?;
+        sum.resize(vector.len(), 0.0);
+        sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
+        if first.as_ref().is_none_or(|first| passage.number < first.number) {
+            first = Some(passage);
+        }
+    }
+    let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
+    // Vectors that cancel each other out have no mean direction.
+    let Some(first) = first.filter(|_| length > f32::EPSILON) else { return Ok(None) };
+    sum.iter_mut().for_each(|value| *value /= length);
+    Ok(Some((first, sum)))
+}

@@ -1,0 +1,329 @@
+//! Suggestions while somebody types: titles, headings and earlier queries that contain what was typed, as words or
+//! beginnings of words, with a slip forgiven.
+//!
+//! Promises: every suggestion holds each typed word (or, if none does, a word one or two slips away); the order is fixed;
+//! the cost is bounded by constants, whatever is typed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use storage::{Snapshot, is_unspaced};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::error::SearchError;
+
+/// Texts that are kept; more documents than this have titles enough.
+const MAX_TEXTS: usize = 200_000;
+/// Characters of a text worth suggesting.
+const TEXT_CHARS: std::ops::RangeInclusive<usize> = 2..=120;
+/// Typed words that are looked at.
+const MAX_TYPED: usize = 12;
+/// Words of the vocabulary that one typed beginning may stand for.
+const MAX_WORDS: usize = 2_000;
+/// Characters from each place of a text without spaces that can be typed to find it.
+const RUN: usize = 8;
+
+/// Where a suggestion comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SuggestionKind {
+    /// Asked before, with success.
+    Query,
+    /// Title of a document.
+    Title,
+    /// Heading within a document.
+    Heading,
+}
+
+/// A text to search for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Suggestion {
+    /// The text.
+    pub text: String,
+    /// Where it comes from.
+    pub kind: SuggestionKind,
+    /// How often it occurs, or was asked.
+    pub count: u32,
+}
+
+/// Finds suggestions. Immutable; made anew when the index has changed.
+#[derive(Debug, Default)]
+pub struct Suggester {
+    texts: Vec<Text>,
+    /// Every word with the texts it stands in, in order of words.
+    words: Vec<(String, Vec<u32>)>,
+}
+
+#[derive(Debug)]
+struct Text {
+    suggestion: Suggestion,
+    normal: String,
+}
+
+/// How far a word of the vocabulary is from what was typed; less is better.
+type Distance = u32;
+const EXACT: Distance = 0;
+const BEGINNING: Distance = 1;
+const SLIP: Distance = 4;
+
+impl Suggester {
+    /// The titles and headings of a snapshot. Reads every passage: for a background thread.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn texts_of(snapshot: &Snapshot) -> Result<Vec<Suggestion>, SearchError> {
+        let mut counts: BTreeMap<(SuggestionKind, String), u32> = BTreeMap::new();
+        let mut add = |kind, text: &str| {
+            let known = counts.len();
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            if TEXT_CHARS.contains(&text.chars().count()) && known < MAX_TEXTS {
+                *counts.entry((kind, text)).or_default() += 1;
+            }
+        };
+        snapshot.for_each_passage(|passage| {
+            if passage.number == 0 {
+                add(SuggestionKind::Title, &passage.document.title);
+            }
+            if let Some(heading) = passage.chunk.headings.last().filter(|heading| **heading != passage.document.title) {
+                add(SuggestionKind::Heading, heading);
+            }
+        })?;
+        Ok(counts.into_iter().map(|((kind, text), count)| Suggestion { text, kind, count }).collect())
+    }
+
+    /// A suggester of these texts; of texts that differ in case or accents only, the first kind is kept.
+    pub fn new(mut suggestions: Vec<Suggestion>) -> Self {
+        suggestions.sort_by(|a, b| a.kind.cmp(&b.kind).then(b.count.cmp(&a.count)).then_with(|| a.text.cmp(&b.text)));
+        let mut seen = std::collections::HashSet::new();
+        let mut texts = Vec::new();
+        let mut words: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for suggestion in suggestions.into_iter().take(MAX_TEXTS) {
+            let normal = normal(&suggestion.text);
+            if !seen.insert(normal.clone()) {
+                continue;
+            }
+            let number = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            for word in words_of(&normal) {
+                let places = words.entry(word).or_default();
+                if places.last() != Some(&number) {
+                    places.push(number);
+                }
+            }
+            texts.push(Text { suggestion, normal });
+        }
+        Self { texts, words: words.into_iter().collect() }
+    }
+
+    /// The best `limit` suggestions for what was typed so far; none for nothing.
+    pub fn suggest(&self, typed: &str, limit: usize) -> Vec<&Suggestion> {
+        let typed = normal(typed);
+        let parts: Vec<&str> = typed.split(' ').filter(|part| !part.is_empty()).take(MAX_TYPED).collect();
+        let Some((first, rest)) = parts.split_first() else { return Vec::new() };
+        let mut found = self.texts_with(first);
+        for part in rest {
+            let with_part = self.texts_with(part);
+            found = found.into_iter().filter_map(|(text, d)| Some((text, d + with_part.get(&text)?))).collect();
+        }
+        let mut ranked: Vec<(i64, u32)> =
+            found.into_iter().map(|(text, d)| (self.rank(text, d, &typed), text)).collect();
+        ranked.sort_unstable();
+        ranked
+            .into_iter()
+            .take(limit)
+            .filter_map(|(_, text)| Some(&self.texts.get(text as usize)?.suggestion))
+            .collect()
+    }
+
+    /// Less is better: far words count most, then whether the text begins as typed, its kind, its count, its length.
+    fn rank(&self, text: u32, distance: Distance, typed: &str) -> i64 {
+        let Some(Text { suggestion, normal }) = self.texts.get(text as usize) else { return i64::MAX };
+        let begins = if normal.starts_with(typed) { -3 } else { 0 };
+        let kind = match suggestion.kind {
+            SuggestionKind::Query => -2,
+            SuggestionKind::Title => -1,
+            SuggestionKind::Heading => 0,
+        };
+        let frequency = i64::from(suggestion.count.ilog2().min(4));
+        let length = i64::try_from(normal.chars().count()).unwrap_or(i64::MAX / 64);
+        (i64::from(distance) + begins + kind) * 64 - frequency * 16 + length
+    }
+
+    /// The texts that hold a word like `part`, with the distance of the nearest.
+    fn texts_with(&self, part: &str) -> HashMap<u32, Distance> {
+        let mut texts = HashMap::new();
+        let from = self.words.partition_point(|(word, _)| word.as_str() < part);
+        let beginning = self.words[from..].iter().take_while(|(word, _)| word.starts_with(part)).take(MAX_WORDS);
+        for (word, places) in beginning {
+            let distance = if word.len() == part.len() { EXACT } else { BEGINNING };
+            note(&mut texts, places, distance);
+        }
+        let allowed = slips_allowed(part);
+        if texts.is_empty() && allowed > 0 {
+            self.note_slips(part, allowed, &mut texts);
+        }
+        texts
+    }
+
+    fn note_slips(&self, part: &str, allowed: usize, texts: &mut HashMap<u32, Distance>) {
+        let typed: Vec<char> = part.chars().collect();
+        let Some(initial) = typed.first() else { return };
+        let initial = initial.to_string();
+        // Few slips hit the first letter, and with it only a slice of the vocabulary is looked at.
+        let from = self.words.partition_point(|(word, _)| word.as_str() < initial.as_str());
+        for (word, places) in self.words[from..].iter().take_while(|(word, _)| word.starts_with(&initial)) {
+            if let Some(slips) = slips_to_beginning(&typed, word, allowed) {
+                note(texts, places, SLIP * Distance::try_from(slips).unwrap_or(SLIP));
+            }
+        }
+    }
+}
+
+fn note(texts: &mut HashMap<u32, Distance>, places: &[u32], distance: Distance) {
+    for place in places {
+        let best = texts.entry(*place).or_insert(distance);
+        *best = distance.min(*best);
+    }
+}
+
+/// Short words have too many neighbours to guess.
+fn slips_allowed(part: &str) -> usize {
+    match part.chars().count() {
+        0..4 => 0,
+        4..8 => 1,
+        _ => 2,
+    }
+}
+
+/// The least number of insertions, deletions, replacements and swaps of neighbours that make `typed` a beginning of
+/// `word`, if it is within `allowed` (optimal string alignment).
+fn slips_to_beginning(typed: &[char], word: &str, allowed: usize) -> Option<usize> {
+    let word: Vec<char> = word.chars().take(typed.len() + allowed).collect();
+    if word.len() + allowed < typed.len() {
+        return None;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut previous: Vec<usize> = (0..=word.len()).collect();
+    for (row, letter) in typed.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, other) in word.iter().enumerate() {
+            let replaced = previous[column] + usize::from(letter != other);
+            let mut least = replaced.min(previous[column + 1] + 1).min(current[column] + 1);
+            let swapped = row > 0 && column > 0 && *letter == word[column - 1] && typed[row - 1] == *other;
+            if swapped {
+                least = least.min(before[column - 1] + 1);
+            }
+            current.push(least);
+        }
+        if current.iter().all(|slips| *slips > allowed) {
+            return None;
+        }
+        before = std::mem::replace(&mut previous, current);
+    }
+    previous.into_iter().min().filter(|slips| *slips <= allowed)
+}
+
+/// Lower case, without accents, words with single spaces between them.
+fn normal(text: &str) -> String {
+    let plain: String = text
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+        .map(|c| if c.is_alphanumeric() || c == '_' { c } else { ' ' })
+        .collect();
+    plain.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of a normal text; where the script has no spaces, a run from every character.
+fn words_of(normal: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for word in normal.split(' ').filter(|word| !word.is_empty()) {
+        let characters: Vec<char> = word.chars().collect();
+        if !characters.iter().copied().any(is_unspaced) {
+            words.push(word.to_string());
+            continue;
+        }
+        let starts = (0..characters.len()).filter(|at| *at == 0 || is_unspaced(characters[*at]));
+        words.extend(starts.map(|at| characters[at..characters.len().min(at + RUN)].iter().collect::<String>()));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn suggester(texts: &[(&str, SuggestionKind, u32)]) -> Suggester {
+        let suggestion = |(text, kind, count): &(&str, SuggestionKind, u32)| Suggestion {
+            text: (*text).to_string(),
+            kind: *kind,
+            count: *count,
+        };
+        Suggester::new(texts.iter().map(suggestion).collect())
+    }
+
+    fn texts<'a>(suggester: &'a Suggester, typed: &str) -> Vec<&'a str> {
+        suggester.suggest(typed, 5).into_iter().map(|suggestion| suggestion.text.as_str()).collect()
+    }
+
+    #[test]
+    fn beginnings_anywhere_and_slips_are_found() {
+        use SuggestionKind::{Heading, Query, Title};
+        let all = suggester(&[
+            ("Travel expenses", Title, 1),
+            ("Reimbursement of expenses", Heading, 3),
+            ("Vacation policy", Title, 1),
+            ("how many vacation days", Query, 4),
+            ("出差费用报销办法", Title, 1),
+            ("Café régulier", Title, 1),
+        ]);
+        assert_eq!(texts(&all, "exp"), ["Travel expenses", "Reimbursement of expenses"]);
+        assert_eq!(texts(&all, "travel exp"), ["Travel expenses"]);
+        assert_eq!(texts(&all, "vac"), ["Vacation policy", "how many vacation days"]);
+        assert_eq!(texts(&all, "vacaton"), ["how many vacation days", "Vacation policy"], "one slip");
+        assert_eq!(texts(&all, "riembursment"), ["Reimbursement of expenses"], "two slips");
+        assert_eq!(texts(&all, "报销"), ["出差费用报销办法"]);
+        assert_eq!(texts(&all, "cafe"), ["Café régulier"]);
+        assert!(texts(&all, "zzz").is_empty() && texts(&all, " ").is_empty());
+        assert!(texts(&all, "travel vacation").is_empty(), "every word counts");
+    }
+
+    #[test]
+    fn the_same_text_is_suggested_once() {
+        use SuggestionKind::{Heading, Query};
+        let all = suggester(&[("Leave", Heading, 9), ("leave", Query, 3)]);
+        assert_eq!(texts(&all, "le"), ["leave"]);
+    }
+
+    fn chars(text: &str) -> Vec<char> {
+        text.chars().collect()
+    }
+
+    #[test]
+    fn slips_are_counted() {
+        assert_eq!(slips_to_beginning(&chars("vacaton"), "vacations", 1), Some(1));
+        assert_eq!(slips_to_beginning(&chars("vcaation"), "vacation", 1), Some(1));
+        assert_eq!(slips_to_beginning(&chars("vacation"), "vacancy", 1), None);
+        assert_eq!(slips_to_beginning(&chars("trav"), "travelling", 0), Some(0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn nothing_typed_breaks_it(typed in ".{0,40}", stored in prop::collection::vec(".{0,30}", 0..8)) {
+            let stored: Vec<_> = stored.iter().map(|text| (text.as_str(), SuggestionKind::Title, 1)).collect();
+            let all = suggester(&stored);
+            prop_assert!(all.suggest(&typed, 3).len() <= 3);
+        }
+
+        #[test]
+        fn a_text_is_found_by_its_own_words(text in "[a-z]{2,9}( [a-z]{2,9}){0,3}") {
+            let all = suggester(&[(&text, SuggestionKind::Title, 1)]);
+            prop_assert_eq!(texts(&all, &text), [text.as_str()]);
+        }
+    }
+}

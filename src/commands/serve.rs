@@ -1,0 +1,60 @@
+//! `quarry serve`: the search page, the REST API and live indexing in one process.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use storage::{Source, Store};
+use web::{EngineParts, OpenError, SourceConfig};
+
+use crate::cli::{Cli, ServeArgs};
+use crate::commands::index;
+use crate::config::FileConfig;
+use crate::{models, output, paths};
+
+pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<ExitCode> {
+    // A folder that is not there is noticed before anything is made.
+    args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
+    let mut config = file.web();
+    if let Some(listen) = args.listen {
+        config.server.listen = listen;
+    }
+    let data_dir = paths::data_dir(cli)?;
+    let announce = |address: std::net::SocketAddr| eprintln!("quarry: serving http://{address}/");
+    let opener = Opener { cli: cli.clone(), args: args.clone(), named: config.index.sources.clone() };
+    web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the models and the index, in the server's background.
+struct Opener {
+    cli: Cli,
+    args: ServeArgs,
+    named: Vec<SourceConfig>,
+}
+
+impl Opener {
+    fn open(self) -> Result<EngineParts> {
+        let data_dir = paths::data_dir(&self.cli)?;
+        let (embedder, model) = models::embedder(&self.cli)?;
+        let reranker = models::reranker(&self.cli)?;
+        let store = Store::open(&data_dir, &model)?;
+        output::print_repairs(store.repairs());
+        let sources = self.sources(&store)?;
+        Ok(EngineParts { store, embedder, reranker, sources, data_dir })
+    }
+
+    /// The folders of the configuration and of the command line.
+    fn sources(&self, store: &Store) -> Result<Vec<Source>> {
+        let mut known = store.sources().to_vec();
+        let mut named = Vec::new();
+        for SourceConfig { name, folder } in &self.named {
+            named.push(index::source_for(folder, Some(name), &known)?);
+            known.extend(named.last().cloned());
+        }
+        for folder in &self.args.folders {
+            named.push(index::source_for(folder, None, &known)?);
+            known.extend(named.last().cloned());
+        }
+        Ok(named)
+    }
+}

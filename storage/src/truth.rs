@@ -1,0 +1,55 @@
+//! Reading the truth while its writer works: the ledger, times of runs, counts and sizes.
+//!
+//! Each entry is read whole and checked; several entries read one after another may belong to different commits.
+
+use std::path::PathBuf;
+
+use crate::documents::Documents;
+use crate::error::Result;
+use crate::layout;
+use crate::record::LedgerEntry;
+use crate::store::Statistics;
+
+/// A reading side of a [`Store`](crate::Store) for other threads of its process. Cheap to clone.
+#[derive(Clone)]
+pub struct TruthReader {
+    folder: PathBuf,
+    documents: Documents,
+}
+
+impl TruthReader {
+    pub(crate) fn new(folder: PathBuf, documents: Documents) -> Self {
+        Self { folder, documents }
+    }
+
+    /// The ledger line of a file.
+    pub fn ledger_entry(&self, source: &str, path: &str) -> Result<Option<LedgerEntry>> {
+        self.documents.ledger_entry(source, path)
+    }
+
+    /// The ledger of a source in the order of paths, from behind `after`.
+    pub fn ledger<'a>(&'a self, source: &str, after: &str) -> impl Iterator<Item = Result<LedgerEntry>> + use<'a> {
+        self.documents.ledger_after(source, after)
+    }
+
+    /// When the last run over a source ended, in seconds of Unix time.
+    pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
+        self.documents.last_run(source)
+    }
+
+    /// Counts and sizes.
+    pub fn statistics(&self) -> Result<Statistics> {
+        let totals = self.documents.totals_now()?;
+        let mut bytes = layout::sizes(&self.folder);
+        if let Some((_, size)) = bytes.first_mut() {
+            *size = self.documents.size_on_disk()?;
+        }
+        Ok(Statistics {
+            sequence: totals.sequence,
+            documents: totals.documents,
+            chunks: totals.chunks,
+            vectors: totals.vectors,
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,601 @@
+//! `quarry serve` over HTTP: what a client sees, and what it may not.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, fixture};
+
+/// Longest a server may take to start, index a few files, or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server; killed at the end if it has not ended by itself.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+/// An answer.
+struct Reply {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    text: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text))
+    }
+
+    /// Expects that status, and gives the JSON.
+    fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    /// Expects a problem document with that status and code.
+    fn problem(self, status: u16, code: &str) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{} {}", self.status, self.text);
+        let problem = self.expect(status);
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status);
+        for field in ["type", "title", "detail", "cure"] {
+            assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {problem}");
+        }
+        problem
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Server {
+    /// Starts `quarry serve` on a free port and waits until it listens.
+    fn start(bench: &Bench, args: &[&str]) -> Self {
+        Self::spawn(bench.command(&[&["serve", "--listen", "127.0.0.1:0"], args].concat()))
+    }
+
+    /// With a configuration file.
+    fn configured(bench: &Bench, config: &str, args: &[&str]) -> Self {
+        let path = bench.root.path().join("quarry.toml");
+        fs::write(&path, config).unwrap();
+        Self::start(bench, &[&["--config", path.to_str().unwrap()], args].concat())
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let address = line.strip_prefix("quarry: serving http://")?.trim_end_matches('/').to_string();
+            Some(address)
+        });
+        // What it says later is read, so that it never waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        let address = address.unwrap_or_else(|| panic!("the server did not start: {:?}", process.wait()));
+        Self { process, address }
+    }
+
+    /// Waits until the first index is searchable.
+    fn ready(self) -> Self {
+        let started = Instant::now();
+        while self.get("/health/ready").status != 200 {
+            assert!(started.elapsed() < PATIENCE, "not ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = agent.run(request.body(body).unwrap()).unwrap();
+        let headers = response.headers().clone();
+        Reply { status: response.status().as_u16(), headers, text: response.body_mut().read_to_string().unwrap() }
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        self.request("GET", path, &[], &[])
+    }
+
+    fn send(&self, method: &str, path: &str, body: &Value) -> Reply {
+        self.request(method, path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    fn put(&self, path: &str, text: &str) -> Reply {
+        self.send("PUT", "/api/v1/documents", &json!({ "path": path, "text": text }))
+    }
+
+    fn paths(&self, query: &str) -> Vec<String> {
+        let answer = self.get(&format!("/api/v1/search?{query}")).expect(200);
+        let results = answer["results"].as_array().unwrap();
+        results.iter().map(|hit| hit["path"].as_str().unwrap().to_string()).collect()
+    }
+
+    /// Waits until a job is over.
+    fn job(&self, id: &Value) -> Value {
+        let started = Instant::now();
+        loop {
+            let job = self.get(&format!("/api/v1/jobs/{id}")).expect(200);
+            if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+                return job;
+            }
+            assert!(started.elapsed() < PATIENCE, "{job}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal and waits for the end; the exit status.
+    fn signal(&mut self, signal: &str) -> Option<i32> {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "does not stop");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A server over a few documents, ready.
+fn over_documents(count: usize) -> (Bench, Server) {
+    let bench = Bench::with_documents(count);
+    let docs = bench.docs().display().to_string();
+    let server = Server::start(&bench, &[&docs]).ready();
+    (bench, server)
+}
+
+#[test]
+fn it_lives_at_once_is_ready_when_searchable_and_stops_cleanly() {
+    let bench = Bench::new();
+    let handbook = fixture("handbook").display().to_string();
+    let mut server = Server::start(&bench, &[&handbook]);
+    assert_eq!(server.get("/health/live").status, 200);
+    server = server.ready();
+    assert!(server.paths("q=how+do+I+get+my+travel+money+back&top=10").contains(&"travel/expenses.md".to_string()));
+    let page = server.get("/?q=vacation");
+    assert!(page.status == 200 && page.header("content-type").starts_with("text/html"), "{}", page.text);
+    assert_eq!(server.signal("-TERM"), Some(0));
+    bench.verify();
+}
+
+#[test]
+fn a_search_has_the_shape_of_the_command_line() {
+    let (bench, mut server) = over_documents(8);
+    let mut answer = server.get("/api/v1/search?q=leave+and+holidays+marker001&top=3").expect(200);
+    assert_eq!(server.signal("-INT"), Some(0));
+    let mut printed = bench.search(&["leave and holidays marker001", "--top", "3"]);
+    for either in [&mut answer, &mut printed] {
+        assert!(either["timings"].as_object_mut().unwrap().values().all(Value::is_f64));
+        either["timings"] = Value::Null;
+    }
+    assert_eq!(answer, printed);
+}
+
+#[test]
+fn filters_facets_pages_and_explanations() {
+    let bench = Bench::with_documents(8);
+    bench.write("b/beta.txt", "The blue pump works on Mondays.");
+    let docs = bench.docs().display().to_string();
+    let server = Server::start(&bench, &[&docs]).ready();
+    assert_eq!(server.paths("q=pump&type=text&type=html"), ["b/beta.txt"]);
+    assert!(server.paths("q=pump&before=2001").is_empty());
+    let body = json!({ "query": "note marker001", "filters": { "path": ["note"] }, "facets": true, "explain": true });
+    let answer = server.send("POST", "/api/v1/search", &body).expect(200);
+    assert_eq!(answer["facets"]["kind"], json!([{ "value": "markdown", "count": 8 }]));
+    assert_eq!(answer["facets"]["source"], json!([{ "value": "docs", "count": 8 }]));
+    assert_eq!(answer["understood"]["words"], json!(["note", "marker001"]));
+    let first = server.paths("q=note&top=4");
+    let second = server.paths("q=note&top=4&offset=4");
+    assert!(first.len() == 4 && second.iter().all(|path| !first.contains(path)));
+
+    let mut listed = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server.get(&format!("/api/v1/documents?limit=4{cursor}")).expect(200);
+        assert_eq!(page["total"], 9);
+        listed.extend(page["documents"].as_array().unwrap().iter().map(|document| document["id"].clone().to_string()));
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(listed.len(), 9);
+    listed.sort();
+    listed.dedup();
+    assert_eq!(listed.len(), 9, "no document twice");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_cure() {
+    let (_bench, server) = over_documents(2);
+    server.get("/api/v1/search?q=x&tpo=3").problem(400, "bad-request");
+    server.get("/api/v1/search").problem(400, "bad-request");
+    server.get("/api/v1/search?q=x&top=0").problem(400, "bad-request");
+    server.get("/api/v1/search?q=x&after=yesterday").problem(400, "bad-request");
+    server.send("POST", "/api/v1/search", &json!({ "query": "x", "tpo": 3 })).problem(400, "bad-request");
+    server
+        .send("POST", "/api/v1/search", &json!({ "query": "x", "filters": { "knd": [] } }))
+        .problem(400, "bad-request");
+    server.request("POST", "/api/v1/search", &[], b"{}").problem(415, "media-type");
+    server.get("/api/v1/nothing").problem(404, "not-found");
+    server.get("/api/v1/documents/0123").problem(404, "not-found");
+    server.get("/api/v1/documents/00000000000000000000000000000000/passages").problem(404, "not-found");
+    server.send("DELETE", "/api/v1/search", &json!({})).problem(405, "method-not-allowed");
+    server.put("../../etc/passwd", "x").problem(400, "bad-request");
+    server.put("empty.md", "").problem(422, "unreadable");
+    let body = json!({ "query": "x", "texts": ["y"] });
+    server.send("POST", "/rerank", &body).problem(501, "no-reranker");
+    let body = json!({ "name": "etc", "folder": "/etc" });
+    server.send("POST", "/api/v1/sources", &body).problem(403, "folder-not-allowed");
+}
+
+#[test]
+fn every_answer_carries_its_guards() {
+    let (_bench, server) = over_documents(1);
+    for path in ["/", "/api/v1/search?q=x", "/nothing", "/health/live", "/api/docs"] {
+        let reply = server.get(path);
+        let policy = reply.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!reply.header("x-request-id").is_empty(), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), "", "{path}");
+    }
+    let head = server.request("HEAD", "/api/docs", &[], &[]);
+    assert!(head.status == 200 && head.text.is_empty(), "{}", head.text);
+    let reply = server.request("GET", "/health/live", &[("x-request-id", "mine-1")], &[]);
+    assert_eq!(reply.header("x-request-id"), "mine-1");
+}
+
+#[test]
+fn foreign_hosts_and_sites_are_refused() {
+    let (_bench, server) = over_documents(1);
+    let at = |host: &'static str| server.request("GET", "/api/v1/status", &[("host", host)], &[]);
+    at("evil.example").problem(421, "host-not-allowed");
+    at("localhost").expect(200);
+    assert_eq!(
+        server.request("GET", "/health/ready", &[("host", "10.1.2.3")], &[]).status,
+        200,
+        "probes come by address"
+    );
+    let body = json!({ "path": "a.md", "text": "x" }).to_string();
+    for header in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
+        let headers = [("content-type", "application/json"), header];
+        server.request("PUT", "/api/v1/documents", &headers, body.as_bytes()).problem(403, "origin-not-allowed");
+    }
+    // A form of another site can only send these types.
+    server.request("POST", "/api/v1/search", &[("content-type", "text/plain")], b"{}").problem(415, "media-type");
+}
+
+#[test]
+fn documents_are_put_found_and_deleted() {
+    let (bench, mut server) = over_documents(2);
+    let put = server.send(
+        "PUT",
+        "/api/v1/documents",
+        &json!({ "path": "animals/zebra.md", "title": "Zebra care", "text": "Feed it flamingo42.", "modified": 1_000_000_000 }),
+    );
+    let put = put.expect(200);
+    assert_eq!((put["state"].as_str(), put["passages"].as_u64()), (Some("indexed"), Some(1)));
+    let hit = server.get("/api/v1/search?q=flamingo42&mode=lexical").expect(200)["results"][0].clone();
+    assert_eq!((hit["id"].clone(), hit["title"].as_str()), (put["id"].clone(), Some("Zebra care")));
+    assert_eq!(hit["modified"], 1_000_000_000);
+    let id = put["id"].as_str().unwrap();
+    let passages = server.get(&format!("/api/v1/documents/{id}/passages")).expect(200);
+    assert_eq!(passages["passages"][0]["text"], "Feed it flamingo42.");
+    let similar = server.get(&format!("/api/v1/similar?id={id}&top=2")).expect(200);
+    assert_eq!(similar["results"].as_array().unwrap().len(), 2);
+    assert!(similar["results"].as_array().unwrap().iter().all(|hit| hit["id"] != put["id"]));
+
+    server.put("animals/zebra.md", "Feed it pelican43.").expect(200);
+    assert!(server.paths("q=flamingo42&mode=lexical").is_empty());
+    assert_eq!(server.paths("q=pelican43&mode=lexical"), ["animals/zebra.md"]);
+
+    let bulk = "{\"put\":{\"path\":\"one.md\",\"text\":\"heron44\"}}\n\n{\"put\":{\"path\":\"two.txt\",\"text\":\"heron44\"}}\n{\"delete\":{\"path\":\"animals/zebra.md\"}}\n";
+    let reply =
+        server.request("POST", "/api/v1/documents/bulk", &[("content-type", "application/x-ndjson")], bulk.as_bytes());
+    let states: Vec<Value> =
+        reply.expect(200)["items"].as_array().unwrap().iter().map(|item| item["state"].clone()).collect();
+    assert_eq!(states, ["indexed", "indexed", "deleted"]);
+    assert_eq!(server.paths("q=heron44&mode=lexical").len(), 2);
+    assert!(server.paths("q=pelican43&mode=lexical").is_empty());
+
+    let form = "--x\r\ncontent-disposition: form-data; name=\"path\"\r\n\r\nup/\r\n--x\r\n\
+                content-disposition: form-data; name=\"file\"; filename=\"page.html\"\r\n\r\n<title>T</title><p>stork45\r\n--x--\r\n";
+    let reply = server.request(
+        "POST",
+        "/api/v1/documents",
+        &[("content-type", "multipart/form-data; boundary=x")],
+        form.as_bytes(),
+    );
+    let item = reply.expect(200)["items"][0].clone();
+    assert_eq!((item["path"].as_str(), item["state"].as_str()), (Some("up/page.html"), Some("indexed")));
+    server.send("DELETE", &format!("/api/v1/documents/{}", item["id"].as_str().unwrap()), &json!({})).expect(200);
+    assert!(server.paths("q=stork45&mode=lexical").is_empty());
+
+    let file = server.get("/api/v1/search?q=marker001&mode=lexical").expect(200)["results"][0]["id"].clone();
+    server
+        .send("DELETE", &format!("/api/v1/documents/{}", file.as_str().unwrap()), &json!({}))
+        .problem(409, "conflict");
+    assert_eq!(server.signal("-TERM"), Some(0));
+    bench.verify();
+    bench.run(&["index"]).succeeded();
+    assert_eq!(bench.paths(&["heron44", "--lexical"]).len(), 2, "pushed documents are files like others");
+}
+
+#[test]
+fn sources_are_looked_through_again_and_removed() {
+    let bench = Bench::with_documents(3);
+    let other = bench.root.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("x.md"), "# X\n\nostrich46").unwrap();
+    fs::write(other.join("y.bin"), [0, 1, 2]).unwrap();
+    let docs = bench.docs().display().to_string();
+    let config = format!("[index]\nallow_folders = [{:?}]\n", bench.root.path());
+    let server = Server::configured(&bench, &config, &[&docs]).ready();
+    bench.write("late.md", "# Late\n\nemu47");
+    let job = server.send("POST", "/api/v1/sources/docs/index", &json!({})).expect(202)["job"].clone();
+    assert_eq!(server.job(&job)["state"], "done");
+    assert_eq!(server.paths("q=emu47&mode=lexical"), ["late.md"]);
+    let job =
+        server.send("POST", "/api/v1/sources", &json!({ "name": "other", "folder": other })).expect(202)["job"].clone();
+    assert_eq!(server.job(&job)["state"], "done");
+    assert_eq!(server.paths("q=ostrich46&mode=lexical&source=other"), ["x.md"]);
+    let sources = server.get("/api/v1/sources").expect(200);
+    assert_eq!(sources["sources"][1]["skipped"], 1);
+    let ledger = server.get("/api/v1/sources/other/ledger?state=skipped").expect(200);
+    assert_eq!(ledger["files"][0]["path"], "y.bin");
+    let page = server.get("/api/v1/sources/docs/ledger?limit=2").expect(200);
+    let next = page["next"].as_str().unwrap();
+    let rest = server.get(&format!("/api/v1/sources/docs/ledger?cursor={next}")).expect(200);
+    assert_eq!(rest["files"].as_array().unwrap().len(), 2);
+    let job = server.send("DELETE", "/api/v1/sources/other", &json!({})).expect(202)["job"].clone();
+    assert_eq!(server.job(&job)["state"], "done");
+    assert!(server.paths("q=ostrich46&mode=lexical").is_empty() && other.join("x.md").exists());
+    server.get("/api/v1/sources/other/ledger").problem(404, "not-found");
+}
+
+#[test]
+fn keys_open_what_their_scope_says_until_they_are_revoked() {
+    let bench = Bench::with_documents(2);
+    bench.run(&["serve", "--listen", "0.0.0.0:0"]).refused(&["without access control", "quarry keys create"]);
+    let key = |scope: &str| {
+        let run = bench.run(&["keys", "create", "test", "--scope", scope]).succeeded();
+        run.stdout().trim().to_string()
+    };
+    let docs = bench.docs().display().to_string();
+    let server = Server::start(&bench, &[&docs]).ready();
+    server.get("/api/v1/status").expect(200);
+    let any = [("authorization", "Bearer none")];
+    server.request("GET", "/api/v1/status", &any, &[]).expect(200);
+    let (search, index) = (key("search"), key("index"));
+    let with = |key: &str, method: &str, path: &str| {
+        let bearer = format!("Bearer {key}");
+        server.request(method, path, &[("authorization", &bearer), ("content-type", "application/json")], b"{}")
+    };
+    server.get("/api/v1/status").problem(401, "key-missing");
+    assert!(server.get("/").header("www-authenticate").starts_with("Basic"), "a browser asks for the key");
+    assert!(server.get("/api/v1/status").header("www-authenticate").starts_with("Bearer"));
+    assert_eq!(server.get("/health/ready").status, 200);
+    with(&search, "GET", "/api/v1/search?q=note").expect(200);
+    let status = with(&search, "GET", "/api/v1/status").expect(200);
+    assert!(status["sources"][0]["folder"].is_null(), "where things are is for administrators");
+    with(&search, "PUT", "/api/v1/documents").problem(403, "scope-missing");
+    with(&search, "GET", "/metrics").problem(403, "scope-missing");
+    with(&index, "GET", "/api/v1/search?q=note").problem(403, "scope-missing");
+    with(&index, "POST", "/api/v1/sources/docs/index").expect(202);
+    with(&format!("{search}x"), "GET", "/api/v1/status").problem(401, "key-invalid");
+    with("qk_00000000_abc", "GET", "/api/v1/status").problem(401, "key-invalid");
+    let list = bench.run(&["keys", "list"]).succeeded().stdout();
+    assert!(!list.contains(search.splitn(3, '_').nth(2).unwrap()), "{list}");
+    bench.run(&["keys", "revoke", search.split('_').nth(1).unwrap()]).succeeded();
+    with(&search, "GET", "/api/v1/search?q=note").problem(401, "key-invalid");
+}
+
+#[test]
+fn a_trusted_proxy_names_the_user() {
+    let bench = Bench::with_documents(1);
+    let config = "[auth]\nproxy_header = \"X-Forwarded-User\"\nproxy_from = [\"127.0.0.1\"]\nproxy_scopes = [\"search\"]\n\
+                  [server]\nallowed_hosts = [\"search.example\"]\n";
+    let server = Server::configured(&bench, config, &[]).ready();
+    let user = ("x-forwarded-user", "ann");
+    let host = ("host", "search.example");
+    server.request("GET", "/api/v1/status", &[user, host], &[]).expect(200);
+    server.request("GET", "/api/v1/status", &[host], &[]).problem(401, "key-missing");
+    server.request("GET", "/metrics", &[user, host], &[]).problem(403, "scope-missing");
+    let other = config.replace("127.0.0.1", "10.0.0.1");
+    let server = Server::configured(&Bench::new(), &other, &[]).ready();
+    server.request("GET", "/api/v1/status", &[user, host], &[]).problem(401, "key-missing");
+}
+
+#[test]
+fn limits_hold() {
+    let bench = Bench::with_documents(3);
+    let config = "[limits]\nbody_bytes = 300\nupload_bytes = 400\nquery_chars = 20\nfilter_values = 2\npage_depth = 30\n\
+                  model_texts = 2\n";
+    let docs = bench.docs().display().to_string();
+    let server = Server::configured(&bench, config, &[&docs]).ready();
+    server.get("/api/v1/search?q=123456789012345678901").problem(400, "over-limit");
+    server.get("/api/v1/search?q=x&offset=25&top=6").problem(400, "over-limit");
+    server.get("/api/v1/search?q=x&type=a&type=b&lang=en").problem(400, "over-limit");
+    server.put("a.md", &"x".repeat(300)).problem(413, "too-large");
+    server
+        .request("POST", "/api/v1/documents/bulk", &[("content-type", "application/x-ndjson")], &[b' '; 500])
+        .problem(413, "too-large");
+    server.send("POST", "/embed", &json!({ "inputs": ["a", "b", "c"] })).problem(400, "over-limit");
+    // Without a length, the body is counted as it comes.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(stream, "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1000\r\n{}", " ".repeat(0x1000)).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+#[test]
+fn who_is_too_slow_is_given_up_and_who_is_too_many_is_sent_away() {
+    let bench = Bench::with_documents(1);
+    let config = "[limits]\nrequest_seconds = 2\nconcurrent = 1\nqueue = 0\n";
+    let server = Server::configured(&bench, config, &[]).ready();
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let head = "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 503", "the body never came");
+
+    let texts = vec!["holidays and leave of absence ".repeat(300); 100];
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| server.send("POST", "/embed", &json!({ "inputs": texts })).status);
+        let mut refused = None;
+        while refused.is_none() && !long.is_finished() {
+            refused = Some(server.get("/api/v1/documents")).filter(|reply| reply.status == 503);
+        }
+        let refused = refused.expect("the only place is taken");
+        assert_eq!(refused.header("retry-after"), "1");
+        refused.problem(503, "busy");
+        assert_eq!(server.get("/health/ready").status, 200, "probes need no place");
+    });
+}
+
+#[test]
+fn a_client_that_asks_too_often_waits() {
+    let bench = Bench::with_documents(1);
+    let config = "[limits]\nrate_per_second = 1\nrate_burst = 3\n";
+    let server = Server::configured(&bench, config, &[]).ready();
+    let replies: Vec<Reply> = (0..6).map(|_| server.get("/api/v1/status")).collect();
+    assert!(replies.iter().filter(|reply| reply.status == 200).count() >= 3);
+    let refused = replies.into_iter().find(|reply| reply.status == 429).expect("six at once are too many");
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
+    refused.problem(429, "rate-limited");
+    assert_eq!(server.get("/health/live").status, 200, "probes are not counted");
+}
+
+#[test]
+fn a_stream_sends_the_fused_order_then_better_ones() {
+    let bench = Bench::with_documents(6);
+    let docs = bench.docs().display().to_string();
+    let reranker = fixture("models/tiny-reranker").display().to_string();
+    let server = Server::start(&bench, &["--reranker", &reranker, &docs]).ready();
+    let reply = server.get("/api/v1/search/stream?q=holidays&top=3");
+    assert_eq!(reply.header("content-type"), "text/event-stream");
+    let events: Vec<(&str, Value)> = reply
+        .text
+        .split_terminator("\n\n")
+        .map(|event| {
+            let (name, data) = event.split_once('\n').unwrap();
+            (name.strip_prefix("event: ").unwrap(), serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap())
+        })
+        .collect();
+    let names: Vec<&str> = events.iter().map(|(name, _)| *name).collect();
+    assert_eq!((names.first(), names.last()), (Some(&"results"), Some(&"done")));
+    assert_eq!(events[0].1["reranked"], 0, "the first order costs nothing but recall");
+    let best = &events[events.len() - 2].1;
+    assert!(best["reranked"].as_u64().unwrap() > 0);
+    let plain = server.get("/api/v1/search?q=holidays&top=3&rerank_candidates=0").expect(200);
+    assert_eq!(plain["reranked"], 0);
+    let ranked = server.send(
+        "POST",
+        "/v2/rerank",
+        &json!({ "model": "m", "query": "q", "documents": ["a", { "text": "b" }], "top_n": 1 }),
+    );
+    assert_eq!(ranked.expect(200)["results"].as_array().unwrap().len(), 1);
+    let ranks =
+        server.send("POST", "/rerank", &json!({ "query": "q", "texts": ["a", "b"], "return_text": true })).expect(200);
+    assert!(ranks[0]["score"].as_f64() >= ranks[1]["score"].as_f64());
+}
+
+#[test]
+fn embeddings_speak_the_shapes_of_others() {
+    let (_bench, server) = over_documents(1);
+    let body = json!({ "model": "m", "input": ["leave", "holidays"], "user": "u", "dimensions": 64 });
+    let answer = server.send("POST", "/v1/embeddings", &body).expect(200);
+    assert_eq!((answer["object"].as_str(), answer["model"].as_str()), (Some("list"), Some("m")));
+    let vector: Vec<f64> = serde_json::from_value(answer["data"][1]["embedding"].clone()).unwrap();
+    assert_eq!(vector.len(), 64);
+    assert!((vector.iter().map(|value| value * value).sum::<f64>() - 1.0).abs() < 1e-5);
+    let body = json!({ "input": "holidays", "dimensions": 64, "encoding_format": "base64" });
+    let encoded = server.send("POST", "/v1/embeddings", &body).expect(200)["data"][0]["embedding"].clone();
+    assert_eq!(encoded.as_str().unwrap().len(), (64 * 4usize).div_ceil(3) * 4);
+    // The bundled model gives the instruction no weight, so the form of a query shows in what is refused.
+    let form = |form: &str| json!({ "input": "holidays", "input_type": form, "instruct": "Find policies" });
+    server.send("POST", "/v1/embeddings", &form("query")).expect(200);
+    server.send("POST", "/v1/embeddings", &form("document")).problem(400, "bad-request");
+    server.send("POST", "/v1/embeddings", &form("poem")).problem(400, "bad-request");
+    server.send("POST", "/v1/embeddings", &json!({ "input": [1, 2] })).problem(400, "bad-request");
+    server.send("POST", "/v1/embeddings", &json!({ "input": "x", "dimensions": 8 })).problem(400, "bad-request");
+    let vectors = server.send("POST", "/embed", &json!({ "inputs": "holidays" })).expect(200);
+    assert_eq!(vectors[0].as_array().unwrap().len(), 256);
+}
+
+#[test]
+fn suggestions_forgive_a_slip() {
+    let bench = Bench::new();
+    bench.write("a.md", "# Vacation policy\n\n## Carrying days over\n\nText about it.");
+    let docs = bench.docs().display().to_string();
+    let server = Server::start(&bench, &[&docs]).ready();
+    let started = Instant::now();
+    loop {
+        let answer = server.get("/api/v1/suggest?q=vacaton").expect(200);
+        if answer["suggestions"][0]["text"] == "Vacation policy" {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let answer = server.get("/api/v1/suggest?q=days+ca").expect(200);
+    assert_eq!(answer["suggestions"][0], json!({ "text": "Carrying days over", "kind": "heading", "count": 1 }));
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let (bench, mut server) = over_documents(3);
+    for number in 0..4 {
+        server.put(&format!("kept-{number}.md"), &format!("cassowary{number}")).expect(200);
+    }
+    assert_eq!(server.signal("-KILL"), None);
+    let mut server = Server::start(&bench, &[]).ready();
+    for number in 0..4 {
+        assert_eq!(server.paths(&format!("q=cassowary{number}&mode=lexical")), [format!("kept-{number}.md")]);
+    }
+    assert_eq!(server.signal("-TERM"), Some(0));
+    bench.verify();
+}
+
+#[test]
+fn the_configuration_is_checked() {
+    let bench = Bench::new();
+    let path = bench.root.path().join("quarry.toml");
+    let check = |text: &str| {
+        fs::write(&path, text).unwrap();
+        bench.run(&["--config", path.to_str().unwrap(), "config", "check"])
+    };
+    check("[server]\nlisten = \"127.0.0.1:9\"\n").succeeded();
+    check("[server]\nlisten = \"nowhere\"\n").refused(&["quarry.toml", "listen"]);
+    check("[servr]\n").refused(&["unknown field", "servr"]);
+    check("[limits]\nbody_bytes = 0\n").refused(&["limits.body_bytes"]);
+    let shown = bench.run(&["--dimension", "64", "config", "show"]).succeeded().stdout();
+    assert!(shown.contains("dimension = 64") && shown.contains("query_chars = 2000"), "{shown}");
+    bench.run(&["--config", "/nowhere/quarry.toml", "config", "check"]).refused(&["/nowhere/quarry.toml"]);
+}
+
+#[test]
+fn another_process_cannot_serve_the_same_folder() {
+    let (bench, _server) = over_documents(1);
+    bench.run(&["serve", "--listen", "127.0.0.1:0"]).refused(&["in use"]);
+}

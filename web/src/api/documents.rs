@@ -1,0 +1,210 @@
+//! `/api/v1/documents`: looking at what is indexed.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use storage::{Document, DocumentId, Passage};
+use utoipa::{IntoParams, ToSchema};
+
+use super::search::{FilterParams, within};
+use super::timing::{Timed, timed};
+use crate::app::App;
+use crate::engine::Engine;
+use crate::error::{Error, Problem};
+use crate::json::Params;
+
+/// Documents or passages of a page when nothing is said, and at most.
+const PAGE: usize = 50;
+const MAX_PAGE: usize = 500;
+
+/// A document.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DocumentView {
+    /// Stable id.
+    id: String,
+    /// Name of its source.
+    source: String,
+    /// Path below the source's root.
+    path: String,
+    /// Title.
+    title: String,
+    /// Type: markdown, html, ...
+    kind: String,
+    /// ISO 639-1 code of its language.
+    language: Option<String>,
+    /// Last change, seconds of Unix time.
+    modified: i64,
+    /// Size of the file.
+    bytes: u64,
+    /// Facts that the document states of itself.
+    metadata: BTreeMap<String, String>,
+    /// Whether it was pushed over the API, and can be deleted there.
+    pushed: bool,
+}
+
+impl DocumentView {
+    fn of(engine: &Engine, document: Document) -> Self {
+        let id = document.id().to_string();
+        let pushed = engine.source(&document.source).is_some_and(|source| engine.pushed.owns(&source));
+        let Document { source, path, title, kind, language, modified, bytes, metadata } = document;
+        Self { id, source, path, title, kind, language, modified, bytes, metadata, pushed }
+    }
+}
+
+/// Which documents are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Names of sources.
+    #[serde(default)]
+    source: Vec<String>,
+    /// Parts of the path.
+    #[serde(default)]
+    path: Vec<String>,
+    /// Document types.
+    #[serde(default, rename = "type")]
+    #[param(rename = "type")]
+    kind: Vec<String>,
+    /// ISO 639-1 codes.
+    #[serde(default)]
+    lang: Vec<String>,
+    /// Changed on or after YYYY, YYYY-MM or YYYY-MM-DD.
+    after: Option<String>,
+    /// Changed before it.
+    before: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Documents of a page, at most 500.
+    limit: Option<usize>,
+}
+
+/// A page of documents.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DocumentList {
+    documents: Vec<DocumentView>,
+    /// How many there are on all pages.
+    total: usize,
+    /// The cursor of the next page; null on the last one.
+    next: Option<String>,
+}
+
+/// Lists documents. The order is the same in every snapshot: a document that stays is neither repeated nor left out.
+#[utoipa::path(get, path = "/api/v1/documents", tag = "documents", params(ListParams),
+    responses((status = 200, body = Timed<DocumentList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn list(app: web::Data<App>, params: Params<ListParams>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let ListParams { source, path, kind, lang, after, before, cursor, limit } = params.0;
+    let filter = FilterParams { source, path, kind, lang, after, before }.check(&app.config.limits)?;
+    let cursor =
+        cursor.map(|cursor| DocumentId::parse(&cursor).ok_or_else(|| Error::bad("cursor: expected `next` of a page")));
+    let (cursor, limit) = (cursor.transpose()?, page_size(limit)?);
+    let list = app.into_inner().compute(move |_, engine| {
+        let snapshot = engine.snapshot();
+        let listing = snapshot.documents(&filter, cursor, limit)?;
+        let documents = listing.documents.into_iter().map(|document| DocumentView::of(engine, document)).collect();
+        let list = DocumentList { documents, total: listing.total, next: listing.next.map(|id| id.to_string()) };
+        Ok(timed(started, snapshot.sequence(), list))
+    });
+    Ok(HttpResponse::Ok().json(list.await?))
+}
+
+/// One document, without its text.
+#[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "documents", params(("id" = String, Path, description = "Id of the document")),
+    responses((status = 200, body = Timed<DocumentView>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn get(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let id = document_id(&id)?;
+    let view = app.into_inner().compute(move |_, engine| {
+        let snapshot = engine.snapshot();
+        let passages = snapshot.document(id)?;
+        let document = passages.into_iter().next().ok_or(Error::NotFound { what: "the document" })?.document;
+        Ok(timed(started, snapshot.sequence(), DocumentView::of(engine, document)))
+    });
+    Ok(HttpResponse::Ok().json(view.await?))
+}
+
+/// Which passages are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PassageParams {
+    /// Passages to skip.
+    #[serde(default)]
+    offset: usize,
+    /// Passages of a page, at most 500.
+    limit: Option<usize>,
+}
+
+/// A passage.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PassageView {
+    /// Place in the document, from 0.
+    number: u32,
+    /// Headings above it, outermost first.
+    headings: Vec<String>,
+    /// Its text.
+    text: String,
+    /// Lines of the file, from 1, end excluded.
+    #[schema(value_type = Object)]
+    lines: std::ops::Range<u32>,
+    /// Page, from 1, for formats that have pages.
+    page: Option<u32>,
+}
+
+/// The passages of a document.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PassageList {
+    id: String,
+    title: String,
+    passages: Vec<PassageView>,
+    /// How many the document has.
+    total: usize,
+}
+
+/// The text of a document, passage by passage.
+#[utoipa::path(get, path = "/api/v1/documents/{id}/passages", tag = "documents", params(("id" = String, Path, description = "Id of the document"), PassageParams),
+    responses((status = 200, body = Timed<PassageList>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn passages(
+    app: web::Data<App>,
+    id: web::Path<String>,
+    params: Params<PassageParams>,
+) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let id = document_id(&id)?;
+    let (offset, limit) = (params.offset, page_size(params.limit)?);
+    let list = app.into_inner().compute(move |_, engine| {
+        let snapshot = engine.snapshot();
+        let passages = snapshot.document(id)?;
+        let title = passages.first().ok_or(Error::NotFound { what: "the document" })?.document.title.clone();
+        let total = passages.len();
+        let passages = passages.into_iter().skip(offset).take(limit).map(view).collect();
+        Ok(timed(started, snapshot.sequence(), PassageList { id: id.to_string(), title, passages, total }))
+    });
+    Ok(HttpResponse::Ok().json(list.await?))
+}
+
+fn view(passage: Passage) -> PassageView {
+    let chunk = passage.chunk;
+    PassageView {
+        number: passage.number,
+        headings: chunk.headings,
+        text: chunk.text,
+        lines: chunk.lines,
+        page: chunk.page,
+    }
+}
+
+/// Reads an id of an address.
+pub(crate) fn document_id(text: &str) -> Result<DocumentId, Error> {
+    DocumentId::parse(text).ok_or(Error::NotFound { what: "the document" })
+}
+
+/// The size of a page.
+pub(crate) fn page_size(limit: Option<usize>) -> Result<usize, Error> {
+    let limit = limit.unwrap_or(PAGE);
+    within("limit", limit, MAX_PAGE)?;
+    if limit == 0 { Err(Error::bad("limit: expected at least 1")) } else { Ok(limit) }
+}

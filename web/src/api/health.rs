@@ -1,0 +1,39 @@
+//! Whether the server lives, whether it can search, and its numbers.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::{Error, Problem};
+
+/// The state of the server.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    status: &'static str,
+}
+
+/// Answers as soon as the server listens.
+#[utoipa::path(get, path = "/health/live", tag = "server", responses((status = 200, body = Health)))]
+pub(crate) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "live" })
+}
+
+/// Answers 200 once the folders named at start are searchable.
+#[utoipa::path(get, path = "/health/ready", tag = "server",
+    responses((status = 200, body = Health), (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Error> {
+    match (app.is_ready(), app.is_stopping()) {
+        (true, _) => Ok(HttpResponse::Ok().json(Health { status: "ready" })),
+        (false, true) => Err(Error::Stopping),
+        (false, false) => Err(Error::Starting),
+    }
+}
+
+/// Numbers for Prometheus, in the OpenMetrics text format.
+#[utoipa::path(get, path = "/metrics", tag = "server",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+pub(crate) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Error> {
+    let text = app.metrics.render(&app)?;
+    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
+}

@@ -1,0 +1,18 @@
+//! The REST API: one file for each noun.
+
+mod documents;
+mod health;
+mod openapi;
+mod ordering;
+mod push;
+mod routes;
+pub(crate) mod search;
+mod similar;
+mod sources;
+mod status;
+mod stream;
+mod suggest;
+mod timing;
+
+pub(crate) use routes::{configure, not_found, resource};
+pub(crate) use search::within;

@@ -1,0 +1,286 @@
+//! `/api/v1/sources`: the folders that are indexed, what became of their files, and having them looked through again.
+
+use std::path::Path;
+use std::time::Instant;
+
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use storage::{FileState, LedgerEntry, Source, TruthReader};
+use utoipa::{IntoParams, ToSchema};
+
+use super::documents::page_size;
+use super::timing::{Timed, timed};
+use crate::app::App;
+use crate::engine::Engine;
+use crate::error::{Error, Problem};
+use crate::guard::{Caller, Scope};
+use crate::json::{Json, Params};
+
+/// A source and how its files fare.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct SourceView {
+    /// Unique name.
+    pub(crate) name: String,
+    /// Its folder; only administrators see it.
+    pub(crate) folder: Option<String>,
+    /// Whether its documents were pushed over the API.
+    pub(crate) pushed: bool,
+    /// Files that are known.
+    pub(crate) files: u64,
+    /// Files that are searchable.
+    pub(crate) indexed: u64,
+    /// Files left out by a rule.
+    pub(crate) skipped: u64,
+    /// Files that cannot be read.
+    pub(crate) unreadable: u64,
+    /// Files that failed and are tried again.
+    pub(crate) failed: u64,
+    /// Passages of all files.
+    pub(crate) passages: u64,
+    /// Seconds of Unix time at the end of the last run.
+    pub(crate) last_run: Option<i64>,
+}
+
+/// All sources.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SourceList {
+    sources: Vec<SourceView>,
+}
+
+/// What the writer was asked to do.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// Name of the source.
+    source: String,
+    /// Number of the job: see `/api/v1/jobs/{id}`.
+    job: u64,
+}
+
+/// Whether the caller may know where things are on the server.
+pub(crate) fn sees_folders(request: &HttpRequest) -> bool {
+    request.extensions().get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin))
+}
+
+/// The sources with their counts.
+pub(crate) fn views(engine: &Engine, with_folders: bool) -> Result<Vec<SourceView>, Error> {
+    let snapshot = engine.snapshot();
+    let view = |source: &Source| view(engine, &engine.truth, source, with_folders);
+    snapshot.sources().iter().map(view).collect()
+}
+
+fn view(engine: &Engine, truth: &TruthReader, source: &Source, with_folder: bool) -> Result<SourceView, Error> {
+    let mut view = SourceView {
+        name: source.name.clone(),
+        folder: with_folder.then(|| source.root.display().to_string()),
+        pushed: engine.pushed.owns(source),
+        last_run: truth.last_run(&source.name)?,
+        ..SourceView::default()
+    };
+    for entry in truth.ledger(&source.name, "") {
+        let entry = entry?;
+        view.files += 1;
+        view.passages += u64::from(entry.chunks);
+        *match entry.state {
+            FileState::Indexed { .. } => &mut view.indexed,
+            FileState::Skipped { .. } => &mut view.skipped,
+            FileState::Unreadable { .. } => &mut view.unreadable,
+            FileState::Failed { .. } => &mut view.failed,
+        } += 1;
+    }
+    Ok(view)
+}
+
+/// Lists the sources.
+#[utoipa::path(get, path = "/api/v1/sources", tag = "sources",
+    responses((status = 200, body = Timed<SourceList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn list(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let with_folders = sees_folders(&request);
+    let list = app.into_inner().compute(move |_, engine| {
+        let sources = views(engine, with_folders)?;
+        Ok(timed(started, engine.snapshot().sequence(), SourceList { sources }))
+    });
+    Ok(HttpResponse::Ok().json(list.await?))
+}
+
+/// A folder to index.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddBody {
+    /// Unique name.
+    name: String,
+    /// Absolute path of a folder on the server, within one of `index.allow_folders`.
+    folder: String,
+}
+
+/// Adds a folder and indexes it.
+#[utoipa::path(post, path = "/api/v1/sources", tag = "sources", request_body = AddBody,
+    responses((status = 202, body = Timed<Accepted>), (status = 403, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let engine = app.engine()?;
+    let AddBody { name, folder } = body.0;
+    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) || name.contains('/') {
+        return Err(Error::bad("name: expected 1 to 200 characters, without slashes and control characters"));
+    }
+    // The same answer for a folder that is not there and one that may not be looked at: nobody probes the disk here.
+    let root = Path::new(&folder).canonicalize().map_err(|_| Error::FolderNotAllowed)?;
+    let allowed = app.config.index.allow_folders.iter().filter_map(|allowed| allowed.canonicalize().ok());
+    if !root.is_dir() || !allowed.into_iter().any(|allowed| root.starts_with(allowed)) {
+        return Err(Error::FolderNotAllowed);
+    }
+    if engine.source(&name).is_some_and(|known| known.root != root) {
+        return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
+    }
+    let job = engine.writer.index(Source { name: name.clone(), root });
+    let content = Accepted { source: name, job };
+    Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+}
+
+/// Looks through a source again.
+#[utoipa::path(post, path = "/api/v1/sources/{name}/index", tag = "sources", params(("name" = String, Path, description = "Name of the source")),
+    responses((status = 202, body = Timed<Accepted>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn reindex(app: web::Data<App>, name: web::Path<String>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let engine = app.engine()?;
+    let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
+    let job = engine.writer.index(source);
+    let content = Accepted { source: name.into_inner(), job };
+    Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+}
+
+/// Takes a source out of the index. The files of a folder stay; pushed documents are gone.
+#[utoipa::path(delete, path = "/api/v1/sources/{name}", tag = "sources", params(("name" = String, Path, description = "Name of the source")),
+    responses((status = 202, body = Timed<Accepted>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn remove(app: web::Data<App>, name: web::Path<String>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let engine = app.engine()?;
+    let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
+    engine.pushed.remove_source(&source).map_err(Error::internal)?;
+    let job = engine.writer.remove(source);
+    let content = Accepted { source: name.into_inner(), job };
+    Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+}
+
+/// Which lines of the ledger are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LedgerParams {
+    /// Only files in this state: indexed, skipped, unreadable, failed.
+    #[param(inline)]
+    state: Option<StateParam>,
+    /// `next` of the page before.
+    #[serde(default)]
+    cursor: String,
+    /// Lines of a page, at most 500.
+    limit: Option<usize>,
+}
+
+/// A state of a file.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StateParam {
+    Indexed,
+    Skipped,
+    Unreadable,
+    Failed,
+}
+
+/// A file and what became of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LedgerLine {
+    /// Path below the source's root.
+    path: String,
+    /// `indexed`, `skipped`, `unreadable` or `failed`.
+    state: &'static str,
+    /// Why, in words; empty where there is nothing to say.
+    reason: String,
+    /// Type as recognised; empty where it was not.
+    kind: String,
+    /// Size.
+    bytes: u64,
+    /// Characters of text.
+    characters: u64,
+    /// Passages.
+    passages: u32,
+}
+
+/// A page of the ledger.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LedgerPage {
+    source: String,
+    files: Vec<LedgerLine>,
+    /// The cursor of the next page; null on the last one.
+    next: Option<String>,
+}
+
+impl StateParam {
+    fn admits(self, state: &FileState) -> bool {
+        matches!(
+            (self, state),
+            (Self::Indexed, FileState::Indexed { .. })
+                | (Self::Skipped, FileState::Skipped { .. })
+                | (Self::Unreadable, FileState::Unreadable { .. })
+                | (Self::Failed, FileState::Failed { .. })
+        )
+    }
+}
+
+impl From<LedgerEntry> for LedgerLine {
+    fn from(entry: LedgerEntry) -> Self {
+        Self {
+            state: entry.state.label(),
+            reason: entry.state.reason(),
+            path: entry.path,
+            kind: entry.kind,
+            bytes: entry.bytes,
+            characters: entry.characters,
+            passages: entry.chunks,
+        }
+    }
+}
+
+/// What became of the files of a source, in the order of their paths.
+#[utoipa::path(get, path = "/api/v1/sources/{name}/ledger", tag = "sources", params(("name" = String, Path, description = "Name of the source"), LedgerParams),
+    responses((status = 200, body = Timed<LedgerPage>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn ledger(
+    app: web::Data<App>,
+    name: web::Path<String>,
+    params: Params<LedgerParams>,
+) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let limit = page_size(params.limit)?;
+    let LedgerParams { state, cursor, .. } = params.0;
+    let source = name.into_inner();
+    let page = app.into_inner().compute(move |_, engine| {
+        engine.source(&source).ok_or(Error::NotFound { what: "the source" })?;
+        let page = ledger_page(engine, source, state, &cursor, limit)?;
+        Ok(timed(started, engine.snapshot().sequence(), page))
+    });
+    Ok(HttpResponse::Ok().json(page.await?))
+}
+
+/// A page of the ledger of a source, from behind the path `cursor`.
+pub(crate) fn ledger_page(
+    engine: &Engine,
+    source: String,
+    state: Option<StateParam>,
+    cursor: &str,
+    limit: usize,
+) -> Result<LedgerPage, Error> {
+    let mut files: Vec<LedgerLine> = Vec::new();
+    let mut next = None;
+    for entry in engine.truth.ledger(&source, cursor) {
+        let entry = entry?;
+        if state.is_some_and(|state| !state.admits(&entry.state)) {
+            continue;
+        }
+        if files.len() == limit {
+            next = files.last().map(|line| line.path.clone());
+            break;
+        }
+        files.push(entry.into());
+    }
+    Ok(LedgerPage { source, files, next })
+}

@@ -1,0 +1,121 @@
+//! `/api/v1/status` and `/api/v1/jobs`: what the server holds, does and did.
+
+use std::time::Instant;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sources::{SourceView, sees_folders, views};
+use super::timing::{Timed, timed};
+use crate::app::App;
+use crate::engine::Engine;
+use crate::error::{Error, Problem};
+use crate::jobs::{Job, JobState};
+
+/// The state of the server.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Status {
+    /// Version of quarry.
+    pub(crate) version: &'static str,
+    /// Whether the folders named at start are searchable.
+    pub(crate) ready: bool,
+    /// Seconds since the start.
+    pub(crate) uptime_seconds: u64,
+    /// The embedding model.
+    pub(crate) model: ModelView,
+    /// Whether there is a reranker.
+    pub(crate) reranker: bool,
+    /// Documents in the index.
+    pub(crate) documents: u64,
+    /// Passages in the index.
+    pub(crate) passages: u64,
+    /// Distinct vectors ever stored.
+    pub(crate) vectors: u64,
+    /// Bytes on disk by part.
+    pub(crate) bytes: Vec<Part>,
+    /// The sources.
+    pub(crate) sources: Vec<SourceView>,
+    /// Jobs that wait or are being done.
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// The embedding model.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ModelView {
+    /// Name for people.
+    pub(crate) name: String,
+    /// Length of its vectors.
+    pub(crate) dimension: usize,
+    /// Hash of model, prompts and dimension.
+    pub(crate) fingerprint: String,
+}
+
+/// A part of the index and its size.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Part {
+    pub(crate) part: &'static str,
+    pub(crate) bytes: u64,
+}
+
+/// Jobs, the newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    jobs: Vec<Job>,
+}
+
+/// The state of the server. Reads the whole ledger.
+pub(crate) fn status_of(app: &App, engine: &Engine, with_folders: bool) -> Result<Status, Error> {
+    let snapshot = engine.snapshot();
+    let statistics = engine.truth.statistics()?;
+    let model = snapshot.model();
+    let active = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        ready: app.is_ready(),
+        uptime_seconds: app.started.elapsed().as_secs(),
+        model: ModelView {
+            name: model.name.clone(),
+            dimension: model.dimension,
+            fingerprint: model.fingerprint.clone(),
+        },
+        reranker: engine.reranker.is_some(),
+        documents: statistics.documents,
+        passages: statistics.chunks,
+        vectors: statistics.vectors,
+        bytes: statistics.bytes.into_iter().map(|(part, bytes)| Part { part, bytes }).collect(),
+        sources: views(engine, with_folders)?,
+        jobs: app.jobs.all().into_iter().filter(active).collect(),
+    })
+}
+
+/// What the server holds and does.
+#[utoipa::path(get, path = "/api/v1/status", tag = "server",
+    responses((status = 200, body = Timed<Status>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn status(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let with_folders = sees_folders(&request);
+    let status = app.into_inner().compute(move |app, engine| {
+        Ok(timed(started, engine.snapshot().sequence(), status_of(app, engine, with_folders)?))
+    });
+    Ok(HttpResponse::Ok().json(status.await?))
+}
+
+/// The jobs of the writer, the newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "server",
+    responses((status = 200, body = Timed<JobList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn jobs(app: web::Data<App>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let generation = app.engine()?.snapshot().sequence();
+    Ok(HttpResponse::Ok().json(timed(started, generation, JobList { jobs: app.jobs.all() })))
+}
+
+/// One job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "server", params(("id" = u64, Path, description = "Number of the job")),
+    responses((status = 200, body = Timed<Job>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn job(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let generation = app.engine()?.snapshot().sequence();
+    let job = id.parse().ok().and_then(|id| app.jobs.get(id)).ok_or(Error::NotFound { what: "the job" })?;
+    Ok(HttpResponse::Ok().json(timed(started, generation, job)))
+}

@@ -1,0 +1,106 @@
+//! What all requests share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::guard::{Keys, Rates};
+use crate::jobs::Jobs;
+use crate::metrics::Metrics;
+use crate::suggestions::Suggestions;
+
+/// The state of the server.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) keys: Keys,
+    pub(crate) rates: Rates,
+    pub(crate) admission: Admission,
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) metrics: Metrics,
+    pub(crate) suggestions: Suggestions,
+    pub(crate) started: Instant,
+    engine: OnceLock<Engine>,
+    stopping: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, keys: Keys) -> Self {
+        Self {
+            rates: Rates::new(&config.limits),
+            admission: Admission::new(&config.limits),
+            suggestions: Suggestions::new(&config.suggest),
+            jobs: Arc::default(),
+            metrics: Metrics::new(),
+            keys,
+            config,
+            started: Instant::now(),
+            engine: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// [`Error::Starting`] while the index is being opened.
+    pub(crate) fn engine(&self) -> Result<&Engine, Error> {
+        self.engine.get().ok_or(Error::Starting)
+    }
+
+    pub(crate) fn set_engine(&self, engine: Engine) {
+        // Set once, by the thread that opens the index.
+        let _ = self.engine.set(engine);
+    }
+
+    /// Whether every folder that was named at start is searchable.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_stopping() && self.engine.get().is_some_and(|engine| engine.writer.is_ready())
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs work that computes on one of the bounded places, once one is free.
+    ///
+    /// # Errors
+    /// What the work says; [`Error::Busy`] if too many wait; [`Error::Timeout`]; [`Error::Starting`].
+    pub(crate) async fn compute<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Self, &Engine) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.engine()?;
+        let app = Arc::clone(&self);
+        self.in_time(async move {
+            let permit = app.admission.enter().await?;
+            let task = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                work(&app, app.engine()?)
+            });
+            task.await.map_err(|error| Error::internal(format!("the work of a request panicked: {error}")))?
+        })
+        .await
+    }
+
+    /// Waits for something no longer than a request may take.
+    ///
+    /// # Errors
+    /// Its own; [`Error::Timeout`].
+    pub(crate) async fn in_time<T>(&self, wait: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let seconds = self.config.limits.request_seconds;
+        tokio::time::timeout(self.patience(), wait).await.unwrap_or(Err(Error::Timeout { seconds }))
+    }
+
+    /// The limit of a request's time.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.config.limits.request_seconds)
+    }
+}

@@ -1,0 +1,67 @@
+// Small things: copying a link, changing the colours, one open menu at a time.
+
+const THEMES = { auto: "light", light: "dark", dark: "auto" };
+const A_YEAR = 31536000;
+
+export function startActions() {
+  document.addEventListener("click", (event) => {
+    const copy = event.target.closest(".copy");
+    if (copy) copyLink(copy);
+    const theme = event.target.closest("#theme");
+    if (theme) {
+      event.preventDefault();
+      changeTheme(theme);
+    }
+    for (const menu of document.querySelectorAll(".facet[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("focusin", (event) => {
+    for (const menu of document.querySelectorAll(".facet[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+}
+
+export async function copyLink(button) {
+  const link = new URL(button.dataset.link, location.href).href;
+  try {
+    await navigator.clipboard.writeText(link);
+  } catch {
+    // Without a secure context there is no clipboard to write to: the old way.
+    const field = document.createElement("textarea");
+    field.value = link;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    button.focus();
+  }
+  const label = button.querySelector("span");
+  const before = label.textContent;
+  if (before === button.dataset.done) return;
+  label.textContent = button.dataset.done;
+  announce(button.dataset.done);
+  setTimeout(() => { label.textContent = before; }, 1600);
+}
+
+// Says something to a screen reader.
+export function announce(text) {
+  const place = document.getElementById("suggested");
+  if (place) place.textContent = text;
+}
+
+function changeTheme(link) {
+  const root = document.documentElement;
+  const theme = THEMES[root.dataset.theme] || "light";
+  root.dataset.theme = theme;
+  document.cookie = `quarry-theme=${theme}; Path=/; Max-Age=${A_YEAR}; SameSite=Lax`;
+  document.querySelector("meta[name=color-scheme]").content = theme === "auto" ? "light dark" : theme;
+  const label = link.dataset[theme];
+  link.title = label;
+  link.querySelector("span").textContent = label;
+  link.querySelector("use").setAttribute("href", `#i-${theme}`);
+  const next = new URL(link.href);
+  next.searchParams.set("theme", THEMES[theme]);
+  link.href = next.href;
+}

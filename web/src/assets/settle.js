@@ -1,0 +1,191 @@
+// The order settles: better orders arrive while the reranker reads, and rows move to their places once, shortly, and
+// never under the pointer or the focus.
+import { announce } from "./actions.js";
+
+const SHORT = 180;
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+let source, waiting, started, column;
+
+// Rows that were held back for the pointer or the focus move when it has gone.
+for (const event of ["pointerout", "focusout"]) document.addEventListener(event, () => setTimeout(arrangeWaiting, 60));
+
+export function stop() {
+  source?.close();
+  source = waiting = undefined;
+}
+
+// Listens for better orders of the results on the page.
+export function settle() {
+  stop();
+  column = document.getElementById("results");
+  const query = column?.dataset.stream;
+  if (!query) return;
+  started = performance.now();
+  const listening = source = new EventSource(`/api/v1/search/stream?${query}`);
+  let read = 0;
+  source.addEventListener("results", (event) => {
+    const answer = JSON.parse(event.data);
+    read = answer.reranked;
+    waiting = answer;
+    arrangeWaiting();
+    if (read) say(column.dataset.reranking, read, Math.max(read, column.dataset.depth));
+  });
+  source.addEventListener("done", () => {
+    listening.close();
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    const text = say(column.dataset.settled, `${seconds} s`);
+    if (read) announce(text);
+    column.dataset.state = "settled";
+  });
+  source.addEventListener("error", () => {
+    // The server ends with "done"; whatever else ends the stream leaves the last order standing.
+    listening.close();
+    say(column.dataset.lost);
+    column.dataset.state = "lost";
+  });
+}
+
+function say(pattern, ...values) {
+  const text = values.reduce((text, value) => text.replace("{}", value), pattern);
+  const place = document.getElementById("settling");
+  if (place) place.textContent = text;
+  return text;
+}
+
+function isTouched(row) {
+  return row.matches(":hover") || row.contains(document.activeElement);
+}
+
+function arrangeWaiting() {
+  const list = document.getElementById("hits");
+  if (!waiting || !list) return;
+  const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  if ([...rows.values()].some(isTouched)) {
+    // The rows stay; what is known about them is told all the same.
+    waiting.results.forEach((hit) => rows.has(hit.id) && update(rows.get(hit.id), hit));
+    return;
+  }
+  const best = Math.max(...waiting.results.flatMap((hit) => hit.passages.map((passage) => passage.lexical?.score ?? 0)));
+  const ordered = waiting.results.map((hit) => {
+    const row = rows.get(hit.id) || make(list.firstElementChild, hit);
+    update(row, hit, best);
+    return row;
+  });
+  waiting = undefined;
+  const same = ordered.length === list.children.length && ordered.every((row, place) => row === list.children[place]);
+  if (!same) move(list, ordered);
+}
+
+// First, last, invert, play.
+function move(list, ordered) {
+  const before = new Map([...list.children].map((row) => [row, row.getBoundingClientRect().top]));
+  list.replaceChildren(...ordered);
+  if (STILL.matches) return;
+  for (const row of ordered) {
+    const from = before.get(row);
+    const by = from === undefined ? 0 : from - row.getBoundingClientRect().top;
+    if (from === undefined) {
+      row.animate([{ opacity: 0 }, { opacity: 1 }], { duration: SHORT });
+    } else if (by) {
+      row.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration: SHORT, easing: "ease-out" });
+    }
+  }
+}
+
+// What the judges say of the best passage.
+function update(row, hit, best) {
+  const [passage] = hit.passages;
+  const judges = row.querySelectorAll(".judge");
+  if (judges.length < 3 || !passage) return;
+  const share = passage.reranker;
+  if (share === null || share === undefined) return;
+  judge(judges[2], share, column.dataset.score.replace("{}", Math.round(share * 100)));
+  if (best && passage.lexical) judge(judges[0], passage.lexical.score / best);
+}
+
+function judge(line, share, text) {
+  line.querySelector(".share").setAttribute("width", `${Math.round(Math.min(1, Math.max(0, share)) * 100)}%`);
+  if (text) line.querySelector("span").textContent = text;
+}
+
+// A row for a document that was not on the page: a copy of another row, filled anew. Text only, never markup.
+function make(sample, hit) {
+  const row = sample.cloneNode(true);
+  const [passage, ...further] = hit.passages;
+  const link = `/document/${hit.id}?passage=${passage.number}&q=${encodeURIComponent(document.getElementById("q").value)}#passage-${passage.number}`;
+  row.classList.remove("current");
+  row.dataset.id = hit.id;
+  row.dataset.passage = passage.number;
+  row.dataset.file = `/document/${hit.id}/file`;
+  const folders = hit.path.split("/");
+  const name = folders.pop();
+  const headings = passage.headings.filter((heading) => heading !== hit.title && heading !== name);
+  row.querySelector(".crumbs").replaceChildren(...[hit.source, ...folders, ...headings].flatMap((part, place) => {
+    const crumb = document.createElement("bdi");
+    crumb.textContent = clean(part);
+    return place ? [" › ", crumb] : [crumb];
+  }));
+  const open = row.querySelector(".open");
+  open.href = link;
+  open.querySelector("bdi").textContent = clean(hit.title);
+  open.querySelector("use").setAttribute("href", "#i-doc");
+  row.querySelector(".snippet").replaceWith(snippet(passage, hit.language));
+  row.querySelector(".meta").replaceChildren(...[name, new Date(hit.modified * 1000).toLocaleDateString(document.documentElement.lang)].map((text) => {
+    const part = document.createElement("bdi");
+    part.textContent = clean(text);
+    return part;
+  }));
+  const more = row.querySelector(".more");
+  if (!further.length) more?.remove();
+  else if (more) fillMore(more, hit, further);
+  row.querySelector(".copy").dataset.link = link;
+  row.querySelector(".like").href = `/document/${hit.id}/similar?passage=${passage.number}`;
+  row.querySelector(".why").open = false;
+  fillJudges(row, passage);
+  return row;
+}
+
+function fillJudges(row, passage) {
+  const [words, meaning] = row.querySelectorAll(".judge");
+  const { words: rank, nowords, meaning: near, nomeaning } = column.dataset;
+  judge(words, passage.lexical ? 1 / passage.lexical.rank : 0, passage.lexical ? rank.replace("{}", `#${passage.lexical.rank}`) : nowords);
+  judge(meaning, passage.vector?.score ?? 0, passage.vector ? near.replace("{}", `#${passage.vector.rank}`) : nomeaning);
+}
+
+function fillMore(more, hit, further) {
+  more.open = false;
+  more.querySelector("summary").lastChild.textContent = column.dataset.more.replace("{}", further.length);
+  more.querySelector("ol").replaceChildren(...further.map((passage) => {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = `/document/${hit.id}?passage=${passage.number}#passage-${passage.number}`;
+    link.textContent = clean(passage.headings.at(-1) || hit.title);
+    item.append(link, snippet(passage, hit.language));
+    return item;
+  }));
+}
+
+// Highlights are ranges of bytes of the UTF-8 text.
+function snippet(passage, language) {
+  const place = document.createElement("p");
+  place.className = "snippet";
+  place.dir = "auto";
+  if (language) place.lang = language;
+  const bytes = new TextEncoder().encode(passage.snippet);
+  const text = (from, to) => clean(new TextDecoder().decode(bytes.subarray(from, to)));
+  let at = 0;
+  for (const { start, end } of passage.highlights) {
+    const mark = document.createElement("mark");
+    mark.textContent = text(start, end);
+    place.append(text(at, start), mark);
+    at = end;
+  }
+  place.append(text(at, bytes.length));
+  return place;
+}
+
+// Characters that change the direction of text could make a name read as another one.
+function clean(text) {
+  return text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}

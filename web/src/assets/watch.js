@@ -1,0 +1,33 @@
+// Pages that change by themselves: the status while something is being indexed, and a page that waits for the server.
+
+const SOON = 1500;
+const LATER = 10000;
+
+export function startWatching() {
+  const retry = document.querySelector("main.problem[data-retry]");
+  if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 1000);
+  if (document.getElementById("live")) schedule();
+}
+
+function schedule() {
+  const busy = document.getElementById("live").hasAttribute("data-busy");
+  setTimeout(refresh, busy ? SOON : LATER);
+}
+
+async function refresh() {
+  const live = document.getElementById("live");
+  const offline = document.getElementById("offline");
+  try {
+    // What somebody stands in is not pulled away; a page that nobody sees needs no news.
+    if (document.hidden || live.contains(document.activeElement)) return;
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const news = page.getElementById("live");
+    if (news) live.replaceWith(document.adoptNode(news));
+    offline.hidden = true;
+  } catch {
+    offline.hidden = false;
+  } finally {
+    schedule();
+  }
+}

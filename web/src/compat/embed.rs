@@ -1,0 +1,115 @@
+//! Texts to vectors for all embedding endpoints: the form of a query or of a document, cut and brought to length one.
+
+use qwen3::EmbedHandle;
+
+use crate::api::within;
+use crate::config::LimitsConfig;
+use crate::error::Error;
+
+/// The smallest dimension that the models were trained to be cut to.
+const LEAST_DIMENSION: usize = 32;
+
+/// In what form texts are embedded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As they are.
+    Document,
+    /// With an instruction before them: the given one, or the model's own.
+    Query(Option<String>),
+}
+
+/// Vectors, and the tokens they were made from.
+pub(super) struct Embedded {
+    pub(super) vectors: Vec<Vec<f32>>,
+    pub(super) tokens: usize,
+}
+
+impl Form {
+    /// The form that `input_type` (as Cohere and Voyage call it) and an instruction ask for.
+    pub(super) fn of(input_type: Option<&str>, instruct: Option<String>) -> Result<Self, Error> {
+        match (input_type, instruct) {
+            (Some("query" | "search_query"), instruct) => Ok(Self::Query(instruct)),
+            (None, Some(instruct)) => Ok(Self::Query(Some(instruct))),
+            (None | Some("document" | "search_document" | "passage"), None) => Ok(Self::Document),
+            (Some("document" | "search_document" | "passage"), Some(_)) => {
+                Err(Error::bad("instruct: only queries have an instruction; documents are embedded as they are"))
+            }
+            (Some(other), _) => Err(Error::bad(format!("input_type: expected query or document, got {other:?}"))),
+        }
+    }
+}
+
+/// Refuses more texts than a request may have, and dimensions that the model cannot give.
+pub(super) fn check(
+    limits: &LimitsConfig,
+    embedder: &EmbedHandle,
+    texts: usize,
+    dimension: Option<usize>,
+) -> Result<(), Error> {
+    within("the number of texts", texts, limits.model_texts)?;
+    let (least, most) = (LEAST_DIMENSION.min(embedder.dimension()), embedder.dimension());
+    match dimension {
+        Some(dimension) if !(least..=most).contains(&dimension) => {
+            Err(Error::bad(format!("dimensions: expected {least} to {most}, got {dimension}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Embeds texts. Blocks.
+pub(super) fn embed(
+    embedder: &EmbedHandle,
+    texts: &[String],
+    form: &Form,
+    dimension: Option<usize>,
+) -> Result<Embedded, Error> {
+    let (mut vectors, tokens) = match form {
+        Form::Document => {
+            let pending = embedder.embed_documents(texts)?;
+            let tokens = pending.tokens();
+            (pending.wait()?, tokens)
+        }
+        Form::Query(instruct) => {
+            let vectors = texts.iter().map(|text| embedder.embed_query(text, instruct.as_deref()));
+            let tokens = texts.iter().map(|text| embedder.tokenizer().count(text));
+            (vectors.collect::<Result<_, _>>()?, tokens.sum::<Result<usize, _>>()?)
+        }
+    };
+    if let Some(dimension) = dimension {
+        vectors.iter_mut().for_each(|vector| cut(vector, dimension));
+    }
+    Ok(Embedded { vectors, tokens })
+}
+
+/// Keeps the first values and brings them to length one again.
+fn cut(vector: &mut Vec<f32>, dimension: usize) {
+    vector.truncate(dimension);
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|value| *value /= length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_vector_has_length_one() {
+        let mut vector = vec![0.6, 0.0, 0.8];
+        cut(&mut vector, 2);
+        assert_eq!(vector, [1.0, 0.0]);
+        let mut nothing = vec![0.0, 1.0];
+        cut(&mut nothing, 1);
+        assert_eq!(nothing, [0.0]);
+    }
+
+    #[test]
+    fn forms_are_told_apart() {
+        assert_eq!(Form::of(None, None).unwrap(), Form::Document);
+        assert_eq!(Form::of(Some("search_query"), None).unwrap(), Form::Query(None));
+        assert_eq!(Form::of(None, Some("x".into())).unwrap(), Form::Query(Some("x".into())));
+        assert!(Form::of(Some("document"), Some("x".into())).is_err());
+        assert!(Form::of(Some("clustering"), None).is_err());
+    }
+}

@@ -1,0 +1,253 @@
+//! Everything about serving that can be set, with its defaults. `deploy/quarry.toml` documents each key; a test keeps
+//! the two equal.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::guard::Scope;
+
+/// Settings of the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where it listens and to whom it answers.
+    pub server: ServerConfig,
+    /// Who may do what.
+    pub auth: AuthConfig,
+    /// What one request, one client and all together may cost.
+    pub limits: LimitsConfig,
+    /// What is indexed.
+    pub index: IndexConfig,
+    /// Suggestions while typing.
+    pub suggest: SuggestConfig,
+}
+
+/// Where the server listens and to whom it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port. Anything but a loopback address needs API keys or a trusted proxy.
+    pub listen: SocketAddr,
+    /// Host names that requests may be addressed to, beside loopback names and the address itself.
+    pub allowed_hosts: Vec<String>,
+    /// Threads that read and write connections.
+    pub workers: usize,
+    /// Seconds that requests under way may take after a signal to stop.
+    pub shutdown_seconds: u64,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// Name of the header in which a trusted reverse proxy says who the user is; empty: no proxy is trusted.
+    pub proxy_header: String,
+    /// Addresses the trusted proxy connects from. Others may not use the header.
+    pub proxy_from: Vec<IpAddr>,
+    /// What users that come through the proxy may do.
+    pub proxy_scopes: Vec<Scope>,
+}
+
+/// What one request, one client and all together may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Bytes of a request's JSON body.
+    pub body_bytes: usize,
+    /// Bytes of an uploaded file, or of one bulk request.
+    pub upload_bytes: usize,
+    /// Characters of a query.
+    pub query_chars: usize,
+    /// Values of all filters together.
+    pub filter_values: usize,
+    /// The deepest result that can be asked for: `offset + top`.
+    pub page_depth: usize,
+    /// Searches and model requests that compute at the same time; 0: one for each processor.
+    pub concurrent: usize,
+    /// Requests that may wait for that; more are answered 503.
+    pub queue: usize,
+    /// Seconds after which a request is given up.
+    pub request_seconds: u64,
+    /// Milliseconds after which `/api/v1/search` answers in the best order it has, where the request names no budget.
+    pub rerank_ms: u64,
+    /// Requests a second that one key, or one address without a key, may make on average; 0: any number.
+    pub rate_per_second: u32,
+    /// Requests that may come at once before the rate counts.
+    pub rate_burst: u32,
+    /// Texts of one embedding or reranking request.
+    pub model_texts: usize,
+}
+
+/// What is indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IndexConfig {
+    /// Folders that are indexed at start, beside those on the command line and those the index knows.
+    pub sources: Vec<SourceConfig>,
+    /// Folders in which `POST /api/v1/sources` may add sources; none: sources are added on the command line only.
+    pub allow_folders: Vec<PathBuf>,
+    /// Minutes after which every source is looked through again; 0: only when asked.
+    pub every_minutes: u64,
+    /// Most documents of one commit.
+    pub commit_documents: usize,
+}
+
+/// A folder that is indexed under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Unique name.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+/// Suggestions while typing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SuggestConfig {
+    /// Times a query that found something must have been asked before it is suggested to others; 0: never. Queries are
+    /// kept in memory only.
+    pub history_from: u32,
+    /// Queries that are remembered.
+    pub history_size: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            allowed_hosts: Vec::new(),
+            workers: 2,
+            shutdown_seconds: 20,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            upload_bytes: 64 << 20,
+            query_chars: 2_000,
+            filter_values: 64,
+            page_depth: 1_000,
+            concurrent: 0,
+            queue: 64,
+            request_seconds: 30,
+            rerank_ms: 1000,
+            rate_per_second: 0,
+            rate_burst: 50,
+            model_texts: 1_024,
+        }
+    }
+}
+
+impl Default for IndexConfig {
+    fn default() -> Self {
+        Self { sources: Vec::new(), allow_folders: Vec::new(), every_minutes: 0, commit_documents: 2_000 }
+    }
+}
+
+impl Default for SuggestConfig {
+    fn default() -> Self {
+        Self { history_from: 3, history_size: 2_000 }
+    }
+}
+
+impl Config {
+    /// What does not make sense, in words for the one who wrote it; empty if all is well.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let positive = [
+            ("server.workers", self.server.workers),
+            ("limits.body_bytes", self.limits.body_bytes),
+            ("limits.upload_bytes", self.limits.upload_bytes),
+            ("limits.query_chars", self.limits.query_chars),
+            ("limits.page_depth", self.limits.page_depth),
+            ("limits.request_seconds", usize::try_from(self.limits.request_seconds).unwrap_or(usize::MAX)),
+            ("limits.model_texts", self.limits.model_texts),
+            ("index.commit_documents", self.index.commit_documents),
+        ];
+        for (key, _) in positive.into_iter().filter(|(_, value)| *value == 0) {
+            problems.push(format!("{key}: expected at least 1, got 0"));
+        }
+        if self.limits.page_depth > searcher::MAX_RESULTS {
+            problems.push(format!("limits.page_depth: expected at most {}", searcher::MAX_RESULTS));
+        }
+        if self.limits.rate_per_second > 0 && self.limits.rate_burst == 0 {
+            problems.push("limits.rate_burst: expected at least 1 when limits.rate_per_second is set".to_string());
+        }
+        if !self.auth.proxy_header.is_empty() && self.auth.proxy_from.is_empty() {
+            problems
+                .push("auth.proxy_from: expected the addresses of the proxy that sets auth.proxy_header".to_string());
+        }
+        if !self.auth.proxy_header.is_empty() && self.auth.proxy_scopes.is_empty() {
+            problems
+                .push("auth.proxy_scopes: expected what the proxy's users may do, such as [\"search\"]".to_string());
+        }
+        let bad_host = |host: &&String| host.is_empty() || host.contains(['/', ' ', '*']);
+        for host in self.server.allowed_hosts.iter().filter(bad_host) {
+            problems.push(format!("server.allowed_hosts: expected a host name without scheme and path, got {host:?}"));
+        }
+        problems
+    }
+
+    /// Whether a reverse proxy is trusted to say who the user is.
+    pub(crate) fn trusts_proxy(&self) -> bool {
+        !self.auth.proxy_header.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENTED: &str = include_str!("../deploy/quarry.toml");
+
+    /// The `[tables]` of the documented file that belong to this room, with every commented key switched on.
+    fn documented() -> Config {
+        let lines = DOCUMENTED.lines().map(|line| {
+            let key = line.strip_prefix("# ").filter(|rest| rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)));
+            key.unwrap_or(line)
+        });
+        let mut inside = false;
+        let mut kept = String::new();
+        for line in lines {
+            if let Some(table) = line.strip_prefix('[') {
+                inside = !table.starts_with("log");
+            }
+            if inside {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        toml::from_str(&kept).unwrap()
+    }
+
+    fn is_key(text: &str) -> bool {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    }
+
+    #[test]
+    fn the_documented_file_holds_every_key_with_its_default() {
+        assert_eq!(documented(), Config::default());
+        let rendered: toml::Table = toml::from_str(&toml::to_string(&Config::default()).unwrap()).unwrap();
+        for (table, keys) in &rendered {
+            for key in keys.as_table().unwrap().keys() {
+                assert!(DOCUMENTED.contains(&format!("# {key} = ")), "{table}.{key} is not in deploy/quarry.toml");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_senseless_values_are_refused() {
+        assert!(toml::from_str::<Config>("[server]\nlisen = \"127.0.0.1:1\"").is_err());
+        let config: Config = toml::from_str("[limits]\nbody_bytes = 0\n[auth]\nproxy_header = \"X-User\"").unwrap();
+        let problems = config.problems().join("\n");
+        assert!(problems.contains("limits.body_bytes") && problems.contains("auth.proxy_from"), "{problems}");
+        assert!(Config::default().problems().is_empty());
+    }
+}

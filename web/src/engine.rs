@@ -1,0 +1,65 @@
+//! What answers: the searcher over the newest snapshot, the models, and the writer. Made in the background while the
+//! server already says that it lives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use qwen3::{EmbedHandle, RerankHandle};
+use searcher::{SearchConfig, Searcher};
+use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
+
+use crate::config::IndexConfig;
+use crate::jobs::Jobs;
+use crate::pushed::Pushed;
+use crate::writer::Writer;
+
+/// Why the index or a model could not be opened.
+pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The opened parts that the command hands over.
+pub struct EngineParts {
+    /// The index, opened for writing.
+    pub store: Store,
+    /// The embedding model of the index.
+    pub embedder: EmbedHandle,
+    /// The reranker, if there is one.
+    pub reranker: Option<RerankHandle>,
+    /// Folders to bring up to date at once, beside those that the index knows.
+    pub sources: Vec<Source>,
+    /// The data folder.
+    pub data_dir: PathBuf,
+}
+
+/// Everything a request needs.
+pub(crate) struct Engine {
+    pub(crate) searcher: Searcher,
+    pub(crate) embedder: EmbedHandle,
+    pub(crate) reranker: Option<RerankHandle>,
+    pub(crate) truth: TruthReader,
+    pub(crate) writer: Writer,
+    pub(crate) pushed: Pushed,
+    snapshots: SnapshotHandle,
+}
+
+impl Engine {
+    /// Starts the writer, which begins with all sources.
+    pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
+        let EngineParts { store, embedder, reranker, sources, data_dir } = parts;
+        let pushed = Pushed::open(&data_dir)?;
+        let snapshots = store.snapshots();
+        let truth = store.truth();
+        let searcher = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig::default());
+        let writer = Writer::start(store, embedder.clone(), config, jobs, sources, &pushed)?;
+        Ok(Self { searcher, embedder, reranker, truth, writer, pushed, snapshots })
+    }
+
+    /// What a search sees now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.get()
+    }
+
+    /// The source of that name, as the newest snapshot knows it.
+    pub(crate) fn source(&self, name: &str) -> Option<Source> {
+        self.snapshot().sources().iter().find(|source| source.name == name).cloned()
+    }
+}

@@ -1,0 +1,255 @@
+//! Every failure as a problem document (RFC 9457), from one table: status, stable code, title and cure.
+//!
+//! Promise: what a client reads names no path outside the sources, no key and no internals; those go to the log, under
+//! the request's id.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::engine::OpenError;
+
+/// Why the server could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration does not make sense.
+    #[error("the configuration is not usable: {}", problems.join("; "))]
+    Config {
+        /// What is wrong, key by key.
+        problems: Vec<String>,
+    },
+    /// Anybody on the network could use the server.
+    #[error(
+        "refusing to listen on {listen} without access control: create a key with `quarry keys create NAME --scope search`, \
+         or name a trusted proxy in quarry.toml ([auth] proxy_header, proxy_from)"
+    )]
+    Unprotected {
+        /// The address that was asked for.
+        listen: SocketAddr,
+    },
+    /// The address cannot be bound.
+    #[error("cannot listen on {listen}: {source}; choose another address with --listen")]
+    Bind {
+        /// The address.
+        listen: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The server's event loop failed.
+    #[error("the server failed: {0}")]
+    Io(#[from] io::Error),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] crate::guard::KeyFileError),
+    /// The index or a model could not be opened.
+    #[error("{0}")]
+    Open(OpenError),
+}
+
+/// What went wrong with one request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{detail}")]
+    BadRequest { detail: String },
+    #[error("{what} is {got}, more than the limit of {limit}")]
+    OverLimit { what: &'static str, got: usize, limit: usize },
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("expected a body of the type {expected}")]
+    MediaType { expected: &'static str },
+    #[error("this needs an API key")]
+    NoKey { browser: bool },
+    #[error("the API key is not valid: unknown, revoked or expired")]
+    BadKey { browser: bool },
+    #[error("this needs a key with the scope {needed}")]
+    Scope { needed: &'static str },
+    #[error("the request is addressed to a host that this server does not answer for")]
+    Host,
+    #[error("the request comes from another site")]
+    Origin,
+    #[error("{what} does not exist")]
+    NotFound { what: &'static str },
+    #[error("this method is not allowed here")]
+    Method,
+    #[error("{detail}")]
+    Conflict { detail: String },
+    #[error("the folder is not one in which sources may be added")]
+    FolderNotAllowed,
+    #[error("the document gives no text: {reason}")]
+    Unreadable { reason: String },
+    #[error("too many requests")]
+    Rate { retry_after: u64 },
+    #[error("all places for requests that compute are taken, and the queue is full")]
+    Busy,
+    #[error("the request took longer than {seconds} s and was given up")]
+    Timeout { seconds: u64 },
+    #[error("the index is being opened")]
+    Starting,
+    #[error("the server is stopping")]
+    Stopping,
+    #[error("no reranker is configured")]
+    NoReranker,
+    #[error(transparent)]
+    Search(#[from] searcher::SearchError),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    #[error(transparent)]
+    Model(#[from] qwen3::Error),
+    #[error("indexing failed: {0}")]
+    Index(#[from] indexer::IndexError),
+    #[error("{detail}")]
+    Internal { detail: String },
+}
+
+/// One line of the table: how a failure looks from outside.
+struct Line {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    cure: &'static str,
+}
+
+/// A problem document.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// URI of this kind of problem; ends with the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What it is, the same for every occurrence.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What happened this time.
+    pub(crate) detail: String,
+    /// Stable name for programs.
+    code: &'static str,
+    /// What helps.
+    pub(crate) cure: &'static str,
+}
+
+impl Error {
+    pub(crate) fn bad(detail: impl Into<String>) -> Self {
+        Self::BadRequest { detail: detail.into() }
+    }
+
+    pub(crate) fn internal(detail: impl fmt::Display) -> Self {
+        Self::Internal { detail: detail.to_string() }
+    }
+
+    #[rustfmt::skip]
+    fn line(&self) -> Line {
+        use StatusCode as S;
+        let line = |status, code, title, cure| Line { status, code, title, cure };
+        match self {
+            Self::BadRequest { .. } => line(S::BAD_REQUEST, "bad-request", "The request is not valid", "see /api/docs for the fields and their values"),
+            Self::OverLimit { .. } => line(S::BAD_REQUEST, "over-limit", "The request asks for too much", "ask for less, or raise the limit in quarry.toml"),
+            Self::TooLarge { .. } => line(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "send less at once, or raise limits.body_bytes or limits.upload_bytes in quarry.toml"),
+            Self::MediaType { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body has another type", "set the Content-Type header"),
+            Self::NoKey { .. } => line(S::UNAUTHORIZED, "key-missing", "An API key is needed", "send `Authorization: Bearer KEY`; an administrator makes one with `quarry keys create`"),
+            Self::BadKey { .. } => line(S::UNAUTHORIZED, "key-invalid", "The API key is not valid", "ask an administrator for a new key"),
+            Self::Scope { .. } => line(S::FORBIDDEN, "scope-missing", "The key may not do this", "use a key with this scope"),
+            Self::Host => line(S::MISDIRECTED_REQUEST, "host-not-allowed", "Unknown host name", "add the name to server.allowed_hosts in quarry.toml"),
+            Self::Origin => line(S::FORBIDDEN, "origin-not-allowed", "Requests from other sites are refused", "send the request from the server's own page, or from a program without an Origin header"),
+            Self::NotFound { .. } => line(S::NOT_FOUND, "not-found", "Not found", "check the address; documents are listed at /api/v1/documents"),
+            Self::Method => line(S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "see /api/docs for what this address takes"),
+            Self::Conflict { .. } => line(S::CONFLICT, "conflict", "Something else has that name", "choose another name"),
+            Self::FolderNotAllowed => line(S::FORBIDDEN, "folder-not-allowed", "The folder may not be added", "name it, or a folder above it, in index.allow_folders of quarry.toml, or index it on the command line"),
+            Self::Unreadable { .. } => line(S::UNPROCESSABLE_ENTITY, "unreadable", "The document cannot be read", "send text, or a file of a format that quarry reads"),
+            Self::Rate { .. } => line(S::TOO_MANY_REQUESTS, "rate-limited", "Too many requests", "wait as long as Retry-After says"),
+            Self::Busy => line(S::SERVICE_UNAVAILABLE, "busy", "The server is busy", "try again after Retry-After"),
+            Self::Timeout { .. } => line(S::SERVICE_UNAVAILABLE, "timeout", "The request took too long", "ask for less, or raise limits.request_seconds in quarry.toml"),
+            Self::Starting => line(S::SERVICE_UNAVAILABLE, "starting", "The server is starting", "try again soon; /health/ready says when"),
+            Self::Stopping => line(S::SERVICE_UNAVAILABLE, "stopping", "The server is stopping", "try again when it is back"),
+            Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "start the server with --reranker FOLDER"),
+            Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
+            Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
+            Self::Search(_) | Self::Storage(_) => line(S::INTERNAL_SERVER_ERROR, "index-failed", "The index could not be used", "look into the server's log under the request id; `quarry verify` checks the index"),
+            Self::Index(_) => line(S::INTERNAL_SERVER_ERROR, "indexing-failed", "Indexing failed", "look into the server's log and at /api/v1/jobs"),
+            Self::Internal { .. } => line(S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", "a bug: please report it with the log under the request id"),
+        }
+    }
+
+    /// What a client may read of it. Failures of the machinery carry paths and are told in the log only.
+    fn public_detail(&self) -> String {
+        match self {
+            Self::Model(error @ qwen3::Error::NoDirection { .. }) => error.to_string(),
+            Self::Search(_) | Self::Storage(_) | Self::Model(_) | Self::Index(_) | Self::Internal { .. } => {
+                "the server could not do this; its log says why".to_string()
+            }
+            public => public.to_string(),
+        }
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        let line = self.line();
+        Problem {
+            kind: format!("/api/docs#{}", line.code),
+            title: line.title,
+            status: line.status.as_u16(),
+            detail: self.public_detail(),
+            code: line.code,
+            cure: line.cure,
+        }
+    }
+
+    fn headers(&self, response: &mut HttpResponseBuilder) {
+        match self {
+            Self::Rate { retry_after } => response.insert_header((header::RETRY_AFTER, retry_after.to_string())),
+            Self::Busy | Self::Timeout { .. } | Self::Starting | Self::Stopping => {
+                response.insert_header((header::RETRY_AFTER, "1"))
+            }
+            // A browser asks for a key by itself when a page needs one: the user name is not looked at.
+            Self::NoKey { browser: true } | Self::BadKey { browser: true } => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"quarry\", charset=\"UTF-8\""))
+            }
+            Self::NoKey { browser: false } | Self::BadKey { browser: false } => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"quarry\""))
+            }
+            _ => response,
+        };
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.line().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let problem = self.problem();
+        if self.line().status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = problem.code, "{self}");
+        }
+        let mut response = HttpResponse::build(self.status_code());
+        self.headers(&mut response);
+        let body = serde_json::to_string(&problem).unwrap_or_default();
+        response.content_type("application/problem+json").body(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machinery_is_not_shown() {
+        let secret = std::path::PathBuf::from("/srv/secret/index");
+        let error = Error::Storage(storage::Error::NoIndex { path: secret });
+        let problem = serde_json::to_string(&error.problem()).unwrap();
+        assert!(!problem.contains("secret"), "{problem}");
+        assert_eq!(error.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn waiting_is_told() {
+        let response = Error::Rate { retry_after: 7 }.error_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers().get("retry-after").unwrap(), "7");
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
+    }
+}

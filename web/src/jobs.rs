@@ -1,0 +1,192 @@
+//! What the writer has to do, does and did: for `/api/v1/jobs`, the status page and those who wait.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Finished jobs that are remembered.
+const REMEMBERED: usize = 200;
+
+/// What a job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobKind {
+    /// A source is brought up to date.
+    Index,
+    /// Pushed documents are put or removed.
+    Documents,
+    /// A source is removed.
+    RemoveSource,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobState {
+    /// Waits for the writer.
+    Queued,
+    /// Is being done.
+    Running,
+    /// Done.
+    Done,
+    /// Ended with an error.
+    Failed,
+    /// Stopped with the server; goes on at the next start.
+    Interrupted,
+}
+
+/// One piece of work of the writer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Job {
+    /// Number, from 1 at each start of the server.
+    pub(crate) id: u64,
+    pub(crate) kind: JobKind,
+    pub(crate) state: JobState,
+    /// Name of the source.
+    pub(crate) source: String,
+    /// Seconds of Unix time when it was asked for.
+    pub(crate) created: i64,
+    /// Seconds of Unix time when it was begun.
+    pub(crate) started: Option<i64>,
+    /// Seconds of Unix time when it ended.
+    pub(crate) finished: Option<i64>,
+    pub(crate) progress: Progress,
+    /// What was done, in words.
+    pub(crate) outcome: Option<String>,
+    /// Why it failed, in words.
+    pub(crate) error: Option<String>,
+}
+
+/// How far an indexing job has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Progress {
+    /// Files that have to be read.
+    pub(crate) planned: u64,
+    /// Files that have not changed.
+    pub(crate) unchanged: u64,
+    /// Files that were read.
+    pub(crate) files: u64,
+    /// Passages of these files.
+    pub(crate) passages: u64,
+    /// Tokens that were embedded.
+    pub(crate) tokens: u64,
+    /// Tokens embedded each second.
+    pub(crate) tokens_per_second: f64,
+    /// Seconds until all files are read, by the speed so far.
+    pub(crate) seconds_left: Option<f64>,
+}
+
+/// All jobs that are known.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    jobs: Mutex<BTreeMap<u64, Job>>,
+}
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a job that waits; its number.
+    pub(crate) fn add(&self, kind: JobKind, source: &str) -> u64 {
+        let mut jobs = self.lock();
+        let id = jobs.last_key_value().map_or(1, |(last, _)| last + 1);
+        let job = Job {
+            id,
+            kind,
+            state: JobState::Queued,
+            source: source.to_string(),
+            created: now(),
+            started: None,
+            finished: None,
+            progress: Progress::default(),
+            outcome: None,
+            error: None,
+        };
+        jobs.insert(id, job);
+        forget_old(&mut jobs);
+        id
+    }
+
+    pub(crate) fn start(&self, id: u64) {
+        self.change(id, |job| {
+            job.state = JobState::Running;
+            job.started = job.started.or_else(|| Some(now()));
+        });
+    }
+
+    pub(crate) fn progress(&self, id: u64, progress: Progress) {
+        self.change(id, |job| job.progress = progress);
+    }
+
+    /// Puts a job that was begun back into the queue.
+    pub(crate) fn postpone(&self, id: u64) {
+        self.change(id, |job| job.state = JobState::Queued);
+    }
+
+    pub(crate) fn finish(&self, id: u64, state: JobState, outcome: Result<String, String>) {
+        self.change(id, |job| {
+            job.state = state;
+            job.finished = Some(now());
+            job.progress.seconds_left = None;
+            match outcome {
+                Ok(outcome) => job.outcome = Some(outcome),
+                Err(error) => job.error = Some(error),
+            }
+        });
+    }
+
+    fn change(&self, id: u64, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.lock().get_mut(&id) {
+            change(job);
+        }
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Job> {
+        self.lock().get(&id).cloned()
+    }
+
+    /// All known jobs, the newest first.
+    pub(crate) fn all(&self) -> Vec<Job> {
+        self.lock().values().rev().cloned().collect()
+    }
+}
+
+impl Job {
+    fn is_over(&self) -> bool {
+        matches!(self.state, JobState::Done | JobState::Failed | JobState::Interrupted)
+    }
+}
+
+fn forget_old(jobs: &mut BTreeMap<u64, Job>) {
+    let over: Vec<u64> = jobs.values().filter(|job| job.is_over()).map(|job| job.id).collect();
+    for id in over.iter().take(over.len().saturating_sub(REMEMBERED)) {
+        jobs.remove(id);
+    }
+}
+
+/// Seconds of Unix time.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_jobs_are_forgotten_and_waiting_ones_are_not() {
+        let jobs = Jobs::default();
+        let waiting = jobs.add(JobKind::Index, "a");
+        for _ in 0..REMEMBERED + 50 {
+            let id = jobs.add(JobKind::Documents, "b");
+            jobs.finish(id, JobState::Done, Ok(String::new()));
+        }
+        let last = jobs.add(JobKind::Index, "c");
+        assert_eq!(jobs.all().len(), REMEMBERED + 2);
+        assert!(jobs.get(waiting).is_some());
+        assert_eq!(jobs.all()[0].id, last);
+    }
+}

@@ -1,0 +1,87 @@
+//! What clients send, read strictly: within the limits, of the right type, and without a field or parameter that means
+//! nothing. A typo in a filter must not silently find everything.
+
+use std::future::{Ready, ready};
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+
+use crate::app::App;
+use crate::error::Error;
+
+/// A JSON body.
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// The parameters of an address; one that may occur several times is a list.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T> Deref for Params<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Params<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = serde_html_form::from_str(request.query_string());
+        ready(read.map(Self).map_err(|error| Error::bad(format!("the parameters cannot be read: {error}"))))
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            if !has_type(&request, "application/json") {
+                return Err(Error::MediaType { expected: "application/json" });
+            }
+            let app = app(&request)?;
+            let body = app.in_time(collect(&request, &mut payload, app.config.limits.body_bytes)).await?;
+            let read = serde_json::from_slice(&body);
+            read.map(Self).map_err(|error| Error::bad(format!("the JSON body cannot be read: {error}")))
+        })
+    }
+}
+
+/// The state of the server.
+pub(crate) fn app(request: &HttpRequest) -> Result<&web::Data<App>, Error> {
+    request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("the state of the server is missing"))
+}
+
+/// Whether the body is of a media type, whatever its parameters.
+pub(crate) fn has_type(request: &HttpRequest, expected: &str) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(expected))
+}
+
+/// A whole body of at most `limit` bytes.
+pub(crate) async fn collect(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Error> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    // What is announced as too long is not read at all.
+    if length.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        return Err(Error::TooLarge { limit });
+    }
+    let mut body = Vec::new();
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|error| Error::bad(format!("the body cannot be read: {error}")))?;
+        if body.len() + part.len() > limit {
+            return Err(Error::TooLarge { limit });
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}

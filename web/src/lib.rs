@@ -1,0 +1,31 @@
+//! HTTP in, searcher out: the REST API, the model endpoints, the page, and the writer thread behind them.
+//!
+//! [`serve`] is the whole server: it binds, opens the index in the background, answers until it is told to stop, and
+//! closes the index in good order. [`Config`] is everything that can be set, [`KeyFile`] the API keys of a data folder.
+//!
+//! Promises: a request is refused before it costs anything if it may not be made (host, origin, key, rate, size); work
+//! that computes runs on a bounded number of threads; every failure is a problem document with a stable code and a cure,
+//! and none names a path outside the sources or a key.
+
+mod admission;
+mod api;
+mod app;
+mod compat;
+mod config;
+mod engine;
+mod error;
+mod guard;
+mod jobs;
+mod json;
+mod metrics;
+mod pages;
+mod pushed;
+mod server;
+mod suggestions;
+mod writer;
+
+pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};
+pub use engine::{EngineParts, OpenError};
+pub use error::ServeError;
+pub use guard::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
+pub use server::serve;

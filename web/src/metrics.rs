@@ -1,0 +1,104 @@
+//! Numbers for Prometheus: requests, the stages of searches, and the state of the index and the queues.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use searcher::Timings;
+
+use crate::app::App;
+use crate::error::Error;
+
+/// Upper ends of the buckets, in seconds.
+const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stage {
+    stage: &'static str,
+}
+
+/// All numbers.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    seconds: Family<Route, Histogram>,
+    stages: Family<Stage, Histogram>,
+    generation: Gauge,
+    passages: Gauge,
+    waiting: Gauge,
+    ready: Gauge,
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("quarry");
+        let requests = Family::default();
+        let seconds = Family::new_with_constructor(histogram as fn() -> Histogram);
+        let stages = Family::new_with_constructor(histogram as fn() -> Histogram);
+        let (generation, passages, waiting, ready) = <(Gauge, Gauge, Gauge, Gauge)>::default();
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register("http_request_seconds", "Time to the first byte of an answer", seconds.clone());
+        registry.register("search_stage_seconds", "Time of each stage of a search", stages.clone());
+        registry.register("index_generation", "Number of the commit that searches see", generation.clone());
+        registry.register("index_passages", "Passages that searches see", passages.clone());
+        registry.register("compute_waiting", "Requests that wait for a place to compute", waiting.clone());
+        registry.register("ready", "Whether the first index is searchable", ready.clone());
+        Self { registry, requests, seconds, stages, generation, passages, waiting, ready }
+    }
+
+    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {
+        // A method is whatever a client sends: only those that exist become labels.
+        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"].contains(&method);
+        let method = if known { method } else { "other" }.to_string();
+        self.requests.get_or_create(&Request { method, route: route.to_string(), status }).inc();
+        self.seconds.get_or_create(&Route { route: route.to_string() }).observe(seconds);
+    }
+
+    pub(crate) fn searched(&self, timings: &Timings) {
+        let stages = [
+            ("lexical", timings.lexical_ms),
+            ("embed", timings.embed_ms),
+            ("vector", timings.vector_ms),
+            ("fuse", timings.fuse_ms),
+            ("rerank", timings.rerank_ms),
+            ("total", timings.total_ms),
+        ];
+        for (stage, milliseconds) in stages {
+            self.stages.get_or_create(&Stage { stage }).observe(milliseconds / 1e3);
+        }
+    }
+
+    /// All numbers in the OpenMetrics text format.
+    pub(crate) fn render(&self, app: &App) -> Result<String, Error> {
+        let as_i64 = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        if let Ok(engine) = app.engine() {
+            let snapshot = engine.snapshot();
+            self.generation.set(as_i64(snapshot.sequence()));
+            self.passages.set(as_i64(snapshot.passages()));
+        }
+        self.waiting.set(as_i64(app.admission.waiting() as u64));
+        self.ready.set(i64::from(app.is_ready()));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).map_err(Error::internal)?;
+        Ok(text)
+    }
+}

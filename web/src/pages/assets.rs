@@ -1,0 +1,113 @@
+//! Styles, scripts and pictures: part of the binary, under addresses that change with their content, so that browsers
+//! keep them for good and an upgrade is seen at once.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+use crate::error::Error;
+
+struct Asset {
+    name: &'static str,
+    media_type: &'static str,
+    text: &'static str,
+}
+
+impl Asset {
+    /// Without comments and indentation, which are for readers of the source.
+    fn slim(&self) -> String {
+        let text = if self.media_type == STYLE { without_comments(self.text) } else { self.text.to_string() };
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines = lines.filter(|line| self.media_type != SCRIPT || !line.starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Styles without `/* .. */`.
+fn without_comments(text: &str) -> String {
+    let mut parts = text.split("/*");
+    let first = parts.next().unwrap_or_default();
+    let others = parts.filter_map(|part| part.split_once("*/")).map(|(_, rest)| rest);
+    std::iter::once(first).chain(others).collect()
+}
+
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const ASSETS: [Asset; 10] = [
+    Asset { name: "page.css", media_type: STYLE, text: include_str!("../assets/page.css") },
+    Asset { name: "page.js", media_type: SCRIPT, text: include_str!("../assets/page.js") },
+    Asset { name: "actions.js", media_type: SCRIPT, text: include_str!("../assets/actions.js") },
+    Asset { name: "keys.js", media_type: SCRIPT, text: include_str!("../assets/keys.js") },
+    Asset { name: "navigate.js", media_type: SCRIPT, text: include_str!("../assets/navigate.js") },
+    Asset { name: "preview.js", media_type: SCRIPT, text: include_str!("../assets/preview.js") },
+    Asset { name: "settle.js", media_type: SCRIPT, text: include_str!("../assets/settle.js") },
+    Asset { name: "suggest.js", media_type: SCRIPT, text: include_str!("../assets/suggest.js") },
+    Asset { name: "watch.js", media_type: SCRIPT, text: include_str!("../assets/watch.js") },
+    Asset { name: "favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") },
+];
+
+/// What is sent, in the order of [`ASSETS`].
+static SLIM: LazyLock<Vec<String>> = LazyLock::new(|| ASSETS.iter().map(Asset::slim).collect());
+
+/// Stands for the content of all assets: modules import each other by name within one folder.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = blake3::Hasher::new();
+    SLIM.iter().for_each(|text| drop(hasher.update(text.as_bytes())));
+    hasher.finalize().to_hex()[..12].to_string()
+});
+
+/// The address of an asset.
+pub(super) fn address(name: &str) -> String {
+    format!("/assets/{}/{name}", *VERSION)
+}
+
+/// `GET /assets/{version}/{name}`. Another version than the present one is answered too, for pages that were open during
+/// an upgrade, but not to be kept.
+pub(super) async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Error> {
+    let (version, name) = path.into_inner();
+    let kept = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-cache" };
+    find(&name).map(|asset| send(asset, kept)).ok_or(Error::NotFound { what: "this file" })
+}
+
+/// `GET /favicon.ico`.
+pub(super) async fn favicon() -> Result<HttpResponse, Error> {
+    find("favicon.svg").map(|asset| send(asset, "public, max-age=86400")).ok_or(Error::NotFound { what: "this file" })
+}
+
+fn find(name: &str) -> Option<(&'static Asset, &'static str)> {
+    ASSETS.iter().zip(SLIM.iter()).find(|(asset, _)| asset.name == name).map(|(asset, text)| (asset, text.as_str()))
+}
+
+fn send((asset, text): (&'static Asset, &'static str), kept: &'static str) -> HttpResponse {
+    HttpResponse::Ok().content_type(asset.media_type).insert_header((header::CACHE_CONTROL, kept)).body(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_visit_stays_light() {
+        let total: usize = SLIM.iter().map(String::len).sum();
+        assert!(total < 44_000, "styles and scripts have {total} bytes before they are packed");
+    }
+
+    #[test]
+    fn scripts_import_what_exists() {
+        for asset in ASSETS.iter().filter(|asset| asset.media_type == SCRIPT) {
+            for line in asset.text.lines().filter(|line| line.starts_with("import ")) {
+                let from = line.split('"').nth(1).and_then(|name| name.strip_prefix("./"));
+                assert!(from.is_some_and(|name| find(name).is_some()), "{}: {line}", asset.name);
+            }
+        }
+    }
+
+    #[test]
+    fn comments_are_left_behind() {
+        assert_eq!(without_comments("a { } /* b */ c /* d\n */"), "a { }  c ");
+        let (_, script) = find("keys.js").unwrap();
+        assert!(!script.contains("\n//") && script.contains("import { copyLink }"), "{script}");
+    }
+}

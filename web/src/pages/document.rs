@@ -1,0 +1,250 @@
+//! `/document/{id}`: the text of a document, at a passage, with the words of the query marked.
+//!
+//! The text is that of the index: what was searched is what is shown, whatever became of the file since.
+
+use std::ops::Range;
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use searcher::{ParsedQuery, Terms, highlight};
+use serde::Deserialize;
+use storage::{Analyzer, DocumentId, Passage, Snapshot};
+
+use super::address::{SearchAddress, query_string};
+use super::blocks::{Reading, one_line, passage};
+use super::hit::{self, crumbs, document_link, file_name, similar_link};
+use super::icons::{icon, of_kind};
+use super::language::{Noun, size};
+use super::layout::Page;
+use super::problem;
+use super::strings::fill;
+use super::text::clean;
+use super::visit::Visit;
+use crate::app::App;
+use crate::error::Error;
+use crate::json::Params;
+
+/// Passages of one page, and of a preview.
+const WINDOW: usize = 120;
+const PREVIEW: usize = 24;
+/// Entries of the table of contents.
+const CONTENTS: usize = 60;
+
+/// Where in the document, and what is looked for.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    passage: Option<u32>,
+    #[serde(default)]
+    q: String,
+    /// First passage of another part.
+    from: Option<usize>,
+}
+
+/// A document with the marks of a query.
+struct Shown {
+    passages: Vec<(Passage, Vec<Range<usize>>)>,
+    /// Place of the first shown passage among all.
+    from: usize,
+    total: usize,
+    /// Number of a passage and its innermost heading, with the depth of that.
+    contents: Vec<(u32, String, usize)>,
+}
+
+/// `GET /document/{id}`.
+pub(super) async fn document(
+    app: web::Data<App>,
+    visit: Visit,
+    id: web::Path<String>,
+    asked: Params<Asked>,
+) -> HttpResponse {
+    let asked = asked.0;
+    let shown = read(app, &visit, &id, &asked).await;
+    let address = SearchAddress::of_query(&asked.q);
+    problem::or(
+        &visit,
+        &address.clone(),
+        shown.map(|shown| {
+            if visit.part { preview(&visit, &id, &asked, &shown) } else { page(&visit, &id, &asked, &shown, address) }
+        }),
+    )
+}
+
+async fn read(app: web::Data<App>, visit: &Visit, id: &str, asked: &Asked) -> Result<Shown, Error> {
+    let missing = || Error::NotFound { what: "this document" };
+    let id = DocumentId::parse(id).ok_or_else(missing)?;
+    let window = if visit.part { PREVIEW } else { WINDOW };
+    let (query, wanted, from) = (asked.q.clone(), asked.passage, asked.from);
+    crate::api::search::within("query", query.chars().count(), app.config.limits.query_chars)?;
+    let read =
+        move |_: &App, engine: &crate::engine::Engine| show(&engine.snapshot(), id, &query, wanted, from, window);
+    app.into_inner().compute(read).await?.ok_or_else(missing)
+}
+
+fn show(
+    snapshot: &Snapshot,
+    id: DocumentId,
+    query: &str,
+    wanted: Option<u32>,
+    from: Option<usize>,
+    window: usize,
+) -> Result<Option<Shown>, Error> {
+    let all = snapshot.document(id)?;
+    let total = all.len();
+    let Some(first) = all.first() else { return Ok(None) };
+    let place = wanted.and_then(|wanted| all.iter().position(|passage| passage.number == wanted)).unwrap_or(0);
+    let from = from.unwrap_or_else(|| place.saturating_sub(window / 3)).min(total.saturating_sub(1));
+    let contents = contents(&all, &first.document.title);
+    let normalise = |word: &str| forms(snapshot, word);
+    let parsed = ParsedQuery::parse(query);
+    let terms = Terms::of(&parsed, &normalise);
+    let marks = |passage: Passage| {
+        let spans = highlight(&passage.chunk.text, &terms).into_iter().map(|span| span.range);
+        let spans = spans.collect();
+        (passage, spans)
+    };
+    let passages = all.into_iter().skip(from).take(window).map(marks).collect();
+    Ok(Some(Shown { passages, from, total, contents }))
+}
+
+/// What a word is compared by: its forms in the languages of the index. Function words have none.
+fn forms(snapshot: &Snapshot, word: &str) -> Vec<String> {
+    let words = snapshot.analyzers().iter().flat_map(|analyzer| analyzer.words(word));
+    let mut forms: Vec<String> = words.chain(Analyzer::codes(word)).map(|term| term.text).collect();
+    forms.retain(|form| !storage::is_stopword(form));
+    forms
+}
+
+fn contents(passages: &[Passage], title: &str) -> Vec<(u32, String, usize)> {
+    let mut contents: Vec<(u32, String, usize)> = Vec::new();
+    let mut before: &[String] = &[];
+    for passage in passages {
+        let headings = &passage.chunk.headings;
+        if headings.as_slice() != before
+            && let Some(last) = headings.last().filter(|last| *last != title)
+        {
+            contents.push((passage.number, last.clone(), headings.len()));
+        }
+        before = headings;
+    }
+    contents
+}
+
+fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAddress) -> HttpResponse {
+    let words = visit.words();
+    let Some((first, _)) = shown.passages.first() else { return super::see_other("/") };
+    let document = &first.document;
+    let has_contents = shown.contents.len() > 2;
+    let main = html! {
+        main #main.document {
+            @if !asked.q.is_empty() {
+                p.back { a href=(address.link()) { "← " (fill(words.back_to_results, &[&clean(&asked.q)])) } }
+            }
+            (crumbs(&document.source, &document.path, &[]))
+            h1 { bdi { (clean(&document.title)) } }
+            (facts(visit, shown))
+            div.actions {
+                a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+                button.js.copy type="button" data-link=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
+                a href=(similar_link_of(id, asked.passage)) { (icon("similar")) (words.similar) }
+            }
+            div.sheet.with-contents[has_contents] {
+                @if has_contents { (contents_list(visit, id, asked, shown)) }
+                (text(visit, id, asked, shown))
+            }
+        }
+    };
+    Page { visit, title: document.title.clone(), class: "reading", address, main }.respond()
+}
+
+fn similar_link_of(id: &str, passage: Option<u32>) -> String {
+    passage.map_or_else(|| format!("/document/{id}/similar"), |passage| similar_link(id, passage))
+}
+
+/// The same without head and foot, for the pane beside the results.
+fn preview(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> HttpResponse {
+    let words = visit.words();
+    let Some((first, _)) = shown.passages.first() else { return super::see_other("/") };
+    let document = &first.document;
+    let part = html! {
+        h2 { a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (of_kind(&document.kind)) bdi { (clean(&document.title)) } } }
+        (facts(visit, shown))
+        div.actions {
+            a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("doc")) (words.open_document) }
+            a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+        }
+        (text(visit, id, asked, shown))
+    };
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(part.into_string())
+}
+
+fn facts(visit: &Visit, shown: &Shown) -> Markup {
+    let words = visit.words();
+    let Some((first, _)) = shown.passages.first() else { return html! {} };
+    let document = &first.document;
+    let author = document.metadata.get("author");
+    html! {
+        p.meta {
+            bdi { (clean(file_name(&document.path))) }
+            span { (visit.language.kind(&document.kind)) }
+            span { (size(document.bytes)) }
+            time datetime=(hit::iso(document.modified)) { (fill(words.changed, &[&visit.language.day(document.modified)])) }
+            @if let Some(author) = author { bdi { (one_line(author)) } }
+            span { (visit.language.count(shown.total as u64, Noun::Passage)) }
+        }
+    }
+}
+
+fn contents_list(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
+    let words = visit.words();
+    let least = shown.contents.iter().map(|(.., depth)| *depth).min().unwrap_or(1);
+    let visible = |number: u32| shown.passages.iter().any(|(passage, _)| passage.number == number);
+    html! {
+        nav.contents aria-labelledby="contents" {
+            h2 #contents { (words.contents) }
+            ol { @for (number, heading, depth) in shown.contents.iter().take(CONTENTS) { li.deep[*depth > least] {
+                @let link = if visible(*number) { format!("#passage-{number}") } else { document_link(id, *number, &asked.q) };
+                a href=(link) { bdi { (clean(heading)) } }
+            } } }
+        }
+    }
+}
+
+fn text(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
+    let words = visit.words();
+    let Some((first, _)) = shown.passages.first() else { return html! {} };
+    let document = &first.document;
+    let reading = Reading::of(&document.kind);
+    let end = shown.from + shown.passages.len();
+    let part = |from: usize| {
+        let from = from.to_string();
+        format!("/document/{id}?{}", query_string(&[("from", &from), ("q", &asked.q)]))
+    };
+    let mut before: Vec<String> = vec![document.title.clone()];
+    html! {
+        article.text lang=[document.language.as_deref()] dir="auto" {
+            @if shown.from > 0 { p.part { a href=(part(shown.from.saturating_sub(WINDOW))) { (words.earlier) } } }
+            @for (piece, marks) in &shown.passages {
+                @let found = asked.passage == Some(piece.number);
+                section.found[found] id=(format!("passage-{}", piece.number)) aria-label=[found.then_some(words.found_passage)] {
+                    (new_headings(&before, &piece.chunk.headings, file_name(&document.path)))
+                    ({ before.clone_from(&piece.chunk.headings); "" })
+                    a.anchor href=(document_link(id, piece.number, &asked.q)) title=(fill(words.passage_link, &[&(piece.number + 1).to_string()])) {
+                        "¶" span.hidden { (fill(words.passage_link, &[&(piece.number + 1).to_string()])) }
+                    }
+                    (passage(&piece.chunk.text, reading, marks))
+                }
+            }
+            @if end < shown.total { p.part { a href=(part(end)) { (words.later) } } }
+        }
+    }
+}
+
+/// The headings of a passage that the one before it did not have.
+fn new_headings(before: &[String], headings: &[String], file: &str) -> Markup {
+    let same = before.iter().zip(headings).take_while(|(a, b)| a == b).count();
+    html! {
+        @for heading in headings.iter().skip(same).filter(|heading| heading.as_str() != file) {
+            @if same < 2 { h2 { bdi { (clean(heading)) } } } @else { h3 { bdi { (clean(heading)) } } }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `/document/{id}/file`: the file itself, as it lies in its source. Never as a page of this site: text is shown as plain
+//! text, everything else is saved.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use storage::DocumentId;
+
+use super::address::{SearchAddress, encoded};
+use super::blocks::Reading;
+use super::hit::file_name;
+use super::problem;
+use super::visit::Visit;
+use crate::app::App;
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// A file that was read.
+struct Sent {
+    name: String,
+    is_text: bool,
+    bytes: Vec<u8>,
+}
+
+/// `GET /document/{id}/file`.
+pub(super) async fn file(app: web::Data<App>, visit: Visit, id: web::Path<String>) -> HttpResponse {
+    let limit = app.config.limits.upload_bytes;
+    let read = move |_: &App, engine: &Engine| read(engine, &id, limit);
+    let sent = app.into_inner().compute(read).await;
+    problem::or(&visit, &SearchAddress::default(), sent.map(send))
+}
+
+fn read(engine: &Engine, id: &str, limit: usize) -> Result<Sent, Error> {
+    let missing = || Error::NotFound { what: "this file" };
+    let id = DocumentId::parse(id).ok_or_else(missing)?;
+    let passages = engine.snapshot().document(id)?;
+    let document = &passages.first().ok_or_else(missing)?.document;
+    let source = engine.source(&document.source).ok_or_else(missing)?;
+    let place = inside(&source.root, &document.path).ok_or_else(missing)?;
+    let file = std::fs::File::open(place).map_err(|_| missing())?;
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|_| missing())?;
+    if bytes.len() > limit {
+        return Err(Error::TooLarge { limit });
+    }
+    // Formats that readers take apart are packed; what is shown line by line or written as markup is text.
+    let is_text =
+        matches!(document.kind.as_str(), "markdown" | "html") || Reading::of(&document.kind) != Reading::Prose;
+    Ok(Sent { name: file_name(&document.path).to_string(), is_text, bytes })
+}
+
+/// The regular file at `path` below `root`; `None` where a link leads out of it since it was indexed.
+fn inside(root: &std::path::Path, path: &str) -> Option<PathBuf> {
+    let root = root.canonicalize().ok()?;
+    let place = root.join(path).canonicalize().ok()?;
+    (place.starts_with(&root) && place.is_file()).then_some(place)
+}
+
+fn send(sent: Sent) -> HttpResponse {
+    let Sent { name, is_text, bytes } = sent;
+    let utf_8 = std::str::from_utf8(&bytes).is_ok();
+    let media_type = match (is_text, utf_8) {
+        (true, true) => "text/plain; charset=utf-8",
+        (true, false) => "text/plain",
+        (false, _) => "application/octet-stream",
+    };
+    let shown = if is_text { "inline" } else { "attachment" };
+    // RFC 8187; `+` means itself there.
+    let name = encoded(&name).replace('+', "%20");
+    HttpResponse::Ok()
+        .content_type(media_type)
+        .insert_header((header::CONTENT_DISPOSITION, format!("{shown}; filename*=UTF-8''{name}")))
+        .body(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_of_a_source_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("source");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join("a.md"), "a").unwrap();
+        std::fs::write(folder.path().join("secret"), "s").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link.md")).unwrap();
+        assert!(inside(&root, "a.md").is_some());
+        for path in ["../secret", "link.md", "", "missing", "/etc/passwd"] {
+            assert!(inside(&root, path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_never_a_page() {
+        let send = |is_text| send(Sent { name: "a \"b\"\r\n.html".to_string(), is_text, bytes: b"<script>".to_vec() });
+        let text = send(true);
+        assert_eq!(text.headers().get("content-type").unwrap(), "text/plain; charset=utf-8");
+        let disposition = send(false).headers().get("content-disposition").unwrap().to_str().unwrap().to_string();
+        assert_eq!(disposition, "attachment; filename*=UTF-8''a%20%22b%22%0D%0A.html");
+    }
+}

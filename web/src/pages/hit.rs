@@ -1,0 +1,178 @@
+//! One document in a list of results: where it stands, what of it answers, and what can be done with it.
+
+use std::ops::Range;
+
+use maud::{Markup, html};
+use searcher::{DocumentHit, PassageHit};
+
+use super::address::{SearchAddress, encoded, query_string};
+use super::blocks::{Reading, snippet};
+use super::icons::{icon, of_kind};
+use super::text::clean;
+use super::visit::Visit;
+use super::why::{self, Best};
+
+/// Characters of source code that are shown of a passage.
+const CODE_LINES: usize = 4;
+
+/// A list of documents.
+pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit]) -> Markup {
+    let best = Best::of(hits);
+    html! {
+        ol.hits #hits start=(address.offset + 1) { @for hit in hits { (row(visit, address, hit, best)) } }
+    }
+}
+
+fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) -> Markup {
+    let words = visit.words();
+    let Some((first, further)) = hit.passages.split_first() else { return html! {} };
+    let place = document_link(&hit.id, first.number, &address.q);
+    html! {
+        li.hit data-id=(hit.id) data-passage=(first.number) data-file=(format!("/document/{}/file", hit.id)) {
+            (crumbs(&hit.source, &hit.path, &headings(hit, first)))
+            h2 { a.open href=(place) { (of_kind(&hit.kind)) bdi { (clean(&hit.title)) } } }
+            (passage(hit, first))
+            p.meta {
+                bdi { (clean(file_name(&hit.path))) }
+                span { (visit.language.kind(&hit.kind)) }
+                span { (location(visit, first)) }
+                time datetime=(iso(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
+                @if let Some(language) = &hit.language { span { (visit.language.name_of(language)) } }
+            }
+            @if !further.is_empty() {
+                details.more {
+                    summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
+                    ol { @for other in further { li {
+                        a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
+                        (passage(hit, other))
+                    } } }
+                }
+            }
+            div.actions {
+                button.js.peek type="button" { (icon("pane")) (words.preview) }
+                button.js.copy type="button" data-link=(place) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
+                a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }
+                details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, best)) }
+            }
+        }
+    }
+}
+
+/// The snippet of a passage, marked.
+fn passage(hit: &DocumentHit, passage: &PassageHit) -> Markup {
+    let reading = Reading::of(&hit.kind);
+    let text = &passage.snippet;
+    let lead = !passage.text.starts_with(text.as_str());
+    let trail = !passage.text.ends_with(text.as_str());
+    if reading == Reading::Code {
+        let part = some_lines(text, &passage.highlights);
+        return html! { pre.snippet lang=[hit.language.as_deref()] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
+    }
+    html! {
+        p.snippet lang=[hit.language.as_deref()] dir="auto" {
+            @if lead { "… " }
+            (snippet(text, reading, &passage.highlights))
+            @if trail { " …" }
+        }
+    }
+}
+
+/// A few lines of code around the first mark.
+fn some_lines(text: &str, marks: &[Range<usize>]) -> Range<usize> {
+    let first = marks.first().map_or(0, |mark| mark.start);
+    let before = text.get(..first).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |newline| before[..newline].rfind('\n').map_or(0, |newline| newline + 1));
+    let mut newlines = text[start..].match_indices('\n').skip(CODE_LINES - 1);
+    start..newlines.next().map_or(text.len(), |(at, _)| start + at)
+}
+
+/// Source, folders and headings above a passage.
+pub(super) fn crumbs(source: &str, path: &str, headings: &[&str]) -> Markup {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let folders = folders.split('/').filter(|part| !part.is_empty());
+    html! {
+        p.crumbs {
+            bdi { (clean(source)) }
+            @for part in folders { " " span aria-hidden="true" { "›" } " " bdi { (clean(part)) } }
+            @for part in headings { " " span.of aria-hidden="true" { "›" } " " bdi { (clean(part)) } }
+        }
+    }
+}
+
+/// The headings of a passage below the title.
+fn headings<'a>(hit: &DocumentHit, passage: &'a PassageHit) -> Vec<&'a str> {
+    let headings = passage.headings.iter().map(String::as_str);
+    headings.filter(|heading| *heading != hit.title && *heading != file_name(&hit.path)).collect()
+}
+
+fn place_in(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
+    let headings = headings(hit, passage);
+    html! {
+        @for (at, heading) in headings.iter().enumerate() { @if at > 0 { " › " } bdi { (clean(heading)) } }
+        @if headings.is_empty() { (location(visit, passage)) }
+    }
+}
+
+/// Page or lines of a passage.
+fn location(visit: &Visit, passage: &PassageHit) -> String {
+    let words = visit.words();
+    match passage.page {
+        Some(page) => super::strings::fill(words.page, &[&page.to_string()]),
+        None => super::strings::fill(words.lines, &[&lines(&passage.lines)]),
+    }
+}
+
+/// "12–21"; the end of the range is excluded.
+pub(super) fn lines(lines: &Range<u32>) -> String {
+    let last = lines.end.saturating_sub(1).max(lines.start);
+    if last == lines.start { last.to_string() } else { format!("{}–{last}", lines.start) }
+}
+
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// The address of a passage, with the query whose words are marked there.
+pub(super) fn document_link(id: &str, passage: u32, query: &str) -> String {
+    let number = passage.to_string();
+    let mut pairs = vec![("passage", number.as_str())];
+    if !query.is_empty() {
+        pairs.push(("q", query));
+    }
+    format!("/document/{}?{}#passage-{passage}", encoded(id), query_string(&pairs))
+}
+
+pub(super) fn similar_link(id: &str, passage: u32) -> String {
+    format!("/document/{}/similar?passage={passage}", encoded(id))
+}
+
+/// A second of Unix time as a date for machines.
+pub(super) fn iso(second: i64) -> String {
+    jiff::Timestamp::from_second(second).map(|time| time.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_as_people_count() {
+        assert_eq!((lines(&(12..22)), lines(&(5..6)), lines(&(5..5))), ("12–21".into(), "5".into(), "5".into()));
+        assert_eq!(file_name("a/b/c.md"), "c.md");
+        assert_eq!(document_link("0f", 3, "a&b"), "/document/0f?passage=3&q=a%26b#passage-3");
+    }
+
+    #[test]
+    fn code_is_shown_around_its_first_mark() {
+        let text = "one\ntwo\nthree\nfour\nfive\nsix\nseven";
+        let mark = text.find("four").unwrap();
+        assert_eq!(&text[some_lines(text, &[mark..mark + 4])], "three\nfour\nfive\nsix");
+        assert_eq!(&text[some_lines(text, &[])], "one\ntwo\nthree\nfour");
+    }
+
+    #[test]
+    fn names_of_files_are_never_markup() {
+        let shown = crumbs("<b>", "x\"><img src=x onerror=alert(1)>/a.md", &["</p><script>"]).0;
+        assert!(!shown.contains("<img") && !shown.contains("<script") && !shown.contains("<b>"), "{shown}");
+    }
+}

@@ -1,0 +1,264 @@
+//! The languages of the page, and how each writes numbers, dates, sizes and counts.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::strings::{EN, Strings, ZH};
+
+/// A language of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Chinese,
+}
+
+impl Language {
+    pub(super) const ALL: [Self; 2] = [Self::English, Self::Chinese];
+
+    /// Reads a code such as `zh` or `zh-CN`.
+    pub(super) fn of_code(code: &str) -> Option<Self> {
+        let main = code.trim().split(['-', '_']).next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| main.eq_ignore_ascii_case(language.short()))
+    }
+
+    /// The best of an `Accept-Language` header: the first of the highest quality that is spoken here.
+    pub(super) fn accepted(header: &str) -> Option<Self> {
+        let mut best: Option<(f32, Self)> = None;
+        for range in header.split(',') {
+            let mut parts = range.split(';');
+            let Some(language) = parts.next().and_then(Self::of_code) else { continue };
+            let quality = parts.find_map(|part| part.trim().strip_prefix("q="));
+            let quality = quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0));
+            if quality > best.map_or(0.0, |(best, _)| best) {
+                best = Some((quality, language));
+            }
+        }
+        best.map(|(_, language)| language)
+    }
+
+    /// For cookies and addresses.
+    pub(super) fn short(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh",
+        }
+    }
+
+    /// For `lang` attributes.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-Hans",
+        }
+    }
+
+    pub(super) fn words(self) -> &'static Strings {
+        match self {
+            Self::English => &EN,
+            Self::Chinese => &ZH,
+        }
+    }
+
+    /// The other one, for a switch.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::English => Self::Chinese,
+            Self::Chinese => Self::English,
+        }
+    }
+
+    /// "1 document", "12,345 documents".
+    pub(super) fn count(self, count: u64, noun: Noun) -> String {
+        let number = number(count);
+        let forms = match noun {
+            Noun::Result => ["result", "results", "条结果"],
+            Noun::Document => ["document", "documents", "个文档"],
+            Noun::Passage => ["passage", "passages", "个段落"],
+            Noun::File => ["file", "files", "个文件"],
+            Noun::Token => ["token", "tokens", "个词元"],
+        };
+        match (self, count) {
+            (Self::English, 1) => format!("{number} {}", forms[0]),
+            (Self::English, _) => format!("{number} {}", forms[1]),
+            (Self::Chinese, _) => format!("{number} {}", forms[2]),
+        }
+    }
+
+    /// A day: "3 May 2026".
+    pub(super) fn day(self, second: i64) -> String {
+        let Ok(time) = Timestamp::from_second(second) else { return String::new() };
+        let day = time.to_zoned(TimeZone::system());
+        match self {
+            Self::English => day.strftime("%-d %b %Y").to_string(),
+            Self::Chinese => day.strftime("%Y年%-m月%-d日").to_string(),
+        }
+    }
+
+    /// How long ago: "3 minutes ago"; from a week on, the day.
+    pub(super) fn ago(self, second: i64, now: i64) -> String {
+        let passed = (now - second).max(0);
+        let (number, english, chinese) = match passed {
+            0..60 => return self.words().just_now.to_string(),
+            60..3_600 => (passed / 60, "minute", "分钟"),
+            3_600..86_400 => (passed / 3_600, "hour", "小时"),
+            86_400..604_800 => (passed / 86_400, "day", "天"),
+            _ => return self.day(second),
+        };
+        match (self, number) {
+            (Self::English, 1) => format!("1 {english} ago"),
+            (Self::English, _) => format!("{number} {english}s ago"),
+            (Self::Chinese, _) => format!("{number} {chinese}前"),
+        }
+    }
+
+    /// A stretch of time: "12 ms", "1.4 s", "3 min".
+    pub(super) fn duration(self, milliseconds: f64) -> String {
+        let (minute, second, milli) = match self {
+            Self::English => (" min", " s", " ms"),
+            Self::Chinese => (" 分钟", " 秒", " 毫秒"),
+        };
+        match milliseconds {
+            ms if ms < 1.0 => format!("<1{milli}"),
+            ms if ms < 999.5 => format!("{ms:.0}{milli}"),
+            ms if ms < 59_950.0 => format!("{:.1}{second}", ms / 1e3),
+            ms => format!("{:.0}{minute}", ms / 6e4),
+        }
+    }
+
+    /// A place in an order: "3rd".
+    pub(super) fn ordinal(self, rank: usize) -> String {
+        if self == Self::Chinese {
+            return format!("第 {rank}");
+        }
+        let ending = match (rank % 10, rank % 100) {
+            (_, 11..=13) => "th",
+            (1, _) => "st",
+            (2, _) => "nd",
+            (3, _) => "rd",
+            _ => "th",
+        };
+        format!("{rank}{ending}")
+    }
+
+    /// The name of a language of documents, by its ISO 639-1 code; the code itself where there is no name.
+    pub(super) fn name_of(self, code: &str) -> String {
+        let names = [
+            ("en", "English", "英文"),
+            ("zh", "Chinese", "中文"),
+            ("de", "German", "德文"),
+            ("fr", "French", "法文"),
+            ("es", "Spanish", "西班牙文"),
+            ("it", "Italian", "意大利文"),
+            ("nl", "Dutch", "荷兰文"),
+            ("pt", "Portuguese", "葡萄牙文"),
+            ("pl", "Polish", "波兰文"),
+            ("ru", "Russian", "俄文"),
+            ("uk", "Ukrainian", "乌克兰文"),
+            ("ja", "Japanese", "日文"),
+            ("ko", "Korean", "韩文"),
+            ("ar", "Arabic", "阿拉伯文"),
+            ("he", "Hebrew", "希伯来文"),
+            ("tr", "Turkish", "土耳其文"),
+            ("sv", "Swedish", "瑞典文"),
+            ("da", "Danish", "丹麦文"),
+            ("fi", "Finnish", "芬兰文"),
+            ("cs", "Czech", "捷克文"),
+        ];
+        let known = names.iter().find(|(known, ..)| *known == code);
+        let name = known.map(|(_, english, chinese)| if self == Self::English { *english } else { *chinese });
+        name.unwrap_or(code).to_string()
+    }
+
+    /// The name of a document type.
+    pub(super) fn kind(self, kind: &str) -> String {
+        let name = match (kind, self) {
+            ("text", Self::English) => "Plain text",
+            ("text", Self::Chinese) => "纯文本",
+            ("shell", Self::English) => "Shell script",
+            ("shell", Self::Chinese) => "Shell 脚本",
+            ("markdown", _) => "Markdown",
+            (
+                "pdf" | "html" | "xml" | "json" | "yaml" | "toml" | "csv" | "tsv" | "sql" | "css" | "php" | "ini"
+                | "tsx",
+                _,
+            ) => {
+                return kind.to_uppercase();
+            }
+            ("cpp", _) => "C++",
+            ("csharp", _) => "C#",
+            ("javascript", _) => "JavaScript",
+            ("typescript", _) => "TypeScript",
+            ("docx", _) => "Word",
+            ("xlsx", _) => "Excel",
+            ("pptx", _) => "PowerPoint",
+            _ => return capitalised(kind),
+        };
+        name.to_string()
+    }
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Noun {
+    Result,
+    Document,
+    Passage,
+    File,
+    Token,
+}
+
+/// With separators between thousands, as both languages write it.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A size on disk: "12.3 MB".
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browser_says_which_language_is_preferred() {
+        assert_eq!(Language::accepted("zh-CN,zh;q=0.9,en;q=0.8"), Some(Language::Chinese));
+        assert_eq!(Language::accepted("de, en-GB;q=0.7, zh;q=0.3"), Some(Language::English));
+        assert_eq!(Language::accepted("zh;q=0, en"), Some(Language::English));
+        assert_eq!(Language::accepted("de, fr"), None);
+        assert_eq!(Language::accepted(";;q=x,,"), None);
+    }
+
+    #[test]
+    fn numbers_and_times_are_written_for_people() {
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!((number(0), number(999), number(1_000)), ("0".into(), "999".into(), "1,000".into()));
+        assert_eq!(Language::English.count(1, Noun::Result), "1 result");
+        assert_eq!(Language::English.duration(12.4), "12 ms");
+        assert_eq!(Language::English.duration(0.2), "<1 ms");
+        assert_eq!(Language::English.duration(1_440.0), "1.4 s");
+        assert_eq!(Language::English.ago(0, 3_700), "1 hour ago");
+        assert_eq!(Language::Chinese.ago(0, 120), "2 分钟前");
+        let ordinals: Vec<String> = [1, 2, 3, 4, 11, 12, 21, 112].map(|n| Language::English.ordinal(n)).into();
+        assert_eq!(ordinals, ["1st", "2nd", "3rd", "4th", "11th", "12th", "21st", "112th"]);
+    }
+}

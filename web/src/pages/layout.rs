@@ -1,0 +1,143 @@
+//! What all pages share: head, search field, tools, foot.
+
+use actix_web::HttpResponse;
+use maud::{DOCTYPE, Markup, html};
+
+use super::address::{SearchAddress, query_string};
+use super::assets;
+use super::icons::{icon, sprite};
+use super::text::clean;
+use super::visit::{Theme, Visit};
+
+/// One page.
+pub(super) struct Page<'a> {
+    pub(super) visit: &'a Visit,
+    /// What the window is called, before the name of the program.
+    pub(super) title: String,
+    /// Class of the page, for the styles.
+    pub(super) class: &'static str,
+    /// What stands in the search field, with the filters that a new search keeps.
+    pub(super) address: SearchAddress,
+    pub(super) main: Markup,
+}
+
+impl Page<'_> {
+    /// The response with this page.
+    pub(super) fn respond(self) -> HttpResponse {
+        HttpResponse::Ok().content_type("text/html; charset=utf-8").body(self.render())
+    }
+
+    pub(super) fn render(&self) -> String {
+        let visit = self.visit;
+        let words = visit.words();
+        let title =
+            if self.title.is_empty() { "quarry".to_string() } else { format!("{} · quarry", clean(&self.title)) };
+        let page = html! {
+            (DOCTYPE)
+            html lang=(visit.language.tag()) data-theme=(visit.theme.name()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content=(scheme(visit.theme));
+                    title { (title) }
+                    link rel="stylesheet" href=(assets::address("page.css"));
+                    link rel="icon" type="image/svg+xml" href=(assets::address("favicon.svg"));
+                    link rel="search" type="application/opensearchdescription+xml" title="quarry" href="/opensearch.xml";
+                    script type="module" src=(assets::address("page.js")) {}
+                }
+                body class=(self.class) {
+                    (sprite())
+                    a.skip href="#main" { (words.skip) }
+                    header.top {
+                        a.brand href="/" aria-label=(words.home) { (icon("mark")) span { "quarry" } }
+                        @if self.class != "home" { (field(visit, &self.address)) }
+                        (tools(visit))
+                    }
+                    (self.main)
+                    footer { p { (words.local_only) } nav aria-label="quarry" { a href="/status" { (words.status) } " " a href="/api/docs" { (words.api) } } }
+                    (help(visit))
+                    p.offline #offline role="alert" hidden { (words.offline) }
+                }
+            }
+        };
+        page.into_string()
+    }
+}
+
+fn scheme(theme: Theme) -> &'static str {
+    match theme {
+        Theme::Auto => "light dark",
+        Theme::Light => "light",
+        Theme::Dark => "dark",
+    }
+}
+
+/// The search field, a form by itself.
+pub(super) fn field(visit: &Visit, address: &SearchAddress) -> Markup {
+    let words = visit.words();
+    html! {
+        form.field #search role="search" action="/search" data-one=(words.one_suggestion) data-many=(words.suggestions)
+            data-query=(words.from_query) data-title=(words.from_title) data-heading=(words.from_heading) {
+            label.hidden for="q" { (words.search) }
+            (icon("search"))
+            input #q type="search" name="q" value=(address.q) placeholder=(words.placeholder) autocomplete="off"
+                autocapitalize="none" spellcheck="false" enterkeyhint="search" maxlength="2000" autofocus[address.q.is_empty()];
+            kbd.slash aria-hidden="true" { "/" }
+            button type="submit" { (words.search) }
+            @for (name, value) in address.filter_pairs() { input type="hidden" name=(name) value=(value); }
+            ul.suggestions #suggestions role="listbox" aria-label=(words.search) hidden {}
+            span.hidden #suggested role="status" {}
+        }
+    }
+}
+
+fn tools(visit: &Visit) -> Markup {
+    let words = visit.words();
+    let other = visit.language.other();
+    let theme = visit.theme;
+    let label = match theme {
+        Theme::Auto => words.theme_auto,
+        Theme::Light => words.theme_light,
+        Theme::Dark => words.theme_dark,
+    };
+    let change = |name, value| format!("/preferences?{}", query_string(&[(name, value), ("back", &visit.here)]));
+    html! {
+        nav.tools aria-label=(words.preferences) {
+            a href="/status" title=(words.status) { (icon("status")) span.hidden { (words.status) } }
+            button.js #keys type="button" title={ (words.keys) " (?)" } { (icon("keys")) span.hidden { (words.keys) } }
+            a href=(change("language", other.short())) lang=(other.tag()) hreflang=(other.tag()) title=(other.words().language_switch) {
+                (match other { super::language::Language::English => "EN", super::language::Language::Chinese => "中" })
+                span.hidden { " " (other.words().language_switch) }
+            }
+            a #theme href=(change("theme", theme.next().name())) title=(label)
+                data-auto=(words.theme_auto) data-light=(words.theme_light) data-dark=(words.theme_dark) {
+                (icon(theme.name())) span.hidden { (label) }
+            }
+        }
+    }
+}
+
+fn help(visit: &Visit) -> Markup {
+    let words = visit.words();
+    let keys: [(&[&str], &str); 9] = [
+        (&["/"], words.key_focus),
+        (&["↓", "↑", "j", "k"], words.key_move),
+        (&["Enter"], words.key_open),
+        (&["Shift+Enter"], words.key_file),
+        (&["p"], words.key_preview),
+        (&["c"], words.key_copy),
+        (&["w"], words.key_why),
+        (&["?"], words.key_help),
+        (&["Esc"], words.key_back),
+    ];
+    html! {
+        dialog #help aria-labelledby="help-title" {
+            h2 #help-title { (words.keys) }
+            dl { @for (keys, meaning) in keys {
+                dt { @for key in keys { kbd { (key) } " " } }
+                dd { (meaning) }
+            } }
+            form method="dialog" { button autofocus { (words.close) } }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `/search`: what was found, page by page.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use searcher::{Answer, FacetCounts, SearchConfig, SearchRequest};
+
+use super::Shared;
+use super::address::{Field, PAGE, SearchAddress};
+use super::language::{Noun, number};
+use super::layout::Page;
+use super::strings::fill;
+use super::survey::Survey;
+use super::text::clean;
+use super::visit::Visit;
+use super::{facets, hit, problem};
+use crate::api::search::{self as api, Checked, SearchBody};
+use crate::app::App;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::json::Params;
+
+/// What a page of results shows.
+struct Found {
+    answer: Answer,
+    facets: FacetCounts,
+    survey: Arc<Survey>,
+    /// Whether there is a reranker that could read the best results.
+    can_rerank: bool,
+}
+
+/// `GET /search`.
+pub(super) async fn results(
+    app: web::Data<App>,
+    shared: web::Data<Shared>,
+    visit: Visit,
+    asked: Params<SearchAddress>,
+) -> HttpResponse {
+    let address = asked.0;
+    if address.q.trim().is_empty() {
+        return super::see_other("/");
+    }
+    let found = find(app.into_inner(), shared, address.clone()).await;
+    problem::or(&visit, &address.clone(), found.map(|found| page(&visit, address, &found)))
+}
+
+async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) -> Result<Found, Error> {
+    let body = SearchBody {
+        query: address.q.clone(),
+        filters: address.filters(),
+        facets: true,
+        top: PAGE,
+        offset: address.offset,
+        // The order of recall is there at once; who has scripts sees the reranker at work, who has none may ask for it.
+        rerank: api::RerankParams { ms: address.close.is_none().then_some(0), candidates: None },
+        mode: api::ModeParam::default(),
+        syntax: api::SyntaxParam::default(),
+        instruct: None,
+        explain: false,
+    };
+    let checked = body.check(&app.config.limits)?;
+    app.compute(move |app, engine| {
+        let answer = api::run(app, engine, &checked)?.answer;
+        let facets = alternatives(engine, &checked, &address, answer.facets.clone().unwrap_or_default())?;
+        Ok(Found { answer, facets, survey: shared.surveys.get(engine)?, can_rerank: engine.reranker.is_some() })
+    })
+    .await
+}
+
+/// The counts of each field as they are without its own filter, so that alternatives to what was chosen can be seen.
+fn alternatives(
+    engine: &Engine,
+    checked: &Checked,
+    address: &SearchAddress,
+    mut counts: FacetCounts,
+) -> Result<FacetCounts, Error> {
+    let open = |change: &dyn Fn(&mut storage::Filter)| -> Result<FacetCounts, Error> {
+        let mut request = SearchRequest { top: 1, offset: 0, ..checked.request.clone() };
+        request.rerank = searcher::Rerank::Off;
+        change(&mut request.filter);
+        Ok(engine.searcher.search(&engine.snapshot(), &request)?.facets.unwrap_or_default())
+    };
+    if !address.values(Field::Source).is_empty() {
+        counts.source = open(&|filter| filter.sources.clear())?.source;
+    }
+    if !address.values(Field::Kind).is_empty() {
+        counts.kind = open(&|filter| filter.kinds.clear())?.kind;
+    }
+    if !address.values(Field::Language).is_empty() {
+        counts.language = open(&|filter| filter.languages.clear())?.language;
+    }
+    if address.is_dated() {
+        let undated = |filter: &mut storage::Filter| (filter.after, filter.before) = (None, None);
+        counts.year = open(&undated)?.year;
+    }
+    Ok(counts)
+}
+
+fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
+    let words = visit.words();
+    let answer = &found.answer;
+    let title = fill(words.results_for, &[address.q.trim()]);
+    let streams = found.can_rerank && address.close.is_none() && address.offset == 0 && answer.results.len() > 1;
+    let main = html! {
+        main #main.results {
+            div.column #results data-stream=[streams.then(|| address.query_string())] data-depth=(SearchConfig::default().rerank_depth)
+                data-reranking=(words.reranking) data-settled=(words.settled) data-lost=(words.stream_lost)
+                data-score=(words.why_reader_score) data-words=(words.why_words_rank) data-nowords=(words.why_words_none)
+                data-meaning=(words.why_meaning_rank) data-nomeaning=(words.why_meaning_none) data-more=(words.more_passages) {
+                h1.hidden { (clean(&title)) }
+                (facets::chips(visit, &address, &found.facets))
+                (truth(visit, &address, found))
+                @for note in &answer.notes { p.note { (clean(note)) } }
+                @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
+                    (hit::hits(visit, &address, &answer.results))
+                    (pages(visit, &address, answer.total))
+                }
+            }
+            (pane(visit))
+        }
+    };
+    Page { visit, title: address.q.clone(), class: "search", address, main }.respond()
+}
+
+/// How much was found, how fast, how deep, and what could not be looked at.
+fn truth(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
+    let words = visit.words();
+    let answer = &found.answer;
+    let count = visit.language.count(answer.total as u64, Noun::Result);
+    let took = visit.language.duration(answer.timings.total_ms);
+    let unread = found.survey.unread(&address.filters().source);
+    html! {
+        p.truth #truth role="status" {
+            span { (fill(words.found_in, &[&count, &took])) }
+            span #settling { @if answer.reranked > 0 { (fill(words.reranked, &[&number(answer.reranked as u64)])) } }
+            @if unread > 0 { " " a href="/status?state=unread#files" { (fill(words.unread_files, &[&visit.language.count(unread, Noun::File)])) } }
+        }
+        @if found.can_rerank && address.close.is_none() && answer.total > 1 {
+            noscript { p.note { a href=(SearchAddress { close: Some("1".to_string()), ..address.clone() }.link()) { (words.rerank_all) } } }
+        }
+    }
+}
+
+fn nothing(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
+    let words = visit.words();
+    let sources: Vec<String> = found
+        .survey
+        .sources
+        .iter()
+        .map(|source| format!("{} ({})", clean(&source.name), visit.language.count(source.documents, Noun::Document)))
+        .collect();
+    let unread = found.survey.unread(&address.filters().source);
+    html! {
+        section.empty {
+            h2 { (fill(words.nothing, &[&clean(address.q.trim())])) }
+            ul {
+                @if !sources.is_empty() { li { (fill(words.nothing_searched, &[&sources.join(", ")])) } }
+                @if address.is_filtered() { li { (words.nothing_filters) " " a href=(SearchAddress::of_query(&address.q).link()) { (words.clear_filters) } } }
+                li { (words.nothing_words) }
+                @if unread > 0 { li { (words.nothing_unread) " " a href="/status?state=unread#files" { (visit.language.count(unread, Noun::File)) } } }
+                @if found.survey.sources.iter().any(|source| source.last_run.is_none()) {
+                    li { a href="/status" { (words.nothing_indexing) } }
+                }
+            }
+        }
+    }
+}
+
+fn pages(visit: &Visit, address: &SearchAddress, total: usize) -> Markup {
+    let words = visit.words();
+    let here = address.offset / PAGE;
+    let count = total.div_ceil(PAGE);
+    if count < 2 {
+        return html! {};
+    }
+    let from = here.saturating_sub(3).min(count.saturating_sub(7));
+    html! {
+        nav.pages aria-label=(words.pages) {
+            @if here > 0 { a rel="prev" href=(address.at((here - 1) * PAGE).link()) { (words.previous) } }
+            @for page in from..count.min(from + 7) {
+                a href=(address.at(page * PAGE).link()) aria-label=(fill(words.page_number, &[&(page + 1).to_string()]))
+                    aria-current=[(page == here).then_some("page")] { (page + 1) }
+            }
+            @if here + 1 < count { a rel="next" href=(address.at((here + 1) * PAGE).link()) { (words.next) } }
+        }
+    }
+}
+
+/// The place for the preview; scripts fill it where there is room.
+pub(super) fn pane(visit: &Visit) -> Markup {
+    let words = visit.words();
+    html! {
+        aside.pane #pane aria-label=(words.preview) hidden { button.shut type="button" title={ (words.close) " (p)" } { (super::icons::icon("close")) span.hidden { (words.close) } } div #preview {} }
+    }
+}

@@ -1,0 +1,229 @@
+//! `/status`: what is in the index, what is being done, what went wrong and what helps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use storage::IndexModel;
+
+use super::Shared;
+use super::address::{Field, SearchAddress, query_string};
+use super::hit::iso;
+use super::icons::icon;
+use super::language::{Noun, number, size};
+use super::layout::Page;
+use super::ledger::{self, Asked, Lines};
+use super::problem;
+use super::strings::fill;
+use super::survey::{SourceState, Survey};
+use super::text::clean;
+use super::visit::Visit;
+use crate::app::App;
+use crate::error::Error;
+use crate::jobs::{Job, JobState};
+use crate::json::Params;
+
+/// Failed jobs that are shown.
+const ERRORS: usize = 5;
+
+/// Everything on the page.
+struct State {
+    survey: Arc<Survey>,
+    jobs: Vec<Job>,
+    lines: Lines,
+    model: IndexModel,
+    reranks: bool,
+    uptime: Duration,
+}
+
+/// `GET /status`.
+pub(super) async fn status(
+    app: web::Data<App>,
+    shared: web::Data<Shared>,
+    visit: Visit,
+    asked: Params<Asked>,
+) -> HttpResponse {
+    let asked = asked.0;
+    let state = read(app, shared, asked.clone()).await;
+    problem::or(&visit, &SearchAddress::default(), state.map(|state| page(&visit, &asked, &state)))
+}
+
+async fn read(app: web::Data<App>, shared: web::Data<Shared>, asked: Asked) -> Result<State, Error> {
+    let read = move |app: &App, engine: &crate::engine::Engine| {
+        let snapshot = engine.snapshot();
+        Ok(State {
+            survey: shared.surveys.get(engine)?,
+            jobs: app.jobs.all(),
+            lines: ledger::lines(engine, &asked)?,
+            model: snapshot.model().clone(),
+            reranks: engine.reranker.is_some(),
+            uptime: app.started.elapsed(),
+        })
+    };
+    app.into_inner().compute(read).await
+}
+
+fn page(visit: &Visit, asked: &Asked, state: &State) -> HttpResponse {
+    let words = visit.words();
+    let busy = state.jobs.iter().any(is_active);
+    let main = html! {
+        main #main.status {
+            h1 { (words.status) }
+            div #live data-busy[busy] {
+                (summary(visit, state))
+                (activity(visit, state))
+                (sources(visit, state))
+                (errors(visit, state))
+            }
+            (models(visit, state))
+            (ledger::section(visit, asked, &state.survey, &state.lines))
+        }
+    };
+    Page { visit, title: words.status.to_string(), class: "state", address: SearchAddress::default(), main }.respond()
+}
+
+fn is_active(job: &Job) -> bool {
+    matches!(job.state, JobState::Queued | JobState::Running)
+}
+
+fn summary(visit: &Visit, state: &State) -> Markup {
+    let words = visit.words();
+    let statistics = &state.survey.statistics;
+    let bytes: u64 = statistics.bytes.iter().map(|(_, bytes)| bytes).sum();
+    let parts: Vec<String> = statistics.bytes.iter().map(|(part, bytes)| format!("{part} {}", size(*bytes))).collect();
+    let figures = [
+        (words.documents, number(statistics.documents)),
+        (words.passages, number(statistics.chunks)),
+        (words.generation, number(statistics.sequence)),
+    ];
+    html! {
+        dl.figures {
+            @for (name, figure) in figures { div { dt { (name) } dd { (figure) } } }
+            div { dt { (words.on_disk) } dd title=(parts.join(", ")) { (size(bytes)) } }
+        }
+        p.quiet { (fill(words.uptime, &[&visit.language.duration(state.uptime.as_secs_f64() * 1e3)])) }
+    }
+}
+
+fn activity(visit: &Visit, state: &State) -> Markup {
+    let words = visit.words();
+    let active: Vec<&Job> = state.jobs.iter().rev().filter(|job| is_active(job)).collect();
+    html! {
+        section aria-labelledby="activity" {
+            h2 #activity { (words.activity) }
+            @if active.is_empty() { p.quiet { (words.idle) } }
+            @for job in active { (running(visit, job)) }
+        }
+    }
+}
+
+fn running(visit: &Visit, job: &Job) -> Markup {
+    let words = visit.words();
+    let progress = &job.progress;
+    let share = fill("{} / {}", &[&number(progress.files), &number(progress.planned)]);
+    html! {
+        div.job {
+            p {
+                b { bdi { (clean(&job.source)) } } " "
+                @if job.state == JobState::Queued { (words.waiting) } @else { (fill(words.indexing, &[&share])) }
+            }
+            @if job.state == JobState::Running {
+                progress value=(progress.files) max=(progress.planned.max(1)) aria-label={ (words.progress) ": " (job.source) } { (share) }
+                p.meta {
+                    span { (visit.language.count(progress.passages, Noun::Passage)) }
+                    span { (visit.language.count(progress.tokens, Noun::Token)) }
+                    span { (fill(words.tokens_second, &[&number(progress.tokens_per_second as u64)])) }
+                    @if let Some(left) = progress.seconds_left { span { (words.time_left) ": " (visit.language.duration(left * 1e3)) } }
+                }
+            }
+        }
+    }
+}
+
+fn sources(visit: &Visit, state: &State) -> Markup {
+    let words = visit.words();
+    html! {
+        section aria-labelledby="sources" {
+            h2 #sources { (words.sources) }
+            @if state.survey.sources.is_empty() { p { (words.no_sources) } } @else {
+                div.scroll tabindex="0" { table {
+                    thead { tr {
+                        th scope="col" { (words.source) }
+                        @for column in [words.documents, words.passages, words.indexed, words.skipped, words.unreadable, words.failed] {
+                            th.number scope="col" { (column) }
+                        }
+                        th scope="col" { (words.last_run) }
+                    } }
+                    tbody { @for source in &state.survey.sources { (source_row(visit, source)) } }
+                } }
+            }
+        }
+    }
+}
+
+fn source_row(visit: &Visit, source: &SourceState) -> Markup {
+    let words = visit.words();
+    let files = |state: &str, count: u64| {
+        let link =
+            format!("/status?{}#files", query_string(&[("state", state), (Field::Source.parameter(), &source.name)]));
+        html! { td.number { @if count > 0 { a href=(link) { (number(count)) } } @else { "0" } } }
+    };
+    html! {
+        tr {
+            th scope="row" { bdi { (clean(&source.name)) } }
+            td.number { (number(source.documents)) }
+            td.number { (number(source.passages)) }
+            (files("indexed", source.indexed))
+            (files("skipped", source.skipped))
+            (files("unreadable", source.unreadable))
+            (files("failed", source.failed))
+            td { @match source.last_run {
+                Some(second) => time datetime=(iso(second)) { (visit.language.ago(second, visit.now)) },
+                None => (words.never_run),
+            } }
+        }
+    }
+}
+
+fn errors(visit: &Visit, state: &State) -> Markup {
+    let words = visit.words();
+    let failed = state.jobs.iter().filter(|job| job.state == JobState::Failed).take(ERRORS);
+    let failed: Vec<&Job> = failed.collect();
+    let unread = state.survey.unread(&[]);
+    html! {
+        section aria-labelledby="errors" {
+            h2 #errors { (words.errors) }
+            @if failed.is_empty() && unread == 0 { p.quiet { (words.no_errors) } }
+            ul.errors {
+                @for job in failed { li {
+                    (icon("warn"))
+                    p { b { bdi { (clean(&job.source)) } } " " (clean(job.error.as_deref().unwrap_or_default())) }
+                    p.quiet { @if let Some(second) = job.finished { (visit.language.ago(second, visit.now)) ". " } (words.cure_failed) }
+                } }
+                @if unread > 0 { li {
+                    (icon("warn"))
+                    p { a href="/status?state=unread#files" { (fill(words.unread_files, &[&visit.language.count(unread, Noun::File)])) } }
+                    p.quiet { (words.cure_unreadable) }
+                } }
+            }
+        }
+    }
+}
+
+fn models(visit: &Visit, state: &State) -> Markup {
+    let words = visit.words();
+    let model = &state.model;
+    let short = model.fingerprint.get(..8).unwrap_or(&model.fingerprint);
+    html! {
+        section aria-labelledby="models" {
+            h2 #models { (words.models) }
+            dl.facts {
+                dt { (words.embedding) }
+                dd { b { (clean(&model.name)) } ", " (fill(words.dimensions, &[&model.dimension.to_string()])) " " code { (short) } }
+                dt { (words.reranker) }
+                dd { @if state.reranks { (icon("check")) } @else { (words.no_reranker) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! "Why this result": what each judge said of a passage, as a bar and in words that need no explanation.
+
+use maud::{Markup, html};
+use searcher::{DocumentHit, PassageHit};
+
+use super::strings::fill;
+use super::visit::Visit;
+
+/// What the bars of one page are measured by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Best {
+    lexical: f32,
+}
+
+impl Best {
+    pub(super) fn of(hits: &[DocumentHit]) -> Self {
+        let passages = hits.iter().flat_map(|hit| &hit.passages);
+        let scores = passages.filter_map(|passage| passage.lexical.map(|place| place.score));
+        Self { lexical: scores.fold(0.0, f32::max) }
+    }
+}
+
+/// The three judges of a passage. Scripts fill the same places when the reranker has read on.
+pub(super) fn explained(visit: &Visit, passage: &PassageHit, best: Best) -> Markup {
+    let words = visit.words();
+    let rank = |pattern, rank| fill(pattern, &[&visit.language.ordinal(rank)]);
+    let lexical = passage.lexical.map(|place| (place.score / best.lexical, rank(words.why_words_rank, place.rank)));
+    let vector = passage.vector.map(|place| (place.score, rank(words.why_meaning_rank, place.rank)));
+    let reader =
+        passage.reranker.map(|share| (share, fill(words.why_reader_score, &[&format!("{:.0}", share * 100.0)])));
+    html! {
+        div.judges {
+            (judge(words.why_words, lexical, words.why_words_none))
+            (judge(words.why_meaning, vector, words.why_meaning_none))
+            (judge(words.why_reader, reader, words.why_reader_none))
+            p { (words.why_note) }
+        }
+    }
+}
+
+fn judge(name: &str, said: Option<(f32, String)>, nothing: &str) -> Markup {
+    let share = said.as_ref().map_or(0.0, |(share, _)| if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 });
+    let width = format!("{:.0}%", share * 100.0);
+    html! {
+        p.judge {
+            b { (name) }
+            svg.bar aria-hidden="true" { rect.track width="100%" height="100%" rx="3" {} rect.share width=(width) height="100%" rx="3" {} }
+            span { @match said { Some((_, text)) => (text), None => (nothing) } }
+        }
+    }
+}
