@@ -120,7 +120,7 @@ fn the_keyboard_does_everything() {
     assert_eq!(browser.eval(here), json!(1));
     let second = browser.text(".hit:nth-child(2) .open bdi");
     browser.wait(&format!("document.querySelector('.pane h2').textContent === {}", json!(second)));
-    browser.wait("document.querySelector('.pane .found') && document.querySelector('.pane').scrollTop >= 0");
+    browser.wait("(({ top, bottom }) => top > 0 && top < innerHeight)(document.querySelector('.pane .found').getBoundingClientRect())");
     browser.press(&["p"]);
     assert_eq!(browser.eval("document.getElementById('pane').hidden"), json!(true));
     browser.press(&["p"]);

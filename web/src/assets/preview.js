@@ -78,8 +78,9 @@ async function show(hit) {
     place.replaceChildren(...[...part.body.childNodes].map((node) => document.adoptNode(node)));
     shown = link;
     pane.hidden = false;
-    const found = place.querySelector(".found");
-    pane.scrollTop = found ? Math.max(0, found.offsetTop + place.offsetTop - 160) : 0;
+    const [text, found] = [place.querySelector(".text"), place.querySelector(".found")];
+    // A little of what stands above it, so that it can be seen where it belongs.
+    if (text && found) text.scrollTop += found.getBoundingClientRect().top - text.getBoundingClientRect().top - 72;
   } catch {
     // Another one was asked for, or the server is away; the results are still there.
   }

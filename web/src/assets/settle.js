@@ -105,7 +105,7 @@ function update(row, hit, best) {
 }
 
 function judge(line, share, text) {
-  line.querySelector(".share").setAttribute("width", `${Math.round(Math.min(1, Math.max(0, share)) * 100)}%`);
+  line.querySelector("meter").value = share;
   if (text) line.querySelector("span").textContent = text;
 }
 
@@ -129,9 +129,11 @@ function make(sample, hit) {
   const open = row.querySelector(".open");
   open.href = link;
   open.querySelector("bdi").textContent = clean(hit.title);
-  open.querySelector("use").setAttribute("href", "#i-doc");
-  row.querySelector(".snippet").replaceWith(snippet(passage, hit.language));
-  row.querySelector(".meta").replaceChildren(...[name, new Date(hit.modified * 1000).toLocaleDateString(document.documentElement.lang)].map((text) => {
+  const kind = filed("type", hit.kind);
+  const icon = kind?.dataset.icon ?? "doc";
+  open.querySelector("use").setAttribute("href", `#i-${icon}`);
+  row.querySelector(".snippet").replaceWith(snippet(passage, hit));
+  row.querySelector(".meta").replaceChildren(...facts(hit, passage, name).filter(Boolean).map((text) => {
     const part = document.createElement("bdi");
     part.textContent = clean(text);
     return part;
@@ -161,14 +163,30 @@ function fillMore(more, hit, further) {
     const link = document.createElement("a");
     link.href = `/document/${hit.id}?passage=${passage.number}#passage-${passage.number}`;
     link.textContent = clean(passage.headings.at(-1) || hit.title);
-    item.append(link, snippet(passage, hit.language));
+    item.append(link, snippet(passage, hit));
     return item;
   }));
 }
 
+// The entry of a value in the list of a facet: it knows how people call it.
+function filed(facet, value) {
+  return document.querySelector(`.facet[data-facet=${facet}] a[data-value="${CSS.escape(value ?? "")}"]`);
+}
+
+function facts(hit, passage, name) {
+  const { start, end } = passage.lines;
+  const lines = end - 1 > start ? `${start}–${end - 1}` : `${start}`;
+  const place = passage.page ? column.dataset.page.replace("{}", passage.page) : column.dataset.lines.replace("{}", lines);
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const day = new Date(hit.modified * 1000).toLocaleDateString(language, { day: "numeric", month: language === "en-GB" ? "short" : "long", year: "numeric" });
+  const named = (facet, value) => filed(facet, value)?.querySelector("span").textContent;
+  return [name, named("type", hit.kind) ?? hit.kind, place, column.dataset.changed.replace("{}", day), named("lang", hit.language)];
+}
+
 // Highlights are ranges of bytes of the UTF-8 text.
-function snippet(passage, language) {
-  const place = document.createElement("p");
+function snippet(passage, { kind, language }) {
+  const code = ["code", "settings"].includes(filed("type", kind)?.dataset.icon);
+  const place = document.createElement(code ? "pre" : "p");
   place.className = "snippet";
   place.dir = "auto";
   if (language) place.lang = language;

@@ -9,9 +9,14 @@ use maud::{Markup, html};
 
 use super::text::{clean, marked};
 
+/// Characters of a line that may be a heading.
+const HEADING: usize = 60;
+
 /// A part of a passage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Block {
+    /// The heading of a part that was too small for a passage of its own.
+    Heading(Range<usize>),
     Paragraph(Range<usize>),
     List { ordered: Option<u32>, items: Vec<Range<usize>> },
     Table { header: Vec<Range<usize>>, rows: Vec<Vec<Range<usize>>> },
@@ -46,6 +51,7 @@ pub(super) fn passage(text: &str, reading: Reading, marks: &[Range<usize>]) -> M
     html! {
         @for block in blocks(text, reading) {
             @match block {
+                Block::Heading(part) => p.head { (marked(&part)) },
                 Block::Paragraph(part) => p.lines[reading == Reading::Lines] { (marked(&part)) },
                 Block::Code(part) => pre tabindex="0" { code { (marked(&part)) } },
                 Block::List { ordered: Some(first), items } => ol start=(first) {
@@ -76,6 +82,7 @@ pub(super) fn snippet(text: &str, reading: Reading, marks: &[Range<usize>]) -> M
         @for (number, block) in blocks(text, reading).iter().enumerate() {
             @if number > 0 { " " }
             @match block {
+                Block::Heading(part) => { b { (marked(part)) } " " },
                 Block::Paragraph(part) | Block::Code(part) => (marked(part)),
                 Block::List { ordered, items } => @for (at, item) in items.iter().enumerate() {
                     @if at > 0 { " " }
@@ -130,7 +137,24 @@ fn blocks(text: &str, reading: Reading) -> Vec<Block> {
         open = true;
     }
     blocks.iter_mut().for_each(|block| lift_header(text, block));
+    if reading == Reading::Prose {
+        lift_headings(text, &mut blocks);
+    }
     blocks
+}
+
+/// A short line by itself, without the end of a sentence, with something below it, is a heading: small parts of a
+/// document share a passage, and their headings stand in its text.
+fn lift_headings(text: &str, blocks: &mut [Block]) {
+    let last = blocks.len().saturating_sub(1);
+    for block in blocks.iter_mut().take(last) {
+        let Block::Paragraph(part) = block else { continue };
+        let line = &text[part.clone()];
+        let ends = line.ends_with(['.', ',', ':', ';', '!', '。', '，', '：', '；', '！', '…', '-']);
+        if !ends && !line.contains('\n') && line.chars().count() <= HEADING && line.starts_with(char::is_alphanumeric) {
+            *block = Block::Heading(part.clone());
+        }
+    }
 }
 
 /// What a line is, given the block it may go on with.
@@ -169,7 +193,7 @@ fn read(text: &str, line: Range<usize>, before: Option<&Block>) -> Line {
 
 fn stretch(block: &mut Block, end: usize) {
     match block {
-        Block::Paragraph(part) | Block::Code(part) => part.end = end,
+        Block::Heading(part) | Block::Paragraph(part) | Block::Code(part) => part.end = end,
         Block::List { items, .. } => items.iter_mut().next_back().into_iter().for_each(|item| item.end = end),
         Block::Table { .. } => {}
     }
@@ -253,6 +277,7 @@ mod tests {
             shown("Intro\nmore\n\n- one\n  goes on\n- two"),
             "<p>Intro\nmore</p><ul><li>one\n  goes on</li><li>two</li></ul>"
         );
+        assert_eq!(shown("Deadlines\n\nWithin 45 days."), "<p class=\"head\">Deadlines</p><p>Within 45 days.</p>");
         assert_eq!(shown("3. c\n4. d"), "<ol start=\"3\"><li>c</li><li>d</li></ol>");
         assert_eq!(
             shown("Use:\n\n    x = 1\n    y"),

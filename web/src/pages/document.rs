@@ -166,11 +166,13 @@ fn preview(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> HttpRespons
     let Some((first, _)) = shown.passages.first() else { return super::see_other("/") };
     let document = &first.document;
     let part = html! {
-        h2 { a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (of_kind(&document.kind)) bdi { (clean(&document.title)) } } }
-        (facts(visit, shown))
-        div.actions {
-            a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("doc")) (words.open_document) }
-            a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+        header {
+            h2 { a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (of_kind(&document.kind)) bdi { (clean(&document.title)) } } }
+            (facts(visit, shown))
+            div.actions {
+                a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("doc")) (words.open_document) }
+                a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+            }
         }
         (text(visit, id, asked, shown))
     };
@@ -221,7 +223,7 @@ fn text(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
     };
     let mut before: Vec<String> = vec![document.title.clone()];
     html! {
-        article.text lang=[document.language.as_deref()] dir="auto" {
+        article.text lang=[document.language.as_deref()] dir="auto" tabindex=[visit.part.then_some("0")] {
             @if shown.from > 0 { p.part { a href=(part(shown.from.saturating_sub(WINDOW))) { (words.earlier) } } }
             @for (piece, marks) in &shown.passages {
                 @let found = asked.passage == Some(piece.number);

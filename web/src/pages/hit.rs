@@ -39,16 +39,16 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
                 time datetime=(iso(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
                 @if let Some(language) = &hit.language { span { (visit.language.name_of(language)) } }
             }
-            @if !further.is_empty() {
-                details.more {
-                    summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
-                    ol { @for other in further { li {
-                        a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
-                        (passage(hit, other))
-                    } } }
-                }
-            }
             div.actions {
+                @if !further.is_empty() {
+                    details.more {
+                        summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
+                        ol { @for other in further { li {
+                            a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
+                            (passage(hit, other))
+                        } } }
+                    }
+                }
                 button.js.peek type="button" { (icon("pane")) (words.preview) }
                 button.js.copy type="button" data-link=(place) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
                 a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }

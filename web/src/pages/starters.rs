@@ -52,7 +52,8 @@ fn worth(heading: &str) -> usize {
     let words = heading.split_whitespace().count();
     let unspaced = heading.chars().filter(|c| storage::is_unspaced(*c)).count();
     let technical = heading.contains(['_', '(', '{', '<', '=', '/', ';', '@', '`', '"']);
-    let question = usize::from(heading.ends_with(['?', '？'])) * 3;
+    let asks = ["How ", "What ", "When ", "Where ", "Who ", "Why ", "Which "].iter().any(|word| heading.starts_with(word));
+    let question = usize::from(asks || heading.ends_with(['?', '？'])) * 4;
     match (words, unspaced) {
         _ if technical || heading.chars().count() > 60 => 0,
         (_, 5..=24) => unspaced.min(10) + question,
