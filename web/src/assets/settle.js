@@ -68,7 +68,7 @@ function arrangeWaiting() {
   }
   const best = Math.max(...waiting.results.flatMap((hit) => hit.passages.map((passage) => passage.lexical?.score ?? 0)));
   const ordered = waiting.results.map((hit) => {
-    const row = rows.get(hit.id) || make(list.firstElementChild, hit);
+    const row = rows.get(hit.id) || make(list.querySelector(".hit:has(.more)") || list.firstElementChild, hit);
     update(row, hit, best);
     return row;
   });
@@ -116,15 +116,13 @@ function make(sample, hit) {
   const link = `/document/${hit.id}?passage=${passage.number}&q=${encodeURIComponent(document.getElementById("q").value)}#passage-${passage.number}`;
   row.classList.remove("current");
   row.dataset.id = hit.id;
-  row.dataset.passage = passage.number;
-  row.dataset.file = `/document/${hit.id}/file`;
   const folders = hit.path.split("/");
   const name = folders.pop();
   const headings = passage.headings.filter((heading) => heading !== hit.title && heading !== name);
   row.querySelector(".crumbs").replaceChildren(...[hit.source, ...folders, ...headings].flatMap((part, place) => {
     const crumb = document.createElement("bdi");
     crumb.textContent = clean(part);
-    return place ? [" › ", crumb] : [crumb];
+    return place ? [" ", crumb] : [crumb];
   }));
   const open = row.querySelector(".open");
   open.href = link;
@@ -141,7 +139,6 @@ function make(sample, hit) {
   const more = row.querySelector(".more");
   if (!further.length) more?.remove();
   else if (more) fillMore(more, hit, further);
-  row.querySelector(".copy").dataset.link = link;
   row.querySelector(".like").href = `/document/${hit.id}/similar?passage=${passage.number}`;
   row.querySelector(".why").open = false;
   fillJudges(row, passage);

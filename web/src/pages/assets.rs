@@ -17,7 +17,7 @@ struct Asset {
 impl Asset {
     /// Without comments and indentation, which are for readers of the source.
     fn slim(&self) -> String {
-        let text = if self.media_type == STYLE { without_comments(self.text) } else { self.text.to_string() };
+        let text = if self.media_type == STYLE { packed(&without_comments(self.text)) } else { self.text.to_string() };
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines = lines.filter(|line| self.media_type != SCRIPT || !line.starts_with("//"));
         lines.collect::<Vec<_>>().join("\n")
@@ -50,6 +50,12 @@ const ASSETS: [Asset; 10] = [
 
 /// What is sent, in the order of [`ASSETS`].
 static SLIM: LazyLock<Vec<String>> = LazyLock::new(|| ASSETS.iter().map(Asset::slim).collect());
+
+/// Styles without the blanks that mean nothing.
+fn packed(text: &str) -> String {
+    let pairs = [(" {", "{"), ("{ ", "{"), ("; }", "}"), ("; ", ";"), (": ", ":"), (", ", ",")];
+    pairs.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to))
+}
 
 /// Stands for the content of all assets: modules import each other by name within one folder.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -109,6 +115,7 @@ mod tests {
     #[test]
     fn comments_are_left_behind() {
         assert_eq!(without_comments("a { } /* b */ c /* d\n */"), "a { }  c ");
+        assert_eq!(packed("a, b > c { top: 0; margin: 0 calc(1px + 2px); }"), "a,b > c{top:0;margin:0 calc(1px + 2px)}");
         let (_, script) = find("keys.js").unwrap();
         assert!(!script.contains("\n//") && script.contains("import { copyLink }"), "{script}");
     }

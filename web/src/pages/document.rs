@@ -135,7 +135,7 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
     let document = &first.document;
     let has_contents = shown.contents.len() > 2;
     let main = html! {
-        main #main.document {
+        main #main.document data-copied=(words.copied) {
             @if !asked.q.is_empty() {
                 p.back { a href=(address.link()) { "← " (fill(words.back_to_results, &[&clean(&asked.q)])) } }
             }
@@ -144,7 +144,7 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
             (facts(visit, shown))
             div.actions {
                 a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
-                button.js.copy type="button" data-link=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
+                button.js.copy type="button" data-link=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("link")) span { (words.copy_link) } }
                 a href=(similar_link_of(id, asked.passage)) { (icon("similar")) (words.similar) }
             }
             div.sheet.with-contents[has_contents] {

@@ -26,12 +26,11 @@ pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit])
 fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) -> Markup {
     let words = visit.words();
     let Some((first, further)) = hit.passages.split_first() else { return html! {} };
-    let place = document_link(&hit.id, first.number, &address.q);
     html! {
-        li.hit data-id=(hit.id) data-passage=(first.number) data-file=(format!("/document/{}/file", hit.id)) {
+        li.hit data-id=(hit.id) {
             (crumbs(&hit.source, &hit.path, &headings(hit, first)))
-            h2 { a.open href=(place) { (of_kind(&hit.kind)) bdi { (clean(&hit.title)) } } }
-            (passage(hit, first))
+            h2 { a.open href=(document_link(&hit.id, first.number, &address.q)) { (of_kind(&hit.kind)) bdi { (clean(&hit.title)) } } }
+            (passage(visit, hit, first))
             p.meta {
                 bdi { (clean(file_name(&hit.path))) }
                 span { (visit.language.kind(&hit.kind)) }
@@ -45,12 +44,12 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
                         summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
                         ol { @for other in further { li {
                             a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
-                            (passage(hit, other))
+                            (passage(visit, hit, other))
                         } } }
                     }
                 }
                 button.js.peek type="button" { (icon("pane")) (words.preview) }
-                button.js.copy type="button" data-link=(place) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
+                button.js.copy type="button" { (icon("link")) span { (words.copy_link) } }
                 a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }
                 details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, best)) }
             }
@@ -59,17 +58,19 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
 }
 
 /// The snippet of a passage, marked.
-fn passage(hit: &DocumentHit, passage: &PassageHit) -> Markup {
+fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
+    // The language of the page needs not be said again.
+    let language = hit.language.as_deref().filter(|language| *language != visit.language.short());
     let reading = Reading::of(&hit.kind);
     let text = &passage.snippet;
     let lead = !passage.text.starts_with(text.as_str());
     let trail = !passage.text.ends_with(text.as_str());
     if reading == Reading::Code {
         let part = some_lines(text, &passage.highlights);
-        return html! { pre.snippet lang=[hit.language.as_deref()] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
+        return html! { pre.snippet lang=[language] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
     }
     html! {
-        p.snippet lang=[hit.language.as_deref()] dir="auto" {
+        p.snippet lang=[language] dir="auto" {
             @if lead { "… " }
             (snippet(text, reading, &passage.highlights))
             @if trail { " …" }
@@ -93,8 +94,8 @@ pub(super) fn crumbs(source: &str, path: &str, headings: &[&str]) -> Markup {
     html! {
         p.crumbs {
             bdi { (clean(source)) }
-            @for part in folders { " " span aria-hidden="true" { "›" } " " bdi { (clean(part)) } }
-            @for part in headings { " " span.of aria-hidden="true" { "›" } " " bdi { (clean(part)) } }
+            @for part in folders { " " bdi { (clean(part)) } }
+            @for part in headings { " " bdi { (clean(part)) } }
         }
     }
 }
