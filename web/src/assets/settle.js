@@ -36,6 +36,7 @@ export function settle() {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const text = say(column.dataset.settled, `${seconds} s`);
     if (read) announce(text);
+    if (waiting) offer();
     column.dataset.state = "settled";
   });
   source.addEventListener("error", () => {
@@ -51,6 +52,14 @@ function say(pattern, ...values) {
   const place = document.getElementById("settling");
   if (place) place.textContent = text;
   return text;
+}
+
+// Somebody rests on a row: the order waits until they have gone, or ask for it. Going to the button is going.
+function offer() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = column.dataset.held;
+  document.getElementById("settling").append(" ", button);
 }
 
 function isTouched(row) {
@@ -73,6 +82,7 @@ function arrangeWaiting() {
     return row;
   });
   waiting = undefined;
+  document.querySelector("#settling button")?.remove();
   const same = ordered.length === list.children.length && ordered.every((row, place) => row === list.children[place]);
   if (!same) move(list, ordered);
 }
