@@ -257,6 +257,8 @@ fn every_answer_carries_its_guards() {
         assert!(!reply.header("x-request-id").is_empty(), "{path}");
         assert_eq!(reply.header("access-control-allow-origin"), "", "{path}");
     }
+    let head = server.request("HEAD", "/api/docs", &[], &[]);
+    assert!(head.status == 200 && head.text.is_empty(), "{}", head.text);
     let reply = server.request("GET", "/health/live", &[("x-request-id", "mine-1")], &[]);
     assert_eq!(reply.header("x-request-id"), "mine-1");
 }
@@ -443,6 +445,32 @@ fn limits_hold() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+#[test]
+fn who_is_too_slow_is_given_up_and_who_is_too_many_is_sent_away() {
+    let bench = Bench::with_documents(1);
+    let config = "[limits]\nrequest_seconds = 2\nconcurrent = 1\nqueue = 0\n";
+    let server = Server::configured(&bench, config, &[]).ready();
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let head = "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 503", "the body never came");
+
+    let texts = vec!["holidays and leave of absence ".repeat(300); 100];
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| server.send("POST", "/embed", &json!({ "inputs": texts })).status);
+        let mut refused = None;
+        while refused.is_none() && !long.is_finished() {
+            refused = Some(server.get("/api/v1/documents")).filter(|reply| reply.status == 503);
+        }
+        let refused = refused.expect("the only place is taken");
+        assert_eq!(refused.header("retry-after"), "1");
+        refused.problem(503, "busy");
+        assert_eq!(server.get("/health/ready").status, 200, "probes need no place");
+    });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Marks in the passages of an answer: the words that made the lexical leg find them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use storage::{Analyzer, Snapshot};
@@ -26,8 +28,39 @@ impl<'n> Marker<'n> {
     }
 }
 
+/// Words whose forms a thread keeps; when there are more, it begins anew.
+const KEPT: usize = 20_000;
+
+/// The forms of words that were met before. Stemming every word of thirty passages in every language of an index takes
+/// longer than finding the passages, and most words are met again and again.
+#[derive(Default)]
+struct Kept {
+    languages: Vec<String>,
+    forms: HashMap<String, Vec<String>>,
+}
+
+thread_local! {
+    // Of a thread, so that searches side by side do not wait for each other.
+    static KEPT_FORMS: RefCell<Kept> = RefCell::default();
+}
+
 /// What a word is compared by: what the index holds for it in any of its languages. Function words have no form.
 pub(crate) fn forms(snapshot: &Snapshot, word: &str) -> Vec<String> {
+    KEPT_FORMS.with_borrow_mut(|kept| {
+        if kept.languages != snapshot.languages() || kept.forms.len() >= KEPT {
+            kept.languages = snapshot.languages().to_vec();
+            kept.forms.clear();
+        }
+        if let Some(forms) = kept.forms.get(word) {
+            return forms.clone();
+        }
+        let forms = computed(snapshot, word);
+        kept.forms.insert(word.to_string(), forms.clone());
+        forms
+    })
+}
+
+fn computed(snapshot: &Snapshot, word: &str) -> Vec<String> {
     let mut forms: Vec<String> = Vec::new();
     for analyzer in snapshot.analyzers() {
         forms.extend(analyzer.words(word).into_iter().map(|term| term.text));

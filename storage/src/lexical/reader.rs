@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::path::Path;
 
 use tantivy::collector::{Collector, SegmentCollector, TopDocs};
+use tantivy::columnar::Column;
 use tantivy::query::{BooleanQuery, Occur, Query, RangeQuery, TermSetQuery};
 use tantivy::schema::{Field, Term, Value};
 use tantivy::{
@@ -48,6 +49,8 @@ pub(crate) struct LexicalReader {
     payload: Payload,
     languages: Vec<String>,
     analyzers: Vec<Analyzer>,
+    /// The groups of each segment: opening a column for every passage that is grouped costs more than the grouping.
+    groups: Vec<Column<u64>>,
 }
 
 impl LexicalReader {
@@ -63,7 +66,9 @@ impl LexicalReader {
         let fields = schema::schema().1;
         let languages = terms_of(&searcher, fields.language)?.into_iter().collect::<Vec<_>>();
         let analyzers = analyzers_for(&languages);
-        Ok(Self { searcher, fields, payload, languages, analyzers })
+        let groups = searcher.segment_readers().iter().map(|reader| reader.fast_fields().u64("group"));
+        let groups = groups.collect::<tantivy::Result<_>>()?;
+        Ok(Self { searcher, fields, payload, languages, analyzers, groups })
     }
 
     pub(crate) fn payload(&self) -> Payload {
@@ -182,9 +187,8 @@ impl LexicalReader {
 
     /// 64 bits that tell the passage's document from others.
     pub(crate) fn group(&self, passage: PassageRef) -> Result<u64> {
-        let reader = self.searcher.segment_reader(passage.segment);
-        let groups = reader.fast_fields().u64("group")?;
-        groups.first(passage.doc).ok_or_else(|| damaged("a chunk has no document"))
+        let groups = self.groups.get(passage.segment as usize);
+        groups.and_then(|groups| groups.first(passage.doc)).ok_or_else(|| damaged("a chunk has no document"))
     }
 
     /// Reads a passage with its document.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
@@ -35,12 +36,16 @@ const HEADERS: [(&str, &str); 6] = [
 /// The middleware.
 pub(crate) async fn observe<B: MessageBody>(
     app: web::Data<App>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let started = Instant::now();
     let id = request_id(request.headers());
     let (method, path) = (request.method().clone(), request.path().to_string());
+    // What answers GET answers HEAD; the connection leaves the body out.
+    if method == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
     let span = tracing::info_span!("request", id);
     let mut response = next.call(request).instrument(span.clone()).await?;
     let seconds = started.elapsed().as_secs_f64();
