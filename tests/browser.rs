@@ -53,7 +53,8 @@ fn a_question_is_answered_on_a_light_page() {
     let weight = "performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))
         .filter((entry) => !entry.name.includes('/document/')).map((entry) => [entry.name, entry.encodedBodySize, entry.decodedBodySize])";
     let loaded = browser.eval(weight);
-    let sum = |column: usize| loaded.as_array().unwrap().iter().map(|entry| entry[column].as_u64().unwrap()).sum::<u64>();
+    let sum =
+        |column: usize| loaded.as_array().unwrap().iter().map(|entry| entry[column].as_u64().unwrap()).sum::<u64>();
     assert!(sum(1) < 60_000, "{} bytes travel: {loaded:#}", sum(1));
     println!("a page of results: {} bytes travel, {} unpacked", sum(1), sum(2));
 
@@ -77,7 +78,8 @@ fn facets_narrow_and_widen() {
     };
     let all = total(&browser);
     browser.click(".facet[data-facet=type] summary");
-    let html = "[...document.querySelectorAll('.facet[data-facet=type] a')].find((link) => link.textContent.includes('HTML'))";
+    let html =
+        "[...document.querySelectorAll('.facet[data-facet=type] a')].find((link) => link.textContent.includes('HTML'))";
     let counted = browser.eval(&format!("Number({html}.querySelector('small').textContent)")).as_u64().unwrap();
     browser.run(&format!("window.kept = true; {html}.click()"));
     browser.wait("location.search.includes('type=html')");
@@ -161,7 +163,8 @@ fn suggestions_are_a_combobox() {
     browser.wait("document.querySelectorAll('#suggestions [role=option]').length > 1");
     assert_eq!(browser.eval("q.getAttribute('aria-expanded')"), "true");
     browser.press(&[DOWN]);
-    let chosen = browser.eval("document.getElementById(q.getAttribute('aria-activedescendant'))?.firstChild.textContent");
+    let chosen =
+        browser.eval("document.getElementById(q.getAttribute('aria-activedescendant'))?.firstChild.textContent");
     assert_eq!(chosen, browser.eval("q.value"));
     browser.press(&[UP]);
     assert_eq!(browser.eval("q.value"), "tra", "what was typed comes back");
@@ -304,7 +307,15 @@ fn a_phone_is_wide_enough() {
     browser.resize(360, 740, 2.0);
     let id = server.api("/api/v1/search?q=expenses")["results"][0]["id"].as_str().unwrap().to_string();
     let document = format!("/document/{id}?passage=1&q=expenses");
-    for path in ["/", "/search?q=expenses", "/search?q=backup+script", "/search?q=qqqq&lang=xx", &document, "/status", "/nowhere"] {
+    for path in [
+        "/",
+        "/search?q=expenses",
+        "/search?q=backup+script",
+        "/search?q=qqqq&lang=xx",
+        &document,
+        "/status",
+        "/nowhere",
+    ] {
         browser.open(&server.url(path));
         settled(&browser);
         fits(&browser, path);
@@ -313,7 +324,9 @@ fn a_phone_is_wide_enough() {
     settled(&browser);
     browser.click(".facet[data-facet=date] summary");
     fits(&browser, "an open menu");
-    let menu = browser.eval("(({ left, right }) => [left, right])(document.querySelector('.facet[open] ul').getBoundingClientRect())");
+    let menu = browser.eval(
+        "(({ left, right }) => [left, right])(document.querySelector('.facet[open] ul').getBoundingClientRect())",
+    );
     assert!(menu[0].as_f64() >= Some(0.0) && menu[1].as_f64() <= Some(360.0), "the menu is cut off: {menu}");
     assert_eq!(browser.eval("document.getElementById('pane').hidden || getComputedStyle(document.getElementById('pane')).display === 'none'"), json!(true));
 }
@@ -328,7 +341,10 @@ fn hostile_documents_are_harmless() {
     bench.write("<svg onload=pwned=1>.txt", &format!("granite '\"><svg/onload=window.pwned=1> {long}"));
     bench.write("invoice\u{202e}fdp.md", "# granite\u{202e} reversed\n\ngranite \u{202e}tfel-ot-thgir\n");
     bench.write("page.html", &format!("<title>granite &lt;script&gt;window.pwned=1&lt;/script&gt;</title><p onclick=pwned=1>granite {long}<a href='javascript:pwned=1'>x</a>"));
-    bench.write(&format!("{}.md", "granite".repeat(30)), &format!("# {long}\n\ngranite | a | {script} |\n\n| {script} | b |\n| --- | --- |\n| granite | {long} |\n"));
+    bench.write(
+        &format!("{}.md", "granite".repeat(30)),
+        &format!("# {long}\n\ngranite | a | {script} |\n\n| {script} | b |\n| --- | --- |\n| granite | {long} |\n"),
+    );
     bench.write("code.py", &format!("def granite():\n    return \"</code></pre>{script}\"\n"));
     bench.write("broken.md", "\u{0}\u{1}\u{2}\u{0}\u{0}binary<script>pwned=1</script>\u{0}");
     let server = Server::start(&bench, &bench.docs(), &[]);
@@ -337,11 +353,23 @@ fn hostile_documents_are_harmless() {
         browser.resize(width, 800, 1.0);
         let ids = server.api("/api/v1/search?q=granite");
         let ids = ids["results"].as_array().unwrap().iter().map(|hit| hit["id"].as_str().unwrap().to_string());
-        let mut paths: Vec<String> = ids.flat_map(|id| [format!("/document/{id}?passage=0&q=granite"), format!("/document/{id}/similar")]).collect();
+        let mut paths: Vec<String> = ids
+            .flat_map(|id| [format!("/document/{id}?passage=0&q=granite"), format!("/document/{id}/similar")])
+            .collect();
         assert!(paths.len() >= 12, "{paths:?}");
         let attack = "%22%3E%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E%3Cimg+src%3Dx+onerror%3Dpwned%3D1%3E";
-        paths.extend(["/search?q=granite".to_string(), format!("/search?q={attack}"), format!("/search?q=granite&source={attack}&type={attack}&after=2020")]);
-        paths.extend([format!("/status?path={attack}"), "/status".to_string(), "/".to_string(), format!("/document/{attack}"), format!("/{attack}")]);
+        paths.extend([
+            "/search?q=granite".to_string(),
+            format!("/search?q={attack}"),
+            format!("/search?q=granite&source={attack}&type={attack}&after=2020"),
+        ]);
+        paths.extend([
+            format!("/status?path={attack}"),
+            "/status".to_string(),
+            "/".to_string(),
+            format!("/document/{attack}"),
+            format!("/{attack}"),
+        ]);
         for path in paths {
             browser.open(&server.url(&path));
             settled(&browser);
@@ -353,7 +381,11 @@ fn hostile_documents_are_harmless() {
             assert_eq!(browser.eval("document.querySelectorAll('img, iframe, object, embed, main script, [onerror], [onload], [onclick], [style]').length"), json!(0), "{path}");
             let links = "[...document.querySelectorAll('a, form')].every((place) => new URL(place.href ?? place.action).origin === location.origin)";
             assert_eq!(browser.eval(links), json!(true), "a link of {path} leads away");
-            assert_eq!(browser.eval("/[\\u202a-\\u202e\\u2066-\\u2069]/.test(document.querySelector('main').textContent)"), json!(false), "{path}");
+            assert_eq!(
+                browser.eval("/[\\u202a-\\u202e\\u2066-\\u2069]/.test(document.querySelector('main').textContent)"),
+                json!(false),
+                "{path}"
+            );
             fits(&browser, &path);
         }
     }
@@ -397,7 +429,16 @@ fn axe_finds_nothing() {
     let id = server.api("/api/v1/search?q=expenses")["results"][0]["id"].as_str().unwrap().to_string();
     let document = format!("/document/{id}?passage=1&q=expenses");
     let similar = format!("/document/{id}/similar");
-    let pages = ["/", "/search?q=travel+expenses", "/search?q=backup&type=shell", "/search?q=qqqqqq&lang=xx", &document, &similar, "/status", "/nowhere"];
+    let pages = [
+        "/",
+        "/search?q=travel+expenses",
+        "/search?q=backup&type=shell",
+        "/search?q=qqqqqq&lang=xx",
+        &document,
+        &similar,
+        "/status",
+        "/nowhere",
+    ];
     let mut found = Vec::new();
     for theme in ["light", "dark"] {
         browser.prefers("prefers-color-scheme", theme);
@@ -412,8 +453,15 @@ fn axe_finds_nothing() {
             browser.run(&axe);
             let report = browser.run_async("const done = arguments[arguments.length - 1]; axe.run(document, { resultTypes: ['violations'] }).then(done, (error) => done({ violations: [String(error)] }))");
             for violation in report["violations"].as_array().unwrap() {
-                let nodes: Vec<&Value> = violation["nodes"].as_array().into_iter().flatten().take(3).map(|node| &node["failureSummary"]).collect();
-                let places: Vec<&Value> = violation["nodes"].as_array().into_iter().flatten().take(3).map(|node| &node["target"]).collect();
+                let nodes: Vec<&Value> = violation["nodes"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .take(3)
+                    .map(|node| &node["failureSummary"])
+                    .collect();
+                let places: Vec<&Value> =
+                    violation["nodes"].as_array().into_iter().flatten().take(3).map(|node| &node["target"]).collect();
                 found.push(format!("{theme} {width} {path}: {} {places:?} {nodes:?}", violation["id"]));
             }
         }
@@ -447,7 +495,8 @@ fn screenshots() {
     browser.wait("document.querySelector('.pane .text')");
     browser.run("document.querySelector('.why').open = true");
     save("dark.png.base64");
-    let id = server.api("/api/v1/search?q=who+approves+travel+claims")["results"][0]["id"].as_str().unwrap().to_string();
+    let id =
+        server.api("/api/v1/search?q=who+approves+travel+claims")["results"][0]["id"].as_str().unwrap().to_string();
     browser.open(&server.url(&format!("/document/{id}?passage=2&q=who+approves+travel+claims#passage-2")));
     save("document.png.base64");
     browser.prefers("prefers-color-scheme", "light");

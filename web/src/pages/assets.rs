@@ -115,7 +115,10 @@ mod tests {
     #[test]
     fn comments_are_left_behind() {
         assert_eq!(without_comments("a { } /* b */ c /* d\n */"), "a { }  c ");
-        assert_eq!(packed("a, b > c { top: 0; margin: 0 calc(1px + 2px); }"), "a,b > c{top:0;margin:0 calc(1px + 2px)}");
+        assert_eq!(
+            packed("a, b > c { top: 0; margin: 0 calc(1px + 2px); }"),
+            "a,b > c{top:0;margin:0 calc(1px + 2px)}"
+        );
         let (_, script) = find("keys.js").unwrap();
         assert!(!script.contains("\n//") && script.contains("import { copyLink }"), "{script}");
     }

@@ -203,7 +203,7 @@ fn contents_list(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Marku
     html! {
         nav.contents aria-labelledby="contents" {
             h2 #contents { (words.contents) }
-            ol { @for (number, heading, depth) in shown.contents.iter().take(CONTENTS) { li.deep[*depth > least] {
+            ol { @for (number, heading, depth) in shown.contents.iter().take(CONTENTS) { li class=[(*depth > least).then_some("deep")] {
                 @let link = if visible(*number) { format!("#passage-{number}") } else { document_link(id, *number, &asked.q) };
                 a href=(link) { bdi { (clean(heading)) } }
             } } }
@@ -227,7 +227,7 @@ fn text(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
             @if shown.from > 0 { p.part { a href=(part(shown.from.saturating_sub(WINDOW))) { (words.earlier) } } }
             @for (piece, marks) in &shown.passages {
                 @let found = asked.passage == Some(piece.number);
-                section.found[found] id=(format!("passage-{}", piece.number)) aria-label=[found.then_some(words.found_passage)] {
+                section class=[found.then_some("found")] id=(format!("passage-{}", piece.number)) aria-label=[found.then_some(words.found_passage)] {
                     (new_headings(&before, &piece.chunk.headings, file_name(&document.path)))
                     ({ before.clone_from(&piece.chunk.headings); "" })
                     a.anchor href=(document_link(id, piece.number, &asked.q)) title=(fill(words.passage_link, &[&(piece.number + 1).to_string()])) {

@@ -65,7 +65,9 @@ fn chip(visit: &Visit, address: &SearchAddress, field: Field, counts: &[FacetCou
         name: words.any.to_string(),
         count: None,
         chosen: chosen.is_empty(),
-        link: address.without(field).link(), value: None };
+        link: address.without(field).link(),
+        value: None,
+    };
     menu(visit, field.parameter(), title, &shown.join(", "), std::iter::once(any).chain(options).collect())
 }
 

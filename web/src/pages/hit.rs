@@ -166,8 +166,9 @@ mod tests {
     #[test]
     fn code_is_shown_around_its_first_mark() {
         let text = "one\ntwo\nthree\nfour\nfive\nsix\nseven";
-        let mark = text.find("four").unwrap();
-        assert_eq!(&text[some_lines(text, &[mark..mark + 4])], "three\nfour\nfive\nsix");
+        let start = text.find("four").unwrap();
+        let mark = start..start + 4;
+        assert_eq!(&text[some_lines(text, std::slice::from_ref(&mark))], "three\nfour\nfive\nsix");
         assert_eq!(&text[some_lines(text, &[])], "one\ntwo\nthree\nfour");
     }
 
