@@ -89,7 +89,9 @@ function back(event) {
   } else if (event.target.closest(".hit")) {
     focusField();
   } else {
-    return false;
+    const link = document.querySelector(".back a");
+    link?.click();
+    return Boolean(link);
   }
   return true;
 }

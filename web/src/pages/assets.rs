@@ -35,12 +35,13 @@ fn without_comments(text: &str) -> String {
 const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 10] = [
+const ASSETS: [Asset; 11] = [
     Asset { name: "page.css", media_type: STYLE, text: include_str!("../assets/page.css") },
     Asset { name: "page.js", media_type: SCRIPT, text: include_str!("../assets/page.js") },
     Asset { name: "actions.js", media_type: SCRIPT, text: include_str!("../assets/actions.js") },
     Asset { name: "keys.js", media_type: SCRIPT, text: include_str!("../assets/keys.js") },
     Asset { name: "navigate.js", media_type: SCRIPT, text: include_str!("../assets/navigate.js") },
+    Asset { name: "place.js", media_type: SCRIPT, text: include_str!("../assets/place.js") },
     Asset { name: "preview.js", media_type: SCRIPT, text: include_str!("../assets/preview.js") },
     Asset { name: "settle.js", media_type: SCRIPT, text: include_str!("../assets/settle.js") },
     Asset { name: "suggest.js", media_type: SCRIPT, text: include_str!("../assets/suggest.js") },

@@ -56,7 +56,7 @@ fn worth(heading: &str) -> usize {
         ["How ", "What ", "When ", "Where ", "Who ", "Why ", "Which "].iter().any(|word| heading.starts_with(word));
     let question = usize::from(asks || heading.ends_with(['?', '？'])) * 4;
     match (words, unspaced) {
-        _ if technical || heading.chars().count() > 60 => 0,
+        _ if technical || heading.starts_with(|c: char| c.is_ascii_digit()) || heading.chars().count() > 60 => 0,
         (_, 5..=24) => unspaced.min(10) + question,
         (3..=9, 0) => words.min(6) + question,
         _ => 0,
@@ -72,7 +72,7 @@ mod tests {
         assert!(worth("Falling ill on holiday") > 0);
         assert!(worth("没有休完怎么办") > 0);
         assert!(worth("What do we keep?") > worth("The things we keep"));
-        for poor in ["Pay", "First set-up", "", "fn main() { a b }", "天数"] {
+        for poor in ["Pay", "First set-up", "4. Preparing the package", "", "fn main() { a b }", "天数"] {
             assert_eq!(worth(poor), 0, "{poor}");
         }
     }
