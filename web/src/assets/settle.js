@@ -115,7 +115,7 @@ function update(row, hit, best) {
 }
 
 function judge(line, share, text) {
-  line.querySelector("meter").value = share;
+  line.querySelector("progress").value = share;
   if (text) line.querySelector("span").textContent = text;
 }
 

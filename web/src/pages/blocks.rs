@@ -124,7 +124,10 @@ fn blocks(text: &str, reading: Reading) -> Vec<Block> {
             open = false;
             continue;
         }
-        let read = read(text, line, open.then(|| blocks.last()).flatten());
+        let read = match blocks.last().filter(|_| open) {
+            None if blocks.is_empty() && is_end_of_row(&text[line.clone()]) => Line::Row(cells(text, line)),
+            before => read(text, line, before),
+        };
         match (blocks.last_mut(), read) {
             (Some(last), Line::Continues(end)) if open => stretch(last, end),
             (_, Line::Ruler) => {}
@@ -184,7 +187,8 @@ fn read(text: &str, line: Range<usize>, before: Option<&Block>) -> Line {
     if is_ruler(content) {
         return Line::Ruler;
     }
-    if content.trim_start().starts_with('|') && content.ends_with('|') && content.trim().len() > 1 {
+    let in_table = matches!(before, Some(Block::Table { .. }));
+    if content.trim_start().starts_with('|') && (in_table || content.ends_with('|')) && content.trim().len() > 1 {
         return Line::Row(cells(text, line.start + indent..end));
     }
     if let Some((number, marker)) = marker(content.trim_start()) {
@@ -229,8 +233,18 @@ fn is_ruler(line: &str) -> bool {
     line.starts_with('|') && line.contains("--") && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
 }
 
+/// Whether a text begins within the row of a table, as snippets do.
+fn is_end_of_row(line: &str) -> bool {
+    let line = line.trim_end();
+    !line.starts_with('|') && line.ends_with(" |") && line.contains(" | ")
+}
+
+/// The cells of a row; its ends may have been cut off.
 fn cells(text: &str, row: Range<usize>) -> Vec<Range<usize>> {
-    let inner = row.start + 1..row.end - 1;
+    let row = trimmed(text, row);
+    let content = &text[row.clone()];
+    let end = if content.len() > 1 && content.ends_with('|') { row.end - 1 } else { row.end };
+    let inner = row.start + usize::from(content.starts_with('|'))..end;
     let mut cells = Vec::new();
     let mut start = inner.start;
     let mut escaped = false;
@@ -304,6 +318,14 @@ mod tests {
             "ERR_4701<span class=\"gap\"> · </span>400<span class=\"gap\"> · </span>not valid<span class=\"gap\"> · </span>no<br>\
              <mark>ERR_4711</mark><span class=\"gap\"> · </span>409"
         );
+    }
+
+    #[test]
+    fn rows_that_were_cut_are_rows() {
+        let cut = "in danger | call first |\n| Stranded | travel line + ";
+        let expected =
+            "in danger<span class=\"gap\"> · </span>call first<br>Stranded<span class=\"gap\"> · </span>travel line +";
+        assert_eq!(snippet(cut, Reading::Prose, &[]).0, expected);
     }
 
     proptest! {

@@ -44,7 +44,7 @@ fn judge(name: &str, said: Option<(f32, String)>, nothing: &str) -> Markup {
     html! {
         p.judge {
             b { (name) }
-            meter aria-hidden="true" value=(share) {}
+            progress aria-hidden="true" value=(share) {}
             span { @match said { Some((_, text)) => (text), None => (nothing) } }
         }
     }
