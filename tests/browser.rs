@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{Bench, fixture};
-use crate::webdriver::{Browser, DOWN, ENTER, ESCAPE, Scripts, Server, UP};
+use crate::webdriver::{Browser, DOWN, ENTER, ESCAPE, SHIFT, Scripts, Server, UP};
 
 fn handbook() -> (Bench, Server) {
     let bench = Bench::new();
@@ -130,6 +130,10 @@ fn the_keyboard_does_everything() {
     browser.wait("!document.getElementById('pane').hidden");
     browser.press(&["w"]);
     assert_eq!(browser.count(".hit:nth-child(2) .why[open] .judge"), 3);
+    browser.press(&["c"]);
+    browser.wait("document.querySelector('.hit:nth-child(2) .copy span').textContent === 'Link copied'");
+    browser.press_with(SHIFT, ENTER);
+    assert_eq!(browser.windows(), 2, "the source file opens beside the page");
     browser.press(&["k", UP]);
     assert_eq!(browser.eval("document.activeElement.id"), "q", "up from the first result is the field");
     browser.press(&[DOWN]);
@@ -450,8 +454,41 @@ fn hostile_documents_are_harmless() {
             fits(&browser, &path);
         }
     }
+    // The files themselves are text or downloads, never pages.
+    let found = server.api("/api/v1/search?q=granite");
+    for hit in found["results"].as_array().unwrap() {
+        let id = hit["id"].as_str().unwrap();
+        let file = ureq::get(server.url(&format!("/document/{id}/file"))).call().unwrap();
+        assert_eq!(file.headers()["content-type"], "text/plain; charset=utf-8", "{hit}");
+        assert_eq!(file.headers()["x-content-type-options"], "nosniff");
+        assert!(file.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+    }
     browser.open(&server.url("/preferences?theme=dark&back=https://evil.example/"));
     assert!(browser.eval("location.href").as_str().unwrap().starts_with(&server.address));
+}
+
+#[test]
+#[ignore = "needs chromium and chromedriver: run .ci/browser"]
+fn a_long_document_comes_in_parts() {
+    let bench = Bench::new();
+    let sentence = "Gneiss is a rock that was granite once, and now it is banded by heat and pressure of mountains. ";
+    let part = |number: usize| format!("## Part number {number}\n\n{}\n\n", sentence.repeat(12));
+    bench.write("long.md", &format!("# Long\n\n{}", (0..300).map(part).collect::<String>()));
+    let server = Server::start(&bench, &bench.docs(), &[]);
+    let id = server.api("/api/v1/search?q=gneiss")["results"][0]["id"].as_str().unwrap().to_string();
+    let browser = Browser::start();
+    browser.open(&server.url(&format!("/document/{id}?passage=200&q=gneiss#passage-200")));
+    assert_eq!(browser.count(".found mark"), browser.count("#passage-200 mark"));
+    assert!(browser.count(".text section") < 150);
+    let last = "Number([...document.querySelectorAll('.text section')].at(-1).id.split('-')[1])";
+    let first = "Number(document.querySelector('.text section').id.split('-')[1])";
+    let before = browser.eval(last).as_u64().unwrap();
+    browser.click(".part:last-child a");
+    browser.wait(&format!("{first} === {}", before + 1));
+    browser.click(".part:first-child a");
+    browser.wait(&format!("{last} === {before}"));
+    assert_eq!(browser.count(".contents li"), 60);
+    nothing_broke(&browser);
 }
 
 #[test]

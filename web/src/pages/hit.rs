@@ -12,7 +12,9 @@ use super::text::clean;
 use super::visit::Visit;
 use super::why::{self, Best};
 
-/// Characters of source code that are shown of a passage.
+/// Characters of a snippet that is folded.
+const FURTHER_CHARS: usize = 150;
+/// Lines of source code that are shown of a passage.
 const CODE_LINES: usize = 4;
 
 /// A list of documents.
@@ -44,7 +46,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
                         summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
                         ol { @for other in further { li {
                             a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
-                            (passage(visit, hit, other))
+                            (further_snippet(visit, hit, other))
                         } } }
                     }
                 }
@@ -76,6 +78,27 @@ fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
             @if trail { " …" }
         }
     }
+}
+
+/// A shorter snippet, for a passage that is folded.
+fn further_snippet(visit: &Visit, hit: &DocumentHit, other: &PassageHit) -> Markup {
+    let first = other.highlights.first().map_or(0, |mark| mark.start);
+    let text = &other.snippet;
+    // From the sentence or line of the first mark on, as far as two lines reach.
+    let before = text.get(..first).unwrap_or_default();
+    let start = before
+        .rfind(['\n', '.', '。'])
+        .map_or(0, |at| before[at..].char_indices().nth(1).map_or(first, |(n, _)| at + n));
+    let rest = text.get(start..).unwrap_or_default();
+    let end = rest.char_indices().nth(FURTHER_CHARS).map_or(text.len(), |(at, _)| start + at);
+    let shift = |mark: &Range<usize>| mark.start.saturating_sub(start)..mark.end.min(end).saturating_sub(start);
+    let marks = other.highlights.iter().filter(|mark| mark.start >= start && mark.start < end).map(shift).collect();
+    let shorter = PassageHit {
+        snippet: text.get(start..end).unwrap_or_default().to_string(),
+        highlights: marks,
+        ..other.clone()
+    };
+    passage(visit, hit, &shorter)
 }
 
 /// A few lines of code around the first mark.
