@@ -76,6 +76,7 @@ pub(crate) struct Browser {
 
 pub(crate) const ENTER: &str = "\u{e007}";
 pub(crate) const ESCAPE: &str = "\u{e00c}";
+pub(crate) const SHIFT: &str = "\u{e008}";
 pub(crate) const UP: &str = "\u{e013}";
 pub(crate) const DOWN: &str = "\u{e015}";
 
@@ -104,7 +105,15 @@ impl Browser {
         if scripts == Scripts::Off {
             prefs["profile.managed_default_content_settings.javascript"] = json!(2);
         }
-        let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            // A mouse, which a browser without a screen would not have.
+            "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
+        ];
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             "goog:loggingPrefs": { "browser": "ALL" },
@@ -202,6 +211,20 @@ impl Browser {
             actions.push(json!({ "type": "keyUp", "value": key }));
         }
         self.post("actions", json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
+    }
+
+    /// Presses a key while another is held.
+    pub(crate) fn press_with(&self, held: &str, key: &str) {
+        let actions = [("keyDown", held), ("keyDown", key), ("keyUp", key), ("keyUp", held)];
+        let actions: Vec<Value> = actions.iter().map(|(kind, key)| json!({ "type": kind, "value": key })).collect();
+        self.post("actions", json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
+    }
+
+    /// How many windows are open.
+    pub(crate) fn windows(&self) -> usize {
+        let answer: Value =
+            ureq::get(format!("{}/window/handles", self.session)).call().unwrap().body_mut().read_json().unwrap();
+        answer["value"].as_array().unwrap().len()
     }
 
     /// Moves the pointer to a place of the window.

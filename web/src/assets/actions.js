@@ -24,7 +24,9 @@ export function startActions() {
 }
 
 export async function copyLink(button) {
-  const link = new URL(button.dataset.link, location.href).href;
+  const place = button.dataset.link || button.closest(".hit").querySelector(".open").getAttribute("href");
+  const link = new URL(place, location.href).href;
+  const done = button.closest("[data-copied]").dataset.copied;
   try {
     await navigator.clipboard.writeText(link);
   } catch {
@@ -39,9 +41,9 @@ export async function copyLink(button) {
   }
   const label = button.querySelector("span");
   const before = label.textContent;
-  if (before === button.dataset.done) return;
-  label.textContent = button.dataset.done;
-  announce(button.dataset.done);
+  if (before === done) return;
+  label.textContent = done;
+  announce(done);
   setTimeout(() => { label.textContent = before; }, 1600);
 }
 

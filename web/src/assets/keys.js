@@ -61,9 +61,9 @@ function focus(link) {
 }
 
 function openFile(event) {
-  const file = event.shiftKey && event.target.closest(".hit")?.dataset.file;
-  if (!file) return false;
-  open(file, "_blank", "noopener");
+  const hit = event.shiftKey && event.target.closest(".hit");
+  if (!hit) return false;
+  open(`/document/${hit.dataset.id}/file`, "_blank", "noopener");
   return true;
 }
 
@@ -89,7 +89,9 @@ function back(event) {
   } else if (event.target.closest(".hit")) {
     focusField();
   } else {
-    return false;
+    const link = document.querySelector(".back a");
+    link?.click();
+    return Boolean(link);
   }
   return true;
 }

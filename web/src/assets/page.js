@@ -2,6 +2,7 @@
 import { startActions } from "./actions.js";
 import { startKeys } from "./keys.js";
 import { startNavigation } from "./navigate.js";
+import { startWayBack } from "./place.js";
 import { startPreview } from "./preview.js";
 import { startSuggestions } from "./suggest.js";
 
@@ -11,6 +12,7 @@ startSuggestions();
 startPreview();
 startNavigation();
 startKeys();
+startWayBack();
 // What only some pages need is fetched by those.
 if (document.querySelector("[data-stream]")) import("./settle.js").then((settle) => settle.settle());
-if (document.querySelector("#live, [data-retry]")) import("./watch.js").then((watch) => watch.startWatching());
+if (document.querySelector(".status #live, [data-busy], [data-retry]")) import("./watch.js").then((watch) => watch.startWatching());

@@ -1,5 +1,7 @@
 // The pane beside the results: shows the document at the passage. Only where there is room for it.
 
+import { note, result } from "./place.js";
+
 const WIDE = matchMedia("(min-width: 1100px)");
 const WAIT = 120;
 const KEY = "quarry-preview";
@@ -21,6 +23,9 @@ export function startPreview() {
     if (!event.target.closest("a, button, summary") && !String(getSelection())) select(hit);
   });
   WIDE.addEventListener("change", follow);
+  const before = result();
+  before?.classList.add("current");
+  before?.querySelector(".open").focus();
   follow();
 }
 
@@ -34,6 +39,9 @@ export function toggle() {
 
 export function close() {
   remember("off");
+  // What was on its way must not open it again.
+  clearTimeout(timer);
+  running?.abort();
   pane.hidden = true;
   shown = undefined;
 }
@@ -60,6 +68,7 @@ function open(hit) {
 function select(hit) {
   document.querySelectorAll(".hit.current").forEach((other) => other.classList.toggle("current", other === hit));
   hit.classList.add("current");
+  note(hit.dataset.id);
   if (!WIDE.matches || wanted() === "off") return;
   clearTimeout(timer);
   timer = setTimeout(() => show(hit), shown ? WAIT : 0);
@@ -78,8 +87,9 @@ async function show(hit) {
     place.replaceChildren(...[...part.body.childNodes].map((node) => document.adoptNode(node)));
     shown = link;
     pane.hidden = false;
-    const found = place.querySelector(".found");
-    pane.scrollTop = found ? Math.max(0, found.offsetTop + place.offsetTop - 160) : 0;
+    const [text, found] = [place.querySelector(".text"), place.querySelector(".found")];
+    // A little of what stands above it, so that it can be seen where it belongs.
+    if (text && found) text.scrollTop += found.getBoundingClientRect().top - text.getBoundingClientRect().top - 72;
   } catch {
     // Another one was asked for, or the server is away; the results are still there.
   }

@@ -36,6 +36,7 @@ export function settle() {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const text = say(column.dataset.settled, `${seconds} s`);
     if (read) announce(text);
+    if (waiting) offer();
     column.dataset.state = "settled";
   });
   source.addEventListener("error", () => {
@@ -53,6 +54,14 @@ function say(pattern, ...values) {
   return text;
 }
 
+// Somebody rests on a row: the order waits until they have gone, or ask for it. Going to the button is going.
+function offer() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = column.dataset.held;
+  document.getElementById("settling").append(" ", button);
+}
+
 function isTouched(row) {
   return row.matches(":hover") || row.contains(document.activeElement);
 }
@@ -68,11 +77,12 @@ function arrangeWaiting() {
   }
   const best = Math.max(...waiting.results.flatMap((hit) => hit.passages.map((passage) => passage.lexical?.score ?? 0)));
   const ordered = waiting.results.map((hit) => {
-    const row = rows.get(hit.id) || make(list.firstElementChild, hit);
+    const row = rows.get(hit.id) || make(list.querySelector(".hit:has(.more)") || list.firstElementChild, hit);
     update(row, hit, best);
     return row;
   });
   waiting = undefined;
+  document.querySelector("#settling button")?.remove();
   const same = ordered.length === list.children.length && ordered.every((row, place) => row === list.children[place]);
   if (!same) move(list, ordered);
 }
@@ -105,7 +115,7 @@ function update(row, hit, best) {
 }
 
 function judge(line, share, text) {
-  line.querySelector(".share").setAttribute("width", `${Math.round(Math.min(1, Math.max(0, share)) * 100)}%`);
+  line.querySelector("progress").value = share;
   if (text) line.querySelector("span").textContent = text;
 }
 
@@ -116,22 +126,22 @@ function make(sample, hit) {
   const link = `/document/${hit.id}?passage=${passage.number}&q=${encodeURIComponent(document.getElementById("q").value)}#passage-${passage.number}`;
   row.classList.remove("current");
   row.dataset.id = hit.id;
-  row.dataset.passage = passage.number;
-  row.dataset.file = `/document/${hit.id}/file`;
   const folders = hit.path.split("/");
   const name = folders.pop();
   const headings = passage.headings.filter((heading) => heading !== hit.title && heading !== name);
   row.querySelector(".crumbs").replaceChildren(...[hit.source, ...folders, ...headings].flatMap((part, place) => {
     const crumb = document.createElement("bdi");
     crumb.textContent = clean(part);
-    return place ? [" › ", crumb] : [crumb];
+    return place ? [" ", crumb] : [crumb];
   }));
   const open = row.querySelector(".open");
   open.href = link;
   open.querySelector("bdi").textContent = clean(hit.title);
-  open.querySelector("use").setAttribute("href", "#i-doc");
-  row.querySelector(".snippet").replaceWith(snippet(passage, hit.language));
-  row.querySelector(".meta").replaceChildren(...[name, new Date(hit.modified * 1000).toLocaleDateString(document.documentElement.lang)].map((text) => {
+  const kind = filed("type", hit.kind);
+  const icon = kind?.dataset.icon ?? "doc";
+  open.querySelector("use").setAttribute("href", `#i-${icon}`);
+  row.querySelector(".snippet").replaceWith(snippet(passage, hit));
+  row.querySelector(".meta").replaceChildren(...facts(hit, passage, name).filter(Boolean).map((text) => {
     const part = document.createElement("bdi");
     part.textContent = clean(text);
     return part;
@@ -139,7 +149,6 @@ function make(sample, hit) {
   const more = row.querySelector(".more");
   if (!further.length) more?.remove();
   else if (more) fillMore(more, hit, further);
-  row.querySelector(".copy").dataset.link = link;
   row.querySelector(".like").href = `/document/${hit.id}/similar?passage=${passage.number}`;
   row.querySelector(".why").open = false;
   fillJudges(row, passage);
@@ -161,14 +170,30 @@ function fillMore(more, hit, further) {
     const link = document.createElement("a");
     link.href = `/document/${hit.id}?passage=${passage.number}#passage-${passage.number}`;
     link.textContent = clean(passage.headings.at(-1) || hit.title);
-    item.append(link, snippet(passage, hit.language));
+    item.append(link, snippet(passage, hit));
     return item;
   }));
 }
 
+// The entry of a value in the list of a facet: it knows how people call it.
+function filed(facet, value) {
+  return document.querySelector(`.facet[data-facet=${facet}] a[data-value="${CSS.escape(value ?? "")}"]`);
+}
+
+function facts(hit, passage, name) {
+  const { start, end } = passage.lines;
+  const lines = end - 1 > start ? `${start}–${end - 1}` : `${start}`;
+  const place = passage.page ? column.dataset.page.replace("{}", passage.page) : column.dataset.lines.replace("{}", lines);
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const day = new Date(hit.modified * 1000).toLocaleDateString(language, { day: "numeric", month: language === "en-GB" ? "short" : "long", year: "numeric" });
+  const named = (facet, value) => filed(facet, value)?.querySelector("span").textContent;
+  return [name, named("type", hit.kind) ?? hit.kind, place, column.dataset.changed.replace("{}", day), named("lang", hit.language)];
+}
+
 // Highlights are ranges of bytes of the UTF-8 text.
-function snippet(passage, language) {
-  const place = document.createElement("p");
+function snippet(passage, { kind, language }) {
+  const code = ["code", "settings"].includes(filed("type", kind)?.dataset.icon);
+  const place = document.createElement(code ? "pre" : "p");
   place.className = "snippet";
   place.dir = "auto";
   if (language) place.lang = language;

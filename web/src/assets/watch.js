@@ -11,6 +11,8 @@ export function startWatching() {
 
 function schedule() {
   const busy = document.getElementById("live").hasAttribute("data-busy");
+  // The first page is watched while something is going on; the status always.
+  if (!busy && !document.querySelector("main.status")) return;
   setTimeout(refresh, busy ? SOON : LATER);
 }
 

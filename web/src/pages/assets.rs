@@ -17,7 +17,7 @@ struct Asset {
 impl Asset {
     /// Without comments and indentation, which are for readers of the source.
     fn slim(&self) -> String {
-        let text = if self.media_type == STYLE { without_comments(self.text) } else { self.text.to_string() };
+        let text = if self.media_type == STYLE { packed(&without_comments(self.text)) } else { self.text.to_string() };
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let lines = lines.filter(|line| self.media_type != SCRIPT || !line.starts_with("//"));
         lines.collect::<Vec<_>>().join("\n")
@@ -35,12 +35,13 @@ fn without_comments(text: &str) -> String {
 const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 10] = [
+const ASSETS: [Asset; 11] = [
     Asset { name: "page.css", media_type: STYLE, text: include_str!("../assets/page.css") },
     Asset { name: "page.js", media_type: SCRIPT, text: include_str!("../assets/page.js") },
     Asset { name: "actions.js", media_type: SCRIPT, text: include_str!("../assets/actions.js") },
     Asset { name: "keys.js", media_type: SCRIPT, text: include_str!("../assets/keys.js") },
     Asset { name: "navigate.js", media_type: SCRIPT, text: include_str!("../assets/navigate.js") },
+    Asset { name: "place.js", media_type: SCRIPT, text: include_str!("../assets/place.js") },
     Asset { name: "preview.js", media_type: SCRIPT, text: include_str!("../assets/preview.js") },
     Asset { name: "settle.js", media_type: SCRIPT, text: include_str!("../assets/settle.js") },
     Asset { name: "suggest.js", media_type: SCRIPT, text: include_str!("../assets/suggest.js") },
@@ -51,10 +52,18 @@ const ASSETS: [Asset; 10] = [
 /// What is sent, in the order of [`ASSETS`].
 static SLIM: LazyLock<Vec<String>> = LazyLock::new(|| ASSETS.iter().map(Asset::slim).collect());
 
+/// Styles without the blanks that mean nothing.
+fn packed(text: &str) -> String {
+    let pairs = [(" {", "{"), ("{ ", "{"), ("; }", "}"), ("; ", ";"), (": ", ":"), (", ", ",")];
+    pairs.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to))
+}
+
 /// Stands for the content of all assets: modules import each other by name within one folder.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hasher = blake3::Hasher::new();
-    SLIM.iter().for_each(|text| drop(hasher.update(text.as_bytes())));
+    for text in SLIM.iter() {
+        hasher.update(text.as_bytes());
+    }
     hasher.finalize().to_hex()[..12].to_string()
 });
 
@@ -107,6 +116,10 @@ mod tests {
     #[test]
     fn comments_are_left_behind() {
         assert_eq!(without_comments("a { } /* b */ c /* d\n */"), "a { }  c ");
+        assert_eq!(
+            packed("a, b > c { top: 0; margin: 0 calc(1px + 2px); }"),
+            "a,b > c{top:0;margin:0 calc(1px + 2px)}"
+        );
         let (_, script) = find("keys.js").unwrap();
         assert!(!script.contains("\n//") && script.contains("import { copyLink }"), "{script}");
     }

@@ -9,12 +9,23 @@ use maud::{Markup, html};
 
 use super::text::{clean, marked};
 
+/// Characters of a line that may be a heading.
+const HEADING: usize = 60;
+
 /// A part of a passage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Block {
+    /// The heading of a part that was too small for a passage of its own.
+    Heading(Range<usize>),
     Paragraph(Range<usize>),
-    List { ordered: Option<u32>, items: Vec<Range<usize>> },
-    Table { header: Vec<Range<usize>>, rows: Vec<Vec<Range<usize>>> },
+    List {
+        ordered: Option<u32>,
+        items: Vec<Range<usize>>,
+    },
+    Table {
+        header: Vec<Range<usize>>,
+        rows: Vec<Vec<Range<usize>>>,
+    },
     Code(Range<usize>),
 }
 
@@ -46,7 +57,8 @@ pub(super) fn passage(text: &str, reading: Reading, marks: &[Range<usize>]) -> M
     html! {
         @for block in blocks(text, reading) {
             @match block {
-                Block::Paragraph(part) => p.lines[reading == Reading::Lines] { (marked(&part)) },
+                Block::Heading(part) => p.head { (marked(&part)) },
+                Block::Paragraph(part) => p class=[(reading == Reading::Lines).then_some("lines")] { (marked(&part)) },
                 Block::Code(part) => pre tabindex="0" { code { (marked(&part)) } },
                 Block::List { ordered: Some(first), items } => ol start=(first) {
                     @for item in &items { li { (marked(item)) } }
@@ -76,6 +88,7 @@ pub(super) fn snippet(text: &str, reading: Reading, marks: &[Range<usize>]) -> M
         @for (number, block) in blocks(text, reading).iter().enumerate() {
             @if number > 0 { " " }
             @match block {
+                Block::Heading(part) => { b { (marked(part)) } " " },
                 Block::Paragraph(part) | Block::Code(part) => (marked(part)),
                 Block::List { ordered, items } => @for (at, item) in items.iter().enumerate() {
                     @if at > 0 { " " }
@@ -111,7 +124,10 @@ fn blocks(text: &str, reading: Reading) -> Vec<Block> {
             open = false;
             continue;
         }
-        let read = read(text, line, open.then(|| blocks.last()).flatten());
+        let read = match blocks.last().filter(|_| open) {
+            None if blocks.is_empty() && is_end_of_row(&text[line.clone()]) => Line::Row(cells(text, line)),
+            before => read(text, line, before),
+        };
         match (blocks.last_mut(), read) {
             (Some(last), Line::Continues(end)) if open => stretch(last, end),
             (_, Line::Ruler) => {}
@@ -130,7 +146,24 @@ fn blocks(text: &str, reading: Reading) -> Vec<Block> {
         open = true;
     }
     blocks.iter_mut().for_each(|block| lift_header(text, block));
+    if reading == Reading::Prose {
+        lift_headings(text, &mut blocks);
+    }
     blocks
+}
+
+/// A short line by itself, without the end of a sentence, with something below it, is a heading: small parts of a
+/// document share a passage, and their headings stand in its text.
+fn lift_headings(text: &str, blocks: &mut [Block]) {
+    let last = blocks.len().saturating_sub(1);
+    for block in blocks.iter_mut().take(last) {
+        let Block::Paragraph(part) = block else { continue };
+        let line = &text[part.clone()];
+        let ends = line.ends_with(['.', ',', ':', ';', '!', '。', '，', '：', '；', '！', '…', '-']);
+        if !ends && !line.contains('\n') && line.chars().count() <= HEADING && line.starts_with(char::is_alphanumeric) {
+            *block = Block::Heading(part.clone());
+        }
+    }
 }
 
 /// What a line is, given the block it may go on with.
@@ -154,7 +187,8 @@ fn read(text: &str, line: Range<usize>, before: Option<&Block>) -> Line {
     if is_ruler(content) {
         return Line::Ruler;
     }
-    if content.trim_start().starts_with('|') && content.ends_with('|') && content.trim().len() > 1 {
+    let in_table = matches!(before, Some(Block::Table { .. }));
+    if content.trim_start().starts_with('|') && (in_table || content.ends_with('|')) && content.trim().len() > 1 {
         return Line::Row(cells(text, line.start + indent..end));
     }
     if let Some((number, marker)) = marker(content.trim_start()) {
@@ -169,7 +203,7 @@ fn read(text: &str, line: Range<usize>, before: Option<&Block>) -> Line {
 
 fn stretch(block: &mut Block, end: usize) {
     match block {
-        Block::Paragraph(part) | Block::Code(part) => part.end = end,
+        Block::Heading(part) | Block::Paragraph(part) | Block::Code(part) => part.end = end,
         Block::List { items, .. } => items.iter_mut().next_back().into_iter().for_each(|item| item.end = end),
         Block::Table { .. } => {}
     }
@@ -199,8 +233,18 @@ fn is_ruler(line: &str) -> bool {
     line.starts_with('|') && line.contains("--") && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
 }
 
+/// Whether a text begins within the row of a table, as snippets do.
+fn is_end_of_row(line: &str) -> bool {
+    let line = line.trim_end();
+    !line.starts_with('|') && line.ends_with(" |") && line.contains(" | ")
+}
+
+/// The cells of a row; its ends may have been cut off.
 fn cells(text: &str, row: Range<usize>) -> Vec<Range<usize>> {
-    let inner = row.start + 1..row.end - 1;
+    let row = trimmed(text, row);
+    let content = &text[row.clone()];
+    let end = if content.len() > 1 && content.ends_with('|') { row.end - 1 } else { row.end };
+    let inner = row.start + usize::from(content.starts_with('|'))..end;
     let mut cells = Vec::new();
     let mut start = inner.start;
     let mut escaped = false;
@@ -253,6 +297,7 @@ mod tests {
             shown("Intro\nmore\n\n- one\n  goes on\n- two"),
             "<p>Intro\nmore</p><ul><li>one\n  goes on</li><li>two</li></ul>"
         );
+        assert_eq!(shown("Deadlines\n\nWithin 45 days."), "<p class=\"head\">Deadlines</p><p>Within 45 days.</p>");
         assert_eq!(shown("3. c\n4. d"), "<ol start=\"3\"><li>c</li><li>d</li></ol>");
         assert_eq!(
             shown("Use:\n\n    x = 1\n    y"),
@@ -267,12 +312,20 @@ mod tests {
     #[test]
     fn snippets_lose_the_furniture_of_tables() {
         let cut = "| ERR_4701 | 400 | not valid | no |\n| ERR_4711 | 409 |";
-        let marks = vec![38..46];
+        let mark = 38..46;
         assert_eq!(
-            snippet(cut, Reading::Prose, &marks).0,
+            snippet(cut, Reading::Prose, std::slice::from_ref(&mark)).0,
             "ERR_4701<span class=\"gap\"> · </span>400<span class=\"gap\"> · </span>not valid<span class=\"gap\"> · </span>no<br>\
              <mark>ERR_4711</mark><span class=\"gap\"> · </span>409"
         );
+    }
+
+    #[test]
+    fn rows_that_were_cut_are_rows() {
+        let cut = "in danger | call first |\n| Stranded | travel line + ";
+        let expected =
+            "in danger<span class=\"gap\"> · </span>call first<br>Stranded<span class=\"gap\"> · </span>travel line +";
+        assert_eq!(snippet(cut, Reading::Prose, &[]).0, expected);
     }
 
     proptest! {

@@ -135,7 +135,7 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
     let document = &first.document;
     let has_contents = shown.contents.len() > 2;
     let main = html! {
-        main #main.document {
+        main #main.document data-copied=(words.copied) {
             @if !asked.q.is_empty() {
                 p.back { a href=(address.link()) { "← " (fill(words.back_to_results, &[&clean(&asked.q)])) } }
             }
@@ -144,7 +144,7 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
             (facts(visit, shown))
             div.actions {
                 a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
-                button.js.copy type="button" data-link=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
+                button.js.copy type="button" data-link=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("link")) span { (words.copy_link) } }
                 a href=(similar_link_of(id, asked.passage)) { (icon("similar")) (words.similar) }
             }
             div.sheet.with-contents[has_contents] {
@@ -166,11 +166,13 @@ fn preview(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> HttpRespons
     let Some((first, _)) = shown.passages.first() else { return super::see_other("/") };
     let document = &first.document;
     let part = html! {
-        h2 { a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (of_kind(&document.kind)) bdi { (clean(&document.title)) } } }
-        (facts(visit, shown))
-        div.actions {
-            a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("doc")) (words.open_document) }
-            a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+        header {
+            h2 { a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (of_kind(&document.kind)) bdi { (clean(&document.title)) } } }
+            (facts(visit, shown))
+            div.actions {
+                a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("doc")) (words.open_document) }
+                a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+            }
         }
         (text(visit, id, asked, shown))
     };
@@ -201,7 +203,7 @@ fn contents_list(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Marku
     html! {
         nav.contents aria-labelledby="contents" {
             h2 #contents { (words.contents) }
-            ol { @for (number, heading, depth) in shown.contents.iter().take(CONTENTS) { li.deep[*depth > least] {
+            ol { @for (number, heading, depth) in shown.contents.iter().take(CONTENTS) { li class=[(*depth > least).then_some("deep")] {
                 @let link = if visible(*number) { format!("#passage-{number}") } else { document_link(id, *number, &asked.q) };
                 a href=(link) { bdi { (clean(heading)) } }
             } } }
@@ -221,11 +223,11 @@ fn text(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
     };
     let mut before: Vec<String> = vec![document.title.clone()];
     html! {
-        article.text lang=[document.language.as_deref()] dir="auto" {
+        article.text lang=[document.language.as_deref()] dir="auto" tabindex=[visit.part.then_some("0")] {
             @if shown.from > 0 { p.part { a href=(part(shown.from.saturating_sub(WINDOW))) { (words.earlier) } } }
             @for (piece, marks) in &shown.passages {
                 @let found = asked.passage == Some(piece.number);
-                section.found[found] id=(format!("passage-{}", piece.number)) aria-label=[found.then_some(words.found_passage)] {
+                section class=[found.then_some("found")] id=(format!("passage-{}", piece.number)) aria-label=[found.then_some(words.found_passage)] {
                     (new_headings(&before, &piece.chunk.headings, file_name(&document.path)))
                     ({ before.clone_from(&piece.chunk.headings); "" })
                     a.anchor href=(document_link(id, piece.number, &asked.q)) title=(fill(words.passage_link, &[&(piece.number + 1).to_string()])) {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use searcher::{FacetCount, FacetCounts};
 
 use super::address::{Field, SearchAddress};
-use super::icons::icon;
+use super::icons::{self, icon};
 use super::language::number;
 use super::text::clean;
 use super::visit::Visit;
@@ -59,12 +59,14 @@ fn chip(visit: &Visit, address: &SearchAddress, field: Field, counts: &[FacetCou
         count,
         chosen: chosen.iter().any(|known| known == value),
         link: address.toggled(field, value).link(),
+        value: Some((value.to_string(), (field == Field::Kind).then(|| icons::name_of_kind(value)))),
     });
     let any = Choice {
         name: words.any.to_string(),
         count: None,
         chosen: chosen.is_empty(),
         link: address.without(field).link(),
+        value: None,
     };
     menu(visit, field.parameter(), title, &shown.join(", "), std::iter::once(any).chain(options).collect())
 }
@@ -80,6 +82,7 @@ fn dates(visit: &Visit, address: &SearchAddress, counts: &FacetCounts) -> Markup
         count: None,
         chosen: !address.is_dated(),
         link: address.dated(None, None).link(),
+        value: None,
     }];
     let mut shown = String::new();
     for (name, span) in [(words.past_week, 7.days()), (words.past_month, 1.month()), (words.past_year, 1.year())] {
@@ -93,6 +96,7 @@ fn dates(visit: &Visit, address: &SearchAddress, counts: &FacetCounts) -> Markup
             count: None,
             chosen,
             link: address.dated(Some(after), None).link(),
+            value: None,
         });
     }
     for FacetCount { value, count } in counts.year.iter().take(MAX_VALUES) {
@@ -102,7 +106,7 @@ fn dates(visit: &Visit, address: &SearchAddress, counts: &FacetCounts) -> Markup
             shown.clone_from(value);
         }
         let link = address.dated(Some(value.clone()), next).link();
-        choices.push(Choice { name: value.clone(), count: Some(*count), chosen, link });
+        choices.push(Choice { name: value.clone(), count: Some(*count), chosen, link, value: None });
     }
     if shown.is_empty() && address.is_dated() {
         let side = |date: &Option<String>| date.clone().unwrap_or_default();
@@ -116,6 +120,8 @@ struct Choice {
     count: Option<usize>,
     chosen: bool,
     link: String,
+    /// The value itself and, for types, its icon: for scripts that make rows of their own.
+    value: Option<(String, Option<&'static str>)>,
 }
 
 fn menu(visit: &Visit, id: &str, title: &str, shown: &str, choices: Vec<Choice>) -> Markup {
@@ -124,7 +130,8 @@ fn menu(visit: &Visit, id: &str, title: &str, shown: &str, choices: Vec<Choice>)
         details.facet.active[!shown.is_empty()] data-facet=(id) {
             summary { (title) @if !shown.is_empty() { ": " b { (shown) } } (icon("down")) }
             ul { @for choice in choices { li {
-                a href=(choice.link) aria-current=[choice.chosen.then_some("true")] title=[(choice.chosen && choice.count.is_some()).then_some(words.remove_filter)] {
+                @let (value, kind) = choice.value.map_or((None, None), |(value, kind)| (Some(value), kind));
+                a href=(choice.link) data-value=[value] data-icon=[kind] aria-current=[choice.chosen.then_some("true")] title=[(choice.chosen && choice.count.is_some()).then_some(words.remove_filter)] {
                     (icon("check")) span { (choice.name) }
                     @if let Some(count) = choice.count { small { (number(count as u64)) } }
                 }

@@ -12,7 +12,9 @@ use super::text::clean;
 use super::visit::Visit;
 use super::why::{self, Best};
 
-/// Characters of source code that are shown of a passage.
+/// Characters of a snippet that is folded.
+const FURTHER_CHARS: usize = 150;
+/// Lines of source code that are shown of a passage.
 const CODE_LINES: usize = 4;
 
 /// A list of documents.
@@ -26,12 +28,11 @@ pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit])
 fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) -> Markup {
     let words = visit.words();
     let Some((first, further)) = hit.passages.split_first() else { return html! {} };
-    let place = document_link(&hit.id, first.number, &address.q);
     html! {
-        li.hit data-id=(hit.id) data-passage=(first.number) data-file=(format!("/document/{}/file", hit.id)) {
+        li.hit data-id=(hit.id) {
             (crumbs(&hit.source, &hit.path, &headings(hit, first)))
-            h2 { a.open href=(place) { (of_kind(&hit.kind)) bdi { (clean(&hit.title)) } } }
-            (passage(hit, first))
+            h2 { a.open href=(document_link(&hit.id, first.number, &address.q)) { (of_kind(&hit.kind)) bdi { (clean(&hit.title)) } } }
+            (passage(visit, hit, first))
             p.meta {
                 bdi { (clean(file_name(&hit.path))) }
                 span { (visit.language.kind(&hit.kind)) }
@@ -39,18 +40,18 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
                 time datetime=(iso(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
                 @if let Some(language) = &hit.language { span { (visit.language.name_of(language)) } }
             }
-            @if !further.is_empty() {
-                details.more {
-                    summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
-                    ol { @for other in further { li {
-                        a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
-                        (passage(hit, other))
-                    } } }
-                }
-            }
             div.actions {
+                @if !further.is_empty() {
+                    details.more {
+                        summary { (icon("down")) (super::strings::fill(words.more_passages, &[&further.len().to_string()])) }
+                        ol { @for other in further { li {
+                            a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
+                            (further_snippet(visit, hit, other))
+                        } } }
+                    }
+                }
                 button.js.peek type="button" { (icon("pane")) (words.preview) }
-                button.js.copy type="button" data-link=(place) data-done=(words.copied) { (icon("link")) span { (words.copy_link) } }
+                button.js.copy type="button" { (icon("link")) span { (words.copy_link) } }
                 a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }
                 details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, best)) }
             }
@@ -59,22 +60,45 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
 }
 
 /// The snippet of a passage, marked.
-fn passage(hit: &DocumentHit, passage: &PassageHit) -> Markup {
+fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
+    // The language of the page needs not be said again.
+    let language = hit.language.as_deref().filter(|language| *language != visit.language.short());
     let reading = Reading::of(&hit.kind);
     let text = &passage.snippet;
     let lead = !passage.text.starts_with(text.as_str());
     let trail = !passage.text.ends_with(text.as_str());
     if reading == Reading::Code {
         let part = some_lines(text, &passage.highlights);
-        return html! { pre.snippet lang=[hit.language.as_deref()] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
+        return html! { pre.snippet lang=[language] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
     }
     html! {
-        p.snippet lang=[hit.language.as_deref()] dir="auto" {
+        p.snippet lang=[language] dir="auto" {
             @if lead { "… " }
             (snippet(text, reading, &passage.highlights))
             @if trail { " …" }
         }
     }
+}
+
+/// A shorter snippet, for a passage that is folded.
+fn further_snippet(visit: &Visit, hit: &DocumentHit, other: &PassageHit) -> Markup {
+    let first = other.highlights.first().map_or(0, |mark| mark.start);
+    let text = &other.snippet;
+    // From the sentence or line of the first mark on, as far as two lines reach.
+    let before = text.get(..first).unwrap_or_default();
+    let start = before
+        .rfind(['\n', '.', '。'])
+        .map_or(0, |at| before[at..].char_indices().nth(1).map_or(first, |(n, _)| at + n));
+    let rest = text.get(start..).unwrap_or_default();
+    let end = rest.char_indices().nth(FURTHER_CHARS).map_or(text.len(), |(at, _)| start + at);
+    let shift = |mark: &Range<usize>| mark.start.saturating_sub(start)..mark.end.min(end).saturating_sub(start);
+    let marks = other.highlights.iter().filter(|mark| mark.start >= start && mark.start < end).map(shift).collect();
+    let shorter = PassageHit {
+        snippet: text.get(start..end).unwrap_or_default().to_string(),
+        highlights: marks,
+        ..other.clone()
+    };
+    passage(visit, hit, &shorter)
 }
 
 /// A few lines of code around the first mark.
@@ -93,8 +117,8 @@ pub(super) fn crumbs(source: &str, path: &str, headings: &[&str]) -> Markup {
     html! {
         p.crumbs {
             bdi { (clean(source)) }
-            @for part in folders { " " span aria-hidden="true" { "›" } " " bdi { (clean(part)) } }
-            @for part in headings { " " span.of aria-hidden="true" { "›" } " " bdi { (clean(part)) } }
+            @for part in folders { " " bdi { (clean(part)) } }
+            @for part in headings { " " bdi { (clean(part)) } }
         }
     }
 }
@@ -165,8 +189,9 @@ mod tests {
     #[test]
     fn code_is_shown_around_its_first_mark() {
         let text = "one\ntwo\nthree\nfour\nfive\nsix\nseven";
-        let mark = text.find("four").unwrap();
-        assert_eq!(&text[some_lines(text, &[mark..mark + 4])], "three\nfour\nfive\nsix");
+        let start = text.find("four").unwrap();
+        let mark = start..start + 4;
+        assert_eq!(&text[some_lines(text, std::slice::from_ref(&mark))], "three\nfour\nfive\nsix");
         assert_eq!(&text[some_lines(text, &[])], "one\ntwo\nthree\nfour");
     }
 

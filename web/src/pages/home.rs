@@ -49,15 +49,18 @@ pub(super) async fn home(
 fn page(visit: &Visit, survey: &Arc<Survey>, jobs: &[Job]) -> HttpResponse {
     let words = visit.words();
     let address = SearchAddress::default();
+    let busy = jobs.iter().any(|job| matches!(job.state, JobState::Queued | JobState::Running));
     let main = html! {
         main #main.home {
             h1 { (words.tagline) }
             (layout::field(visit, &address))
             (starters(visit, survey))
-            section.sources aria-labelledby="sources" {
-                h2 #sources { (words.sources) }
-                @if survey.sources.is_empty() { p { (words.no_sources) } }
-                ul { @for source in &survey.sources { (source_line(visit, source, jobs)) } }
+            div #live data-busy[busy] {
+                section.sources aria-labelledby="sources" {
+                    h2 #sources { (words.sources) }
+                    @if survey.sources.is_empty() { p { (words.no_sources) } }
+                    ul { @for source in &survey.sources { (source_line(visit, source, jobs)) } }
+                }
             }
         }
     };

@@ -17,7 +17,12 @@ pub(super) fn icon(name: &str) -> Markup {
 
 /// The icon for a type of documents.
 pub(super) fn of_kind(kind: &str) -> Markup {
-    icon(match kind {
+    icon(name_of_kind(kind))
+}
+
+/// The name of that icon.
+pub(super) fn name_of_kind(kind: &str) -> &'static str {
+    match kind {
         "markdown" | "text" | "docx" | "odt" | "rtf" => "doc",
         "html" | "xml" | "epub" => "web",
         "pdf" => "pdf",
@@ -26,5 +31,5 @@ pub(super) fn of_kind(kind: &str) -> Markup {
         "eml" | "mbox" | "msg" => "mail",
         "json" | "yaml" | "toml" | "ini" => "settings",
         _ => "code",
-    })
+    }
 }

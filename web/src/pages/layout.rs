@@ -81,7 +81,7 @@ pub(super) fn field(visit: &Visit, address: &SearchAddress) -> Markup {
             label.hidden for="q" { (words.search) }
             (icon("search"))
             input #q type="search" name="q" value=(address.q) placeholder=(words.placeholder) autocomplete="off"
-                autocapitalize="none" spellcheck="false" enterkeyhint="search" maxlength="2000" autofocus[address.q.is_empty()];
+                autocapitalize="none" spellcheck="false" enterkeyhint="search" maxlength="2000" autofocus[visit.here == "/"];
             kbd.slash aria-hidden="true" { "/" }
             button type="submit" { (words.search) }
             @for (name, value) in address.filter_pairs() { input type="hidden" name=(name) value=(value); }
@@ -137,7 +137,7 @@ fn help(visit: &Visit) -> Markup {
                 dt { @for key in keys { kbd { (key) } " " } }
                 dd { (meaning) }
             } }
-            form method="dialog" { button autofocus { (words.close) } }
+            form method="dialog" { button { (words.close) } }
         }
     }
 }

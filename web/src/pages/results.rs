@@ -104,10 +104,10 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
     let streams = found.can_rerank && address.close.is_none() && address.offset == 0 && answer.results.len() > 1;
     let main = html! {
         main #main.results {
-            div.column #results data-stream=[streams.then(|| address.query_string())] data-depth=(SearchConfig::default().rerank_depth)
-                data-reranking=(words.reranking) data-settled=(words.settled) data-lost=(words.stream_lost)
-                data-score=(words.why_reader_score) data-words=(words.why_words_rank) data-nowords=(words.why_words_none)
-                data-meaning=(words.why_meaning_rank) data-nomeaning=(words.why_meaning_none) data-more=(words.more_passages) {
+            div.column #results data-copied=(words.copied) data-stream=[streams.then(|| address.query_string())] data-depth=[streams.then_some(SearchConfig::default().rerank_depth)]
+                data-reranking=[streams.then_some(words.reranking)] data-settled=[streams.then_some(words.settled)] data-held=[streams.then_some(words.show_order)] data-lost=[streams.then_some(words.stream_lost)]
+                data-score=[streams.then_some(words.why_reader_score)] data-words=[streams.then_some(words.why_words_rank)] data-nowords=[streams.then_some(words.why_words_none)]
+                data-meaning=[streams.then_some(words.why_meaning_rank)] data-nomeaning=[streams.then_some(words.why_meaning_none)] data-more=[streams.then_some(words.more_passages)] data-lines=[streams.then_some(words.lines)] data-page=[streams.then_some(words.page)] data-changed=[streams.then_some(words.changed)] {
                 h1.hidden { (clean(&title)) }
                 (facets::chips(visit, &address, &found.facets))
                 (truth(visit, &address, found))

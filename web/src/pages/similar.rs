@@ -53,7 +53,7 @@ fn page(visit: &Visit, title: &str, answer: &Answer) -> HttpResponse {
     let address = SearchAddress::default();
     let main = html! {
         main #main.results {
-            div.column #results {
+            div.column #results data-copied=(words.copied) {
                 h1 { (heading) }
                 p.truth #truth role="status" { (fill(words.found_in, &[&count, &visit.language.duration(answer.timings.total_ms)])) }
                 (hit::hits(visit, &address, &answer.results))

@@ -52,9 +52,11 @@ fn worth(heading: &str) -> usize {
     let words = heading.split_whitespace().count();
     let unspaced = heading.chars().filter(|c| storage::is_unspaced(*c)).count();
     let technical = heading.contains(['_', '(', '{', '<', '=', '/', ';', '@', '`', '"']);
-    let question = usize::from(heading.ends_with(['?', '？'])) * 3;
+    let asks =
+        ["How ", "What ", "When ", "Where ", "Who ", "Why ", "Which "].iter().any(|word| heading.starts_with(word));
+    let question = usize::from(asks || heading.ends_with(['?', '？'])) * 4;
     match (words, unspaced) {
-        _ if technical || heading.chars().count() > 60 => 0,
+        _ if technical || heading.starts_with(|c: char| c.is_ascii_digit()) || heading.chars().count() > 60 => 0,
         (_, 5..=24) => unspaced.min(10) + question,
         (3..=9, 0) => words.min(6) + question,
         _ => 0,
@@ -69,8 +71,8 @@ mod tests {
     fn headings_that_need_their_page_are_left_out() {
         assert!(worth("Falling ill on holiday") > 0);
         assert!(worth("没有休完怎么办") > 0);
-        assert!(worth("What do we keep?") > worth("What we have kept"));
-        for poor in ["Pay", "First set-up", "", "fn main() { a b }", "天数"] {
+        assert!(worth("What do we keep?") > worth("The things we keep"));
+        for poor in ["Pay", "First set-up", "4. Preparing the package", "", "fn main() { a b }", "天数"] {
             assert_eq!(worth(poor), 0, "{poor}");
         }
     }

@@ -40,11 +40,11 @@ pub(super) fn explained(visit: &Visit, passage: &PassageHit, best: Best) -> Mark
 
 fn judge(name: &str, said: Option<(f32, String)>, nothing: &str) -> Markup {
     let share = said.as_ref().map_or(0.0, |(share, _)| if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 });
-    let width = format!("{:.0}%", share * 100.0);
+    let share = format!("{share:.2}");
     html! {
         p.judge {
             b { (name) }
-            svg.bar aria-hidden="true" { rect.track width="100%" height="100%" rx="3" {} rect.share width=(width) height="100%" rx="3" {} }
+            progress aria-hidden="true" value=(share) {}
             span { @match said { Some((_, text)) => (text), None => (nothing) } }
         }
     }
