@@ -257,7 +257,8 @@ fn every_answer_carries_its_guards() {
         assert!(!reply.header("x-request-id").is_empty(), "{path}");
         assert_eq!(reply.header("access-control-allow-origin"), "", "{path}");
     }
-    let head = server.request("HEAD", "/api/docs", &[], &[]);
+    // The client would unpack the body that a HEAD has not.
+    let head = server.request("HEAD", "/api/docs", &[("accept-encoding", "identity")], &[]);
     assert!(head.status == 200 && head.text.is_empty(), "{}", head.text);
     let reply = server.request("GET", "/health/live", &[("x-request-id", "mine-1")], &[]);
     assert_eq!(reply.header("x-request-id"), "mine-1");

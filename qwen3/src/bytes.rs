@@ -2,11 +2,18 @@
 //! crate that maps files, so that everything else works on plain slices.
 //!
 //! A mapped file must not be shortened while a model is open; replacing it by rename is safe.
-#![expect(unsafe_code, reason = "memory-mapping a file is unsafe by nature; one call")]
+#![expect(unsafe_code, reason = "memory-mapping a file is unsafe by nature; one call to map and one to unload")]
 
-use std::{fs::File, ops::Deref, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    ops::{Deref, Range},
+    path::Path,
+    sync::Arc,
+};
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 
 use crate::error::{Error, Result};
 
@@ -34,6 +41,23 @@ impl Bytes {
         // documentation of `ModelFiles::folder`) asks that the file is not shortened while it is open.
         let map = unsafe { Mmap::map(&file) }.map_err(read_error)?;
         Ok(Self::Mapped(Arc::new(map)))
+    }
+
+    /// Gives the memory of a part back that will hardly be read again; reading it fetches it from the file again. A
+    /// packed copy of the weights and the file's pages together would take twice the memory.
+    pub(crate) fn forget(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self
+            && range.end <= map.len()
+        {
+            // SAFETY: pages of a shared, read-only file mapping hold nothing that the file does not.
+            let done = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
+            if let Err(error) = done {
+                tracing::debug!("the memory of loaded weights is not given back: {error}");
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 }
 

@@ -102,12 +102,12 @@ impl ModelConfig {
     }
 
     /// Width of all query heads together.
-    pub(crate) fn query_width(&self) -> usize {
+    pub fn query_width(&self) -> usize {
         self.qwen.num_attention_heads * self.qwen.head_dim
     }
 
     /// Width of all key (or value) heads together.
-    pub(crate) fn key_width(&self) -> usize {
+    pub fn key_width(&self) -> usize {
         self.qwen.num_key_value_heads * self.qwen.head_dim
     }
 }

@@ -105,6 +105,7 @@ impl Linear {
             Shape::Gated => (Arrangement::gated(rows[0]), rows[0]),
         };
         let panels = Panels::pack(isa, place.format, inputs, arrangement, read);
+        matrices.iter().for_each(StoredMatrix::forget);
         let range = 0..panels.count();
         Ok(Self::Packed(Packed { panels: Arc::new(panels), range, outputs, shape }))
     }

@@ -106,6 +106,11 @@ impl StoredMatrix {
         (0..self.rows).into_par_iter().map_init(|| vec![0.0; self.columns], count).sum()
     }
 
+    /// Gives the memory of the rows back, once they were copied elsewhere; they can still be read.
+    pub(crate) fn forget(&self) {
+        self.bytes.forget(self.range.clone());
+    }
+
     fn data(&self) -> &[u8] {
         &self.bytes[self.range.clone()]
     }

@@ -29,7 +29,7 @@ pub use fuse::{Fused, Fusion, Leg, Place, fuse};
 pub use highlight::{Normaliser, Span, Terms, highlight};
 pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, ParsedQuery, parse_date};
-pub use ranking::{RerankState, Ranking};
+pub use ranking::{Ranking, RerankState};
 pub use search::{Counting, MAX_RESULTS, Mode, Rerank, RerankBudget, SearchRequest, Searcher, Syntax};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};

@@ -124,11 +124,7 @@ impl Searcher {
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn begin<'s>(
-        &'s self,
-        snapshot: &'s Snapshot,
-        request: &'s SearchRequest,
-    ) -> Result<Ranking<'s>, SearchError> {
+    pub fn begin<'s>(&'s self, snapshot: &'s Snapshot, request: &'s SearchRequest) -> Result<Ranking<'s>, SearchError> {
         Ranking::new(self, snapshot, request)
     }
 

@@ -50,7 +50,8 @@ impl Searcher {
             Leg { ranked: &[], weight: 1.0, floor: Some(0.0) },
             Leg { ranked: &hits, weight: 1.0, floor: Some(self.config.cosine_floor) },
         ];
-        let documents = group(snapshot, Candidates::new(fuse(&legs, self.config.fusion), 0, 0.0).ranked(), &self.config)?;
+        let documents =
+            group(snapshot, Candidates::new(fuse(&legs, self.config.fusion), 0, 0.0).ranked(), &self.config)?;
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let normalise = |word: &str| marks::forms(snapshot, word);

@@ -170,12 +170,7 @@ fn absolute(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))
 }
 
-fn measure(
-    snapshot: &Snapshot,
-    queries: &[BeirQuery],
-    searcher: &Searcher,
-    has_reranker: bool,
-) -> Result<Vec<Leg>> {
+fn measure(snapshot: &Snapshot, queries: &[BeirQuery], searcher: &Searcher, has_reranker: bool) -> Result<Vec<Leg>> {
     let mut legs = vec![
         leg("bm25", snapshot, queries, searcher, Mode::Lexical, Rerank::Off)?,
         leg("vector", snapshot, queries, searcher, Mode::Semantic, Rerank::Off)?,
@@ -218,12 +213,7 @@ fn anytime(snapshot: &Snapshot, queries: &[BeirQuery], searcher: &Searcher) -> R
         orders.push(f64::from(u8::from(page == whole)));
         read.push(early.reranked as f64 / early.rerank_depth.max(1) as f64);
     }
-    Ok(Anytime {
-        ndcg: mean(&scores),
-        same_documents: mean(&documents),
-        same_order: mean(&orders),
-        read: mean(&read),
-    })
+    Ok(Anytime { ndcg: mean(&scores), same_documents: mean(&documents), same_order: mean(&orders), read: mean(&read) })
 }
 
 fn leg(
@@ -324,7 +314,8 @@ fn print(set: &BeirSet, index: &EvalIndex, legs: &[Leg], anytime: Option<&Anytim
     }
     println!("{rows}");
     if let Some(Anytime { ndcg, same_documents, same_order, read }) = anytime {
-        let [documents, order, read] = [same_documents, same_order, read].map(|share| format!("{:.1} %", share * 100.0));
+        let [documents, order, read] =
+            [same_documents, same_order, read].map(|share| format!("{:.1} %", share * 100.0));
         println!(
             "ending when settled: nDCG@10 {ndcg:.4}, {read} of the candidates read, same ten documents for {documents} of the queries, in the same order for {order}"
         );

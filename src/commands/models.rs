@@ -153,7 +153,13 @@ fn check(cli: &Cli, args: &ModelsVerifyArgs) -> Result<ExitCode> {
     if let Place::Path(path) = &located.place {
         fs::metadata(path).with_context(|| format!("cannot open the model {}", path.display()))?;
     }
-    let report = models::verify(&located, args.kind, models::precision(cli.precision), cli.device.unwrap_or_default(), &args.skip)?;
+    let report = models::verify(
+        &located,
+        args.kind,
+        models::precision(cli.precision),
+        cli.device.unwrap_or_default(),
+        &args.skip,
+    )?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

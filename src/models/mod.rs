@@ -154,8 +154,11 @@ pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
 pub(crate) fn reranker(cli: &Cli) -> Result<Option<RerankHandle>> {
     let Some(reranker) = &cli.reranker else { return Ok(None) };
     let located = locate(cli, reranker)?;
-    let options =
-        RerankerOptions { precision: precision(cli.precision), device: cli.device.unwrap_or_default(), ..RerankerOptions::default() };
+    let options = RerankerOptions {
+        precision: precision(cli.precision),
+        device: cli.device.unwrap_or_default(),
+        ..RerankerOptions::default()
+    };
     let reranker = Reranker::open(&files(&located)?, options)
         .with_context(|| format!("cannot use the reranker {}", located.name))?;
     Ok(Some(RerankHandle::start(reranker, &WorkerOptions::default())?))

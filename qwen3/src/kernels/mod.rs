@@ -19,6 +19,7 @@ mod isa;
 mod lanes;
 mod micro;
 mod panels;
+mod peak;
 mod portable;
 mod tiles;
 
@@ -28,6 +29,7 @@ pub(crate) use heads::{HeadGroup, Turn};
 pub use isa::Isa;
 pub(crate) use micro::Format;
 pub(crate) use panels::{Arrangement, Panels};
+pub(crate) use peak::peak;
 
 /// Rows of f32 in a larger buffer: row `i` is `width` values from `i * stride`.
 #[derive(Clone, Copy)]

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use qwen3::{
-    Answer, Model, ModelConfig, ModelFiles, Precision, Prefix, StockModel, embed_ids, score_ids, stock_forward,
+    Answer, Model, ModelConfig, ModelFiles, Precision, Prefix, ProductProbe, StockModel, embed_ids, register_peak,
+    score_ids, stock_forward,
 };
 use serde::Serialize;
 
@@ -32,7 +33,10 @@ struct Row {
     /// Processor time of the best run.
     cpu_ms: Option<f64>,
     peak_rss_mb: Option<f64>,
+    /// Billions of multiplications and additions per second, those of attention included.
     gflops: Option<f64>,
+    /// Their share of what the registers of these threads reach.
+    of_peak: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -60,11 +64,18 @@ const STOCK: [Load; 2] = [
     Load { name: "candle-embed-4x256", sequences: 4, tokens: 256 },
 ];
 
+/// Products are measured with as many rows as a query and a batch have.
+const PRODUCT_ROWS: [usize; 2] = [16, 2048];
+const PEAK: &str = "peak";
+
 /// What all rows of one run share.
 struct Bench<'b> {
     args: &'b BenchModelsArgs,
     config: ModelConfig,
     threads: usize,
+    precision: Precision,
+    /// What the registers of one thread reach, in GFLOP/s.
+    peak: Option<f64>,
 }
 
 pub(crate) fn run(cli: &Cli, args: &BenchModelsArgs) -> Result<ExitCode> {
@@ -72,12 +83,18 @@ pub(crate) fn run(cli: &Cli, args: &BenchModelsArgs) -> Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the threads")?;
     let config = config(args.shape);
     let parsed = ModelConfig::parse(config.as_bytes(), "the shape's config")?;
-    let bench = Bench { args, config: parsed, threads };
+    let precision = match models::precision(cli.precision) {
+        // As the published checkpoints are stored.
+        Precision::Auto => Precision::Bf16,
+        named => named,
+    };
+    let bench = Bench { args, config: parsed, threads, precision, peak: register_peak(precision) };
     let mut rows = Vec::new();
+    bench.products(&mut rows)?;
     if EMBEDDING.iter().chain([&RERANKING]).any(|load| bench.wants(load.name)) || bench.wants(RERANKING_WHOLE) {
         reset_peak_memory();
         let files = ModelFiles::random(config.as_bytes())?;
-        let model = Model::open_on(&files, models::precision(cli.precision), cli.device.unwrap_or_default())?;
+        let model = Model::open_on(&files, precision, cli.device.unwrap_or_default())?;
         bench.embedding(&model, &mut rows)?;
         bench.reranking(&model, &mut rows)?;
     }
@@ -94,6 +111,40 @@ pub(crate) fn run(cli: &Cli, args: &BenchModelsArgs) -> Result<ExitCode> {
 impl Bench<'_> {
     fn wants(&self, name: &str) -> bool {
         self.args.only.is_empty() || self.args.only.iter().any(|wanted| name.starts_with(wanted.as_str()))
+    }
+
+    /// The matrices of one block by themselves, and what the registers could do.
+    fn products(&self, rows: &mut Vec<Row>) -> Result<()> {
+        if let Some(peak) = self.peak.filter(|_| self.wants(PEAK)) {
+            let gflops = Some(peak * self.threads as f64);
+            let row = Row { gflops, of_peak: Some(1.0), ..self.empty(PEAK) };
+            rows.push(row);
+        }
+        let (hidden, ffn) = (self.config.qwen.hidden_size, self.config.qwen.intermediate_size);
+        let qkv = self.config.query_width() + 2 * self.config.key_width();
+        for (inputs, outputs) in [(hidden, qkv), (self.config.query_width(), hidden), (hidden, 2 * ffn), (ffn, hidden)]
+        {
+            for count in PRODUCT_ROWS {
+                let name = format!("gemm-{count}x{inputs}x{outputs}");
+                if !self.wants(&name) {
+                    continue;
+                }
+                let mut probe = ProductProbe::new(self.precision, count, inputs, outputs);
+                // A query's product is short: many at once, so that the clock's steps do not count.
+                let repeats = (2048 / count).max(1);
+                let timing = time(self.args.runs, || {
+                    (0..repeats).for_each(|_| probe.run());
+                    Ok(())
+                })?;
+                let operations = probe.operations() * repeats as f64;
+                let mut row = self.empty(&name);
+                row.ms = timing.wall * 1e3 / repeats as f64;
+                row.cpu_ms = timing.cpu.map(|cpu| cpu * 1e3 / repeats as f64);
+                self.rate(&mut row, operations / timing.wall);
+                rows.push(row);
+            }
+        }
+        Ok(())
     }
 
     fn embedding(&self, model: &Model, rows: &mut Vec<Row>) -> Result<()> {
@@ -161,16 +212,52 @@ impl Bench<'_> {
 
     fn row(&self, name: &str, load: &Load, timing: &Timing, precision: &str) -> Row {
         let tokens = (load.sequences * load.tokens) as f64;
-        Row {
-            name: name.to_owned(),
-            shape: shape_name(self.args.shape),
+        let mut row = Row {
             precision: precision.to_owned(),
-            threads: self.threads,
             tokens_per_s: Some(tokens / timing.wall),
             ms: timing.wall * 1e3,
             cpu_ms: timing.cpu.map(|cpu| cpu * 1e3),
             peak_rss_mb: peak_memory(),
+            ..self.empty(name)
+        };
+        // With a shared prefix fewer operations are done than the tokens would need: no rate is given.
+        if name != RERANKING.name {
+            let rate = self.operations(load) / timing.wall;
+            self.rate(&mut row, rate);
+        }
+        row
+    }
+
+    /// Multiplications and additions of a pass: the matrices of all blocks, and attention over half of all pairs.
+    fn operations(&self, load: &Load) -> f64 {
+        let qwen = &self.config.qwen;
+        let (queries, keys) = (self.config.query_width(), self.config.key_width());
+        let matrices = qwen.hidden_size * (2 * queries + 2 * keys + 3 * qwen.intermediate_size);
+        let attention = 2 * queries * load.tokens / 2;
+        2.0 * (qwen.num_hidden_layers * (matrices + attention)) as f64 * (load.sequences * load.tokens) as f64
+    }
+
+    fn rate(&self, row: &mut Row, operations_per_second: f64) {
+        let gflops = operations_per_second / 1e9;
+        row.gflops = Some(gflops);
+        row.of_peak = self
+            .peak
+            .filter(|_| row.precision == precision_name(self.precision))
+            .map(|peak| gflops / (peak * self.threads as f64));
+    }
+
+    fn empty(&self, name: &str) -> Row {
+        Row {
+            name: name.to_owned(),
+            shape: shape_name(self.args.shape),
+            precision: precision_name(self.precision).to_owned(),
+            threads: self.threads,
+            tokens_per_s: None,
+            ms: 0.0,
+            cpu_ms: None,
+            peak_rss_mb: None,
             gflops: None,
+            of_peak: None,
         }
     }
 }
@@ -222,7 +309,8 @@ fn print(rows: Vec<Row>, args: &BenchModelsArgs) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&Report { rows })?);
         return Ok(());
     }
-    let mut lines = table(&["row", "shape", "precision", "threads", "tokens/s", "ms", "cpu ms", "peak MiB", "GFLOP/s"]);
+    let mut lines =
+        table(&["row", "shape", "precision", "threads", "tokens/s", "ms", "cpu ms", "peak MiB", "GFLOP/s", "of peak"]);
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.0}"));
     for row in rows {
         lines.add_row([
@@ -235,6 +323,7 @@ fn print(rows: Vec<Row>, args: &BenchModelsArgs) -> Result<()> {
             row.cpu_ms.map_or_else(String::new, |ms| format!("{ms:.1}")),
             number(row.peak_rss_mb),
             number(row.gflops),
+            row.of_peak.map_or_else(String::new, |share| format!("{:.0} %", share * 100.0)),
         ]);
     }
     println!("{lines}");

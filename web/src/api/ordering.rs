@@ -26,10 +26,7 @@ impl Budget {
         if self.milliseconds == Some(0) || self.candidates == Some(0) {
             return Rerank::Off;
         }
-        Rerank::Within(RerankBudget {
-            candidates: self.candidates,
-            time: self.milliseconds.map(Duration::from_millis),
-        })
+        Rerank::Within(RerankBudget { candidates: self.candidates, time: self.milliseconds.map(Duration::from_millis) })
     }
 }
 

@@ -1,0 +1,108 @@
+//! What the machine's vector units reach at most: independent sums in registers, no memory touched. The measure that
+//! products are held against.
+#![expect(unsafe_code, reason = "vector instructions, only those that the machine was found to have")]
+
+use std::time::Instant;
+
+use super::{isa::Isa, micro::Format};
+
+/// Sums that are under way at once: enough to hide the latency of an instruction.
+const SUMS: usize = 24;
+/// Instructions of one measurement; some tens of milliseconds.
+const INSTRUCTIONS: usize = 48_000_000;
+const RUNS: usize = 5;
+
+/// Billions of multiplications and additions per second of one thread, of the fastest instructions for `format`; `None`
+/// where this machine has none that are measured.
+pub(crate) fn peak(format: Format) -> Option<f64> {
+    (0..RUNS).filter_map(|_| run(format)).reduce(f64::max)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn run(format: Format) -> Option<f64> {
+    let rounds = INSTRUCTIONS / SUMS;
+    let isa = Isa::detect();
+    let begin = Instant::now();
+    // SAFETY: each is called only where the machine was found to have its instructions.
+    let per_instruction = unsafe {
+        match format {
+            Format::Bf16 if isa >= Isa::Avx512Bf16 => bf16(rounds),
+            Format::Int8 if isa >= Isa::Avx512Vnni => int8(rounds),
+            _ if isa >= Isa::Avx512 => avx512(rounds),
+            _ if isa >= Isa::Avx2 => avx2(rounds),
+            _ => return None,
+        }
+    };
+    Some((rounds * SUMS * per_instruction) as f64 / begin.elapsed().as_secs_f64() / 1e9)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn run(_: Format) -> Option<f64> {
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::{arch::x86_64::*, hint::black_box};
+
+    use super::SUMS;
+
+    /// Each returns the operations of one of its instructions.
+    ///
+    /// # Safety
+    /// The machine has AVX512_BF16.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub(super) unsafe fn bf16(rounds: usize) -> usize {
+        let mut sums = [_mm512_set1_ps(1.0); SUMS];
+        // SAFETY: plain bits, 512 of them on both sides.
+        let x: __m512bh = unsafe { std::mem::transmute(_mm512_set1_epi32(black_box(0x3f00_3f00))) };
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_dpbf16_ps(*sum, x, x));
+        }
+        black_box(&sums);
+        64
+    }
+
+    /// # Safety
+    /// The machine has VNNI.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub(super) unsafe fn int8(rounds: usize) -> usize {
+        let mut sums = [_mm512_setzero_si512(); SUMS];
+        let x = _mm512_set1_epi32(black_box(0x0102_0304));
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_dpbusd_epi32(*sum, x, x));
+        }
+        black_box(&sums);
+        128
+    }
+
+    /// # Safety
+    /// The machine has AVX-512 F.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn avx512(rounds: usize) -> usize {
+        let mut sums = [_mm512_set1_ps(1.0); SUMS];
+        let x = _mm512_set1_ps(black_box(0.5));
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_fmadd_ps(*sum, x, x));
+        }
+        black_box(&sums);
+        32
+    }
+
+    /// # Safety
+    /// The machine has AVX2 and FMA.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn avx2(rounds: usize) -> usize {
+        // Sixteen registers: half the sums at a time.
+        let mut sums = [_mm256_set1_ps(1.0); SUMS / 2];
+        let x = _mm256_set1_ps(black_box(0.5));
+        for _ in 0..2 * rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm256_fmadd_ps(*sum, x, x));
+        }
+        black_box(&sums);
+        16
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+use x86::{avx2, avx512, bf16, int8};
