@@ -70,7 +70,12 @@ pub struct Answer {
 /// The latest prefixes and their ids, newest last.
 #[derive(Default)]
 struct Prefixes {
-    kept: Mutex<VecDeque<(Box<[u32]>, Arc<Prefix>)>>,
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+struct Kept {
+    ids: Box<[u32]>,
+    prefix: Arc<Prefix>,
 }
 
 impl Prefixes {
@@ -80,7 +85,7 @@ impl Prefixes {
             ids.len() + PREFIX_SLACK >= common && sequences.iter().all(|s| s.len() > ids.len() && s.starts_with(ids))
         };
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().find(|(ids, _)| is_shared(ids)).map(|(_, prefix)| Arc::clone(prefix))
+        kept.iter().rev().find(|kept| is_shared(&kept.ids)).map(|kept| Arc::clone(&kept.prefix))
     }
 
     fn keep(&self, ids: &[u32], prefix: &Arc<Prefix>) {
@@ -91,7 +96,7 @@ impl Prefixes {
         if kept.len() == PREFIXES {
             kept.pop_front();
         }
-        kept.push_back((ids.into(), Arc::clone(prefix)));
+        kept.push_back(Kept { ids: ids.into(), prefix: Arc::clone(prefix) });
     }
 }
 
