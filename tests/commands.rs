@@ -199,3 +199,49 @@ fn another_model_is_refused_and_a_rebuild_takes_it() {
     let answer = bench.run(&["search", "--dimension", "128", "--json", "marker001"]).succeeded();
     assert!(answer.stdout().contains("note-001.md"));
 }
+
+#[test]
+fn bench_measures_the_models_without_a_download() {
+    let bench = Bench::new();
+    let args = ["bench", "models", "--shape", "nano", "--threads", "1", "--runs", "1", "--json"];
+    let run = bench.run(&[&args[..], &["--only", "query,embed-64x64,gemm-16,candle-query"]].concat()).succeeded();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout()).unwrap();
+    let rows = report["rows"].as_array().unwrap();
+    let named = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    for name in ["query-1x16", "embed-64x64", "candle-query-1x16"] {
+        let row = named(name);
+        assert!(row["tokens_per_s"].as_f64().unwrap() > 0.0 && row["ms"].as_f64().unwrap() > 0.0, "{row}");
+        assert_eq!((&row["shape"], &row["threads"]), (&"nano".into(), &1.into()), "{row}");
+    }
+    assert_eq!(
+        (&named("embed-64x64")["precision"], &named("candle-query-1x16")["precision"]),
+        (&"bf16".into(), &"f32".into())
+    );
+    assert!(rows.iter().filter(|row| row["name"].as_str().unwrap().starts_with("gemm-16x")).count() >= 3, "{rows:?}");
+    bench.run(&[&args[..], &["--only", "nothing"]].concat()).refused(&["expected the beginning of"]);
+}
+
+#[test]
+fn a_gpu_that_this_build_cannot_use_is_refused_by_name() {
+    let bench = Bench::with_documents(1);
+    let docs = bench.docs().display().to_string();
+    let run = bench.run(&["--device", "gpu", "index", &docs]);
+    assert!(run.ended_well() && run.stderr().contains("expected auto, cpu, cuda or cuda:N"), "{}", run.stderr());
+    if cfg!(not(feature = "cuda")) {
+        bench.run(&["--device", "cuda:7", "index", &docs]).refused(&["--features cuda"]);
+    }
+    bench.run(&["--device", "auto", "index", &docs]).succeeded();
+}
+
+#[test]
+fn an_answer_says_how_far_it_was_reranked() {
+    let bench = Bench::with_documents(40);
+    bench.index();
+    let reranker = fixture("models/tiny-reranker").display().to_string();
+    let answer = bench.search(&["--reranker", &reranker, "--top", "3", "holidays"]);
+    let (read, depth) = (answer["reranked"].as_u64().unwrap(), answer["rerank_depth"].as_u64().unwrap());
+    assert!(read >= 3 && read <= depth, "{read} of {depth}");
+    let state = answer["rerank_state"].as_str().unwrap();
+    assert_eq!(state, if read == depth { "complete" } else { "settled" });
+    assert_eq!(bench.search(&["--no-rerank", "--reranker", &reranker, "holidays"])["rerank_state"], "off");
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -461,12 +462,20 @@ fn who_is_too_slow_is_given_up_and_who_is_too_many_is_sent_away() {
     assert_eq!(&answer, b"HTTP/1.1 503", "the body never came");
 
     let texts = vec!["holidays and leave of absence ".repeat(300); 100];
+    let seen = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let long = scope.spawn(|| server.send("POST", "/embed", &json!({ "inputs": texts })).status);
+        // Again and again, as it may itself come while the other request has the only place.
+        scope.spawn(|| {
+            while !seen.load(Ordering::Relaxed) {
+                server.send("POST", "/embed", &json!({ "inputs": texts }));
+            }
+        });
+        let started = Instant::now();
         let mut refused = None;
-        while refused.is_none() && !long.is_finished() {
+        while refused.is_none() && started.elapsed() < PATIENCE {
             refused = Some(server.get("/api/v1/documents")).filter(|reply| reply.status == 503);
         }
+        seen.store(true, Ordering::Relaxed);
         let refused = refused.expect("the only place is taken");
         assert_eq!(refused.header("retry-after"), "1");
         refused.problem(503, "busy");
