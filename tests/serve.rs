@@ -609,3 +609,21 @@ fn another_process_cannot_serve_the_same_folder() {
     let (bench, _server) = over_documents(1);
     bench.run(&["serve", "--listen", "127.0.0.1:0"]).refused(&["in use"]);
 }
+
+#[test]
+fn metrics_tell_what_the_model_did() {
+    let bench = Bench::with_documents(3);
+    let docs = bench.docs().display().to_string();
+    let server = Server::start(&bench, &[&docs]).ready();
+    (0..2).for_each(|_| drop(server.get("/api/v1/search?q=holidays")));
+    let metrics = server.get("/metrics").text;
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("quarry_{name}{{model=\"embedding\"}}")));
+        line.and_then(|line| line.split_whitespace().nth(1))
+            .unwrap_or_else(|| panic!("{name}: {metrics}"))
+            .parse()
+            .unwrap()
+    };
+    assert!(value("model_tokens") > 0.0 && value("model_utilisation") > 0.0);
+    assert_eq!((value("model_cache_hits"), value("model_waiting_queries")), (1.0, 0.0));
+}

@@ -18,6 +18,7 @@ mod guard;
 mod jobs;
 mod json;
 mod metrics;
+mod model_metrics;
 mod pages;
 mod pushed;
 mod server;

@@ -11,6 +11,7 @@ use searcher::Timings;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::model_metrics::ModelMetrics;
 
 /// Upper ends of the buckets, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0];
@@ -42,6 +43,7 @@ pub(crate) struct Metrics {
     passages: Gauge,
     waiting: Gauge,
     ready: Gauge,
+    models: ModelMetrics,
 }
 
 fn histogram() -> Histogram {
@@ -62,7 +64,8 @@ impl Metrics {
         registry.register("index_passages", "Passages that searches see", passages.clone());
         registry.register("compute_waiting", "Requests that wait for a place to compute", waiting.clone());
         registry.register("ready", "Whether the first index is searchable", ready.clone());
-        Self { registry, requests, seconds, stages, generation, passages, waiting, ready }
+        let models = ModelMetrics::register(&mut registry);
+        Self { registry, requests, seconds, stages, generation, passages, waiting, ready, models }
     }
 
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {
@@ -94,6 +97,7 @@ impl Metrics {
             let snapshot = engine.snapshot();
             self.generation.set(as_i64(snapshot.sequence()));
             self.passages.set(as_i64(snapshot.passages()));
+            self.models.read(engine);
         }
         self.waiting.set(as_i64(app.admission.waiting() as u64));
         self.ready.set(i64::from(app.is_ready()));
