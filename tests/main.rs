@@ -14,6 +14,7 @@ mod hub;
 #[cfg(feature = "hub")]
 mod models;
 mod serve;
+mod server;
 mod support;
 mod tidy;
 mod webdriver;

@@ -300,20 +300,8 @@ fn indexed_shard(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::tests::safetensors;
     use std::fs;
-
-    fn safetensors(tensors: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut header = serde_json::Map::new();
-        let mut data = Vec::new();
-        for (name, bytes) in tensors {
-            let range = [data.len(), data.len() + bytes.len()];
-            data.extend_from_slice(bytes);
-            let info = serde_json::json!({"dtype": "I8", "shape": [bytes.len()], "data_offsets": range});
-            header.insert((*name).to_owned(), info);
-        }
-        let header = serde_json::Value::Object(header).to_string();
-        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()
-    }
 
     #[test]
     fn says_which_file_is_missing() {

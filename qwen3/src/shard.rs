@@ -52,11 +52,12 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn safetensors(tensors: &[(&str, &[u8])]) -> Vec<u8> {
+    /// A file of int8 vectors by their names.
+    pub(crate) fn safetensors(tensors: &[(&str, &[u8])]) -> Vec<u8> {
         let mut header = serde_json::Map::new();
         let mut data = Vec::new();
         for (name, bytes) in tensors {

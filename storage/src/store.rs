@@ -21,7 +21,7 @@ use crate::record::{Chunk, ChunkDraft, ContentKey, DocumentId, IndexModel, Ledge
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
-use crate::truth::TruthReader;
+use crate::truth::{TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
 
@@ -191,18 +191,7 @@ impl Store {
 
     /// Counts and sizes.
     pub fn statistics(&self) -> Result<Statistics> {
-        let totals = self.documents.totals();
-        let mut bytes = layout::sizes(&self.folder);
-        if let Some((_, size)) = bytes.first_mut() {
-            *size = self.documents.size_on_disk()?;
-        }
-        Ok(Statistics {
-            sequence: totals.sequence,
-            documents: totals.documents,
-            chunks: totals.chunks,
-            vectors: totals.vectors,
-            bytes,
-        })
+        statistics(&self.folder, &self.documents, &self.documents.totals())
     }
 
     /// Makes a batch durable and visible, whole.

@@ -2,9 +2,9 @@
 //!
 //! Each entry is read whole and checked; several entries read one after another may belong to different commits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::documents::Documents;
+use crate::documents::{Documents, Totals};
 use crate::error::Result;
 use crate::layout;
 use crate::record::LedgerEntry;
@@ -40,16 +40,21 @@ impl TruthReader {
     /// Counts and sizes.
     pub fn statistics(&self) -> Result<Statistics> {
         let totals = self.documents.totals_now()?;
-        let mut bytes = layout::sizes(&self.folder);
-        if let Some((_, size)) = bytes.first_mut() {
-            *size = self.documents.size_on_disk()?;
-        }
-        Ok(Statistics {
-            sequence: totals.sequence,
-            documents: totals.documents,
-            chunks: totals.chunks,
-            vectors: totals.vectors,
-            bytes,
-        })
+        statistics(&self.folder, &self.documents, &totals)
     }
+}
+
+/// What an index holds by its totals, and what it takes on disk.
+pub(crate) fn statistics(folder: &Path, documents: &Documents, totals: &Totals) -> Result<Statistics> {
+    let mut bytes = layout::sizes(folder);
+    if let Some((_, size)) = bytes.first_mut() {
+        *size = documents.size_on_disk()?;
+    }
+    Ok(Statistics {
+        sequence: totals.sequence,
+        documents: totals.documents,
+        chunks: totals.chunks,
+        vectors: totals.vectors,
+        bytes,
+    })
 }
