@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Parser};
 
-use super::languages::{self, Language};
-use super::{Input, decode};
 use crate::block::{Block, BlockKind, LineIndex, StructuredText, floor_boundary};
 use crate::error::FileError;
+use crate::languages::{self, Language};
+use crate::{Input, decode};
 
 /// Larger sources are generated ones: not parsed.
 const MAX_PARSED_BYTES: usize = 2 << 20;
@@ -18,7 +18,7 @@ const MAX_PARSED_BYTES: usize = 2 << 20;
 /// Bytes of the line that names a definition.
 const MAX_DEFINITION_BYTES: usize = 120;
 
-pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
+pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
     let language = languages::language_of(input).ok_or(FileError::Binary)?;
     let parts = match language.name {
@@ -32,7 +32,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
             "csv" | "tsv" => BlockKind::Table,
             name => BlockKind::Code { language: Some(name.to_owned()), definition: part.definition },
         };
-        (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, page: None })
+        (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, page: None, cells: None })
     };
     let blocks: Vec<Block> = parts.into_iter().filter_map(block).collect();
     let mut document = StructuredText::verbatim(language.name, decoded.text, blocks);
@@ -161,10 +161,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::ExtractLimits;
     use crate::block::assert_invariants;
 
     fn parts(path: &str, source: &str) -> Vec<(String, Option<String>)> {
-        let document = read(&Input { path: Path::new(path), bytes: source.as_bytes() }).unwrap();
+        let document = read(&Input::new(Path::new(path), source.as_bytes(), &ExtractLimits::default())).unwrap();
         assert_invariants(&document);
         let part = |block: &Block| match &block.kind {
             BlockKind::Code { definition, .. } => (document.text[block.span.clone()].to_owned(), definition.clone()),
@@ -220,7 +221,8 @@ mod tests {
     #[test]
     fn lines_count_carriage_returns_once() {
         let document =
-            read(&Input { path: Path::new("a.go"), bytes: b"package a\r\n\r\nfunc f() {\r\n}\r\n" }).unwrap();
+            read(&Input::new(Path::new("a.go"), b"package a\r\n\r\nfunc f() {\r\n}\r\n", &ExtractLimits::default()))
+                .unwrap();
         assert_eq!(document.blocks[1].lines, 3..5);
         assert_eq!(document.title.as_deref(), Some("a.go"));
     }

@@ -5,7 +5,7 @@ const MAX_INDENTATION: usize = 12;
 
 /// The lists around a text, outermost first.
 #[derive(Debug, Default)]
-pub(super) struct Lists(Vec<List>);
+pub(crate) struct Lists(Vec<List>);
 
 #[derive(Debug)]
 struct List {
@@ -17,20 +17,20 @@ struct List {
 
 impl Lists {
     /// Opens a list: an ordered one with the number of its first item.
-    pub(super) fn open(&mut self, first: Option<u64>) {
+    pub(crate) fn open(&mut self, first: Option<u64>) {
         self.0.push(List { next: first, marker: None });
     }
 
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.0.pop();
     }
 
     /// Whether the text stands in no list.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn start_item(&mut self) {
+    pub(crate) fn start_item(&mut self) {
         let Some(list) = self.0.last_mut() else { return };
         list.marker = Some(match &mut list.next {
             None => "- ".to_owned(),
@@ -43,7 +43,7 @@ impl Lists {
     }
 
     /// The text of an item with its indentation and, for the first text of the item, its marker.
-    pub(super) fn item_text(&mut self, text: &str) -> String {
+    pub(crate) fn item_text(&mut self, text: &str) -> String {
         let text = text.trim();
         if text.is_empty() {
             return String::new();

@@ -1,6 +1,6 @@
 //! Type by content: the signatures of formats that are not text, and the test whether bytes are text at all.
 
-use super::decode::utf_16_by_zeros;
+use crate::decode::utf_16_by_zeros;
 
 /// Bytes looked at.
 const SAMPLE: usize = 64 << 10;

@@ -4,20 +4,20 @@
 
 use std::ops::Range;
 
-use super::{Input, decode};
 use crate::block::{Block, BlockKind, LineIndex, StructuredText};
 use crate::error::FileError;
+use crate::{Input, decode};
 
 const EXTENSIONS: &[&str] = &["txt", "text", "log", "rst", "adoc", "asciidoc", "org", "tex", "textile", "srt", "vtt"];
 
 /// Longest line that can be a heading, in characters.
 const MAX_HEADING: usize = 80;
 
-pub(super) fn is_named(input: &Input<'_>) -> bool {
+pub(crate) fn is_named(input: &Input<'_>) -> bool {
     EXTENSIONS.contains(&input.extension().as_str())
 }
 
-pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
+pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
     let mut document = structure(decoded.text);
     document.warnings = decoded.warnings;
@@ -25,13 +25,13 @@ pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 }
 
 /// Cuts a text into blocks.
-pub(super) fn structure(text: String) -> StructuredText {
+pub(crate) fn structure(text: String) -> StructuredText {
     let paragraphs = paragraphs(&text);
     let lines = LineIndex::new(&text);
     let mut blocks = Vec::new();
     let mut push = |kind: BlockKind, span: Range<usize>| {
         if !span.is_empty() {
-            blocks.push(Block { kind, lines: lines.lines(&span), span, page: None });
+            blocks.push(Block { kind, lines: lines.lines(&span), span, page: None, cells: None });
         }
     };
     for (number, paragraph) in paragraphs.iter().enumerate() {

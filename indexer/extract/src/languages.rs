@@ -3,12 +3,12 @@
 
 use tree_sitter::Language as Grammar;
 
-use super::Input;
+use crate::Input;
 
 /// A language of source code or data.
-pub(super) struct Language {
+pub(crate) struct Language {
     /// What a document's kind says.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     extensions: &'static [&'static str],
     /// Whole file names, lower case.
     names: &'static [&'static str],
@@ -96,22 +96,22 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// The grammar of a language, by the name that blocks carry.
-pub(crate) fn grammar(name: &str) -> Option<Grammar> {
+pub fn grammar(name: &str) -> Option<Grammar> {
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     let language = LANGUAGES.iter().find(|language| language.name == name)?;
     language.grammar.map(|grammar| grammar())
 }
 
-pub(super) fn is_named(input: &Input<'_>) -> bool {
+pub(crate) fn is_named(input: &Input<'_>) -> bool {
     by_name(input).is_some()
 }
 
-pub(super) fn has_shebang(bytes: &[u8]) -> bool {
+pub(crate) fn has_shebang(bytes: &[u8]) -> bool {
     by_shebang(bytes).is_some()
 }
 
 /// The language of a file, by its name or else by its first line.
-pub(super) fn language_of(input: &Input<'_>) -> Option<&'static Language> {
+pub(crate) fn language_of(input: &Input<'_>) -> Option<&'static Language> {
     by_name(input).or_else(|| by_shebang(input.bytes))
 }
 
@@ -136,9 +136,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::ExtractLimits;
 
     fn name_of(path: &str, text: &str) -> Option<&'static str> {
-        language_of(&Input { path: Path::new(path), bytes: text.as_bytes() }).map(|language| language.name)
+        language_of(&Input::new(Path::new(path), text.as_bytes(), &ExtractLimits::default()))
+            .map(|language| language.name)
     }
 
     #[test]

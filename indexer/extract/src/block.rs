@@ -5,17 +5,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::language;
 
 /// A document as quarry sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StructuredText {
     /// The document's own title, if it states one.
     pub title: Option<String>,
     /// ISO 639-1 code of the natural language it is written in; `None` for code and when unsure.
     pub language: Option<String>,
     /// Name of the format as it was read: `markdown`, `html`, `text`, `rust`, `python`, ...
-    pub kind: &'static str,
+    pub kind: String,
     /// The canonical text: what previews show and what all spans point into. Lines end with `\n`.
     pub text: String,
     /// The parts of `text`, in order.
@@ -24,10 +26,44 @@ pub struct StructuredText {
     pub warnings: Vec<String>,
     /// What the document says of itself: `author`, `date`, `description` and other front matter or meta tags.
     pub metadata: BTreeMap<String, String>,
+    /// Parts of the file that gave no text though they should (a page without a text layer, an encrypted sheet). Where
+    /// there are any, the ledger calls the file partly indexed.
+    pub missing: Vec<Missing>,
+    /// Pages of a paged format in all, and how many of them have a text layer; `None` for formats without pages.
+    pub pages: Option<PageCount>,
+    /// Pictures of pages without text, for OCR, where [`crate::ExtractLimits::scans`] asks for them.
+    pub scans: Vec<Scan>,
+}
+
+/// The picture of a page that has no text layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// The page, from 1.
+    pub page: u32,
+    /// A whole PNG, JPEG, TIFF or WebP file.
+    pub image: Vec<u8>,
+}
+
+/// A part of a file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Which part, for people: `page 3`, `sheet Budget`, `pages 4 to 9`.
+    pub part: String,
+    /// Why, and what would help.
+    pub reason: String,
+}
+
+/// How many pages a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageCount {
+    /// All pages.
+    pub all: u32,
+    /// Those with a text layer.
+    pub with_text: u32,
 }
 
 /// A part of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// What it is.
     pub kind: BlockKind,
@@ -38,10 +74,12 @@ pub struct Block {
     pub lines: Range<u32>,
     /// Page or slide, from 1, where the format has them.
     pub page: Option<u32>,
+    /// Cells of a sheet that it was made from, as spreadsheets write them: `A1:F40`.
+    pub cells: Option<String>,
 }
 
 /// What a block is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockKind {
     /// A heading: its text without markup.
     Heading {
@@ -67,9 +105,19 @@ pub enum BlockKind {
 
 impl StructuredText {
     /// A document whose canonical text is the source itself, cut into `blocks`.
-    pub(crate) fn verbatim(kind: &'static str, text: String, blocks: Vec<Block>) -> Self {
-        let mut document =
-            Self { title: None, language: None, kind, text, blocks, warnings: Vec::new(), metadata: BTreeMap::new() };
+    pub(crate) fn verbatim(kind: impl Into<String>, text: String, blocks: Vec<Block>) -> Self {
+        let mut document = Self {
+            title: None,
+            language: None,
+            kind: kind.into(),
+            text,
+            blocks,
+            warnings: Vec::new(),
+            metadata: BTreeMap::new(),
+            missing: Vec::new(),
+            pages: None,
+            scans: Vec::new(),
+        };
         document.language = language::detect_in(&document.text, &document.blocks).map(str::to_owned);
         document.title = document.first_heading();
         document
@@ -85,18 +133,33 @@ impl StructuredText {
 
 /// Collects blocks into a canonical text.
 #[derive(Debug, Default)]
-pub(crate) struct TextBuilder {
+pub struct TextBuilder {
     text: String,
     blocks: Vec<Block>,
     /// The title by its own right (front matter, title element); else the first heading is taken.
-    pub(crate) title: Option<String>,
-    /// What the document says of itself.
-    pub(crate) metadata: BTreeMap<String, String>,
+    pub title: Option<String>,
+    /// See [`StructuredText::metadata`].
+    pub metadata: BTreeMap<String, String>,
+    /// See [`StructuredText::warnings`].
+    pub warnings: Vec<String>,
+    /// See [`StructuredText::missing`].
+    pub missing: Vec<Missing>,
+    /// See [`StructuredText::pages`].
+    pub pages: Option<PageCount>,
+    /// See [`StructuredText::scans`].
+    pub scans: Vec<Scan>,
+    /// The page, slide or sheet that the next blocks stand on, from 1.
+    pub page: Option<u32>,
 }
 
 impl TextBuilder {
     /// Appends a block; blank text is left out. Code keeps its indentation, everything else is trimmed.
-    pub(crate) fn push(&mut self, kind: BlockKind, text: &str, lines: Range<u32>) {
+    pub fn push(&mut self, kind: BlockKind, text: &str, lines: Range<u32>) {
+        self.push_cells(kind, text, lines, None);
+    }
+
+    /// Like [`TextBuilder::push`], for a block made from `cells` of a sheet.
+    pub fn push_cells(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, cells: Option<String>) {
         let text = match kind {
             BlockKind::Code { .. } => trim_blank_lines(text),
             BlockKind::ListItem => text.trim_end().trim_start_matches('\n'),
@@ -112,14 +175,18 @@ impl TextBuilder {
         let start = self.text.len();
         self.text.push_str(text);
         let lines = lines.start..lines.end.max(lines.start + 1);
-        self.blocks.push(Block { kind, span: start..self.text.len(), lines, page: None });
+        self.blocks.push(Block { kind, span: start..self.text.len(), lines, page: self.page, cells });
     }
 
     /// The finished document with its language and title.
-    pub(crate) fn finish(self, kind: &'static str) -> StructuredText {
+    pub fn finish(self, kind: impl Into<String>) -> StructuredText {
         let mut document = StructuredText::verbatim(kind, self.text, self.blocks);
         document.title = self.title.filter(|title| !title.trim().is_empty()).or(document.title);
         document.metadata = self.metadata;
+        document.warnings = self.warnings;
+        document.missing = self.missing;
+        document.pages = self.pages;
+        document.scans = self.scans;
         document
     }
 
@@ -138,7 +205,7 @@ fn trim_blank_lines(text: &str) -> &str {
 }
 
 /// The last character boundary of a text at or before `at`.
-pub(crate) fn floor_boundary(text: &str, at: usize) -> usize {
+pub fn floor_boundary(text: &str, at: usize) -> usize {
     if at >= text.len() {
         return text.len();
     }

@@ -6,18 +6,18 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::list::Lists;
-use super::{Input, decode, front_matter, html, table};
 use crate::block::{BlockKind, LineIndex, StructuredText, TextBuilder};
 use crate::error::FileError;
+use crate::list::Lists;
+use crate::{Input, decode, front_matter, html, table};
 
 const EXTENSIONS: &[&str] = &["md", "markdown", "mdown", "mkd", "mkdn", "mdx", "qmd", "rmd"];
 
-pub(super) fn is_named(input: &Input<'_>) -> bool {
+pub(crate) fn is_named(input: &Input<'_>) -> bool {
     EXTENSIONS.contains(&input.extension().as_str())
 }
 
-pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
+pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
     let mut reader = Reader::new(&decoded.text);
     let options = Options::ENABLE_TABLES
@@ -242,10 +242,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::ExtractLimits;
     use crate::block::assert_invariants;
 
     fn document(text: &str) -> StructuredText {
-        let document = read(&Input { path: Path::new("a.md"), bytes: text.as_bytes() }).unwrap();
+        let document = read(&Input::new(Path::new("a.md"), text.as_bytes(), &ExtractLimits::default())).unwrap();
         assert_invariants(&document);
         document
     }

@@ -10,7 +10,7 @@ const SELF_ENDING: &[&str] = &[
 ];
 
 /// The deepest nesting of elements, counted on tags: an estimate that is never too low for pages that nest on purpose.
-pub(super) fn nesting(source: &str) -> usize {
+pub(crate) fn nesting(source: &str) -> usize {
     let (mut depth, mut deepest) = (0usize, 0usize);
     for (at, _) in source.match_indices('<') {
         let tag = &source[at + 1..];
@@ -27,7 +27,7 @@ pub(super) fn nesting(source: &str) -> usize {
 }
 
 /// The source without its tags; a tag ends a line.
-pub(super) fn without_tags(source: &str) -> String {
+pub(crate) fn without_tags(source: &str) -> String {
     let mut out = String::new();
     let mut rest = source;
     while let Some(at) = rest.find('<') {
@@ -49,7 +49,7 @@ pub(super) fn without_tags(source: &str) -> String {
 const REACH: usize = 16 << 10;
 
 /// Follows the walk over the tree in the source, to tell approximate lines.
-pub(super) struct SourceCursor<'a> {
+pub(crate) struct SourceCursor<'a> {
     source: &'a str,
     lines: LineIndex,
     at: usize,
@@ -59,22 +59,22 @@ pub(super) struct SourceCursor<'a> {
 }
 
 impl<'a> SourceCursor<'a> {
-    pub(super) fn new(source: &'a str) -> Self {
+    pub(crate) fn new(source: &'a str) -> Self {
         Self { source, lines: LineIndex::new(source), at: 0, reach: REACH, budget: source.len() * 8 + (1 << 20) }
     }
 
     /// Line of the last text that was found.
-    pub(super) fn line(&self) -> u32 {
+    pub(crate) fn line(&self) -> u32 {
         self.lines.line(self.at)
     }
 
     /// Steps over text that is not wanted.
-    pub(super) fn pass(&mut self, bytes: usize) {
+    pub(crate) fn pass(&mut self, bytes: usize) {
         self.at = floor_boundary(self.source, self.at + bytes);
     }
 
     /// Finds a text behind the last one, moves behind it, and tells the line it starts at.
-    pub(super) fn find(&mut self, text: &str) -> u32 {
+    pub(crate) fn find(&mut self, text: &str) -> u32 {
         let text = text.trim();
         // An entity in the source stands where these characters are in the tree.
         let needle = text.split(['&', '<', '>', '"', '\u{a0}']).next().unwrap_or_default();

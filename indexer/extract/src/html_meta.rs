@@ -26,13 +26,13 @@ const FIELDS: &[(&str, &str)] = &[
 
 /// Title and metadata of a page.
 #[derive(Debug, Default)]
-pub(super) struct Meta {
-    pub(super) title: Option<String>,
-    pub(super) fields: BTreeMap<String, String>,
+pub(crate) struct Meta {
+    pub(crate) title: Option<String>,
+    pub(crate) fields: BTreeMap<String, String>,
 }
 
 /// The encoding that `<meta charset>` or its older form declares.
-pub(super) fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+pub(crate) fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes[..bytes.len().min(PRESCAN)].to_ascii_lowercase();
     let at = head.windows(8).position(|window| window == b"charset=")? + 8;
     let label = head[at..].trim_ascii_start();
@@ -43,7 +43,7 @@ pub(super) fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Reads the head.
-pub(super) fn meta(page: &Html) -> Meta {
+pub(crate) fn meta(page: &Html) -> Meta {
     let mut found: BTreeMap<&str, (usize, String)> = BTreeMap::new();
     let mut meta = Meta::default();
     let mut in_title = false;

@@ -10,12 +10,12 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::node::Element;
 use scraper::{Html, Node};
 
-use super::html_meta::{declared_encoding, meta};
-use super::html_source::{SourceCursor, nesting, without_tags};
-use super::list::Lists;
-use super::{Input, decode, table};
 use crate::block::{BlockKind, StructuredText, TextBuilder, floor_boundary};
 use crate::error::FileError;
+use crate::html_meta::{declared_encoding, meta};
+use crate::html_source::{SourceCursor, nesting, without_tags};
+use crate::list::Lists;
+use crate::{Input, decode, table};
 
 const EXTENSIONS: &[&str] = &["html", "htm", "xhtml", "shtml"];
 
@@ -85,11 +85,11 @@ const MAX_NESTING: usize = 2_000;
 /// The main content is believed when it has this many characters, or a quarter of the page's.
 const MAIN_CHARACTERS: usize = 400;
 
-pub(super) fn is_named(input: &Input<'_>) -> bool {
+pub(crate) fn is_named(input: &Input<'_>) -> bool {
     EXTENSIONS.contains(&input.extension().as_str())
 }
 
-pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
+pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, declared_encoding(input.bytes));
     let mut document = page(&decoded.text);
     document.warnings.splice(0..0, decoded.warnings);
@@ -97,7 +97,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 }
 
 /// Reads a piece of HTML inside another format.
-pub(super) fn fragment(source: &str) -> StructuredText {
+pub(crate) fn fragment(source: &str) -> StructuredText {
     if nesting(source) > MAX_NESTING {
         return without_structure(source);
     }
@@ -130,8 +130,8 @@ fn page(source: &str) -> StructuredText {
 }
 
 fn without_structure(source: &str) -> StructuredText {
-    let mut document = super::plain::structure(without_tags(source));
-    document.kind = "html";
+    let mut document = crate::plain::structure(without_tags(source));
+    document.kind = "html".to_string();
     document.warnings.push(format!("nested more than {MAX_NESTING} deep: read without its structure"));
     document
 }
@@ -433,10 +433,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::ExtractLimits;
     use crate::block::{Block, assert_invariants};
 
     fn document(html: &str) -> StructuredText {
-        let document = read(&Input { path: Path::new("a.html"), bytes: html.as_bytes() }).unwrap();
+        let document = read(&Input::new(Path::new("a.html"), html.as_bytes(), &ExtractLimits::default())).unwrap();
         assert_invariants(&document);
         document
     }

@@ -1,0 +1,78 @@
+//! What a reader is given: bytes, the name they came under, and what reading them may cost.
+
+use std::path::Path;
+
+use crate::error::FileError;
+use crate::extraction::Extraction;
+
+/// What reading one file may cost.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ExtractLimits {
+    /// Largest file that is read, in bytes. Holds for a file inside an archive too.
+    pub max_bytes: u64,
+    /// Most bytes that one file may unpack to, all its parts together.
+    pub max_unpacked: u64,
+    /// Most bytes of text that one document may give.
+    pub max_text: u64,
+    /// Most documents inside of one file (an archive, a mailbox).
+    pub max_parts: usize,
+    /// Deepest nesting of files within files that is followed: an archive in a mail in an archive is 3.
+    pub max_depth: usize,
+    /// Whether pictures of pages without text are handed out ([`crate::Scan`]) for OCR.
+    pub scans: bool,
+}
+
+impl Default for ExtractLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            max_unpacked: 256 << 20,
+            max_text: 32 << 20,
+            max_parts: 10_000,
+            max_depth: 4,
+            scans: false,
+        }
+    }
+}
+
+/// A file handed to a reader.
+pub(crate) struct Input<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) limits: &'a ExtractLimits,
+    /// Files around this one: 0 for a file on the disk.
+    depth: usize,
+}
+
+impl<'a> Input<'a> {
+    /// A file on the disk.
+    pub(crate) fn new(path: &'a Path, bytes: &'a [u8], limits: &'a ExtractLimits) -> Self {
+        Self { path, bytes, limits, depth: 0 }
+    }
+
+    /// The file's own name; lossy where it is not Unicode.
+    pub(crate) fn file_name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Lower-case extension without the dot; empty without one.
+    pub(crate) fn extension(&self) -> String {
+        self.path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
+    }
+
+    /// Whether the name ends in one of these extensions (lower case, without the dot).
+    pub(crate) fn has_extension(&self, extensions: &[&str]) -> bool {
+        extensions.contains(&self.extension().as_str())
+    }
+
+    /// Reads a file inside this one by its own format.
+    ///
+    /// # Errors
+    /// As [`crate::extract`]; [`FileError::Limit`] below [`ExtractLimits::max_depth`].
+    pub(crate) fn inner(&self, path: &Path, bytes: &[u8]) -> Result<Extraction, FileError> {
+        if self.depth >= self.limits.max_depth {
+            return Err(FileError::Limit { what: format!("nested more than {} files deep", self.limits.max_depth) });
+        }
+        crate::formats::read(&Input { path, bytes, limits: self.limits, depth: self.depth + 1 })
+    }
+}

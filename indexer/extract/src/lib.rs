@@ -1,0 +1,32 @@
+//! From the bytes of a file to its text: every format becomes one [`StructuredText`] of blocks, so that there is one
+//! chunker. Nothing here opens a file, starts a thread or knows a model: a reader gets bytes and a name and returns an
+//! [`Extraction`] or a [`FileError`], within [`ExtractLimits`]. That is why it can run in a process of its own without
+//! any right to the disk. A new format is one file and one line in the table in `formats`.
+
+mod block;
+mod code;
+mod decode;
+mod error;
+mod extraction;
+mod formats;
+mod front_matter;
+mod html;
+mod html_meta;
+mod html_source;
+mod input;
+mod language;
+mod languages;
+mod list;
+mod markdown;
+mod plain;
+mod sniff;
+mod table;
+
+pub use block::{Block, BlockKind, Missing, PageCount, Scan, StructuredText, TextBuilder, floor_boundary};
+pub use error::{FileError, Verdict};
+pub use extraction::{Extraction, Part};
+pub use formats::extract;
+pub use input::ExtractLimits;
+pub(crate) use input::Input;
+pub use language::detect as detect_language;
+pub use languages::grammar;
