@@ -229,6 +229,8 @@ pub(crate) enum FileFilter {
     All,
     /// Searchable.
     Indexed,
+    /// Searchable, but not all of it could be read.
+    Partly,
     /// Left out by a rule.
     Skipped,
     /// Cannot be read.

@@ -109,13 +109,14 @@ pub(crate) fn print_run(source: &str, report: &RunReport) {
         eprintln!("{source}: and {} more that were not read", report.problems.len() - MAX_PROBLEMS);
     }
     let trouble = report.unreadable + report.failed;
-    if report.indexed + report.skipped + report.removed + trouble == 0 {
+    if report.indexed + report.partly + report.skipped + report.removed + trouble == 0 {
         return;
     }
     let seconds = report.elapsed.as_secs_f64();
     eprintln!(
-        "{source}: {} indexed, {} unchanged, {} skipped, {} removed; {} passages, {} embedded ({} tokens) in {:.1} s",
+        "{source}: {} indexed, {} partly, {} unchanged, {} skipped, {} removed; {} passages, {} embedded ({} tokens) in {:.1} s",
         report.indexed,
+        report.partly,
         report.unchanged,
         report.skipped,
         report.removed,

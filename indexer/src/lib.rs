@@ -1,29 +1,29 @@
 //! Turns folders of files into committed chunks. An [`Indexer`] brings a source up to date: it compares
 //! the folder with the ledger, prepares what has changed, has it embedded and commits it. The pure half, from a folder to
-//! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, [`extract`] makes it a [`StructuredText`] of blocks, and
-//! [`chunk`] cuts that into passages of a given number of tokens.
+//! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract` makes
+//! it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
 
-mod block;
 mod chunk;
 mod counter;
 mod error;
-mod extract;
-mod language;
 mod pipeline;
 mod plan;
 mod prepare;
 mod progress;
 mod read;
+mod reader;
 mod walk;
 
-pub use block::{Block, BlockKind, StructuredText};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
-pub use error::{FileError, IndexError, Verdict};
-pub use extract::{ExtractLimits, extract};
-pub use language::detect as detect_language;
+pub use error::IndexError;
+pub use extract::{
+    Block, BlockKind, ExtractLimits, Extraction, FileError, Missing, PageCount, Part, StructuredText, Verdict,
+    detect_language, extract,
+};
 pub use pipeline::{IndexOptions, Indexer, Vanished};
 pub use plan::Comparison;
 pub use prepare::TextDocument;
 pub use progress::{Counters, Observer, RunReport, Silent};
 pub use read::read_file;
+pub use reader::{FileReader, InProcess};
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};

@@ -5,6 +5,7 @@
 //! store does not know are embedded.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,11 +16,12 @@ use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Sto
 use crate::chunk::{ChunkLimits, ChunkText};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
-use crate::extract::ExtractLimits;
-use crate::plan::{Comparison, plan};
+use crate::plan::{Comparison, Work, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
 use crate::progress::{Counters, Observer, RunReport};
+use crate::reader::{FileReader, InProcess};
 use crate::walk::{WalkOptions, find};
+use extract::ExtractLimits;
 
 /// Time one batch should take the model.
 const BATCH_TIME: Duration = Duration::from_secs(4);
@@ -39,6 +41,8 @@ pub struct IndexOptions {
     pub comparison: Comparison,
     /// Which files are seen.
     pub walk: WalkOptions,
+    /// Who reads the files.
+    pub reader: Arc<dyn FileReader>,
     /// Limits of extraction.
     pub extract: ExtractLimits,
     /// Sizes of chunks in tokens.
@@ -54,6 +58,7 @@ impl Default for IndexOptions {
         Self {
             comparison: Comparison::default(),
             walk: WalkOptions::default(),
+            reader: Arc::new(InProcess),
             extract: ExtractLimits::default(),
             chunk: ChunkLimits::default(),
             vanished: Vanished::default(),
@@ -107,12 +112,12 @@ impl<'a> Indexer<'a> {
             return Err(IndexError::SuddenlyEmpty { root: source.root.clone(), documents: plan.gone.len() });
         }
         self.observer.planned(plan.read.len() as u64, plan.unchanged);
-        let jobs = plan.read.into_iter().map(|(file, known)| Job::File(file, known));
+        let jobs = plan.read.into_iter().map(|work| Job::File(Box::new(work)));
         let mut report = self.run(&source.name, jobs)?;
         report.unchanged += plan.unchanged;
         report.problems = plan.problems.iter().map(ToString::to_string).collect();
         if !report.interrupted {
-            report.removed = self.finish(&source.name, &plan.gone)?;
+            report.removed += self.finish(&source.name, &plan.gone)?;
         }
         report.elapsed = started.elapsed();
         Ok(report)
@@ -129,19 +134,31 @@ impl<'a> Indexer<'a> {
         let (mut jobs, mut gone) = (Vec::new(), Batch::default());
         for path in paths {
             match find(&source.root, path) {
-                Some(file) => jobs.push(Job::File(file, self.store.ledger_entry(&source.name, path)?)),
+                Some(file) => {
+                    let known = self.store.ledger_entry(&source.name, path)?;
+                    let inside = self.inside(&source.name, path)?;
+                    jobs.push(Job::File(Box::new(Work { file, known, inside })));
+                }
                 None => {
-                    gone.remove(&source.name, path);
-                    gone.forget(&source.name, path);
+                    for path in self.inside(&source.name, path)?.iter().chain([path]) {
+                        gone.remove(&source.name, path);
+                        gone.forget(&source.name, path);
+                    }
                 }
             }
         }
         let removed = gone.documents() as u64;
         self.store.commit(gone)?;
         let mut report = self.run(&source.name, jobs.into_iter())?;
-        report.removed = removed;
+        report.removed += removed;
         report.elapsed = started.elapsed();
         Ok(report)
+    }
+
+    /// Paths of the documents inside of a file.
+    fn inside(&self, source: &str, path: &str) -> Result<Vec<String>, IndexError> {
+        let entries = self.store.ledger_inside(source, path);
+        entries.map(|entry| Ok(entry?.path)).collect()
     }
 
     /// Puts texts that are not files, such as an evaluation corpus.
@@ -176,9 +193,11 @@ impl<'a> Indexer<'a> {
 
     fn run(&mut self, source: &str, jobs: impl Iterator<Item = Job> + Send) -> Result<RunReport, IndexError> {
         let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
+        let reader = Arc::clone(&self.options.reader);
         let preparer = Preparer {
             source,
             counter: &counter,
+            reader: reader.as_ref(),
             extract: self.options.extract.clone(),
             chunk: counter.limits_within(self.options.chunk, self.embedder.max_tokens()),
         };
@@ -198,7 +217,9 @@ impl<'a> Indexer<'a> {
                 let (jobs_out, prepared_in, preparer) = (jobs_out.clone(), prepared_in.clone(), &preparer);
                 scope.spawn(move || {
                     for job in jobs_out {
-                        if prepared_in.send(preparer.prepare(job)).is_err() {
+                        let all_sent =
+                            preparer.prepare(job).into_iter().all(|prepared| prepared_in.send(prepared).is_ok());
+                        if !all_sent {
                             return;
                         }
                     }
@@ -335,6 +356,11 @@ impl<'a, 'b> Line<'a, 'b> {
             match content {
                 Content::Fresh(document, chunks) => batch.put(document, drafts(chunks, &known)),
                 Content::Nothing => batch.remove(&entry.source, &entry.path),
+                Content::Gone => {
+                    batch.remove(&entry.source, &entry.path);
+                    batch.forget(&entry.source, &entry.path);
+                    continue;
+                }
                 Content::Unchanged => {}
             }
             batch.record(entry);
@@ -366,6 +392,8 @@ impl<'a, 'b> Line<'a, 'b> {
                 let error = format!("the model failed on it: {error}");
                 prepared.entry.state = FileState::Failed { error, tries: 1 };
                 prepared.entry.chunks = 0;
+                // The file itself was fine: without its hash, the next run reads it again.
+                prepared.entry.content = None;
                 prepared.content = Content::Nothing;
             }
         }
@@ -375,7 +403,9 @@ impl<'a, 'b> Line<'a, 'b> {
     fn count(&mut self, entry: &LedgerEntry, content: &Content) {
         let counter = match (&entry.state, content) {
             (_, Content::Unchanged) => &mut self.report.unchanged,
+            (_, Content::Gone) => &mut self.report.removed,
             (FileState::Indexed { .. }, _) => &mut self.report.indexed,
+            (FileState::Partly { .. }, _) => &mut self.report.partly,
             (FileState::Skipped { .. }, _) => &mut self.report.skipped,
             (FileState::Unreadable { .. }, _) => &mut self.report.unreadable,
             (FileState::Failed { .. }, _) => &mut self.report.failed,

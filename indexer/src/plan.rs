@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use storage::{FileState, LedgerEntry, Source, Store};
 
 use crate::error::IndexError;
+use crate::prepare::READER;
 use crate::walk::{FoundFile, ProblemKind, WalkOptions, WalkProblem, walk};
 
 /// How to tell that a file has not changed.
@@ -17,10 +18,18 @@ pub enum Comparison {
     Content,
 }
 
+/// A file to read, with what the ledger knows of it.
+pub(crate) struct Work {
+    pub(crate) file: FoundFile,
+    pub(crate) known: Option<LedgerEntry>,
+    /// Paths of the documents that were inside of it: members of an archive, attachments of a mail.
+    pub(crate) inside: Vec<String>,
+}
+
 /// The work of a run.
 pub(crate) struct Plan {
-    /// Files to read, with what the ledger knows of them.
-    pub(crate) read: Vec<(FoundFile, Option<LedgerEntry>)>,
+    /// Files to read.
+    pub(crate) read: Vec<Work>,
     /// Files that need no work.
     pub(crate) unchanged: u64,
     /// Paths in the ledger whose files are gone.
@@ -44,7 +53,11 @@ pub(crate) fn plan(
     let mut plan = Plan { read: Vec::new(), unchanged: 0, gone: Vec::new(), problems: Vec::new() };
     for found in walk(&source.root, options).map_err(IndexError::Root)? {
         match found {
-            Ok(file) => plan.add(known.remove(&file.relative), file, comparison),
+            Ok(file) => {
+                let entry = known.remove(&file.relative);
+                let inside = take_inside(&mut known, &file.relative);
+                plan.add(Work { file, known: entry, inside }, comparison);
+            }
             Err(problem) => plan.problems.push(problem),
         }
     }
@@ -57,21 +70,42 @@ pub(crate) fn plan(
 }
 
 impl Plan {
-    fn add(&mut self, known: Option<LedgerEntry>, file: FoundFile, comparison: Comparison) {
+    fn add(&mut self, work: Work, comparison: Comparison) {
+        let known = work.known.as_ref();
         let unchanged = comparison == Comparison::Metadata
-            && known.as_ref().is_some_and(|entry| is_unchanged(entry, &file) && !is_worth_another_try(entry));
+            && known.is_some_and(|entry| is_unchanged(entry, &work.file) && !is_worth_another_try(entry));
         if unchanged {
             self.unchanged += 1;
         } else {
-            self.read.push((file, known));
+            self.read.push(work);
         }
     }
+}
+
+/// Takes the lines of what lies inside of a file out of those that are left.
+fn take_inside(known: &mut BTreeMap<String, LedgerEntry>, path: &str) -> Vec<String> {
+    let below = format!("{path}/");
+    let inside: Vec<String> = known
+        .range(below.clone()..)
+        .map(|(path, _)| path.clone())
+        .take_while(|path| path.starts_with(&below))
+        .collect();
+    for path in &inside {
+        known.remove(path);
+    }
+    inside
 }
 
 fn is_unchanged(entry: &LedgerEntry, file: &FoundFile) -> bool {
     entry.bytes == file.bytes && entry.modified_ns == file.modified && entry.inode == file.inode
 }
 
+/// Files whose bytes could not be had are tried again in every run (permissions change without a trace in the file), and
+/// so are those the model failed on; what a reader could not make sense of only with another version of quarry.
 fn is_worth_another_try(entry: &LedgerEntry) -> bool {
-    matches!(entry.state, FileState::Failed { .. } | FileState::Unreadable { .. })
+    match &entry.state {
+        FileState::Failed { .. } | FileState::Unreadable { .. } => entry.content.is_none() || entry.reader != READER,
+        FileState::Skipped { .. } | FileState::Partly { .. } => entry.reader != READER,
+        FileState::Indexed { .. } => false,
+    }
 }

@@ -1,17 +1,16 @@
 //! One file (or pushed text) becomes a document with chunks, or a reason why not.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use storage::{Document, FileState, LedgerEntry};
+use extract::{ExtractLimits, Extraction, FileError, Missing, Part, StructuredText, Verdict, extract};
+use storage::{Coverage, Document, FileState, LedgerEntry};
 
-use crate::block::StructuredText;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
-use crate::error::{FileError, Verdict};
-use crate::extract::{ExtractLimits, extract};
+use crate::plan::Work;
 use crate::read::read_file;
-use crate::walk::FoundFile;
+use crate::reader::FileReader;
 
 /// Bytes above which a passage is not asked whether it has any token.
 const SURE_TO_HAVE_TOKENS: usize = 256;
@@ -35,13 +34,16 @@ pub struct TextDocument {
     pub text: String,
 }
 
+/// Version of what reads files: the ledger's lines say which one it was.
+pub(crate) const READER: &str = env!("CARGO_PKG_VERSION");
+
 /// What there is to read.
 pub(crate) enum Job {
-    File(FoundFile, Option<LedgerEntry>),
+    File(Box<Work>),
     Text(TextDocument),
 }
 
-/// The outcome for one job: always a line for the ledger, and a document if there is text.
+/// The outcome for one document: a line for the ledger, and the document if there is text.
 pub(crate) struct Prepared {
     pub(crate) entry: LedgerEntry,
     pub(crate) content: Content,
@@ -54,117 +56,167 @@ pub(crate) enum Content {
     Unchanged,
     /// There is nothing to search.
     Nothing,
+    /// It is no longer part of its file: document and ledger line go.
+    Gone,
 }
 
 /// Everything that reading and chunking depend on.
 pub(crate) struct Preparer<'a> {
     pub(crate) source: &'a str,
     pub(crate) counter: &'a (dyn TokenCounter + Sync),
+    pub(crate) reader: &'a dyn FileReader,
     pub(crate) extract: ExtractLimits,
     pub(crate) chunk: ChunkLimits,
 }
 
 impl Preparer<'_> {
-    /// Reads, extracts and chunks. A panic in a parser is that file's failure and nobody else's.
-    pub(crate) fn prepare(&self, job: Job) -> Prepared {
+    /// Reads, extracts and chunks. The file's own line comes last: whoever is interrupted before it starts over with
+    /// the whole file.
+    pub(crate) fn prepare(&self, job: Job) -> Vec<Prepared> {
         let started = Instant::now();
-        let mut entry = self.blank_entry(&job);
-        let tries = tries_before(&job);
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.content(job, &mut entry)));
-        let content = match outcome {
-            Ok(Ok(content)) => content,
-            Ok(Err(error)) => {
-                entry.state = state_of(&error, tries);
-                Content::Nothing
-            }
-            Err(_) => {
-                let error = "the reader for this format crashed on it; please report the file".to_string();
-                entry.state = FileState::Failed { error, tries: tries + 1 };
-                Content::Nothing
-            }
+        let mut prepared = match job {
+            Job::File(work) => self.file(*work),
+            Job::Text(text) => vec![self.text(text)],
         };
-        entry.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Prepared { entry, content }
+        if let Some(own) = prepared.last_mut() {
+            own.entry.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        }
+        prepared
     }
 
-    fn blank_entry(&self, job: &Job) -> LedgerEntry {
-        let (path, bytes, modified_ns, inode) = match job {
-            Job::File(file, _) => (&file.relative, file.bytes, stamp(file.modified), file.inode),
-            Job::Text(text) => (&text.path, text.text.len() as u64, now_ns(), None),
-        };
+    fn blank_entry(&self, path: &str, bytes: u64, modified_ns: i64) -> LedgerEntry {
         LedgerEntry {
             source: self.source.to_string(),
-            path: path.clone(),
+            path: path.to_string(),
             state: FileState::Indexed { notes: Vec::new() },
             kind: String::new(),
             bytes,
             modified_ns,
-            inode,
+            inode: None,
             content: None,
             characters: 0,
             chunks: 0,
             micros: 0,
+            coverage: None,
+            reader: READER.to_string(),
         }
     }
 
-    fn content(&self, job: Job, entry: &mut LedgerEntry) -> Result<Content, FileError> {
-        match job {
-            Job::File(file, known) => self.file(&file, known, entry),
-            Job::Text(text) => {
-                let modified = entry.modified_ns;
-                self.document(structured(text, &self.extract)?, entry, modified)
-            }
+    fn text(&self, text: TextDocument) -> Prepared {
+        let entry = self.blank_entry(&text.path, text.text.len() as u64, now_ns());
+        let modified = entry.modified_ns;
+        match structured(text, &self.extract) {
+            Ok(structured) => self.document(entry, modified, structured),
+            Err(error) => failed(entry, &error, 0),
         }
     }
 
-    fn file(
-        &self,
-        file: &FoundFile,
-        known: Option<LedgerEntry>,
-        entry: &mut LedgerEntry,
-    ) -> Result<Content, FileError> {
-        let bytes = read_file(file, &self.extract)?;
+    fn file(&self, work: Work) -> Vec<Prepared> {
+        let Work { file, known, inside } = work;
+        let mut entry = self.blank_entry(&file.relative, file.bytes, stamp(file.modified));
+        entry.inode = file.inode;
+        let tries = known.as_ref().map_or(0, tries_of);
+        let bytes = match read_file(&file, &self.extract) {
+            Ok(bytes) => bytes,
+            Err(error) => return self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
+        };
         entry.bytes = bytes.len() as u64;
         let hash = *blake3::hash(&bytes).as_bytes();
         entry.content = Some(hash);
         if let Some(known) = known.filter(|known| is_same(known, &hash, file.modified)) {
             let (modified_ns, inode) = (entry.modified_ns, entry.inode);
-            *entry = LedgerEntry { modified_ns, inode, ..known };
-            return Ok(Content::Unchanged);
+            return vec![Prepared { entry: LedgerEntry { modified_ns, inode, ..known }, content: Content::Unchanged }];
         }
-        let extracted = extract(Path::new(&file.relative), &bytes, &self.extract)?;
-        self.document(extracted, entry, file.modified)
+        match self.reader.read(Path::new(&file.relative), &bytes, &self.extract) {
+            Ok(extraction) => self.extraction(entry, file.modified, extraction, inside),
+            Err(error) => self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
+        }
     }
 
-    fn document(
+    /// The documents inside of a file, what is no longer inside, and the file itself.
+    fn extraction(
         &self,
-        extracted: StructuredText,
-        entry: &mut LedgerEntry,
+        mut entry: LedgerEntry,
         modified_ns: i64,
-    ) -> Result<Content, FileError> {
+        extraction: Extraction,
+        inside: Vec<String>,
+    ) -> Vec<Prepared> {
+        let parts: Vec<Prepared> =
+            extraction.parts.into_iter().map(|part| self.part(&entry.path, modified_ns, part)).collect();
+        let own = match extraction.document {
+            Some(mut document) => {
+                document.warnings.extend(extraction.warnings);
+                self.document(entry, modified_ns, document)
+            }
+            None => {
+                let mut notes = vec![format!("{} files inside", parts.len())];
+                notes.extend(extraction.warnings);
+                entry.kind = extraction.kind;
+                entry.state = FileState::Indexed { notes };
+                Prepared { entry, content: Content::Nothing }
+            }
+        };
+        self.with_gone(inside, parts, own)
+    }
+
+    fn part(&self, file: &str, file_modified_ns: i64, part: Part) -> Prepared {
+        let modified_ns = part.modified.map_or(file_modified_ns, |seconds| seconds.saturating_mul(1_000_000_000));
+        let entry = self.blank_entry(&format!("{file}/{}", part.path), part.bytes, modified_ns);
+        match part.outcome {
+            Ok(document) => self.document(entry, modified_ns, document),
+            Err(error) => failed(entry, &error, 0),
+        }
+    }
+
+    /// All outcomes of a file in the order in which they may be committed.
+    fn with_gone(&self, inside: Vec<String>, parts: Vec<Prepared>, own: Prepared) -> Vec<Prepared> {
+        let mut all = parts;
+        let kept: HashSet<String> = all.iter().map(|part| part.entry.path.clone()).collect();
+        for path in inside.into_iter().filter(|path| !kept.contains(path)) {
+            all.push(Prepared { entry: self.blank_entry(&path, 0, 0), content: Content::Gone });
+        }
+        all.push(own);
+        all
+    }
+
+    fn document(&self, mut entry: LedgerEntry, modified_ns: i64, extracted: StructuredText) -> Prepared {
         let mut chunks = chunk(&extracted, self.counter, self.chunk);
         // Text without a single token (zero-width characters, say) can neither be embedded nor asked for.
         chunks.retain(|chunk| chunk.text.len() > SURE_TO_HAVE_TOKENS || self.counter.count(&chunk.text) > 0);
         if chunks.is_empty() {
-            return Err(FileError::Empty);
+            return failed(entry, &FileError::Empty, 0);
         }
         shape_headings(extracted.title.as_deref(), &mut chunks);
-        entry.kind = extracted.kind.to_string();
+        entry.kind = extracted.kind.clone();
         entry.characters = extracted.text.chars().count() as u64;
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-        entry.state = FileState::Indexed { notes: extracted.warnings };
+        entry.coverage = extracted.pages.map(|pages| Coverage { pages: pages.all, with_text: pages.with_text });
+        entry.state = read_state(extracted.missing, extracted.warnings);
         let document = Document {
             source: entry.source.clone(),
             path: entry.path.clone(),
             title: extracted.title.unwrap_or_else(|| title_from(&entry.path)),
-            kind: extracted.kind.to_string(),
+            kind: extracted.kind,
             language: extracted.language,
             modified: modified_ns.div_euclid(1_000_000_000),
             bytes: entry.bytes,
             metadata: extracted.metadata,
         };
-        Ok(Content::Fresh(document, chunks))
+        Prepared { entry, content: Content::Fresh(document, chunks) }
     }
+}
+
+fn failed(mut entry: LedgerEntry, error: &FileError, tries: u32) -> Prepared {
+    entry.state = state_of(error, tries);
+    Prepared { entry, content: Content::Nothing }
+}
+
+fn read_state(missing: Vec<Missing>, notes: Vec<String>) -> FileState {
+    if missing.is_empty() {
+        return FileState::Indexed { notes };
+    }
+    let missing = missing.into_iter().map(|Missing { part, reason }| format!("{part}: {reason}")).collect();
+    FileState::Partly { missing, notes }
 }
 
 /// A pushed text is read like a text file, under the title it came with. A bare title is its own text.
@@ -172,7 +224,8 @@ fn structured(mut text: TextDocument, limits: &ExtractLimits) -> Result<Structur
     if text.text.trim().is_empty() {
         text.text = text.title.take().unwrap_or_default();
     }
-    let mut structured = extract(Path::new("text.txt"), text.text.as_bytes(), limits)?;
+    let extraction = extract(Path::new("text.txt"), text.text.as_bytes(), limits)?;
+    let mut structured = extraction.document.ok_or(FileError::Empty)?;
     structured.title = text.title;
     structured.language = text.language.or(structured.language);
     Ok(structured)
@@ -200,14 +253,15 @@ fn title_from(path: &str) -> String {
 }
 
 fn is_same(known: &LedgerEntry, hash: &[u8; 32], modified_ns: i64) -> bool {
-    matches!(known.state, FileState::Indexed { .. })
+    let read = matches!(known.state, FileState::Indexed { .. } | FileState::Partly { .. });
+    read && known.reader == READER
         && known.content.as_ref() == Some(hash)
         && (known.modified_ns == modified_ns || known.modified_ns == RACY_STAMP)
 }
 
-fn tries_before(job: &Job) -> u32 {
-    match job {
-        Job::File(_, Some(LedgerEntry { state: FileState::Failed { tries, .. }, .. })) => *tries,
+fn tries_of(known: &LedgerEntry) -> u32 {
+    match known.state {
+        FileState::Failed { tries, .. } => tries,
         _ => 0,
     }
 }

@@ -36,6 +36,8 @@ pub struct Counters {
 pub struct RunReport {
     /// Files that were read and are searchable now.
     pub indexed: u64,
+    /// Files that were read and are searchable, but not all of them.
+    pub partly: u64,
     /// Files that were not read again.
     pub unchanged: u64,
     /// Files left out by a rule.

@@ -4,9 +4,9 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 
-use crate::error::FileError;
-use crate::extract::ExtractLimits;
 use crate::walk::{FoundFile, kind_of, modified};
+use extract::ExtractLimits;
+use extract::FileError;
 
 /// The bytes of a file in one state of it. Size and time may differ from those that the walk saw: what counts is that
 /// they do not change while the file is read.
@@ -18,7 +18,7 @@ pub fn read_file(found: &FoundFile, limits: &ExtractLimits) -> Result<Vec<u8>, F
     // Opening a pipe would wait for its writer: looked at before, and again once it is open.
     let before = fs::symlink_metadata(&found.path).map_err(FileError::from_io)?;
     if !before.is_file() {
-        return Err(FileError::NotAFile { found: kind_of(&before) });
+        return Err(FileError::NotAFile { found: kind_of(&before).to_string() });
     }
     if before.len() > limits.max_bytes {
         return Err(FileError::TooLarge { bytes: before.len(), limit: limits.max_bytes });
@@ -26,7 +26,7 @@ pub fn read_file(found: &FoundFile, limits: &ExtractLimits) -> Result<Vec<u8>, F
     let mut file = File::open(&found.path).map_err(FileError::from_io)?;
     let opened = file.metadata().map_err(FileError::from_io)?;
     if !opened.is_file() {
-        return Err(FileError::NotAFile { found: kind_of(&opened) });
+        return Err(FileError::NotAFile { found: kind_of(&opened).to_string() });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0));
     // A file that grows for ever is given up one byte above its size.
@@ -62,7 +62,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let file = found(folder.path(), "text");
         assert_eq!(read_file(&file, &ExtractLimits::default()).unwrap(), b"text");
-        let error = read_file(&file, &ExtractLimits { max_bytes: 3 }).unwrap_err();
+        let error = read_file(&file, &ExtractLimits { max_bytes: 3, ..ExtractLimits::default() }).unwrap_err();
         assert!(matches!(error, FileError::TooLarge { bytes: 4, limit: 3 }));
         // It grew since the walk: read as it is now.
         fs::write(&file.path, "longer text").unwrap();
@@ -82,6 +82,7 @@ mod tests {
         fs::remove_file(&file.path).unwrap();
         assert!(matches!(read_file(&file, &limits), Err(FileError::Vanished)));
         symlink("/dev/zero", &file.path).unwrap();
-        assert!(matches!(read_file(&file, &limits), Err(FileError::NotAFile { found: "a symbolic link" })));
+        let found = "a symbolic link".to_string();
+        assert_eq!(read_file(&file, &limits), Err(FileError::NotAFile { found }));
     }
 }

@@ -80,7 +80,7 @@ fn options(args: &IndexArgs) -> IndexOptions {
     IndexOptions {
         comparison: if args.checksum { Comparison::Content } else { Comparison::Metadata },
         walk: WalkOptions { exclude: args.exclude.clone() },
-        extract: ExtractLimits { max_bytes: args.max_file_size.saturating_mul(1 << 20) },
+        extract: ExtractLimits { max_bytes: args.max_file_size.saturating_mul(1 << 20), ..ExtractLimits::default() },
         commit_documents: args.commit_every,
         vanished: if args.accept_empty { Vanished::Remove } else { Vanished::Refuse },
         ..IndexOptions::default()

@@ -31,6 +31,7 @@ struct SourceStatus {
     root: String,
     files: u64,
     indexed: u64,
+    partly: u64,
     skipped: u64,
     unreadable: u64,
     failed: u64,
@@ -115,6 +116,7 @@ impl SourceStatus {
         self.chunks += u64::from(entry.chunks);
         let counter = match entry.state {
             FileState::Indexed { .. } => &mut self.indexed,
+            FileState::Partly { .. } => &mut self.partly,
             FileState::Skipped { .. } => &mut self.skipped,
             FileState::Unreadable { .. } => &mut self.unreadable,
             FileState::Failed { .. } => &mut self.failed,
@@ -128,6 +130,7 @@ impl FileFilter {
         match self {
             Self::All => true,
             Self::Indexed => matches!(state, FileState::Indexed { .. }),
+            Self::Partly => matches!(state, FileState::Partly { .. }),
             Self::Skipped => matches!(state, FileState::Skipped { .. }),
             Self::Unreadable => matches!(state, FileState::Unreadable { .. }),
             Self::Failed => matches!(state, FileState::Failed { .. }),
@@ -145,14 +148,25 @@ fn show(status: &Status) {
     let sizes: Vec<String> =
         status.bytes.iter().map(|(part, bytes)| format!("{part} {}", output::size(*bytes))).collect();
     println!("on disk    {}\n", sizes.join(", "));
-    let mut rows =
-        table(&["source", "folder", "files", "indexed", "skipped", "unreadable", "failed", "passages", "last run"]);
+    let mut rows = table(&[
+        "source",
+        "folder",
+        "files",
+        "indexed",
+        "partly",
+        "skipped",
+        "unreadable",
+        "failed",
+        "passages",
+        "last run",
+    ]);
     for source in &status.sources {
         rows.add_row([
             source.name.clone(),
             source.root.clone(),
             source.files.to_string(),
             source.indexed.to_string(),
+            source.partly.to_string(),
             source.skipped.to_string(),
             source.unreadable.to_string(),
             source.failed.to_string(),

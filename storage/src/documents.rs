@@ -275,6 +275,11 @@ impl Documents {
         self.values(&ledger_key(source, ""))
     }
 
+    /// The ledger of what lies inside a file: the members of an archive, the attachments of a mail.
+    pub(crate) fn ledger_inside(&self, source: &str, path: &str) -> impl Iterator<Item = Result<LedgerEntry>> + '_ {
+        self.values(&ledger_key(source, &format!("{path}/")))
+    }
+
     /// The ledger of a source from behind the path `after`.
     pub(crate) fn ledger_after<'a>(
         &'a self,

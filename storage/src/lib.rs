@@ -32,7 +32,8 @@ pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced};
 pub use record::{
-    Chunk, ChunkDraft, ContentKey, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source, embedding_text,
+    Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,
+    embedding_text,
 };
 pub use settings::model_of;
 pub use snapshot::{Listing, Passage, Scope, Snapshot};

@@ -172,6 +172,13 @@ pub enum FileState {
         /// Remarks worth knowing, such as a guessed encoding.
         notes: Vec<String>,
     },
+    /// Searchable, but not all of it could be read.
+    Partly {
+        /// Each part that is missing, with its reason: `page 3: no text layer, ..`.
+        missing: Vec<String>,
+        /// As in [`FileState::Indexed`].
+        notes: Vec<String>,
+    },
     /// Left out by a rule.
     Skipped {
         /// The rule, in words.
@@ -192,10 +199,11 @@ pub enum FileState {
 }
 
 impl FileState {
-    /// The state's name: `indexed`, `skipped`, `unreadable` or `failed`.
+    /// The state's name: `indexed`, `partly`, `skipped`, `unreadable` or `failed`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Indexed { .. } => "indexed",
+            Self::Partly { .. } => "partly",
             Self::Skipped { .. } => "skipped",
             Self::Unreadable { .. } => "unreadable",
             Self::Failed { .. } => "failed",
@@ -206,6 +214,7 @@ impl FileState {
     pub fn reason(&self) -> String {
         match self {
             Self::Indexed { notes } => notes.join("; "),
+            Self::Partly { missing, notes } => [missing.as_slice(), notes.as_slice()].concat().join("; "),
             Self::Skipped { rule } => rule.clone(),
             Self::Unreadable { reason } => reason.clone(),
             Self::Failed { error, tries } => format!("{error} (tries: {tries})"),
@@ -238,6 +247,27 @@ pub struct LedgerEntry {
     pub chunks: u32,
     /// Time spent on reading, extracting and chunking, in microseconds.
     pub micros: u64,
+    /// How much of a paged document has a text layer; `None` for files without pages.
+    pub coverage: Option<Coverage>,
+    /// Version of quarry that read the file: what an older one failed on is tried again.
+    pub reader: String,
+}
+
+impl LedgerEntry {
+    /// Whether a document of this file is in the index. An archive has none of its own: the files inside have lines of
+    /// their own.
+    pub fn is_searchable(&self) -> bool {
+        self.chunks > 0 && matches!(self.state, FileState::Indexed { .. } | FileState::Partly { .. })
+    }
+}
+
+/// How many pages of a document have text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// All pages.
+    pub pages: u32,
+    /// Those with a text layer.
+    pub with_text: u32,
 }
 
 /// The model an index was built with. Vectors of different models are never mixed.

@@ -15,7 +15,7 @@ use crate::files;
 use crate::record::IndexModel;
 
 /// Version of everything in the data folder. A change of any file's format raises it.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 const NAME: &str = "index.json";
 

@@ -184,6 +184,11 @@ impl Store {
         self.documents.ledger(source)
     }
 
+    /// The ledger lines of the documents inside of a file (an archive, a mail with attachments), in the order of paths.
+    pub fn ledger_inside(&self, source: &str, path: &str) -> impl Iterator<Item = Result<LedgerEntry>> + '_ {
+        self.documents.ledger_inside(source, path)
+    }
+
     /// When the last run over a source ended, in seconds of Unix time.
     pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
         self.documents.last_run(source)

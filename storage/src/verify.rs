@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::layout;
 use crate::lexical::LexicalReader;
 use crate::lock::Lock;
-use crate::record::{Chunk, ContentKey, Document, DocumentId, FileState, IndexModel, Source};
+use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, Source};
 use crate::vectorfile::{VectorFile, VectorReader, VectorView};
 use crate::{files, recover, settings};
 
@@ -154,9 +154,8 @@ fn verify_ledger(documents: &Documents, settings: &Settings, report: &mut Verifi
     for source in &settings.sources {
         for entry in documents.ledger(&source.name) {
             let entry = entry?;
-            let indexed = matches!(entry.state, FileState::Indexed { .. });
             let present = documents.document(DocumentId::of(&entry.source, &entry.path))?.is_some();
-            if indexed != present {
+            if entry.is_searchable() != present {
                 let state = entry.state.label();
                 report.add("documents", format!("{} is {state} in the ledger, stored: {present}", entry.path));
             }

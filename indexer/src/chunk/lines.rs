@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::block::StructuredText;
+use extract::StructuredText;
 
 pub(super) struct LineCursor<'a> {
     document: &'a StructuredText,

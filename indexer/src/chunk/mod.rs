@@ -13,7 +13,7 @@ use std::ops::Range;
 use lines::LineCursor;
 use pack::Draft;
 
-use crate::block::StructuredText;
+use extract::StructuredText;
 
 /// Counts tokens: the model's tokenizer behind a seam.
 pub trait TokenCounter {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Chunker;
 use super::section::{Section, Sections};
 use super::split::Unit;
-use crate::block::BlockKind;
+use extract::BlockKind;
 
 /// Below `target / TINY` tokens, a passage joins what follows it in the same parent.
 const TINY: usize = 4;

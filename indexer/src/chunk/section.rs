@@ -3,7 +3,7 @@
 
 use super::Chunker;
 use super::split::Unit;
-use crate::block::{BlockKind, StructuredText};
+use extract::{BlockKind, StructuredText};
 
 /// Bytes above which a "heading" is a paragraph in disguise: it would burden every passage below it.
 const MAX_HEADING_BYTES: usize = 200;

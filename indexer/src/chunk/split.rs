@@ -7,8 +7,8 @@ use std::ops::Range;
 use text_splitter::{ChunkConfig, ChunkSizer, CodeSplitter, TextSplitter};
 
 use super::{Chunker, TokenCounter};
-use crate::block::{BlockKind, floor_boundary};
-use crate::extract::grammar;
+use extract::grammar;
+use extract::{BlockKind, floor_boundary};
 
 /// A text this many bytes a token long is above any limit without counting.
 const OBVIOUS_BYTES: usize = 32;

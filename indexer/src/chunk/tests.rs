@@ -6,8 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::block::{BlockKind, TextBuilder};
-use crate::extract::{ExtractLimits, extract};
+use extract::{BlockKind, ExtractLimits, TextBuilder, extract};
 
 /// One token for every four characters, rounded up.
 struct Quarters;
@@ -36,7 +35,7 @@ impl TokenCounter for Bytes {
 }
 
 fn document(name: &str, text: &str) -> StructuredText {
-    extract(Path::new(name), text.as_bytes(), &ExtractLimits::default()).unwrap()
+    extract(Path::new(name), text.as_bytes(), &ExtractLimits::default()).unwrap().document.unwrap()
 }
 
 fn assert_promises(document: &StructuredText, counter: &dyn TokenCounter, limits: ChunkLimits) -> Vec<ChunkText> {

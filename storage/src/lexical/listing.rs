@@ -137,6 +137,8 @@ mod tests {
             characters: 1,
             chunks: 1,
             micros: 0,
+            coverage: None,
+            reader: String::new(),
         }
     }
 

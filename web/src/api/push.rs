@@ -70,7 +70,7 @@ pub(crate) struct Pushed {
     id: String,
     source: String,
     path: String,
-    /// `indexed`, `skipped`, `unreadable`, `failed`, `deleted`, or `queued` if it is not committed yet.
+    /// `indexed`, `partly`, `skipped`, `unreadable`, `failed`, `deleted`, or `queued` if it is not committed yet.
     state: &'static str,
     /// Why, in words; empty where there is nothing to say.
     reason: String,

@@ -29,6 +29,8 @@ pub(crate) struct SourceView {
     pub(crate) files: u64,
     /// Files that are searchable.
     pub(crate) indexed: u64,
+    /// Files that are searchable, but not all of them could be read.
+    pub(crate) partly: u64,
     /// Files left out by a rule.
     pub(crate) skipped: u64,
     /// Files that cannot be read.
@@ -82,6 +84,7 @@ fn view(engine: &Engine, truth: &TruthReader, source: &Source, with_folder: bool
         view.passages += u64::from(entry.chunks);
         *match entry.state {
             FileState::Indexed { .. } => &mut view.indexed,
+            FileState::Partly { .. } => &mut view.partly,
             FileState::Skipped { .. } => &mut view.skipped,
             FileState::Unreadable { .. } => &mut view.unreadable,
             FileState::Failed { .. } => &mut view.failed,
@@ -167,7 +170,7 @@ pub(crate) async fn remove(app: web::Data<App>, name: web::Path<String>) -> Resu
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LedgerParams {
-    /// Only files in this state: indexed, skipped, unreadable, failed.
+    /// Only files in this state: indexed, partly, skipped, unreadable, failed.
     #[param(inline)]
     state: Option<StateParam>,
     /// `next` of the page before.
@@ -182,6 +185,7 @@ pub(crate) struct LedgerParams {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StateParam {
     Indexed,
+    Partly,
     Skipped,
     Unreadable,
     Failed,
@@ -192,7 +196,7 @@ pub(crate) enum StateParam {
 pub(crate) struct LedgerLine {
     /// Path below the source's root.
     path: String,
-    /// `indexed`, `skipped`, `unreadable` or `failed`.
+    /// `indexed`, `partly`, `skipped`, `unreadable` or `failed`.
     state: &'static str,
     /// Why, in words; empty where there is nothing to say.
     reason: String,
@@ -220,6 +224,7 @@ impl StateParam {
         matches!(
             (self, state),
             (Self::Indexed, FileState::Indexed { .. })
+                | (Self::Partly, FileState::Partly { .. })
                 | (Self::Skipped, FileState::Skipped { .. })
                 | (Self::Unreadable, FileState::Unreadable { .. })
                 | (Self::Failed, FileState::Failed { .. })

@@ -111,6 +111,7 @@ pub(super) fn section(visit: &Visit, asked: &Asked, survey: &Survey, lines: &Lin
 fn row(words: &Strings, entry: &LedgerEntry) -> Markup {
     let state = match entry.state {
         FileState::Indexed { .. } => words.indexed,
+        FileState::Partly { .. } => words.partly,
         FileState::Skipped { .. } => words.skipped,
         FileState::Unreadable { .. } => words.unreadable,
         FileState::Failed { .. } => words.failed,
@@ -131,6 +132,7 @@ fn form(visit: &Visit, asked: &Asked, survey: &Survey) -> Markup {
     let states = [
         ("", words.all),
         ("indexed", words.indexed),
+        ("partly", words.partly),
         ("skipped", words.skipped),
         ("unread", words.unread),
         ("unreadable", words.unreadable),

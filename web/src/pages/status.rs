@@ -150,7 +150,7 @@ fn sources(visit: &Visit, state: &State) -> Markup {
                 div.scroll tabindex="0" { table {
                     thead { tr {
                         th scope="col" { (words.source) }
-                        @for column in [words.documents, words.passages, words.indexed, words.skipped, words.unreadable, words.failed] {
+                        @for column in [words.documents, words.passages, words.indexed, words.partly, words.skipped, words.unreadable, words.failed] {
                             th.number scope="col" { (column) }
                         }
                         th scope="col" { (words.last_run) }
@@ -175,6 +175,7 @@ fn source_row(visit: &Visit, source: &SourceState) -> Markup {
             td.number { (number(source.documents)) }
             td.number { (number(source.passages)) }
             (files("indexed", source.indexed))
+            (files("partly", source.partly))
             (files("skipped", source.skipped))
             (files("unreadable", source.unreadable))
             (files("failed", source.failed))

@@ -25,6 +25,7 @@ pub(super) struct SourceState {
     pub(super) passages: u64,
     pub(super) files: u64,
     pub(super) indexed: u64,
+    pub(super) partly: u64,
     pub(super) skipped: u64,
     pub(super) unreadable: u64,
     pub(super) failed: u64,
@@ -43,6 +44,7 @@ impl SourceState {
         self.passages += u64::from(passages);
         let counter = match state {
             FileState::Indexed { .. } => &mut self.indexed,
+            FileState::Partly { .. } => &mut self.partly,
             FileState::Skipped { .. } => &mut self.skipped,
             FileState::Unreadable { .. } => &mut self.unreadable,
             FileState::Failed { .. } => &mut self.failed,

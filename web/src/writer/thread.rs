@@ -143,11 +143,11 @@ fn told(error: &IndexError) -> String {
 }
 
 fn words(report: &RunReport) -> String {
-    let RunReport { indexed, unchanged, skipped, unreadable, failed, removed, .. } = report;
+    let RunReport { indexed, partly, unchanged, skipped, unreadable, failed, removed, .. } = report;
     let unread = unreadable + failed;
     let listed = report.problems.len();
     format!(
-        "{indexed} indexed, {unchanged} unchanged, {skipped} skipped, {removed} removed, {unread} not readable, \
+        "{indexed} indexed, {partly} partly, {unchanged} unchanged, {skipped} skipped, {removed} removed, {unread} not readable, \
          {listed} not listed; {} passages, {} tokens in {:.1} s",
         report.chunks,
         report.tokens,
