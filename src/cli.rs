@@ -115,7 +115,7 @@ pub(crate) struct IndexArgs {
     pub(crate) commit_every: usize,
     /// Remove all documents of a source whose folder is suddenly empty.
     #[arg(long)]
-    pub(crate) accept_empty: bool,
+    pub(crate) accept_deletions: bool,
     /// Throw the index away and make it anew, for another model or format. The sources stay.
     #[arg(long)]
     pub(crate) rebuild: bool,

@@ -65,9 +65,9 @@ fn a_folder_that_is_suddenly_empty_is_not_a_mass_delete() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
     let docs = bench.docs().display().to_string();
-    bench.run(&["index", &docs]).refused(&["empty", "not mounted", "--accept-empty"]);
+    bench.run(&["index", &docs]).refused(&["empty", "not mounted", "--accept-deletions"]);
     assert_eq!(bench.paths(&["marker001", "--lexical"]), ["note-001.md"]);
-    bench.run(&["index", "--accept-empty", &docs]).succeeded();
+    bench.run(&["index", "--accept-deletions", &docs]).succeeded();
     assert!(bench.paths(&["marker001", "--lexical"]).is_empty());
     bench.verify();
 }

@@ -17,4 +17,5 @@ mod serve;
 mod server;
 mod support;
 mod tidy;
+mod watch;
 mod webdriver;

@@ -13,7 +13,7 @@ pub enum IndexError {
     /// The folder has no file left, though the index knows some.
     #[error(
         "{} is empty, but {documents} of its files are indexed: is a disk not mounted? \
-         If they were really deleted, run `quarry index --accept-empty` with this folder",
+         If they were really deleted, run `quarry index --accept-deletions` with this folder, or `POST /api/v1/sources/NAME/index?accept_deletions=true`",
         root.display()
     )]
     SuddenlyEmpty {
@@ -21,6 +21,21 @@ pub enum IndexError {
         root: PathBuf,
         /// Files the ledger knows.
         documents: usize,
+    },
+    /// A large share of the documents is gone at once.
+    #[error(
+        "{gone} of {known} indexed files are gone from {}: is part of it not mounted? New and changed files were \
+         indexed, nothing was removed. If they were really deleted, run `quarry index --accept-deletions` with this \
+         folder, or `POST /api/v1/sources/NAME/index?accept_deletions=true`",
+        root.display()
+    )]
+    ManyGone {
+        /// The source's folder.
+        root: PathBuf,
+        /// Files that are gone and were not moved.
+        gone: usize,
+        /// Files the ledger knew.
+        known: usize,
     },
     /// The store failed.
     #[error(transparent)]

@@ -13,6 +13,7 @@ mod progress;
 mod read;
 mod reader;
 mod walk;
+mod watch;
 
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 pub use error::IndexError;
@@ -27,3 +28,4 @@ pub use progress::{Counters, Observer, RunReport, Silent};
 pub use read::read_file;
 pub use reader::{FileReader, InProcess};
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
+pub use watch::{WatchError, Watcher};

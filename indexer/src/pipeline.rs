@@ -4,7 +4,7 @@
 //! batch holds a few seconds' worth of tokens, so that little is lost when the process is killed. Only contents that the
 //! store does not know are embedded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -67,14 +67,32 @@ impl Default for IndexOptions {
     }
 }
 
-/// What an empty folder means for a source that had files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What it means that many files of a source are gone at once. Files that were moved within the source are not gone.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Vanished {
-    /// Likely an unmounted disk: refuse.
-    #[default]
-    Refuse,
+    /// Likely an unmounted disk: remove nothing if all files are gone, or more than this share of them (0 to 1) and not
+    /// just a few.
+    RefuseAbove(f64),
     /// The files were deleted: remove their documents.
     Remove,
+}
+
+impl Default for Vanished {
+    fn default() -> Self {
+        Self::RefuseAbove(0.5)
+    }
+}
+
+/// Files that may go at once whatever share of the source they are.
+const FEW_FILES: usize = 20;
+
+impl Vanished {
+    fn refuses(self, gone: usize, known: usize) -> bool {
+        match self {
+            Self::RefuseAbove(share) => gone > FEW_FILES && gone as f64 > share * known as f64,
+            Self::Remove => false,
+        }
+    }
 }
 
 /// Brings documents into a store.
@@ -107,20 +125,39 @@ impl<'a> Indexer<'a> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
         let plan = plan(self.store, source, &self.options.walk, self.options.comparison)?;
+        let planning = started.elapsed();
         let vanished = plan.read.is_empty() && plan.unchanged == 0 && !plan.gone.is_empty();
-        if vanished && self.options.vanished == Vanished::Refuse {
+        if vanished && self.options.vanished != Vanished::Remove {
             return Err(IndexError::SuddenlyEmpty { root: source.root.clone(), documents: plan.gone.len() });
         }
         self.observer.planned(plan.read.len() as u64, plan.unchanged);
+        let read: Vec<String> = plan.read.iter().map(|work| work.file.relative.clone()).collect();
         let jobs = plan.read.into_iter().map(|work| Job::File(Box::new(work)));
         let mut report = self.run(&source.name, jobs)?;
+        report.planning = planning;
         report.unchanged += plan.unchanged;
         report.problems = plan.problems.iter().map(ToString::to_string).collect();
         if !report.interrupted {
-            report.removed += self.finish(&source.name, &plan.gone)?;
+            // Asked twice: most runs need not look for moved files.
+            let refuses = |gone: usize| self.options.vanished.refuses(gone, plan.known);
+            let lost = if refuses(plan.gone.len()) { self.lost(&source.name, &plan.gone, &read)? } else { 0 };
+            if refuses(lost) {
+                return Err(IndexError::ManyGone { root: source.root.clone(), gone: lost, known: plan.known });
+            }
+            let gone: Vec<String> = plan.gone.into_iter().map(|entry| entry.path).collect();
+            report.removed += self.finish(&source.name, &gone)?;
         }
         report.elapsed = started.elapsed();
         Ok(report)
+    }
+
+    /// How many of the files that are gone are not among those that were read under another name.
+    fn lost(&self, source: &str, gone: &[LedgerEntry], read: &[String]) -> Result<usize, IndexError> {
+        let mut moved: HashSet<[u8; 32]> = HashSet::new();
+        for path in read {
+            moved.extend(self.store.ledger_entry(source, path)?.and_then(|entry| entry.content));
+        }
+        Ok(gone.iter().filter(|entry| entry.content.is_none_or(|content| !moved.contains(&content))).count())
     }
 
     /// Brings single files of a source up to date: `paths` below its root, with `/` between the parts. A file that is

@@ -32,8 +32,10 @@ pub(crate) struct Plan {
     pub(crate) read: Vec<Work>,
     /// Files that need no work.
     pub(crate) unchanged: u64,
-    /// Paths in the ledger whose files are gone.
-    pub(crate) gone: Vec<String>,
+    /// Lines of the ledger whose files are gone.
+    pub(crate) gone: Vec<LedgerEntry>,
+    /// Lines of the ledger in all.
+    pub(crate) known: usize,
     /// What could not be listed.
     pub(crate) problems: Vec<WalkProblem>,
 }
@@ -50,7 +52,7 @@ pub(crate) fn plan(
         let entry = entry?;
         known.insert(entry.path.clone(), entry);
     }
-    let mut plan = Plan { read: Vec::new(), unchanged: 0, gone: Vec::new(), problems: Vec::new() };
+    let mut plan = Plan { read: Vec::new(), unchanged: 0, gone: Vec::new(), known: known.len(), problems: Vec::new() };
     for found in walk(&source.root, options).map_err(IndexError::Root)? {
         match found {
             Ok(file) => {
@@ -64,8 +66,8 @@ pub(crate) fn plan(
     // What lies below a folder that could not be listed is not known to be gone.
     let unreadable = plan.problems.iter().filter(|problem| problem.kind == ProblemKind::Unreadable);
     let unlisted: Vec<&WalkProblem> = unreadable.collect();
-    let is_unlisted = |path: &String| unlisted.iter().any(|problem| source.root.join(path).starts_with(&problem.path));
-    plan.gone = known.into_keys().filter(|path| !is_unlisted(path)).collect();
+    let is_unlisted = |path: &str| unlisted.iter().any(|problem| source.root.join(path).starts_with(&problem.path));
+    plan.gone = known.into_values().filter(|entry| !is_unlisted(&entry.path)).collect();
     Ok(plan)
 }
 

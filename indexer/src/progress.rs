@@ -56,8 +56,17 @@ pub struct RunReport {
     pub tokens: u64,
     /// Wall time of the run.
     pub elapsed: Duration,
+    /// Part of it for comparing the folder with the ledger.
+    pub planning: Duration,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// Folders and files that could not be listed, with the reason.
     pub problems: Vec<String>,
+}
+
+impl RunReport {
+    /// Whether the run changed nothing that can be found. Files that cannot be read are tried in every run.
+    pub fn is_idle(&self) -> bool {
+        self.indexed + self.partly + self.skipped + self.removed == 0
+    }
 }

@@ -82,7 +82,7 @@ fn options(args: &IndexArgs) -> IndexOptions {
         walk: WalkOptions { exclude: args.exclude.clone() },
         extract: ExtractLimits { max_bytes: args.max_file_size.saturating_mul(1 << 20), ..ExtractLimits::default() },
         commit_documents: args.commit_every,
-        vanished: if args.accept_empty { Vanished::Remove } else { Vanished::Refuse },
+        vanished: if args.accept_deletions { Vanished::Remove } else { Vanished::default() },
         ..IndexOptions::default()
     }
 }

@@ -47,7 +47,7 @@ impl Opener {
     fn sources(&self, store: &Store) -> Result<Vec<Source>> {
         let mut known = store.sources().to_vec();
         let mut named = Vec::new();
-        for SourceConfig { name, folder } in &self.named {
+        for SourceConfig { name, folder, .. } in &self.named {
             named.push(index::source_for(folder, Some(name), &known)?);
             known.extend(named.last().cloned());
         }

@@ -88,8 +88,15 @@ pub struct IndexConfig {
     pub sources: Vec<SourceConfig>,
     /// Folders in which `POST /api/v1/sources` may add sources; none: sources are added on the command line only.
     pub allow_folders: Vec<PathBuf>,
-    /// Minutes after which every source is looked through again; 0: only when asked.
+    /// Whether changes in a folder are noticed as they happen. A source may say otherwise.
+    pub watch: bool,
+    /// Seconds after which a folder that should be watched and cannot be is compared with the index again.
+    pub poll_seconds: u64,
+    /// Minutes after which a source is compared with the index in any case; 0: only when it changes, or when asked. A
+    /// source may say otherwise.
     pub every_minutes: u64,
+    /// Share of a source's files, in percent, that may be gone at once without a confirmation.
+    pub max_deleted_percent: u8,
     /// Most documents of one commit.
     pub commit_documents: usize,
 }
@@ -102,6 +109,28 @@ pub struct SourceConfig {
     pub name: String,
     /// The folder.
     pub folder: PathBuf,
+    /// See [`IndexConfig::watch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<bool>,
+    /// See [`IndexConfig::every_minutes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_minutes: Option<u64>,
+}
+
+impl IndexConfig {
+    fn named(&self, source: &str) -> Option<&SourceConfig> {
+        self.sources.iter().find(|config| config.name == source)
+    }
+
+    /// Whether changes in a source's folder are noticed as they happen.
+    pub(crate) fn is_watched(&self, source: &str) -> bool {
+        self.named(source).and_then(|config| config.watch).unwrap_or(self.watch)
+    }
+
+    /// Minutes after which a source is compared in any case; 0: never.
+    pub(crate) fn every_minutes_of(&self, source: &str) -> u64 {
+        self.named(source).and_then(|config| config.every_minutes).unwrap_or(self.every_minutes)
+    }
 }
 
 /// Suggestions while typing.
@@ -147,7 +176,15 @@ impl Default for LimitsConfig {
 
 impl Default for IndexConfig {
     fn default() -> Self {
-        Self { sources: Vec::new(), allow_folders: Vec::new(), every_minutes: 0, commit_documents: 2_000 }
+        Self {
+            sources: Vec::new(),
+            allow_folders: Vec::new(),
+            watch: true,
+            poll_seconds: 30,
+            every_minutes: 60,
+            max_deleted_percent: 50,
+            commit_documents: 2_000,
+        }
     }
 }
 
@@ -170,9 +207,14 @@ impl Config {
             ("limits.request_seconds", usize::try_from(self.limits.request_seconds).unwrap_or(usize::MAX)),
             ("limits.model_texts", self.limits.model_texts),
             ("index.commit_documents", self.index.commit_documents),
+            ("index.poll_seconds", usize::try_from(self.index.poll_seconds).unwrap_or(usize::MAX)),
         ];
         for (key, _) in positive.into_iter().filter(|(_, value)| *value == 0) {
             problems.push(format!("{key}: expected at least 1, got 0"));
+        }
+        if self.index.max_deleted_percent > 100 {
+            let found = self.index.max_deleted_percent;
+            problems.push(format!("index.max_deleted_percent: expected at most 100, got {found}"));
         }
         if self.limits.page_depth > searcher::MAX_RESULTS {
             problems.push(format!("limits.page_depth: expected at most {}", searcher::MAX_RESULTS));

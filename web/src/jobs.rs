@@ -138,6 +138,11 @@ impl Jobs {
         });
     }
 
+    /// Forgets a job that turned out to be none.
+    pub(crate) fn forget(&self, id: u64) {
+        self.lock().remove(&id);
+    }
+
     fn change(&self, id: u64, change: impl FnOnce(&mut Job)) {
         if let Some(job) = self.lock().get_mut(&id) {
             change(job);

@@ -44,6 +44,11 @@ impl Pushed {
         Ok(Source { name: name.to_string(), root: self.root.join(name) })
     }
 
+    /// The folder of all pushed documents.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Whether the documents of a source were pushed.
     pub(crate) fn owns(&self, source: &Source) -> bool {
         source.root.parent() == Some(&self.root)

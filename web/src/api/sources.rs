@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::{Caller, Scope};
 use crate::json::{Json, Params};
+use crate::writer::Deletions;
 
 /// A source and how its files fare.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -135,19 +136,33 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>) -> Result<Http
     if engine.source(&name).is_some_and(|known| known.root != root) {
         return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
     }
-    let job = engine.writer.index(Source { name: name.clone(), root });
+    let job = engine.writer.index(Source { name: name.clone(), root }, Deletions::Guarded);
     let content = Accepted { source: name, job };
     Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
 }
 
+/// How a source is looked through.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReindexQuery {
+    /// Remove the documents of files that are gone even if they are a large share of the source.
+    accept_deletions: bool,
+}
+
 /// Looks through a source again.
-#[utoipa::path(post, path = "/api/v1/sources/{name}/index", tag = "sources", params(("name" = String, Path, description = "Name of the source")),
+#[utoipa::path(post, path = "/api/v1/sources/{name}/index", tag = "sources", params(("name" = String, Path, description = "Name of the source"), ReindexQuery),
     responses((status = 202, body = Timed<Accepted>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn reindex(app: web::Data<App>, name: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn reindex(
+    app: web::Data<App>,
+    name: web::Path<String>,
+    query: Params<ReindexQuery>,
+) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let engine = app.engine()?;
     let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
-    let job = engine.writer.index(source);
+    let deletions = if query.0.accept_deletions { Deletions::Confirmed } else { Deletions::Guarded };
+    let job = engine.writer.index(source, deletions);
     let content = Accepted { source: name.into_inner(), job };
     Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
 }

@@ -4,18 +4,22 @@
 //! what it has, makes room, and goes on afterwards. Promises: a change is answered after its commit, not before; at a
 //! stop, the batch under way is committed and the store closed.
 
+mod folders;
 mod thread;
+mod timetable;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qwen3::EmbedHandle;
 use storage::{LedgerEntry, Source, Store};
 use tokio::sync::oneshot;
 
+use self::folders::Folders;
+use self::timetable::{Habit, Timetable};
 use crate::config::IndexConfig;
 use crate::engine::OpenError;
 use crate::error::Error;
@@ -44,6 +48,9 @@ pub(crate) struct Shared {
 struct Queue {
     changes: VecDeque<Change>,
     runs: VecDeque<Run>,
+    timetable: Timetable,
+    /// Where each source was found, for runs that nobody asked for.
+    known: BTreeMap<String, Source>,
     /// Sources named at start that were never indexed and are not yet.
     awaited: BTreeSet<String>,
     stopping: bool,
@@ -65,20 +72,37 @@ struct Run {
     job: u64,
     source: Source,
     task: Task,
+    origin: Origin,
+}
+
+/// Why a run takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Somebody asked for it, or the server started.
+    Asked,
+    /// The folder changed, or it is time.
+    Timetable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Task {
-    Index,
+    Index(Deletions),
     Remove,
+}
+
+/// What happens if a large share of a source's files is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletions {
+    /// Nothing is removed; the job fails and says so.
+    Guarded,
+    /// Somebody confirmed that they were deleted.
+    Confirmed,
 }
 
 /// What the thread does next.
 enum Next {
     Changes(Vec<Change>),
     Run(Run),
-    /// It is time to look through the sources again.
-    Schedule,
     Stop,
 }
 
@@ -104,21 +128,22 @@ impl Writer {
             if store.last_run(&source.name)?.is_none() {
                 shared.lock().awaited.insert(source.name.clone());
             }
-            shared.queue_run(source, Task::Index);
+            shared.queue_run(source, Task::Index(Deletions::Guarded), Origin::Asked);
         }
-        let worker = thread::Worker::new(store, embedder, config, Arc::clone(&shared));
+        let folders = Folders::new(config, pushed.root().to_path_buf());
+        let worker = thread::Worker::new(store, embedder, config, folders, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Brings a source up to date; the number of the job. A source that waits already is not queued twice.
-    pub(crate) fn index(&self, source: Source) -> u64 {
-        self.shared.queue_run(source, Task::Index)
+    pub(crate) fn index(&self, source: Source, deletions: Deletions) -> u64 {
+        self.shared.queue_run(source, Task::Index(deletions), Origin::Asked)
     }
 
     /// Takes a source out of the index; the number of the job.
     pub(crate) fn remove(&self, source: Source) -> u64 {
-        self.shared.queue_run(source, Task::Remove)
+        self.shared.queue_run(source, Task::Remove, Origin::Asked)
     }
 
     /// Commits files that were put or removed; the number of the job, and the answer once it is committed.
@@ -166,23 +191,34 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue_run(&self, source: Source, task: Task) -> u64 {
+    fn queue_run(&self, source: Source, task: Task, origin: Origin) -> u64 {
         let mut queue = self.lock();
-        if let Some(run) = queue.runs.iter().find(|run| run.source == source && run.task == task) {
-            return run.job;
-        }
-        let kind = match task {
-            Task::Index => JobKind::Index,
-            Task::Remove => JobKind::RemoveSource,
-        };
-        let job = self.jobs.add(kind, &source.name);
-        queue.runs.push_back(Run { job, source, task });
+        let job = self.queue_run_in(&mut queue, source, task, origin);
         self.wake.notify_one();
         job
     }
 
-    /// Waits for work; `idle` is how long it may take until the schedule is due.
-    fn next(&self, idle: Option<Duration>) -> Next {
+    fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin) -> u64 {
+        if let Some(run) = queue.runs.iter().find(|run| run.source == source && run.task == task) {
+            return run.job;
+        }
+        let kind = match task {
+            Task::Index(_) => JobKind::Index,
+            Task::Remove => JobKind::RemoveSource,
+        };
+        let job = self.jobs.add(kind, &source.name);
+        queue.runs.push_back(Run { job, source, task, origin });
+        job
+    }
+
+    /// A file below a source's folder changed.
+    fn touched(&self, source: &str, now: Instant) {
+        self.lock().timetable.touched(source, now);
+        self.wake.notify_one();
+    }
+
+    /// Waits for work: changes first, then runs that were asked for, then what the timetable says.
+    fn next(&self) -> Next {
         let mut queue = self.lock();
         loop {
             if queue.stopping {
@@ -196,16 +232,44 @@ impl Shared {
                 self.cancel.store(false, Ordering::Relaxed);
                 return Next::Run(run);
             }
-            let Some(idle) = idle else {
+            let due = queue.timetable.next().map(|(source, due)| (source.to_string(), due));
+            let Some((source, due)) = due else {
                 queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let (woken, waited) = self.wake.wait_timeout(queue, idle).unwrap_or_else(PoisonError::into_inner);
-            if waited.timed_out() {
-                return Next::Schedule;
+            let wait = due.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                queue.timetable.begin(&source);
+                match queue.known.get(&source).cloned() {
+                    Some(source) => {
+                        self.queue_run_in(&mut queue, source, Task::Index(Deletions::Guarded), Origin::Timetable);
+                    }
+                    None => queue.timetable.remove(&source),
+                }
+                continue;
             }
-            queue = woken;
+            queue = self.wake.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// A run over a source begins.
+    fn begin(&self, source: &Source, habit: Habit) {
+        let mut queue = self.lock();
+        queue.known.insert(source.name.clone(), source.clone());
+        queue.timetable.set(&source.name, habit, Instant::now());
+        queue.timetable.begin(&source.name);
+    }
+
+    /// A run over a source ended.
+    fn end(&self, source: &Source, planning: Duration) {
+        self.lock().timetable.end(&source.name, Instant::now(), planning);
+    }
+
+    /// A source is removed.
+    fn forget(&self, source: &str) {
+        let mut queue = self.lock();
+        queue.timetable.remove(source);
+        queue.known.remove(source);
     }
 
     fn has_changes(&self) -> bool {

@@ -1,16 +1,17 @@
 //! The loop of the writer: changes first, then runs, then the schedule.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use indexer::{Counters, IndexError, IndexOptions, Indexer, Observer, RunReport, Silent};
+use indexer::{Counters, IndexError, IndexOptions, Indexer, Observer, RunReport, Silent, Vanished};
 use qwen3::EmbedHandle;
 use storage::{Batch, LedgerEntry, Source, Store};
 
-use super::{Change, Committed, Next, Run, Shared, Task};
+use super::folders::Folders;
+use super::{Change, Committed, Deletions, Next, Origin, Run, Shared, Task};
 use crate::config::IndexConfig;
 use crate::jobs::{JobState, Progress};
 
@@ -24,30 +25,33 @@ pub(super) struct Worker {
     store: Store,
     embedder: EmbedHandle,
     options: IndexOptions,
-    every: Option<Duration>,
+    folders: Folders,
+    /// What a run by the timetable failed with last, by source: told once.
+    failures: HashMap<String, String>,
     shared: Arc<Shared>,
 }
 
 impl Worker {
-    pub(super) fn new(store: Store, embedder: EmbedHandle, config: &IndexConfig, shared: Arc<Shared>) -> Self {
-        let options = IndexOptions { commit_documents: config.commit_documents, ..IndexOptions::default() };
-        let every = (config.every_minutes > 0).then(|| Duration::from_secs(config.every_minutes * 60));
-        Self { store, embedder, options, every, shared }
+    pub(super) fn new(
+        store: Store,
+        embedder: EmbedHandle,
+        config: &IndexConfig,
+        folders: Folders,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let options = IndexOptions {
+            commit_documents: config.commit_documents,
+            vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
+            ..IndexOptions::default()
+        };
+        Self { store, embedder, options, folders, failures: HashMap::new(), shared }
     }
 
     pub(super) fn run(mut self) {
-        let mut looked = Instant::now();
         loop {
-            let idle = self.every.map(|every| every.saturating_sub(looked.elapsed()));
-            match self.shared.next(idle) {
+            match self.shared.next() {
                 Next::Changes(changes) => self.changes(changes),
                 Next::Run(run) => self.whole(run),
-                Next::Schedule => {
-                    looked = Instant::now();
-                    for source in self.store.sources().to_vec() {
-                        self.shared.queue_run(source, Task::Index);
-                    }
-                }
                 Next::Stop => break,
             }
         }
@@ -90,17 +94,28 @@ impl Worker {
     fn whole(&mut self, run: Run) {
         self.shared.jobs.start(run.job);
         let outcome = match run.task {
-            Task::Index => self.index(&run),
+            Task::Index(deletions) => self.index(&run, deletions),
             Task::Remove => self.remove(&run.source),
         };
+        let by_clock = run.origin == Origin::Timetable;
         match outcome {
-            Ok(Some(words)) => self.shared.jobs.finish(run.job, JobState::Done, Ok(words)),
+            Ok(Some(done)) => {
+                self.failures.remove(&run.source.name);
+                match done.is_idle && by_clock {
+                    true => self.shared.jobs.forget(run.job),
+                    false => self.shared.jobs.finish(run.job, JobState::Done, Ok(done.words)),
+                }
+            }
             Ok(None) if self.shared.lock().stopping => {
                 let words = "stopped with the server; goes on at its next start".to_string();
                 return self.shared.jobs.finish(run.job, JobState::Interrupted, Ok(words));
             }
             Ok(None) => return self.shared.postpone(run),
             Err(error) => {
+                let told_before = self.failures.insert(run.source.name.clone(), error.to_string());
+                if by_clock && told_before.is_some_and(|before| before == error.to_string()) {
+                    return self.shared.jobs.forget(run.job);
+                }
                 tracing::error!(source = run.source.name, "indexing failed: {error}");
                 self.shared.jobs.finish(run.job, JobState::Failed, Err(told(&error)));
             }
@@ -108,16 +123,29 @@ impl Worker {
         self.shared.arrived(&run.source.name);
     }
 
-    /// What was done, in words; `None` if the run was stopped before its end.
-    fn index(&mut self, run: &Run) -> Result<Option<String>, IndexError> {
+    /// What was done; `None` if the run was stopped before its end.
+    fn index(&mut self, run: &Run, deletions: Deletions) -> Result<Option<Done>, IndexError> {
         let shared = Arc::clone(&self.shared);
+        // Watched before it is read: nothing that changes meanwhile is missed.
+        let habit = self.folders.tend(&run.source, &Arc::downgrade(&shared));
+        shared.begin(&run.source, habit);
         let watch = Watch::new(&shared, run.job);
-        let mut indexer = Indexer::new(&mut self.store, &self.embedder, self.options.clone(), &watch, &shared.cancel);
-        let report = indexer.index_source(&run.source)?;
-        Ok((!report.interrupted).then(|| words(&report)))
+        let mut options = self.options.clone();
+        if deletions == Deletions::Confirmed {
+            options.vanished = Vanished::Remove;
+        }
+        let mut indexer = Indexer::new(&mut self.store, &self.embedder, options, &watch, &shared.cancel);
+        let started = Instant::now();
+        let outcome = indexer.index_source(&run.source);
+        let planning = outcome.as_ref().map_or_else(|_| started.elapsed(), |report| report.planning);
+        shared.end(&run.source, planning);
+        let report = outcome?;
+        Ok((!report.interrupted).then(|| Done { words: words(&report), is_idle: report.is_idle() }))
     }
 
-    fn remove(&mut self, source: &Source) -> Result<Option<String>, IndexError> {
+    fn remove(&mut self, source: &Source) -> Result<Option<Done>, IndexError> {
+        self.folders.forget(&source.name);
+        self.shared.forget(&source.name);
         let mut batch = Batch::default();
         for entry in self.store.ledger(&source.name) {
             let entry = entry?;
@@ -127,14 +155,21 @@ impl Worker {
         let documents = batch.documents();
         self.store.commit(batch)?;
         self.store.remove_source(&source.name)?;
-        Ok(Some(format!("{documents} documents removed")))
+        Ok(Some(Done { words: format!("{documents} documents removed"), is_idle: false }))
     }
+}
+
+/// What a run did.
+struct Done {
+    words: String,
+    /// Whether it found nothing to do.
+    is_idle: bool,
 }
 
 /// An error in the words that anybody may read; the others are in the log.
 fn told(error: &IndexError) -> String {
     match error {
-        IndexError::Root(_) | IndexError::SuddenlyEmpty { .. } => error.to_string(),
+        IndexError::Root(_) | IndexError::SuddenlyEmpty { .. } | IndexError::ManyGone { .. } => error.to_string(),
         IndexError::Storage(_) | IndexError::Model(_) => {
             tracing::error!("a commit failed: {error}");
             "the index or the model failed; the server's log says why".to_string()
