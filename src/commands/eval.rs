@@ -276,6 +276,7 @@ fn stages(answers: &[Answer]) -> Value {
         ("vector", answers.iter().map(|answer| answer.timings.vector_ms).collect()),
         ("fuse", answers.iter().map(|answer| answer.timings.fuse_ms).collect()),
         ("rerank", answers.iter().map(|answer| answer.timings.rerank_ms).collect()),
+        ("highlight", answers.iter().map(|answer| answer.timings.highlight_ms).collect()),
     ];
     for (name, values) in timings {
         let entry = json!({"p50_ms": percentile(&values, 50.0), "p99_ms": percentile(&values, 99.0)});
