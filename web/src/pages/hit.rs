@@ -13,7 +13,7 @@ use super::visit::Visit;
 use super::why::{self, Judges, Scale};
 
 /// Characters of a snippet that is folded.
-const FURTHER_CHARS: usize = 110;
+const FURTHER_CHARS: usize = 100;
 /// Lines of source code that are shown of a passage.
 const CODE_LINES: usize = 4;
 

@@ -42,6 +42,7 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content=(scheme(visit.theme));
                     title { (title) }
+                    @if self.class != "search" { link rel="stylesheet" href=(assets::address("rest.css")); }
                     link rel="stylesheet" href=(assets::address("page.css"));
                     link rel="icon" type="image/svg+xml" href=(assets::address("favicon.svg"));
                     link rel="search" type="application/opensearchdescription+xml" title="quarry" href="/opensearch.xml";
