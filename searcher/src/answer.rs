@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
+use crate::query::Note;
 use crate::ranking::RerankState;
 
 /// The whole result of a search.
@@ -30,7 +31,8 @@ pub struct Answer {
     /// Number of the commit that was searched.
     pub generation: u64,
     /// Remarks for the user: what of the query was not understood as syntax.
-    pub notes: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub notes: Vec<Note>,
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,

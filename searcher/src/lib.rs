@@ -29,7 +29,7 @@ pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Leg, Place, fuse};
 pub use highlight::{Normaliser, Span, Terms, highlight};
 pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
-pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, ParsedQuery, parse_date};
+pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use ranking::{Ranking, RerankState};
 pub use search::{Counting, MAX_RESULTS, Marking, Mode, Rerank, RerankBudget, SearchRequest, Searcher, Syntax};
 pub use similar::{MAX_SIMILAR, SimilarRequest};

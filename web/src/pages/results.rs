@@ -120,7 +120,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 h1.hidden { (clean(&title)) }
                 (facets::chips(visit, &address, &found.facets))
                 (truth(visit, &address, found))
-                @for note in &answer.notes { p.note { (clean(note)) } }
+                @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
                     (hit::hits(visit, &address, &answer.results, found.judges()))
                     (pages(visit, &address, answer.total))
