@@ -1,5 +1,7 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
+mod load;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -92,6 +94,91 @@ fn what_is_wrong_is_said_with_its_cure() {
     server.send("POST", "/rerank", &body).problem(501, "no-reranker");
     let body = json!({ "name": "etc", "folder": "/etc" });
     server.send("POST", "/api/v1/sources", &body).problem(403, "folder-not-allowed");
+}
+
+#[test]
+fn failures_are_pages_for_people_in_their_language() {
+    let bench = Bench::with_documents(1);
+    let config = "[limits]\nrate_per_second = 1\nrate_burst = 12\n";
+    let server = Server::configured(&bench, config, &[]).ready();
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", "zh-CN")];
+    let ask = |method: &str, path: &str, more: &[(&str, &str)]| {
+        server.request(method, path, &[&browser, more].concat(), &[])
+    };
+    let refused = [
+        (ask("GET", "/nowhere", &[]), 404, "这里什么也没有"),
+        (ask("POST", "/search", &[]), 405, "此地址只能读取"),
+        (ask("GET", "/search?q=x&after=yesterday", &[]), 400, "无法理解此地址"),
+        (ask("GET", "/search?q=x&offset=x", &[]), 400, "无法理解此地址"),
+        (ask("GET", "/", &[("host", "evil.example")]), 421, "服务器没有这个名称"),
+        (ask("POST", "/", &[("origin", "http://evil.example")]), 403, "请求来自其他网站"),
+        ((0..60).map(|_| ask("GET", "/status", &[])).find(|reply| reply.status == 429).unwrap(), 429, "请求过于频繁"),
+    ];
+    for (reply, status, title) in refused {
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert!(reply.header("content-type").starts_with("text/html"), "{}", reply.text);
+        assert!(reply.text.contains("lang=\"zh-Hans\"") && reply.text.contains(title), "{}", reply.text);
+        for english in ["expected", "That did not", "request", "not valid", "Try again"] {
+            let text: String = reply.text.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect();
+            assert!(!text.contains(english), "{english}: {text}");
+        }
+        assert!(status != 429 || !reply.header("retry-after").is_empty());
+    }
+    // Programs, and whoever looks at the API, get problem documents.
+    assert_eq!(server.request("GET", "/api/v1/nothing", &browser, &[]).header("content-type"), "application/problem+json");
+    assert_eq!(server.request("GET", "/nowhere", &[], &[]).header("content-type"), "application/problem+json");
+}
+
+#[test]
+fn a_page_of_results_is_light() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &[&fixture("handbook").display().to_string()]).ready();
+    let page = server.get("/search?q=how+do+I+get+my+travel+money+back");
+    assert_eq!(page.text.matches("<li class=\"hit\"").count(), 10);
+    assert!(page.text.len() < 28_000, "the page has {} bytes", page.text.len());
+    // Everything that its first visit fetches: styles, and scripts with what they import.
+    let mut fetched: Vec<String> = Vec::new();
+    let mut waiting: Vec<String> = ["page.css", "page.js"].map(str::to_string).into();
+    let at = page.text.find("/assets/").unwrap();
+    let folder = page.text[at..].split('/').take(3).collect::<Vec<_>>().join("/");
+    let mut bytes = page.text.len();
+    while let Some(name) = waiting.pop() {
+        let asset = server.get(&format!("{folder}/{name}"));
+        assert_eq!(asset.status, 200, "{name}");
+        bytes += asset.text.len();
+        fetched.push(name);
+        let imports = asset.text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split("\"./").nth(1));
+        let new = imports.filter_map(|rest| rest.split('"').next()).map(str::to_string);
+        waiting.extend(new.filter(|name| !fetched.contains(name)).collect::<Vec<_>>());
+        waiting.sort();
+        waiting.dedup();
+    }
+    assert!(fetched.len() > 4, "{fetched:?}");
+    assert!(bytes < 60_000, "a first visit takes {bytes} bytes: {fetched:?}");
+    println!("a first visit: {bytes} bytes, {} of them the page", page.text.len());
+}
+
+#[test]
+fn the_sentence_that_answers_is_marked_where_no_word_is() {
+    let bench = Bench::new();
+    let filler = "The committee met in the large room on the second floor. Minutes were taken by the secretary. ";
+    bench.write("pets.md", &format!("# Rules of the house\n\n{filler}{filler}{filler}Dogs and cats may not be brought to work. {filler}"));
+    bench.write("other.md", "# Parking\n\nCars are left behind the building. The gate closes at nine.");
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    let ask = |mark: &str| {
+        let answer = server.get(&format!("/api/v1/search?q=animals+pets&mode=semantic&mark={mark}")).expect(200);
+        let hit = answer["results"].as_array().unwrap().iter().find(|hit| hit["path"] == "pets.md").unwrap().clone();
+        (hit["passages"][0].clone(), answer["timings"]["highlight_ms"].as_f64().unwrap())
+    };
+    let (plain, _) = ask("words");
+    assert_eq!((&plain["marked"], &plain["highlights"]), (&json!("nothing"), &json!([])));
+    let (passage, took) = ask("sentences");
+    assert_eq!(passage["marked"], "sentence", "{passage}");
+    let mark = &passage["highlights"][0];
+    let range = mark["start"].as_u64().unwrap() as usize..mark["end"].as_u64().unwrap() as usize;
+    assert_eq!(&passage["snippet"].as_str().unwrap()[range], "Dogs and cats may not be brought to work.");
+    assert!(took > 0.0);
+    server.get("/api/v1/search?q=x&mark=all").problem(400, "bad-request");
 }
 
 #[test]
@@ -394,7 +481,18 @@ fn embeddings_speak_the_shapes_of_others() {
     server.send("POST", "/v1/embeddings", &form("query")).expect(200);
     server.send("POST", "/v1/embeddings", &form("document")).problem(400, "bad-request");
     server.send("POST", "/v1/embeddings", &form("poem")).problem(400, "bad-request");
-    server.send("POST", "/v1/embeddings", &json!({ "input": [1, 2] })).problem(400, "bad-request");
+    // Token ids of the model's own tokenizer; of another one, as far as it can be told.
+    let embed = |input: Value| server.send("POST", "/v1/embeddings", &json!({ "input": input }));
+    let one = embed(json!([7, 8, 9])).expect(200);
+    assert_eq!(one["usage"]["prompt_tokens"], 4, "the end of the text is added");
+    let two = embed(json!([[7, 8, 9], [7]])).expect(200);
+    assert_eq!((&two["data"][0], two["data"].as_array().unwrap().len()), (&one["data"][0], 2));
+    let detail = embed(json!([[7], [4_000_000]])).problem(400, "bad-request")["detail"].clone();
+    assert!(detail.as_str().unwrap().contains("token 4000000 does not exist"), "{detail}");
+    let detail = embed(json!([1, "x"])).problem(400, "bad-request")["detail"].clone();
+    assert!(detail.as_str().unwrap().contains("expected a text, a list of texts"), "{detail}");
+    let query = json!({ "input": [7], "input_type": "query" });
+    server.send("POST", "/v1/embeddings", &query).problem(400, "bad-request");
     server.send("POST", "/v1/embeddings", &json!({ "input": "x", "dimensions": 8 })).problem(400, "bad-request");
     let vectors = server.send("POST", "/embed", &json!({ "inputs": "holidays" })).expect(200);
     assert_eq!(vectors[0].as_array().unwrap().len(), 256);
@@ -463,14 +561,12 @@ fn metrics_tell_what_the_model_did() {
     let docs = bench.docs().display().to_string();
     let server = Server::start(&bench, &[&docs]).ready();
     (0..2).for_each(|_| drop(server.get("/api/v1/search?q=holidays")));
-    let metrics = server.get("/metrics").text;
-    let value = |name: &str| -> f64 {
-        let line = metrics.lines().find(|line| line.starts_with(&format!("quarry_{name}{{model=\"embedding\"}}")));
-        line.and_then(|line| line.split_whitespace().nth(1))
-            .unwrap_or_else(|| panic!("{name}: {metrics}"))
-            .parse()
-            .unwrap()
-    };
+    let value = |name: &str| server.metric(name, "embedding");
     assert!(value("model_tokens") > 0.0 && value("model_utilisation") > 0.0);
     assert_eq!((value("model_cache_hits"), value("model_waiting_queries")), (1.0, 0.0));
+    let status = server.get("/api/v1/status").expect(200);
+    let model = &status["model"];
+    assert_eq!((&model["precision"], &model["device"], &model["dimension"]), (&json!("f32"), &json!("cpu"), &json!(256)));
+    assert!(model["tokens_per_second"].as_f64() > Some(0.0) && model["waiting"] == 0, "{model}");
+    assert!(status["reranker"].is_null());
 }

@@ -119,6 +119,14 @@ impl Server {
         results.iter().map(|hit| hit["path"].as_str().unwrap().to_string()).collect()
     }
 
+    /// A number of a model's thread.
+    pub(crate) fn metric(&self, name: &str, model: &str) -> f64 {
+        let metrics = self.get("/metrics").text;
+        let start = format!("quarry_{name}{{model=\"{model}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&start)?.parse().ok());
+        value.unwrap_or_else(|| panic!("{name} of {model}: {metrics}"))
+    }
+
     /// Waits until a job is over.
     pub(crate) fn job(&self, id: &Value) -> Value {
         let started = Instant::now();

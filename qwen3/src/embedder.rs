@@ -46,6 +46,7 @@ pub struct EmbedEncoder {
     tokenizer: Tokenizer,
     prompt: EmbedPrompt,
     max_tokens: usize,
+    vocab_size: usize,
 }
 
 impl Embedder {
@@ -65,7 +66,8 @@ impl Embedder {
         // Asked for once here, so that a tokenizer without EOS is refused at open.
         tokenizer.encode_with_eos("", max_tokens)?;
         let fingerprint = fingerprint(files, &prompt, dimension)?;
-        Ok(Self { model, encoder: EmbedEncoder { tokenizer, prompt, max_tokens }, dimension, fingerprint })
+        let vocab_size = model.config().qwen.vocab_size;
+        Ok(Self { model, encoder: EmbedEncoder { tokenizer, prompt, max_tokens, vocab_size }, dimension, fingerprint })
     }
 
     /// Values in each vector.
@@ -81,6 +83,11 @@ impl Embedder {
     /// How the weights are kept: never [`Precision::Auto`].
     pub fn precision(&self) -> Precision {
         self.model.precision()
+    }
+
+    /// The processor that computes: never [`DeviceChoice::Auto`].
+    pub fn device(&self) -> DeviceChoice {
+        self.model.device()
     }
 
     /// The model's tokenizer.
@@ -129,6 +136,21 @@ impl EmbedEncoder {
     /// [`Error::Tokenize`].
     pub fn documents<T: AsRef<str> + Sync>(&self, documents: &[T]) -> Result<Vec<Vec<u32>>> {
         self.tokenizer.encode_all_with_eos(documents, self.max_tokens, |text| self.prompt.document(text))
+    }
+
+    /// Ids that came from outside, checked, cut to the limit and closed by the EOS as a document's are. They have to be
+    /// of this model's tokenizer: ids of another one that are in range cannot be told from its own.
+    ///
+    /// # Errors
+    /// [`Error::TokenId`], [`Error::MissingToken`].
+    pub fn sequences(&self, mut sequences: Vec<Vec<u32>>) -> Result<Vec<Vec<u32>>> {
+        let vocab_size = self.vocab_size;
+        let is_foreign = |id: &&u32| **id as usize >= vocab_size;
+        if let Some(id) = sequences.iter().flatten().find(is_foreign) {
+            return Err(Error::TokenId { id: *id, vocab_size });
+        }
+        sequences.iter_mut().try_for_each(|ids| self.tokenizer.close(ids, self.max_tokens))?;
+        Ok(sequences)
     }
 }
 

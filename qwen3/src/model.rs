@@ -4,7 +4,7 @@
 //! Only the hidden state of each sequence's last token is ever wanted, so the last block computes queries, output and
 //! feed-forward for those alone.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, DeviceLocation, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +168,15 @@ impl Model {
             Format::F32 => Precision::F32,
             Format::Bf16 => Precision::Bf16,
             Format::Int8 => Precision::Int8,
+        }
+    }
+
+    /// The processor that computes: never [`DeviceChoice::Auto`].
+    pub fn device(&self) -> DeviceChoice {
+        match self.place.device.location() {
+            DeviceLocation::Cuda { gpu_id } => DeviceChoice::Cuda(gpu_id),
+            // No other kind of device is ever opened.
+            DeviceLocation::Cpu | DeviceLocation::Metal { .. } => DeviceChoice::Cpu,
         }
     }
 

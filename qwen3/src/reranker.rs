@@ -144,6 +144,11 @@ impl Reranker {
         self.model.precision()
     }
 
+    /// The processor that computes: never [`DeviceChoice::Auto`].
+    pub fn device(&self) -> DeviceChoice {
+        self.model.device()
+    }
+
     /// Text to ids.
     pub fn encoder(&self) -> &RerankEncoder {
         &self.encoder

@@ -105,11 +105,22 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::MissingToken`] when the tokenizer has no `<|endoftext|>`.
     pub fn encode_with_eos(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
-        let eos = self.token_id(EOS)?;
         let mut ids = self.encode(text)?;
-        ids.truncate(limit.saturating_sub(1));
-        ids.push(eos);
+        self.close(&mut ids, limit)?;
         Ok(ids)
+    }
+
+    /// Cuts ids to `limit - 1` and puts the EOS behind them, if they do not end with it.
+    ///
+    /// # Errors
+    /// [`Error::MissingToken`] when the tokenizer has no `<|endoftext|>`.
+    pub(crate) fn close(&self, ids: &mut Vec<u32>, limit: usize) -> Result<()> {
+        let eos = self.token_id(EOS)?;
+        ids.truncate(limit.saturating_sub(1));
+        if ids.last() != Some(&eos) {
+            ids.push(eos);
+        }
+        Ok(())
     }
 
     /// [`Tokenizer::encode_with_eos`] of many texts, each brought into form first, on all cores and in order.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
+use crate::query::Note;
 use crate::ranking::RerankState;
 
 /// The whole result of a search.
@@ -30,7 +31,8 @@ pub struct Answer {
     /// Number of the commit that was searched.
     pub generation: u64,
     /// Remarks for the user: what of the query was not understood as syntax.
-    pub notes: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub notes: Vec<Note>,
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,
@@ -77,9 +79,11 @@ pub struct PassageHit {
     pub text: String,
     /// The part of it to show.
     pub snippet: String,
-    /// Bytes of `snippet` that match the query.
+    /// Bytes of `snippet` that are marked.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub highlights: Vec<Range<usize>>,
+    /// What is marked there.
+    pub marked: Marked,
     /// The score the order is by.
     pub score: f64,
     /// Rank and BM25 score in the lexical leg.
@@ -88,6 +92,20 @@ pub struct PassageHit {
     pub vector: Option<Place>,
     /// Probability of relevance by the reranker.
     pub reranker: Option<f32>,
+}
+
+/// What the marks of a snippet stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Marked {
+    /// There are none.
+    #[default]
+    Nothing,
+    /// Words of the query.
+    Words,
+    /// The sentence nearest to the query in meaning: no word of it stands there.
+    Sentence,
 }
 
 /// Milliseconds per stage. The two legs run side by side, so the total is less than the sum.
@@ -104,6 +122,8 @@ pub struct Timings {
     pub fuse_ms: f64,
     /// Reranking.
     pub rerank_ms: f64,
+    /// Cutting passages and marking what answers in them.
+    pub highlight_ms: f64,
     /// Everything.
     pub total_ms: f64,
 }

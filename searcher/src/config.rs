@@ -31,6 +31,8 @@ pub struct SearchConfig {
     pub passages_per_document: usize,
     /// Characters of a snippet.
     pub snippet_chars: usize,
+    /// Milliseconds that the model may spend on finding the sentence that answers, where that is asked for.
+    pub sentence_ms: u64,
 }
 
 impl Default for SearchConfig {
@@ -48,6 +50,7 @@ impl Default for SearchConfig {
             passage_decay: 0.1,
             passages_per_document: 3,
             snippet_chars: 280,
+            sentence_ms: 25,
         }
     }
 }

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use storage::Snapshot;
 
-use crate::answer::{Answer, Timings, milliseconds};
+use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
 use crate::error::SearchError;
 use crate::facet;
 use crate::marks::{self, Marker};
 use crate::query::ParsedQuery;
 use crate::rerank::{Candidates, Reader};
-use crate::search::{Counting, Group, Rerank, SearchRequest, Searcher, group, show};
+use crate::search::{Counting, Group, Marking, Rerank, SearchRequest, Searcher, group, show};
+use crate::sentence::Sentences;
 
 /// Candidates read in the first step; each further step doubles what was read.
 const FIRST_STEP: usize = 8;
@@ -50,6 +51,7 @@ pub struct Ranking<'s> {
     request: &'s SearchRequest,
     query: ParsedQuery,
     candidates: Candidates,
+    sentences: Sentences<'s>,
     state: RerankState,
     timings: Timings,
     started: Instant,
@@ -91,6 +93,7 @@ impl<'s> Ranking<'s> {
             request,
             query,
             candidates,
+            sentences: Sentences::new(&searcher.embedder, &searcher.config),
             state,
             timings,
             started,
@@ -165,7 +168,7 @@ impl<'s> Ranking<'s> {
     ///
     /// # Errors
     /// The index is damaged.
-    pub fn answer(&self) -> Result<Answer, SearchError> {
+    pub fn answer(&mut self) -> Result<Answer, SearchError> {
         let (snapshot, request, config) = (self.snapshot, self.request, &self.searcher.config);
         let documents = group(snapshot, self.candidates.ranked(), config)?;
         let total = documents.len();
@@ -173,12 +176,17 @@ impl<'s> Ranking<'s> {
             Counting::Facets => Some(facet::count(snapshot, documents.iter().filter_map(Group::first))?),
             Counting::Off => None,
         };
+        let highlighting = Instant::now();
         let normalise = |word: &str| marks::forms(snapshot, word);
         let marker = Marker::new(&self.query, &normalise, config.snippet_chars);
         let page = documents.into_iter().skip(request.offset).take(request.top);
-        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
+        let mut results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
+        if request.marking == Marking::Sentences {
+            self.mark_sentences(&mut results)?;
+        }
         let timings = Timings {
             rerank_ms: milliseconds(self.reranking),
+            highlight_ms: milliseconds(highlighting.elapsed()),
             total_ms: milliseconds(self.started.elapsed()),
             ..self.timings
         };
@@ -194,5 +202,15 @@ impl<'s> Ranking<'s> {
             notes: self.query.notes.clone(),
             facets,
         })
+    }
+
+    fn mark_sentences(&mut self, results: &mut [DocumentHit]) -> Result<(), SearchError> {
+        // What the vector leg did not find, or with a model that does not know the script, has no nearest sentence.
+        if results.iter().flat_map(|hit| &hit.passages).all(|passage| passage.vector.is_none()) {
+            return Ok(());
+        }
+        // The model's thread has kept the vector from recall.
+        let vector = self.searcher.embedder.embed_query(&self.query.text, self.request.instruct.as_deref())?;
+        self.sentences.mark(results, &vector)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use qwen3::{EmbedHandle, RerankHandle};
 use storage::{Filter, Passage, PassageRef, Snapshot};
 
-use crate::answer::{Answer, DocumentHit, PassageHit};
+use crate::answer::{Answer, DocumentHit, Marked, PassageHit};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::marks::Marker;
@@ -73,6 +73,17 @@ pub enum Counting {
     Facets,
 }
 
+/// What is marked in the passages found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Marking {
+    /// Words of the query.
+    #[default]
+    Words,
+    /// Where no word of the query stands, the sentence nearest to it in meaning: for people, as it costs the model more
+    /// than the search does.
+    Sentences,
+}
+
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SearchRequest {
@@ -94,12 +105,14 @@ pub struct SearchRequest {
     pub filter: Filter,
     /// Whether facets are counted.
     pub counting: Counting,
+    /// What is marked.
+    pub marking: Marking,
 }
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
 pub struct Searcher {
-    embedder: EmbedHandle,
+    pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
 }
@@ -230,6 +243,7 @@ fn show_passage(passage: &Passage, marker: &Marker, entry: &Ranked) -> PassageHi
         page: chunk.page,
         text: chunk.text.clone(),
         snippet,
+        marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
         highlights,
         score: entry.score,
         lexical: entry.candidate.places[LEXICAL],

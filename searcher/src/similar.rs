@@ -12,6 +12,7 @@ use crate::query::ParsedQuery;
 use crate::ranking::RerankState;
 use crate::rerank::Candidates;
 use crate::search::{Searcher, group, show};
+use crate::sentence::Sentences;
 
 /// Most documents of one answer.
 pub const MAX_SIMILAR: usize = 100;
@@ -55,10 +56,12 @@ impl Searcher {
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let normalise = |word: &str| marks::forms(snapshot, word);
+        let highlighting = Instant::now();
         let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
-        let results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<_, _>>()?;
-        let elapsed = milliseconds(started.elapsed());
+        let mut results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
+        Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector)?;
+        let (highlight, elapsed) = (milliseconds(highlighting.elapsed()), milliseconds(started.elapsed()));
         Ok(Some(Answer {
             query: query.text,
             results,
@@ -66,7 +69,12 @@ impl Searcher {
             reranked: 0,
             rerank_depth: 0,
             rerank_state: RerankState::Off,
-            timings: Timings { vector_ms: elapsed, total_ms: elapsed, ..Timings::default() },
+            timings: Timings {
+                vector_ms: elapsed - highlight,
+                highlight_ms: highlight,
+                total_ms: elapsed,
+                ..Timings::default()
+            },
             generation: snapshot.sequence(),
             notes: Vec::new(),
             facets: None,

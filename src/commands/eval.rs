@@ -52,9 +52,10 @@ pub(crate) fn run(cli: &Cli, args: &EvalArgs) -> Result<ExitCode> {
     let reranker = models::reranker(cli)?;
     let index = EvalIndex::build(cli, args, &set, &embedder, &model)?;
     let config = configured(&args.settings)?;
-    let searcher = Searcher::new(embedder.clone(), reranker.clone(), config);
+    let searcher = Searcher::new(embedder.clone(), reranker.clone(), config.clone());
     let legs = measure(&index.snapshot, &set.queries, &searcher, reranker.is_some())?;
-    let anytime = reranker.map(|_| anytime(&index.snapshot, &set.queries, &searcher)).transpose()?;
+    let whole = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig { settle: 0.0, ..config });
+    let anytime = reranker.map(|_| anytime(&index.snapshot, &set.queries, [&searcher, &whole])).transpose()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&as_json(&set, &index, &legs, anytime.as_ref()))?);
     } else {
@@ -196,17 +197,15 @@ struct Anytime {
     read: f64,
 }
 
-fn anytime(snapshot: &Snapshot, queries: &[BeirQuery], searcher: &Searcher) -> Result<Anytime> {
+/// Compares a searcher that ends early with one that reads every candidate, on the same candidates.
+fn anytime(snapshot: &Snapshot, queries: &[BeirQuery], searchers: [&Searcher; 2]) -> Result<Anytime> {
     let (mut scores, mut documents, mut orders, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for query in queries {
-        let ask = |top| {
-            let request =
-                SearchRequest { query: query.text.clone(), syntax: Syntax::Plain, top, ..SearchRequest::default() };
-            searcher.search(snapshot, &request)
-        };
-        let (early, full) = (ask(10)?, ask(DEPTH)?);
-        let (page, whole) = (ranking(&early), ranking(&full));
-        let whole = &whole[..whole.len().min(10)];
+        let request =
+            SearchRequest { query: query.text.clone(), syntax: Syntax::Plain, top: 10, ..SearchRequest::default() };
+        let [early, full] = searchers.map(|searcher| searcher.search(snapshot, &request));
+        let early = early?;
+        let (page, whole) = (ranking(&early), ranking(&full?));
         let (ours, theirs): (HashSet<&String>, HashSet<&String>) = (page.iter().collect(), whole.iter().collect());
         scores.push(ndcg(&page, &query.grades, 10));
         documents.push(f64::from(u8::from(ours == theirs)));
@@ -276,6 +275,7 @@ fn stages(answers: &[Answer]) -> Value {
         ("vector", answers.iter().map(|answer| answer.timings.vector_ms).collect()),
         ("fuse", answers.iter().map(|answer| answer.timings.fuse_ms).collect()),
         ("rerank", answers.iter().map(|answer| answer.timings.rerank_ms).collect()),
+        ("highlight", answers.iter().map(|answer| answer.timings.highlight_ms).collect()),
     ];
     for (name, values) in timings {
         let entry = json!({"p50_ms": percentile(&values, 50.0), "p99_ms": percentile(&values, 99.0)});

@@ -36,11 +36,23 @@ impl Opener {
     fn open(self) -> Result<EngineParts> {
         let data_dir = paths::data_dir(&self.cli)?;
         let (embedder, model) = models::embedder(&self.cli)?;
-        let reranker = models::reranker(&self.cli)?;
+        let reranker = models::reranker(&self.cli)?.zip(self.reranker_name()?).map(|(handle, name)| (name, handle));
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
         Ok(EngineParts { store, embedder, reranker, sources, data_dir })
+    }
+
+    /// What the status calls the reranker: never where it lies.
+    fn reranker_name(&self) -> Result<Option<String>> {
+        let Some(reranker) = &self.cli.reranker else { return Ok(None) };
+        Ok(Some(match models::ModelName::read(reranker)? {
+            models::ModelName::Bundled => models::BUNDLED.to_string(),
+            models::ModelName::Repository(repository) => repository.to_string(),
+            models::ModelName::Path(path) => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+        }))
     }
 
     /// The folders of the configuration and of the command line.

@@ -106,6 +106,7 @@ fn axe_finds_nothing() {
         &similar,
         "/status",
         "/nowhere",
+        "/api/docs",
     ];
     let mut found = Vec::new();
     for theme in ["light", "dark"] {
@@ -113,7 +114,12 @@ fn axe_finds_nothing() {
         for (path, width) in pages.iter().flat_map(|path| [(path, 1280), (path, 360)]) {
             browser.resize(width, 800, 1.0);
             browser.open(&server.url(path));
-            settled(&browser);
+            if *path == "/api/docs" {
+                browser.wait("document.querySelectorAll('#operations details').length > 20");
+                browser.run("document.querySelector('#operations details').open = true");
+            } else {
+                settled(&browser);
+            }
             if path.starts_with("/search?q=t") && width == 1280 {
                 browser.wait("document.querySelector('.pane .text')");
                 browser.run("document.querySelector('.why').open = true; document.querySelector('.facet').open = true; document.querySelector('.open').focus()");
@@ -139,6 +145,24 @@ fn axe_finds_nothing() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+#[ignore = "needs chromium and chromedriver: run .ci/browser"]
+fn the_description_of_the_api_can_be_read_and_tried() {
+    let (_bench, server) = handbook();
+    let browser = Browser::start();
+    browser.open(&server.url("/api/docs"));
+    browser.wait("document.querySelectorAll('#operations details').length > 20");
+    let api = server.api("/api/openapi.json");
+    let methods: usize = api["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(browser.count("#operations details"), methods as u64, "every operation is there");
+    let search = "[...document.querySelectorAll('#operations details')].find((one) => one.querySelector('summary').textContent.startsWith('GET/api/v1/search'))";
+    browser.run(&format!("const one = {search}; one.open = true; one.querySelector('input').value = 'travel'; one.querySelector('form button').click()"));
+    browser.wait(&format!("{search}.querySelector('pre').textContent.startsWith('200 in')"));
+    assert!(browser.eval(&format!("{search}.querySelector('pre').textContent.includes('\"results\"')")).as_bool().unwrap());
+    fits(&browser, "/api/docs");
+    nothing_broke(&browser);
 }
 
 /// Takes the pictures of the README: `QUARRY_SCREENSHOTS=FOLDER .ci/browser`.

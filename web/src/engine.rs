@@ -22,8 +22,8 @@ pub struct EngineParts {
     pub store: Store,
     /// The embedding model of the index.
     pub embedder: EmbedHandle,
-    /// The reranker, if there is one.
-    pub reranker: Option<RerankHandle>,
+    /// The reranker, if there is one, and its name for people.
+    pub reranker: Option<(String, RerankHandle)>,
     /// Folders to bring up to date at once, beside those that the index knows.
     pub sources: Vec<Source>,
     /// The data folder.
@@ -35,6 +35,8 @@ pub(crate) struct Engine {
     pub(crate) searcher: Searcher,
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
+    /// Empty without one.
+    pub(crate) reranker_name: String,
     pub(crate) truth: TruthReader,
     pub(crate) writer: Writer,
     pub(crate) pushed: Pushed,
@@ -45,12 +47,13 @@ impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
         let EngineParts { store, embedder, reranker, sources, data_dir } = parts;
+        let (reranker_name, reranker) = reranker.map_or((String::new(), None), |(name, handle)| (name, Some(handle)));
         let pushed = Pushed::open(&data_dir)?;
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig::default());
         let writer = Writer::start(store, embedder.clone(), config, jobs, sources, &pushed)?;
-        Ok(Self { searcher, embedder, reranker, truth, writer, pushed, snapshots })
+        Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, snapshots })
     }
 
     /// What a search sees now.

@@ -197,6 +197,20 @@ impl Error {
         }
     }
 
+    /// A failure of ours goes to the log.
+    pub(crate) fn log(&self) {
+        if self.line().status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = self.line().code, "{self}");
+        }
+    }
+
+    /// An answer with the status and headers of this failure, still without a body.
+    pub(crate) fn response(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status_code());
+        self.headers(&mut response);
+        response
+    }
+
     fn headers(&self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Rate { retry_after } => response.insert_header((header::RETRY_AFTER, retry_after.to_string())),
@@ -221,14 +235,9 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let problem = self.problem();
-        if self.line().status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(code = problem.code, "{self}");
-        }
-        let mut response = HttpResponse::build(self.status_code());
-        self.headers(&mut response);
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        response.content_type("application/problem+json").body(body)
+        self.log();
+        let body = serde_json::to_string(&self.problem()).unwrap_or_default();
+        self.response().content_type("application/problem+json").body(body)
     }
 }
 

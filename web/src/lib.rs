@@ -5,7 +5,7 @@
 //!
 //! Promises: a request is refused before it costs anything if it may not be made (host, origin, key, rate, size); work
 //! that computes runs on a bounded number of threads; every failure is a problem document with a stable code and a cure,
-//! and none names a path outside the sources or a key.
+//! or a page that says so to people, and none names a path outside the sources or a key.
 
 mod admission;
 mod api;
@@ -19,6 +19,7 @@ mod jobs;
 mod json;
 mod metrics;
 mod model_metrics;
+mod models;
 mod pages;
 mod pushed;
 mod server;

@@ -83,6 +83,7 @@ impl Metrics {
             ("vector", timings.vector_ms),
             ("fuse", timings.fuse_ms),
             ("rerank", timings.rerank_ms),
+            ("highlight", timings.highlight_ms),
             ("total", timings.total_ms),
         ];
         for (stage, milliseconds) in stages {

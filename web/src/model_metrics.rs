@@ -21,8 +21,9 @@ type Numbers = Family<Model, Gauge<f64, AtomicU64>>;
 /// A number's name, what it is, and where it is found.
 type Number = (&'static str, &'static str, fn(&WorkerStats) -> f64);
 
-const NUMBERS: [Number; 11] = [
+const NUMBERS: [Number; 12] = [
     ("model_waiting_queries", "Queries that wait for the model", |stats| stats.waiting_urgent as f64),
+    ("model_waiting_documents", "Requests for documents that someone waits for", |stats| stats.waiting_soon as f64),
     ("model_waiting_requests", "Other requests that wait for the model", |stats| stats.waiting_bulk as f64),
     ("model_requests", "Requests taken since the start", |stats| stats.requests as f64),
     ("model_abandoned", "Requests whose caller left", |stats| stats.abandoned as f64),

@@ -63,12 +63,13 @@ async fn run(
             .app_data(data.clone())
             // The last layer named is the first that a request meets.
             .wrap(from_fn(access))
+            .wrap(from_fn(pages::for_people))
             .wrap(Compress::default())
             .wrap(from_fn(observe))
             .configure(api::configure)
             .configure(compat::configure)
             .configure(pages::configure)
-            .default_service(web::to(pages::not_found))
+            .default_service(web::to(api::not_found))
     };
     let server = HttpServer::new(factory).workers(config.workers).shutdown_timeout(config.shutdown_seconds);
     let server = server.disable_signals().bind(config.listen);

@@ -10,9 +10,10 @@ use super::{
     thread::{Engine, start},
 };
 use crate::{
+    device::DeviceChoice,
     embedder::{EmbedEncoder, Embedder},
     error::{Error, Result},
-    model::Prefix,
+    model::{Precision, Prefix},
     reranker::{RerankEncoder, Reranker},
     tokenizer::Tokenizer,
 };
@@ -31,6 +32,14 @@ struct Facts {
     dimension: usize,
     max_tokens: usize,
     fingerprint: String,
+    kept: Kept,
+}
+
+/// How and where a model's weights are kept.
+#[derive(Clone, Copy)]
+struct Kept {
+    precision: Precision,
+    device: DeviceChoice,
 }
 
 /// A handle to a reranker's thread. The thread ends with the last handle.
@@ -39,6 +48,7 @@ pub struct RerankHandle {
     queue: Queue<f32>,
     encoder: RerankEncoder,
     cache: Arc<Cache<f32>>,
+    kept: Kept,
 }
 
 impl EmbedHandle {
@@ -52,6 +62,7 @@ impl EmbedHandle {
             dimension: embedder.dimension(),
             max_tokens: embedder.max_tokens(),
             fingerprint: embedder.fingerprint().to_owned(),
+            kept: Kept { precision: embedder.precision(), device: embedder.device() },
         };
         let cache = Arc::new(Cache::new(options.cache_bytes, facts.dimension * size_of::<f32>()));
         Ok(Self { queue: start(embedder, "qwen3-embed", options)?, facts: Arc::new(facts), cache })
@@ -78,7 +89,24 @@ impl EmbedHandle {
     /// # Errors
     /// [`Error::Tokenize`], [`Error::Closed`].
     pub fn embed_documents<T: AsRef<str> + Sync>(&self, documents: &[T]) -> Result<Pending<Vec<f32>>> {
-        self.queue.submit(Lane::Bulk, self.facts.encoder.documents(documents)?)
+        self.embed_documents_in(Lane::Bulk, documents)
+    }
+
+    /// [`EmbedHandle::embed_documents`] in the lane of one's choice.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn embed_documents_in<T: AsRef<str> + Sync>(&self, lane: Lane, documents: &[T]) -> Result<Pending<Vec<f32>>> {
+        self.queue.submit(lane, self.facts.encoder.documents(documents)?)
+    }
+
+    /// Unit vectors of token ids of this model's own tokenizer, each sequence closed as a document would be: see
+    /// [`EmbedEncoder::sequences`].
+    ///
+    /// # Errors
+    /// [`Error::TokenId`] for an id that the model has no row for, [`Error::Closed`].
+    pub fn embed_ids_in(&self, lane: Lane, sequences: Vec<Vec<u32>>) -> Result<Pending<Vec<f32>>> {
+        self.queue.submit(lane, self.facts.encoder.sequences(sequences)?)
     }
 
     /// What the thread has done, and how often the cache answered.
@@ -101,6 +129,16 @@ impl EmbedHandle {
         self.facts.encoder.tokenizer()
     }
 
+    /// How the weights are kept: never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        self.facts.kept.precision
+    }
+
+    /// The processor that computes: never [`DeviceChoice::Auto`].
+    pub fn device(&self) -> DeviceChoice {
+        self.facts.kept.device
+    }
+
     /// Stable name of model, templates and dimension: see [`Embedder::fingerprint`].
     pub fn fingerprint(&self) -> &str {
         &self.facts.fingerprint
@@ -115,7 +153,18 @@ impl RerankHandle {
     pub fn start(reranker: Reranker, options: &WorkerOptions) -> Result<Self> {
         let encoder = reranker.encoder().clone();
         let cache = Arc::new(Cache::new(options.cache_bytes, size_of::<f32>()));
-        Ok(Self { queue: start(reranker, "qwen3-rerank", options)?, encoder, cache })
+        let kept = Kept { precision: reranker.precision(), device: reranker.device() };
+        Ok(Self { queue: start(reranker, "qwen3-rerank", options)?, encoder, cache, kept })
+    }
+
+    /// How the weights are kept: never [`Precision::Auto`].
+    pub fn precision(&self) -> Precision {
+        self.kept.precision
+    }
+
+    /// The processor that computes: never [`DeviceChoice::Auto`].
+    pub fn device(&self) -> DeviceChoice {
+        self.kept.device
     }
 
     /// Scores between 0 and 1 of documents for a query, in order, once waited for; or as they come, see

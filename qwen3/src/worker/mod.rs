@@ -1,5 +1,5 @@
 //! The model thread. A model is expensive and computes best alone, so it owns a thread behind bounded queues; callers
-//! hold cheap handles. Queries overtake documents, a request whose caller is gone is skipped, and an error or a panic
+//! hold cheap handles. Queries overtake documents, documents that someone waits for overtake those of an indexing run, a request whose caller is gone is skipped, and an error or a panic
 //! in one request is that request's answer: the thread goes on.
 
 mod batches;
@@ -10,7 +10,7 @@ mod stats;
 mod thread;
 
 pub use handles::{EmbedHandle, RerankHandle};
-pub use queue::{Arrival, Pending};
+pub use queue::{Arrival, Lane, Pending};
 pub use stats::WorkerStats;
 
 use std::time::Duration;

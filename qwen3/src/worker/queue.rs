@@ -49,15 +49,19 @@ type OnOutput<O> = Box<dyn Fn(usize, &O) + Send>;
 
 /// Which requests go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// Someone is waiting: served between two batches of bulk work.
+pub enum Lane {
+    /// Short, and someone is waiting: served together, between any two batches of other work.
     Urgent,
+    /// Someone is waiting, perhaps for much: served between two batches of bulk work, one request after each.
+    Soon,
+    /// Nobody looks at the clock.
     Bulk,
 }
 
 /// The callers' end.
 pub(crate) struct Queue<O> {
     urgent: Sender<Request<O>>,
+    soon: Sender<Request<O>>,
     bulk: Sender<Request<O>>,
     meter: Arc<Meter>,
 }
@@ -65,6 +69,7 @@ pub(crate) struct Queue<O> {
 /// The model thread's end.
 pub(crate) struct Inbox<O> {
     urgent: Receiver<Request<O>>,
+    soon: Receiver<Request<O>>,
     bulk: Receiver<Request<O>>,
     pub(crate) meter: Arc<Meter>,
 }
@@ -178,10 +183,11 @@ impl<O> Pending<O> {
 impl<O> Queue<O> {
     pub(crate) fn new(capacity: usize) -> (Self, Inbox<O>) {
         let (urgent, urgent_inbox) = bounded(capacity.max(1));
+        let (soon, soon_inbox) = bounded(capacity.max(1));
         let (bulk, bulk_inbox) = bounded(capacity.max(1));
         let meter = Arc::new(Meter::new());
-        let inbox = Inbox { urgent: urgent_inbox, bulk: bulk_inbox, meter: Arc::clone(&meter) };
-        (Self { urgent, bulk, meter }, inbox)
+        let inbox = Inbox { urgent: urgent_inbox, soon: soon_inbox, bulk: bulk_inbox, meter: Arc::clone(&meter) };
+        (Self { urgent, soon, bulk, meter }, inbox)
     }
 
     /// Hands in a request; blocks while the lane is full. A request without sequences is answered at once.
@@ -194,6 +200,7 @@ impl<O> Queue<O> {
         let request = Request { sequences, reply, caller: Arc::downgrade(&caller) };
         let sender = match lane {
             Lane::Urgent => &self.urgent,
+            Lane::Soon => &self.soon,
             Lane::Bulk => &self.bulk,
         };
         if count > 0 {
@@ -206,37 +213,49 @@ impl<O> Queue<O> {
 
     /// The thread's counts and what waits for it.
     pub(crate) fn stats(&self) -> WorkerStats {
-        WorkerStats { waiting_urgent: self.urgent.len(), waiting_bulk: self.bulk.len(), ..self.meter.read() }
+        WorkerStats {
+            waiting_urgent: self.urgent.len(),
+            waiting_soon: self.soon.len(),
+            waiting_bulk: self.bulk.len(),
+            ..self.meter.read()
+        }
     }
 }
 
 impl<O> Clone for Queue<O> {
     fn clone(&self) -> Self {
-        Self { urgent: self.urgent.clone(), bulk: self.bulk.clone(), meter: Arc::clone(&self.meter) }
+        Self {
+            urgent: self.urgent.clone(),
+            soon: self.soon.clone(),
+            bulk: self.bulk.clone(),
+            meter: Arc::clone(&self.meter),
+        }
     }
 }
 
 impl<O> Inbox<O> {
-    /// The next request, urgent ones first; `None` once all callers are gone and nothing is left.
+    /// The next request, by lane; `None` once all callers are gone and nothing is left.
     pub(crate) fn next(&self) -> Option<(Lane, Request<O>)> {
-        if let Some(request) = self.next_urgent() {
-            return Some((Lane::Urgent, request));
-        }
+        // All lanes close together: where one is closed, the others hold what is left.
         select_biased! {
-            recv(self.urgent) -> request => match request {
-                Ok(request) => Some((Lane::Urgent, request)),
-                // Both lanes close together: what is left is bulk.
-                Err(_) => Some((Lane::Bulk, self.bulk.recv().ok()?)),
-            },
-            recv(self.bulk) -> request => match request {
-                Ok(request) => Some((Lane::Bulk, request)),
-                Err(_) => Some((Lane::Urgent, self.urgent.recv().ok()?)),
-            },
+            recv(self.urgent) -> request => request.ok().map(|request| (Lane::Urgent, request)).or_else(|| self.left()),
+            recv(self.soon) -> request => request.ok().map(|request| (Lane::Soon, request)).or_else(|| self.left()),
+            recv(self.bulk) -> request => request.ok().map(|request| (Lane::Bulk, request)).or_else(|| self.left()),
         }
     }
 
-    /// An urgent request that waits right now, if any.
-    pub(crate) fn next_urgent(&self) -> Option<Request<O>> {
-        self.urgent.try_recv().ok()
+    fn left(&self) -> Option<(Lane, Request<O>)> {
+        let lanes = [(Lane::Urgent, &self.urgent), (Lane::Soon, &self.soon), (Lane::Bulk, &self.bulk)];
+        lanes.into_iter().find_map(|(lane, requests)| Some((lane, requests.recv().ok()?)))
+    }
+
+    /// A request of the lane that waits right now, if any.
+    pub(crate) fn waiting(&self, lane: Lane) -> Option<Request<O>> {
+        let requests = match lane {
+            Lane::Urgent => &self.urgent,
+            Lane::Soon => &self.soon,
+            Lane::Bulk => &self.bulk,
+        };
+        requests.try_recv().ok()
     }
 }

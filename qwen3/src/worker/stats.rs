@@ -12,6 +12,8 @@ use serde::Serialize;
 pub struct WorkerStats {
     /// Queries that wait to be computed.
     pub waiting_urgent: usize,
+    /// Requests for documents that someone waits for.
+    pub waiting_soon: usize,
     /// Other requests that wait.
     pub waiting_bulk: usize,
     /// Requests taken from the queues.

@@ -82,7 +82,12 @@ impl<E: Engine> Worker<E> {
             self.inbox.meter.request();
             match lane {
                 Lane::Urgent => self.serve_urgent(request),
-                Lane::Bulk => self.serve(&request, |worker| worker.serve_waiting()),
+                Lane::Soon => {
+                    self.serve(&request, Self::serve_waiting);
+                    // Whoever asks without a pause does not stop bulk work for good.
+                    self.take(Lane::Bulk).iter().for_each(|request| self.serve_bulk(request));
+                }
+                Lane::Bulk => self.serve_bulk(&request),
             }
         }
         tracing::debug!("the model thread ends: its last handle was dropped");
@@ -129,11 +134,24 @@ impl<E: Engine> Worker<E> {
         Ok(computed)
     }
 
+    fn serve_bulk(&self, request: &Request<E::Output>) {
+        self.serve(request, |worker| {
+            worker.serve_waiting();
+            worker.take(Lane::Soon).iter().for_each(|request| worker.serve(request, Self::serve_waiting));
+        });
+    }
+
     fn serve_waiting(&self) {
-        while let Some(request) = self.inbox.next_urgent() {
-            self.inbox.meter.request();
+        while let Some(request) = self.take(Lane::Urgent) {
             self.serve_urgent(request);
         }
+    }
+
+    /// A request of the lane that waits right now, counted.
+    fn take(&self, lane: Lane) -> Option<Request<E::Output>> {
+        let request = self.inbox.waiting(lane)?;
+        self.inbox.meter.request();
+        Some(request)
     }
 
     /// Answers an urgent request together with others that wait beside it.
@@ -142,8 +160,7 @@ impl<E: Engine> Worker<E> {
         let mut total = tokens(&first);
         let mut requests = vec![first];
         while requests.len() < URGENT_AT_ONCE && total < self.pace.budget() {
-            let Some(next) = self.inbox.next_urgent() else { break };
-            self.inbox.meter.request();
+            let Some(next) = self.take(Lane::Urgent) else { break };
             total += tokens(&next);
             requests.push(next);
         }
@@ -253,7 +270,7 @@ mod tests {
         let rig = rig();
         open_gate(&rig);
         let submit = |lane, id| rig.queue.submit(lane, vec![vec![id]]).unwrap().wait();
-        for lane in [Lane::Bulk, Lane::Urgent] {
+        for lane in [Lane::Bulk, Lane::Soon, Lane::Urgent] {
             assert!(submit(lane, 13).unwrap_err().to_string().contains("unlucky"));
             assert!(submit(lane, 666).unwrap_err().to_string().contains("the beast"));
             assert_eq!(submit(lane, 7).unwrap(), vec![7]);
@@ -286,6 +303,25 @@ mod tests {
         assert_eq!(bulk.wait().unwrap(), vec![1, 2, 3, 4]);
         let batches: Vec<Vec<u32>> = rig.batches.try_iter().collect();
         assert_eq!(batches[1], vec![99], "{batches:?}");
+    }
+
+    #[test]
+    fn who_waits_for_documents_overtakes_bulk_work_and_does_not_stop_it() {
+        let rig = rig();
+        let bulk = rig.queue.submit(Lane::Bulk, (1..=3).map(|id| vec![id; 4]).collect()).unwrap();
+        while rig.queue.stats().waiting_bulk > 0 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let soon: Vec<_> = [50, 51].map(|id| rig.queue.submit(Lane::Soon, vec![vec![id; 4]]).unwrap()).into();
+        let urgent = rig.queue.submit(Lane::Urgent, vec![vec![99]]).unwrap();
+        assert_eq!(rig.queue.stats().waiting_soon, 2);
+        open_gate(&rig);
+        assert_eq!(bulk.wait().unwrap(), vec![1, 2, 3]);
+        soon.into_iter().for_each(|pending| drop(pending.wait().unwrap()));
+        assert_eq!(urgent.wait().unwrap(), vec![99]);
+        let batches: Vec<u32> = rig.batches.try_iter().flatten().collect();
+        assert_eq!(batches, vec![1, 99, 50, 2, 51, 3]);
     }
 
     #[test]

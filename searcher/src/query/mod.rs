@@ -20,6 +20,7 @@
 
 mod field;
 mod limit;
+mod note;
 mod scan;
 
 use serde::Serialize;
@@ -28,6 +29,7 @@ use storage::{Filter, is_unspaced};
 use self::field::Field;
 pub use self::field::first_second as parse_date;
 use self::limit::TermBudget;
+pub use self::note::Note;
 use self::scan::{Kind, Scanner};
 
 /// Bytes of a query that are read; the rest is cut off with a note.
@@ -53,8 +55,8 @@ pub struct ParsedQuery {
     pub without: Vec<Exclusion>,
     /// Which documents are looked at.
     pub filter: Filter,
-    /// What was understood otherwise than it may have been meant, in sentences for the user.
-    pub notes: Vec<String>,
+    /// What was understood otherwise than it may have been meant, for the user.
+    pub notes: Vec<Note>,
 }
 
 /// Something that a document must not contain.
@@ -94,7 +96,7 @@ impl ParsedQuery {
             reader.read(piece.kind, piece.raw, piece.spaced);
         }
         if scanner.saw_unclosed_quote() {
-            reader.note("a quote was not closed: searched as plain words".to_owned());
+            reader.note(Note::OpenQuote);
         }
         reader.finish()
     }
@@ -125,7 +127,7 @@ impl Reader {
     fn within_bounds<'a>(&mut self, query: &'a str) -> &'a str {
         let kept = limit::prefix(query, MAX_QUERY_BYTES);
         if kept.len() < query.len() {
-            self.note(format!("the query was cut to its first {MAX_QUERY_BYTES} bytes"));
+            self.note(Note::LongQuery);
         }
         kept
     }
@@ -134,11 +136,7 @@ impl Reader {
         match kind {
             Kind::Word => {
                 if let Some(field) = Field::near_miss(raw) {
-                    self.note(format!(
-                        "{:?} is searched as plain words: did you mean {}:?",
-                        limit::excerpt(raw),
-                        field.name()
-                    ));
+                    self.note(Note::NearMiss { excerpt: limit::excerpt(raw), field: field.name() });
                 }
                 self.plain(raw, spaced);
             }
@@ -147,7 +145,7 @@ impl Reader {
             Kind::WithoutPhrase(phrase) => self.without(&single_spaced(phrase), Exclusion::Phrase),
             Kind::Field { field, value } => self.field(field, value, raw, spaced),
             Kind::NegatedField => {
-                self.note(format!("{:?} is searched as plain words: a filter cannot be negated", limit::excerpt(raw)));
+                self.note(Note::NegatedFilter { excerpt: limit::excerpt(raw) });
                 self.plain(raw, spaced);
             }
         }
@@ -159,7 +157,7 @@ impl Reader {
         for word in text.split_whitespace() {
             let kept = self.words.spend(word);
             if kept.len() < word.len() {
-                self.note(format!("only the first {MAX_WORDS} words are matched as words"));
+                self.note(Note::ManyWords);
             }
             if kept.contains(char::is_alphanumeric) {
                 self.query.words.push(kept.to_owned());
@@ -173,13 +171,13 @@ impl Reader {
             return self.plain(phrase.trim(), spaced);
         }
         if self.query.phrases.len() == MAX_OPERATORS {
-            self.note(format!("only the first {MAX_OPERATORS} phrases count as phrases, the others as words"));
+            self.note(Note::ManyPhrases);
             return self.plain(&phrase, spaced);
         }
         self.append(&phrase, spaced);
         let kept = TermBudget::default().spend(&phrase).trim_end().to_owned();
         if kept.len() < phrase.len() {
-            self.note(format!("{:?} was cut to {MAX_WORDS} words", limit::excerpt(raw)));
+            self.note(Note::LongPhrase { excerpt: limit::excerpt(raw) });
         }
         self.query.phrases.push(kept);
     }
@@ -187,11 +185,11 @@ impl Reader {
     fn without(&mut self, value: &str, exclusion: fn(String) -> Exclusion) {
         self.gap = true;
         if self.query.without.len() == MAX_OPERATORS {
-            return self.note(format!("only the first {MAX_OPERATORS} exclusions count"));
+            return self.note(Note::ManyExclusions);
         }
         let kept = TermBudget::default().spend(value).trim_end();
         if kept.len() < value.len() {
-            self.note(format!("the exclusion {:?} was cut to {MAX_WORDS} words", limit::excerpt(value)));
+            self.note(Note::LongExclusion { excerpt: limit::excerpt(value) });
         }
         if kept.contains(char::is_alphanumeric) {
             self.query.without.push(exclusion(kept.to_owned()));
@@ -202,14 +200,14 @@ impl Reader {
         let values = match field.read(value) {
             Ok(values) => values,
             Err(reason) => {
-                self.note(format!("{:?} is searched as plain words: {reason}", limit::excerpt(raw)));
+                self.note(Note::BadFilter { excerpt: limit::excerpt(raw), reason });
                 return self.plain(&single_spaced(raw), spaced);
             }
         };
         self.gap = true;
         for value in values {
             if self.filter_values == MAX_OPERATORS {
-                return self.note(format!("only the first {MAX_OPERATORS} values of filters count"));
+                return self.note(Note::ManyValues);
             }
             self.filter_values += 1;
             value.restrict(&mut self.query.filter);
@@ -228,7 +226,7 @@ impl Reader {
         self.gap = false;
     }
 
-    fn note(&mut self, note: String) {
+    fn note(&mut self, note: Note) {
         if self.query.notes.len() < MAX_NOTES && !self.query.notes.contains(&note) {
             self.query.notes.push(note);
         }
@@ -238,10 +236,10 @@ impl Reader {
         if let (Some(after), Some(before)) = (self.query.filter.after, self.query.filter.before)
             && after >= before
         {
-            self.note("no date is after: and before: at once, so nothing can match".to_owned());
+            self.note(Note::NoDate);
         }
         if self.query.is_empty() && !self.query.without.is_empty() {
-            self.note("the query only says what to leave out: add words to look for".to_owned());
+            self.note(Note::OnlyExclusions);
         }
         self.query
     }

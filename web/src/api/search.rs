@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
-use searcher::{Answer, Counting, Mode, Rerank, SearchRequest, Syntax, parse_date};
+use searcher::{Answer, Counting, Marking, Mode, Rerank, SearchRequest, Syntax, parse_date};
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 use utoipa::{IntoParams, ToSchema};
@@ -39,6 +39,17 @@ pub(crate) enum SyntaxParam {
     Operators,
     /// As words alone.
     Plain,
+}
+
+/// What is marked in snippets.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MarkParam {
+    /// Words of the query.
+    #[default]
+    Words,
+    /// Where there are none, the sentence nearest in meaning: costs the model more than the search itself.
+    Sentences,
 }
 
 /// Restrictions on the documents. Values of one field are alternatives; all fields have to agree.
@@ -85,6 +96,9 @@ pub(crate) struct SearchBody {
     /// How the query is read.
     #[serde(default)]
     pub(crate) syntax: SyntaxParam,
+    /// What is marked in snippets.
+    #[serde(default)]
+    pub(crate) mark: MarkParam,
     /// How much reranking may cost; as configured if it is left out.
     #[serde(default)]
     pub(crate) rerank: RerankParams,
@@ -150,6 +164,10 @@ pub(crate) struct SearchParams {
     #[serde(default)]
     #[param(inline)]
     syntax: SyntaxParam,
+    /// What is marked in snippets: words; sentences, where no word of the query stands in a passage.
+    #[serde(default)]
+    #[param(inline)]
+    mark: MarkParam,
     /// Milliseconds for reranking; 0 for none.
     rerank_ms: Option<u64>,
     /// Candidates to rerank; 0 for none.
@@ -172,6 +190,7 @@ impl From<SearchParams> for SearchBody {
             offset: params.offset,
             mode: params.mode,
             syntax: params.syntax,
+            mark: params.mark,
             rerank: RerankParams { ms: rerank_ms, candidates: rerank_candidates },
             instruct: params.instruct,
             explain: params.explain,
@@ -224,6 +243,10 @@ impl SearchBody {
             rerank: Rerank::Configured,
             instruct: self.instruct,
             filter: self.filters.check(limits)?,
+            marking: match self.mark {
+                MarkParam::Words => Marking::Words,
+                MarkParam::Sentences => Marking::Sentences,
+            },
             counting: if self.facets { Counting::Facets } else { Counting::Off },
         };
         Ok(Checked { request, budget, explain: self.explain })

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::jobs::{Job, JobState};
+use crate::models::ModelView;
 
 /// The state of the server.
 #[derive(Serialize, ToSchema)]
@@ -24,8 +25,8 @@ pub(crate) struct Status {
     pub(crate) uptime_seconds: u64,
     /// The embedding model.
     pub(crate) model: ModelView,
-    /// Whether there is a reranker.
-    pub(crate) reranker: bool,
+    /// The reranker, if there is one.
+    pub(crate) reranker: Option<ModelView>,
     /// Documents in the index.
     pub(crate) documents: u64,
     /// Passages in the index.
@@ -38,17 +39,6 @@ pub(crate) struct Status {
     pub(crate) sources: Vec<SourceView>,
     /// Jobs that wait or are being done.
     pub(crate) jobs: Vec<Job>,
-}
-
-/// The embedding model.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ModelView {
-    /// Name for people.
-    pub(crate) name: String,
-    /// Length of its vectors.
-    pub(crate) dimension: usize,
-    /// Hash of model, prompts and dimension.
-    pub(crate) fingerprint: String,
 }
 
 /// A part of the index and its size.
@@ -66,20 +56,14 @@ pub(crate) struct JobList {
 
 /// The state of the server. Reads the whole ledger.
 pub(crate) fn status_of(app: &App, engine: &Engine, with_folders: bool) -> Result<Status, Error> {
-    let snapshot = engine.snapshot();
     let statistics = engine.truth.statistics()?;
-    let model = snapshot.model();
     let active = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
     Ok(Status {
         version: env!("CARGO_PKG_VERSION"),
         ready: app.is_ready(),
         uptime_seconds: app.started.elapsed().as_secs(),
-        model: ModelView {
-            name: model.name.clone(),
-            dimension: model.dimension,
-            fingerprint: model.fingerprint.clone(),
-        },
-        reranker: engine.reranker.is_some(),
+        model: ModelView::embedding(engine),
+        reranker: ModelView::reranker(engine),
         documents: statistics.documents,
         passages: statistics.chunks,
         vectors: statistics.vectors,

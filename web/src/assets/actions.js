@@ -23,6 +23,37 @@ export function startActions() {
   });
 }
 
+// Buttons that do nothing without scripts are made by one.
+export function equip() {
+  const list = document.getElementById("hits");
+  for (const like of document.querySelectorAll(".hit .like")) {
+    const make = (name, icon, text) => {
+      const button = document.createElement("button");
+      const [drawing, label] = [like.querySelector("svg").cloneNode(true), document.createElement("span")];
+      drawing.firstChild.setAttribute("href", `#i-${icon}`);
+      label.textContent = text;
+      button.className = name;
+      button.type = "button";
+      button.append(drawing, label);
+      return button;
+    };
+    like.before(make("peek", "pane", list.dataset.preview), make("copy", "link", list.dataset.copy));
+  }
+}
+
+// The list of suggestions, for whoever has to know of it before its own script was needed.
+export function suggestionsOpen() {
+  return Boolean(document.querySelector("#suggestions:not([hidden])"));
+}
+
+export function closeSuggestions() {
+  if (!suggestionsOpen()) return;
+  document.getElementById("suggestions").hidden = true;
+  const field = document.getElementById("q");
+  field.setAttribute("aria-expanded", "false");
+  field.removeAttribute("aria-activedescendant");
+}
+
 export async function copyLink(button) {
   const place = button.dataset.link || button.closest(".hit").querySelector(".open").getAttribute("href");
   const link = new URL(place, location.href).href;

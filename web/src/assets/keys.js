@@ -1,7 +1,6 @@
 // The keyboard: everything that a mouse can do.
-import { copyLink } from "./actions.js";
+import { closeSuggestions, copyLink, suggestionsOpen } from "./actions.js";
 import * as preview from "./preview.js";
-import * as suggest from "./suggest.js";
 
 export function startKeys() {
   const help = document.getElementById("help");
@@ -29,7 +28,7 @@ const KEYS = {
 
 // In the field, only the way down to the results; everything else is writing.
 function fromField(event) {
-  return event.key === "ArrowDown" && event.target.id === "q" && !suggest.isOpen() ? () => move(1) : undefined;
+  return event.key === "ArrowDown" && event.target.id === "q" && !suggestionsOpen() ? () => move(1) : undefined;
 }
 
 function focusField() {
@@ -80,8 +79,8 @@ function back(event) {
   if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
-  } else if (suggest.isOpen()) {
-    suggest.close();
+  } else if (suggestionsOpen()) {
+    closeSuggestions();
   } else if (event.target.id === "q") {
     event.target.blur();
   } else if (event.target.closest(".pane") || (preview.isOpen() && !event.target.closest(".hit"))) {

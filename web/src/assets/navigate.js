@@ -1,7 +1,6 @@
 // Searching without loading the page anew: the server's page is fetched and its middle put in place. The address, the
 // title and the way back stay those of ordinary links.
-import { announce } from "./actions.js";
-import { close as closeSuggestions } from "./suggest.js";
+import { announce, closeSuggestions, equip } from "./actions.js";
 import { follow } from "./preview.js";
 
 let running, settling;
@@ -43,6 +42,7 @@ async function go(address, { facet, top, back } = {}) {
     // Anything but results (an error, another kind of page) is shown by the browser itself.
     if (!column || !here) return location.assign(address);
     here.replaceWith(document.adoptNode(column));
+    equip();
     if (!back) history.pushState({ quarry: true }, "", address);
     document.title = page.title;
     takeForm(page);

@@ -22,7 +22,7 @@ export function settle() {
   const query = column?.dataset.stream;
   if (!query) return;
   started = performance.now();
-  const listening = source = new EventSource(`/api/v1/search/stream?${query}`);
+  const listening = source = new EventSource(`/api/v1/search/stream?mark=sentences&${query}`);
   let read = 0;
   source.addEventListener("results", (event) => {
     const answer = JSON.parse(event.data);
@@ -106,7 +106,7 @@ function move(list, ordered) {
 // What the judges say of the best passage.
 function update(row, hit, best) {
   const [passage] = hit.passages;
-  const judges = row.querySelectorAll(".judge");
+  const judges = row.querySelectorAll(".why p");
   if (judges.length < 3 || !passage) return;
   const share = passage.reranker;
   if (share === null || share === undefined) return;
@@ -116,7 +116,7 @@ function update(row, hit, best) {
 
 function judge(line, share, text) {
   line.querySelector("progress").value = share;
-  if (text) line.querySelector("span").textContent = text;
+  if (text) line.lastChild.textContent = text;
 }
 
 // A row for a document that was not on the page: a copy of another row, filled anew. Text only, never markup.
@@ -156,7 +156,7 @@ function make(sample, hit) {
 }
 
 function fillJudges(row, passage) {
-  const [words, meaning] = row.querySelectorAll(".judge");
+  const [words, meaning] = row.querySelectorAll(".why p");
   const { words: rank, nowords, meaning: near, nomeaning } = column.dataset;
   judge(words, passage.lexical ? 1 / passage.lexical.rank : 0, passage.lexical ? rank.replace("{}", `#${passage.lexical.rank}`) : nowords);
   judge(meaning, passage.vector?.score ?? 0, passage.vector ? near.replace("{}", `#${passage.vector.rank}`) : nomeaning);

@@ -1,5 +1,7 @@
 // Suggestions under the field: a combobox with a list, after the ARIA authoring practices.
 
+import { closeSuggestions, suggestionsOpen } from "./actions.js";
+
 const WAIT = 80;
 
 let field, list, said, form;
@@ -12,6 +14,8 @@ export function startSuggestions() {
   field = form.querySelector("#q");
   list = form.querySelector("#suggestions");
   said = form.querySelector("#suggested");
+  // Something may have been written while this was on its way.
+  if (field.value !== field.defaultValue) ask(0);
   field.setAttribute("role", "combobox");
   field.setAttribute("aria-autocomplete", "list");
   field.setAttribute("aria-expanded", "false");
@@ -27,17 +31,10 @@ export function startSuggestions() {
   });
 }
 
-export function isOpen() {
-  return Boolean(list && !list.hidden);
-}
-
-export function close() {
+function close() {
   clearTimeout(timer);
   running?.abort();
-  if (!list || list.hidden) return;
-  list.hidden = true;
-  field.setAttribute("aria-expanded", "false");
-  field.removeAttribute("aria-activedescendant");
+  closeSuggestions();
 }
 
 function ask(wait) {
@@ -87,16 +84,16 @@ function onKey(event) {
   if (event.key === "ArrowDown" && event.altKey) {
     event.preventDefault();
     ask(0);
-  } else if (event.key === "Escape" && isOpen()) {
+  } else if (event.key === "Escape" && suggestionsOpen()) {
     event.preventDefault();
     event.stopPropagation();
     field.value = typed;
     close();
-  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && isOpen()) {
+  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && suggestionsOpen()) {
     event.preventDefault();
     event.stopPropagation();
     move(event.key === "ArrowDown" ? 1 : -1);
-  } else if (event.key === "Enter" && isOpen()) {
+  } else if (event.key === "Enter" && suggestionsOpen()) {
     const option = list.querySelector("[aria-selected=true]");
     if (option) {
       event.preventDefault();

@@ -1,6 +1,8 @@
 //! Texts to vectors for all embedding endpoints: the form of a query or of a document, cut and brought to length one.
+//!
+//! Whoever asks here waits for the answer, so their documents overtake those of an indexing run.
 
-use qwen3::EmbedHandle;
+use qwen3::{EmbedHandle, Lane, Pending};
 
 use crate::api::within;
 use crate::config::LimitsConfig;
@@ -16,6 +18,23 @@ pub(super) enum Form {
     Document,
     /// With an instruction before them: the given one, or the model's own.
     Query(Option<String>),
+}
+
+/// What is to be embedded.
+#[derive(Debug)]
+pub(super) enum Input {
+    Texts(Vec<String>),
+    /// Ids of the model's own tokenizer.
+    Tokens(Vec<Vec<u32>>),
+}
+
+impl Input {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Tokens(sequences) => sequences.len(),
+        }
+    }
 }
 
 /// Vectors, and the tokens they were made from.
@@ -56,20 +75,26 @@ pub(super) fn check(
     }
 }
 
-/// Embeds texts. Blocks.
+/// Embeds texts or tokens. Blocks.
 pub(super) fn embed(
     embedder: &EmbedHandle,
-    texts: &[String],
+    input: Input,
     form: &Form,
     dimension: Option<usize>,
 ) -> Result<Embedded, Error> {
-    let (mut vectors, tokens) = match form {
-        Form::Document => {
-            let pending = embedder.embed_documents(texts)?;
-            let tokens = pending.tokens();
-            (pending.wait()?, tokens)
+    let wait = |pending: Pending<Vec<f32>>| {
+        let tokens = pending.tokens();
+        Ok::<_, Error>((pending.wait()?, tokens))
+    };
+    let (mut vectors, tokens) = match (input, form) {
+        (Input::Tokens(sequences), Form::Document) => {
+            wait(embedder.embed_ids_in(Lane::Soon, sequences).map_err(foreign)?)?
         }
-        Form::Query(instruct) => {
+        (Input::Tokens(_), Form::Query(_)) => {
+            return Err(Error::bad("input: token arrays are embedded as they are; send queries as texts"));
+        }
+        (Input::Texts(texts), Form::Document) => wait(embedder.embed_documents_in(Lane::Soon, &texts)?)?,
+        (Input::Texts(texts), Form::Query(instruct)) => {
             let vectors = texts.iter().map(|text| embedder.embed_query(text, instruct.as_deref()));
             let tokens = texts.iter().map(|text| embedder.tokenizer().count(text));
             (vectors.collect::<Result<_, _>>()?, tokens.sum::<Result<usize, _>>()?)
@@ -79,6 +104,19 @@ pub(super) fn embed(
         vectors.iter_mut().for_each(|vector| cut(vector, dimension));
     }
     Ok(Embedded { vectors, tokens })
+}
+
+/// Ids of another model's tokenizer, as far as they can be told.
+fn foreign(error: qwen3::Error) -> Error {
+    match error {
+        qwen3::Error::TokenId { id, vocab_size } => Error::bad(format!(
+            "input: token {id} does not exist in this model, whose vocabulary ends at {}; token arrays have to come from \
+             the model's own tokenizer, so send texts if yours is another one (LangChain's OpenAIEmbeddings: set \
+             check_embedding_ctx_length=False)",
+            vocab_size.saturating_sub(1)
+        )),
+        other => other.into(),
+    }
 }
 
 /// Keeps the first values and brings them to length one again.

@@ -13,15 +13,15 @@ use crate::json::Json;
 
 /// What is to be embedded.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "input: expected a text, a list of texts, a list of token ids, or a list of such lists")]
 pub(crate) enum Input {
     /// One text.
     One(String),
     /// Several texts.
     Many(Vec<String>),
-    /// Tokens: refused, because those of another tokenizer would silently give nonsense.
+    /// Token ids of this model's own tokenizer: those of another one that are in range silently give nonsense.
     Tokens(Vec<u32>),
-    /// Tokens of several texts: refused.
+    /// Token ids of several texts.
     ManyTokens(Vec<Vec<u32>>),
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Encoding {
 /// A request for embeddings.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EmbeddingsBody {
-    /// A text, or several.
+    /// A text or several, or token ids of this model's own tokenizer.
     input: Input,
     /// Given back as it is; the server has one model.
     #[serde(default)]
@@ -87,23 +87,15 @@ pub(crate) struct Usage {
     total_tokens: usize,
 }
 
-impl Input {
-    fn texts(self) -> Result<Vec<String>, Error> {
-        match self {
-            Self::One(text) => Ok(vec![text]),
-            Self::Many(texts) => Ok(texts),
-            Self::Tokens(ids) => Err(refused(ids.len())),
-            Self::ManyTokens(texts) => Err(refused(texts.iter().map(Vec::len).sum())),
+impl From<Input> for embed::Input {
+    fn from(input: Input) -> Self {
+        match input {
+            Input::One(text) => Self::Texts(vec![text]),
+            Input::Many(texts) => Self::Texts(texts),
+            Input::Tokens(ids) => Self::Tokens(vec![ids]),
+            Input::ManyTokens(sequences) => Self::Tokens(sequences),
         }
     }
-}
-
-/// The numbers of another model's tokenizer would be embedded as nonsense, and nobody would notice.
-fn refused(tokens: usize) -> Error {
-    Error::bad(format!(
-        "input: expected text, got {tokens} tokens, which belong to another model's tokenizer; \
-         with LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False"
-    ))
 }
 
 impl Vector {
@@ -124,10 +116,10 @@ impl Vector {
 pub(crate) async fn embeddings(app: web::Data<App>, body: Json<EmbeddingsBody>) -> Result<HttpResponse, Error> {
     let EmbeddingsBody { input, model, encoding_format, dimensions, input_type, instruct } = body.0;
     let form = Form::of(input_type.as_deref(), instruct)?;
-    let texts = input.texts()?;
+    let input = embed::Input::from(input);
     let answer = app.into_inner().compute(move |app, engine| {
-        embed::check(&app.config.limits, &engine.embedder, texts.len(), dimensions)?;
-        let embedded = embed::embed(&engine.embedder, &texts, &form, dimensions)?;
+        embed::check(&app.config.limits, &engine.embedder, input.len(), dimensions)?;
+        let embedded = embed::embed(&engine.embedder, input, &form, dimensions)?;
         let data = embedded.vectors.into_iter().enumerate().map(|(index, values)| Embedding {
             object: "embedding",
             index,

@@ -45,7 +45,7 @@ pub(crate) async fn embed(app: web::Data<App>, body: Json<TeiEmbedBody>) -> Resu
     };
     let vectors = app.into_inner().compute(move |app, engine| {
         embed::check(&app.config.limits, &engine.embedder, texts.len(), dimensions)?;
-        Ok(embed::embed(&engine.embedder, &texts, &form, dimensions)?.vectors)
+        Ok(embed::embed(&engine.embedder, embed::Input::Texts(texts), &form, dimensions)?.vectors)
     });
     Ok(HttpResponse::Ok().json(vectors.await?))
 }

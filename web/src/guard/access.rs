@@ -6,7 +6,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage as _, ResponseError as _, web};
+use actix_web::{HttpMessage as _, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -71,7 +71,7 @@ pub(crate) async fn access<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let app = app.into_inner();
     if let Err(error) = admit(&app, &request).await {
-        return Ok(request.into_response(error.error_response()).map_into_right_body());
+        return Ok(request.error_response(error).map_into_right_body());
     }
     Ok(next.call(request).await?.map_into_left_body())
 }
@@ -160,7 +160,7 @@ fn presented(request: &ServiceRequest) -> Option<String> {
 }
 
 /// Whether an address is looked at by people, whose browser can ask for a key.
-fn is_page(path: &str) -> bool {
+pub(crate) fn is_page(path: &str) -> bool {
     !["/api/", "/v1/", "/v2/", "/metrics", "/embed", "/rerank"].iter().any(|start| path.starts_with(start))
 }
 

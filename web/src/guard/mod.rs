@@ -8,7 +8,7 @@ mod keys;
 mod observe;
 mod rates;
 
-pub(crate) use access::{Caller, access};
+pub(crate) use access::{Caller, access, is_page};
 pub use keyfile::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
 pub(crate) use keys::Keys;
 pub(crate) use observe::observe;

@@ -35,8 +35,9 @@ fn without_comments(text: &str) -> String {
 const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 11] = [
+const ASSETS: [Asset; 12] = [
     Asset { name: "page.css", media_type: STYLE, text: include_str!("../assets/page.css") },
+    Asset { name: "rest.css", media_type: STYLE, text: include_str!("../assets/rest.css") },
     Asset { name: "page.js", media_type: SCRIPT, text: include_str!("../assets/page.js") },
     Asset { name: "actions.js", media_type: SCRIPT, text: include_str!("../assets/actions.js") },
     Asset { name: "keys.js", media_type: SCRIPT, text: include_str!("../assets/keys.js") },

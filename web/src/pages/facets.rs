@@ -132,7 +132,7 @@ fn menu(visit: &Visit, id: &str, title: &str, shown: &str, choices: Vec<Choice>)
             ul { @for choice in choices { li {
                 @let (value, kind) = choice.value.map_or((None, None), |(value, kind)| (Some(value), kind));
                 a href=(choice.link) data-value=[value] data-icon=[kind] aria-current=[choice.chosen.then_some("true")] title=[(choice.chosen && choice.count.is_some()).then_some(words.remove_filter)] {
-                    (icon("check")) span { (choice.name) }
+                    span { (choice.name) }
                     @if let Some(count) = choice.count { small { (number(count as u64)) } }
                 }
             } } }

@@ -10,22 +10,28 @@ use super::blocks::{Reading, snippet};
 use super::icons::{icon, of_kind};
 use super::text::clean;
 use super::visit::Visit;
-use super::why::{self, Best};
+use super::why::{self, Judges, Scale};
 
 /// Characters of a snippet that is folded.
-const FURTHER_CHARS: usize = 150;
+const FURTHER_CHARS: usize = 100;
 /// Lines of source code that are shown of a passage.
 const CODE_LINES: usize = 4;
 
-/// A list of documents.
-pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit]) -> Markup {
-    let best = Best::of(hits);
+/// Headings of a passage that is folded, the innermost ones.
+const FURTHER_HEADINGS: usize = 2;
+
+/// A list of documents. Buttons that need scripts are put there by them.
+pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit], judges: Judges) -> Markup {
+    let words = visit.words();
+    let scale = Scale::of(hits, judges);
     html! {
-        ol.hits #hits start=(address.offset + 1) { @for hit in hits { (row(visit, address, hit, best)) } }
+        ol.hits #hits start=(address.offset + 1) data-preview=(words.preview) data-copy=(words.copy_link) {
+            @for hit in hits { (row(visit, address, hit, scale)) }
+        }
     }
 }
 
-fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) -> Markup {
+fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) -> Markup {
     let words = visit.words();
     let Some((first, further)) = hit.passages.split_first() else { return html! {} };
     html! {
@@ -37,7 +43,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
                 bdi { (clean(file_name(&hit.path))) }
                 span { (visit.language.kind(&hit.kind)) }
                 span { (location(visit, first)) }
-                time datetime=(iso(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
+                time datetime=(iso_day(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
                 @if let Some(language) = &hit.language { span { (visit.language.name_of(language)) } }
             }
             div.actions {
@@ -50,10 +56,8 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, best: Best) ->
                         } } }
                     }
                 }
-                button.js.peek type="button" { (icon("pane")) (words.preview) }
-                button.js.copy type="button" { (icon("link")) span { (words.copy_link) } }
                 a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }
-                details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, best)) }
+                details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, scale)) }
             }
         }
     }
@@ -93,12 +97,11 @@ fn further_snippet(visit: &Visit, hit: &DocumentHit, other: &PassageHit) -> Mark
     let end = rest.char_indices().nth(FURTHER_CHARS).map_or(text.len(), |(at, _)| start + at);
     let shift = |mark: &Range<usize>| mark.start.saturating_sub(start)..mark.end.min(end).saturating_sub(start);
     let marks = other.highlights.iter().filter(|mark| mark.start >= start && mark.start < end).map(shift).collect();
-    let shorter = PassageHit {
-        snippet: text.get(start..end).unwrap_or_default().to_string(),
-        highlights: marks,
-        ..other.clone()
-    };
-    passage(visit, hit, &shorter)
+    let marks: Vec<Range<usize>> = marks;
+    let trail = end < text.len() || !other.text.ends_with(text.as_str());
+    // The language of the page needs not be said again.
+    let language = hit.language.as_deref().filter(|language| *language != visit.language.short());
+    html! { p lang=[language] dir="auto" { (snippet(text.get(start..end).unwrap_or_default(), Reading::of(&hit.kind), &marks)) @if trail { " …" } } }
 }
 
 /// A few lines of code around the first mark.
@@ -131,10 +134,8 @@ fn headings<'a>(hit: &DocumentHit, passage: &'a PassageHit) -> Vec<&'a str> {
 
 fn place_in(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
     let headings = headings(hit, passage);
-    html! {
-        @for (at, heading) in headings.iter().enumerate() { @if at > 0 { " › " } bdi { (clean(heading)) } }
-        @if headings.is_empty() { (location(visit, passage)) }
-    }
+    let inner = &headings[headings.len().saturating_sub(FURTHER_HEADINGS)..];
+    html! { @if inner.is_empty() { (location(visit, passage)) } @else { bdi { (clean(&inner.join(" › "))) } } }
 }
 
 /// Page or lines of a passage.
@@ -168,6 +169,11 @@ pub(super) fn document_link(id: &str, passage: u32, query: &str) -> String {
 
 pub(super) fn similar_link(id: &str, passage: u32) -> String {
     format!("/document/{}/similar?passage={passage}", encoded(id))
+}
+
+/// The day of a second of Unix time, for machines.
+fn iso_day(second: i64) -> String {
+    iso(second).split('T').next().unwrap_or_default().to_string()
 }
 
 /// A second of Unix time as a date for machines.

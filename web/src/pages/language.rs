@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use searcher::{MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note};
 
 use super::strings::{EN, Strings, ZH};
 
@@ -167,6 +168,28 @@ impl Language {
         let known = names.iter().find(|(known, ..)| *known == code);
         let name = known.map(|(_, english, chinese)| if self == Self::English { *english } else { *chinese });
         name.unwrap_or(code).to_string()
+    }
+
+    /// A note on a query.
+    pub(super) fn note(self, note: &Note) -> String {
+        if self == Self::English {
+            return note.to_string();
+        }
+        match note {
+            Note::OpenQuote => "引号没有配对：按普通字词搜索".to_string(),
+            Note::LongQuery => format!("查询过长，只取前 {MAX_QUERY_BYTES} 字节"),
+            Note::ManyWords => format!("只有前 {MAX_WORDS} 个词按字词匹配"),
+            Note::ManyPhrases => format!("只有前 {MAX_OPERATORS} 个短语按短语匹配，其余按字词"),
+            Note::ManyExclusions => format!("只有前 {MAX_OPERATORS} 个排除项有效"),
+            Note::ManyValues => format!("只有前 {MAX_OPERATORS} 个筛选值有效"),
+            Note::LongPhrase { excerpt } => format!("“{excerpt}”只取前 {MAX_WORDS} 个词"),
+            Note::LongExclusion { excerpt } => format!("排除项“{excerpt}”只取前 {MAX_WORDS} 个词"),
+            Note::NearMiss { excerpt, field } => format!("“{excerpt}”按普通字词搜索：是否指 {field}:？"),
+            Note::NegatedFilter { excerpt } => format!("“{excerpt}”按普通字词搜索：筛选不能取反"),
+            Note::BadFilter { excerpt, .. } => format!("“{excerpt}”按普通字词搜索：筛选值无法识别"),
+            Note::NoDate => "没有日期能同时满足 after: 和 before:，因此不会有结果".to_string(),
+            Note::OnlyExclusions => "查询只写了要排除的内容：请加上要找的词".to_string(),
+        }
     }
 
     /// The name of a document type.

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::address::{SearchAddress, query_string};
 use super::assets;
-use super::icons::{icon, sprite};
+use super::icons::{Needs, icon, sprite};
 use super::text::clean;
 use super::visit::{Theme, Visit};
 
@@ -29,9 +29,11 @@ impl Page<'_> {
 
     pub(super) fn render(&self) -> String {
         let visit = self.visit;
-        let words = visit.words();
         let title =
             if self.title.is_empty() { "quarry".to_string() } else { format!("{} · quarry", clean(&self.title)) };
+        let body = self.body();
+        // What is on other pages is put anew by scripts while something is going on.
+        let needs = if self.class == "search" { Needs::Of(&body.0) } else { Needs::All };
         let page = html! {
             (DOCTYPE)
             html lang=(visit.language.tag()) data-theme=(visit.theme.name()) {
@@ -40,27 +42,33 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content=(scheme(visit.theme));
                     title { (title) }
+                    @if self.class != "search" { link rel="stylesheet" href=(assets::address("rest.css")); }
                     link rel="stylesheet" href=(assets::address("page.css"));
                     link rel="icon" type="image/svg+xml" href=(assets::address("favicon.svg"));
                     link rel="search" type="application/opensearchdescription+xml" title="quarry" href="/opensearch.xml";
                     script type="module" src=(assets::address("page.js")) {}
                 }
-                body class=(self.class) {
-                    (sprite())
-                    a.skip href="#main" { (words.skip) }
-                    header.top {
-                        a.brand href="/" aria-label=(words.home) { (icon("mark")) span { "quarry" } }
-                        @if self.class != "home" { (field(visit, &self.address)) }
-                        (tools(visit))
-                    }
-                    (self.main)
-                    footer { p { (words.local_only) } nav aria-label="quarry" { a href="/status" { (words.status) } " " a href="/api/docs" { (words.api) } } }
-                    (help(visit))
-                    p.offline #offline role="alert" hidden { (words.offline) }
-                }
+                body class=(self.class) { (sprite(&needs)) (body) }
             }
         };
         page.into_string()
+    }
+
+    fn body(&self) -> Markup {
+        let visit = self.visit;
+        let words = visit.words();
+        html! {
+            a.skip href="#main" { (words.skip) }
+            header.top {
+                a.brand href="/" aria-label=(words.home) { (icon("mark")) span { "quarry" } }
+                @if self.class != "home" { (field(visit, &self.address)) }
+                (tools(visit))
+            }
+            (self.main)
+            footer { p { (words.local_only) } nav aria-label="quarry" { a href="/status" { (words.status) } " " a href="/api/docs" { (words.api) } } }
+            (help(visit))
+            p.offline #offline role="alert" hidden { (words.offline) }
+        }
     }
 }
 

@@ -31,7 +31,9 @@ mod why;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 
-pub(crate) use problem::not_found;
+use crate::api::resource;
+
+pub(crate) use problem::for_people;
 
 /// What all pages of one server share.
 #[derive(Default)]
@@ -43,16 +45,16 @@ pub(crate) struct Shared {
 pub(crate) fn configure(services: &mut web::ServiceConfig) {
     services
         .app_data(web::Data::new(Shared::default()))
-        .route("/", web::get().to(home::home))
-        .route("/search", web::get().to(results::results))
-        .route("/document/{id}", web::get().to(document::document))
-        .route("/document/{id}/file", web::get().to(file::file))
-        .route("/document/{id}/similar", web::get().to(similar::similar))
-        .route("/status", web::get().to(status::status))
-        .route("/preferences", web::get().to(preferences::preferences))
-        .route("/opensearch.xml", web::get().to(opensearch::opensearch))
-        .route("/favicon.ico", web::get().to(assets::favicon))
-        .route("/assets/{version}/{name}", web::get().to(assets::asset));
+        .service(resource("/").route(web::get().to(home::home)))
+        .service(resource("/search").route(web::get().to(results::results)))
+        .service(resource("/document/{id}").route(web::get().to(document::document)))
+        .service(resource("/document/{id}/file").route(web::get().to(file::file)))
+        .service(resource("/document/{id}/similar").route(web::get().to(similar::similar)))
+        .service(resource("/status").route(web::get().to(status::status)))
+        .service(resource("/preferences").route(web::get().to(preferences::preferences)))
+        .service(resource("/opensearch.xml").route(web::get().to(opensearch::opensearch)))
+        .service(resource("/favicon.ico").route(web::get().to(assets::favicon)))
+        .service(resource("/assets/{version}/{name}").route(web::get().to(assets::asset)));
 }
 
 /// Sends the visitor on.

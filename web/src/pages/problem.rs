@@ -1,52 +1,100 @@
-//! When a page cannot be made: what happened and what helps, as a page, with the same status and headers as the API.
+//! When a page cannot be made: what happened and what helps, as a page in the visitor's language, with the same status and
+//! headers as the API.
 
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::middleware::Next;
+use actix_web::{HttpRequest, HttpResponse};
 use maud::html;
 
 use super::address::SearchAddress;
+use super::language::Language;
 use super::layout::Page;
+use super::strings::{Strings, Told, fill};
 use super::visit::Visit;
 use crate::error::Error;
+use crate::guard::is_page;
 
 /// The page, or the page that says why there is none.
 pub(super) fn or(visit: &Visit, address: &SearchAddress, page: Result<HttpResponse, Error>) -> HttpResponse {
-    page.unwrap_or_else(|error| of(visit, address.clone(), &error))
+    page.unwrap_or_else(|error| {
+        error.log();
+        of(visit, address.clone(), &error)
+    })
 }
 
-/// Whatever has no route: a page for people, a problem document for programs.
-pub(crate) async fn not_found(request: HttpRequest) -> Result<HttpResponse, Error> {
+/// The middleware that turns failures into pages for those who look at pages: whatever was refused before a page could be
+/// made, by whichever layer. Programs get problem documents.
+pub(crate) async fn for_people<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let response = next.call(request).await?;
+    let error = response.response().error().and_then(|error| error.as_error::<Error>());
+    let page = error.filter(|_| wants_page(response.request()));
+    let page = page.map(|error| of(&Visit::of(response.request()), SearchAddress::default(), error));
+    Ok(match page {
+        Some(page) => response.into_response(page).map_into_right_body(),
+        None => response.map_into_left_body(),
+    })
+}
+
+fn wants_page(request: &HttpRequest) -> bool {
     let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accepts.is_some_and(|accept| accept.contains("text/html")) {
-        let error = Error::NotFound { what: "this address" };
-        return Ok(of(&Visit::of(&request), SearchAddress::default(), &error));
-    }
-    crate::api::not_found().await
+    is_page(request.path()) && accepts.is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
     let words = visit.words();
-    let problem = error.problem();
-    let (title, cure) = match error {
-        Error::NotFound { .. } => (words.not_found, words.not_found_cure),
-        Error::Starting => (words.starting, words.starting_cure),
-        Error::Busy | Error::Timeout { .. } => (words.busy, words.busy_cure),
-        _ => (words.error, problem.cure),
+    let Told { title, cure } = told(words, error);
+    let cure = match error {
+        Error::Rate { retry_after } => fill(cure, &[&visit.language.duration(*retry_after as f64 * 1e3)]),
+        Error::Timeout { seconds } => fill(cure, &[&visit.language.duration(*seconds as f64 * 1e3)]),
+        _ => cure.to_string(),
     };
-    // What the page says in its own words needs no second wording.
-    let detail = (title == words.error).then_some(problem.detail.as_str());
+    // What exactly was wrong with a request is known in English alone, and only there it says more than the title.
+    let is_told = visit.language == Language::English && matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. });
     let waits = matches!(error, Error::Starting | Error::Busy);
+    let again = waits || matches!(error, Error::Rate { .. } | Error::Timeout { .. } | Error::Stopping);
     let main = html! {
         main #main.problem data-retry=[waits.then_some("2")] {
             h1 { (title) }
-            @if let Some(detail) = detail { p { (detail) } }
+            @if is_told { p { (error.to_string()) } }
             p { (cure) }
-            p.choices { @if waits { a href=(visit.here) { (words.try_again) } } a href="/" { (words.go_home) } }
+            p.choices { @if again { a href=(visit.here) { (words.try_again) } } a href="/" { (words.go_home) } }
         }
     };
     let page = Page { visit, title: title.to_string(), class: "problem", address, main }.render();
-    // Status, waiting time and challenge are those of the API.
-    let mut response = error.error_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
-    response.set_body(actix_web::body::BoxBody::new(page))
+    error.response().content_type("text/html; charset=utf-8").body(page)
+}
+
+/// A failure in a language of the page: one line for each kind.
+fn told(words: &Strings, error: &Error) -> Told {
+    match error {
+        Error::NotFound { .. } => words.not_found,
+        Error::Starting => words.starting,
+        Error::Stopping => words.stopping,
+        Error::Busy => words.busy,
+        Error::Timeout { .. } => words.too_slow,
+        Error::Rate { .. } => words.too_often,
+        Error::NoKey { .. } => words.key_needed,
+        Error::BadKey { .. } => words.key_bad,
+        Error::Scope { .. } => words.key_scope,
+        Error::Host => words.unknown_host,
+        Error::Origin => words.other_site,
+        Error::Method => words.no_method,
+        Error::OverLimit { .. } | Error::TooLarge { .. } => words.too_much,
+        Error::BadRequest { .. }
+        | Error::MediaType { .. }
+        | Error::Conflict { .. }
+        | Error::FolderNotAllowed
+        | Error::Unreadable { .. } => words.bad_request,
+        Error::NoReranker
+        | Error::Search(_)
+        | Error::Storage(_)
+        | Error::Model(_)
+        | Error::Index(_)
+        | Error::Internal { .. } => words.error,
+    }
 }

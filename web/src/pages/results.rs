@@ -14,6 +14,7 @@ use super::strings::fill;
 use super::survey::Survey;
 use super::text::clean;
 use super::visit::Visit;
+use super::why::Judges;
 use super::{facets, hit, problem};
 use crate::api::search::{self as api, Checked, SearchBody};
 use crate::app::App;
@@ -28,6 +29,12 @@ struct Found {
     survey: Arc<Survey>,
     /// Whether there is a reranker that could read the best results.
     can_rerank: bool,
+}
+
+impl Found {
+    fn judges(&self) -> Judges {
+        if self.can_rerank { Judges::RecallAndReranker } else { Judges::Recall }
+    }
 }
 
 /// `GET /search`.
@@ -56,6 +63,7 @@ async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) 
         rerank: api::RerankParams { ms: address.close.is_none().then_some(0), candidates: None },
         mode: api::ModeParam::default(),
         syntax: api::SyntaxParam::default(),
+        mark: api::MarkParam::Sentences,
         instruct: None,
         explain: false,
     };
@@ -78,6 +86,7 @@ fn alternatives(
     let open = |change: &dyn Fn(&mut storage::Filter)| -> Result<FacetCounts, Error> {
         let mut request = SearchRequest { top: 1, offset: 0, ..checked.request.clone() };
         request.rerank = searcher::Rerank::Off;
+        request.marking = searcher::Marking::Words;
         change(&mut request.filter);
         Ok(engine.searcher.search(&engine.snapshot(), &request)?.facets.unwrap_or_default())
     };
@@ -111,9 +120,9 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 h1.hidden { (clean(&title)) }
                 (facets::chips(visit, &address, &found.facets))
                 (truth(visit, &address, found))
-                @for note in &answer.notes { p.note { (clean(note)) } }
+                @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
-                    (hit::hits(visit, &address, &answer.results))
+                    (hit::hits(visit, &address, &answer.results, found.judges()))
                     (pages(visit, &address, answer.total))
                 }
             }

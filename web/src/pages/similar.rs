@@ -12,6 +12,7 @@ use super::layout::Page;
 use super::strings::fill;
 use super::text::clean;
 use super::visit::Visit;
+use super::why::Judges;
 use super::{hit, problem, results};
 use crate::app::App;
 use crate::error::Error;
@@ -56,7 +57,7 @@ fn page(visit: &Visit, title: &str, answer: &Answer) -> HttpResponse {
             div.column #results data-copied=(words.copied) {
                 h1 { (heading) }
                 p.truth #truth role="status" { (fill(words.found_in, &[&count, &visit.language.duration(answer.timings.total_ms)])) }
-                (hit::hits(visit, &address, &answer.results))
+                (hit::hits(visit, &address, &answer.results, Judges::Recall))
             }
             (results::pane(visit))
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use storage::IndexModel;
 
 use super::Shared;
 use super::address::{Field, SearchAddress, query_string};
@@ -23,6 +22,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::jobs::{Job, JobState};
 use crate::json::Params;
+use crate::models::ModelView;
 
 /// Failed jobs that are shown.
 const ERRORS: usize = 5;
@@ -32,8 +32,8 @@ struct State {
     survey: Arc<Survey>,
     jobs: Vec<Job>,
     lines: Lines,
-    model: IndexModel,
-    reranks: bool,
+    embedding: ModelView,
+    reranker: Option<ModelView>,
     uptime: Duration,
 }
 
@@ -51,13 +51,12 @@ pub(super) async fn status(
 
 async fn read(app: web::Data<App>, shared: web::Data<Shared>, asked: Asked) -> Result<State, Error> {
     let read = move |app: &App, engine: &crate::engine::Engine| {
-        let snapshot = engine.snapshot();
         Ok(State {
             survey: shared.surveys.get(engine)?,
             jobs: app.jobs.all(),
             lines: ledger::lines(engine, &asked)?,
-            model: snapshot.model().clone(),
-            reranks: engine.reranker.is_some(),
+            embedding: ModelView::embedding(engine),
+            reranker: ModelView::reranker(engine),
             uptime: app.started.elapsed(),
         })
     };
@@ -75,8 +74,8 @@ fn page(visit: &Visit, asked: &Asked, state: &State) -> HttpResponse {
                 (activity(visit, state))
                 (sources(visit, state))
                 (errors(visit, state))
+                (models(visit, state))
             }
-            (models(visit, state))
             (ledger::section(visit, asked, &state.survey, &state.lines))
         }
     };
@@ -214,17 +213,34 @@ fn errors(visit: &Visit, state: &State) -> Markup {
 
 fn models(visit: &Visit, state: &State) -> Markup {
     let words = visit.words();
-    let model = &state.model;
-    let short = model.fingerprint.get(..8).unwrap_or(&model.fingerprint);
     html! {
         section aria-labelledby="models" {
             h2 #models { (words.models) }
             dl.facts {
                 dt { (words.embedding) }
-                dd { b { (clean(&model.name)) } ", " (fill(words.dimensions, &[&model.dimension.to_string()])) " " code { (short) } }
+                dd { (model(visit, &state.embedding)) }
                 dt { (words.reranker) }
-                dd { @if state.reranks { (icon("check")) } @else { (words.no_reranker) } }
+                dd { @match &state.reranker { Some(reranker) => (model(visit, reranker)), None => (words.no_reranker) } }
             }
+        }
+    }
+}
+
+/// A model in one line: its name, its shape, where it computes, how fast, and who waits.
+fn model(visit: &Visit, model: &ModelView) -> Markup {
+    let words = visit.words();
+    let speed = match model.tokens_per_second {
+        rate if rate > 0.0 => fill(words.tokens_second, &[&number(rate as u64)]),
+        _ => words.not_used.to_string(),
+    };
+    html! {
+        b { bdi { (clean(&model.name)) } }
+        p.meta {
+            @if let Some(dimension) = model.dimension { span { (fill(words.dimensions, &[&dimension.to_string()])) } }
+            span { (fill(words.computes, &[model.precision, &model.device])) }
+            span { (speed) }
+            span { (fill(words.queue, &[&number(model.waiting as u64)])) }
+            @if let Some(hash) = model.fingerprint.as_deref().and_then(|hash| hash.get(..8)) { code { (hash) } }
         }
     }
 }

@@ -6,46 +6,50 @@ use searcher::{DocumentHit, PassageHit};
 use super::strings::fill;
 use super::visit::Visit;
 
-/// What the bars of one page are measured by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Best {
-    lexical: f32,
+/// Who judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judges {
+    /// Words and meaning.
+    Recall,
+    /// The reranker too.
+    RecallAndReranker,
 }
 
-impl Best {
-    pub(super) fn of(hits: &[DocumentHit]) -> Self {
+/// What the bars of one page are measured by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scale {
+    lexical: f32,
+    judges: Judges,
+}
+
+impl Scale {
+    pub(super) fn of(hits: &[DocumentHit], judges: Judges) -> Self {
         let passages = hits.iter().flat_map(|hit| &hit.passages);
         let scores = passages.filter_map(|passage| passage.lexical.map(|place| place.score));
-        Self { lexical: scores.fold(0.0, f32::max) }
+        Self { lexical: scores.fold(0.0, f32::max), judges }
     }
 }
 
-/// The three judges of a passage. Scripts fill the same places when the reranker has read on.
-pub(super) fn explained(visit: &Visit, passage: &PassageHit, best: Best) -> Markup {
+/// What was said of a passage: a line for each judge. Scripts fill the same places when the reranker has read on.
+pub(super) fn explained(visit: &Visit, passage: &PassageHit, scale: Scale) -> Markup {
     let words = visit.words();
     let rank = |pattern, rank| fill(pattern, &[&visit.language.ordinal(rank)]);
-    let lexical = passage.lexical.map(|place| (place.score / best.lexical, rank(words.why_words_rank, place.rank)));
+    let lexical = passage.lexical.map(|place| (place.score / scale.lexical, rank(words.why_words_rank, place.rank)));
     let vector = passage.vector.map(|place| (place.score, rank(words.why_meaning_rank, place.rank)));
     let reader =
         passage.reranker.map(|share| (share, fill(words.why_reader_score, &[&format!("{:.0}", share * 100.0)])));
     html! {
-        div.judges {
-            (judge(words.why_words, lexical, words.why_words_none))
-            (judge(words.why_meaning, vector, words.why_meaning_none))
-            (judge(words.why_reader, reader, words.why_reader_none))
-            p { (words.why_note) }
-        }
+        (judge(lexical, words.why_words_none))
+        (judge(vector, words.why_meaning_none))
+        @if scale.judges == Judges::RecallAndReranker { (judge(reader, words.why_reader_none)) }
     }
 }
 
-fn judge(name: &str, said: Option<(f32, String)>, nothing: &str) -> Markup {
+fn judge(said: Option<(f32, String)>, nothing: &str) -> Markup {
     let share = said.as_ref().map_or(0.0, |(share, _)| if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 });
     let share = format!("{share:.2}");
+    let share = share.trim_end_matches('0').trim_end_matches('.');
     html! {
-        p.judge {
-            b { (name) }
-            progress aria-hidden="true" value=(share) {}
-            span { @match said { Some((_, text)) => (text), None => (nothing) } }
-        }
+        p { progress aria-hidden="true" value=(share) {} @match said { Some((_, text)) => (text), None => (nothing) } }
     }
 }
