@@ -185,6 +185,9 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
             println!("     {line}");
         }
     }
+    for copy in &hit.copies {
+        println!("   {}", style.quiet(&format!("also in {}/{}", copy.source, copy.path)));
+    }
     println!();
 }
 

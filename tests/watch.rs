@@ -45,7 +45,7 @@ fn changes_are_found_without_being_asked_for() {
     fs::rename(bench.docs().join("deep"), bench.docs().join("moved")).unwrap();
     eventually("a move", || server.paths("q=timbuktu&mode=lexical") == ["moved/new.md"]);
     let jobs = server.get("/api/v1/jobs").expect(200);
-    let newest = &jobs["jobs"][0];
+    let newest = server.job(&jobs["jobs"][0]["id"]);
     assert_eq!((&newest["progress"]["tokens"], &newest["state"]), (&Value::from(0), &Value::from("done")), "{newest}");
     fs::remove_dir_all(bench.docs().join("moved")).unwrap();
     eventually("a deletion", || server.paths("q=timbuktu&mode=lexical").is_empty());

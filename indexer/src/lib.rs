@@ -12,6 +12,7 @@ mod prepare;
 mod progress;
 mod read;
 mod reader;
+mod shingles;
 mod walk;
 mod watch;
 

@@ -11,6 +11,7 @@ use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 use crate::plan::Work;
 use crate::read::read_file;
 use crate::reader::FileReader;
+use crate::shingles::fingerprint;
 
 /// Bytes above which a passage is not asked whether it has any token.
 const SURE_TO_HAVE_TOKENS: usize = 256;
@@ -201,6 +202,7 @@ impl Preparer<'_> {
             modified: modified_ns.div_euclid(1_000_000_000),
             bytes: entry.bytes,
             metadata: extracted.metadata,
+            fingerprint: Some(fingerprint(&extracted.text)),
         };
         Prepared { entry, content: Content::Fresh(document, chunks) }
     }

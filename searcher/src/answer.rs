@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::copies::DocumentCopy;
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
 use crate::query::Note;
@@ -60,6 +61,9 @@ pub struct DocumentHit {
     pub score: f64,
     /// Its best passages, best first.
     pub passages: Vec<PassageHit>,
+    /// Other documents with almost the same text, newest first; this one is the newest.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub copies: Vec<DocumentCopy>,
 }
 
 /// A passage that was found.

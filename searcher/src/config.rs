@@ -29,6 +29,8 @@ pub struct SearchConfig {
     pub passage_decay: f64,
     /// Passages shown of one document, and counted for it.
     pub passages_per_document: usize,
+    /// Bits of 128 in which the fingerprints of near-duplicates differ at the most.
+    pub copy_bits: u32,
     /// Characters of a snippet.
     pub snippet_chars: usize,
     /// Milliseconds that the model may spend on finding the sentence that answers, where that is asked for.
@@ -49,6 +51,7 @@ impl Default for SearchConfig {
             settle: 0.1,
             passage_decay: 0.1,
             passages_per_document: 3,
+            copy_bits: 12,
             snippet_chars: 280,
             sentence_ms: 25,
         }

@@ -3,6 +3,7 @@
 mod answer;
 mod beir;
 mod config;
+mod copies;
 mod error;
 mod facet;
 mod fuse;
@@ -24,6 +25,7 @@ mod units;
 pub use answer::{Answer, DocumentHit, Marked, PassageHit, Timings};
 pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
 pub use config::SearchConfig;
+pub use copies::{Copies, DocumentCopy};
 pub use error::SearchError;
 pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Leg, Place, fuse};

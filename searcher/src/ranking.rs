@@ -12,6 +12,7 @@ use serde::Serialize;
 use storage::Snapshot;
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
+use crate::copies::{self, Copies};
 use crate::error::SearchError;
 use crate::facet;
 use crate::marks::{self, Marker};
@@ -153,12 +154,22 @@ impl<'s> Ranking<'s> {
         Ok(if self.is_settled()? { RerankState::Settled } else { RerankState::Running })
     }
 
+    /// The documents in the order known now.
+    fn documents(&self) -> Result<Vec<Group>, SearchError> {
+        let config = &self.searcher.config;
+        let documents = group(self.snapshot, self.candidates.ranked(), config)?;
+        Ok(match self.request.copies {
+            Copies::Together => copies::together(self.snapshot, documents, config.copy_bits),
+            Copies::Apart => documents,
+        })
+    }
+
     fn is_settled(&self) -> Result<bool, SearchError> {
         let settle = self.searcher.config.settle;
         if settle <= 0.0 {
             return Ok(false);
         }
-        let documents = group(self.snapshot, self.candidates.ranked(), &self.searcher.config)?;
+        let documents = self.documents()?;
         let page = &documents[..documents.len().min(self.request.top.saturating_add(self.request.offset))];
         let Some(last) = page.last().filter(|_| page.iter().all(Group::is_read)) else { return Ok(false) };
         Ok(self.candidates.expected_above(last.score()) < settle)
@@ -170,7 +181,7 @@ impl<'s> Ranking<'s> {
     /// The index is damaged.
     pub fn answer(&mut self) -> Result<Answer, SearchError> {
         let (snapshot, request, config) = (self.snapshot, self.request, &self.searcher.config);
-        let documents = group(snapshot, self.candidates.ranked(), config)?;
+        let documents = self.documents()?;
         let total = documents.len();
         let facets = match request.counting {
             Counting::Facets => Some(facet::count(snapshot, documents.iter().filter_map(Group::first))?),

@@ -7,6 +7,7 @@ use storage::{Filter, Passage, PassageRef, Snapshot};
 
 use crate::answer::{Answer, DocumentHit, Marked, PassageHit};
 use crate::config::SearchConfig;
+use crate::copies::{Copies, DocumentCopy};
 use crate::error::SearchError;
 use crate::marks::Marker;
 use crate::query::ParsedQuery;
@@ -105,6 +106,8 @@ pub struct SearchRequest {
     pub filter: Filter,
     /// Whether facets are counted.
     pub counting: Counting,
+    /// Whether near-duplicates are one result.
+    pub copies: Copies,
     /// What is marked.
     pub marking: Marking,
 }
@@ -162,6 +165,8 @@ impl Searcher {
 pub(crate) struct Group {
     passages: Vec<Ranked>,
     score: f64,
+    /// Documents with almost the same text, best first.
+    pub(crate) copies: Vec<Group>,
 }
 
 impl Group {
@@ -194,7 +199,7 @@ pub(crate) fn group(
     let mut documents: Vec<Group> = Vec::new();
     for entry in ranked {
         let place = *places.entry(snapshot.group(entry.candidate.id)?).or_insert_with(|| {
-            documents.push(Group { passages: Vec::new(), score: 0.0 });
+            documents.push(Group { passages: Vec::new(), score: 0.0, copies: Vec::new() });
             documents.len() - 1
         });
         let document = &mut documents[place];
@@ -210,7 +215,23 @@ pub(crate) fn group(
     Ok(documents)
 }
 
-pub(crate) fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
+/// A document as it is shown. Of several with almost the same text the newest stands for all, at the best one's place.
+pub(crate) fn show(snapshot: &Snapshot, marker: &Marker, mut group: Group) -> Result<DocumentHit, SearchError> {
+    let score = group.score;
+    let mut members = vec![];
+    for copy in std::mem::take(&mut group.copies).into_iter().chain([group]) {
+        let first = copy.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
+        let Passage { document_id, document, .. } = snapshot.passage(first)?;
+        members.push((copy, document_id, document));
+    }
+    // Stable, from the last: of equally new ones the best is shown.
+    members.sort_by_key(|(_, _, document)| document.modified);
+    let (newest, ..) = members.pop().ok_or(SearchError::Panicked { stage: "grouping" })?;
+    let others = members.into_iter().rev().map(|(_, id, document)| DocumentCopy::of(id, document)).collect();
+    Ok(DocumentHit { score, copies: others, ..show_one(snapshot, marker, newest)? })
+}
+
+fn show_one(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
     let mut passages = Vec::with_capacity(group.passages.len());
     let mut best: Option<Passage> = None;
     for entry in group.passages {
@@ -230,6 +251,7 @@ pub(crate) fn show(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result
         modified: document.modified,
         score,
         passages,
+        copies: Vec::new(),
     })
 }
 

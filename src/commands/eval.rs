@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Indexer, RunReport, TextDocument};
 use qwen3::EmbedHandle;
 use searcher::{
-    Answer, BeirOptions, BeirQuery, BeirSet, Fusion, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest, Searcher,
-    Syntax, mean, ndcg, percentile, recall, reciprocal_rank,
+    Answer, BeirOptions, BeirQuery, BeirSet, Copies, Fusion, MAX_RESULTS, Mode, Rerank, SearchConfig, SearchRequest,
+    Searcher, Syntax, mean, ndcg, percentile, recall, reciprocal_rank,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -201,8 +201,13 @@ struct Anytime {
 fn anytime(snapshot: &Snapshot, queries: &[BeirQuery], searchers: [&Searcher; 2]) -> Result<Anytime> {
     let (mut scores, mut documents, mut orders, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for query in queries {
-        let request =
-            SearchRequest { query: query.text.clone(), syntax: Syntax::Plain, top: 10, ..SearchRequest::default() };
+        let request = SearchRequest {
+            query: query.text.clone(),
+            syntax: Syntax::Plain,
+            top: 10,
+            copies: Copies::Apart,
+            ..SearchRequest::default()
+        };
         let [early, full] = searchers.map(|searcher| searcher.search(snapshot, &request));
         let early = early?;
         let (page, whole) = (ranking(&early), ranking(&full?));
@@ -234,6 +239,8 @@ fn leg(
                 mode,
                 rerank,
                 filter: Filter::default(),
+                // Judgements are of documents, whether or not others say the same.
+                copies: Copies::Apart,
                 ..SearchRequest::default()
             };
             searcher.search(snapshot, &request)

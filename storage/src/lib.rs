@@ -18,6 +18,7 @@ mod placement;
 mod record;
 mod recover;
 mod settings;
+mod simhash;
 mod snapshot;
 mod store;
 mod truth;
@@ -36,6 +37,7 @@ pub use record::{
     embedding_text,
 };
 pub use settings::model_of;
+pub use simhash::SimHash;
 pub use snapshot::{Listing, Passage, Scope, Snapshot};
 pub use store::{SnapshotHandle, Statistics, Store};
 pub use truth::TruthReader;

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::simhash::SimHash;
+
 /// Stable identity of a document: a hash of its source's name and its path below the source's root.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DocumentId([u8; 16]);
@@ -120,6 +122,8 @@ pub struct Document {
     pub bytes: u64,
     /// Further facts the document states of itself: author, date, ...
     pub metadata: BTreeMap<String, String>,
+    /// Fingerprint of its text, by which near-duplicates are told.
+    pub fingerprint: Option<SimHash>,
 }
 
 impl Document {

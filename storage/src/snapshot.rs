@@ -11,6 +11,7 @@ use crate::filter::Filter;
 use crate::lexical::{Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
+use crate::simhash::SimHash;
 use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
 use crate::{layout, settings};
 
@@ -147,6 +148,11 @@ impl Snapshot {
             passages.extend(all.filter(|passage| scope.admits(**passage)).map(|passage| (*passage, cosine)));
         }
         Ok(passages)
+    }
+
+    /// Fingerprint of the text of a passage's document: near-duplicates differ in few bits.
+    pub fn fingerprint(&self, passage: PassageRef) -> Option<SimHash> {
+        self.lexical.fingerprint(passage)
     }
 
     /// 64 bits that are equal for passages of the same document.

@@ -110,6 +110,7 @@ mod tests {
             modified,
             bytes: 1,
             metadata: BTreeMap::new(),
+            fingerprint: None,
         }
     }
 

@@ -19,6 +19,7 @@ use super::query::{LexicalQuery, LexicalWeights, QueryBuilder};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::simhash::SimHash;
 
 /// Blocks of stored passages kept unpacked; a block holds some twenty passages.
 const STORE_CACHE_BLOCKS: usize = 256;
@@ -51,6 +52,8 @@ pub(crate) struct LexicalReader {
     analyzers: Vec<Analyzer>,
     /// The groups of each segment: opening a column for every passage that is grouped costs more than the grouping.
     groups: Vec<Column<u64>>,
+    /// Likewise both halves of the fingerprints.
+    fingerprints: Vec<(Column<u64>, Column<u64>)>,
 }
 
 impl LexicalReader {
@@ -68,7 +71,12 @@ impl LexicalReader {
         let analyzers = analyzers_for(&languages);
         let groups = searcher.segment_readers().iter().map(|reader| reader.fast_fields().u64("group"));
         let groups = groups.collect::<tantivy::Result<_>>()?;
-        Ok(Self { searcher, fields, payload, languages, analyzers, groups })
+        let fingerprints = searcher.segment_readers().iter().map(|reader| {
+            let columns = reader.fast_fields();
+            Ok((columns.u64("fingerprint_upper")?, columns.u64("fingerprint_lower")?))
+        });
+        let fingerprints = fingerprints.collect::<tantivy::Result<_>>()?;
+        Ok(Self { searcher, fields, payload, languages, analyzers, groups, fingerprints })
     }
 
     pub(crate) fn payload(&self) -> Payload {
@@ -189,6 +197,12 @@ impl LexicalReader {
     pub(crate) fn group(&self, passage: PassageRef) -> Result<u64> {
         let groups = self.groups.get(passage.segment as usize);
         groups.and_then(|groups| groups.first(passage.doc)).ok_or_else(|| damaged("a chunk has no document"))
+    }
+
+    /// The fingerprint of the passage's document, where it has one.
+    pub(crate) fn fingerprint(&self, passage: PassageRef) -> Option<SimHash> {
+        let (upper, lower) = self.fingerprints.get(passage.segment as usize)?;
+        Some(SimHash::from_halves(upper.first(passage.doc)?, lower.first(passage.doc)?))
     }
 
     /// Reads a passage with its document.

@@ -10,6 +10,7 @@ use tantivy::tokenizer::{PreTokenizedString, Token};
 
 use super::analysis::{Analyzer, Term};
 use crate::record::{Chunk, Document};
+use crate::simhash::SimHash;
 
 /// The language that documents of unknown language are stemmed in: short texts, tables, code. Most of it is English, and
 /// on other text an English stemmer does little.
@@ -23,6 +24,8 @@ pub(super) struct Fields {
     /// 64 bits of the document id, for grouping.
     pub(super) group: Field,
     pub(super) ordinal: Field,
+    /// Both halves of the document's fingerprint.
+    pub(super) fingerprint: (Field, Field),
     pub(super) source: Field,
     pub(super) path: Field,
     pub(super) kind: Field,
@@ -58,6 +61,10 @@ pub(super) fn schema() -> (Schema, Fields) {
         document: builder.add_bytes_field("document", BytesOptions::default() | INDEXED),
         group: builder.add_u64_field("group", number.clone()),
         ordinal: builder.add_u64_field("ordinal", number.clone()),
+        fingerprint: (
+            builder.add_u64_field("fingerprint_upper", NumericOptions::default().set_fast()),
+            builder.add_u64_field("fingerprint_lower", NumericOptions::default().set_fast()),
+        ),
         source: builder.add_text_field("source", STRING),
         path: builder.add_text_field("path", STRING),
         kind: builder.add_text_field("kind", STRING),
@@ -89,6 +96,10 @@ impl Fields {
         out.add_bytes(self.document, id.bytes());
         out.add_u64(self.group, id.group());
         out.add_u64(self.ordinal, chunk.ordinal);
+        if let Some((upper, lower)) = document.fingerprint.map(SimHash::halves) {
+            out.add_u64(self.fingerprint.0, upper);
+            out.add_u64(self.fingerprint.1, lower);
+        }
         out.add_text(self.source, &document.source);
         out.add_text(self.path, &document.path);
         out.add_text(self.kind, &document.kind);

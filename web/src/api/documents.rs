@@ -48,7 +48,7 @@ impl DocumentView {
     fn of(engine: &Engine, document: Document) -> Self {
         let id = document.id().to_string();
         let pushed = engine.source(&document.source).is_some_and(|source| engine.pushed.owns(&source));
-        let Document { source, path, title, kind, language, modified, bytes, metadata } = document;
+        let Document { source, path, title, kind, language, modified, bytes, metadata, .. } = document;
         Self { id, source, path, title, kind, language, modified, bytes, metadata, pushed }
     }
 }

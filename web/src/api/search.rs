@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
-use searcher::{Answer, Counting, Marking, Mode, Rerank, SearchRequest, Syntax, parse_date};
+use searcher::{Answer, Copies, Counting, Marking, Mode, Rerank, SearchRequest, Syntax, parse_date};
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 use utoipa::{IntoParams, ToSchema};
@@ -39,6 +39,17 @@ pub(crate) enum SyntaxParam {
     Operators,
     /// As words alone.
     Plain,
+}
+
+/// What becomes of documents with almost the same text.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CopiesParam {
+    /// They are one result: the newest, with the others in its `copies`.
+    #[default]
+    Together,
+    /// Each is a result.
+    Apart,
 }
 
 /// What is marked in snippets.
@@ -99,6 +110,9 @@ pub(crate) struct SearchBody {
     /// What is marked in snippets.
     #[serde(default)]
     pub(crate) mark: MarkParam,
+    /// Whether documents with almost the same text are one result.
+    #[serde(default)]
+    pub(crate) copies: CopiesParam,
     /// How much reranking may cost; as configured if it is left out.
     #[serde(default)]
     pub(crate) rerank: RerankParams,
@@ -168,6 +182,10 @@ pub(crate) struct SearchParams {
     #[serde(default)]
     #[param(inline)]
     mark: MarkParam,
+    /// Documents with almost the same text: together (one result) or apart.
+    #[serde(default)]
+    #[param(inline)]
+    copies: CopiesParam,
     /// Milliseconds for reranking; 0 for none.
     rerank_ms: Option<u64>,
     /// Candidates to rerank; 0 for none.
@@ -191,6 +209,7 @@ impl From<SearchParams> for SearchBody {
             mode: params.mode,
             syntax: params.syntax,
             mark: params.mark,
+            copies: params.copies,
             rerank: RerankParams { ms: rerank_ms, candidates: rerank_candidates },
             instruct: params.instruct,
             explain: params.explain,
@@ -246,6 +265,10 @@ impl SearchBody {
             marking: match self.mark {
                 MarkParam::Words => Marking::Words,
                 MarkParam::Sentences => Marking::Sentences,
+            },
+            copies: match self.copies {
+                CopiesParam::Together => Copies::Together,
+                CopiesParam::Apart => Copies::Apart,
             },
             counting: if self.facets { Counting::Facets } else { Counting::Off },
         };

@@ -8,6 +8,7 @@ use searcher::{DocumentHit, PassageHit};
 use super::address::{SearchAddress, encoded, query_string};
 use super::blocks::{Reading, snippet};
 use super::icons::{icon, of_kind};
+use super::language::Noun;
 use super::text::clean;
 use super::visit::Visit;
 use super::why::{self, Judges, Scale};
@@ -53,6 +54,15 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) 
                         ol { @for other in further { li {
                             a href=(document_link(&hit.id, other.number, &address.q)) { (place_in(visit, hit, other)) }
                             (further_snippet(visit, hit, other))
+                        } } }
+                    }
+                }
+                @if !hit.copies.is_empty() {
+                    details.more {
+                        summary { (icon("down")) (super::strings::fill(words.also_in, &[&visit.language.count(hit.copies.len() as u64, Noun::Place)])) }
+                        ol { @for copy in &hit.copies { li {
+                            a href=(document_link(&copy.id, 0, &address.q)) { bdi { (clean(&copy.source)) "/" (clean(&copy.path)) } }
+                            " " time datetime=(iso_day(copy.modified)) { (visit.language.day(copy.modified)) }
                         } } }
                     }
                 }

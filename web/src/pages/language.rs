@@ -77,6 +77,7 @@ impl Language {
             Noun::Passage => ["passage", "passages", "个段落"],
             Noun::File => ["file", "files", "个文件"],
             Noun::Token => ["token", "tokens", "个词元"],
+            Noun::Place => ["place", "places", "处"],
         };
         match (self, count) {
             (Self::English, 1) => format!("{number} {}", forms[0]),
@@ -228,6 +229,7 @@ pub(super) enum Noun {
     Passage,
     File,
     Token,
+    Place,
 }
 
 /// With separators between thousands, as both languages write it.

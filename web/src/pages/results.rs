@@ -64,6 +64,7 @@ async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) 
         mode: api::ModeParam::default(),
         syntax: api::SyntaxParam::default(),
         mark: api::MarkParam::Sentences,
+        copies: api::CopiesParam::default(),
         instruct: None,
         explain: false,
     };
