@@ -97,6 +97,15 @@ impl Changes {
         self.writes.push((vector_key(key), None));
     }
 
+    /// Writes an entry whose key says everything.
+    pub(crate) fn put_mark(&mut self, key: Vec<u8>) {
+        self.put(key, &());
+    }
+
+    pub(crate) fn remove_mark(&mut self, key: Vec<u8>) {
+        self.writes.push((key, None));
+    }
+
     pub(crate) fn put_run(&mut self, source: &str, finished: i64) {
         self.put(run_key(source), &finished);
     }
@@ -268,6 +277,11 @@ impl Documents {
 
     pub(crate) fn ledger_entry(&self, source: &str, path: &str) -> Result<Option<LedgerEntry>> {
         self.get(&ledger_key(source, path))
+    }
+
+    /// Keys that begin with `prefix`, in order.
+    pub(crate) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<IVec>> + '_ {
+        self.tree.scan_prefix(prefix).keys().map(|key| key.map_err(as_damage))
     }
 
     /// The ledger of a source in the order of paths.

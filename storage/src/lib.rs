@@ -22,6 +22,7 @@ mod simhash;
 mod snapshot;
 mod store;
 mod truth;
+mod twins;
 mod vectorfile;
 mod vectors;
 mod verify;

@@ -22,6 +22,7 @@ use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
 use crate::truth::{TruthReader, statistics};
+use crate::twins;
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
 
@@ -189,6 +190,11 @@ impl Store {
         self.documents.ledger_inside(source, path)
     }
 
+    /// Source and path of the first file that is equal to this one, byte for byte, if that is another file.
+    pub fn duplicate_of(&self, entry: &LedgerEntry) -> Result<Option<(String, String)>> {
+        twins::first_of(&self.documents, entry)
+    }
+
     /// When the last run over a source ended, in seconds of Unix time.
     pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
         self.documents.last_run(source)
@@ -304,6 +310,8 @@ impl Store {
             changes.put_run(&source, finished);
         }
         for ((source, path), entry) in batch.ledger {
+            let old = self.documents.ledger_entry(&source, &path)?;
+            twins::note(&mut changes, old.as_ref(), entry.as_ref());
             match entry {
                 Some(entry) => changes.put_ledger(&entry),
                 None => changes.remove_ledger(&source, &path),

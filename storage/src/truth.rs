@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::layout;
 use crate::record::LedgerEntry;
 use crate::store::Statistics;
+use crate::twins;
 
 /// A reading side of a [`Store`](crate::Store) for other threads of its process. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,11 @@ impl TruthReader {
     /// The ledger of a source in the order of paths, from behind `after`.
     pub fn ledger<'a>(&'a self, source: &str, after: &str) -> impl Iterator<Item = Result<LedgerEntry>> + use<'a> {
         self.documents.ledger_after(source, after)
+    }
+
+    /// Source and path of the first file that is equal to this one, byte for byte, if that is another file.
+    pub fn duplicate_of(&self, entry: &LedgerEntry) -> Result<Option<(String, String)>> {
+        twins::first_of(&self.documents, entry)
     }
 
     /// When the last run over a source ended, in seconds of Unix time.

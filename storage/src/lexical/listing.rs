@@ -144,6 +144,37 @@ mod tests {
     }
 
     #[test]
+    fn a_file_equal_to_an_earlier_one_is_its_duplicate() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        store.add_source(Source { name: "a".into(), root: folder.path().to_path_buf() }).unwrap();
+        let with = |path: &str, content: u8| LedgerEntry { content: Some([content; 32]), ..line(path) };
+        let (first, second, other) = (with("1.md", 7), with("2.md", 7), with("3.md", 8));
+        let mut batch = Batch::default();
+        for entry in [&first, &second, &other] {
+            batch.put(document("a", &entry.path, "text", 1), vec![draft(&entry.path, [1.0, 0.0])]);
+            batch.record(entry.clone());
+        }
+        store.commit(batch).unwrap();
+        let of =
+            |store: &Store, entry| store.duplicate_of(entry).unwrap().map(|(source, path)| format!("{source}/{path}"));
+        assert_eq!(of(&store, &second).as_deref(), Some("a/1.md"));
+        assert_eq!((of(&store, &first), of(&store, &other)), (None, None));
+        // The first one changes: the second is nobody's copy any more.
+        let mut batch = Batch::default();
+        batch.record(with("1.md", 9));
+        store.commit(batch).unwrap();
+        assert_eq!(of(&store, &second), None);
+        let mut batch = Batch::default();
+        batch.record(with("1.md", 8));
+        batch.remove("a", "3.md");
+        batch.forget("a", "3.md");
+        store.commit(batch).unwrap();
+        assert_eq!(of(&store, &with("1.md", 8)), None);
+    }
+
+    #[test]
     fn documents_are_listed_looked_up_counted_and_their_vectors_read() {
         let folder = tempfile::tempdir().unwrap();
         let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
