@@ -130,6 +130,9 @@ fn format_of(input: &Input<'_>) -> Result<&'static Format, FileError> {
     if let Some(format) = sniff::signature(input.bytes) {
         return Err(FileError::Unsupported { format: format.to_string() });
     }
+    if input.bytes.trim_ascii_start().starts_with(b"-----BEGIN PGP MESSAGE-----") {
+        return Err(FileError::Encrypted);
+    }
     if sniff::is_binary(input.bytes) {
         return Err(FileError::Binary);
     }
@@ -197,6 +200,8 @@ mod tests {
         assert!(matches!(extract(Path::new("a.txt"), b"", &ExtractLimits::default()), Err(FileError::Empty)));
         assert!(matches!(extract(Path::new("a.html"), b"<p></p>", &ExtractLimits::default()), Err(FileError::Empty)));
         assert_eq!(kind_of("a.txt", b"%PDF-1.4"), Err("PDF files cannot be read yet".to_owned()));
+        let armoured = b"\n-----BEGIN PGP MESSAGE-----\n\nhIwDY32hYGCE8MkB\n";
+        assert_eq!(extract(Path::new("a.asc"), armoured, &ExtractLimits::default()), Err(FileError::Encrypted));
         let limits = ExtractLimits { max_bytes: 3, ..ExtractLimits::default() };
         let error = extract(Path::new("a.txt"), b"four", &limits).unwrap_err();
         assert_eq!(error.to_string(), "4 bytes, more than the limit of 3; raise `max_bytes` to index it");

@@ -41,7 +41,10 @@ mod tests {
         assert_eq!(extract(Path::new("a.txt"), png, &limits), Err(FileError::Picture));
         let limits = ExtractLimits { scans: true, ..limits };
         let document = extract(Path::new("a"), png, &limits).unwrap().document.unwrap();
-        assert_eq!((document.scans[0].page, document.scans[0].image.as_slice(), document.blocks.len()), (1, &png[..], 0));
+        assert_eq!(
+            (document.scans[0].page, document.scans[0].image.as_slice(), document.blocks.len()),
+            (1, &png[..], 0)
+        );
         assert_eq!(document.kind, "png");
     }
 }

@@ -50,7 +50,11 @@ pub(crate) fn signature(bytes: &[u8]) -> Option<&'static str> {
 
 /// Whether the bytes cannot be text: more than one control character in a thousand bytes. UTF-16 counts as text.
 pub(crate) fn is_binary(bytes: &[u8]) -> bool {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.starts_with(b"\0\0\xfe\xff") || utf_16_by_zeros(bytes).is_some() {
+    if bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || bytes.starts_with(b"\0\0\xfe\xff")
+        || utf_16_by_zeros(bytes).is_some()
+    {
         return false;
     }
     let sample = &bytes[..bytes.len().min(SAMPLE)];

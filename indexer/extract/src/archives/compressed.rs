@@ -22,8 +22,18 @@ struct Method {
 }
 
 const METHODS: &[Method] = &[
-    Method { magic: b"\x1f\x8b\x08", name: "gzip", tar: "tgz", open: |bytes| Ok(Box::new(flate2::bufread::MultiGzDecoder::new(bytes))) },
-    Method { magic: b"BZh", name: "bzip2", tar: "tbz2", open: |bytes| Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(bytes))) },
+    Method {
+        magic: b"\x1f\x8b\x08",
+        name: "gzip",
+        tar: "tgz",
+        open: |bytes| Ok(Box::new(flate2::bufread::MultiGzDecoder::new(bytes))),
+    },
+    Method {
+        magic: b"BZh",
+        name: "bzip2",
+        tar: "tbz2",
+        open: |bytes| Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(bytes))),
+    },
     Method {
         magic: b"\xfd7zXZ\0",
         name: "xz",
@@ -127,7 +137,8 @@ mod tests {
 
     #[test]
     fn zstd_is_read() {
-        let packed = ruzstd::encoding::compress_to_vec(&b"plain words"[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let packed =
+            ruzstd::encoding::compress_to_vec(&b"plain words"[..], ruzstd::encoding::CompressionLevel::Fastest);
         assert_eq!(read_as("notes.zst", &packed).unwrap().document.unwrap().text, "plain words");
     }
 

@@ -103,8 +103,11 @@ mod tests {
     #[test]
     fn members_are_read() {
         let extraction = read_bytes(&archive()).unwrap();
-        let texts: Vec<_> =
-            extraction.parts.iter().map(|part| (part.path.as_str(), part.outcome.as_ref().unwrap().text.as_str())).collect();
+        let texts: Vec<_> = extraction
+            .parts
+            .iter()
+            .map(|part| (part.path.as_str(), part.outcome.as_ref().unwrap().text.as_str()))
+            .collect();
         assert_eq!(texts, [("a.txt", "hello"), ("b.md", "T")]);
     }
 

@@ -42,10 +42,8 @@ pub(super) fn read_stream(input: &Input<'_>, kind: &str, stream: impl Read) -> R
             Ok(entry) => entry,
             Err(error) => return unpacker.finish(Some(FileError::damaged(kind, error))),
         };
-        let document = matches!(
-            entry.header().entry_type(),
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse
-        );
+        let document =
+            matches!(entry.header().entry_type(), EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse);
         if !document {
             continue;
         }

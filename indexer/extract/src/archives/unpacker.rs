@@ -27,6 +27,8 @@ pub(crate) struct Unpacker<'i, 'b> {
     extraction: Extraction,
     /// Bytes that this archive may still unpack to.
     left: u64,
+    /// The limit of the whole archive that ended it.
+    stopped: Option<FileError>,
 }
 
 /// Whether the next member is wanted.
@@ -36,7 +38,7 @@ impl<'i, 'b> Unpacker<'i, 'b> {
     pub(crate) fn new(input: &'i Input<'b>, kind: &str) -> Self {
         let by_ratio = (input.bytes.len() as u64).saturating_mul(MAX_RATIO).max(RATIO_FREE);
         let left = input.left_to_unpack().min(by_ratio);
-        Self { input, extraction: Extraction::container(kind), left }
+        Self { input, extraction: Extraction::container(kind), left, stopped: None }
     }
 
     /// Reads a member to its end and by its own format.
@@ -44,10 +46,7 @@ impl<'i, 'b> Unpacker<'i, 'b> {
         let wanted = !is_junk(path);
         let bytes = match self.unpack(reader) {
             Ok(bytes) => bytes,
-            Err(FileError::Limit { what }) => {
-                self.extraction.warnings.push(format!("{what}: {path} and what follows it was left out"));
-                return Flow::Break(());
-            }
+            Err(error @ FileError::Limit { .. }) => return self.stop(path, error),
             Err(error) if wanted => return self.failed(path, 0, modified, error),
             Err(_) => return Flow::Continue(()),
         };
@@ -55,8 +54,7 @@ impl<'i, 'b> Unpacker<'i, 'b> {
             return Flow::Continue(());
         }
         if let Err(error) = self.input.note_part() {
-            self.extraction.warnings.push(format!("{error}: {path} and what follows it was left out"));
-            return Flow::Break(());
+            return self.stop(path, error);
         }
         let outcome = self.input.inner(Path::new(path), &bytes);
         self.extraction.add(path, bytes.len() as u64, modified, outcome);
@@ -68,11 +66,17 @@ impl<'i, 'b> Unpacker<'i, 'b> {
         if is_junk(path) {
             return Flow::Continue(());
         }
-        if self.input.note_part().is_err() {
-            return Flow::Break(());
+        if let Err(limit) = self.input.note_part() {
+            return self.stop(path, limit);
         }
         self.extraction.add(path, bytes, modified, Err(error));
         Flow::Continue(())
+    }
+
+    fn stop(&mut self, path: &str, limit: FileError) -> Flow {
+        self.extraction.warnings.push(format!("{limit}: {path} and what follows it was left out"));
+        self.stopped = Some(limit);
+        Flow::Break(())
     }
 
     /// The folder of all members; `broken` says why the archive could not be read to its end.
@@ -80,10 +84,10 @@ impl<'i, 'b> Unpacker<'i, 'b> {
     /// # Errors
     /// The reason itself when nothing was read before it.
     pub(crate) fn finish(mut self, broken: Option<FileError>) -> Result<Extraction, FileError> {
-        let Some(error) = broken else { return Ok(self.extraction) };
-        if self.extraction.parts.is_empty() && self.extraction.warnings.is_empty() {
+        if let Some(error) = self.stopped.or_else(|| broken.clone()).filter(|_| self.extraction.parts.is_empty()) {
             return Err(error);
         }
+        let Some(error) = broken else { return Ok(self.extraction) };
         self.extraction.warnings.push(format!("not read to its end: {error}"));
         Ok(self.extraction)
     }
@@ -91,6 +95,8 @@ impl<'i, 'b> Unpacker<'i, 'b> {
     /// All bytes of a member. A larger one than allowed is read on without being kept: in a solid archive the next
     /// member starts behind it.
     fn unpack(&mut self, reader: &mut dyn Read) -> Result<Vec<u8>, FileError> {
+        // Archives inside of this one draw on the same account.
+        self.left = self.left.min(self.input.left_to_unpack());
         let keep = self.input.limits.max_bytes.min(self.left);
         let mut bytes = Vec::new();
         let damaged = |error: std::io::Error| FileError::damaged(&self.extraction.kind, error);

@@ -37,7 +37,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
-    let mut outline = Outline::new(&decoded.text);
+    let mut outline = Outline::new(&decoded.text, shape(&decoded.text));
     for (token, at) in Tokens::new(&decoded.text) {
         outline.add(token, at);
     }
@@ -46,6 +46,21 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     builder.title = outline.title.or_else(|| Some(input.file_name()));
     builder.warnings = decoded.warnings;
     Ok(builder.finish("json"))
+}
+
+/// What the outermost values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// One value: what it names are parts of a document.
+    Single,
+    /// JSON Lines: each value is a record.
+    Records,
+}
+
+fn shape(source: &str) -> Shape {
+    let mut lines = source.lines().map(str::trim).filter(|line| !line.is_empty());
+    let whole = |line: Option<&str>| line.is_some_and(|line| line.starts_with('{') && line.ends_with('}'));
+    if whole(lines.next()) && whole(lines.next()) { Shape::Records } else { Shape::Single }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +197,7 @@ struct Outline {
     builder: TextBuilder,
     lines: LineIndex,
     title: Option<String>,
+    shape: Shape,
     frames: Vec<Frame>,
     /// Lines of the current block, the offset they started at and the depth they started in.
     text: String,
@@ -191,11 +207,12 @@ struct Outline {
 }
 
 impl Outline {
-    fn new(source: &str) -> Self {
+    fn new(source: &str, shape: Shape) -> Self {
         Self {
             builder: TextBuilder::default(),
             lines: LineIndex::new(source),
             title: None,
+            shape,
             frames: Vec::new(),
             text: String::new(),
             from: 0,
@@ -234,7 +251,7 @@ impl Outline {
             Kind::Object => {
                 let key = frame.key.take().unwrap_or_default();
                 let depth = self.frames.len();
-                if depth == 1 && key == "title" && matches!(token, Token::Text(_)) {
+                if depth == 1 && key == "title" && self.shape == Shape::Single && matches!(token, Token::Text(_)) {
                     self.title = Some(value.clone());
                 }
                 self.line(depth - 1, &format!("{key}: {value}"), at);
@@ -256,9 +273,13 @@ impl Outline {
         self.name_parent(at);
         let depth = self.frames.len();
         // A record: a member of the outermost value, or of a list right below it.
-        let record = depth == 0
-            || (depth == 1 && kind == Kind::Object)
-            || (depth == 2 && kind == Kind::Object && self.frames[1].kind == Kind::List);
+        let member = match depth {
+            0 => true,
+            1 => kind == Kind::Object,
+            2 => kind == Kind::Object && self.frames[1].kind == Kind::List,
+            _ => false,
+        };
+        let record = depth == 0 || (member && self.shape == Shape::Single);
         if record || self.text.len() > LONG {
             self.flush();
             self.base = depth;
@@ -277,7 +298,7 @@ impl Outline {
             self.line(depth - 1, &value, at);
         }
         let Some(key) = key else { return };
-        if depth == 1 {
+        if depth == 1 && self.shape == Shape::Single {
             self.flush();
             self.builder.push(BlockKind::Heading { level: 1 }, &key, self.lines.lines(&(at..at + 1)));
         } else {
@@ -298,7 +319,7 @@ impl Outline {
             };
             self.values_line(depth, &text, at);
         }
-        if depth <= 1 {
+        if depth == 0 || (depth == 1 && self.shape == Shape::Single) {
             self.flush();
         }
     }
@@ -358,12 +379,14 @@ mod tests {
         assert_eq!(list.text, "name: Trowel\ntags: a, b\n\nname: Can\nsize:\n  w: 1\n  h: 2.5");
         assert_eq!(list.blocks.len(), 2);
         assert_eq!(list.title.as_deref(), Some("a.json"));
-        assert_eq!(document("{\"a\": 1}\n{\"a\": 2}\n").text, "a: 1\n\na: 2");
+        let lines = document("{\"a\": 1, \"m\": {\"x\": 1}}\n{\"a\": 2}\n");
+        assert_eq!((lines.text.as_str(), lines.blocks.len()), ("a: 1\nm:\n  x: 1\n\na: 2", 2));
     }
 
     #[test]
     fn named_parts_of_an_object_are_headings() {
-        let object = document(r#"{"title": "Shop", "items": [{"n": 1}, {"n": 2}], "scripts": {"build": "x"}, "end": true}"#);
+        let object =
+            document(r#"{"title": "Shop", "items": [{"n": 1}, {"n": 2}], "scripts": {"build": "x"}, "end": true}"#);
         assert_eq!(object.text, "title: Shop\n\nitems\n\nn: 1\n\nn: 2\n\nscripts\n\nbuild: x\n\nend: true");
         assert_eq!(object.blocks[1].kind, BlockKind::Heading { level: 1 });
         assert_eq!(object.title.as_deref(), Some("Shop"));
@@ -383,7 +406,8 @@ mod tests {
 
     #[test]
     fn broken_and_deep_text_is_harmless() {
-        for source in ["{\"a\": [1, 2", "}}]] x", "\"\\u12", "{\"a\" \"b\" \"c\"}", "{:,:}", "\"\\", "['", "\"\\u中\""] {
+        for source in ["{\"a\": [1, 2", "}}]] x", "\"\\u12", "{\"a\" \"b\" \"c\"}", "{:,:}", "\"\\", "['", "\"\\u中\""]
+        {
             document(source);
         }
         let deep = format!("{}1{}", "[".repeat(200_000), "]".repeat(200_000));

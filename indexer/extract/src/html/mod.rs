@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::ExtractLimits;
-    use crate::block::{Block, assert_invariants};
+    use crate::block::{Block, BlockKind, assert_invariants};
 
     fn document(html: &str) -> StructuredText {
         let document = read(&Input::new(Path::new("a.html"), html.as_bytes(), &ExtractLimits::default())).unwrap();
@@ -126,6 +126,18 @@ mod tests {
         assert_eq!(document(page).text, "T\n\nBody");
         assert_eq!(document("<body><nav>Menu</nav><p>Body</p><footer>Imprint</footer>").text, "Body\n\nImprint");
         assert_eq!(document("<body><nav><a>Menu</a></nav>").text, "Menu");
+    }
+
+    #[test]
+    fn notes_and_forms_within_the_main_content_are_content() {
+        let page = "<body><main><form><p>Body</p></form><aside class='aside aside--note'>Mind this</aside></main>";
+        assert_eq!(document(page).text, "Body\n\nMind this");
+    }
+
+    #[test]
+    fn spanned_cells_are_filled() {
+        let table = "<table><tr><th>A<th colspan=2>B<tr><td rowspan=2>c<td>d<td>e<tr><td>f<td>g</table>";
+        assert_eq!(document(table).text, "| A | B | B |\n| --- | --- | --- |\n| c | d | e |\n| c | f | g |");
     }
 
     #[test]

@@ -12,14 +12,38 @@ pub(super) struct Block {
 
 /// How lines end that announce a quotation, as mail programs write them.
 const ANNOUNCEMENTS: &[&str] = &[
-    "wrote:", "writes:", "schrieb:", "a écrit :", "a écrit:", "escribió:", "escreveu:", "ha scritto:", "schreef:",
-    "skrev:", "napisał(a):", "пишет:", "写道：", "写道:", "寫道：", "寫道:", "書きました:", "作成:",
+    "wrote:",
+    "writes:",
+    "schrieb:",
+    "a écrit :",
+    "a écrit:",
+    "escribió:",
+    "escreveu:",
+    "ha scritto:",
+    "schreef:",
+    "skrev:",
+    "napisał(a):",
+    "пишет:",
+    "写道：",
+    "写道:",
+    "寫道：",
+    "寫道:",
+    "書きました:",
+    "作成:",
 ];
 
 /// What stands above a whole letter that is answered or passed on.
 const DIVIDERS: &[&str] = &[
-    "original message", "forwarded message", "ursprüngliche nachricht", "weitergeleitete nachricht", "message d'origine",
-    "mensaje original", "messaggio originale", "原始邮件", "转发邮件", "原始郵件",
+    "original message",
+    "forwarded message",
+    "ursprüngliche nachricht",
+    "weitergeleitete nachricht",
+    "message d'origine",
+    "mensaje original",
+    "messaggio originale",
+    "原始邮件",
+    "转发邮件",
+    "原始郵件",
 ];
 
 /// Reads plain text.
@@ -61,10 +85,8 @@ pub(super) fn html(source: &str, blocks: &mut Vec<Block>) {
 
 /// The blocks of another document.
 pub(super) fn of_document(document: &StructuredText) -> Vec<Block> {
-    let block = |block: &crate::Block| Block {
-        kind: block.kind.clone(),
-        text: document.text[block.span.clone()].to_owned(),
-    };
+    let block =
+        |block: &crate::Block| Block { kind: block.kind.clone(), text: document.text[block.span.clone()].to_owned() };
     document.blocks.iter().map(block).collect()
 }
 

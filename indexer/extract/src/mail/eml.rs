@@ -128,20 +128,24 @@ fn attachments<'a>(message: &'a Message<'a>, letter: &Letter<'_>) -> Vec<Attachm
         }
         let name = part.attachment_name().map(str::to_owned);
         let name = match &part.body {
-            PartType::Message(inner) => {
-                name.unwrap_or_else(|| format!("{}.eml", inner.subject().unwrap_or("message")))
-            }
+            PartType::Message(inner) => name.unwrap_or_else(|| format!("{}.eml", inner.subject().unwrap_or("message"))),
             _ => name.unwrap_or_else(|| format!("attachment {}.{}", number + 1, extension(part))),
         };
         let name = match &part.body {
             PartType::Message(_) if !name.to_lowercase().ends_with(".eml") => format!("{name}.eml"),
             _ => name,
         };
-        let bytes = match &part.body {
-            PartType::Message(inner) => Cow::Borrowed(inner.raw_message()),
-            _ => Cow::Borrowed(part.contents()),
+        let content = match &part.body {
+            PartType::Message(inner) => Content::File(Cow::Borrowed(inner.raw_message())),
+            PartType::Text(_) | PartType::Html(_) => Content::File(Cow::Borrowed(part.contents())),
+            _ if part.is_encoding_problem => Content::Broken,
+            _ => Content::File(Cow::Borrowed(part.contents())),
         };
-        found.push(Attachment { name, content: Content::File(bytes) });
+        // Broken boundaries leave empty parts behind.
+        let nothing = matches!(&content, Content::File(bytes) if bytes.trim_ascii().is_empty());
+        if !nothing {
+            found.push(Attachment { name, content });
+        }
     }
     found
 }
@@ -169,14 +173,15 @@ fn extension(part: &MessagePart<'_>) -> &'static str {
 fn note_encryption(message: &Message<'_>, letter: &mut Letter<'_>) {
     let root = message.root_part();
     let enveloped = |part: &MessagePart<'_>| {
-        let smime = part.is_content_type("application", "pkcs7-mime")
-            || part.is_content_type("application", "x-pkcs7-mime");
+        let smime =
+            part.is_content_type("application", "pkcs7-mime") || part.is_content_type("application", "x-pkcs7-mime");
         let kind = part.content_type().and_then(|kind| kind.attribute("smime-type"));
         smime && kind.is_none_or(|kind| kind.eq_ignore_ascii_case("enveloped-data"))
     };
-    let inline = letter.plain.iter().any(
-        |body| matches!(body, Body::Plain(text) if text.trim_start().starts_with("-----BEGIN PGP MESSAGE-----")),
-    );
+    let inline = letter
+        .plain
+        .iter()
+        .any(|body| matches!(body, Body::Plain(text) if text.trim_start().starts_with("-----BEGIN PGP MESSAGE-----")));
     if root.is_content_type("multipart", "encrypted") || enveloped(root) || inline {
         letter.plain.clear();
         letter.rich.clear();
@@ -283,7 +288,8 @@ mod tests {
 
     #[test]
     fn encrypted_bodies_are_said_to_be_missing() {
-        let source = "From: a@x\r\nTo: b@x\r\nSubject: secret\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhIwDY32hYGCE8MkB\r\n";
+        let source =
+            "From: a@x\r\nTo: b@x\r\nSubject: secret\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhIwDY32hYGCE8MkB\r\n";
         let document = document(source);
         assert!(!document.text.contains("hIwDY"));
         assert_eq!(document.missing.len(), 1);

@@ -53,6 +53,8 @@ pub(super) struct Attachment<'a> {
 #[derive(Debug)]
 pub(super) enum Content<'a> {
     File(Cow<'a, [u8]>),
+    /// Its encoding for the way is broken.
+    Broken,
     Letter(Box<Letter<'a>>),
 }
 
@@ -69,6 +71,10 @@ impl Letter<'_> {
             match attachment.content {
                 Content::File(bytes) => {
                     extraction.add(&name, bytes.len() as u64, None, input.inner(Path::new(&name), &bytes));
+                }
+                Content::Broken => {
+                    let error = FileError::damaged("attachment", "its transfer encoding is broken");
+                    extraction.add(&name, 0, None, Err(error));
                 }
                 Content::Letter(letter) => extraction.add(&name, 0, None, Ok(letter.read(input, kind))),
             }
@@ -122,8 +128,7 @@ impl Letter<'_> {
         let plain = blocks(&self.plain, input);
         let rich = blocks(&self.rich, input);
         let (plain_words, rich_words) = (words(&plain), words(&rich));
-        let structured =
-            rich.iter().any(|block| matches!(block.kind, BlockKind::Table | BlockKind::Heading { .. }));
+        let structured = rich.iter().any(|block| matches!(block.kind, BlockKind::Table | BlockKind::Heading { .. }));
         let says_more = rich_words > plain_words * 2 || (structured && rich_words * 10 >= plain_words * 8);
         if says_more { rich } else { plain }
     }

@@ -15,8 +15,7 @@ pub(crate) fn is_named(input: &Input<'_>) -> bool {
 /// Whether bytes open like a mailbox.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    is_separator(line)
-        && super::looks_like_eml(bytes.get(line.len() + 1..).unwrap_or_default())
+    is_separator(line) && super::looks_like_eml(bytes.get(line.len() + 1..).unwrap_or_default())
 }
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {

@@ -232,7 +232,7 @@ mod tests {
         let document = extraction.document.unwrap();
         assert_eq!(
             document.text,
-            "Reisekosten\n\nFrom: Ana <a@x.example>\nTo: Jürgen\nDate: 2024-05-01T08:30:00Z\n\
+            "Reisekosten\n\nFrom: Ana <a@x.example>\nTo: Jürgen\nDate: 2024-05-01T10:30:00Z\n\
              Attachments: plan.md, Inner.msg\n\nBody words"
         );
     }

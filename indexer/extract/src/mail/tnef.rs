@@ -35,9 +35,9 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
             SUBJECT => letter.subject = mapi::text(data, codepage),
             BODY => letter.plain.push(Body::Plain(mapi::text(data, codepage))),
             MESSAGE_PROPERTIES => message_properties(data, codepage, &mut letter),
-            ATTACH_START => letter
-                .attachments
-                .push(Attachment { name: String::new(), content: Content::File(Cow::Borrowed(&[])) }),
+            ATTACH_START => {
+                letter.attachments.push(Attachment { name: String::new(), content: Content::File(Cow::Borrowed(&[])) })
+            }
             _ => attachment(attribute, data, codepage, letter.attachments.last_mut()),
         }
     }

@@ -11,18 +11,41 @@ use crate::Input;
 use crate::block::{BlockKind, StructuredText};
 
 const MARKS: &[Mark] = &[
-    verbatim("``"), verbatim("`"), verbatim("+"), mark("**"), mark("__"), mark("##"), mark("*"), mark("_"), mark("#"),
-    mark("^"), mark("~"),
+    verbatim("``"),
+    verbatim("`"),
+    verbatim("+"),
+    mark("**"),
+    mark("__"),
+    mark("##"),
+    mark("*"),
+    mark("_"),
+    mark("#"),
+    mark("^"),
+    mark("~"),
 ];
 
 /// Macros `name:target[text]` whose text says it all.
 const MACROS: &[&str] = &[
-    "link", "xref", "mailto", "image", "footnote", "kbd", "btn", "menu", "icon", "anchor", "pass", "stem", "latexmath",
-    "indexterm", "term",
+    "link",
+    "xref",
+    "mailto",
+    "image",
+    "footnote",
+    "kbd",
+    "btn",
+    "menu",
+    "icon",
+    "anchor",
+    "pass",
+    "stem",
+    "latexmath",
+    "indexterm",
+    "term",
 ];
 
 /// Attributes that say something of the document.
-const METADATA: &[&str] = &["author", "email", "revdate", "date", "description", "keywords", "lang", "version", "revnumber"];
+const METADATA: &[&str] =
+    &["author", "email", "revdate", "date", "description", "keywords", "lang", "version", "revnumber"];
 
 /// Longest value that is put in the place of an attribute's name.
 const MAX_ATTRIBUTE: usize = 300;
@@ -81,7 +104,9 @@ impl Reader<'_> {
         while let Some(line) = self.lines.peek(0).filter(|line| !line.trim().is_empty()) {
             if let Some((name, value)) = attribute(line) {
                 self.attribute(name, value);
-            } else if plain == 0 && line.contains('@') || line.split(' ').count() <= 3 && plain == 0 && starts_name(line) {
+            } else if plain == 0 && line.contains('@')
+                || line.split(' ').count() <= 3 && plain == 0 && starts_name(line)
+            {
                 self.writer.field("author", line);
                 plain += 1;
             } else if plain == 1 && line.contains(|c: char| c.is_ascii_digit()) {
@@ -321,7 +346,8 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 
 /// `.Title` above a block.
 fn block_title(line: &str) -> Option<&str> {
-    line.strip_prefix('.').filter(|title| title.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | '`' | '_' | '*')))
+    line.strip_prefix('.')
+        .filter(|title| title.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '"' | '`' | '_' | '*')))
 }
 
 /// Depth, marker as it is written out, and text of an item.
@@ -372,7 +398,11 @@ fn columns(style: &str) -> Option<usize> {
 /// What may stand before a bar to say how its cell spans and looks: `2+`, `.3+^`, `a`.
 fn is_cell_spec(text: &str) -> bool {
     let text = text.trim();
-    text.len() <= 8 && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '+' | '*' | '<' | '>' | '^' | 'a' | 'd' | 'e' | 'h' | 'l' | 'm' | 's' | 'v'))
+    text.len() <= 8
+        && text.chars().all(|c| {
+            c.is_ascii_digit()
+                || matches!(c, '.' | '+' | '*' | '<' | '>' | '^' | 'a' | 'd' | 'e' | 'h' | 'l' | 'm' | 's' | 'v')
+        })
 }
 
 /// A cell without the specification of the next one at its end.
@@ -422,7 +452,8 @@ struct Target<'a> {
 }
 
 fn target(before: &str) -> Option<Target<'_>> {
-    let start = before.rfind(char::is_whitespace).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let start =
+        before.rfind(char::is_whitespace).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
     let word = &before[start..];
     let opening = word.len() - word.trim_start_matches(['(', '"', '\'', '*', '_']).len();
     let (start, word) = (start + opening, &word[opening..]);
@@ -448,7 +479,9 @@ mod tests {
 
     #[test]
     fn the_header_is_metadata() {
-        let document = document("= Guide to {product}\nAna Author <a@x.y>\n2024-05-01\n:product: Quarry\n:keywords: a, b\n\n== Setup\n\nUse {product} and {other}.");
+        let document = document(
+            "= Guide to {product}\nAna Author <a@x.y>\n2024-05-01\n:product: Quarry\n:keywords: a, b\n\n== Setup\n\nUse {product} and {other}.",
+        );
         assert_eq!(document.text, "Guide to {product}\n\nSetup\n\nUse Quarry and {other}.");
         assert_eq!(document.metadata["author"], "Ana Author <a@x.y>");
         assert_eq!(document.metadata["keywords"], "a, b");

@@ -11,7 +11,8 @@ const SECTIONS: &[&str] = &["part", "chapter", "section", "subsection", "subsubs
 
 const VERBATIM: &[&str] = &["verbatim", "Verbatim", "lstlisting", "minted", "alltt", "verbatim*", "code"];
 const TABLES: &[&str] = &["tabular", "tabular*", "tabularx", "tabulary", "longtable", "supertabular", "tblr"];
-const FORMULAS: &[&str] = &["equation", "align", "gather", "displaymath", "eqnarray", "multline", "alignat", "flalign", "math"];
+const FORMULAS: &[&str] =
+    &["equation", "align", "gather", "displaymath", "eqnarray", "multline", "alignat", "flalign", "math"];
 const QUOTES: &[&str] = &["quote", "quotation", "verse", "displayquote"];
 const LISTS: &[&str] = &["itemize", "enumerate", "description", "compactitem", "compactenum"];
 const SKIPPED: &[&str] = &["comment", "tikzpicture", "filecontents", "filecontents*", "pgfpicture"];
@@ -386,7 +387,16 @@ mod tests {
 
     #[test]
     fn broken_documents_are_harmless() {
-        for source in ["\\begin{", "\\begin{verbatim}", "\\item", "\\section", "\\end{document}\\begin{document}", "\\", "%", "\\begin{itemize}\\item["] {
+        for source in [
+            "\\begin{",
+            "\\begin{verbatim}",
+            "\\item",
+            "\\section",
+            "\\end{document}\\begin{document}",
+            "\\",
+            "%",
+            "\\begin{itemize}\\item[",
+        ] {
             document(source);
         }
         document(&"\\begin{itemize}\\item ".repeat(5000));

@@ -8,9 +8,33 @@ use crate::block::{BlockKind, StructuredText};
 
 /// Special characters `\(xx` and `\[xx]`.
 const SPECIAL: &[(&str, &str)] = &[
-    ("em", "—"), ("en", "–"), ("hy", "-"), ("bu", "•"), ("co", "©"), ("rg", "®"), ("tm", "™"), ("lq", "“"), ("rq", "”"),
-    ("oq", "‘"), ("cq", "’"), ("aq", "'"), ("dq", "\""), ("ga", "`"), ("ha", "^"), ("ti", "~"), ("rs", "\\"), ("->", "→"),
-    ("<-", "←"), ("mu", "×"), ("+-", "±"), (">=", "≥"), ("<=", "≤"), (":a", "ä"), (":o", "ö"), (":u", "ü"), ("ss", "ß"),
+    ("em", "—"),
+    ("en", "–"),
+    ("hy", "-"),
+    ("bu", "•"),
+    ("co", "©"),
+    ("rg", "®"),
+    ("tm", "™"),
+    ("lq", "“"),
+    ("rq", "”"),
+    ("oq", "‘"),
+    ("cq", "’"),
+    ("aq", "'"),
+    ("dq", "\""),
+    ("ga", "`"),
+    ("ha", "^"),
+    ("ti", "~"),
+    ("rs", "\\"),
+    ("->", "→"),
+    ("<-", "←"),
+    ("mu", "×"),
+    ("+-", "±"),
+    (">=", "≥"),
+    ("<=", "≤"),
+    (":a", "ä"),
+    (":o", "ö"),
+    (":u", "ü"),
+    ("ss", "ß"),
 ];
 
 /// Macros that only set their arguments in a font.
@@ -18,9 +42,9 @@ const FONTS: &[&str] = &["B", "I", "R", "BR", "RB", "BI", "IB", "IR", "RI", "SM"
 
 /// `mdoc` macros that begin a line of words and may hold other macros.
 const WORDS: &[&str] = &[
-    "Nm", "Fl", "Ar", "Op", "Oo", "Oc", "Pa", "Cm", "Dv", "Er", "Ev", "Fa", "Fn", "Ft", "Ic", "Li", "Sy", "Em", "Xr", "Va",
-    "Vt", "An", "Aq", "Pq", "Dq", "Sq", "Ql", "Qq", "Bq", "Brq", "No", "Ns", "Lk", "Mt", "St", "At", "Bx", "Fx", "Ox", "Nx",
-    "Tn", "Ux", "Cd", "Ad", "In", "Do", "Dc", "So", "Sc", "Po", "Pc", "Nd",
+    "Nm", "Fl", "Ar", "Op", "Oo", "Oc", "Pa", "Cm", "Dv", "Er", "Ev", "Fa", "Fn", "Ft", "Ic", "Li", "Sy", "Em", "Xr",
+    "Va", "Vt", "An", "Aq", "Pq", "Dq", "Sq", "Ql", "Qq", "Bq", "Brq", "No", "Ns", "Lk", "Mt", "St", "At", "Bx", "Fx",
+    "Ox", "Nx", "Tn", "Ux", "Cd", "Ad", "In", "Do", "Dc", "So", "Sc", "Po", "Pc", "Nd",
 ];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
@@ -94,8 +118,11 @@ impl Reader<'_> {
             "It" => self.open_item(&words(rest), number),
             "nf" | "EX" | "Bd" => {
                 let body = self.lines.until(|line| matches!(line.trim(), ".fi" | ".EE" | ".Ed"));
-                let text: Vec<String> =
-                    body.iter().filter(|line| !line.starts_with(".\\\"")).map(|line| unescaped(macro_text(line))).collect();
+                let text: Vec<String> = body
+                    .iter()
+                    .filter(|line| !line.starts_with(".\\\""))
+                    .map(|line| unescaped(macro_text(line)))
+                    .collect();
                 self.writer.code(None, &text.join("\n"), number + 1..self.lines.number());
             }
             "TS" => {

@@ -9,7 +9,8 @@ use crate::{Input, html};
 
 const MARKS: &[Mark] = &[verbatim("="), verbatim("~"), mark("*"), mark("/"), mark("_"), mark("+")];
 
-const FIELDS: &[&str] = &["title", "subtitle", "author", "email", "date", "description", "keywords", "language", "filetags"];
+const FIELDS: &[&str] =
+    &["title", "subtitle", "author", "email", "date", "description", "keywords", "language", "filetags"];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
     input.has_extension(&["org"])
@@ -23,7 +24,8 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn structure(source: &str) -> StructuredText {
-    let mut reader = Reader { lines: Lines::new(source), writer: Writer::new(inline), quoted: false, items: Vec::new() };
+    let mut reader =
+        Reader { lines: Lines::new(source), writer: Writer::new(inline), quoted: false, items: Vec::new() };
     while reader.lines.peek(0).is_some() {
         reader.step();
     }
@@ -161,14 +163,17 @@ impl Reader<'_> {
 fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.bytes().take_while(|&byte| byte == b'*').count();
     let title = line[level..].strip_prefix(' ').filter(|_| level > 0)?.trim();
-    let tags = title.rsplit_once(' ').filter(|(_, tags)| tags.len() > 2 && tags.starts_with(':') && tags.ends_with(':'));
+    let tags =
+        title.rsplit_once(' ').filter(|(_, tags)| tags.len() > 2 && tags.starts_with(':') && tags.ends_with(':'));
     Some((level, tags.map_or(title, |(title, _)| title.trim_end())))
 }
 
 /// `:PROPERTIES:`, `:LOGBOOK:`.
 fn drawer(text: &str) -> bool {
     let name = text.strip_prefix(':').and_then(|text| text.strip_suffix(':')).unwrap_or_default();
-    !name.is_empty() && !name.eq_ignore_ascii_case("end") && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    !name.is_empty()
+        && !name.eq_ignore_ascii_case("end")
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 /// Bytes of the marker of an item with the space behind it. A star at the start of a line is a heading.

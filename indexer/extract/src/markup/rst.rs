@@ -12,12 +12,30 @@ use crate::{Input, html};
 const MARKS: &[Mark] = &[verbatim("``"), mark("**"), mark("*"), mark("|")];
 
 /// Directives whose body is code.
-const CODE: &[&str] = &["code", "code-block", "sourcecode", "highlight", "parsed-literal", "math", "ipython", "prompt", "graphviz"];
+const CODE: &[&str] =
+    &["code", "code-block", "sourcecode", "highlight", "parsed-literal", "math", "ipython", "prompt", "graphviz"];
 
 /// Directives that are about the page, not the text.
 const SILENT: &[&str] = &[
-    "toctree", "contents", "include", "literalinclude", "index", "raw", "only-latex", "role", "default-role", "highlight",
-    "sectnum", "header", "footer", "currentmodule", "py:currentmodule", "autosummary", "tags", "image", "target-notes",
+    "toctree",
+    "contents",
+    "include",
+    "literalinclude",
+    "index",
+    "raw",
+    "only-latex",
+    "role",
+    "default-role",
+    "highlight",
+    "sectnum",
+    "header",
+    "footer",
+    "currentmodule",
+    "py:currentmodule",
+    "autosummary",
+    "tags",
+    "image",
+    "target-notes",
 ];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
@@ -25,12 +43,8 @@ pub(crate) fn is_named(input: &Input<'_>) -> bool {
 }
 
 pub(super) fn structure(source: &str) -> StructuredText {
-    let mut reader = Reader {
-        lines: Lines::new(source),
-        writer: Writer::new(inline),
-        adornments: Vec::new(),
-        around: Vec::new(),
-    };
+    let mut reader =
+        Reader { lines: Lines::new(source), writer: Writer::new(inline), adornments: Vec::new(), around: Vec::new() };
     while reader.lines.peek(0).is_some() {
         reader.step();
     }
@@ -341,7 +355,8 @@ fn inline(text: &str) -> String {
 /// Takes a role from the end of what is written: `:ref:` of ``:ref:`x` ``.
 fn without_role(out: &mut String) {
     let Some(before) = out.strip_suffix(':') else { return };
-    let name = before.len() - before.trim_end_matches(|c: char| c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')).len();
+    let name = before.len()
+        - before.trim_end_matches(|c: char| c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')).len();
     let start = before.len() - name;
     if out[start..].starts_with(':') {
         out.truncate(start);
@@ -361,7 +376,9 @@ mod tests {
 
     #[test]
     fn headings_have_levels_by_their_adornments() {
-        let document = document("=====\nGuide\n=====\n\n:Author: Ana\n:Version: 2\n\nSetup\n=====\n\nText\nhere.\n\nDeep\n----\n\nx\n\nNext\n====\n\ny");
+        let document = document(
+            "=====\nGuide\n=====\n\n:Author: Ana\n:Version: 2\n\nSetup\n=====\n\nText\nhere.\n\nDeep\n----\n\nx\n\nNext\n====\n\ny",
+        );
         let headings: Vec<_> = document
             .blocks
             .iter()
@@ -383,7 +400,9 @@ mod tests {
 
     #[test]
     fn code_stays_whole() {
-        let document = document("Run::\n\n    a = 1\n\n    b\n\nDone.\n\n.. code-block:: Rust\n   :linenos:\n\n   fn f() {\n   }\n\n>>> 1\n1\n");
+        let document = document(
+            "Run::\n\n    a = 1\n\n    b\n\nDone.\n\n.. code-block:: Rust\n   :linenos:\n\n   fn f() {\n   }\n\n>>> 1\n1\n",
+        );
         assert_eq!(document.text, "Run:\n\na = 1\n\nb\n\nDone.\n\nfn f() {\n}\n\n>>> 1\n1");
         assert_eq!(document.blocks[3].kind, BlockKind::Code { language: Some("rust".to_owned()), definition: None });
         assert_eq!(document.blocks[1].lines, 2..6);

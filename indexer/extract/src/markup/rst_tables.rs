@@ -39,11 +39,8 @@ fn grid(lines: &mut Lines<'_>) -> Vec<Vec<String>> {
 /// Columns by the rule above; a line without a first cell goes on with the row above it.
 fn simple(lines: &mut Lines<'_>) -> Vec<Vec<String>> {
     let rule = lines.next().unwrap_or_default();
-    let starts: Vec<usize> = rule
-        .char_indices()
-        .filter(|&(at, c)| c == '=' && !rule[..at].ends_with('='))
-        .map(|(at, _)| at)
-        .collect();
+    let starts: Vec<usize> =
+        rule.char_indices().filter(|&(at, c)| c == '=' && !rule[..at].ends_with('=')).map(|(at, _)| at).collect();
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut rules = 1;
     while let Some(line) = lines.next() {
@@ -137,7 +134,8 @@ mod tests {
 
     #[test]
     fn grids_are_read() {
-        let source = "+-----+------+\n| a   | b    |\n+=====+======+\n| one | two  |\n| on  |      |\n+-----+------+\nend";
+        let source =
+            "+-----+------+\n| a   | b    |\n+=====+======+\n| one | two  |\n| on  |      |\n+-----+------+\nend";
         let mut lines = Lines::new(source);
         assert_eq!(table(&mut lines).unwrap(), [["a", "b"], ["one on", "two"]]);
         assert_eq!(lines.next(), Some("end"));

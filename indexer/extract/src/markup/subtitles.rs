@@ -55,9 +55,10 @@ pub(super) fn structure(source: &str) -> StructuredText {
 fn seconds(clock: &str) -> Option<u64> {
     let whole = clock.trim().split([',', '.']).next()?;
     let parts: Option<Vec<u64>> = whole.split(':').map(|part| part.trim().parse().ok()).collect();
-    parts.filter(|parts| (2..=3).contains(&parts.len()))?.into_iter().try_fold(0_u64, |sum, part| {
-        sum.checked_mul(60)?.checked_add(part).filter(|&sum| sum < 1_000_000)
-    })
+    parts
+        .filter(|parts| (2..=3).contains(&parts.len()))?
+        .into_iter()
+        .try_fold(0_u64, |sum, part| sum.checked_mul(60)?.checked_add(part).filter(|&sum| sum < 1_000_000))
 }
 
 /// `<v Ana>Hello</v>` is `Ana: Hello`.
@@ -70,7 +71,9 @@ fn without_tags(line: &str) -> String {
             rest = "";
             break;
         };
-        if let Some(voice) = tag.strip_prefix("v ").or_else(|| tag.strip_prefix("v.").and_then(|tag| tag.split_once(' ').map(|t| t.1))) {
+        if let Some(voice) =
+            tag.strip_prefix("v ").or_else(|| tag.strip_prefix("v.").and_then(|tag| tag.split_once(' ').map(|t| t.1)))
+        {
             out.push_str(voice);
             out.push_str(": ");
         }
@@ -91,7 +94,10 @@ mod tests {
         assert_eq!(structure(srt).text, "[00:00:01] Good morning.\nWe start.\n\n[01:02:03] Later.");
         let vtt = "WEBVTT Meeting\n\nNOTE hidden\nmore\n\nSTYLE\n::cue {}\n\nid\n00:01.000 --> 00:02.000 align:start\n<v Ana>Hello &amp; hi</v>\n";
         let document = structure(vtt);
-        assert_eq!((document.text.as_str(), document.title.as_deref()), ("[00:00:01] Ana: Hello & hi", Some("Meeting")));
+        assert_eq!(
+            (document.text.as_str(), document.title.as_deref()),
+            ("[00:00:01] Ana: Hello & hi", Some("Meeting"))
+        );
     }
 
     #[test]

@@ -8,26 +8,116 @@ const REACH: usize = 20_000;
 
 /// Commands whose arguments are not for readers, with the number of those.
 const DROPPED: &[(&str, usize)] = &[
-    ("label", 1), ("cite", 1), ("citep", 1), ("citet", 1), ("parencite", 1), ("textcite", 1), ("nocite", 1), ("ref", 1),
-    ("eqref", 1), ("pageref", 1), ("autoref", 1), ("cref", 1), ("Cref", 1), ("index", 1), ("vspace", 1), ("hspace", 1),
-    ("includegraphics", 1), ("bibliographystyle", 1), ("bibliography", 1), ("pagestyle", 1), ("thispagestyle", 1),
-    ("setlength", 2), ("addtolength", 2), ("setcounter", 2), ("input", 1), ("include", 1), ("usepackage", 1), ("color", 1),
-    ("textcolor", 1), ("colorbox", 1), ("href", 1), ("fontsize", 2), ("selectlanguage", 1), ("hypertarget", 1),
-    ("hyperlink", 1), ("newcommand", 2), ("renewcommand", 2), ("providecommand", 2), ("newtheorem", 2), ("hyphenation", 1),
-    ("rule", 2), ("raisebox", 1), ("parbox", 1), ("resizebox", 2), ("scalebox", 1), ("multirow", 2), ("multicolumn", 2),
-    ("cline", 1), ("cmidrule", 1), ("rowcolor", 1), ("cellcolor", 1), ("phantom", 1), ("hfill", 0), ("addcontentsline", 3),
-    ("markboth", 2), ("lstset", 1), ("hypersetup", 1), ("graphicspath", 1), ("bibitem", 1), ("vskip", 0),
+    ("label", 1),
+    ("cite", 1),
+    ("citep", 1),
+    ("citet", 1),
+    ("parencite", 1),
+    ("textcite", 1),
+    ("nocite", 1),
+    ("ref", 1),
+    ("eqref", 1),
+    ("pageref", 1),
+    ("autoref", 1),
+    ("cref", 1),
+    ("Cref", 1),
+    ("index", 1),
+    ("vspace", 1),
+    ("hspace", 1),
+    ("includegraphics", 1),
+    ("bibliographystyle", 1),
+    ("bibliography", 1),
+    ("pagestyle", 1),
+    ("thispagestyle", 1),
+    ("setlength", 2),
+    ("addtolength", 2),
+    ("setcounter", 2),
+    ("input", 1),
+    ("include", 1),
+    ("usepackage", 1),
+    ("color", 1),
+    ("textcolor", 1),
+    ("colorbox", 1),
+    ("href", 1),
+    ("fontsize", 2),
+    ("selectlanguage", 1),
+    ("hypertarget", 1),
+    ("hyperlink", 1),
+    ("newcommand", 2),
+    ("renewcommand", 2),
+    ("providecommand", 2),
+    ("newtheorem", 2),
+    ("hyphenation", 1),
+    ("rule", 2),
+    ("raisebox", 1),
+    ("parbox", 1),
+    ("resizebox", 2),
+    ("scalebox", 1),
+    ("multirow", 2),
+    ("multicolumn", 2),
+    ("cline", 1),
+    ("cmidrule", 1),
+    ("rowcolor", 1),
+    ("cellcolor", 1),
+    ("phantom", 1),
+    ("hfill", 0),
+    ("addcontentsline", 3),
+    ("markboth", 2),
+    ("lstset", 1),
+    ("hypersetup", 1),
+    ("graphicspath", 1),
+    ("bibitem", 1),
+    ("vskip", 0),
 ];
 
 /// Commands that stand for characters.
 const CHARACTERS: &[(&str, &str)] = &[
-    ("ss", "ß"), ("ae", "æ"), ("AE", "Æ"), ("oe", "œ"), ("OE", "Œ"), ("o", "ø"), ("O", "Ø"), ("aa", "å"), ("AA", "Å"),
-    ("l", "ł"), ("L", "Ł"), ("i", "i"), ("j", "j"), ("S", "§"), ("P", "¶"), ("copyright", "©"), ("pounds", "£"),
-    ("dots", "…"), ("ldots", "…"), ("textellipsis", "…"), ("textendash", "–"), ("textemdash", "—"), ("textbackslash", "\\"),
-    ("textasciitilde", "~"), ("textasciicircum", "^"), ("textbar", "|"), ("textless", "<"), ("textgreater", ">"),
-    ("textdegree", "°"), ("euro", "€"), ("texteuro", "€"), ("LaTeX", "LaTeX"), ("TeX", "TeX"), ("LaTeXe", "LaTeX2e"),
-    ("quad", " "), ("qquad", " "), ("newline", "\n"), ("linebreak", "\n"), ("par", "\n"), ("glqq", "„"), ("grqq", "“"),
-    ("textquotedblleft", "“"), ("textquotedblright", "”"), ("slash", "/"), ("and", ", "), ("today", ""),
+    ("ss", "ß"),
+    ("ae", "æ"),
+    ("AE", "Æ"),
+    ("oe", "œ"),
+    ("OE", "Œ"),
+    ("o", "ø"),
+    ("O", "Ø"),
+    ("aa", "å"),
+    ("AA", "Å"),
+    ("l", "ł"),
+    ("L", "Ł"),
+    ("i", "i"),
+    ("j", "j"),
+    ("S", "§"),
+    ("P", "¶"),
+    ("copyright", "©"),
+    ("pounds", "£"),
+    ("dots", "…"),
+    ("ldots", "…"),
+    ("textellipsis", "…"),
+    ("textendash", "–"),
+    ("textemdash", "—"),
+    ("textbackslash", "\\"),
+    ("textasciitilde", "~"),
+    ("textasciicircum", "^"),
+    ("textbar", "|"),
+    ("textless", "<"),
+    ("textgreater", ">"),
+    ("textdegree", "°"),
+    ("euro", "€"),
+    ("texteuro", "€"),
+    ("LaTeX", "LaTeX"),
+    ("TeX", "TeX"),
+    ("LaTeXe", "LaTeX2e"),
+    ("quad", " "),
+    ("qquad", " "),
+    ("newline", "\n"),
+    ("linebreak", "\n"),
+    ("par", "\n"),
+    ("glqq", "„"),
+    ("grqq", "“"),
+    ("textquotedblleft", "“"),
+    ("textquotedblright", "”"),
+    ("slash", "/"),
+    ("and", ", "),
+    ("today", ""),
 ];
 
 /// The combining character of an accent command.
@@ -172,7 +262,8 @@ fn write_command<'a>(out: &mut String, rest: &'a str) -> &'a str {
         _ => {
             let dropped = DROPPED.iter().find(|(known, _)| *known == name).map_or(0, |(_, count)| *count);
             if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-                after = optional(after).filter(|_| after.starts_with('[')).map_or(after, |(_, length)| &after[length..]);
+                after =
+                    optional(after).filter(|_| after.starts_with('[')).map_or(after, |(_, length)| &after[length..]);
             }
             for _ in 0..dropped {
                 after = argument(after).map_or(after, |(_, length)| &after[length..]);
@@ -195,7 +286,11 @@ fn write_accent<'a>(out: &mut String, mark: char, after: &'a str, name: &str) ->
         Some((inside, length)) => (inside, &after[length..]),
         None => {
             let trimmed = if name.starts_with(|c: char| c.is_ascii_alphabetic()) { after.trim_start() } else { after };
-            let length = if trimmed.starts_with('\\') { 1 + command(&trimmed[1..]).len() } else { trimmed.chars().next().map_or(0, char::len_utf8) };
+            let length = if trimmed.starts_with('\\') {
+                1 + command(&trimmed[1..]).len()
+            } else {
+                trimmed.chars().next().map_or(0, char::len_utf8)
+            };
             trimmed.split_at(length)
         }
     };
@@ -223,14 +318,18 @@ mod tests {
 
     #[test]
     fn words_stay() {
-        let source = r"\textbf{Bold} and \emph{it}, see~\ref{x} \href{https://x.y}{here}\footnote{A \emph{note}.} 50\% -- ``q''";
+        let source =
+            r"\textbf{Bold} and \emph{it}, see~\ref{x} \href{https://x.y}{here}\footnote{A \emph{note}.} 50\% -- ``q''";
         assert_eq!(plain(source), "Bold and it, see here (A note.) 50% – “q”");
         assert_eq!(plain(r"\verb|a_b| \url{https://x.y/a_b} $E=mc^2$ \$5"), "a_b https://x.y/a_b $E=mc^2$ $5");
     }
 
     #[test]
     fn accents_are_composed() {
-        assert_eq!(plain(r#"M\"uller, Stra\ss e, \'{e}t\'e, \v{c}, Garc\'{\i}a, na\"{\i}ve"#), "Müller, Straße, été, č, García, naïve");
+        assert_eq!(
+            plain(r#"M\"uller, Stra\ss e, \'{e}t\'e, \v{c}, Garc\'{\i}a, na\"{\i}ve"#),
+            "Müller, Straße, été, č, García, naïve"
+        );
     }
 
     #[test]
