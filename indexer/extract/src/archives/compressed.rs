@@ -13,12 +13,15 @@ use crate::extraction::Extraction;
 /// Most memory that a stream may ask for, in KiB: `xz -9` asks for 64 MiB.
 const MEMORY: u32 = 128 << 10;
 
+/// Opens a stream, or says why it is none.
+type Open = for<'a> fn(&'a [u8]) -> Result<Box<dyn Read + 'a>, String>;
+
 /// A way to compress: its first bytes, its name, and the extensions that stand for it alone and for a tar archive.
 struct Method {
     magic: &'static [u8],
     name: &'static str,
     tar: &'static str,
-    open: for<'a> fn(&'a [u8]) -> Result<Box<dyn Read + 'a>, String>,
+    open: Open,
 }
 
 const METHODS: &[Method] = &[

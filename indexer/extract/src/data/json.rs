@@ -110,43 +110,17 @@ impl<'a> Tokens<'a> {
 
     fn quoted(&mut self, quote: char) -> String {
         let mut out = String::new();
-        let rest = &self.source[self.at + 1..];
-        let mut characters = rest.char_indices();
-        while let Some((at, character)) = characters.next() {
-            match character {
-                '\\' => match characters.next() {
-                    Some((_, 'u')) => {
-                        let unit = |text: Option<&str>| text.and_then(|four| u16::from_str_radix(four, 16).ok());
-                        let start = at + 2;
-                        let first = unit(rest.get(start..start + 4));
-                        let pair = first.filter(|unit| (0xd800..0xdc00).contains(unit)).and_then(|_| {
-                            rest.get(start + 4..start + 6).filter(|mark| *mark == "\\u")?;
-                            unit(rest.get(start + 6..start + 10))
-                        });
-                        let taken = if pair.is_some() { 10 } else { 4 };
-                        let units = first.into_iter().chain(pair);
-                        out.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')));
-                        if first.is_some() {
-                            characters = rest.char_indices();
-                            let end = start + taken;
-                            while characters.as_str().len() > rest.len() - end {
-                                characters.nth(0);
-                            }
-                        }
-                    }
-                    Some((_, 'n' | 'r')) => out.push('\n'),
-                    Some((_, 't')) => out.push('\t'),
-                    Some((_, 'b' | 'f')) => out.push(' '),
-                    Some((_, other)) => out.push(other),
-                    None => {}
-                },
-                character if character == quote => {
-                    self.at += 1 + at + quote.len_utf8();
-                    return out;
-                }
-                character => out.push(character),
-            }
+        let mut rest = &self.source[self.at + 1..];
+        while let Some(end) = rest.find([quote, '\\']) {
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+            let Some(escape) = rest.strip_prefix('\\') else {
+                self.at = self.source.len() - rest.len() + quote.len_utf8();
+                return out;
+            };
+            rest = escaped(&mut out, escape);
         }
+        out.push_str(rest);
         self.at = self.source.len();
         out
     }
@@ -158,6 +132,28 @@ impl<'a> Tokens<'a> {
         self.at += length;
         rest[..length].to_owned()
     }
+}
+
+/// Writes what an escape stands for; what follows it.
+fn escaped<'a>(out: &mut String, escape: &'a str) -> &'a str {
+    let mut characters = escape.chars();
+    match characters.next() {
+        Some('u') => {
+            let unit = |text: Option<&str>| text.and_then(|four| u16::from_str_radix(four, 16).ok());
+            let Some(first) = unit(escape.get(1..5)) else { return characters.as_str() };
+            let leads = (0xd800..0xdc00).contains(&first) && escape.get(5..7) == Some("\\u");
+            let second = if leads { unit(escape.get(7..11)) } else { None };
+            let units = std::iter::once(first).chain(second);
+            out.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+            return &escape[if second.is_some() { 11 } else { 5 }..];
+        }
+        Some('n' | 'r') => out.push('\n'),
+        Some('t') => out.push('\t'),
+        Some('b' | 'f') => out.push(' '),
+        Some(other) => out.push(other),
+        None => {}
+    }
+    characters.as_str()
 }
 
 impl Iterator for Tokens<'_> {

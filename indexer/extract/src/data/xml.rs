@@ -161,6 +161,9 @@ const NAMED: &[(&str, &str)] = &[
 /// Longest literal that an entity is replaced by.
 const MAX_ENTITY: usize = 500;
 
+/// Elements around a text that are asked what it belongs to.
+const MAX_AROUND: usize = 32;
+
 /// Bytes of a record at which the end of any element closes it.
 const RECORD: usize = 200;
 
@@ -241,6 +244,8 @@ struct Walker {
     frames: Vec<Frame>,
     /// Open sections: the level of headings.
     sections: usize,
+    /// Open tables.
+    tables: usize,
     /// Text since the last block.
     text: String,
     /// `name: value` lines that wait for their record to end.
@@ -258,6 +263,7 @@ impl Walker {
             entities: HashMap::new(),
             frames: Vec::new(),
             sections: 0,
+            tables: 0,
             text: String::new(),
             record: String::new(),
             rows: Vec::new(),
@@ -299,6 +305,7 @@ impl Walker {
             }
         }
         self.sections += usize::from(role == Role::Section);
+        self.tables += usize::from(role == Role::Table);
         match (role, self.rows.last_mut()) {
             (Role::Row, _) => self.rows.push(Vec::new()),
             (Role::Cell, Some(row)) => row.push(String::new()),
@@ -317,7 +324,7 @@ impl Walker {
             "entry" if within(Role::Row) => Role::Cell,
             "entry" => Role::Section,
             // A row of a table, or data that somebody called so.
-            "row" if !self.frames.iter().any(|frame| frame.role == Role::Table) => Role::Other,
+            "row" if self.tables == 0 => Role::Other,
             _ => ROLES.iter().find(|(_, names)| names.contains(&name)).map_or(Role::Other, |(role, _)| *role),
         }
     }
@@ -347,7 +354,12 @@ impl Walker {
                 self.flush_record();
                 self.sections = self.sections.saturating_sub(1);
             }
-            Role::Table if !self.frames.iter().any(|frame| frame.role == Role::Table) => self.flush_table(),
+            Role::Table => {
+                self.tables = self.tables.saturating_sub(1);
+                if self.tables == 0 {
+                    self.flush_table();
+                }
+            }
             Role::Other if frame.filled && (self.frames.len() <= 1 || self.record.len() >= RECORD) => {
                 self.flush_record();
             }
@@ -413,7 +425,7 @@ impl Walker {
 
     /// A paragraph in an item is that item, in a cell it is the cell's text.
     fn enclosing(&self, role: Role) -> Role {
-        let around = self.frames.iter().rev().map(|frame| frame.role);
+        let around = self.frames.iter().rev().take(MAX_AROUND).map(|frame| frame.role);
         let mut around = around.take_while(|role| *role != Role::Section);
         match role {
             Role::Cell => Role::Cell,

@@ -305,9 +305,10 @@ impl Reader<'_> {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
-            let known = after.split_once('}').and_then(|(name, tail)| {
+            let name = after[..crate::floor_boundary(after, MAX_ATTRIBUTE)].split_once('}').map(|(name, _)| name);
+            let known = name.and_then(|name| {
                 let value = self.attributes.get(&name.to_lowercase())?;
-                Some((value, tail))
+                Some((value, &after[name.len() + 1..]))
             });
             match known {
                 Some((value, tail)) => {
@@ -420,7 +421,7 @@ fn inline(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(['[', '<']) {
         let tail = &rest[at..];
-        if let Some((inside, after)) = tail.strip_prefix("<<").and_then(|inside| inside.split_once(">>")) {
+        if let Some((inside, after)) = tail.strip_prefix("<<").and_then(reference) {
             out.push_str(&rest[..at]);
             out.push_str(inside.split_once(',').map_or(inside, |(_, label)| label).trim().trim_start_matches('#'));
             rest = after;
@@ -440,6 +441,12 @@ fn inline(text: &str) -> String {
     }
     out.push_str(rest);
     unmark(&out, MARKS)
+}
+
+/// What stands between the signs of a reference, and what follows them.
+fn reference(text: &str) -> Option<(&str, &str)> {
+    let end = text[..crate::floor_boundary(text, MAX_ATTRIBUTE)].find(">>")?;
+    Some((&text[..end], &text[end + 2..]))
 }
 
 /// The target of a link or macro at the end of a text.

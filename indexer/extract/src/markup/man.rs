@@ -129,11 +129,7 @@ impl Reader<'_> {
                 let body = self.lines.until(|line| line.trim() == ".TE");
                 self.table(&body, number);
             }
-            "so" | "de" => {
-                if name == "de" {
-                    drop(self.lines.until(|line| line.trim() == ".."));
-                }
-            }
+            "de" => drop(self.lines.until(|line| line.trim() == "..")),
             _ if FONTS.contains(&name) => {
                 let parts: Vec<String> = arguments(rest).iter().map(|part| unescaped(part)).collect();
                 // Two fonts in turn set their words without spaces.
@@ -262,7 +258,11 @@ fn unescaped(text: &str) -> String {
             's' => rest = rest.trim_start_matches(['+', '-']).trim_start_matches(|c: char| c.is_ascii_digit()),
             '*' => rest = after_name(rest),
             '(' | '[' => {
-                let end = if sign == '(' { Some(crate::floor_boundary(rest, 2)) } else { rest.find(']') };
+                let end = if sign == '(' {
+                    Some(crate::floor_boundary(rest, 2))
+                } else {
+                    rest[..crate::floor_boundary(rest, 60)].find(']')
+                };
                 let name = &rest[..end.unwrap_or(0)];
                 let known = SPECIAL.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
                 out.push_str(known.unwrap_or_default());

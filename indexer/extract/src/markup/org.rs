@@ -53,8 +53,8 @@ impl Reader<'_> {
             self.quoted = false;
             return self.writer.heading(level, title, number);
         }
-        if text.starts_with("#+") {
-            return self.keyword(&text[2..], number);
+        if let Some(keyword) = text.strip_prefix("#+") {
+            return self.keyword(keyword, number);
         }
         if text == "#" || text.starts_with("# ") {
             return;

@@ -331,8 +331,8 @@ fn inline(text: &str) -> String {
             rest = escaped.strip_prefix(' ').unwrap_or(escaped);
             continue;
         }
-        if tail.starts_with("``") {
-            let end = tail[2..].find("``").map_or(2, |end| end + 4);
+        if let Some(literal) = tail.strip_prefix("``") {
+            let end = literal.find("``").map_or(2, |end| end + 4);
             out.push_str(&tail[..end]);
             rest = &tail[end..];
             continue;

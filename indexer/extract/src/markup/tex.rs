@@ -4,7 +4,7 @@
 use unicode_normalization::char::compose;
 
 /// Longest argument of a command.
-const REACH: usize = 20_000;
+const REACH: usize = 4000;
 
 /// Commands whose arguments are not for readers, with the number of those.
 const DROPPED: &[(&str, usize)] = &[
@@ -286,10 +286,9 @@ fn write_accent<'a>(out: &mut String, mark: char, after: &'a str, name: &str) ->
         Some((inside, length)) => (inside, &after[length..]),
         None => {
             let trimmed = if name.starts_with(|c: char| c.is_ascii_alphabetic()) { after.trim_start() } else { after };
-            let length = if trimmed.starts_with('\\') {
-                1 + command(&trimmed[1..]).len()
-            } else {
-                trimmed.chars().next().map_or(0, char::len_utf8)
+            let length = match trimmed.strip_prefix('\\') {
+                Some(name) => 1 + command(name).len(),
+                None => trimmed.chars().next().map_or(0, char::len_utf8),
             };
             trimmed.split_at(length)
         }
@@ -337,7 +336,7 @@ mod tests {
         for source in [r"\", r"\footnote{", r"\'", r#"\"{"#, "$", "$$x", r"\verb", r"\frac{", "{{{", r"\v", r"\href"] {
             let _ = plain(source);
         }
-        assert_eq!(plain(&r"\footnote{".repeat(5000)).contains('x'), false);
+        assert!(!plain(&r"\footnote{".repeat(5000)).contains('x'));
         assert_eq!(argument("{a{b}c}d"), Some(("a{b}c", 7)));
         assert_eq!(optional("[a{]}b]c"), Some(("a{]}b", 7)));
     }
