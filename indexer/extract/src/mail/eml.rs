@@ -63,7 +63,9 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     // A mail is bytes of many encodings; one that was saved as UTF-16 is text first.
-    let recoded = decode::wide(input.bytes).map(|decoded| decoded.text.into_bytes());
+    // Zeros further down belong to a part.
+    let is_wide = input.bytes.iter().take(4).any(|&byte| matches!(byte, 0 | 0xfe | 0xff));
+    let recoded = decode::wide(input.bytes).filter(|_| is_wide).map(|decoded| decoded.text.into_bytes());
     let bytes = recoded.as_deref().unwrap_or(input.bytes);
     let message = MessageParser::default().parse(bytes).ok_or(FileError::Empty)?;
     Ok(letter(&message).read(input, "eml"))
@@ -301,6 +303,15 @@ mod tests {
         let mut source = b"From: a@x\r\nTo: b@x\r\nSubject: s\r\n\r\n".to_vec();
         source.extend_from_slice(&body);
         assert!(extraction(&source).document.unwrap().text.contains("十五天带薪年假"));
+    }
+
+    #[test]
+    fn mails_saved_as_utf_16_are_read_and_parts_in_it_too() {
+        let whole: Vec<u8> = format!("{HEADER}\r\nbody words").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(extraction(&whole).document.unwrap().text.ends_with("body words"));
+        let mut part = format!("{HEADER}Content-Type: text/plain; charset=utf-16le\r\n\r\n").into_bytes();
+        part.extend("body words of a part".encode_utf16().flat_map(u16::to_le_bytes));
+        assert!(extraction(&part).document.unwrap().text.ends_with("body words of a part"));
     }
 
     #[test]

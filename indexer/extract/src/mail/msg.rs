@@ -1,6 +1,6 @@
-//! Outlook's MSG ([MS-OXMSG]): a compound file whose streams are the properties of a letter, by the `cfb` crate. The
-//! crates for the whole format were tried on paper and left: msg_parser reads neither HTML nor RTF bodies nor letters
-//! inside of letters, and decodes 8-bit text without its code page.
+//! Outlook's MSG ([MS-OXMSG]): a compound file whose streams are the properties of a letter, by the `cfb` crate, which
+//! reads streams only when asked. The crate for the whole format, msg_parser 0.3, keeps every stream of a file in memory
+//! at once (attachments twice, once as hexadecimal text).
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read};

@@ -1,5 +1,6 @@
 //! TNEF ([MS-OXTNEF]): `winmail.dat`, in which Outlook wraps attachments and formatted bodies for other Outlooks. Read
-//! here: the one crate for it (`tnef` 0.1) lists attributes and decodes none.
+//! here: the one crate for it (`tnef` 0.1) stops at the first attribute it does not know and leaves the properties, where
+//! long names and HTML bodies stand, undecoded.
 
 use std::borrow::Cow;
 
