@@ -23,7 +23,8 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let language = languages::language_of(input).ok_or(FileError::Binary)?;
     let parts = match language.name {
         "csv" | "tsv" => vec![Part { span: 0..decoded.text.len(), definition: None }],
-        _ => parse(language, &decoded.text).unwrap_or_else(|| cut_at_blank_lines(&decoded.text)),
+        _ => parse(language, &decoded.text)
+            .unwrap_or_else(|| cut_at_entries(&decoded.text, cut_at_blank_lines(&decoded.text))),
     };
     let lines = LineIndex::new(&decoded.text);
     let block = |part: Part| {
@@ -147,6 +148,46 @@ fn cut_at_blank_lines(source: &str) -> Vec<Part> {
     starts.iter().zip(ends).map(|(&start, end)| Part { span: start..end, definition: None }).collect()
 }
 
+/// Bytes above which a part without a grammar is cut further: configuration often has no blank lines.
+const LONG_PART: usize = 2000;
+
+/// Bytes that a cut part has at least.
+const SHORT_PART: usize = 500;
+
+/// Cuts long parts at lines without indentation, such as the keys of YAML, and names each part by its first such line.
+fn cut_at_entries(source: &str, parts: Vec<Part>) -> Vec<Part> {
+    let mut cut = Vec::new();
+    for part in parts {
+        if part.span.len() <= LONG_PART {
+            cut.push(part);
+            continue;
+        }
+        let mut start = part.span.start;
+        let mut at = start;
+        for line in source[part.span.clone()].split_inclusive('\n') {
+            let entry = !line.starts_with([' ', '\t', '}', ')', ']', '-']);
+            if entry && at - start >= SHORT_PART {
+                cut.push(Part { span: start..at, definition: None });
+                start = at;
+            }
+            at += line.len();
+        }
+        cut.push(Part { span: start..part.span.end, definition: None });
+    }
+    for part in &mut cut {
+        part.definition = entry_name(&source[part.span.clone()]);
+    }
+    cut
+}
+
+/// The key or section that a piece of configuration opens with: `[server]`, `services:`.
+fn entry_name(source: &str) -> Option<String> {
+    let line = source.lines().map(str::trim_end).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let section = line.starts_with('[') && line.ends_with(']');
+    let key = line.ends_with(':') && !line.starts_with(char::is_whitespace);
+    (section || key).then(|| line.trim_end_matches(':').to_owned()).filter(|name| name.len() <= MAX_DEFINITION_BYTES)
+}
+
 /// Without blank lines around it and white space at its end; the first line keeps its indentation.
 fn trim_span(source: &str, span: Range<usize>) -> Range<usize> {
     let text = &source[span.clone()];
@@ -210,6 +251,33 @@ mod tests {
         let parts = parts("a.toml", "\n# first\n[a]\nx = 1\n\n  y = 2\n\n[b]\nz = 3\n");
         let texts: Vec<&str> = parts.iter().map(|(text, _)| text.as_str()).collect();
         assert_eq!(texts, ["# first\n[a]\nx = 1\n\n  y = 2", "[b]\nz = 3"]);
+    }
+
+    #[test]
+    fn configuration_without_blank_lines_is_cut_at_its_keys() {
+        let source: String = (0..100).map(|n| format!("service{n}:\n  image: a\n  ports:\n  - {n}\n")).collect();
+        let parts = parts("a.yaml", &source);
+        assert!(parts.len() > 4 && parts.iter().all(|(text, _)| text.len() < 700), "{}", parts.len());
+        assert_eq!(parts[0].1.as_deref(), Some("service0"));
+        assert!(parts.iter().all(|(text, name)| text.starts_with(name.as_deref().unwrap())));
+    }
+
+    #[test]
+    fn further_grammars_tell_definitions() {
+        let php = parts(
+            "a.php",
+            "<?php\n/** Adds. */\nfunction add($a) {\n    return $a;\n}\n\nclass B {\n    public $x;\n}\n",
+        );
+        assert!(
+            php.iter().any(|(text, name)| text.starts_with("/** Adds") && name.as_deref() == Some("function add($a)"))
+        );
+        let ruby = parts("a.rb", "# Adds.\ndef add(a)\n  a + 1\nend\n\nclass B\n  x\nend\n");
+        assert_eq!((ruby.len(), ruby[1].1.as_deref()), (2, Some("class B")));
+        let shell = parts("run", "#!/bin/bash\nset -e\n\nbuild() {\n  make\n}\n");
+        assert_eq!(shell.last().unwrap().1.as_deref(), Some("build()"));
+        let csharp =
+            parts("A.cs", "using System;\n\n/// <summary>x</summary>\npublic class A\n{\n    int F() => 1;\n}\n");
+        assert_eq!(csharp.last().unwrap().1.as_deref(), Some("public class A"));
     }
 
     #[test]

@@ -20,13 +20,11 @@ pub(crate) struct Decoded {
 
 /// Decodes a whole file. `declared` is the encoding that the document names itself, if it does.
 pub(crate) fn decode(bytes: &[u8], declared: Option<&'static Encoding>) -> Decoded {
-    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        return decode_as(encoding, &bytes[mark..]);
-    }
     // UTF-16 of Latin letters and ISO-2022-JP are valid UTF-8 too: zeros and escapes tell them.
-    if let Some(encoding) = utf_16_by_zeros(bytes) {
-        return decode_as(encoding, bytes);
+    if let Some(decoded) = wide(bytes) {
+        return decoded;
     }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if !bytes.contains(&0x1b)
         && let Ok(text) = std::str::from_utf8(bytes)
     {
@@ -34,6 +32,41 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&'static Encoding>) -> Decod
     }
     let encoding = declared.unwrap_or_else(|| detect(bytes));
     decode_as(encoding, bytes)
+}
+
+/// Decodes what is written in units of two or four bytes: told by a byte order mark or by zeros.
+pub(crate) fn wide(bytes: &[u8]) -> Option<Decoded> {
+    if let Some(decoded) = utf_32(bytes) {
+        return Some(decoded);
+    }
+    match Encoding::for_bom(bytes) {
+        Some((encoding, mark)) => (encoding != UTF_8).then(|| decode_as(encoding, &bytes[mark..])),
+        None => utf_16_by_zeros(bytes).map(|encoding| decode_as(encoding, bytes)),
+    }
+}
+
+/// UTF-32 with a byte order mark, which encoding_rs leaves out as the Web does. Its little-endian mark opens with that
+/// of UTF-16.
+fn utf_32(bytes: &[u8]) -> Option<Decoded> {
+    let (units, trailing) = bytes.as_chunks::<4>();
+    let (read, name): (fn([u8; 4]) -> u32, &str) = match units.first()? {
+        [0xff, 0xfe, 0, 0] => (u32::from_le_bytes, "UTF-32LE"),
+        [0, 0, 0xfe, 0xff] => (u32::from_be_bytes, "UTF-32BE"),
+        _ => return None,
+    };
+    let mut replaced = usize::from(!trailing.is_empty());
+    let mut text = String::with_capacity(units.len());
+    for &unit in &units[1..] {
+        let character = char::from_u32(read(unit));
+        replaced += usize::from(character.is_none());
+        text.push(character.unwrap_or(char::REPLACEMENT_CHARACTER));
+    }
+    let mut warnings = note_removed_zeros(&text);
+    warnings.push(format!("read as {name}"));
+    if replaced > 0 {
+        warnings.push(format!("{replaced} characters are not valid {name} and were replaced"));
+    }
+    Some(Decoded { text: clean(&text), warnings })
 }
 
 /// UTF-16 without a byte order mark, told by zero high bytes of its Latin letters, spaces and newlines.
@@ -178,6 +211,29 @@ mod tests {
         }
         let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(little).collect();
         assert_eq!(decode(&marked, None).text, text);
+    }
+
+    #[test]
+    fn utf_32_is_read_by_its_mark() {
+        let little: Vec<u8> = "\u{feff}Kosten 中\r\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let big: Vec<u8> = "\u{feff}Kosten 中\r\n".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        assert_eq!(
+            (decode(&little, None).text.as_str(), decode(&big, None).text.as_str()),
+            ("Kosten 中\n", "Kosten 中\n")
+        );
+        assert_eq!(decode(b"\xff\xfe\0\0\xff\xff\xff\xff", None).text, "\u{fffd}");
+    }
+
+    #[test]
+    fn further_encodings_are_detected() {
+        let korean = "출장에서 돌아온 직원은 십오 일 이내에 경비 정산을 신청하고 모든 영수증을 첨부해 주십시오.";
+        let russian = "Сотрудники, вернувшиеся из командировки, подают отчёт о расходах в течение пятнадцати дней.";
+        let cases =
+            [(encoding_rs::EUC_KR, korean), (encoding_rs::WINDOWS_1251, russian), (encoding_rs::KOI8_R, russian)];
+        for (encoding, text) in cases {
+            let (bytes, _, _) = encoding.encode(text);
+            assert_eq!(decode(&bytes, None).text, text, "{}", encoding.name());
+        }
     }
 
     #[test]

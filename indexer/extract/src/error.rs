@@ -64,6 +64,9 @@ pub enum FileError {
         /// Number of pages.
         pages: u32,
     },
+    /// A picture: what text it shows can only be had by OCR.
+    #[error("a picture; switch on OCR (`ocr`) to have the text in it read")]
+    Picture,
     /// Reading it would cost more than the limits allow: a decompression bomb, endless nesting.
     #[error("given up: {what}; if the file is to be trusted, raise the limit in the configuration")]
     Limit {
@@ -99,7 +102,9 @@ impl FileError {
     /// The state under which the ledger records this error.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Empty | Self::Binary | Self::Unsupported { .. } | Self::NotAFile { .. } => Verdict::Skipped,
+            Self::Empty | Self::Binary | Self::Picture | Self::Unsupported { .. } | Self::NotAFile { .. } => {
+                Verdict::Skipped
+            }
             Self::Unreadable { .. }
             | Self::TooLarge { .. }
             | Self::Encrypted

@@ -1,6 +1,8 @@
 //! What a reader is given: bytes, the name they came under, and what reading them may cost.
 
+use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
 
 use crate::error::FileError;
 use crate::extraction::Extraction;
@@ -42,12 +44,23 @@ pub(crate) struct Input<'a> {
     pub(crate) limits: &'a ExtractLimits,
     /// Files around this one: 0 for a file on the disk.
     depth: usize,
+    /// What the file on the disk has cost so far, all files inside of it together.
+    spent: Rc<Spent>,
+}
+
+/// What is counted over a whole file, however its parts nest: else ten archives in an archive would cost tenfold.
+#[derive(Debug, Default)]
+struct Spent {
+    /// Bytes unpacked.
+    unpacked: Cell<u64>,
+    /// Documents inside.
+    parts: Cell<usize>,
 }
 
 impl<'a> Input<'a> {
     /// A file on the disk.
     pub(crate) fn new(path: &'a Path, bytes: &'a [u8], limits: &'a ExtractLimits) -> Self {
-        Self { path, bytes, limits, depth: 0 }
+        Self { path, bytes, limits, depth: 0, spent: Rc::default() }
     }
 
     /// The file's own name; lossy where it is not Unicode.
@@ -73,6 +86,30 @@ impl<'a> Input<'a> {
         if self.depth >= self.limits.max_depth {
             return Err(FileError::Limit { what: format!("nested more than {} files deep", self.limits.max_depth) });
         }
-        crate::formats::read(&Input { path, bytes, limits: self.limits, depth: self.depth + 1 })
+        let spent = Rc::clone(&self.spent);
+        crate::formats::read(&Input { path, bytes, limits: self.limits, depth: self.depth + 1, spent })
+    }
+
+    /// Bytes that may still be unpacked out of the file on the disk.
+    pub(crate) fn left_to_unpack(&self) -> u64 {
+        self.limits.max_unpacked.saturating_sub(self.spent.unpacked.get())
+    }
+
+    /// Notes bytes that were unpacked.
+    pub(crate) fn note_unpacked(&self, bytes: u64) {
+        self.spent.unpacked.set(self.spent.unpacked.get().saturating_add(bytes));
+    }
+
+    /// Notes one more document inside of the file on the disk.
+    ///
+    /// # Errors
+    /// [`FileError::Limit`] above [`ExtractLimits::max_parts`].
+    pub(crate) fn note_part(&self) -> Result<(), FileError> {
+        let parts = self.spent.parts.get() + 1;
+        if parts > self.limits.max_parts {
+            return Err(FileError::Limit { what: format!("more than {} documents inside", self.limits.max_parts) });
+        }
+        self.spent.parts.set(parts);
+        Ok(())
     }
 }

@@ -33,12 +33,19 @@ const LANGUAGES: &[Language] = &[
     parsed("java", &["java"], || tree_sitter_java::LANGUAGE.into()),
     parsed("c", &["c", "h"], || tree_sitter_c::LANGUAGE.into()),
     parsed("cpp", &["cc", "cpp", "cxx", "hh", "hpp", "hxx", "ipp"], || tree_sitter_cpp::LANGUAGE.into()),
-    plain("csharp", &["cs"], &[]),
+    parsed("csharp", &["cs", "csx"], || tree_sitter_c_sharp::LANGUAGE.into()),
+    Language {
+        names: &["gemfile", "rakefile"],
+        ..parsed("ruby", &["rb", "rake", "gemspec"], || tree_sitter_ruby::LANGUAGE.into())
+    },
+    parsed("php", &["php", "phtml"], || tree_sitter_php::LANGUAGE_PHP.into()),
+    Language {
+        names: &[".bashrc", ".profile", ".zshrc"],
+        ..parsed("shell", &["sh", "bash", "zsh"], || tree_sitter_bash::LANGUAGE.into())
+    },
     plain("kotlin", &["kt", "kts"], &[]),
     plain("swift", &["swift"], &[]),
     plain("scala", &["scala", "sbt"], &[]),
-    plain("ruby", &["rb", "rake", "gemspec"], &["gemfile", "rakefile"]),
-    plain("php", &["php"], &[]),
     plain("perl", &["pl", "pm"], &[]),
     plain("lua", &["lua"], &[]),
     plain("r", &["r"], &[]),
@@ -49,11 +56,11 @@ const LANGUAGES: &[Language] = &[
     plain("clojure", &["clj", "cljs", "edn"], &[]),
     plain("dart", &["dart"], &[]),
     plain("zig", &["zig"], &[]),
-    plain("shell", &["sh", "bash", "zsh", "fish"], &[".bashrc", ".profile"]),
     plain("powershell", &["ps1", "psm1"], &[]),
     plain("batch", &["bat", "cmd"], &[]),
     plain("sql", &["sql"], &[]),
     plain("css", &["css", "scss", "sass", "less"], &[]),
+    plain("fish", &["fish"], &[]),
     plain("vue", &["vue"], &[]),
     plain("svelte", &["svelte"], &[]),
     plain("protobuf", &["proto"], &[]),
@@ -65,8 +72,6 @@ const LANGUAGES: &[Language] = &[
     plain("cmake", &["cmake"], &["cmakelists.txt"]),
     plain("toml", &["toml"], &["cargo.lock"]),
     plain("yaml", &["yaml", "yml"], &[]),
-    plain("json", &["json", "jsonl", "ndjson", "json5", "jsonc", "geojson", "ipynb"], &[]),
-    plain("xml", &["xml", "xsd", "xsl", "xslt", "pom", "plist", "rss", "atom"], &[]),
     plain("ini", &["ini", "cfg", "conf", "properties", "env", "editorconfig"], &[]),
     plain("csv", &["csv"], &[]),
     plain("tsv", &["tsv"], &[]),
@@ -82,6 +87,7 @@ const INTERPRETERS: &[(&str, &str)] = &[
     ("zsh", "shell"),
     ("ruby", "ruby"),
     ("perl", "perl"),
+    ("php", "php"),
 ];
 
 /// Words after a Markdown fence that mean a language by another name.
@@ -93,6 +99,12 @@ const ALIASES: &[(&str, &str)] = &[
     ("ts", "typescript"),
     ("golang", "go"),
     ("c++", "cpp"),
+    ("c#", "csharp"),
+    ("cs", "csharp"),
+    ("rb", "ruby"),
+    ("sh", "shell"),
+    ("bash", "shell"),
+    ("zsh", "shell"),
 ];
 
 /// The grammar of a language, by the name that blocks carry.

@@ -3,21 +3,24 @@
 //! [`Extraction`] or a [`FileError`], within [`ExtractLimits`]. That is why it can run in a process of its own without
 //! any right to the disk. A new format is one file and one line in the table in `formats`.
 
+mod archives;
 mod block;
 mod code;
+mod data;
 mod decode;
 mod error;
 mod extraction;
 mod formats;
 mod front_matter;
 mod html;
-mod html_meta;
-mod html_source;
 mod input;
 mod language;
 mod languages;
 mod list;
+mod mail;
 mod markdown;
+mod markup;
+mod picture;
 mod plain;
 mod sniff;
 mod table;

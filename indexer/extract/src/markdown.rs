@@ -19,7 +19,14 @@ pub(crate) fn is_named(input: &Input<'_>) -> bool {
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
-    let mut reader = Reader::new(&decoded.text);
+    let mut document = structure(&decoded.text);
+    document.warnings = decoded.warnings;
+    Ok(document)
+}
+
+/// Reads Markdown, also that of a cell of a notebook.
+pub(crate) fn structure(source: &str) -> StructuredText {
+    let mut reader = Reader::new(source);
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -28,14 +35,12 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
         | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
         | Options::ENABLE_GFM;
-    for (event, span) in Parser::new_ext(&decoded.text, options).into_offset_iter() {
+    for (event, span) in Parser::new_ext(source, options).into_offset_iter() {
         reader.event(event, span);
     }
     reader.flush();
     reader.keep_bare_title();
-    let mut document = reader.builder.finish("markdown");
-    document.warnings = decoded.warnings;
-    Ok(document)
+    reader.builder.finish("markdown")
 }
 
 /// What the text that is being collected will become.

@@ -8,7 +8,7 @@ use crate::block::{Block, BlockKind, LineIndex, StructuredText};
 use crate::error::FileError;
 use crate::{Input, decode};
 
-const EXTENSIONS: &[&str] = &["txt", "text", "log", "rst", "adoc", "asciidoc", "org", "tex", "textile", "srt", "vtt"];
+const EXTENSIONS: &[&str] = &["txt", "text", "log", "textile"];
 
 /// Longest line that can be a heading, in characters.
 const MAX_HEADING: usize = 80;

@@ -30,24 +30,31 @@ const SIGNATURES: &[(&[u8], &str)] = &[
     (b"fLaC", "FLAC"),
     (b"wOFF", "WOFF"),
     (b"wOF2", "WOFF2"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"MSCF", "Windows cabinet"),
+    (b"BM\0\0", "bitmap"),
+    (b"!<arch>\n", "ar archive"),
+    (b"\xca\xfe\xba\xbe", "Java class"),
+    (b"\0asm", "WebAssembly"),
+    (b"!BDN", "Outlook data (PST)"),
+    (b"\x1aE\xdf\xa3", "Matroska"),
+    (b"L\0\0\0\x01\x14\x02\0", "Windows shortcut"),
 ];
-
-/// Extensions of formats that are written as text and mean something else: mails hold their attachments as letters.
-const ENCODED: &[(&str, &str)] = &[("eml", "e-mail"), ("mbox", "e-mail")];
-
-/// Name of a format whose text is not what it looks like, by its extension.
-pub(crate) fn encoded(extension: &str) -> Option<&'static str> {
-    ENCODED.iter().find(|(known, _)| *known == extension).map(|(_, name)| *name)
-}
 
 /// Name of a format that is not text, by its first bytes.
 pub(crate) fn signature(bytes: &[u8]) -> Option<&'static str> {
-    SIGNATURES.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name)
+    let boxed = bytes.get(4..8) == Some(b"ftyp");
+    let found = SIGNATURES.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
+    found.or(boxed.then_some("MP4 or HEIC"))
 }
 
 /// Whether the bytes cannot be text: more than one control character in a thousand bytes. UTF-16 counts as text.
 pub(crate) fn is_binary(bytes: &[u8]) -> bool {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || utf_16_by_zeros(bytes).is_some() {
+    if bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || bytes.starts_with(b"\0\0\xfe\xff")
+        || utf_16_by_zeros(bytes).is_some()
+    {
         return false;
     }
     let sample = &bytes[..bytes.len().min(SAMPLE)];

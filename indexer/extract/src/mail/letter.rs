@@ -1,0 +1,186 @@
+//! A letter, whatever it was saved as, and how it becomes a document: the subject as its title and first heading, who
+//! wrote to whom and when as a paragraph and as metadata, then the body; attachments are parts.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::body::{self, Block};
+use crate::Input;
+use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
+use crate::error::FileError;
+use crate::extraction::Extraction;
+
+/// Longest subject in a path, in characters.
+const MAX_NAME: usize = 80;
+
+/// A mail.
+#[derive(Debug, Default)]
+pub(super) struct Letter<'a> {
+    pub(super) subject: String,
+    /// `Name <address>`, several joined by commas.
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) cc: String,
+    pub(super) bcc: String,
+    /// As RFC 3339.
+    pub(super) date: String,
+    pub(super) message_id: String,
+    pub(super) in_reply_to: String,
+    /// The body as plain text.
+    pub(super) plain: Vec<Body>,
+    /// The same body with markup; empty if there is only the plain one.
+    pub(super) rich: Vec<Body>,
+    pub(super) attachments: Vec<Attachment<'a>>,
+    pub(super) missing: Vec<Missing>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// A piece of a body.
+#[derive(Debug)]
+pub(super) enum Body {
+    Plain(String),
+    Html(String),
+    Rtf(Vec<u8>),
+}
+
+/// A file or letter that came with a letter.
+#[derive(Debug)]
+pub(super) struct Attachment<'a> {
+    pub(super) name: String,
+    pub(super) content: Content<'a>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    File(Cow<'a, [u8]>),
+    /// Its encoding for the way is broken.
+    Broken,
+    Letter(Box<Letter<'a>>),
+}
+
+impl Letter<'_> {
+    /// The letter as a document with its attachments as parts.
+    pub(super) fn read(self, input: &Input<'_>, kind: &str) -> Extraction {
+        let mut extraction = Extraction::from(self.document(input, kind));
+        for attachment in self.attachments {
+            if let Err(error) = input.note_part() {
+                extraction.warnings.push(format!("{error}: further attachments were left out"));
+                break;
+            }
+            let name = file_name(&attachment.name);
+            match attachment.content {
+                Content::File(bytes) => {
+                    extraction.add(&name, bytes.len() as u64, None, input.inner(Path::new(&name), &bytes));
+                }
+                Content::Broken => {
+                    let error = FileError::damaged("attachment", "its transfer encoding is broken");
+                    extraction.add(&name, 0, None, Err(error));
+                }
+                Content::Letter(letter) => extraction.add(&name, 0, None, Ok(letter.read(input, kind))),
+            }
+        }
+        extraction
+    }
+
+    fn document(&self, input: &Input<'_>, kind: &str) -> StructuredText {
+        let mut builder = TextBuilder::default();
+        let subject = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
+        builder.push(BlockKind::Heading { level: 1 }, &subject, 1..2);
+        builder.title = Some(subject);
+        builder.push(BlockKind::Paragraph, &self.header(), 1..2);
+        for block in self.better_body(input) {
+            builder.push(block.kind, &block.text, 1..2);
+        }
+        let fields = [
+            ("author", &self.from),
+            ("to", &self.to),
+            ("cc", &self.cc),
+            ("bcc", &self.bcc),
+            ("date", &self.date),
+            ("message_id", &self.message_id),
+            ("in_reply_to", &self.in_reply_to),
+        ];
+        let stated = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        builder.metadata.extend(stated.map(|(key, value)| (key.to_owned(), value.clone())));
+        builder.missing.clone_from(&self.missing);
+        builder.warnings.clone_from(&self.warnings);
+        builder.finish(kind)
+    }
+
+    fn header(&self) -> String {
+        let attached: Vec<&str> = self.attachments.iter().map(|attachment| attachment.name.as_str()).collect();
+        let attached = attached.join(", ");
+        let lines = [
+            ("From", &self.from),
+            ("To", &self.to),
+            ("Cc", &self.cc),
+            ("Bcc", &self.bcc),
+            ("Date", &self.date),
+            ("Attachments", &attached),
+        ];
+        let stated = lines.into_iter().filter(|(_, value)| !value.is_empty());
+        stated.map(|(label, value)| format!("{label}: {value}\n")).collect()
+    }
+
+    /// Of two forms of one body the one that says more: markup only where it shows a structure that plain text lacks,
+    /// or where the plain text is a stub ("your program cannot show this message").
+    fn better_body(&self, input: &Input<'_>) -> Vec<Block> {
+        let plain = blocks(&self.plain, input);
+        let rich = blocks(&self.rich, input);
+        let (plain_words, rich_words) = (words(&plain), words(&rich));
+        let structured = rich.iter().any(|block| matches!(block.kind, BlockKind::Table | BlockKind::Heading { .. }));
+        let says_more = rich_words > plain_words * 2 || (structured && rich_words * 10 >= plain_words * 8);
+        if says_more { rich } else { plain }
+    }
+}
+
+fn blocks(bodies: &[Body], input: &Input<'_>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for body in bodies {
+        match body {
+            Body::Plain(text) => body::plain(text, &mut blocks),
+            Body::Html(html) => body::html(html, &mut blocks),
+            Body::Rtf(bytes) => {
+                let document = input.inner(Path::new("body.rtf"), bytes).ok().and_then(|inner| inner.document);
+                blocks.extend(document.iter().flat_map(body::of_document));
+            }
+        }
+    }
+    blocks
+}
+
+fn words(blocks: &[Block]) -> usize {
+    blocks.iter().map(|block| block.text.split_whitespace().count()).sum()
+}
+
+/// A file name of a letter or attachment: one part of a path, of a length that can be shown.
+pub(super) fn file_name(name: &str) -> String {
+    let name: String = name.chars().map(|c| if matches!(c, '/' | '\\') || c.is_control() { '_' } else { c }).collect();
+    let name = name.trim();
+    if name.chars().count() <= MAX_NAME {
+        return if name.is_empty() { "attachment".to_owned() } else { name.to_owned() };
+    }
+    let (stem, extension) = name.rsplit_once('.').filter(|(_, end)| end.len() <= 8).unwrap_or((name, ""));
+    let stem: String = stem.chars().take(MAX_NAME).collect();
+    if extension.is_empty() { stem } else { format!("{}.{extension}", stem.trim_end()) }
+}
+
+/// What is said of a body that only its owner can open.
+pub(super) fn encrypted_body() -> Missing {
+    let reason = FileError::Encrypted.to_string();
+    Missing { part: "body".to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_names() {
+        assert_eq!(file_name("a/b\\c.txt"), "a_b_c.txt");
+        assert_eq!(file_name(" \n"), "_");
+        assert_eq!(file_name(""), "attachment");
+        let long = format!("{}.docx", "x".repeat(300));
+        assert_eq!(file_name(&long), format!("{}.docx", "x".repeat(80)));
+    }
+}

@@ -1,0 +1,16 @@
+//! Mail: single letters (EML, MHTML, Outlook's MSG), mailboxes (mbox) and Outlook's wrapping of attachments (TNEF,
+//! `winmail.dat`). All letters become one [`letter::Letter`], so that a mail reads the same whatever program saved it;
+//! attachments are documents of their own, read by their own formats.
+
+mod body;
+mod eml;
+mod letter;
+mod mapi;
+mod mbox;
+mod msg;
+mod tnef;
+
+pub(crate) use eml::{is_named as is_eml, looks_like as looks_like_eml, read as read_eml};
+pub(crate) use mbox::{is_named as is_mbox, looks_like as looks_like_mbox, read as read_mbox};
+pub(crate) use msg::{is_msg, read as read_msg};
+pub(crate) use tnef::{is_tnef, read as read_tnef};

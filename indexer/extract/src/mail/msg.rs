@@ -1,0 +1,251 @@
+//! Outlook's MSG ([MS-OXMSG]): a compound file whose streams are the properties of a letter, by the `cfb` crate, which
+//! reads streams only when asked. The crate for the whole format, msg_parser 0.3, keeps every stream of a file in memory
+//! at once (attachments twice, once as hexadecimal text).
+
+use std::borrow::Cow;
+use std::io::{Cursor, Read};
+
+use cfb::CompoundFile;
+
+use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
+use super::mapi::{self, property};
+use crate::Input;
+use crate::error::FileError;
+use crate::extraction::Extraction;
+
+const PROPERTIES: &str = "__properties_version1.0";
+const MAGIC: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+
+/// Bytes before the first fixed property of a letter, and of a letter inside of another.
+const ROOT_HEADER: usize = 32;
+const INNER_HEADER: usize = 24;
+
+type File<'a> = CompoundFile<Cursor<&'a [u8]>>;
+
+pub(crate) fn is_msg(input: &Input<'_>) -> bool {
+    let is_it = || CompoundFile::open(Cursor::new(input.bytes)).is_ok_and(|file| file.exists(PROPERTIES));
+    input.bytes.starts_with(MAGIC) && (input.has_extension(&["msg"]) || is_it())
+}
+
+pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
+    let mut file =
+        CompoundFile::open(Cursor::new(input.bytes)).map_err(|error| FileError::damaged("Outlook message", error))?;
+    if !file.exists(PROPERTIES) {
+        return Err(FileError::damaged("Outlook message", "expected a stream of properties, found none"));
+    }
+    let limits = Reading { depth: input.limits.max_depth, bytes: input.limits.max_bytes };
+    let letter = letter(&mut file, "", ROOT_HEADER, limits);
+    Ok(letter.read(input, "msg"))
+}
+
+/// What reading may still cost.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    /// Letters inside of letters that are still followed.
+    depth: usize,
+    /// Most bytes of one stream.
+    bytes: u64,
+}
+
+fn letter(file: &mut File<'_>, storage: &str, header: usize, limits: Reading) -> Letter<'static> {
+    let mut storage = Storage { file, path: storage, header, limits, fixed: Vec::new(), codepage: 0 };
+    storage.read_fixed();
+    let sender = storage.text(property::SENDER_NAME).unwrap_or_default();
+    let address = storage.text(property::SENDER_SMTP).or_else(|| storage.text(property::SENDER_ADDRESS));
+    // Inside one company the address is a path in the directory.
+    let address = address.filter(|address| address.contains('@') && *address != sender);
+    let date = storage.time(property::SUBMIT_TIME).or_else(|| storage.time(property::DELIVERY_TIME));
+    let mut letter = Letter {
+        subject: storage.text(property::SUBJECT).unwrap_or_default(),
+        from: match address {
+            Some(address) if sender.is_empty() => address,
+            Some(address) => format!("{sender} <{address}>"),
+            None => sender,
+        },
+        to: storage.text(property::DISPLAY_TO).unwrap_or_default(),
+        cc: storage.text(property::DISPLAY_CC).unwrap_or_default(),
+        bcc: storage.text(property::DISPLAY_BCC).unwrap_or_default(),
+        date: date.and_then(mapi::date).unwrap_or_default(),
+        message_id: bare_id(storage.text(property::MESSAGE_ID)),
+        in_reply_to: bare_id(storage.text(property::IN_REPLY_TO)),
+        ..Letter::default()
+    };
+    let class = storage.text(property::MESSAGE_CLASS).unwrap_or_default().to_lowercase();
+    if class.contains("smime") && !class.contains("multipartsigned") {
+        letter.missing.push(encrypted_body());
+        return letter;
+    }
+    storage.read_bodies(&mut letter);
+    letter.attachments = attachments(storage.file, storage.path, limits);
+    letter
+}
+
+fn bare_id(id: Option<String>) -> String {
+    id.unwrap_or_default().trim_matches(['<', '>', ' ']).to_owned()
+}
+
+/// The properties of one letter.
+struct Storage<'f, 'b, 'p> {
+    file: &'f mut File<'b>,
+    path: &'p str,
+    header: usize,
+    limits: Reading,
+    /// The stream of numbers and times.
+    fixed: Vec<u8>,
+    codepage: u32,
+}
+
+impl Storage<'_, '_, '_> {
+    fn read_fixed(&mut self) {
+        self.fixed = stream(self.file, &format!("{}/{PROPERTIES}", self.path), self.limits).unwrap_or_default();
+        let page = self.number(property::MESSAGE_CODEPAGE).or_else(|| self.number(property::CODEPAGE));
+        self.codepage = page.and_then(|page| u32::try_from(page).ok()).unwrap_or(0);
+    }
+
+    /// A number or time: entries of 16 bytes, tag first, value last.
+    fn number(&self, property: u16) -> Option<u64> {
+        let entries = self.fixed.get(self.header..)?.as_chunks::<16>().0;
+        let entry = entries.iter().find(|entry| u16::from_le_bytes([entry[2], entry[3]]) == property)?;
+        let value = entry.last_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes))?;
+        let is_time = u16::from_le_bytes([entry[0], entry[1]]) == 0x0040;
+        Some(if is_time { value } else { value & 0xffff_ffff })
+    }
+
+    fn time(&self, property: u16) -> Option<u64> {
+        self.number(property).filter(|&time| time > 0)
+    }
+
+    fn bytes(&mut self, property: u16, kind: u16) -> Option<Vec<u8>> {
+        stream(self.file, &format!("{}/{}", self.path, substream(property, kind)), self.limits)
+    }
+
+    fn text(&mut self, property: u16) -> Option<String> {
+        let wide = self.bytes(property, 0x001f).map(|bytes| mapi::wide_text(&bytes));
+        let text = wide.or_else(|| self.bytes(property, 0x001e).map(|bytes| mapi::text(&bytes, self.codepage)));
+        text.filter(|text| !text.trim().is_empty())
+    }
+
+    fn read_bodies(&mut self, letter: &mut Letter<'_>) {
+        letter.plain.extend(self.text(property::BODY).map(Body::Plain));
+        // The code page of an HTML body is that of the letter's origin.
+        let page = self.number(property::CODEPAGE).and_then(|page| u32::try_from(page).ok()).unwrap_or(self.codepage);
+        let html = self.bytes(property::HTML, 0x0102).map(|bytes| mapi::text(&bytes, page));
+        let html = html.or_else(|| self.text(property::HTML));
+        letter.rich.extend(html.map(Body::Html));
+        if letter.plain.is_empty() && letter.rich.is_empty() {
+            let rtf = self.bytes(property::RTF, 0x0102).and_then(|bytes| mapi::decompress_rtf(&bytes));
+            letter.plain.extend(rtf.map(Body::Rtf));
+        }
+    }
+}
+
+fn attachments(file: &mut File<'_>, storage: &str, limits: Reading) -> Vec<Attachment<'static>> {
+    let path = if storage.is_empty() { "/" } else { storage };
+    let Ok(entries) = file.read_storage(path) else { return Vec::new() };
+    let names = entries.filter(|entry| entry.is_storage()).map(|entry| entry.name().to_owned());
+    let names: Vec<String> = names.filter(|name| name.starts_with("__attach_version1.0_")).collect();
+    names.iter().filter_map(|name| attachment(file, &format!("{storage}/{name}"), limits)).collect()
+}
+
+fn attachment(file: &mut File<'_>, path: &str, limits: Reading) -> Option<Attachment<'static>> {
+    let mut storage = Storage { file, path, header: 8, limits, fixed: Vec::new(), codepage: 0 };
+    let name = storage
+        .text(property::ATTACH_LONG_NAME)
+        .or_else(|| storage.text(property::DISPLAY_NAME))
+        .or_else(|| storage.text(property::ATTACH_NAME));
+    if let Some(bytes) = storage.bytes(property::ATTACH_DATA, 0x0102) {
+        let name = name.unwrap_or_else(|| "attachment".to_owned());
+        return Some(Attachment { name, content: Content::File(Cow::Owned(bytes)) });
+    }
+    let inner = format!("{path}/{}", substream(property::ATTACH_DATA, 0x000d));
+    if limits.depth == 0 || !file.is_storage(&inner) {
+        return None;
+    }
+    let limits = Reading { depth: limits.depth - 1, ..limits };
+    let letter = letter(file, &inner, INNER_HEADER, limits);
+    let name = format!("{}.msg", name.unwrap_or_else(|| letter.subject.clone()));
+    Some(Attachment { name, content: Content::Letter(Box::new(letter)) })
+}
+
+fn substream(property: u16, kind: u16) -> String {
+    format!("__substg1.0_{property:04X}{kind:04X}")
+}
+
+/// A stream's bytes, if it is there and no larger than a file may be.
+fn stream(file: &mut File<'_>, path: &str, limits: Reading) -> Option<Vec<u8>> {
+    if !file.is_stream(path) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.open_stream(path).ok()?.take(limits.bytes).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::*;
+    use crate::ExtractLimits;
+
+    fn put(file: &mut CompoundFile<Cursor<Vec<u8>>>, path: &str, bytes: &[u8]) {
+        file.create_stream(path).unwrap().write_all(bytes).unwrap();
+    }
+
+    fn wide(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    fn message() -> Vec<u8> {
+        let mut file = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        let mut fixed = vec![0; ROOT_HEADER];
+        fixed.extend([0x40, 0, 0x39, 0, 0, 0, 0, 0]);
+        fixed.extend(133_590_330_000_000_000_u64.to_le_bytes());
+        put(&mut file, "/__properties_version1.0", &fixed);
+        put(&mut file, "/__substg1.0_0037001F", &wide("Reisekosten"));
+        put(&mut file, "/__substg1.0_0C1A001F", &wide("Ana"));
+        put(&mut file, "/__substg1.0_5D01001F", &wide("a@x.example"));
+        put(&mut file, "/__substg1.0_0E04001F", &wide("Jürgen"));
+        put(&mut file, "/__substg1.0_1000001F", &wide("Body words\r\n"));
+        file.create_storage("/__attach_version1.0_#00000000").unwrap();
+        put(&mut file, "/__attach_version1.0_#00000000/__substg1.0_3707001F", &wide("plan.md"));
+        put(&mut file, "/__attach_version1.0_#00000000/__substg1.0_37010102", b"# Plan");
+        let inner = "/__attach_version1.0_#00000001/__substg1.0_3701000D";
+        file.create_storage_all(inner).unwrap();
+        put(&mut file, &format!("{inner}/__substg1.0_0037001F"), &wide("Inner"));
+        put(&mut file, &format!("{inner}/__substg1.0_1000001F"), &wide("inner words"));
+        file.flush().unwrap();
+        file.into_inner().into_inner()
+    }
+
+    #[test]
+    fn a_message_is_read_with_what_is_attached() {
+        let bytes = message();
+        let limits = ExtractLimits::default();
+        let input = Input::new(Path::new("a"), &bytes, &limits);
+        assert!(is_msg(&input));
+        let extraction = read(&input).unwrap();
+        let paths: Vec<_> = extraction.parts.iter().map(|part| part.path.as_str()).collect();
+        assert_eq!(paths, ["plan.md", "Inner.msg"]);
+        assert!(extraction.parts[1].outcome.as_ref().unwrap().text.ends_with("inner words"));
+        let document = extraction.document.unwrap();
+        assert_eq!(
+            document.text,
+            "Reisekosten\n\nFrom: Ana <a@x.example>\nTo: Jürgen\nDate: 2024-05-01T10:30:00Z\n\
+             Attachments: plan.md, Inner.msg\n\nBody words"
+        );
+    }
+
+    #[test]
+    fn broken_messages_are_harmless() {
+        let bytes = message();
+        for at in (0..bytes.len()).step_by(61) {
+            let mut broken = bytes.clone();
+            broken[at] ^= 0xff;
+            let _ = read(&Input::new(Path::new("a.msg"), &broken, &ExtractLimits::default()));
+        }
+        let cut = read(&Input::new(Path::new("a.msg"), &bytes[..600], &ExtractLimits::default()));
+        assert!(matches!(cut, Err(FileError::Damaged { .. })));
+    }
+}
