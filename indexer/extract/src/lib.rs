@@ -18,6 +18,7 @@ mod language;
 mod languages;
 mod list;
 mod markdown;
+mod office;
 mod plain;
 mod sniff;
 mod table;
