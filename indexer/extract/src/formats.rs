@@ -7,7 +7,7 @@ use crate::block::StructuredText;
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::{ExtractLimits, Input};
-use crate::{code, html, languages, markdown, plain, sniff};
+use crate::{code, html, languages, markdown, office, plain, sniff};
 
 /// A format: how it is recognised and who reads it.
 struct Format {
@@ -20,7 +20,6 @@ struct Format {
 /// What gives a format away.
 enum Sign {
     /// Its bytes alone, as binary formats have it. Such formats are asked first, whatever the file is called.
-    #[expect(dead_code, reason = "readers of binary formats follow")]
     Content(fn(&Input<'_>) -> bool),
     /// Its name; and where a name says little, how its text opens.
     Text { named: fn(&Input<'_>) -> bool, sniffed: fn(&[u8]) -> bool },
@@ -33,6 +32,13 @@ enum Reader {
     Container(fn(&Input<'_>) -> Result<Extraction, FileError>),
 }
 
+const fn content(
+    is_it: fn(&Input<'_>) -> bool,
+    read: fn(&Input<'_>) -> Result<StructuredText, FileError>,
+) -> Format {
+    Format { sign: Sign::Content(is_it), read: Reader::Document(read) }
+}
+
 const fn text(
     named: fn(&Input<'_>) -> bool,
     sniffed: fn(&[u8]) -> bool,
@@ -43,6 +49,11 @@ const fn text(
 
 /// All formats, asked in this order; what none claims is plain text or binary.
 const FORMATS: &[Format] = &[
+    content(office::is_package, office::read_package),
+    content(office::is_compound, office::read_compound),
+    content(office::is_rtf, office::read_rtf),
+    text(office::is_delimited, |_| false, office::read_delimited),
+    text(office::is_flat_named, office::looks_flat, office::read_flat),
     text(html::is_named, sniff::looks_like_html, html::read),
     text(markdown::is_named, |_| false, markdown::read),
     text(languages::is_named, languages::has_shebang, code::read),

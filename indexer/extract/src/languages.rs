@@ -68,8 +68,6 @@ const LANGUAGES: &[Language] = &[
     plain("json", &["json", "jsonl", "ndjson", "json5", "jsonc", "geojson", "ipynb"], &[]),
     plain("xml", &["xml", "xsd", "xsl", "xslt", "pom", "plist", "rss", "atom"], &[]),
     plain("ini", &["ini", "cfg", "conf", "properties", "env", "editorconfig"], &[]),
-    plain("csv", &["csv"], &[]),
-    plain("tsv", &["tsv"], &[]),
     plain("diff", &["diff", "patch"], &[]),
 ];
 

@@ -49,15 +49,25 @@ fn block(text: &str) -> Piece {
 
 /// The paragraphs of a diagram's points.
 fn diagram(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
+    let item = |text: String| {
+        let Role { kind, prefix } = Role::item(0, "");
+        Piece::Block { kind, text: format!("{prefix}{text}") }
+    };
+    Ok(paragraphs(text, format)?.into_iter().map(item).collect())
+}
+
+/// The paragraphs of DrawingML text bodies, in the order they stand in the file.
+pub(crate) fn paragraphs(text: &str, format: &'static str) -> Result<Vec<String>, FileError> {
     let mut out = Vec::new();
     let mut paragraph = String::new();
     let mut xml = Xml::new(text, format);
     while let Some(node) = xml.next()? {
         match node {
-            Node::Open(element) if element.name() == "t" && xml.depth() > 4 => paragraph.push_str(&xml.text()?),
+            // The body of a point is a `t` too, as is each of its runs.
+            Node::Open(element) if element.name() == "p" => paragraph.clear(),
+            Node::Text(text) => paragraph.push_str(&text),
             Node::Close(closed) if closed.name() == "p" && !paragraph.trim().is_empty() => {
-                let Role { kind, prefix } = Role::item(0, "");
-                out.push(Piece::Block { kind, text: format!("{prefix}{}", paragraph.trim()) });
+                out.push(paragraph.trim().to_owned());
                 paragraph.clear();
             }
             _ => {}

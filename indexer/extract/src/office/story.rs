@@ -115,6 +115,10 @@ impl Story {
         }
     }
 
+    pub(crate) fn in_paragraph(&self) -> bool {
+        matches!(self.frames.last(), Some(Frame::Paragraph { .. }))
+    }
+
     pub(crate) fn open_paragraph(&mut self, role: Role) {
         self.frames.push(Frame::Paragraph { role, text: String::new(), after: Vec::new() });
     }
@@ -139,6 +143,22 @@ impl Story {
 
     pub(crate) fn close_aside(&mut self) {
         self.close_to(|frame| matches!(frame, Frame::Aside { .. }));
+    }
+
+    /// Closes what was opened by [`Story::open_aside`] and takes it out of the story.
+    pub(crate) fn take_aside(&mut self) -> Vec<Piece> {
+        let open = self.frames.iter().rposition(|frame| matches!(frame, Frame::Aside { .. }));
+        while open.is_some_and(|open| self.frames.len() > open + 1) {
+            self.close_top();
+        }
+        match self.frames.pop() {
+            Some(Frame::Aside { pieces, .. }) => pieces,
+            Some(other) => {
+                self.frames.push(other);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
     }
 
     pub(crate) fn open_table(&mut self) {

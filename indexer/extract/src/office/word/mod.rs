@@ -19,8 +19,8 @@ use styles::Styles;
 use super::package::Package;
 use super::properties;
 use super::relations::Relations;
-use super::story::{self, Piece};
-use crate::block::{Missing, StructuredText, TextBuilder};
+use super::story::{self, Piece, Role};
+use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 
 /// Reads a package whose main part is a Word document.
@@ -49,6 +49,15 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     story::tell(&mut builder, body);
     story::tell(&mut builder, margins);
     Ok(properties::finish(builder, format, declared))
+}
+
+/// What a paragraph is by the name of its style, in many languages; `None` for one that says nothing.
+pub(crate) fn meaning_by_name(name: &str) -> Option<Role> {
+    Some(match styles::by_name(name)? {
+        styles::Meaning::Heading(level) => Role::heading(level),
+        styles::Meaning::Code => Role::code(),
+        styles::Meaning::Quote => Role { kind: BlockKind::Quote, prefix: String::new() },
+    })
 }
 
 /// The parts beside the main one. A damaged one is missing from the text; the rest is read.

@@ -112,7 +112,7 @@ impl Styles {
 }
 
 /// What the name of a style says.
-pub(in super::super) fn by_name(name: &str) -> Option<Meaning> {
+pub(super) fn by_name(name: &str) -> Option<Meaning> {
     let name = name.trim().to_lowercase().replace('_', " ");
     if matches!(name.as_str(), "title" | "titel" | "titre" | "título" | "titolo" | "表题" | "表題" | "標題" | "标题") {
         return Some(Meaning::Heading(1));
