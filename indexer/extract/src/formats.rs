@@ -32,10 +32,7 @@ enum Reader {
     Container(fn(&Input<'_>) -> Result<Extraction, FileError>),
 }
 
-const fn content(
-    is_it: fn(&Input<'_>) -> bool,
-    read: fn(&Input<'_>) -> Result<StructuredText, FileError>,
-) -> Format {
+const fn content(is_it: fn(&Input<'_>) -> bool, read: fn(&Input<'_>) -> Result<StructuredText, FileError>) -> Format {
     Format { sign: Sign::Content(is_it), read: Reader::Document(read) }
 }
 

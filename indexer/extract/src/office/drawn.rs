@@ -123,7 +123,8 @@ fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
             Node::Text(_) => {}
         }
     }
-    let mut out: Vec<Piece> = titles.iter().filter(|title| !title.trim().is_empty()).map(|title| block(title)).collect();
+    let mut out: Vec<Piece> =
+        titles.iter().filter(|title| !title.trim().is_empty()).map(|title| block(title)).collect();
     out.extend(table(&series));
     Ok(out)
 }

@@ -20,9 +20,8 @@ use crate::input::Input;
 const FONT_ALGORITHMS: &[&str] = &["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
 
 /// Elements of HTML that have no end: `<br/>` means the same there as in XML.
-const VOID: &[&str] = &[
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-];
+const VOID: &[&str] =
+    &["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 
 /// The package file: where everything is.
 #[derive(Debug, Default)]
@@ -269,7 +268,10 @@ mod tests {
                  URI='{part}'/></CipherData></EncryptedData></encryption>"
             )
         };
-        assert_eq!(epub(&locked("http://www.w3.org/2001/04/xmlenc#aes128-cbc", "O/a.xhtml")), Err(FileError::Encrypted));
+        assert_eq!(
+            epub(&locked("http://www.w3.org/2001/04/xmlenc#aes128-cbc", "O/a.xhtml")),
+            Err(FileError::Encrypted)
+        );
         assert!(epub(&locked(FONT_ALGORITHMS[0], "O/a.xhtml")).is_ok());
     }
 

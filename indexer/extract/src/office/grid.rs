@@ -97,7 +97,8 @@ fn without_blanks(grid: Vec<Vec<String>>) -> Vec<Vec<String>> {
         }
     }
     let rows = grid.into_iter().filter(|row| row.iter().any(|cell| !cell.trim().is_empty()));
-    let wanted = |row: Vec<String>| row.into_iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell).collect();
+    let wanted =
+        |row: Vec<String>| row.into_iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell).collect();
     rows.map(wanted).collect()
 }
 
@@ -112,7 +113,8 @@ pub(crate) fn flat(rows: &[Vec<String>]) -> String {
 
 /// The lines of a table as they stand in the text; a table of one column gives its cells as lines.
 pub(crate) fn lines(rows: &[Vec<String>]) -> String {
-    table::markdown_rows(rows).unwrap_or_else(|| rows.iter().flatten().map(|cell| cell.trim()).collect::<Vec<_>>().join("\n"))
+    table::markdown_rows(rows)
+        .unwrap_or_else(|| rows.iter().flatten().map(|cell| cell.trim()).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::input::Input;
 
 /// Extensions of office packages.
 const EXTENSIONS: &[&str] = &[
-    "docx", "docm", "dotx", "dotm", "pptx", "pptm", "ppsx", "ppsm", "potx", "potm", "xlsx", "xlsm", "xltx", "xltm", "xlsb",
-    "odt", "ott", "odp", "otp", "ods", "ots", "odg", "epub",
+    "docx", "docm", "dotx", "dotm", "pptx", "pptm", "ppsx", "ppsm", "potx", "potm", "xlsx", "xlsm", "xltx", "xltm",
+    "xlsb", "odt", "ott", "odp", "otp", "ods", "ots", "odg", "epub",
 ];
 
 /// Members that open an office package and hardly any other archive.
@@ -173,8 +173,7 @@ mod tests {
         format!("<Types><Override PartName='/word/document.xml' ContentType='{media_type}'/></Types>")
     }
 
-    const RELATIONS: &str =
-        "<Relationships><Relationship Id='1' Type='http://x/officeDocument' Target='word/document.xml'/></Relationships>";
+    const RELATIONS: &str = "<Relationships><Relationship Id='1' Type='http://x/officeDocument' Target='word/document.xml'/></Relationships>";
 
     #[test]
     fn the_content_tells_the_kind() {

@@ -95,8 +95,12 @@ fn document(
     builder.title = parsed.metadata.title;
     let keywords = Some(parsed.metadata.keywords.join(", ")).filter(|keywords| !keywords.is_empty());
     let date = parsed.metadata.modified.or(parsed.metadata.created);
-    let fields =
-        [("author", parsed.metadata.author), ("date", date), ("subject", parsed.metadata.subject), ("keywords", keywords)];
+    let fields = [
+        ("author", parsed.metadata.author),
+        ("date", date),
+        ("subject", parsed.metadata.subject),
+        ("keywords", keywords),
+    ];
     for (field, value) in fields {
         builder.metadata.extend(value.filter(|value| !value.trim().is_empty()).map(|value| (field.to_owned(), value)));
     }

@@ -31,7 +31,11 @@ pub(crate) fn linear(xml: &mut Xml<'_>) -> Result<String, FileError> {
                     let owner = frames.len().saturating_sub(2);
                     let name = element.name().to_owned();
                     let owner = &mut frames[owner];
-                    if name == "endChr" { owner.close = value } else { owner.open = value }
+                    if name == "endChr" {
+                        owner.close = value
+                    } else {
+                        owner.open = value
+                    }
                     frames.push(Frame { name, ..Frame::default() });
                 }
                 "rPr" | "ctrlPr" | "del" => xml.skip()?,
@@ -110,7 +114,8 @@ mod tests {
         assert_eq!(line(&sum), "∑_(i=1)^nx^2");
         let root = format!("<m:rad><m:deg/><m:e>{}</m:e></m:rad>", run("y"));
         assert_eq!(line(&root), "√(y)");
-        let norm = format!("<m:d><m:dPr><m:begChr m:val='|'/><m:endChr m:val='|'/></m:dPr><m:e>{}</m:e></m:d>", run("v"));
+        let norm =
+            format!("<m:d><m:dPr><m:begChr m:val='|'/><m:endChr m:val='|'/></m:dPr><m:e>{}</m:e></m:d>", run("v"));
         assert_eq!(line(&norm), "|v|");
     }
 }

@@ -38,7 +38,8 @@ impl<'a> Package<'a> {
     /// # Errors
     /// [`FileError::Damaged`] when it has none.
     pub(crate) fn open(bytes: &'a [u8], limits: &'a ExtractLimits, format: &'static str) -> Result<Self, FileError> {
-        let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| FileError::damaged(format, reason(&error)))?;
+        let archive =
+            ZipArchive::new(Cursor::new(bytes)).map_err(|error| FileError::damaged(format, reason(&error)))?;
         let mut names = HashMap::new();
         for index in 0..archive.len() {
             if let Some(Ok(name)) = archive.name_for_index(index) {
@@ -109,7 +110,9 @@ impl<'a> Package<'a> {
                 return Err(FileError::Limit { what: format!("unpacks to more than {} MiB", self.limit >> 20) });
             }
             if unpacked > RATIO_MATTERS && unpacked / packed.max(1) > MAX_RATIO {
-                return Err(FileError::Limit { what: format!("{name} unpacks to more than {MAX_RATIO} times its size") });
+                return Err(FileError::Limit {
+                    what: format!("{name} unpacks to more than {MAX_RATIO} times its size"),
+                });
             }
             self.left -= read as u64;
             sink(&buffer[..read]);

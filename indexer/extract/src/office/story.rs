@@ -58,11 +58,23 @@ impl Role {
 
 /// What is open.
 enum Frame {
-    Paragraph { role: Role, text: String, after: Vec<Piece> },
+    Paragraph {
+        role: Role,
+        text: String,
+        after: Vec<Piece>,
+    },
     /// A text box, a note, a comment: stands after the paragraph it hangs on.
-    Aside { label: String, pieces: Vec<Piece> },
-    Table { rows: Vec<Vec<(Span, Vec<Piece>)>> },
-    Cell { span: Span, pieces: Vec<Piece> },
+    Aside {
+        label: String,
+        pieces: Vec<Piece>,
+    },
+    Table {
+        rows: Vec<Vec<(Span, Vec<Piece>)>>,
+    },
+    Cell {
+        span: Span,
+        pieces: Vec<Piece>,
+    },
 }
 
 /// A story that is being told.
@@ -92,9 +104,10 @@ impl Story {
     /// # Errors
     /// [`FileError::Limit`] above [`ExtractLimits::max_text`].
     pub(crate) fn text(&mut self, more: &str) -> Result<(), FileError> {
-        self.left = self.left.checked_sub(more.len() as u64).ok_or_else(|| FileError::Limit {
-            what: format!("more than {} MiB of text", self.limit >> 20),
-        })?;
+        self.left = self
+            .left
+            .checked_sub(more.len() as u64)
+            .ok_or_else(|| FileError::Limit { what: format!("more than {} MiB of text", self.limit >> 20) })?;
         if !matches!(self.frames.last(), Some(Frame::Paragraph { .. })) {
             if more.trim().is_empty() {
                 return Ok(());

@@ -14,7 +14,8 @@ type Members = Vec<(&'static str, String)>;
 fn office_open(main: &str, kind: &str, text: &str, more: &[(&'static str, &str)]) -> Members {
     let types = format!("<Types><Override PartName='/{main}' ContentType='application/{kind}.main+xml'/></Types>");
     let base = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-    let root = format!("<Relationships><Relationship Id='r' Type='{base}/officeDocument' Target='{main}'/></Relationships>");
+    let root =
+        format!("<Relationships><Relationship Id='r' Type='{base}/officeDocument' Target='{main}'/></Relationships>");
     let name: &'static str = match main {
         "word/document.xml" => "word/document.xml",
         "ppt/presentation.xml" => "ppt/presentation.xml",
@@ -40,8 +41,9 @@ fn samples() -> Vec<(&'static str, Members)> {
         <c r='A2' t='str'><v>tea</v></c><c r='B2'><v>3</v></c></row></sheetData></worksheet>";
     let open = |kind: &str, body: &str| {
         let name = if kind == "spreadsheet" { "spreadsheet" } else { "text" };
-        let content =
-            format!("<office:document-content><office:body><office:{name}>{body}</office:{name}></office:body></office:document-content>");
+        let content = format!(
+            "<office:document-content><office:body><office:{name}>{body}</office:{name}></office:body></office:document-content>"
+        );
         vec![("mimetype", format!("application/vnd.oasis.opendocument.{kind}")), ("content.xml", content)]
     };
     let odt = "<text:h text:outline-level='1'>Head</text:h><text:list><text:list-item><text:p>a<text:s text:c='3'/>b</text:p>\

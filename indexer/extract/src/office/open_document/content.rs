@@ -34,6 +34,7 @@ struct List {
 struct Slide {
     number: u32,
     title: String,
+    body: Vec<Piece>,
     notes: Vec<Piece>,
     /// Depth of the open frame that has a role of its own, and the role.
     frame: Option<(usize, String)>,
@@ -133,7 +134,7 @@ impl<'c> Content<'c> {
             "note-body" => self.story.open_aside(&format!("[{}] ", self.notes)),
             "text-box" if self.paragraphs > 0 => self.story.open_aside(""),
             "frame" | "custom-shape" | "g" => self.open_frame(element, xml.depth()),
-            "notes" => self.slide.iter_mut().for_each(|slide| slide.in_notes = true),
+            "notes" => self.open_notes(),
             "annotation" => self.annotation(xml)?,
             "object" => self.object(element),
             "tracked-changes" | "ruby-text" | "page-number" | "forms" | "shapes" | "covered-table-cell"
@@ -224,7 +225,8 @@ impl<'c> Content<'c> {
 
     fn open_list(&mut self, element: &Element<'_>) {
         let outer = self.lists.last().map(|list| (list.style.clone(), list.key.clone()));
-        let style = element.attribute("style-name").or(outer.as_ref().map(|(style, _)| style.clone())).unwrap_or_default();
+        let style =
+            element.attribute("style-name").or(outer.as_ref().map(|(style, _)| style.clone())).unwrap_or_default();
         self.opened += 1;
         let goes_on = element.attribute("continue-numbering").is_some_and(|value| value == "true")
             || element.attribute("continue-list").is_some();
@@ -270,8 +272,10 @@ impl<'c> Content<'c> {
     }
 
     fn close_slide(&mut self, builder: &mut TextBuilder) -> Result<(), FileError> {
-        let body = self.take();
+        let rest = self.take();
         let Some(slide) = self.slide.take() else { return Ok(()) };
+        let mut body = slide.body;
+        body.extend(rest);
         let notes = story::running_text(&slide.notes);
         if slide.title.is_empty() && body.is_empty() && notes.is_empty() {
             return Ok(());
@@ -289,18 +293,28 @@ impl<'c> Content<'c> {
         Ok(())
     }
 
+    fn open_notes(&mut self) {
+        let told = if self.slide.is_some() { self.take() } else { Vec::new() };
+        if let Some(slide) = &mut self.slide {
+            slide.in_notes = true;
+            slide.body.extend(told);
+        }
+    }
+
     /// Frames of a slide can be its title, or say what is on every slide.
     fn open_frame(&mut self, element: &Element<'_>, depth: usize) {
         let Some(slide) = &mut self.slide else { return };
         let role = element.attribute("class").unwrap_or_default();
-        if slide.frame.is_none() && matches!(role.as_str(), "title" | "page-number" | "date-time" | "footer" | "header") {
+        if slide.frame.is_none() && matches!(role.as_str(), "title" | "page-number" | "date-time" | "footer" | "header")
+        {
             slide.frame = Some((depth, role));
             self.story.open_aside("");
         }
     }
 
     fn close_frame(&mut self, depth: usize) {
-        let is_open = self.slide.as_ref().and_then(|slide| slide.frame.as_ref()).is_some_and(|(open, _)| *open == depth);
+        let is_open =
+            self.slide.as_ref().and_then(|slide| slide.frame.as_ref()).is_some_and(|(open, _)| *open == depth);
         if !is_open {
             return;
         }
@@ -343,7 +357,9 @@ pub(super) fn object(text: &str, format: &'static str) -> Result<String, FileErr
     while let Some(node) = xml.next()? {
         match node {
             Node::Open(element) if element.name() == "annotation" => typed = Some(xml.text()?),
-            Node::Open(element) if matches!(element.name(), "p" | "mi" | "mn" | "mo" | "mtext") => tokens.push(xml.text()?),
+            Node::Open(element) if matches!(element.name(), "p" | "mi" | "mn" | "mo" | "mtext") => {
+                tokens.push(xml.text()?)
+            }
             _ => {}
         }
     }

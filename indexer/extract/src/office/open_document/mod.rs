@@ -14,8 +14,8 @@ use styles::Styles;
 
 use super::package::Package;
 use super::properties;
-use super::xml::{self, Node, Xml};
 use super::story;
+use super::xml::{self, Node, Xml};
 use crate::block::{StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::{ExtractLimits, Input};

@@ -24,7 +24,8 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
     );
     let meta = "<office:document-meta><office:meta><dc:title>Plan</dc:title><meta:initial-creator>Ana</meta:initial-creator>\
                 </office:meta></office:document-meta>";
-    let object = "<math><semantics><mi>x</mi><annotation encoding='StarMath 5.0'>x over y</annotation></semantics></math>";
+    let object =
+        "<math><semantics><mi>x</mi><annotation encoding='StarMath 5.0'>x over y</annotation></semantics></math>";
     let bytes = packed(&[
         ("mimetype", "application/vnd.oasis.opendocument.text"),
         ("content.xml", &content),
@@ -59,7 +60,9 @@ fn texts_are_read_with_lists_notes_and_annotations() {
 
 #[test]
 fn tables_and_frames_are_read() {
-    let cell = |attributes: &str, text: &str| format!("<table:table-cell {attributes}><text:p>{text}</text:p></table:table-cell>");
+    let cell = |attributes: &str, text: &str| {
+        format!("<table:table-cell {attributes}><text:p>{text}</text:p></table:table-cell>")
+    };
     let body = format!(
         "<text:p>with<draw:frame><draw:text-box><text:p>a box</text:p></draw:text-box></draw:frame> it</text:p>\
          <table:table><table:table-header-rows><table:table-row>{}<table:covered-table-cell/>{}</table:table-row>\

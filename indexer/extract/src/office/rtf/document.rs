@@ -20,11 +20,53 @@ const MAX_GROUPS: usize = 10_000;
 
 /// Destinations that hold no text for people.
 const SILENT: &[&[u8]] = &[
-    b"colortbl", b"pict", b"fldinst", b"objdata", b"shprslt", b"nonshppict", b"sn", b"sv", b"listtable",
-    b"listoverridetable", b"rsidtbl", b"generator", b"themedata", b"datastore", b"xmlnstbl", b"do", b"bkmkstart", b"bkmkend",
-    b"revtbl", b"filetbl", b"private", b"objclass", b"objname", b"ftnsep", b"ftnsepc", b"ftncn", b"aftnsep", b"aftnsepc",
-    b"aftncn", b"template", b"operator", b"latentstyles", b"pgptbl", b"mmathPr", b"atnid", b"atnref", b"atrfstart",
-    b"atrfend", b"xe", b"tc", b"blipuid", b"picprop", b"upr", b"pnseclvl", b"passwordhash", b"userprops", b"fontemb",
+    b"colortbl",
+    b"pict",
+    b"fldinst",
+    b"objdata",
+    b"shprslt",
+    b"nonshppict",
+    b"sn",
+    b"sv",
+    b"listtable",
+    b"listoverridetable",
+    b"rsidtbl",
+    b"generator",
+    b"themedata",
+    b"datastore",
+    b"xmlnstbl",
+    b"do",
+    b"bkmkstart",
+    b"bkmkend",
+    b"revtbl",
+    b"filetbl",
+    b"private",
+    b"objclass",
+    b"objname",
+    b"ftnsep",
+    b"ftnsepc",
+    b"ftncn",
+    b"aftnsep",
+    b"aftnsepc",
+    b"aftncn",
+    b"template",
+    b"operator",
+    b"latentstyles",
+    b"pgptbl",
+    b"mmathPr",
+    b"atnid",
+    b"atnref",
+    b"atrfstart",
+    b"atrfend",
+    b"xe",
+    b"tc",
+    b"blipuid",
+    b"picprop",
+    b"upr",
+    b"pnseclvl",
+    b"passwordhash",
+    b"userprops",
+    b"fontemb",
 ];
 
 /// Destinations after `\*` that are read.
@@ -183,7 +225,11 @@ impl Reading {
     }
 
     /// The finished document.
-    pub(super) fn finish(mut self) -> StructuredText {
+    ///
+    /// # Errors
+    /// [`FileError::Limit`] when its last words are too many.
+    pub(super) fn finish(mut self) -> Result<StructuredText, FileError> {
+        self.flush()?;
         let mut builder = TextBuilder::default();
         if !self.groups.is_empty() {
             builder.warnings.push("the file ends in the middle: its end is missing".to_owned());
@@ -198,7 +244,7 @@ impl Reading {
         }
         story::tell(&mut builder, self.story.finish());
         story::tell(&mut builder, self.margins);
-        builder.finish("rtf")
+        Ok(builder.finish("rtf"))
     }
 
     fn close(&mut self) {

@@ -29,7 +29,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
         }
         reading.token(token)?;
     }
-    Ok(reading.finish())
+    reading.finish()
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ pub(super) enum Token<'t> {
     Open,
     Close,
     /// `\par`, `\s12`, `\u-3913`.
-    Word { name: &'t [u8], number: Option<i32> },
+    Word {
+        name: &'t [u8],
+        number: Option<i32>,
+    },
     /// `\~`, `\*`.
     Symbol(u8),
     /// A byte of text: `\'e4`, or as it is.

@@ -105,7 +105,10 @@ mod tests {
     fn encodings_quotes_and_ragged_rows_are_read() {
         let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("名前,年齢\n佐藤太郎,30\n三木英子,25\n");
         assert_eq!(text(&bytes), "| 名前 | 年齢 |\n| --- | --- |\n| 佐藤太郎 | 30 |\n| 三木英子 | 25 |");
-        assert_eq!(text(b"a,b\n\"x\ny\",\"say \"\"no\"\"\"\n\n,,\nz"), "| a | b |\n| --- | --- |\n| x y | say \"no\" |\n| z |  |");
+        assert_eq!(
+            text(b"a,b\n\"x\ny\",\"say \"\"no\"\"\"\n\n,,\nz"),
+            "| a | b |\n| --- | --- |\n| x y | say \"no\" |\n| z |  |"
+        );
         assert_eq!(text(b"one\ntwo\n"), "one\ntwo");
     }
 

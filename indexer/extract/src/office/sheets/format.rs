@@ -31,7 +31,8 @@ fn moment(date: &ExcelDateTime, code: &str) -> String {
     }
     let (year, month, day, hour, minute, mut second, milli) = date.to_ymd_hms_milli();
     second += u8::from(milli >= 500 && second < 59);
-    let time = if second == 0 { format!("{hour:02}:{minute:02}") } else { format!("{hour:02}:{minute:02}:{second:02}") };
+    let time =
+        if second == 0 { format!("{hour:02}:{minute:02}") } else { format!("{hour:02}:{minute:02}:{second:02}") };
     let midnight = (hour, minute, second) == (0, 0, 0);
     let only_time = date.as_f64() < 1.0 && !code.is_empty() && !code.to_lowercase().contains(['d', 'y']);
     match (only_time, midnight) {
@@ -57,7 +58,8 @@ fn formatted(number: f64, code: &str) -> String {
         return if no_digits { literal.trim().to_owned() } else { general(number) };
     }
     let percent = before.contains('%') || after.contains('%');
-    let decimals = pattern.split_once('.').map_or(0, |(_, decimals)| decimals.chars().filter(|c| "0#".contains(*c)).count());
+    let decimals =
+        pattern.split_once('.').map_or(0, |(_, decimals)| decimals.chars().filter(|c| "0#".contains(*c)).count());
     let required = pattern.split_once('.').map_or(0, |(_, decimals)| decimals.matches('0').count());
     let trailing_commas = pattern.chars().rev().take_while(|&c| c == ',').count();
     let scaled = number * if percent { 100.0 } else { 1.0 } / 1000f64.powi(i32::try_from(trailing_commas).unwrap_or(0));

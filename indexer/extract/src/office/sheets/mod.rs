@@ -69,9 +69,10 @@ impl Cells {
             return Ok(());
         }
         // Short texts cost more than their bytes.
-        self.left = self.left.checked_sub(text.len() as u64 + 2).ok_or_else(|| FileError::Limit {
-            what: format!("more than {} MiB of text", self.limit >> 20),
-        })?;
+        self.left = self
+            .left
+            .checked_sub(text.len() as u64 + 2)
+            .ok_or_else(|| FileError::Limit { what: format!("more than {} MiB of text", self.limit >> 20) })?;
         if self.rows.last().is_none_or(|last| last.number != row) {
             self.rows.push(Row { number: row, cells: Vec::new() });
         }
@@ -126,6 +127,8 @@ pub(crate) fn rows(builder: &mut TextBuilder, rows: &[Row]) {
 
 /// Rows without a blank one between them.
 struct Table<'s> {
+    /// Number of the first row; a header above it is that of the table before.
+    top: u32,
     /// Columns that hold anything.
     columns: Vec<u32>,
     /// Rows above the header with one cell each: what the table is called.
@@ -145,10 +148,13 @@ impl<'s> Table<'s> {
             let fits = columns.iter().all(|&column| !header.get(column).is_empty());
             fits && columns.len() > 1 && rows.first().is_some_and(has_numbers) && !has_numbers(header)
         });
+        let top = group.first().map_or(0, |row| row.number);
         match (header, rows) {
-            (Some(header), rows) => Self { columns, captions, header: Some(header), rows },
-            (None, [first, rest @ ..]) if columns.len() > 1 => Self { columns, captions, header: Some(first), rows: rest },
-            (None, rows) => Self { columns, captions, header: None, rows },
+            (Some(header), rows) => Self { top, columns, captions, header: Some(header), rows },
+            (None, [first, rest @ ..]) if columns.len() > 1 => {
+                Self { top, columns, captions, header: Some(first), rows: rest }
+            }
+            (None, rows) => Self { top, columns, captions, header: None, rows },
         }
     }
 
@@ -165,7 +171,7 @@ impl<'s> Table<'s> {
         let mut first_block = true;
         while !rest.is_empty() || first_block {
             let (block, later) = rest.split_at(self.fitting(rest));
-            let own_header = self.header.filter(|row| first_block && block.first().is_none_or(|first| row.number < first.number));
+            let own_header = self.header.filter(|row| first_block && row.number >= self.top);
             let top = own_header.or(block.first()).map_or(0, |row| row.number);
             let bottom = block.last().or(own_header).map_or(top, |row| row.number);
             let texts: Vec<Vec<String>> =
@@ -193,7 +199,9 @@ impl<'s> Table<'s> {
 }
 
 fn has_numbers(row: &Row) -> bool {
-    row.cells.iter().any(|(_, text)| text.trim_start_matches(['-', '+', '€', '$', '£', ' ']).starts_with(|c: char| c.is_ascii_digit()))
+    row.cells.iter().any(|(_, text)| {
+        text.trim_start_matches(['-', '+', '€', '$', '£', ' ']).starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
 fn lines(first: u32, last: u32) -> Range<u32> {
@@ -232,19 +240,24 @@ mod tests {
 
     #[test]
     fn cells_have_names() {
-        assert_eq!((name(0, 0), name(25, 9), name(26, 1), name(701, 0), name(702, 0)), (
-            "A1".into(), "Z10".into(), "AA2".into(), "ZZ1".into(), "AAA1".into()
-        ));
+        assert_eq!(
+            (name(0, 0), name(25, 9), name(26, 1), name(701, 0), name(702, 0)),
+            ("A1".into(), "Z10".into(), "AA2".into(), "ZZ1".into(), "AAA1".into())
+        );
     }
 
     #[test]
     fn captions_tables_and_gaps_are_told() {
         let cells = [
             (0, 1, "Prices"),
-            (1, 1, "Name"), (1, 3, "EUR"),
-            (2, 1, "tea"), (2, 3, "3"),
-            (4, 1, "milk"), (4, 3, "2"),
-            (6, 1, "City"), (6, 3, "Land"),
+            (1, 1, "Name"),
+            (1, 3, "EUR"),
+            (2, 1, "tea"),
+            (2, 3, "3"),
+            (4, 1, "milk"),
+            (4, 3, "2"),
+            (6, 1, "City"),
+            (6, 3, "Land"),
             (9, 0, "note"),
         ];
         let document = told(&cells);

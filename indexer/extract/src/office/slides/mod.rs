@@ -188,9 +188,13 @@ impl Deck {
             for shape in shapes.iter_mut().filter(|shape| shape.place.is_none()) {
                 let Some((kind, index)) = &shape.placeholder else { continue };
                 let by = |same: &dyn Fn(&(String, String)) -> bool| {
-                    layout.iter().find(|shape| shape.placeholder.as_ref().is_some_and(same)).and_then(|shape| shape.place)
+                    layout
+                        .iter()
+                        .find(|shape| shape.placeholder.as_ref().is_some_and(same))
+                        .and_then(|shape| shape.place)
                 };
-                shape.place = by(&|(_, other)| !index.is_empty() && other == index).or_else(|| by(&|(other, _)| other == kind));
+                shape.place =
+                    by(&|(_, other)| !index.is_empty() && other == index).or_else(|| by(&|(other, _)| other == kind));
             }
         }
         Ok(())

@@ -130,12 +130,16 @@ impl Shapes<'_> {
             "tab" => open.story.text("\t")?,
             "oMath" => open.story.text(&math::linear(xml)?)?,
             // The number of the slide and the date of the day.
-            "fld" if element.attribute("type").is_some_and(|kind| kind == "slidenum" || kind.starts_with("datetime")) => {
+            "fld"
+                if element.attribute("type").is_some_and(|kind| kind == "slidenum" || kind.starts_with("datetime")) =>
+            {
                 xml.skip()?;
             }
             "tbl" => open.story.open_table(),
             "tr" => open.story.open_row(),
-            "tc" if element.attribute("hMerge").or(element.attribute("vMerge")).is_some_and(|on| on != "0") => xml.skip()?,
+            "tc" if element.attribute("hMerge").or(element.attribute("vMerge")).is_some_and(|on| on != "0") => {
+                xml.skip()?
+            }
             "tc" => {
                 open.story.open_cell(Default::default());
                 open.story.set_span(|span| {
@@ -199,7 +203,8 @@ impl Open {
 
     /// What a paragraph is: the body of a slide is a list unless it says otherwise.
     fn role(&mut self, bullet: &Bullet) -> Role {
-        let is_body = self.shape.placeholder.as_ref().is_some_and(|(kind, _)| matches!(kind.as_str(), "" | "body" | "obj"));
+        let is_body =
+            self.shape.placeholder.as_ref().is_some_and(|(kind, _)| matches!(kind.as_str(), "" | "body" | "obj"));
         let bulleted = bullet.has.unwrap_or(is_body) && !self.story.in_table();
         match &bullet.number {
             _ if !bulleted => Role::default(),

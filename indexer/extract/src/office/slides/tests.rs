@@ -6,8 +6,7 @@ use crate::input::ExtractLimits;
 use crate::office::package::Package;
 use crate::office::package::tests::packed;
 
-const PRESENTATION: &str =
-    "<p:presentation><p:sldIdLst><p:sldId id='256' r:id='b'/><p:sldId id='257' r:id='a'/></p:sldIdLst></p:presentation>";
+const PRESENTATION: &str = "<p:presentation><p:sldIdLst><p:sldId id='256' r:id='b'/><p:sldId id='257' r:id='a'/></p:sldIdLst></p:presentation>";
 const RELATIONS: &str = "<Relationships><Relationship Id='a' Type='http://x/slide' Target='slides/slide1.xml'/>\
     <Relationship Id='b' Type='http://x/slide' Target='slides/slide2.xml'/>\
     <Relationship Id='c' Type='http://x/commentAuthors' Target='authors.xml'/></Relationships>";

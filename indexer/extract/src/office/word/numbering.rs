@@ -86,8 +86,12 @@ fn style(name: &str) -> NumberStyle {
         "upperLetter" => NumberStyle::UpperLetter,
         "lowerRoman" => NumberStyle::LowerRoman,
         "upperRoman" => NumberStyle::UpperRoman,
-        "chineseCounting" | "chineseCountingThousand" | "japaneseCounting" | "taiwaneseCounting"
-        | "taiwaneseCountingThousand" | "ideographDigital" => NumberStyle::Ideograph,
+        "chineseCounting"
+        | "chineseCountingThousand"
+        | "japaneseCounting"
+        | "taiwaneseCounting"
+        | "taiwaneseCountingThousand"
+        | "ideographDigital" => NumberStyle::Ideograph,
         _ => NumberStyle::Decimal,
     }
 }

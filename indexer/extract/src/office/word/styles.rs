@@ -36,7 +36,8 @@ const HEADINGS: &[&str] = &[
 ];
 
 /// Names of styles for verbatim text, lower case.
-const CODE: &[&str] = &["code", "source code", "html preformatted", "preformatted text", "macro text", "macro", "sourcecode"];
+const CODE: &[&str] =
+    &["code", "source code", "html preformatted", "preformatted text", "macro text", "macro", "sourcecode"];
 
 /// What a style means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +115,8 @@ impl Styles {
 /// What the name of a style says.
 pub(super) fn by_name(name: &str) -> Option<Meaning> {
     let name = name.trim().to_lowercase().replace('_', " ");
-    if matches!(name.as_str(), "title" | "titel" | "titre" | "título" | "titolo" | "表题" | "表題" | "標題" | "标题") {
+    if matches!(name.as_str(), "title" | "titel" | "titre" | "título" | "titolo" | "表题" | "表題" | "標題" | "标题")
+    {
         return Some(Meaning::Heading(1));
     }
     if CODE.contains(&name.as_str()) {
