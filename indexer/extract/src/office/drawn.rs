@@ -15,19 +15,23 @@ const MAX_POINTS: usize = 500;
 /// Series of a chart that are read.
 const MAX_SERIES: usize = 50;
 
+/// What Office adds to descriptions that it wrote itself.
+const GENERATED: &[&str] = &["Description automatically generated", "AI-generated content may be incorrect."];
+
 /// The description of a picture, unless it is the name of a file.
 pub(crate) fn description(text: &str) -> Option<Piece> {
-    let text = text.trim();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = GENERATED.iter().find_map(|suffix| text.strip_suffix(suffix)).unwrap_or(&text).trim();
     let is_file = !text.contains(char::is_whitespace) && (text.contains(['.', '/', '\\']) || text.is_ascii());
     (!text.is_empty() && !is_file).then(|| block(text))
 }
 
-/// A comment with who made it.
-pub(crate) fn comment(author: Option<&str>, text: &str) -> String {
-    match author.map(str::trim).filter(|author| !author.is_empty()) {
-        Some(author) => format!("Comment by {author}: {}", text.trim()),
-        None => format!("Comment: {}", text.trim()),
-    }
+/// A comment with who made it and on which day.
+pub(crate) fn comment(author: Option<&str>, date: Option<&str>, text: &str) -> String {
+    let author = author.map(str::trim).filter(|author| !author.is_empty());
+    let day = date.and_then(|date| date.get(..10)).map(|day| format!(" ({day})")).unwrap_or_default();
+    let by = author.map(|author| format!(" by {author}")).unwrap_or_default();
+    format!("Comment{by}{day}: {}", text.trim())
 }
 
 /// Reads a drawing by the kind of its relation: `chart` or `diagramData`.
@@ -170,6 +174,7 @@ mod tests {
     fn descriptions_are_words() {
         assert_eq!(description("image1.png"), None);
         assert_eq!(description("  "), None);
-        assert_eq!(description("A duck on a lake"), Some(block("A duck on a lake")));
+        let generated = "A duck  on a lake\n\nDescription automatically generated";
+        assert_eq!(description(generated), Some(block("A duck on a lake")));
     }
 }

@@ -23,6 +23,13 @@ pub(crate) enum Piece {
     Table(Vec<Vec<String>>),
 }
 
+impl Piece {
+    /// A paragraph of running text.
+    pub(crate) fn paragraph(text: String) -> Self {
+        Self::Block { kind: BlockKind::Paragraph, text }
+    }
+}
+
 /// What a paragraph is and what stands before its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Role {
@@ -118,6 +125,14 @@ impl Story {
             text.push_str(more);
         }
         Ok(())
+    }
+
+    /// What the open paragraph is.
+    pub(crate) fn open_role(&self) -> Option<&Role> {
+        match self.frames.last() {
+            Some(Frame::Paragraph { role, .. }) => Some(role),
+            _ => None,
+        }
     }
 
     /// Text of the open paragraph so far.
@@ -288,7 +303,13 @@ fn table(rows: Vec<Vec<(Span, Vec<Piece>)>>) -> Vec<Piece> {
         return rows.into_iter().flatten().flat_map(|(_, pieces)| pieces).collect();
     }
     let cell = |(span, pieces): (Span, Vec<Piece>)| {
-        let texts: Vec<String> = pieces.into_iter().map(|piece| flat(&piece)).collect();
+        let texts: Vec<String> = match &pieces[..] {
+            // One item is no list.
+            [Piece::Block { kind: BlockKind::ListItem, text }] => {
+                vec![text.trim().strip_prefix("- ").unwrap_or(text.trim()).to_owned()]
+            }
+            pieces => pieces.iter().map(flat).collect(),
+        };
         Cell { span, text: texts.join("\n") }
     };
     let grid = grid::grid(rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect());

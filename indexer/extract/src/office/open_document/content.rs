@@ -332,12 +332,13 @@ impl<'c> Content<'c> {
 /// Reads an annotation that was opened last.
 pub(super) fn comment(xml: &mut Xml<'_>) -> Result<Option<String>, FileError> {
     let outside = xml.depth().saturating_sub(1);
-    let (mut author, mut text) = (None, String::new());
+    let (mut author, mut date, mut text) = (None, None, String::new());
     while xml.depth() > outside {
         match xml.next()? {
             Some(Node::Open(element)) => match element.name() {
                 "creator" => author = Some(xml.text()?),
-                "date" | "date-string" | "creator-initials" | "sender-initials" => xml.skip()?,
+                "date" => date = Some(xml.text()?),
+                "date-string" | "creator-initials" | "sender-initials" => xml.skip()?,
                 _ => {}
             },
             Some(Node::Text(more)) => text.push_str(&more),
@@ -346,7 +347,7 @@ pub(super) fn comment(xml: &mut Xml<'_>) -> Result<Option<String>, FileError> {
             None => break,
         }
     }
-    Ok((!text.trim().is_empty()).then(|| drawn::comment(author.as_deref(), &text)))
+    Ok((!text.trim().is_empty()).then(|| drawn::comment(author.as_deref(), date.as_deref(), &text)))
 }
 
 /// An embedded object in words: the formula as it was typed, or the texts of a chart.

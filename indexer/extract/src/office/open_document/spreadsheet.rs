@@ -1,6 +1,7 @@
 //! The sheets of an OpenDocument spreadsheet. A cell holds its value and, as text, what it shows: the text is read.
 
 use super::super::sheets::{self, Cells, Sheet, name};
+use super::super::story::Piece;
 use super::super::xml::{Node, Xml};
 use super::Parts;
 use super::content;
@@ -55,7 +56,7 @@ pub(super) fn read(
                 "annotation" => {
                     let comment = content::comment(xml)?;
                     let cell = name(open.column, open.row);
-                    open.sheet.remarks.extend(comment.map(|comment| format!("{cell}: {comment}")));
+                    open.sheet.remarks.extend(comment.map(|comment| Piece::paragraph(format!("{cell}: {comment}"))));
                 }
                 "p" => {
                     if !open.text.is_empty() {
@@ -65,7 +66,8 @@ pub(super) fn read(
                 }
                 "shapes" => {
                     let text = xml.text()?;
-                    open.sheet.remarks.extend(Some(text.trim().to_owned()).filter(|text| !text.is_empty()));
+                    let text = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+                    open.sheet.remarks.extend(text.map(Piece::paragraph));
                 }
                 _ => {}
             },
@@ -76,7 +78,7 @@ pub(super) fn read(
                     number += 1;
                     if let Some(closed) = open.take() {
                         let rows = closed.cells.finish();
-                        sheets::tell(builder, &Sheet { rows, ..closed.sheet }, number);
+                        sheets::tell(builder, Sheet { rows, ..closed.sheet }, number);
                     }
                 }
                 _ => {}

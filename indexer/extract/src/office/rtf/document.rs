@@ -374,7 +374,7 @@ impl Reading {
                 self.say(&label)?;
                 format!("{label} ")
             }
-            b"annotation" => drawn::comment(Some(&self.author), ""),
+            b"annotation" => format!("{} ", drawn::comment(Some(&self.author), None, "").trim_end()),
             _ => String::new(),
         };
         self.state = State { aside: Aside::Note, in_table: false, style: None, outline: None, ..self.state };

@@ -37,7 +37,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     }
     let mut builder = TextBuilder::default();
     builder.warnings = decoded.warnings;
-    sheets::rows(&mut builder, &cells.finish());
+    sheets::rows(&mut builder, cells.finish());
     Ok(builder.finish(if delimiter == b'\t' { "tsv" } else { "csv" }))
 }
 

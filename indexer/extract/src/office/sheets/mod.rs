@@ -2,6 +2,7 @@
 //! Blank rows part tables; a long table is cut into several blocks that each repeat the header row and name the cells
 //! they come from, so that a passage says what its columns mean and where it stands.
 
+mod area;
 pub(crate) mod delimited;
 mod format;
 pub(crate) mod workbook;
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::grid;
+use super::story::{self, Piece};
 use crate::block::{BlockKind, TextBuilder};
 use crate::error::FileError;
 use crate::input::ExtractLimits;
@@ -27,8 +29,8 @@ pub(crate) struct Sheet {
     pub(crate) hidden: bool,
     /// Rows that hold anything, from the top.
     pub(crate) rows: Vec<Row>,
-    /// What else stands on it, in words: comments, text boxes, titles of charts.
-    pub(crate) remarks: Vec<String>,
+    /// What else stands on it: comments, text boxes, charts.
+    pub(crate) remarks: Vec<Piece>,
 }
 
 /// A row of a sheet.
@@ -41,6 +43,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether it says one thing: the name of what stands below it, in one cell or in merged ones.
+    fn is_caption(&self) -> bool {
+        let mut texts = self.cells.iter().map(|(_, text)| text);
+        texts.next().is_some_and(|first| texts.all(|text| text == first && !has_numbers(self)))
+    }
+
     fn get(&self, column: u32) -> &str {
         let found = self.cells.binary_search_by_key(&column, |(column, _)| *column);
         found.ok().and_then(|at| self.cells.get(at)).map_or("", |(_, text)| text.as_str())
@@ -100,7 +108,7 @@ impl Cells {
 }
 
 /// Pushes a sheet, the first having number 1.
-pub(crate) fn tell(builder: &mut TextBuilder, sheet: &Sheet, number: u32) {
+pub(crate) fn tell(builder: &mut TextBuilder, sheet: Sheet, number: u32) {
     builder.page = Some(number);
     if sheet.rows.is_empty() && sheet.remarks.is_empty() {
         return;
@@ -109,17 +117,16 @@ pub(crate) fn tell(builder: &mut TextBuilder, sheet: &Sheet, number: u32) {
         builder.warnings.push(format!("sheet {} is hidden", sheet.name));
     }
     builder.push(BlockKind::Heading { level: 1 }, &sheet.name, 1..2);
-    rows(builder, &sheet.rows);
-    for remark in &sheet.remarks {
-        builder.push(BlockKind::Paragraph, remark, 1..2);
-    }
+    rows(builder, sheet.rows);
+    story::tell(builder, sheet.remarks);
 }
 
 /// Pushes the tables that rows make.
-pub(crate) fn rows(builder: &mut TextBuilder, rows: &[Row]) {
+pub(crate) fn rows(builder: &mut TextBuilder, rows: Vec<Row>) {
+    let areas = area::areas(rows);
     let mut before: Option<Table<'_>> = None;
-    for group in rows.chunk_by(|one, next| one.number + 1 >= next.number) {
-        let table = Table::new(group, before.as_ref());
+    for area in &areas {
+        let table = Table::new(area, before.as_ref());
         table.push(builder);
         before = Some(table);
     }
@@ -141,8 +148,8 @@ impl<'s> Table<'s> {
     fn new(group: &'s [Row], before: Option<&Table<'s>>) -> Self {
         let columns: BTreeSet<u32> = group.iter().flat_map(|row| row.cells.iter().map(|(column, _)| *column)).collect();
         let columns: Vec<u32> = columns.into_iter().collect();
-        let captions = if columns.len() > 1 { group.iter().take_while(|row| row.cells.len() == 1).count() } else { 0 };
-        let (captions, rows) = group.split_at(if captions == group.len() { 0 } else { captions });
+        let captions = if columns.len() > 1 { group.iter().take_while(|row| row.is_caption()).count() } else { 0 };
+        let (captions, rows) = group.split_at(captions);
         // A blank row in the middle of a table: what follows looks like its rows, not like a header.
         let header = before.filter(|_| captions.is_empty()).and_then(|before| before.header).filter(|header| {
             let fits = columns.iter().all(|&column| !header.get(column).is_empty());
@@ -165,6 +172,9 @@ impl<'s> Table<'s> {
             builder.push_cells(BlockKind::Paragraph, text, lines(caption.number, caption.number), cells);
         }
         let Some((&left, &right)) = self.columns.first().zip(self.columns.last()) else { return };
+        if self.header.is_none() && self.rows.is_empty() {
+            return;
+        }
         let kind = if self.header.is_some() { BlockKind::Table } else { BlockKind::Paragraph };
         let header: Option<Vec<String>> = self.header.map(|row| self.texts(row));
         let mut rest = self.rows;
@@ -232,7 +242,7 @@ mod tests {
         }
         let mut builder = TextBuilder::default();
         let sheet = Sheet { name: "Costs".to_owned(), rows: collected.finish(), ..Sheet::default() };
-        tell(&mut builder, &sheet, 3);
+        tell(&mut builder, sheet, 3);
         let document = builder.finish("xlsx");
         assert_invariants(&document);
         document

@@ -8,14 +8,17 @@
 use std::collections::HashMap;
 use std::io::Cursor;
 
-use calamine::{Data, DataRef, DataType, Reader, Sheet as Described, SheetType, SheetVisible, Style, Xls, Xlsb, Xlsx};
+use calamine::{
+    Data, DataRef, DataType, Dimensions, Reader, Sheet as Described, SheetType, SheetVisible, Style, Xls, Xlsb, Xlsx,
+};
 
 use super::super::drawn;
 use super::super::package::Package;
 use super::super::properties;
 use super::super::relations::Relations;
-use super::super::story::{self, Piece};
+use super::super::story::Piece;
 use super::super::xml::{Node, Xml};
+use super::area::{self, Merged};
 use super::format::shown;
 use super::{Cells, Sheet};
 use crate::block::{Missing, StructuredText, TextBuilder};
@@ -25,11 +28,14 @@ use crate::input::Input;
 /// Parts of a package that calamine reads, which are unpacked within limits before it is let at them.
 const TRUSTED_AFTER: &[&str] = &[".xml", ".bin", ".rels"];
 
+/// Merged cells of a sheet that are looked at.
+const MAX_MERGED: usize = 100_000;
+
 /// Reads an XLSX package.
 pub(crate) fn read_xml(package: &mut Package<'_>, main: &str, bytes: &[u8]) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
     let declared = properties::read(package, &mut builder)?;
-    let mut remarks = remarks(package, main)?;
+    let mut beside = beside(package, main)?;
     probe(package)?;
     let format = package.format;
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| failed(format, &error))?;
@@ -40,10 +46,11 @@ pub(crate) fn read_xml(package: &mut Package<'_>, main: &str, bytes: &[u8]) -> R
             let outcome = read_cells(&mut workbook, &name, &mut cells, format);
             note_missing(&mut builder, &name, outcome)?;
         }
-        let rows = cells.finish();
-        let remarks = remarks.remove(&name).unwrap_or_default();
+        let mut rows = cells.finish();
+        let Beside { remarks, merged } = beside.remove(&name).unwrap_or_default();
+        area::repeat(&mut rows, &merged);
         let hidden = described.visible != SheetVisible::Visible;
-        super::tell(&mut builder, &Sheet { name, hidden, rows, remarks }, number);
+        super::tell(&mut builder, Sheet { name, hidden, rows, remarks }, number);
         check_length(&builder, package)?;
     }
     finished(builder, format, declared)
@@ -91,7 +98,7 @@ pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<Str
             note_missing(&mut builder, &name, outcome)?;
         }
         let hidden = described.visible != SheetVisible::Visible;
-        super::tell(&mut builder, &Sheet { name, hidden, rows: cells.finish(), remarks: Vec::new() }, number);
+        super::tell(&mut builder, Sheet { name, hidden, rows: cells.finish(), remarks: Vec::new() }, number);
         check_length(&builder, package)?;
     }
     finished(builder, format, declared)
@@ -115,9 +122,17 @@ pub(crate) fn read_compound(input: &Input<'_>) -> Result<StructuredText, FileErr
             note_missing(&mut builder, &name, outcome)?;
         }
         let hidden = described.visible != SheetVisible::Visible;
-        super::tell(&mut builder, &Sheet { name, hidden, rows: cells.finish(), remarks: Vec::new() }, number);
+        let merged: Vec<Merged> =
+            workbook.merge_cells_by_sheet_name(&name).unwrap_or_default().iter().map(merged).collect();
+        let mut rows = cells.finish();
+        area::repeat(&mut rows, &merged);
+        super::tell(&mut builder, Sheet { name, hidden, rows, remarks: Vec::new() }, number);
     }
     finished(builder, "xls", None)
+}
+
+fn merged(cells: &Dimensions) -> Merged {
+    Merged { first: cells.start, last: cells.end }
 }
 
 fn borrowed(value: &Data) -> DataRef<'_> {
@@ -181,11 +196,18 @@ fn probe(package: &mut Package<'_>) -> Result<(), FileError> {
     Ok(())
 }
 
-/// What stands on each sheet beside its cells, by the sheet's name.
-fn remarks(package: &mut Package<'_>, main: &str) -> Result<HashMap<String, Vec<String>>, FileError> {
+/// What an XLSX package holds of a sheet beside its cells.
+#[derive(Debug, Default)]
+struct Beside {
+    remarks: Vec<Piece>,
+    merged: Vec<Merged>,
+}
+
+/// What stands beside the cells of each sheet, by the sheet's name.
+fn beside(package: &mut Package<'_>, main: &str) -> Result<HashMap<String, Beside>, FileError> {
     let relations = Relations::of(package, main)?;
     let text = package.required(main)?;
-    let mut remarks = HashMap::new();
+    let mut out = HashMap::new();
     let mut xml = Xml::new(&text, package.format);
     while let Some(node) = xml.next()? {
         let Node::Open(element) = node else { continue };
@@ -194,27 +216,54 @@ fn remarks(package: &mut Package<'_>, main: &str) -> Result<HashMap<String, Vec<
         }
         let (Some(name), Some(id)) = (element.attribute("name"), element.prefixed("id")) else { continue };
         let Some(part) = relations.part(&id) else { continue };
-        let beside = Relations::of(package, part)?;
-        let threads = beside.of_kind("threadedComment");
-        let mut found = Vec::new();
+        let own = Relations::of(package, part)?;
+        let threads = own.of_kind("threadedComment");
+        let mut found = Beside::default();
         // A thread has an old comment beside it that only says that it is one.
-        let comments = if threads.is_empty() { beside.of_kind("comments") } else { threads };
+        let comments = if threads.is_empty() { own.of_kind("comments") } else { threads };
         for part in comments {
-            comments_of(package, &part, &mut found)?;
+            comments_of(package, &part, &mut found.remarks)?;
         }
-        for part in beside.of_kind("drawing") {
-            drawing(package, &part, &mut found)?;
+        for part in own.of_kind("drawing") {
+            drawing(package, &part, &mut found.remarks)?;
         }
-        remarks.insert(name, found);
+        if let Some(text) = package.xml(part)? {
+            found.merged = merged_cells(&text);
+        }
+        out.insert(name, found);
     }
-    Ok(remarks)
+    Ok(out)
 }
 
-fn comments_of(package: &mut Package<'_>, part: &str, found: &mut Vec<String>) -> Result<(), FileError> {
+/// `<mergeCell ref="B2:D2"/>`, which stand behind all cells: found by their name, not by reading a long sheet once more.
+fn merged_cells(text: &str) -> Vec<Merged> {
+    let Some(start) = text.rfind("mergeCells>").and_then(|end| text[..end].find("mergeCell ")) else {
+        return Vec::new();
+    };
+    let ranges = text[start..].split("mergeCell ").filter_map(|cell| {
+        let range = cell.split_once("ref=\"").or_else(|| cell.split_once("ref='"))?.1;
+        let (first, last) = range.split(['"', '\'']).next()?.split_once(':')?;
+        Some(Merged { first: place(first)?, last: place(last)? })
+    });
+    ranges.take(MAX_MERGED).collect()
+}
+
+/// Row and column of a cell's name, from 0: `B3` is (2, 1).
+fn place(name: &str) -> Option<(u32, u32)> {
+    let digits = name.find(|c: char| c.is_ascii_digit())?;
+    let column = name[..digits].bytes().try_fold(0u32, |column, letter| {
+        let letter = letter.is_ascii_uppercase().then(|| u32::from(letter - b'A') + 1)?;
+        column.checked_mul(26)?.checked_add(letter)
+    })?;
+    let row: u32 = name[digits..].parse().ok()?;
+    Some((row.checked_sub(1)?, column.checked_sub(1)?))
+}
+
+fn comments_of(package: &mut Package<'_>, part: &str, found: &mut Vec<Piece>) -> Result<(), FileError> {
     let Some(text) = package.xml(part)? else { return Ok(()) };
     let mut authors: Vec<String> = Vec::new();
     let mut xml = Xml::new(&text, package.format);
-    let (mut cell, mut author, mut comment) = (String::new(), None, String::new());
+    let (mut cell, mut author, mut date, mut comment) = (String::new(), None, None, String::new());
     while let Some(node) = xml.next()? {
         match node {
             Node::Open(element) => match element.name() {
@@ -222,6 +271,7 @@ fn comments_of(package: &mut Package<'_>, part: &str, found: &mut Vec<String>) -
                 "comment" | "threadedComment" => {
                     cell = element.attribute("ref").unwrap_or_default();
                     author = element.number::<usize>("authorId").and_then(|id| authors.get(id).cloned());
+                    date = element.attribute("dT");
                 }
                 "t" => comment.push_str(&xml.text()?),
                 _ => {}
@@ -229,7 +279,8 @@ fn comments_of(package: &mut Package<'_>, part: &str, found: &mut Vec<String>) -
             Node::Text(text) => comment.push_str(text.trim()),
             Node::Close(closed) if matches!(closed.name(), "comment" | "threadedComment") => {
                 if !comment.trim().is_empty() {
-                    found.push(format!("{cell}: {}", drawn::comment(author.as_deref(), &comment)));
+                    let comment = drawn::comment(author.as_deref(), date.as_deref(), &comment);
+                    found.push(Piece::paragraph(format!("{cell}: {comment}")));
                 }
                 comment.clear();
             }
@@ -239,15 +290,13 @@ fn comments_of(package: &mut Package<'_>, part: &str, found: &mut Vec<String>) -
     Ok(())
 }
 
-/// Text boxes and titles of charts; the numbers of a chart are those of the cells.
-fn drawing(package: &mut Package<'_>, part: &str, found: &mut Vec<String>) -> Result<(), FileError> {
+/// Text boxes and charts. A drawing that cannot be read costs itself alone.
+fn drawing(package: &mut Package<'_>, part: &str, found: &mut Vec<Piece>) -> Result<(), FileError> {
     let Some(text) = package.xml(part)? else { return Ok(()) };
-    found.extend(drawn::paragraphs(&text, package.format)?);
+    found.extend(drawn::paragraphs(&text, package.format).unwrap_or_default().into_iter().map(Piece::paragraph));
     for (_, kind, part) in Relations::of(package, part)?.drawn() {
         let Some(text) = package.xml(&part)? else { continue };
-        let pieces = drawn::read(&text, package.format, &kind, package.limits)?;
-        let titles: Vec<Piece> = pieces.into_iter().filter(|piece| matches!(piece, Piece::Block { .. })).collect();
-        found.extend(Some(story::running_text(&titles)).filter(|titles| !titles.is_empty()));
+        found.extend(drawn::read(&text, package.format, &kind, package.limits).unwrap_or_default());
     }
     Ok(())
 }
@@ -310,6 +359,16 @@ mod tests {
         assert_eq!(document.blocks[1].kind, BlockKind::Table);
         assert_eq!(document.warnings, ["sheet Old is hidden"]);
         assert_eq!(document.title, None);
+    }
+
+    #[test]
+    fn merged_cells_are_found() {
+        let text =
+            "<sheetData/><mergeCells count='2'><mergeCell ref=\"A1:B3\"/><mergeCell ref='AA10:AB10'/></mergeCells>";
+        let expected = [Merged { first: (0, 0), last: (2, 1) }, Merged { first: (9, 26), last: (9, 27) }];
+        assert_eq!(merged_cells(text), expected);
+        assert_eq!(merged_cells("<mergeCell ref='1:'/></mergeCells>"), []);
+        assert_eq!((place("A0"), place("a1"), place("ZZZZZZZZ1")), (None, None, None));
     }
 
     #[test]

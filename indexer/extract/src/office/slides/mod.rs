@@ -205,13 +205,14 @@ impl Deck {
         for part in relations.of_kind("comments") {
             let Some(text) = package.xml(&part)? else { continue };
             let mut xml = Xml::new(&text, package.format);
-            let (mut author, mut comment) = (None, String::new());
+            let (mut made, mut comment) = ((None, None), String::new());
             while let Some(node) = xml.next()? {
                 match node {
                     Node::Open(element) => match element.name() {
                         "cm" | "reply" => {
-                            self.push_comment(&mut out, author, &mut comment);
-                            author = element.attribute("authorId");
+                            self.push_comment(&mut out, made, &mut comment);
+                            let date = element.attribute("created").or(element.attribute("dt"));
+                            made = (element.attribute("authorId"), date);
                         }
                         "t" | "text" => comment.push_str(&xml.text()?),
                         _ => {}
@@ -220,15 +221,16 @@ impl Deck {
                     _ => {}
                 }
             }
-            self.push_comment(&mut out, author, &mut comment);
+            self.push_comment(&mut out, made, &mut comment);
         }
         Ok(out)
     }
 
-    fn push_comment(&self, out: &mut Vec<String>, author: Option<String>, comment: &mut String) {
+    /// Adds a comment with the id of who made it and when.
+    fn push_comment(&self, out: &mut Vec<String>, made: (Option<String>, Option<String>), comment: &mut String) {
         if !comment.trim().is_empty() {
-            let author = author.and_then(|author| self.authors.get(&author));
-            out.push(drawn::comment(author.map(String::as_str), comment));
+            let author = made.0.and_then(|author| self.authors.get(&author));
+            out.push(drawn::comment(author.map(String::as_str), made.1.as_deref(), comment));
         }
         comment.clear();
     }

@@ -41,8 +41,12 @@ pub(super) struct Reading<'c> {
     references: usize,
     /// For each open field, whether its instruction is being read.
     fields: Vec<bool>,
-    /// Whether the open run is hidden.
-    hidden: bool,
+    /// Whether an equation was the last that was said.
+    after_equation: bool,
+    /// Properties of the open run.
+    run: Run,
+    /// Whether all text of the paragraph so far is set in a typewriter face; `None` without text.
+    monospaced: Option<bool>,
 }
 
 impl<'c> Reading<'c> {
@@ -55,7 +59,9 @@ impl<'c> Reading<'c> {
             diagrams: Vec::new(),
             references: 0,
             fields: Vec::new(),
-            hidden: false,
+            after_equation: false,
+            run: Run::default(),
+            monospaced: None,
         }
     }
 
@@ -96,14 +102,18 @@ impl<'c> Reading<'c> {
 
     fn open(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<(), FileError> {
         match element.name() {
-            "p" => self.story.open_paragraph(Role::default()),
+            "p" => {
+                self.monospaced = None;
+                self.after_equation = false;
+                self.story.open_paragraph(Role::default());
+            }
             "pPr" => {
                 let properties = properties(xml)?;
                 let role = self.role(properties);
                 self.story.set_role(role);
             }
-            "r" => self.hidden = false,
-            "rPr" => self.hidden = is_hidden(xml)?,
+            "r" => self.run = Run::default(),
+            "rPr" => self.run = run(xml)?,
             "tbl" => self.story.open_table(),
             "tr" => self.story.open_row(),
             "tc" => self.story.open_cell(Default::default()),
@@ -119,6 +129,10 @@ impl<'c> Reading<'c> {
             | "sectPrChange" | "sdtPr" | "tblGrid" | "instrText" | "delText" | "rt" | "sectPr" => xml.skip()?,
             "oMath" => {
                 let text = math::linear(xml)?;
+                // Equations in a row stand on lines of their own.
+                let apart = if self.after_equation { "\n" } else { "" };
+                self.after_equation = true;
+                self.say(apart)?;
                 self.say(&text)?;
             }
             "chart" | "relIds" => self.diagram(element),
@@ -132,6 +146,8 @@ impl<'c> Reading<'c> {
         match name {
             "t" => {
                 let text = xml.text()?;
+                self.after_equation = false;
+                self.monospaced = Some(self.monospaced.unwrap_or(true) && self.run.monospaced);
                 self.say(&text)
             }
             "tab" | "ptab" => self.say("\t"),
@@ -164,17 +180,31 @@ impl<'c> Reading<'c> {
 
     fn close(&mut self, name: &str) {
         match name {
-            "p" => self.story.close_paragraph(),
+            "p" => self.close_paragraph(),
             "tc" => self.story.close_cell(),
             "tbl" => self.story.close_table(),
             "txbxContent" => self.story.close_aside(),
-            "r" => self.hidden = false,
+            "r" => self.run = Run::default(),
             _ => {}
         }
     }
 
+    /// Closes a paragraph; one that is set like code and looks like it is code, whatever its style.
+    fn close_paragraph(&mut self) {
+        let is_plain = self.story.open_role().is_some_and(|role| role.kind == BlockKind::Paragraph);
+        if is_plain
+            && self.monospaced == Some(true)
+            && looks_like_code(self.story.open_text())
+            && !self.story.in_table()
+        {
+            self.story.set_role(Role::code());
+        }
+        self.monospaced = None;
+        self.story.close_paragraph();
+    }
+
     fn say(&mut self, text: &str) -> Result<(), FileError> {
-        if self.hidden || self.fields.last() == Some(&true) {
+        if self.run.hidden || self.fields.last() == Some(&true) {
             return Ok(());
         }
         self.story.text(text)
@@ -250,17 +280,37 @@ fn properties(xml: &mut Xml<'_>) -> Result<Paragraph, FileError> {
     Ok(paragraph)
 }
 
-/// Reads `w:rPr`: whether the run is hidden.
-fn is_hidden(xml: &mut Xml<'_>) -> Result<bool, FileError> {
+/// Properties of a run.
+#[derive(Debug, Default)]
+struct Run {
+    hidden: bool,
+    monospaced: bool,
+}
+
+/// Typewriter faces, lower case.
+const MONOSPACED: &[&str] = &["courier", "consolas", "menlo", "monaco", "lucida console", "mono", "source code"];
+
+/// Reads `w:rPr`.
+fn run(xml: &mut Xml<'_>) -> Result<Run, FileError> {
     let outside = xml.depth().saturating_sub(1);
-    let mut hidden = false;
+    let mut run = Run::default();
     while xml.depth() > outside {
-        match xml.next()? {
-            Some(Node::Open(element)) if element.name() == "vanish" => hidden = element.is_on(),
-            Some(Node::Open(element)) if element.name() == "rPrChange" => xml.skip()?,
-            Some(_) => {}
-            None => break,
+        let Some(node) = xml.next()? else { break };
+        let Node::Open(element) = node else { continue };
+        match element.name() {
+            "vanish" => run.hidden = element.is_on(),
+            "rFonts" => {
+                let face = element.attribute("ascii").unwrap_or_default().to_lowercase();
+                run.monospaced = MONOSPACED.iter().any(|known| face.contains(known));
+            }
+            "rPrChange" => xml.skip()?,
+            _ => {}
         }
     }
-    Ok(hidden)
+    Ok(run)
+}
+
+/// Whether a line has signs that prose hardly has, or is indented by hand.
+fn looks_like_code(text: &str) -> bool {
+    text.starts_with(' ') || text.contains(['{', '}', ';', '=', '<', '>', '_', '(', '[', '$'])
 }

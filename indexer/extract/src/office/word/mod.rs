@@ -30,8 +30,8 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     let relations = Relations::of(package, main)?;
     let text = package.required(main)?;
     let mut parts = Parts { package, relations: &relations, builder: &mut builder };
-    let styles = parts.one("styles", |text, format| Styles::read(text, format))?.unwrap_or_default();
-    let numbering = parts.one("numbering", |text, format| Numbering::read(text, format))?.unwrap_or_default();
+    let styles = parts.one("styles", Styles::read)?.unwrap_or_default();
+    let numbering = parts.one("numbering", Numbering::read)?.unwrap_or_default();
     let mut notes = Notes::default();
     let limits = parts.package.limits;
     for kind in ["footnotes", "endnotes", "comments"] {

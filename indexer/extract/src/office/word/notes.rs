@@ -35,11 +35,13 @@ impl Notes {
                 continue;
             }
             let (id, author) = (element.attribute("id"), element.attribute("author"));
+            let date = element.attribute("date");
             let mut reading = Reading::new(context, &none);
             reading.element(&mut xml)?;
             let text = story::running_text(&reading.finish());
             let id = id.filter(|_| !text.trim().is_empty());
-            let text = if kind == "comments" { drawn::comment(author.as_deref(), &text) } else { text };
+            let text =
+                if kind == "comments" { drawn::comment(author.as_deref(), date.as_deref(), &text) } else { text };
             self.0.extend(id.map(|id| ((kind, id), text)));
         }
         Ok(())

@@ -111,6 +111,20 @@ fn tables_keep_merged_and_inner_cells() {
 }
 
 #[test]
+fn lines_in_a_typewriter_face_are_code_when_they_look_like_it() {
+    let line = |face: &str, text: &str| {
+        format!("<w:p><w:r><w:rPr><w:rFonts w:ascii='{face}'/></w:rPr><w:t>{text}</w:t></w:r></w:p>")
+    };
+    let body =
+        line("Consolas", "if x:") + &line("Courier New", "for i in range(3):") + &line("Consolas", "    print(i)");
+    let document = read(&docx(&body), &ExtractLimits::default()).unwrap();
+    assert_eq!(document.blocks[0].kind, BlockKind::Paragraph);
+    assert!(matches!(document.blocks[1].kind, BlockKind::Code { .. }));
+    assert_eq!(&document.text[document.blocks[1].span.clone()], "for i in range(3):\n    print(i)");
+    assert_eq!(text(&line("Arial", "f(x) = 1")), "f(x) = 1");
+}
+
+#[test]
 fn equations_are_in_their_place() {
     let body = "<w:p><w:r><w:t>So </w:t></w:r><m:oMath><m:sSup><m:e><m:r><m:t>x</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t>\
         </m:r></m:sup></m:sSup></m:oMath><w:r><w:t> grows</w:t></w:r></w:p>";
