@@ -10,6 +10,7 @@ use super::super::grid::Span;
 use super::super::story::{self, Piece, Role, Story};
 use super::super::word;
 use super::charset;
+use super::state::{Aside, Destination, SILENT, STARRED, State, Style};
 use super::token::Token;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
@@ -17,105 +18,6 @@ use crate::input::ExtractLimits;
 
 /// Deepest nesting of groups.
 const MAX_GROUPS: usize = 10_000;
-
-/// Destinations that hold no text for people.
-const SILENT: &[&[u8]] = &[
-    b"colortbl",
-    b"pict",
-    b"fldinst",
-    b"objdata",
-    b"shprslt",
-    b"nonshppict",
-    b"sn",
-    b"sv",
-    b"listtable",
-    b"listoverridetable",
-    b"rsidtbl",
-    b"generator",
-    b"themedata",
-    b"datastore",
-    b"xmlnstbl",
-    b"do",
-    b"bkmkstart",
-    b"bkmkend",
-    b"revtbl",
-    b"filetbl",
-    b"private",
-    b"objclass",
-    b"objname",
-    b"ftnsep",
-    b"ftnsepc",
-    b"ftncn",
-    b"aftnsep",
-    b"aftnsepc",
-    b"aftncn",
-    b"template",
-    b"operator",
-    b"latentstyles",
-    b"pgptbl",
-    b"mmathPr",
-    b"atnid",
-    b"atnref",
-    b"atrfstart",
-    b"atrfend",
-    b"xe",
-    b"tc",
-    b"blipuid",
-    b"picprop",
-    b"upr",
-    b"pnseclvl",
-    b"passwordhash",
-    b"userprops",
-    b"fontemb",
-];
-
-/// Destinations after `\*` that are read.
-const STARRED: &[&[u8]] = &[b"shpinst", b"annotation", b"atnauthor", b"ud", b"shppict", b"pn", b"pntxtb", b"pntxta"];
-
-/// Where text goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Destination {
-    Text,
-    Nowhere,
-    FontTable,
-    StyleSheet,
-    ListMarker,
-    CommentAuthor,
-    /// A field of the information about the document.
-    Field(&'static str),
-    Date,
-}
-
-/// What hangs on the text and is told apart, from the opening of its group to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aside {
-    None,
-    Note,
-    Margin,
-}
-
-/// What a group takes back at its end.
-#[derive(Clone, Copy)]
-struct State {
-    to: Destination,
-    encoding: &'static Encoding,
-    /// Characters that follow a Unicode one for readers that know none.
-    skipped_after: usize,
-    hidden: bool,
-    in_table: bool,
-    style: Option<i32>,
-    outline: Option<usize>,
-    level: usize,
-    aside: Aside,
-}
-
-/// A style that is being described.
-#[derive(Default)]
-struct Style {
-    number: i32,
-    outline: Option<usize>,
-    name: String,
-}
 
 /// Reads tokens.
 pub(super) struct Reading {
@@ -157,20 +59,9 @@ struct Table {
 
 impl Reading {
     pub(super) fn new(limits: &ExtractLimits) -> Self {
-        let state = State {
-            to: Destination::Text,
-            encoding: WINDOWS_1252,
-            skipped_after: 1,
-            hidden: false,
-            in_table: false,
-            style: None,
-            outline: None,
-            level: 0,
-            aside: Aside::None,
-        };
         Self {
             story: Story::new(limits),
-            state,
+            state: State::START,
             groups: Vec::new(),
             bytes: Vec::new(),
             surrogate: None,

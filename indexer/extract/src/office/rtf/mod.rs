@@ -5,6 +5,7 @@
 
 mod charset;
 mod document;
+mod state;
 mod token;
 
 use document::Reading;
