@@ -40,11 +40,13 @@ pub(crate) fn is_package(input: &Input<'_>) -> bool {
     if !input.bytes.starts_with(b"PK") {
         return false;
     }
-    if input.has_extension(EXTENSIONS) || opens_like_office(input.bytes) {
+    if input.has_extension(EXTENSIONS) {
         return true;
     }
-    let Ok(mut package) = Package::open(input.bytes, input.limits, "office") else { return false };
-    matches!(kind(&mut package), Ok(Some(_)))
+    match Package::open(input.bytes, input.limits, "office") {
+        Ok(mut package) => matches!(kind(&mut package), Ok(Some(_))),
+        Err(_) => opens_like_office(input.bytes),
+    }
 }
 
 fn opens_like_office(bytes: &[u8]) -> bool {
@@ -194,6 +196,7 @@ mod tests {
         let is = |name: &str, bytes: &[u8]| is_package(&Input::new(std::path::Path::new(name), bytes, &limits));
         assert!(is("x.bin", &bytes[..60]));
         assert!(is("x.docx", b"PK\x05\x06"));
+        assert!(!is("x.vsdx", &bytes), "other things are packages of this kind too");
         assert!(!is("x.zip", &packed(&[("a.txt", "x")])));
         assert!(!is("x.docx", b"text"));
     }
