@@ -43,10 +43,9 @@ pub(crate) fn is_package(input: &Input<'_>) -> bool {
     if input.has_extension(EXTENSIONS) {
         return true;
     }
-    match Package::open(input.bytes, input.limits, "office") {
-        Ok(mut package) => matches!(kind(&mut package), Ok(Some(_))),
-        Err(_) => opens_like_office(input.bytes),
-    }
+    let kind = Package::open(input.bytes, input.limits, "office").and_then(|mut package| kind(&mut package));
+    // Damaged, encrypted or beyond the limits: still an office package, if it opens like one.
+    kind.map_or_else(|_| opens_like_office(input.bytes), |kind| kind.is_some())
 }
 
 fn opens_like_office(bytes: &[u8]) -> bool {
