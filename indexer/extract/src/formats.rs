@@ -7,7 +7,7 @@ use crate::block::StructuredText;
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::{ExtractLimits, Input};
-use crate::{archives, code, data, html, languages, mail, markdown, markup, picture, plain, sniff};
+use crate::{archives, code, data, html, languages, mail, markdown, markup, office, picture, plain, sniff};
 
 /// A format: how it is recognised and who reads it.
 struct Format {
@@ -29,6 +29,10 @@ enum Sign {
 enum Reader {
     Document(fn(&Input<'_>) -> Result<StructuredText, FileError>),
     Container(fn(&Input<'_>) -> Result<Extraction, FileError>),
+}
+
+const fn content(is_it: fn(&Input<'_>) -> bool, read: fn(&Input<'_>) -> Result<StructuredText, FileError>) -> Format {
+    Format { sign: Sign::Content(is_it), read: Reader::Document(read) }
 }
 
 const fn text(
@@ -54,6 +58,11 @@ const fn folder(is_it: fn(&Input<'_>) -> bool, read: fn(&Input<'_>) -> Result<Ex
 
 /// All formats, asked in this order; what none claims is plain text or binary.
 const FORMATS: &[Format] = &[
+    content(office::is_package, office::read_package),
+    content(office::is_compound, office::read_compound),
+    content(office::is_rtf, office::read_rtf),
+    text(office::is_delimited, |_| false, office::read_delimited),
+    text(office::is_flat_named, office::looks_flat, office::read_flat),
     folder(mail::is_msg, mail::read_msg),
     folder(mail::is_tnef, mail::read_tnef),
     // A mail may hold bytes that no text holds: its name is enough.

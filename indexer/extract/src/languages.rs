@@ -73,8 +73,6 @@ const LANGUAGES: &[Language] = &[
     plain("toml", &["toml"], &["cargo.lock"]),
     plain("yaml", &["yaml", "yml"], &[]),
     plain("ini", &["ini", "cfg", "conf", "properties", "env", "editorconfig"], &[]),
-    plain("csv", &["csv"], &[]),
-    plain("tsv", &["tsv"], &[]),
     plain("diff", &["diff", "patch"], &[]),
 ];
 

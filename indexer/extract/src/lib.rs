@@ -20,6 +20,7 @@ mod list;
 mod mail;
 mod markdown;
 mod markup;
+mod office;
 mod picture;
 mod plain;
 mod sniff;

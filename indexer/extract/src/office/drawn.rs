@@ -1,0 +1,180 @@
+//! What drawings of Office Open XML say in words: charts (titles, series and their numbers as a table), diagrams
+//! (SmartArt: the texts of their points), what a picture is said to show, and comments.
+
+use std::collections::BTreeMap;
+
+use super::story::{Piece, Role};
+use super::xml::{Node, Xml};
+use crate::block::BlockKind;
+use crate::error::FileError;
+use crate::input::ExtractLimits;
+
+/// Points of a chart that are read; more than this is data, not a picture for people.
+const MAX_POINTS: usize = 500;
+
+/// Series of a chart that are read.
+const MAX_SERIES: usize = 50;
+
+/// What Office adds to descriptions that it wrote itself.
+const GENERATED: &[&str] = &["Description automatically generated", "AI-generated content may be incorrect."];
+
+/// The description of a picture, unless it is the name of a file.
+pub(crate) fn description(text: &str) -> Option<Piece> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = GENERATED.iter().find_map(|suffix| text.strip_suffix(suffix)).unwrap_or(&text).trim();
+    let is_file = !text.contains(char::is_whitespace) && (text.contains(['.', '/', '\\']) || text.is_ascii());
+    (!text.is_empty() && !is_file).then(|| block(text))
+}
+
+/// A comment with who made it and on which day.
+pub(crate) fn comment(author: Option<&str>, date: Option<&str>, text: &str) -> String {
+    let author = author.map(str::trim).filter(|author| !author.is_empty());
+    let day = date.and_then(|date| date.get(..10)).map(|day| format!(" ({day})")).unwrap_or_default();
+    let by = author.map(|author| format!(" by {author}")).unwrap_or_default();
+    format!("Comment{by}{day}: {}", text.trim())
+}
+
+/// Reads a drawing by the kind of its relation: `chart` or `diagramData`.
+pub(crate) fn read(
+    text: &str,
+    format: &'static str,
+    kind: &str,
+    limits: &ExtractLimits,
+) -> Result<Vec<Piece>, FileError> {
+    if text.len() as u64 > limits.max_text {
+        return Ok(Vec::new());
+    }
+    if kind == "chart" { chart(text, format) } else { diagram(text, format) }
+}
+
+fn block(text: &str) -> Piece {
+    Piece::Block { kind: BlockKind::Paragraph, text: text.to_owned() }
+}
+
+/// The paragraphs of a diagram's points.
+fn diagram(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
+    let item = |text: String| {
+        let Role { kind, prefix } = Role::item(0, "");
+        Piece::Block { kind, text: format!("{prefix}{text}") }
+    };
+    Ok(paragraphs(text, format)?.into_iter().map(item).collect())
+}
+
+/// The paragraphs of DrawingML text bodies, in the order they stand in the file.
+pub(crate) fn paragraphs(text: &str, format: &'static str) -> Result<Vec<String>, FileError> {
+    let mut out = Vec::new();
+    let mut paragraph = String::new();
+    let mut xml = Xml::new(text, format);
+    while let Some(node) = xml.next()? {
+        match node {
+            // The body of a point is a `t` too, as is each of its runs.
+            Node::Open(element) if element.name() == "p" => paragraph.clear(),
+            Node::Text(text) => paragraph.push_str(&text),
+            Node::Close(closed) if closed.name() == "p" && !paragraph.trim().is_empty() => {
+                out.push(paragraph.trim().to_owned());
+                paragraph.clear();
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}
+
+/// A series of numbers under a name.
+#[derive(Debug, Default)]
+struct Series {
+    name: String,
+    categories: BTreeMap<usize, String>,
+    values: BTreeMap<usize, String>,
+}
+
+fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
+    let mut titles: Vec<String> = Vec::new();
+    let mut series: Vec<Series> = Vec::new();
+    let mut open: Vec<String> = Vec::new();
+    let mut point = 0usize;
+    let mut xml = Xml::new(text, format);
+    while let Some(node) = xml.next()? {
+        match node {
+            Node::Open(element) => {
+                let within = |name: &str| open.iter().any(|open| open == name);
+                match element.name() {
+                    "title" => titles.push(String::new()),
+                    "ser" => series.push(Series::default()),
+                    "pt" => point = element.number("idx").unwrap_or(0),
+                    "t" if within("title") => {
+                        let text = xml.text()?;
+                        titles.last_mut().into_iter().for_each(|title| title.push_str(&text));
+                        continue;
+                    }
+                    "v" if within("ser") => {
+                        let text = xml.text()?;
+                        let Some(last) = series.last_mut() else { continue };
+                        if within("cat") || within("xVal") {
+                            last.categories.insert(point, text);
+                        } else if within("val") || within("yVal") {
+                            last.values.insert(point, text);
+                        } else if within("tx") {
+                            last.name = text;
+                        }
+                        continue;
+                    }
+                    _ => {}
+                }
+                open.push(element.name().to_owned());
+            }
+            Node::Close(_) => drop(open.pop()),
+            Node::Text(_) => {}
+        }
+    }
+    let mut out: Vec<Piece> =
+        titles.iter().filter(|title| !title.trim().is_empty()).map(|title| block(title)).collect();
+    out.extend(table(&series));
+    Ok(out)
+}
+
+/// Categories down, series across.
+fn table(series: &[Series]) -> Option<Piece> {
+    let series = &series[..series.len().min(MAX_SERIES)];
+    let mut rows = vec![vec![String::new()]];
+    rows[0].extend(series.iter().map(|series| series.name.clone()));
+    let mut categories: BTreeMap<usize, &str> = BTreeMap::new();
+    for series in series {
+        for &point in series.values.keys().take(MAX_POINTS) {
+            categories.entry(point).or_default();
+        }
+        for (&point, name) in series.categories.iter().take(MAX_POINTS) {
+            categories.insert(point, name);
+        }
+    }
+    for (point, category) in categories.into_iter().take(MAX_POINTS) {
+        let mut row = vec![category.to_owned()];
+        row.extend(series.iter().map(|series| series.values.get(&point).cloned().unwrap_or_default()));
+        rows.push(row);
+    }
+    (rows.len() > 1 && !series.is_empty()).then_some(Piece::Table(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_become_tables() {
+        let xml = "<c:chartSpace><c:chart><c:title><a:t>Sales</a:t></c:title><c:ser><c:tx><c:v>2023</c:v></c:tx>\
+                   <c:cat><c:pt idx='0'><c:v>North</c:v></c:pt></c:cat><c:val><c:pt idx='0'><c:v>4.5</c:v></c:pt></c:val>\
+                   </c:ser></c:chart></c:chartSpace>";
+        let pieces = read(xml, "pptx", "chart", &ExtractLimits::default()).unwrap();
+        assert_eq!(pieces[0], block("Sales"));
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        assert_eq!(pieces[1], Piece::Table(vec![row(["", "2023"]), row(["North", "4.5"])]));
+    }
+
+    #[test]
+    fn descriptions_are_words() {
+        assert_eq!(description("image1.png"), None);
+        assert_eq!(description("  "), None);
+        let generated = "A duck  on a lake\n\nDescription automatically generated";
+        assert_eq!(description(generated), Some(block("A duck on a lake")));
+    }
+}

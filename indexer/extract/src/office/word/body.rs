@@ -1,0 +1,316 @@
+//! The flow of a Word document (body, note, header): paragraphs with their properties, runs, tables, text boxes, fields,
+//! content controls, tracked changes (what was inserted is read, what was deleted is not) and equations.
+
+use super::super::math;
+use super::super::numbering::Counters;
+use super::super::story::{Piece, Role, Story};
+use super::super::xml::{Element, Node, Xml};
+use super::notes::Notes;
+use super::numbering::Numbering;
+use super::styles::{Meaning, Styles};
+use super::symbols;
+use crate::block::BlockKind;
+use crate::error::FileError;
+use crate::input::ExtractLimits;
+
+/// What every flow of a document shares.
+pub(super) struct Context<'c> {
+    pub(super) styles: &'c Styles,
+    pub(super) numbering: &'c Numbering,
+    pub(super) limits: &'c ExtractLimits,
+}
+
+/// Properties of the open paragraph.
+#[derive(Debug, Default)]
+struct Paragraph {
+    style: Option<String>,
+    outline: Option<usize>,
+    list: Option<String>,
+    level: Option<usize>,
+}
+
+/// Reads one flow.
+pub(super) struct Reading<'c> {
+    context: &'c Context<'c>,
+    notes: &'c Notes,
+    story: Story,
+    counters: Counters,
+    /// Texts of charts and diagrams, by the relation that draws each.
+    pub(super) diagrams: Vec<(String, Vec<Piece>)>,
+    /// Numbers given to footnotes and endnotes.
+    references: usize,
+    /// For each open field, whether its instruction is being read.
+    fields: Vec<bool>,
+    /// Whether an equation was the last that was said.
+    after_equation: bool,
+    /// Properties of the open run.
+    run: Run,
+    /// Whether all text of the paragraph so far is set in a typewriter face; `None` without text.
+    monospaced: Option<bool>,
+}
+
+impl<'c> Reading<'c> {
+    pub(super) fn new(context: &'c Context<'c>, notes: &'c Notes) -> Self {
+        Self {
+            context,
+            notes,
+            story: Story::new(context.limits),
+            counters: Counters::default(),
+            diagrams: Vec::new(),
+            references: 0,
+            fields: Vec::new(),
+            after_equation: false,
+            run: Run::default(),
+            monospaced: None,
+        }
+    }
+
+    /// Reads a whole part.
+    pub(super) fn read(&mut self, text: &str, format: &'static str) -> Result<(), FileError> {
+        let mut xml = Xml::new(text, format);
+        while let Some(node) = xml.next()? {
+            self.node(node, &mut xml)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what lies below the element that was opened last.
+    pub(super) fn element(&mut self, xml: &mut Xml<'_>) -> Result<(), FileError> {
+        let outside = xml.depth().saturating_sub(1);
+        while xml.depth() > outside {
+            let Some(node) = xml.next()? else { break };
+            self.node(node, xml)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Vec<Piece> {
+        self.story.finish()
+    }
+
+    fn node(&mut self, node: Node<'_>, xml: &mut Xml<'_>) -> Result<(), FileError> {
+        match node {
+            Node::Open(element) => self.open(&element, xml),
+            Node::Close(closed) => {
+                self.close(closed.name());
+                Ok(())
+            }
+            // Text stands in `w:t` alone; what is between elements is layout of the XML.
+            Node::Text(_) => Ok(()),
+        }
+    }
+
+    fn open(&mut self, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<(), FileError> {
+        match element.name() {
+            "p" => {
+                self.monospaced = None;
+                self.after_equation = false;
+                self.story.open_paragraph(Role::default());
+            }
+            "pPr" => {
+                let properties = properties(xml)?;
+                let role = self.role(properties);
+                self.story.set_role(role);
+            }
+            "r" => self.run = Run::default(),
+            "rPr" => self.run = run(xml)?,
+            "tbl" => self.story.open_table(),
+            "tr" => self.story.open_row(),
+            "tc" => self.story.open_cell(Default::default()),
+            "gridSpan" => self.story.set_span(|span| span.columns = element.number("val").unwrap_or(1)),
+            "vMerge" => {
+                let continues = element.attribute("val").is_none_or(|value| value != "restart");
+                self.story.set_span(|span| span.continues = continues);
+            }
+            "txbxContent" => self.story.open_aside(""),
+            "docPr" => self.picture(element),
+            // What a change was before it: deleted and moved text, former properties.
+            "del" | "moveFrom" | "pPrChange" | "rPrChange" | "tblPrChange" | "tcPrChange" | "trPrChange"
+            | "sectPrChange" | "sdtPr" | "tblGrid" | "instrText" | "delText" | "rt" | "sectPr" => xml.skip()?,
+            "oMath" => {
+                let text = math::linear(xml)?;
+                // Equations in a row stand on lines of their own.
+                let apart = if self.after_equation { "\n" } else { "" };
+                self.after_equation = true;
+                self.say(apart)?;
+                self.say(&text)?;
+            }
+            "chart" | "relIds" => self.diagram(element),
+            name => return self.inline(name, element, xml),
+        }
+        Ok(())
+    }
+
+    /// What stands within a run.
+    fn inline(&mut self, name: &str, element: &Element<'_>, xml: &mut Xml<'_>) -> Result<(), FileError> {
+        match name {
+            "t" => {
+                let text = xml.text()?;
+                self.after_equation = false;
+                self.monospaced = Some(self.monospaced.unwrap_or(true) && self.run.monospaced);
+                self.say(&text)
+            }
+            "tab" | "ptab" => self.say("\t"),
+            "br" | "cr" => self.say("\n"),
+            "noBreakHyphen" => self.say("-"),
+            "sym" => {
+                let (font, code) = (element.attribute("font"), element.attribute("char"));
+                let shown = symbols::shown(&font.unwrap_or_default(), &code.unwrap_or_default());
+                self.say(&shown.map(String::from).unwrap_or_default())
+            }
+            "fldChar" => {
+                match element.attribute("fldCharType").as_deref() {
+                    Some("begin") => self.fields.push(true),
+                    Some("separate") => self.fields.last_mut().into_iter().for_each(|code| *code = false),
+                    Some("end") => drop(self.fields.pop()),
+                    _ => {}
+                }
+                Ok(())
+            }
+            "footnoteReference" => self.reference("footnotes", element),
+            "endnoteReference" => self.reference("endnotes", element),
+            "commentReference" => {
+                let id = element.attribute("id").unwrap_or_default();
+                self.story.add(self.notes.piece("comments", &id, "").into_iter().collect());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, name: &str) {
+        match name {
+            "p" => self.close_paragraph(),
+            "tc" => self.story.close_cell(),
+            "tbl" => self.story.close_table(),
+            "txbxContent" => self.story.close_aside(),
+            "r" => self.run = Run::default(),
+            _ => {}
+        }
+    }
+
+    /// Closes a paragraph; one that is set like code and looks like it is code, whatever its style.
+    fn close_paragraph(&mut self) {
+        let is_plain = self.story.open_role().is_some_and(|role| role.kind == BlockKind::Paragraph);
+        if is_plain
+            && self.monospaced == Some(true)
+            && looks_like_code(self.story.open_text())
+            && !self.story.in_table()
+        {
+            self.story.set_role(Role::code());
+        }
+        self.monospaced = None;
+        self.story.close_paragraph();
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), FileError> {
+        if self.run.hidden || self.fields.last() == Some(&true) {
+            return Ok(());
+        }
+        self.story.text(text)
+    }
+
+    fn reference(&mut self, kind: &'static str, element: &Element<'_>) -> Result<(), FileError> {
+        let id = element.attribute("id").unwrap_or_default();
+        let label = format!("[{}]", self.references + 1);
+        if let Some(note) = self.notes.piece(kind, &id, &format!("{label} ")) {
+            self.references += 1;
+            self.say(&label)?;
+            self.story.add(vec![note]);
+        }
+        Ok(())
+    }
+
+    /// What a picture's author says it shows.
+    fn picture(&mut self, element: &Element<'_>) {
+        let shown = element.attribute("descr").unwrap_or_default();
+        self.story.add(super::super::drawn::description(&shown).into_iter().collect());
+    }
+
+    fn diagram(&mut self, element: &Element<'_>) {
+        let id = element.prefixed("id").or_else(|| element.prefixed("dm")).unwrap_or_default();
+        if let Some(at) = self.diagrams.iter().position(|(of, _)| *of == id) {
+            let (_, pieces) = self.diagrams.swap_remove(at);
+            self.story.add(pieces);
+        }
+    }
+
+    /// What a paragraph with these properties is.
+    fn role(&mut self, paragraph: Paragraph) -> Role {
+        let style = paragraph.style.as_deref();
+        let own = paragraph.outline.map(|level| (level < 9).then_some(Meaning::Heading(level + 1)));
+        let meaning = own.unwrap_or_else(|| style.and_then(|style| self.context.styles.meaning(style)));
+        let of_style = style.and_then(|style| self.context.styles.list(style));
+        let list = paragraph.list.as_deref().or(of_style.map(|(list, _)| list)).filter(|&list| list != "0");
+        let level = paragraph.level.or(of_style.map(|(_, level)| level)).unwrap_or(0);
+        let marker = list.and_then(|list| self.context.numbering.list(list)).map(|(key, levels)| {
+            let marker = self.counters.next(&key, &levels, level);
+            (marker, level)
+        });
+        match (meaning, marker) {
+            (Some(Meaning::Heading(level)), marker) => {
+                let number = marker.map(|(marker, _)| marker).filter(|marker| !marker.is_empty() && marker != "-");
+                let prefix = number.map(|number| format!("{number} ")).unwrap_or_default();
+                Role { prefix, ..Role::heading(level) }
+            }
+            (Some(Meaning::Code), _) => Role::code(),
+            (_, Some((marker, level))) if !marker.is_empty() => Role::item(level, &marker),
+            (Some(Meaning::Quote), _) => Role { kind: BlockKind::Quote, prefix: String::new() },
+            _ => Role::default(),
+        }
+    }
+}
+
+/// Reads `w:pPr`.
+fn properties(xml: &mut Xml<'_>) -> Result<Paragraph, FileError> {
+    let outside = xml.depth().saturating_sub(1);
+    let mut paragraph = Paragraph::default();
+    while xml.depth() > outside {
+        let Some(node) = xml.next()? else { break };
+        let Node::Open(element) = node else { continue };
+        match element.name() {
+            "pStyle" => paragraph.style = element.attribute("val"),
+            "outlineLvl" => paragraph.outline = element.number("val"),
+            "numId" => paragraph.list = element.attribute("val"),
+            "ilvl" => paragraph.level = element.number("val"),
+            "rPr" | "pPrChange" | "sectPr" => xml.skip()?,
+            _ => {}
+        }
+    }
+    Ok(paragraph)
+}
+
+/// Properties of a run.
+#[derive(Debug, Default)]
+struct Run {
+    hidden: bool,
+    monospaced: bool,
+}
+
+/// Typewriter faces, lower case.
+const MONOSPACED: &[&str] = &["courier", "consolas", "menlo", "monaco", "lucida console", "mono", "source code"];
+
+/// Reads `w:rPr`.
+fn run(xml: &mut Xml<'_>) -> Result<Run, FileError> {
+    let outside = xml.depth().saturating_sub(1);
+    let mut run = Run::default();
+    while xml.depth() > outside {
+        let Some(node) = xml.next()? else { break };
+        let Node::Open(element) = node else { continue };
+        match element.name() {
+            "vanish" => run.hidden = element.is_on(),
+            "rFonts" => {
+                let face = element.attribute("ascii").unwrap_or_default().to_lowercase();
+                run.monospaced = MONOSPACED.iter().any(|known| face.contains(known));
+            }
+            "rPrChange" => xml.skip()?,
+            _ => {}
+        }
+    }
+    Ok(run)
+}
+
+/// Whether a line has signs that prose hardly has, or is indented by hand.
+fn looks_like_code(text: &str) -> bool {
+    text.starts_with(' ') || text.contains(['{', '}', ';', '=', '<', '>', '_', '(', '[', '$'])
+}
