@@ -102,9 +102,8 @@ fn failures_are_pages_for_people_in_their_language() {
     let config = "[limits]\nrate_per_second = 1\nrate_burst = 12\n";
     let server = Server::configured(&bench, config, &[]).ready();
     let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", "zh-CN")];
-    let ask = |method: &str, path: &str, more: &[(&str, &str)]| {
-        server.request(method, path, &[&browser, more].concat(), &[])
-    };
+    let ask =
+        |method: &str, path: &str, more: &[(&str, &str)]| server.request(method, path, &[&browser, more].concat(), &[]);
     let refused = [
         (ask("GET", "/nowhere", &[]), 404, "这里什么也没有"),
         (ask("POST", "/search", &[]), 405, "此地址只能读取"),
@@ -125,7 +124,10 @@ fn failures_are_pages_for_people_in_their_language() {
         assert!(status != 429 || !reply.header("retry-after").is_empty());
     }
     // Programs, and whoever looks at the API, get problem documents.
-    assert_eq!(server.request("GET", "/api/v1/nothing", &browser, &[]).header("content-type"), "application/problem+json");
+    assert_eq!(
+        server.request("GET", "/api/v1/nothing", &browser, &[]).header("content-type"),
+        "application/problem+json"
+    );
     assert_eq!(server.request("GET", "/nowhere", &[], &[]).header("content-type"), "application/problem+json");
 }
 
@@ -147,7 +149,8 @@ fn a_page_of_results_is_light() {
         assert_eq!(asset.status, 200, "{name}");
         bytes += asset.text.len();
         fetched.push(name);
-        let imports = asset.text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split("\"./").nth(1));
+        let imports =
+            asset.text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split("\"./").nth(1));
         let new = imports.filter_map(|rest| rest.split('"').next()).map(str::to_string);
         waiting.extend(new.filter(|name| !fetched.contains(name)).collect::<Vec<_>>());
         waiting.sort();
@@ -162,7 +165,10 @@ fn a_page_of_results_is_light() {
 fn the_sentence_that_answers_is_marked_where_no_word_is() {
     let bench = Bench::new();
     let filler = "The committee met in the large room on the second floor. Minutes were taken by the secretary. ";
-    bench.write("pets.md", &format!("# Rules of the house\n\n{filler}{filler}{filler}Dogs and cats may not be brought to work. {filler}"));
+    bench.write(
+        "pets.md",
+        &format!("# Rules of the house\n\n{filler}{filler}{filler}Dogs and cats may not be brought to work. {filler}"),
+    );
     bench.write("other.md", "# Parking\n\nCars are left behind the building. The gate closes at nine.");
     let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
     let ask = |mark: &str| {
@@ -566,7 +572,10 @@ fn metrics_tell_what_the_model_did() {
     assert_eq!((value("model_cache_hits"), value("model_waiting_queries")), (1.0, 0.0));
     let status = server.get("/api/v1/status").expect(200);
     let model = &status["model"];
-    assert_eq!((&model["precision"], &model["device"], &model["dimension"]), (&json!("f32"), &json!("cpu"), &json!(256)));
+    assert_eq!(
+        (&model["precision"], &model["device"], &model["dimension"]),
+        (&json!("f32"), &json!("cpu"), &json!(256))
+    );
     assert!(model["tokens_per_second"].as_f64() > Some(0.0) && model["waiting"] == 0, "{model}");
     assert!(status["reranker"].is_null());
 }

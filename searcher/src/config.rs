@@ -46,7 +46,7 @@ impl Default for SearchConfig {
             lexical: LexicalWeights::default(),
             rerank_weight: 0.7,
             rerank_depth: 100,
-            settle: 0.1,
+            settle: 0.03,
             passage_decay: 0.1,
             passages_per_document: 3,
             snippet_chars: 280,

@@ -117,7 +117,11 @@ fn key(hits: &[DocumentHit], (document, passage): Place) -> (String, u32) {
 fn bare(hits: &[DocumentHit]) -> Vec<Place> {
     let is_bare = |passage: &PassageHit| passage.vector.is_some() && passage.marked == Marked::Nothing;
     let all = hits.iter().enumerate().flat_map(|(document, hit)| {
-        hit.passages.iter().enumerate().filter(|(_, passage)| is_bare(passage)).map(move |(number, _)| (document, number))
+        hit.passages
+            .iter()
+            .enumerate()
+            .filter(|(_, passage)| is_bare(passage))
+            .map(move |(number, _)| (document, number))
     });
     let mut places: Vec<Place> = all.collect();
     places.sort_by_key(|(document, passage)| (*passage, *document));
@@ -178,7 +182,8 @@ mod tests {
 
     #[test]
     fn sentences_are_told_from_lines() {
-        let text = "Days are carried over once,\nup to five of them. Ask your manager first!\n\n- by the end of March\n- 1.\n";
+        let text =
+            "Days are carried over once,\nup to five of them. Ask your manager first!\n\n- by the end of March\n- 1.\n";
         let expected =
             ["Days are carried over once,\nup to five of them.", "Ask your manager first!", "- by the end of March"];
         assert_eq!(cut(text), expected);
@@ -189,7 +194,8 @@ mod tests {
 
     #[test]
     fn the_snippet_moves_to_the_sentence() {
-        let text = format!("{} Here is the answer to it. {}", "Nothing of note. ".repeat(40), "More of it. ".repeat(40));
+        let text =
+            format!("{} Here is the answer to it. {}", "Nothing of note. ".repeat(40), "More of it. ".repeat(40));
         let at = text.find("Here").unwrap();
         let mut passage = PassageHit {
             number: 0,

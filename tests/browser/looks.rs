@@ -160,7 +160,9 @@ fn the_description_of_the_api_can_be_read_and_tried() {
     let search = "[...document.querySelectorAll('#operations details')].find((one) => one.querySelector('summary').textContent.startsWith('GET/api/v1/search'))";
     browser.run(&format!("const one = {search}; one.open = true; one.querySelector('input').value = 'travel'; one.querySelector('form button').click()"));
     browser.wait(&format!("{search}.querySelector('pre').textContent.startsWith('200 in')"));
-    assert!(browser.eval(&format!("{search}.querySelector('pre').textContent.includes('\"results\"')")).as_bool().unwrap());
+    assert!(
+        browser.eval(&format!("{search}.querySelector('pre').textContent.includes('\"results\"')")).as_bool().unwrap()
+    );
     fits(&browser, "/api/docs");
     nothing_broke(&browser);
 }

@@ -22,7 +22,9 @@ fn put(address: &str, path: &str, text: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let length = body.len();
-    let head = format!("PUT /api/v1/documents HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!(
+        "PUT /api/v1/documents HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
@@ -55,7 +57,9 @@ fn every_acknowledged_document_is_served_after_kills_under_load() {
             scope.spawn(|| {
                 while !killed.load(Ordering::Relaxed) {
                     let asked = TcpStream::connect(&address).and_then(|mut stream| {
-                        stream.write_all(b"GET /api/v1/search?q=holidays HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+                        stream.write_all(
+                            b"GET /api/v1/search?q=holidays HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+                        )?;
                         stream.read_to_string(&mut String::new())
                     });
                     drop(asked);
@@ -103,7 +107,8 @@ fn streams_that_nobody_reads_leave_no_work_running() {
         .map(|number| {
             let mut stream = TcpStream::connect(&server.address).unwrap();
             let word = words.split(' ').nth(number % 10).unwrap();
-            let head = format!("GET /api/v1/search/stream?q={word}+{number}&top=100 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+            let head =
+                format!("GET /api/v1/search/stream?q={word}+{number}&top=100 HTTP/1.1\r\nhost: localhost\r\n\r\n");
             stream.write_all(head.as_bytes()).unwrap();
             stream
         })
@@ -138,13 +143,15 @@ fn vectors_for_someone_who_waits_do_not_wait_for_indexing() {
     let bench = Bench::with_documents(1);
     let docs = bench.docs().display().to_string();
     let server = Server::start(&bench, &[&docs]).ready();
-    let texts: Vec<String> = (0..400).map(|number| format!("Rule {number} about leave and travel. ").repeat(40)).collect();
+    let texts: Vec<String> =
+        (0..400).map(|number| format!("Rule {number} about leave and travel. ").repeat(40)).collect();
     for (number, text) in texts.iter().enumerate() {
         bench.write(&format!("bulk-{number}.md"), text);
     }
     let job = server.send("POST", "/api/v1/sources/docs/index", &json!({})).expect(202)["job"].clone();
     let mut answered = 0;
-    while matches!(server.get(&format!("/api/v1/jobs/{job}")).expect(200)["state"].as_str(), Some("queued" | "running")) {
+    while matches!(server.get(&format!("/api/v1/jobs/{job}")).expect(200)["state"].as_str(), Some("queued" | "running"))
+    {
         server.send("POST", "/embed", &json!({ "inputs": ["a short text"] })).expect(200);
         answered += 1;
     }

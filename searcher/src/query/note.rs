@@ -64,7 +64,9 @@ impl fmt::Display for Note {
             Self::OpenQuote => f.write_str("a quote was not closed: searched as plain words"),
             Self::LongQuery => write!(f, "the query was cut to its first {MAX_QUERY_BYTES} bytes"),
             Self::ManyWords => write!(f, "only the first {MAX_WORDS} words are matched as words"),
-            Self::ManyPhrases => write!(f, "only the first {MAX_OPERATORS} phrases count as phrases, the others as words"),
+            Self::ManyPhrases => {
+                write!(f, "only the first {MAX_OPERATORS} phrases count as phrases, the others as words")
+            }
             Self::ManyExclusions => write!(f, "only the first {MAX_OPERATORS} exclusions count"),
             Self::ManyValues => write!(f, "only the first {MAX_OPERATORS} values of filters count"),
             Self::LongPhrase { excerpt } => write!(f, "{excerpt:?} was cut to {MAX_WORDS} words"),

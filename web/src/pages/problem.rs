@@ -54,7 +54,8 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
         _ => cure.to_string(),
     };
     // What exactly was wrong with a request is known in English alone, and only there it says more than the title.
-    let is_told = visit.language == Language::English && matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. });
+    let is_told =
+        visit.language == Language::English && matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. });
     let waits = matches!(error, Error::Starting | Error::Busy);
     let again = waits || matches!(error, Error::Rate { .. } | Error::Timeout { .. } | Error::Stopping);
     let main = html! {
