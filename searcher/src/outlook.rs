@@ -141,8 +141,8 @@ mod tests {
     fn a_steep_fall_leaves_little_hope_and_a_flat_one_much() {
         let steep = Outlook::learn((1..=24).map(|rank| (rank, if rank <= 3 { 0.98 } else { 0.001 })));
         let flat = Outlook::learn((1..=24).map(|rank| (rank, if rank % 3 == 0 { 0.9 } else { 0.1 })));
-        assert!(steep.chance_above(60, 0.5) < 0.005, "{}", steep.chance_above(60, 0.5));
-        assert!(flat.chance_above(60, 0.5) > 0.05, "{}", flat.chance_above(60, 0.5));
+        assert!(steep.chance_above(60, 0.5) < 0.002, "{}", steep.chance_above(60, 0.5));
+        assert!(flat.chance_above(60, 0.5) > 0.02, "{}", flat.chance_above(60, 0.5));
     }
 
     #[test]
