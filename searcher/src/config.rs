@@ -48,7 +48,7 @@ impl Default for SearchConfig {
             lexical: LexicalWeights::default(),
             rerank_weight: 0.7,
             rerank_depth: 100,
-            settle: 0.1,
+            settle: 0.03,
             passage_decay: 0.1,
             passages_per_document: 3,
             copy_bits: 12,

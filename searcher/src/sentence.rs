@@ -188,7 +188,10 @@ mod tests {
             ["Days are carried over once,\nup to five of them.", "Ask your manager first!", "- by the end of March"];
         assert_eq!(cut(text), expected);
         assert_eq!(cut("年假可以结转一次。请先向主管申请。"), ["年假可以结转一次。", "请先向主管申请。"]);
-        assert_eq!(cut("let a = first();\nlet b = second(a);"), ["let a = first();", "let b = second(a);"]);
+        assert_eq!(
+            cut("let ours = first();\nlet theirs = second(ours);"),
+            ["let ours = first();", "let theirs = second(ours);"]
+        );
         assert!(cut("1. 2. 3.\n—").is_empty());
     }
 

@@ -1,6 +1,6 @@
 """Asks a running quarry through the Python clients that other software uses, and says what each answered.
 
-    pip install openai cohere langchain-openai langchain-cohere langchain-classic huggingface_hub
+    pip install openai cohere langchain-openai langchain-cohere huggingface_hub numpy
     python web/clients/check.py http://127.0.0.1:7700 [KEY]
 
 The lines that set a client up are those you need in your own program. Reranking needs a server with --reranker.

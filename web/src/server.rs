@@ -72,6 +72,8 @@ async fn run(
             .default_service(web::to(api::not_found))
     };
     let server = HttpServer::new(factory).workers(config.workers).shutdown_timeout(config.shutdown_seconds);
+    // A client that has closed its side has gone: work for it is to end, not to go on until something is written.
+    let server = server.h1_allow_half_closed(false);
     let server = server.disable_signals().bind(config.listen);
     let server = server.map_err(|source| ServeError::Bind { listen: config.listen, source })?;
     let bound = server.addrs().first().copied().unwrap_or(config.listen);

@@ -194,7 +194,7 @@ function facts(hit, passage, name) {
 function snippet(passage, { kind, language }) {
   const code = ["code", "settings"].includes(filed("type", kind)?.dataset.icon);
   const place = document.createElement(code ? "pre" : "p");
-  place.className = "snippet";
+  place.className = passage.marked === "sentence" ? "snippet sense" : "snippet";
   place.dir = "auto";
   if (language) place.lang = language;
   const bytes = new TextEncoder().encode(passage.snippet);

@@ -99,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_first_visit_stays_light() {
+    fn styles_and_scripts_stay_light() {
         let total: usize = SLIM.iter().map(String::len).sum();
-        assert!(total < 44_000, "styles and scripts have {total} bytes before they are packed");
+        assert!(total < 46_000, "styles and scripts have {total} bytes before they are packed");
     }
 
     #[test]
@@ -122,6 +122,6 @@ mod tests {
             "a,b > c{top:0;margin:0 calc(1px + 2px)}"
         );
         let (_, script) = find("keys.js").unwrap();
-        assert!(!script.contains("\n//") && script.contains("import { copyLink }"), "{script}");
+        assert!(!script.contains("\n//") && script.contains("import { closeSuggestions, copyLink"), "{script}");
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use maud::{Markup, html};
-use searcher::{DocumentHit, PassageHit};
+use searcher::{DocumentHit, Marked, PassageHit};
 
 use super::address::{SearchAddress, encoded, query_string};
 use super::blocks::{Reading, snippet};
@@ -86,7 +86,7 @@ fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
         return html! { pre.snippet lang=[language] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
     }
     html! {
-        p.snippet lang=[language] dir="auto" {
+        p.snippet.sense[passage.marked == Marked::Sentence] lang=[language] dir="auto" {
             @if lead { "… " }
             (snippet(text, reading, &passage.highlights))
             @if trail { " …" }
