@@ -391,7 +391,7 @@ impl<'a, 'b> Line<'a, 'b> {
         for Prepared { entry, content } in prepared {
             self.count(&entry, &content);
             match content {
-                Content::Fresh(document, chunks) => batch.put(document, drafts(chunks, &known)),
+                Content::Fresh(document, chunks) => batch.put(*document, drafts(chunks, &known)),
                 Content::Nothing => batch.remove(&entry.source, &entry.path),
                 Content::Gone => {
                     batch.remove(&entry.source, &entry.path);

@@ -52,7 +52,7 @@ pub(crate) struct Prepared {
 
 pub(crate) enum Content {
     /// A document to put in place of what was there.
-    Fresh(Document, Vec<ChunkText>),
+    Fresh(Box<Document>, Vec<ChunkText>),
     /// What the store has is up to date.
     Unchanged,
     /// There is nothing to search.
@@ -204,7 +204,7 @@ impl Preparer<'_> {
             metadata: extracted.metadata,
             fingerprint: Some(fingerprint(&extracted.text)),
         };
-        Prepared { entry, content: Content::Fresh(document, chunks) }
+        Prepared { entry, content: Content::Fresh(Box::new(document), chunks) }
     }
 }
 
