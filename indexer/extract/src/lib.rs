@@ -18,6 +18,7 @@ mod language;
 mod languages;
 mod list;
 mod markdown;
+mod pdf;
 mod plain;
 mod sniff;
 mod table;
