@@ -95,7 +95,7 @@ fn is_overprint(first: &Word, second: &Word) -> bool {
 /// The lines of one direction of a page, in no particular order.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<Line> {
     let chained = chain(words(glyphs));
-    merge(chained).into_iter().filter_map(Line::new).collect()
+    merge(chained).into_iter().filter_map(|piece| Line::new(piece.words)).collect()
 }
 
 /// Runs of characters as the file has them.

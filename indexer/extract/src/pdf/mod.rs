@@ -66,7 +66,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     // A cover page without text may hold what matters in its attachments.
     let mut extraction = match document {
         Ok(document) => Extraction::from(document),
-        Err(error) => Extraction { warnings: vec![error.to_string()], ..Extraction::container("pdf") },
+        Err(error) => {
+            let mut container = Extraction::container("pdf");
+            container.warnings.push(error.to_string());
+            container
+        }
     };
     for attachment in attachments {
         let inner = input.inner(std::path::Path::new(&attachment.name), &attachment.bytes);
@@ -190,7 +194,8 @@ fn push_or_continue(blocks: &mut Vec<PageBlock>, block: PageBlock) {
 }
 
 fn build(blocks: Vec<PageBlock>, info: info::Info) -> StructuredText {
-    let mut builder = TextBuilder { title: info.title, metadata: info.metadata, ..TextBuilder::default() };
+    let mut builder = TextBuilder::default();
+    (builder.title, builder.metadata) = (info.title, info.metadata);
     let mut line: u32 = 1;
     for block in blocks {
         let lines = u32::try_from(block.lines).unwrap_or(u32::MAX);
