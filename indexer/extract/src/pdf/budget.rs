@@ -9,7 +9,9 @@ use flate2::read::ZlibDecoder;
 use hayro_syntax::Filter;
 use hayro_syntax::object::Stream;
 
-/// Operators of content streams per document; a dense page has some 20,000.
+/// Operators that a document may have for each of its pages (a dense page has some 20,000), besides, and at most.
+const PAGE_OPERATORS: u64 = 60_000;
+const MORE_OPERATORS: u64 = 4_000_000;
 const MAX_OPERATORS: u64 = 40_000_000;
 /// Characters per page; a dense page has some 10,000.
 pub(super) const MAX_PAGE_GLYPHS: usize = 300_000;
@@ -45,8 +47,10 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(max_unpacked: u64) -> Self {
-        Self { operators: MAX_OPERATORS, unpacked: max_unpacked }
+    /// The budget of a document of so many pages.
+    pub(super) fn new(pages: usize, max_unpacked: u64) -> Self {
+        let operators = (pages as u64).saturating_mul(PAGE_OPERATORS).saturating_add(MORE_OPERATORS);
+        Self { operators: operators.min(MAX_OPERATORS), unpacked: max_unpacked }
     }
 
     /// Pays for one operator.

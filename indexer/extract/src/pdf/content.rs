@@ -439,7 +439,12 @@ impl<'a> Interpreter<'a, '_> {
 /// Several characters in the place of one.
 fn spread(glyphs: &mut Vec<Glyph>, place: Glyph, characters: &str) {
     let width = (place.x1 - place.x0) / (characters.chars().count().max(1) as f32);
-    for (number, text) in characters.chars().enumerate() {
+    let mut drawn: Vec<char> = characters.chars().collect();
+    // Ligatures are spelled in the order they are read in; what is put on the page is the order they are drawn in.
+    if drawn.iter().any(|&character| text::is_right_to_left(character)) {
+        drawn.reverse();
+    }
+    for (number, text) in drawn.into_iter().enumerate() {
         let x0 = place.x0 + width * number as f32;
         glyphs.push(Glyph { x0, x1: x0 + width, text, ..place });
     }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::lines::Line;
 
 /// Share of the page at its top and at its bottom where they stand.
-const EDGE: f32 = 0.14;
+const EDGE: f32 = 0.12;
 /// Lines looked at, at each end.
 const OUTERMOST: usize = 4;
 
@@ -25,24 +25,32 @@ pub(super) fn remove(sheets: &mut [Sheet<'_>]) {
     }
     let mut seen: HashMap<String, usize> = HashMap::new();
     for sheet in sheets.iter() {
-        let keys: HashSet<String> = outermost(sheet).map(|at| key(&sheet.lines[at], sheet.height)).collect();
+        let (top, bottom) = edges(sheet);
+        let keys: HashSet<String> = top.iter().chain(&bottom).map(|&at| key(&sheet.lines[at], sheet.height)).collect();
         for key in keys {
             *seen.entry(key).or_default() += 1;
         }
     }
     let mut kept: HashSet<String> = HashSet::new();
     for sheet in sheets.iter_mut() {
-        let drop: Vec<bool> = {
-            let edge: HashSet<usize> = outermost(sheet).collect();
-            let mut judge = |at: usize, line: &Line| {
+        let (top, bottom) = edges(sheet);
+        let mut drop = vec![false; sheet.lines.len()];
+        for end in [top, bottom] {
+            // From the edge inwards, up to the first line of the page's own.
+            for at in end {
+                let line = &sheet.lines[at];
                 let key = key(line, sheet.height);
-                let count = seen.get(&key).copied().unwrap_or(0);
-                edge.contains(&at) && is_furniture(line, count, pages) && (is_number(&line.text) || !kept.insert(key))
-            };
-            sheet.lines.iter().enumerate().map(|(at, line)| judge(at, line)).collect()
-        };
-        let mut drop = drop.into_iter();
-        sheet.lines.retain(|_| drop.next() != Some(true));
+                if !is_furniture(line, seen.get(&key).copied().unwrap_or(0), pages) {
+                    break;
+                }
+                drop[at] = is_number(&line.text) || !kept.insert(key);
+            }
+        }
+        // A page that says nothing else says this.
+        if drop.contains(&false) {
+            let mut drop = drop.into_iter();
+            sheet.lines.retain(|_| drop.next() != Some(true));
+        }
     }
 }
 
@@ -52,14 +60,14 @@ fn is_furniture(line: &Line, count: usize, pages: usize) -> bool {
     most && count >= 2
 }
 
-/// Places of the lines near the edges.
-fn outermost(sheet: &Sheet<'_>) -> impl Iterator<Item = usize> {
+/// Places of the lines near the upper and the lower edge, from the edge inwards.
+fn edges(sheet: &Sheet<'_>) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..sheet.lines.len()).collect();
     order.sort_by(|&a, &b| sheet.lines[a].baseline.total_cmp(&sheet.lines[b].baseline));
-    let top = order.iter().copied().take(OUTERMOST).filter(|&at| sheet.lines[at].bottom() < EDGE * sheet.height);
-    let bottom = order.iter().rev().copied().take(OUTERMOST);
-    let bottom = bottom.filter(|&at| sheet.lines[at].top() > (1.0 - EDGE) * sheet.height);
-    top.chain(bottom).collect::<Vec<_>>().into_iter()
+    let is_upper = |&at: &usize| sheet.lines[at].bottom() < EDGE * sheet.height;
+    let is_lower = |&at: &usize| sheet.lines[at].top() > (1.0 - EDGE) * sheet.height;
+    let top = order.iter().copied().take(OUTERMOST).filter(is_upper).collect();
+    (top, order.iter().rev().copied().take(OUTERMOST).filter(is_lower).collect())
 }
 
 /// What is the same on every page: the words without their numbers, and the height where they stand.

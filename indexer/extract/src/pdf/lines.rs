@@ -2,6 +2,9 @@
 //! halves of a row in a page of two columns, or two cells of a table, are lines of their own. The order of the file is
 //! trusted for neighbours (it knows which base an exponent belongs to), their places decide everything else.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::glyphs::Glyph;
 use super::text;
 
@@ -61,7 +64,6 @@ impl Line {
     /// A line of these words, read in the direction of their script.
     pub(super) fn new(mut words: Vec<Word>) -> Option<Self> {
         words.sort_by(|a, b| a.x0.total_cmp(&b.x0));
-        words.dedup_by(|second, first| is_overprint(first, second));
         let main = words.iter().max_by(|a, b| (a.text.len() as f32 * a.size).total_cmp(&(b.text.len() as f32 * b.size)))?;
         let (baseline, size) = (main.baseline, main.size);
         let letters = |of: fn(&Word) -> bool| -> usize { words.iter().filter(|word| of(word)).map(|word| word.text.len()).sum() };
@@ -86,15 +88,30 @@ impl Line {
     }
 }
 
-/// The same word printed again, a little aside, to look bold.
-fn is_overprint(first: &Word, second: &Word) -> bool {
-    let near = 0.25 * first.size;
-    first.text == second.text && (second.x0 - first.x0).abs() < near && (second.baseline - first.baseline).abs() < near
+/// Leaves out words that are printed again, a little aside, to look bold.
+fn without_overprints(words: Vec<Word>) -> Vec<Word> {
+    let mut seen: HashSet<(u64, i64, i64)> = HashSet::new();
+    let mut is_new = |word: &Word| {
+        let text = hash(&word.text);
+        let step = (0.25 * word.size).max(0.1);
+        let (x, y) = ((word.x0 / step) as i64, (word.baseline / step) as i64);
+        let near = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)];
+        let known = near.iter().any(|(dx, dy)| seen.contains(&(text, x + dx, y + dy)));
+        seen.insert((text, x, y));
+        !known
+    };
+    words.into_iter().filter(|word| is_new(word)).collect()
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The lines of one direction of a page, in no particular order.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<Line> {
-    let chained = chain(words(glyphs));
+    let chained = chain(without_overprints(words(glyphs)));
     merge(chained).into_iter().filter_map(|piece| Line::new(piece.words)).collect()
 }
 
@@ -235,7 +252,7 @@ fn merge(mut pieces: Vec<Piece>) -> Vec<Piece> {
 
 fn merge_once(pieces: Vec<Piece>) -> Vec<Piece> {
     // Rows of 8 points: a piece can continue one of its own row or of a neighbouring one.
-    let mut rows: std::collections::HashMap<i64, Vec<usize>> = std::collections::HashMap::new();
+    let mut rows: HashMap<i64, Vec<usize>> = HashMap::new();
     let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let row = (piece.baseline / 8.0) as i64;
@@ -266,8 +283,9 @@ fn read(words: &[Word]) -> String {
         if let Some(before) = before {
             let size = before.size.max(word.size);
             let gap = word.x0 - before.x1;
-            // A space of the file counts where the drawing leaves room for it: right-to-left words jump about.
-            if gap > space * size || (word.spaced && gap > -0.1 * size) {
+            let jumps = [before, word].iter().any(|word| word.text.chars().any(text::is_right_to_left));
+            // A space of the file stands before the word in the file; where words run leftwards only the room tells.
+            if gap > if jumps { 0.5 * space } else { space } * size || (word.spaced && !jumps && gap > -0.1 * size) {
                 drawn.push(' ');
             }
         }
@@ -334,9 +352,9 @@ mod tests {
     #[test]
     fn the_order_of_the_file_does_not_matter_within_a_row() {
         let mut glyphs = Vec::new();
-        write(&mut glyphs, 30.0, 10.0, 10.0, "c");
+        write(&mut glyphs, 20.0, 10.0, 10.0, "c");
         write(&mut glyphs, 0.0, 10.0, 10.0, "a");
-        write(&mut glyphs, 15.0, 10.0, 10.0, "b");
+        write(&mut glyphs, 10.0, 10.0, 10.0, "b");
         assert_eq!(texts(&glyphs), ["a b c"]);
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn is_pdf(input: &Input<'_>) -> bool {
 /// Reads a document and the files attached to it.
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let pdf = open(input.bytes)?;
-    let mut budget = Budget::new(input.limits.max_unpacked);
+    let mut budget = Budget::new(pdf.pages().len(), input.limits.max_unpacked);
     let document = read_text(&pdf, input, &mut budget);
     let attachments = attachments::find(&pdf, &mut budget, input.limits.max_parts);
     if attachments.is_empty() {

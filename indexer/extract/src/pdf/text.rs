@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn right_to_left_lines_keep_numbers_and_latin_words() {
-        assert_eq!(reading_order("(גבא) 12.5 abc דה"), "הד abc 12.5 (אבג)");
+        assert_eq!(reading_order("(גבא) 12.5 abc דה"), "הד 12.5 abc (אבג)");
     }
 
     #[test]
