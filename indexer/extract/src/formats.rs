@@ -76,7 +76,9 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
         Reader::Container(read) => read(input)?,
     };
     let text = extraction.document.as_ref();
-    if text.is_none_or(|document| document.blocks.is_empty() && document.scans.is_empty()) && extraction.parts.is_empty() {
+    if text.is_none_or(|document| document.blocks.is_empty() && document.scans.is_empty())
+        && extraction.parts.is_empty()
+    {
         return Err(FileError::Empty);
     }
     if text.is_some_and(|document| document.text.len() as u64 > input.limits.max_text) {

@@ -1,7 +1,7 @@
 //! Files attached to a document (ISO 32000-1, 7.11.4): they are read as parts of it.
 
 use hayro_syntax::Pdf;
-use hayro_syntax::object::{Array, Dict, Object, ObjRef, MaybeRef, Stream, String as PdfString};
+use hayro_syntax::object::{Array, Dict, MaybeRef, ObjRef, Object, Stream, String as PdfString};
 
 use super::budget::Budget;
 use super::text;

@@ -40,7 +40,15 @@ pub(super) fn blocks(regions: Vec<Region>, page: u32) -> Vec<PageBlock> {
         match region {
             Region::Table(table) => {
                 let text = markdown_rows(&table.rows).unwrap_or_default();
-                blocks.push(PageBlock { kind: Kind::Table, text, size: 0.0, bold: false, lines: table.rows.len(), page, opens: false });
+                blocks.push(PageBlock {
+                    kind: Kind::Table,
+                    text,
+                    size: 0.0,
+                    bold: false,
+                    lines: table.rows.len(),
+                    page,
+                    opens: false,
+                });
             }
             Region::Text(lines) => {
                 let first = blocks.len();
@@ -124,14 +132,17 @@ fn parts(paragraph: &[Line], last: &Line, line: &Line, layout: &Layout) -> bool 
         return step > 2.2 * layout.leading;
     }
     let unlike = (last.size - line.size).abs() > 0.08 * size || last.bold != line.bold || last.mono != line.mono;
-    if unlike || step > 1.3 * layout.leading.max(1.0) || step < 0.5 || marker(&line.text).is_some() {
+    let centred = layout.is_centred(line) && layout.is_centred(last);
+    // Titles are set wider than the text below them, of which the usual step is.
+    let widest = if centred { 1.6 } else { 1.3 };
+    if unlike || step > widest * layout.leading.max(1.0) || step < 0.5 || marker(&line.text).is_some() {
         return true;
     }
-    if line.size > 0.0 && marker(&paragraph[0].text).is_some() {
+    if marker(&paragraph[0].text).is_some() {
         // The rest of an item stands below its text, not further left.
         return line.x0 < paragraph[0].x0 - 0.5 * size;
     }
-    if layout.is_centred(line) && layout.is_centred(last) {
+    if centred {
         return false;
     }
     let indent = line.x0 - last.x0;
@@ -164,7 +175,15 @@ fn finish(lines: Vec<Line>, page: u32, layout: &Layout) -> Option<PageBlock> {
         }
         _ => flowing(&lines, layout),
     };
-    (!text.trim_matches(['-', ' ']).is_empty()).then_some(PageBlock { kind, text, size, bold, lines: count, page, opens: false })
+    (!text.trim_matches(['-', ' ']).is_empty()).then_some(PageBlock {
+        kind,
+        text,
+        size,
+        bold,
+        lines: count,
+        page,
+        opens: false,
+    })
 }
 
 /// The lines of a paragraph as one; lines that were ended on purpose (addresses, verses) stay lines.
@@ -174,7 +193,10 @@ fn flowing(lines: &[Line], layout: &Layout) -> String {
     for line in lines {
         let on_purpose = last.is_some_and(|last| {
             let starts = line.text.chars().next().is_some_and(|first| first.is_uppercase() || first.is_numeric());
-            starts && lines.len() > 2 && has_room(last, line, layout) && last.width() < 0.6 * (layout.right - layout.left)
+            starts
+                && lines.len() > 2
+                && has_room(last, line, layout)
+                && last.width() < 0.6 * (layout.right - layout.left)
         });
         if on_purpose {
             text.push('\n');
@@ -233,11 +255,14 @@ pub(super) struct Marker {
 /// The mark that a line opens with.
 pub(super) fn marker(line: &str) -> Option<Marker> {
     const BULLETS: [char; 24] = [
-        '•', '◦', '▪', '▫', '‣', '⁃', '·', '■', '□', '●', '○', '➢', '➤', '✓', '✔', '❖', '◆', '◇', '–', '—', '-', '*', '►', '∙',
+        '•', '◦', '▪', '▫', '‣', '⁃', '·', '■', '□', '●', '○', '➢', '➤', '✓', '✔', '❖', '◆', '◇', '–', '—', '-', '*',
+        '►', '∙',
     ];
     let first = line.chars().next()?;
     let rest = &line[first.len_utf8()..];
-    if BULLETS.contains(&first) && (rest.starts_with(' ') || (rest.is_empty() && !matches!(first, '-' | '–' | '—' | '*'))) {
+    if BULLETS.contains(&first)
+        && (rest.starts_with(' ') || (rest.is_empty() && !matches!(first, '-' | '–' | '—' | '*')))
+    {
         return Some(Marker { bullet: true, length: first.len_utf8() });
     }
     let (mark, rest) = line.split_once(' ')?;

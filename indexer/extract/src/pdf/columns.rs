@@ -83,7 +83,8 @@ impl Atom {
 
 /// The parts of a page in reading order.
 pub(super) fn regions(lines: Vec<Line>, tables: Vec<Table>) -> Vec<Region> {
-    let right_to_left = lines.iter().filter(|line| line.text.chars().any(text::is_right_to_left)).count() * 2 > lines.len();
+    let right_to_left =
+        lines.iter().filter(|line| line.text.chars().any(text::is_right_to_left)).count() * 2 > lines.len();
     let atoms: Vec<Atom> = lines.into_iter().map(Atom::Line).chain(tables.into_iter().map(Atom::Table)).collect();
     let mut cutter = Cutter { right_to_left, found: Vec::new() };
     if atoms.len() > MAX_PIECES {

@@ -169,7 +169,8 @@ impl<'a> Fonts<'a> {
         let drawn = kind.as_deref() == Some(b"Type3");
         Some(TextFont {
             bold: looks_bold(&name, &described, flags),
-            mono: flags & 1 != 0 || ["courier", "mono", "consolas", "cmtt", "typewriter"].iter().any(|sign| name.contains(sign)),
+            mono: flags & 1 != 0
+                || ["courier", "mono", "consolas", "cmtt", "typewriter"].iter().any(|sign| name.contains(sign)),
             vertical: !font.is_horizontal(),
             em: if drawn { drawn_em(dict).unwrap_or(1.0) } else { 1.0 },
             simple: !composite,
@@ -182,7 +183,10 @@ impl<'a> Fonts<'a> {
 
 fn looks_bold(name: &str, described: &Dict<'_>, flags: u32) -> bool {
     const FORCE_BOLD: u32 = 1 << 18;
-    let by_name = ["bold", "black", "heavy", "cmbx", "demi", "-bd", "sfbx"].iter().any(|sign| name.contains(sign));
+    let by_name =
+        ["bold", "black", "heavy", "cmbx", "demi", "-bd", "sfbx", "-medi"].iter().any(|sign| name.contains(sign));
+    // TeX calls the bold of its Times `Medi`; others call a weight a little above the usual `Medium`.
+    let by_name = by_name && !name.ends_with("-medium");
     by_name || flags & FORCE_BOLD != 0 || described.get::<f32>(b"FontWeight").is_some_and(|weight| weight >= 600.0)
 }
 

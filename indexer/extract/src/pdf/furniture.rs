@@ -72,7 +72,8 @@ fn edges(sheet: &Sheet<'_>) -> (Vec<usize>, Vec<usize>) {
 
 /// What is the same on every page: the words without their numbers, and the height where they stand.
 fn key(line: &Line, height: f32) -> String {
-    let words: String = line.text.chars().map(|character| if character.is_numeric() { '#' } else { character }).collect();
+    let words: String =
+        line.text.chars().map(|character| if character.is_numeric() { '#' } else { character }).collect();
     let words = words.to_lowercase();
     let mut plain = String::with_capacity(words.len());
     for character in words.chars() {

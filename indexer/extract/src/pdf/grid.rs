@@ -70,7 +70,9 @@ fn joined(rules: Vec<Rule>, upright: fn(Rule) -> Rule) -> Vec<Rule> {
     let mut whole: Vec<Rule> = Vec::with_capacity(rules.len());
     for rule in rules {
         match whole.last_mut() {
-            Some(last) if (last.x0 - rule.x0).abs() <= 2.0 && rule.y0 <= last.y1 + NEAR => last.y1 = last.y1.max(rule.y1),
+            Some(last) if (last.x0 - rule.x0).abs() <= 2.0 && rule.y0 <= last.y1 + NEAR => {
+                last.y1 = last.y1.max(rule.y1)
+            }
             _ => whole.push(rule),
         }
     }
@@ -78,7 +80,10 @@ fn joined(rules: Vec<Rule>, upright: fn(Rule) -> Rule) -> Vec<Rule> {
 }
 
 fn touches(across: &Rule, down: &Rule) -> bool {
-    down.x0 >= across.x0 - NEAR && down.x0 <= across.x1 + NEAR && across.y0 >= down.y0 - NEAR && across.y0 <= down.y1 + NEAR
+    down.x0 >= across.x0 - NEAR
+        && down.x0 <= across.x1 + NEAR
+        && across.y0 >= down.y0 - NEAR
+        && across.y0 <= down.y1 + NEAR
 }
 
 /// Union of sets by their members.
@@ -130,7 +135,8 @@ impl Grid {
         let mut cells: Vec<Vec<Vec<Line>>> = vec![vec![Vec::new(); columns]; self.ys.len() - 1];
         let (walls, floors) = (self.walls(), self.floors());
         for line in &lines {
-            let mut parts: std::collections::BTreeMap<(usize, usize), Vec<super::lines::Word>> = std::collections::BTreeMap::new();
+            let mut parts: std::collections::BTreeMap<(usize, usize), Vec<super::lines::Word>> =
+                std::collections::BTreeMap::new();
             let row = cell_at(&self.ys, (line.top() + line.bottom()) / 2.0);
             for word in &line.words {
                 let mut at = (row, cell_at(&self.xs, (word.x0 + word.x1) / 2.0));
@@ -224,7 +230,9 @@ fn split_row(cells: Vec<Vec<Line>>) -> Vec<Vec<String>> {
     let mut baselines: Vec<f32> = longest.iter().map(|line| line.baseline).collect();
     baselines.sort_by(f32::total_cmp);
     let mut rows = vec![vec![String::new(); columns]; baselines.len()];
-    for (column, line) in cells.iter().enumerate().flat_map(|(column, cell)| cell.iter().map(move |line| (column, line))) {
+    for (column, line) in
+        cells.iter().enumerate().flat_map(|(column, cell)| cell.iter().map(move |line| (column, line)))
+    {
         let text = &mut rows[nearest(&baselines, line.baseline)][column];
         if !text.is_empty() {
             text.push(' ');

@@ -8,6 +8,7 @@ use super::blocks::{Kind, PageBlock};
 
 /// How much larger than the running text letters of a heading are.
 const LARGER: f32 = 1.12;
+const BOLD_LARGER: f32 = 1.05;
 /// Most characters and lines of a heading.
 const MAX_CHARACTERS: usize = 180;
 const MAX_LINES: usize = 4;
@@ -47,7 +48,8 @@ fn usual(blocks: &[PageBlock]) -> Option<f32> {
 /// Whether the running text itself is bold.
 fn is_bold_text(blocks: &[PageBlock], usual: f32) -> bool {
     let running = || blocks.iter().filter(|block| block.kind == Kind::Paragraph && is_same(block.size, usual));
-    let letters = |bold: bool| running().filter(|block| block.bold == bold).map(|block| block.text.len()).sum::<usize>();
+    let letters =
+        |bold: bool| running().filter(|block| block.bold == bold).map(|block| block.text.len()).sum::<usize>();
     letters(true) > letters(false)
 }
 
@@ -63,7 +65,7 @@ fn rank(block: &PageBlock, usual: f32, bold_text: bool) -> Option<f32> {
     if !short || letters < 2 || letters * 3 < text.chars().filter(|character| !character.is_whitespace()).count() {
         return None;
     }
-    if block.size >= LARGER * usual {
+    if block.size >= LARGER * usual || (block.bold && block.size >= BOLD_LARGER * usual) {
         return Some(block.size);
     }
     let sentence = text.ends_with(['.', ',', ';', '。']) && text.len() > 40;

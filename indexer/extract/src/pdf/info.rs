@@ -56,9 +56,13 @@ fn language(pdf: &Pdf) -> Option<String> {
 /// Whether a person may have written this title.
 fn is_title(title: &str) -> bool {
     let lower = title.to_lowercase();
-    let filled_in = ["untitled", "unbenannt", "sans titre", "microsoft word -", "microsoft powerpoint -", "microsoft excel -"];
+    let filled_in =
+        ["untitled", "unbenannt", "sans titre", "microsoft word -", "microsoft powerpoint -", "microsoft excel -"];
     let presentation = ["powerpoint presentation", "presentation", "document", "dokument", "slide 1", "title"];
-    let file = [".doc", ".docx", ".dvi", ".ppt", ".pptx", ".xls", ".xlsx", ".indd", ".qxd", ".tex", ".pdf", ".odt", ".rtf", ".fm"];
+    let file = [
+        ".doc", ".docx", ".dvi", ".ppt", ".pptx", ".xls", ".xlsx", ".indd", ".qxd", ".tex", ".pdf", ".odt", ".rtf",
+        ".fm",
+    ];
     let letters = title.chars().filter(|character| character.is_alphabetic()).count();
     letters > 1
         && !filled_in.iter().any(|start| lower.starts_with(start))
@@ -72,7 +76,9 @@ mod tests {
 
     #[test]
     fn titles_of_programs_are_none() {
-        for title in ["Untitled-1", "Microsoft Word - Report.doc", "report_v3.docx", "12345", "paper.dvi", "Presentation"] {
+        for title in
+            ["Untitled-1", "Microsoft Word - Report.doc", "report_v3.docx", "12345", "paper.dvi", "Presentation"]
+        {
             assert!(!is_title(title), "{title}");
         }
         assert!(is_title("Annual report 2024"));

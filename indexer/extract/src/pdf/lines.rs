@@ -64,9 +64,11 @@ impl Line {
     /// A line of these words, read in the direction of their script.
     pub(super) fn new(mut words: Vec<Word>) -> Option<Self> {
         words.sort_by(|a, b| a.x0.total_cmp(&b.x0));
-        let main = words.iter().max_by(|a, b| (a.text.len() as f32 * a.size).total_cmp(&(b.text.len() as f32 * b.size)))?;
+        let main =
+            words.iter().max_by(|a, b| (a.text.len() as f32 * a.size).total_cmp(&(b.text.len() as f32 * b.size)))?;
         let (baseline, size) = (main.baseline, main.size);
-        let letters = |of: fn(&Word) -> bool| -> usize { words.iter().filter(|word| of(word)).map(|word| word.text.len()).sum() };
+        let letters =
+            |of: fn(&Word) -> bool| -> usize { words.iter().filter(|word| of(word)).map(|word| word.text.len()).sum() };
         let all = letters(|_| true);
         let line = Self {
             x0: words.iter().map(|word| word.x0).fold(f32::INFINITY, f32::min),
@@ -256,7 +258,8 @@ fn merge_once(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let row = (piece.baseline / 8.0) as i64;
-        let candidates = (row - 2..=row + 2).filter_map(|near| rows.get(&near)).flat_map(|row| row.iter().rev().take(LOOK_BACK));
+        let candidates =
+            (row - 2..=row + 2).filter_map(|near| rows.get(&near)).flat_map(|row| row.iter().rev().take(LOOK_BACK));
         let best = candidates
             .filter(|&&at| merged[at].continues(piece.x0, piece.x1, piece.baseline, piece.size))
             .min_by(|&&a, &&b| {
@@ -304,8 +307,7 @@ fn space_of(words: &[Word]) -> f32 {
     if words.len() < 4 || single * 4 < words.len() * 3 {
         return SPACE;
     }
-    let mut gaps: Vec<f32> =
-        words.windows(2).map(|pair| (pair[1].x0 - pair[0].x1) / pair[1].size.max(0.1)).collect();
+    let mut gaps: Vec<f32> = words.windows(2).map(|pair| (pair[1].x0 - pair[0].x1) / pair[1].size.max(0.1)).collect();
     gaps.sort_by(f32::total_cmp);
     let middle = gaps[gaps.len() / 2];
     if words.iter().skip(1).all(|word| word.spaced) { SPACE } else { SPACE.max(1.6 * middle) }
@@ -319,7 +321,8 @@ mod tests {
     pub(in crate::pdf) fn write(glyphs: &mut Vec<Glyph>, x: f32, baseline: f32, size: f32, text: &str) {
         for (number, text) in text.chars().enumerate() {
             let x0 = x + 0.5 * size * number as f32;
-            let glyph = Glyph { x0, x1: x0 + 0.5 * size, baseline, size, text, bold: false, mono: false, guessed: false };
+            let glyph =
+                Glyph { x0, x1: x0 + 0.5 * size, baseline, size, text, bold: false, mono: false, guessed: false };
             glyphs.push(glyph);
         }
     }

@@ -156,10 +156,15 @@ impl PageLines {
 
     fn blocks(self, number: u32) -> Vec<PageBlock> {
         let mut blocks = Vec::new();
-        for (turn, lines) in self.layers {
+        for (place, (turn, lines)) in self.layers.into_iter().enumerate() {
             let rules: Vec<Rule> = self.rules.iter().map(|rule| rule.turned(turn, self.size)).collect();
             let (tables, lines) = grid::take(&rules, lines);
-            blocks.extend(blocks::blocks(columns::regions(lines, tables), number));
+            let mut found = blocks::blocks(columns::regions(lines, tables), number);
+            if place > 0 {
+                // Stamps along the edge are large and no headings.
+                found.iter_mut().for_each(|block| (block.size, block.bold) = (0.0, false));
+            }
+            blocks.extend(found);
         }
         blocks
     }
@@ -181,7 +186,9 @@ fn remove_furniture(pages: &mut [PageLines]) {
 /// Adds a block; one that opens a column or a page in the middle of a sentence belongs to the paragraph before it.
 fn push_or_continue(blocks: &mut Vec<PageBlock>, block: PageBlock) {
     let running = |kind: Kind| matches!(kind, Kind::Paragraph | Kind::Item);
-    if let Some(last) = blocks.last_mut().filter(|last| running(last.kind) && block.kind == Kind::Paragraph && block.opens) {
+    if let Some(last) =
+        blocks.last_mut().filter(|last| running(last.kind) && block.kind == Kind::Paragraph && block.opens)
+    {
         let alike = (last.size - block.size).abs() <= 0.05 * last.size && last.bold == block.bold;
         let open = !last.text.ends_with(['.', '!', '?', ':', ';', '"', '”', '。', '！', '？']);
         if alike && open && last.text.len() > 40 && block.text.starts_with(char::is_lowercase) {

@@ -64,8 +64,8 @@ impl Path {
                 push(rules, edges.origin(), Point::new(edges.x1, edges.y1));
                 continue;
             }
-            let [a, b, c, d] =
-                [(edges.x0, edges.y0), (edges.x1, edges.y0), (edges.x1, edges.y1), (edges.x0, edges.y1)].map(Point::from);
+            let [a, b, c, d] = [(edges.x0, edges.y0), (edges.x1, edges.y0), (edges.x1, edges.y1), (edges.x0, edges.y1)]
+                .map(Point::from);
             for (from, to) in [(a, b), (b, c), (c, d), (d, a)] {
                 push(rules, from, to);
             }

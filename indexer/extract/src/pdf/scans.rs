@@ -59,7 +59,8 @@ impl Scans {
 
     /// Remarks and the pictures.
     pub(super) fn finish(self) -> (Vec<String>, Vec<Scan>) {
-        let remark = |page| format!("from page {page} on, pictures are too large or of a kind that cannot be handed to OCR");
+        let remark =
+            |page| format!("from page {page} on, pictures are too large or of a kind that cannot be handed to OCR");
         (self.left_out.map(remark).into_iter().collect(), self.scans)
     }
 }
@@ -135,11 +136,13 @@ impl Colours {
                 let base = match parts.next()? {
                     Object::Name(name) => Self::named(&name)?,
                     // One level is enough: a palette of a palette is not allowed.
-                    Object::Array(inner) => match inner.iter::<Object<'_>>().nth(1)?.into_stream()?.dict().get::<u8>(b"N")? {
-                        1 => Self::Grey,
-                        3 => Self::Rgb,
-                        _ => Self::Cmyk,
-                    },
+                    Object::Array(inner) => {
+                        match inner.iter::<Object<'_>>().nth(1)?.into_stream()?.dict().get::<u8>(b"N")? {
+                            1 => Self::Grey,
+                            3 => Self::Rgb,
+                            _ => Self::Cmyk,
+                        }
+                    }
                     _ => return None,
                 };
                 let _highest = parts.next()?;
@@ -166,7 +169,9 @@ impl Colours {
         match self {
             Self::Grey | Self::Palette(_) => bytes.iter().flat_map(|&grey| [grey; 3]).collect(),
             Self::Rgb => bytes.to_vec(),
-            Self::Cmyk => bytes.as_chunks::<4>().0.iter().flat_map(|&[c, m, y, k]| [c, m, y].map(|ink| mixed(ink, k))).collect(),
+            Self::Cmyk => {
+                bytes.as_chunks::<4>().0.iter().flat_map(|&[c, m, y, k]| [c, m, y].map(|ink| mixed(ink, k))).collect()
+            }
         }
     }
 }

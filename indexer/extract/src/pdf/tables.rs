@@ -78,12 +78,15 @@ fn is_prose(lines: &[Line]) -> bool {
     let right = lines.iter().map(|line| line.x1).fold(f32::NEG_INFINITY, f32::max);
     let filled = lines.iter().map(Line::width).sum::<f32>() / (count as f32 * (right - left).max(1.0));
     let characters = lines.iter().map(Line::characters).sum::<usize>() / count;
-    let letters: usize = lines.iter().map(|line| line.text.chars().filter(|letter| letter.is_alphabetic()).count()).sum();
+    let letters: usize =
+        lines.iter().map(|line| line.text.chars().filter(|letter| letter.is_alphabetic()).count()).sum();
     let wordy = letters * 10 >= lines.iter().map(Line::characters).sum::<usize>() * 6;
     // Ideographs say more with fewer characters.
     let wide = lines.iter().flat_map(|line| line.text.chars().take(4)).any(super::text::is_ideographic);
     let long = if wide { 12 } else { 26 };
-    wordy && ((characters >= long && filled >= 0.65 && count >= 3) || (characters * 3 >= long * 2 && filled >= 0.8 && count >= 6))
+    wordy
+        && ((characters >= long && filled >= 0.65 && count >= 3)
+            || (characters * 3 >= long * 2 && filled >= 0.8 && count >= 6))
 }
 
 /// Lines side by side: one list a column.
@@ -127,7 +130,9 @@ fn rows(columns: &[Vec<Line>]) -> Vec<Row> {
     lines.sort_by(|a, b| a.1.baseline.total_cmp(&b.1.baseline));
     let mut rows: Vec<Row> = Vec::new();
     for (column, line) in lines {
-        let same = rows.last().is_some_and(|row| row.all().all(|other| other.is_level_with(line)) && row.cells[column].is_empty());
+        let same = rows
+            .last()
+            .is_some_and(|row| row.all().all(|other| other.is_level_with(line)) && row.cells[column].is_empty());
         if !same {
             rows.push(Row { cells: vec![Vec::new(); columns.len()] });
         }
@@ -145,9 +150,10 @@ fn pieces(rows: Vec<Row>, columns: usize) -> Vec<Piece> {
     let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(0.0).max(0.0);
     let mut stretches: Vec<Vec<Row>> = Vec::new();
     for row in rows {
-        let near = stretches.last().and_then(|stretch| stretch.last()).is_some_and(|last| {
-            row.top() - last.bottom() <= 2.5 * usual + 1.2 * row.size()
-        });
+        let near = stretches
+            .last()
+            .and_then(|stretch| stretch.last())
+            .is_some_and(|last| row.top() - last.bottom() <= 2.5 * usual + 1.2 * row.size());
         match stretches.last_mut() {
             Some(stretch) if near => stretch.push(row),
             _ => stretches.push(vec![row]),
@@ -160,7 +166,10 @@ fn table_with_surroundings(mut rows: Vec<Row>, columns: usize) -> Vec<Piece> {
     let first = rows.iter().position(|row| row.filled() > 1).unwrap_or(rows.len());
     let last = rows.iter().rposition(|row| row.filled() > 1).map_or(first, |last| last + 1);
     // Lines that go on below the last full row in another than the first column are the rest of its cells.
-    let last = (last..rows.len()).find(|&at| !continues(&rows[at], rows.get(at.wrapping_sub(1)))).unwrap_or(rows.len()).max(last);
+    let last = (last..rows.len())
+        .find(|&at| !continues(&rows[at], rows.get(at.wrapping_sub(1))))
+        .unwrap_or(rows.len())
+        .max(last);
     let after = rows.split_off(last);
     let table = rows.split_off(first);
     let text = |rows: Vec<Row>| Piece::Text(rows.into_iter().flat_map(|row| row.cells.into_iter().flatten()).collect());

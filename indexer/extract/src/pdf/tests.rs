@@ -34,7 +34,11 @@ fn heading(level: u8) -> BlockKind {
 fn headings_paragraphs_and_lists_have_their_pages() {
     let mut first = line("F2", 24.0, 72.0, 80.0, "The title");
     first += &line("F2", 14.0, 72.0, 120.0, "A part");
-    first += &lines(72.0, 140.0, &["Running text that goes on for more than a single line and is bro-", "ken by a hyphen there."]);
+    first += &lines(
+        72.0,
+        140.0,
+        &["Running text that goes on for more than a single line and is bro-", "ken by a hyphen there."],
+    );
     first += &lines(72.0, 180.0, &["\u{95} first item", "\u{95} second item"]).replace('\u{95}', "\\225");
     let second = line("F2", 14.0, 72.0, 80.0, "Another part") + &lines(72.0, 100.0, &["Text on the second page."]);
     let document = read(&File::of(&[first, second]));
@@ -67,7 +71,11 @@ fn columns_are_read_one_after_the_other() {
         page += &line("F1", 10.0, 60.0, y, &left[row]);
         page += &line("F1", 10.0, 320.0, y, &right[row]);
     }
-    page += &lines(60.0, 240.0, &["A last line below that spans both of the columns, as wide as the page is, or nearly so."]);
+    page += &lines(
+        60.0,
+        240.0,
+        &["A last line below that spans both of the columns, as wide as the page is, or nearly so."],
+    );
     let document = read(&File::of(&[page]));
     let place = |text: &str| document.text.find(text).unwrap_or_else(|| panic!("{text} in {}", document.text));
     assert!(place("A title") < place("left column row 0"));
@@ -78,8 +86,11 @@ fn columns_are_read_one_after_the_other() {
 
 #[test]
 fn aligned_cells_are_a_table_and_the_text_around_is_not() {
-    let mut page = lines(72.0, 60.0, &["Running text before the table, long enough to reach far across the page it is on."]);
-    for (row, cells) in [["Name", "Price", "Stock"], ["Bolt", "1.20", "400"], ["Nut", "0.80", "1250"]].iter().enumerate() {
+    let mut page =
+        lines(72.0, 60.0, &["Running text before the table, long enough to reach far across the page it is on."]);
+    for (row, cells) in
+        [["Name", "Price", "Stock"], ["Bolt", "1.20", "400"], ["Nut", "0.80", "1250"]].iter().enumerate()
+    {
         for (column, cell) in cells.iter().enumerate() {
             page += &line("F1", 10.0, 72.0 + 120.0 * column as f32, 90.0 + 14.0 * row as f32, cell);
         }
@@ -178,7 +189,8 @@ fn characters_that_no_font_explains_are_no_text() {
     let mut file = File::new();
     let cid = "<</Type/Font/Subtype/CIDFontType2/BaseFont/X/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>";
     let cid = file.object(cid);
-    let font = file.object(format!("<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[{cid} 0 R]>>"));
+    let font =
+        file.object(format!("<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[{cid} 0 R]>>"));
     let shown = "0102030405060708".repeat(8);
     file.page_of("", "");
     file.page(&format!("BT /X 10 Tf 72 700 Td <{shown}> Tj ET"), &format!("/Font<</X {font} 0 R>>"));
@@ -198,9 +210,12 @@ fn predefined_cmaps_give_chinese_and_japanese() {
         ("ETen-B5-H", "CNS1", "A4A4A4E5"),
     ] {
         let mut file = File::new();
-        let cid = format!("<</Type/Font/Subtype/CIDFontType0/BaseFont/X/CIDSystemInfo<</Registry(Adobe)/Ordering({ordering})/Supplement 2>>>>");
+        let cid = format!(
+            "<</Type/Font/Subtype/CIDFontType0/BaseFont/X/CIDSystemInfo<</Registry(Adobe)/Ordering({ordering})/Supplement 2>>>>"
+        );
         let cid = file.object(cid);
-        let font = file.object(format!("<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/{encoding}/DescendantFonts[{cid} 0 R]>>"));
+        let font = file
+            .object(format!("<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/{encoding}/DescendantFonts[{cid} 0 R]>>"));
         file.page(&format!("BT /X 10 Tf 300 700 Td <{shown}> Tj ET"), &format!("/Font<</X {font} 0 R>>"));
         let document = read(&file.finish());
         assert_eq!(document.text, "中文", "{encoding}");
@@ -237,7 +252,10 @@ fn attached_files_are_parts() {
 #[test]
 fn form_fields_show_their_values() {
     let mut file = File::new();
-    let shown = file.stream("/Type/XObject/Subtype/Form/BBox[0 0 100 20]/Resources<</Font<</F1 3 0 R>>>>", b"BT /F1 10 Tf 2 5 Td (filled in) Tj ET");
+    let shown = file.stream(
+        "/Type/XObject/Subtype/Form/BBox[0 0 100 20]/Resources<</Font<</F1 3 0 R>>>>",
+        b"BT /F1 10 Tf 2 5 Td (filled in) Tj ET",
+    );
     let field = file.object(format!("<</Type/Annot/Subtype/Widget/Rect[100 600 200 620]/AP<</N {shown} 0 R>>>>"));
     let content = file.stream("", lines(72.0, 100.0, &["Name:"]).as_bytes());
     file.page_of(&format!("/Contents {content} 0 R/Annots[{field} 0 R]"), "");
@@ -260,7 +278,10 @@ fn broken_files_give_what_they_can_or_a_reason() {
     let whole = File::of(&[lines(72.0, 100.0, &["Words that survive."])]);
     // Without its table of objects a file is searched for them.
     let without_table = &whole[..whole.windows(4).position(|window| window == b"xref").unwrap()];
-    assert!(extract(without_table).is_ok_and(|found| found.document.unwrap().text == "Words that survive.") || extract(without_table).is_err());
+    assert!(
+        extract(without_table).is_ok_and(|found| found.document.unwrap().text == "Words that survive.")
+            || extract(without_table).is_err()
+    );
     for end in [8, 9, 60, 200] {
         assert!(matches!(extract(&whole[..end]), Err(FileError::Damaged { .. })), "{end}");
     }
@@ -293,7 +314,10 @@ fn drawings_that_contain_each_other_over_and_over_are_given_up() {
     assert!(matches!(extract(&file.finish()), Err(FileError::Limit { .. })));
     let mut file = File::new();
     let itself = file.objects_so_far() + 1;
-    file.stream(&format!("/Type/XObject/Subtype/Form/BBox[0 0 1 1]/Resources<</XObject<</X {itself} 0 R>>>>"), b"/X Do");
+    file.stream(
+        &format!("/Type/XObject/Subtype/Form/BBox[0 0 1 1]/Resources<</XObject<</X {itself} 0 R>>>>"),
+        b"/X Do",
+    );
     file.page(&format!("/X Do {}", lines(72.0, 100.0, &["Words."])), &format!("/XObject<</X {itself} 0 R>>"));
     assert_eq!(read(&file.finish()).text, "Words.");
 }

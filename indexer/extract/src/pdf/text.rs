@@ -24,8 +24,8 @@ fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
 fn document_character(byte: u8) -> char {
     const ACCENTS: [char; 8] = ['˘', 'ˇ', 'ˆ', '˙', '˝', '˛', '˚', '˜'];
     const SIGNS: [char; 31] = [
-        '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™', 'ﬁ', 'ﬂ', 'Ł', 'Œ',
-        'Š', 'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž',
+        '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™', 'ﬁ', 'ﬂ', 'Ł',
+        'Œ', 'Š', 'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž',
     ];
     match byte {
         0x18..=0x1f => ACCENTS[usize::from(byte - 0x18)],
@@ -76,6 +76,8 @@ pub(super) fn tidy(line: &str) -> String {
             // Marks without width that only steer how the line is shown.
             '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' => {}
             control if control.is_control() => {}
+            // What macOS makes of TeX's ligature.
+            '↵' if plain.ends_with(char::is_alphabetic) => plain.push_str("ff"),
             form if is_form(form) => plain.extend(std::iter::once(form).nfkc()),
             other => plain.push(other),
         }
@@ -126,7 +128,8 @@ pub(super) fn reading_order(drawn: &str) -> String {
     let mut at = 0;
     while at < read.len() {
         let run = read[at..].iter().take_while(|character| !is_right_to_left(**character)).count();
-        let inner = read[at..at + run].iter().rposition(|character| character.is_alphanumeric()).map_or(0, |last| last + 1);
+        let inner =
+            read[at..at + run].iter().rposition(|character| character.is_alphanumeric()).map_or(0, |last| last + 1);
         let start = read[at..at + run].iter().position(|character| character.is_alphanumeric()).unwrap_or(0);
         if start < inner {
             read[at + start..at + inner].reverse();
