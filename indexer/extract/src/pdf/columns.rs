@@ -4,7 +4,7 @@
 //! need not run through the whole page.
 
 use super::lines::Line;
-use super::tables::{Found, Piece, Table, judge};
+use super::tables::{Found, Piece, Table, is_prose, judge};
 use super::text;
 
 /// Deepest cutting; pages need four or five cuts.
@@ -108,10 +108,20 @@ impl Cutter {
         let strip = STRIP * usual_size(&atoms);
         let columns = side_by_side(atoms, strip);
         if columns.len() > 1 {
-            return self.columns(columns, depth);
+            return match finer_strip(&columns, strip) {
+                Some(rows) => self.rows(columns.into_iter().flatten().collect(), rows, depth),
+                None => self.columns(columns, depth),
+            };
         }
         let atoms: Vec<Atom> = columns.into_iter().flatten().collect();
-        let Some((top, bottom)) = longest_strip(&atoms, strip) else { return self.leaf(atoms) };
+        match longest_strip(&atoms, strip) {
+            Some(rows) => self.rows(atoms, rows, depth),
+            None => self.leaf(atoms),
+        }
+    }
+
+    /// Cuts across the page, above and below the rows from `top` to `bottom`.
+    fn rows(&mut self, atoms: Vec<Atom>, (top, bottom): (f32, f32), depth: usize) {
         let (above, rest): (Vec<Atom>, Vec<Atom>) = atoms.into_iter().partition(|atom| atom.middle() < top);
         let (beside, below): (Vec<Atom>, Vec<Atom>) = rest.into_iter().partition(|atom| atom.middle() <= bottom);
         for part in [above, beside, below].into_iter().filter(|part| !part.is_empty()) {
@@ -188,6 +198,19 @@ fn side_by_side(mut atoms: Vec<Atom>, strip: f32) -> Vec<Vec<Atom>> {
         right = right.max(reaches);
     }
     groups
+}
+
+/// Rows of columns without running text that can be parted into more columns than the region as a whole: a table whose
+/// inner strips are crossed by a title above it.
+fn finer_strip(columns: &[Vec<Atom>], strip: f32) -> Option<(f32, f32)> {
+    let lines = |column: &[Atom]| column.iter().filter_map(as_line).collect::<Vec<Line>>();
+    if columns.iter().any(|column| is_prose(&lines(column))) {
+        return None;
+    }
+    let outside = |rows: (f32, f32)| {
+        columns.iter().flatten().any(|atom| atom.middle() < rows.0 || atom.middle() > rows.1).then_some(rows)
+    };
+    columns.iter().filter_map(|column| longest_strip(column, strip)).find_map(outside)
 }
 
 /// From where to where the best strip reaches that has text on both sides but does not run through.

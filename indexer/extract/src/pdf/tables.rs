@@ -72,7 +72,7 @@ pub(super) fn is_marker(text: &str) -> bool {
 }
 
 /// Whether lines are running text: long for their column, and of several words.
-fn is_prose(lines: &[Line]) -> bool {
+pub(super) fn is_prose(lines: &[Line]) -> bool {
     let count = lines.len().max(1);
     let left = lines.iter().map(|line| line.x0).fold(f32::INFINITY, f32::min);
     let right = lines.iter().map(|line| line.x1).fold(f32::NEG_INFINITY, f32::max);

@@ -103,6 +103,30 @@ fn aligned_cells_are_a_table_and_the_text_around_is_not() {
 }
 
 #[test]
+fn small_tables_under_headings_are_tables() {
+    let mut page = line("F2", 10.0, 50.0, 440.0, "Billing and payment terms of this booking");
+    let rows = [["Name:", "Premier Group"], ["Contact:", "Michael Chen"], ["Terms:", "Net 30"]];
+    for (row, cells) in (0..).zip(rows) {
+        for (column, cell) in (0..).zip(cells) {
+            page += &line("F1", 8.0, 50.0 + 100.0 * column as f32, 452.0 + 12.0 * row as f32, cell);
+        }
+    }
+    page += &line("F2", 10.0, 50.0, 510.0, "Booking Summary");
+    let rows = [["Start Date", "End Date", "# Shows"], ["12/20/24", "12/31/24", "48"]];
+    for (row, cells) in (0..).zip(rows) {
+        for (column, cell) in (0..).zip(cells) {
+            page += &line("F1", 8.0, 50.0 + 70.0 * column as f32, 525.0 + 12.0 * row as f32, cell);
+        }
+    }
+    let document = read(&File::of(&[page]));
+    let kinds = texts(&document);
+    let tables: Vec<&str> =
+        kinds.iter().filter(|(kind, _)| **kind == BlockKind::Table).map(|(_, text)| *text).collect();
+    assert_eq!(tables.len(), 2, "{kinds:?}");
+    assert_eq!(tables[1], "| Start Date | End Date | # Shows |\n| --- | --- | --- |\n| 12/20/24 | 12/31/24 | 48 |");
+}
+
+#[test]
 fn ruled_cells_are_a_table_with_lines_joined_within_cells() {
     let mut page = String::new();
     for y in [700, 670, 630] {
