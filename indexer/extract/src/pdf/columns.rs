@@ -110,7 +110,7 @@ impl Cutter {
         if columns.len() > 1 {
             return match finer_strip(&columns, strip) {
                 Some(rows) => self.rows(columns.into_iter().flatten().collect(), rows, depth),
-                None => self.columns(columns, depth),
+                None => self.columns(columns, strip, depth),
             };
         }
         let atoms: Vec<Atom> = columns.into_iter().flatten().collect();
@@ -130,11 +130,18 @@ impl Cutter {
     }
 
     /// Groups of atoms from left to right with nothing between them.
-    fn columns(&mut self, mut columns: Vec<Vec<Atom>>, depth: usize) {
+    fn columns(&mut self, mut columns: Vec<Vec<Atom>>, strip: f32, depth: usize) {
         let lines: Option<Vec<Vec<Line>>> = columns.iter().map(|column| column.iter().map(as_line).collect()).collect();
         match lines.map_or(Found::Columns, |lines| judge(&lines)) {
             Found::Pieces(pieces) => self.found.extend(pieces.into_iter().filter_map(region)),
-            Found::Rows => self.leaf(columns.into_iter().flatten().collect()),
+            Found::Rows => {
+                // A piece that stands alone at the side parts nothing; the rows above and below it may have more.
+                let atoms: Vec<Atom> = columns.into_iter().flatten().collect();
+                match longest_strip(&atoms, strip).filter(|&rows| reaches_out(&atoms, rows)) {
+                    Some(rows) => self.rows(atoms, rows, depth),
+                    None => self.leaf(atoms),
+                }
+            }
             Found::Columns => {
                 if self.right_to_left {
                     columns.reverse();
@@ -207,10 +214,24 @@ fn finer_strip(columns: &[Vec<Atom>], strip: f32) -> Option<(f32, f32)> {
     if columns.iter().any(|column| is_prose(&lines(column))) {
         return None;
     }
-    let outside = |rows: (f32, f32)| {
-        columns.iter().flatten().any(|atom| atom.middle() < rows.0 || atom.middle() > rows.1).then_some(rows)
+    let found = |column: &Vec<Atom>| {
+        let rows = longest_strip(column, strip)?;
+        (rows_of_two(&lines(column), rows) > 1).then_some(rows)
     };
-    columns.iter().filter_map(|column| longest_strip(column, strip)).find_map(outside)
+    columns.iter().filter_map(found).find(|&rows| columns.iter().any(|column| reaches_out(column, rows)))
+}
+
+/// Whether some atoms lie above or below the rows between two heights.
+fn reaches_out(atoms: &[Atom], (top, bottom): (f32, f32)) -> bool {
+    atoms.iter().any(|atom| atom.middle() < top || atom.middle() > bottom)
+}
+
+/// How many lines between two heights have another beside them.
+fn rows_of_two(lines: &[Line], (top, bottom): (f32, f32)) -> usize {
+    let middle = |line: &Line| (line.top() + line.bottom()) / 2.0;
+    let mut within: Vec<&Line> = lines.iter().filter(|line| (top..=bottom).contains(&middle(line))).collect();
+    within.sort_by(|a, b| a.baseline.total_cmp(&b.baseline));
+    within.windows(2).filter(|pair| pair[0].is_level_with(pair[1])).count()
 }
 
 /// From where to where the best strip reaches that has text on both sides but does not run through.
