@@ -250,16 +250,21 @@ fn longest_strip(atoms: &[Atom], strip: f32) -> Option<(f32, f32)> {
 /// The stretch of a strip ending at `right` with most lines on the poorer side: their number, top and bottom.
 fn best_stretch(atoms: &[Atom], right: f32, strip: f32) -> Option<(usize, f32, f32)> {
     let (from, to) = (right - strip, right);
+    let row = 0.45 * strip / STRIP;
     let mut order: Vec<&Atom> = atoms.iter().collect();
     order.sort_by(|a, b| a.middle().total_cmp(&b.middle()));
     let mut best: Option<(usize, f32, f32)> = None;
-    let mut start = 0;
+    let mut start: usize = 0;
     for at in 0..=order.len() {
         let blocked = order.get(at).is_none_or(|atom| atom.x0() < to - 0.5 && atom.x1() > from);
         if !blocked {
             continue;
         }
-        let stretch = &order[start..at];
+        // What stands in the same row as a piece that crosses the strip belongs to that row.
+        let beyond = start.checked_sub(1).map_or(f32::NEG_INFINITY, |before| order[before].middle() + row);
+        let within = order.get(at).map_or(f32::INFINITY, |after| after.middle() - row);
+        let free = |atom: &&&Atom| atom.middle() > beyond && atom.middle() < within;
+        let stretch: Vec<&Atom> = order[start..at].iter().filter(free).copied().collect();
         start = at + 1;
         let left = stretch.iter().filter(|atom| atom.x1() <= from).count();
         let poorer = left.min(stretch.len() - left);
