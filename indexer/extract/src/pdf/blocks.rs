@@ -22,7 +22,7 @@ pub(super) enum Kind {
 pub(super) struct PageBlock {
     pub(super) kind: Kind,
     pub(super) text: String,
-    /// Height of its letters; 0 for tables.
+    /// Height of its letters.
     pub(super) size: f32,
     pub(super) bold: bool,
     /// Lines it was made from.
@@ -43,7 +43,7 @@ pub(super) fn blocks(regions: Vec<Region>, page: u32) -> Vec<PageBlock> {
                 blocks.push(PageBlock {
                     kind: Kind::Table,
                     text,
-                    size: 0.0,
+                    size: table.size,
                     bold: false,
                     lines: table.rows.len(),
                     page,

@@ -3,7 +3,7 @@
 
 use super::glyphs::Rule;
 use super::lines::Line;
-use super::tables::{Table, cell_text};
+use super::tables::{Table, cell_text, usual_size};
 
 /// How far lines may miss each other and still touch, in points.
 const NEAR: f32 = 3.5;
@@ -170,6 +170,7 @@ impl Grid {
             x1: self.xs[self.xs.len() - 1],
             top: self.ys[0],
             bottom: self.ys[self.ys.len() - 1],
+            size: usual_size(lines.iter()),
             rows,
         };
         (Some(table), Vec::new())

@@ -4,6 +4,12 @@
 //! where is found out here, in steps that each know only the one before: [`content`] runs the operators of a page,
 //! [`lines`] makes words and lines, [`furniture`] takes running headers off, [`grid`] and [`tables`] find tables,
 //! [`columns`] the reading order, [`blocks`] the paragraphs and [`headings`] the headings of the whole document.
+//!
+//! Share of pdfium's words found on 54 files, when these were chosen: `hayro` read in the order of the file 0.94,
+//! `pdf_oxide` 0.90 (139 crates; wrong text on encrypted, vertical and right-to-left files), `pdf-extract` 0.89 (a file
+//! refused, no CMaps, no right-to-left), `lopdf` 0.82 (no layout, encodings missing). `hayro-interpret` is not used: it
+//! also follows colours, patterns and masks, hides the fonts, and cannot be given a budget.
+//!
 //! Promised: a page without text is reported with its reason, never passed over in silence; what a document may cost is
 //! limited by [`budget`]; no recursion is deeper than a constant.
 

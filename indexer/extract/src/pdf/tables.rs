@@ -11,6 +11,8 @@ pub(super) struct Table {
     pub(super) x1: f32,
     pub(super) top: f32,
     pub(super) bottom: f32,
+    /// Height of its letters.
+    pub(super) size: f32,
     /// Cells by row; all rows have the same number of cells.
     pub(super) rows: Vec<Vec<String>>,
 }
@@ -38,12 +40,22 @@ pub(super) fn cell_text(lines: &[Line]) -> String {
     sorted.iter().fold(String::new(), |text, line| join(text, &line.text))
 }
 
+/// The middle one of the heights of letters.
+pub(super) fn usual_size<'a>(lines: impl Iterator<Item = &'a Line>) -> f32 {
+    let mut sizes: Vec<f32> = lines.map(|line| line.size).collect();
+    sizes.sort_by(f32::total_cmp);
+    sizes.get(sizes.len() / 2).copied().unwrap_or(10.0)
+}
+
 /// Judges columns of lines, from left to right.
 pub(super) fn judge(columns: &[Vec<Line>]) -> Found {
     let rows = rows(columns);
     let tabular = rows.iter().filter(|row| row.filled() > 1).count();
     if tabular < 2 {
-        return if columns.iter().all(|column| column.len() > 1) { Found::Columns } else { Found::Rows };
+        // Long pieces side by side are lines of two columns, not a mark and what it marks.
+        let long = |column: &Vec<Line>| column.iter().map(Line::characters).sum::<usize>() >= 25 * column.len();
+        let columns = columns.iter().all(|column| column.len() > 1) || columns.iter().all(long);
+        return if columns { Found::Columns } else { Found::Rows };
     }
     if columns.len() == 2 && columns[0].iter().all(|line| is_marker(&line.text)) {
         return Found::Rows;
@@ -213,6 +225,7 @@ fn build(rows: &[Row], columns: usize) -> Option<Table> {
         x1: lines().map(|line| line.x1).fold(f32::NEG_INFINITY, f32::max),
         top: lines().map(Line::top).fold(f32::INFINITY, f32::min),
         bottom: lines().map(Line::bottom).fold(f32::NEG_INFINITY, f32::max),
+        size: usual_size(lines()),
         rows: built,
     })
 }
