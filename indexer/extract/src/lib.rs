@@ -21,6 +21,7 @@ mod mail;
 mod markdown;
 mod markup;
 mod office;
+mod pdf;
 mod picture;
 mod plain;
 mod sniff;
