@@ -32,7 +32,7 @@ pub use progress::{Counters, Observer, RunReport, Silent};
 pub use read::read_file;
 pub use reader::{FileReader, InProcess};
 pub use sandbox::{
-    Command, Confinement, FrameError, ProgramLimits, Sandbox, SandboxError, SandboxLimits, exec_confined,
+    Confinement, FrameError, Launch, ProgramLimits, Sandbox, SandboxError, SandboxLimits, exec_confined,
     extraction_worker, read_frame,
 };
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use indexer::IndexOptions;
 use qwen3::{EmbedHandle, RerankHandle};
 use searcher::{SearchConfig, Searcher};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
@@ -28,6 +29,8 @@ pub struct EngineParts {
     pub sources: Vec<Source>,
     /// The data folder.
     pub data_dir: PathBuf,
+    /// How files are read.
+    pub indexing: IndexOptions,
 }
 
 /// Everything a request needs.
@@ -44,12 +47,13 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
-        let EngineParts { store, embedder, reranker, sources, data_dir } = parts;
+        let EngineParts { store, embedder, reranker, sources, data_dir, indexing } = parts;
+        let indexing = IndexOptions { commit_documents: config.commit_documents, ..indexing };
         let pushed = Pushed::open(&data_dir)?;
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig::default());
-        let writer = Writer::start(store, embedder.clone(), config, jobs, sources, &pushed)?;
+        let writer = Writer::start(store, embedder.clone(), config, indexing, jobs, sources, &pushed)?;
         Ok(Self { searcher, embedder, reranker, truth, writer, pushed, snapshots })
     }
 

@@ -8,7 +8,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{Command, ProgramLimits};
+use crate::sandbox::{Launch, ProgramLimits};
 
 /// Memory of one run: large pages at 600 dpi need about half of it.
 const MEMORY: u64 = 1 << 30;
@@ -30,7 +30,7 @@ pub struct OcrConfig {
     pub seconds: u64,
     /// This program's hidden command that becomes another program with fewer rights; see
     /// [`crate::exec_confined`].
-    pub confine: Command,
+    pub confine: Launch,
 }
 
 /// OCR is wanted and cannot be done.

@@ -21,5 +21,5 @@ mod worker;
 pub use confinement::Confinement;
 pub use exec::{ProgramLimits, exec_confined};
 pub use frame::{FrameError, read_frame};
-pub use pool::{Command, Sandbox, SandboxError, SandboxLimits};
+pub use pool::{Launch, Sandbox, SandboxError, SandboxLimits};
 pub use worker::extraction_worker;

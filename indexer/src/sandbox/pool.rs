@@ -45,14 +45,14 @@ impl SandboxLimits {
 
 /// How a reading process is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
+pub struct Launch {
     /// The program.
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
-impl Command {
+impl Launch {
     /// This program itself with a hidden command. On Linux even if its file was replaced in the meantime.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Command {
         Ok(Self { program: program.into_os_string(), arguments: vec![hidden.into()] })
     }
 
-    pub(super) fn build(&self) -> std::process::Command {
+    pub(crate) fn build(&self) -> std::process::Command {
         use std::os::unix::process::CommandExt as _;
         let mut command = std::process::Command::new(&self.program);
         // One arena: the memory limit counts reserved addresses, and arenas reserve many.
@@ -105,7 +105,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// It cannot be done.
-    pub fn start(command: Command, limits: SandboxLimits) -> Result<Self, SandboxError> {
+    pub fn start(command: Launch, limits: SandboxLimits) -> Result<Self, SandboxError> {
         let idle = Arc::new(Mutex::new(Vec::new()));
         let (orders, ordered) = channel();
         let nursery = Nursery { command, limits, idle: Arc::downgrade(&idle) };
@@ -179,7 +179,7 @@ impl FileReader for Sandbox {
 
 /// Starts processes, in one thread that lives as long as they may, and ends those that have been idle for long.
 struct Nursery {
-    command: Command,
+    command: Launch,
     limits: SandboxLimits,
     idle: std::sync::Weak<Mutex<Vec<Idle>>>,
 }
@@ -211,7 +211,7 @@ mod tests {
 
     /// A reader that is none.
     fn shell(script: &str, seconds: u64) -> Result<Sandbox, SandboxError> {
-        let command = Command { program: "/bin/sh".into(), arguments: vec!["-c".into(), script.into()] };
+        let command = Launch { program: "/bin/sh".into(), arguments: vec!["-c".into(), script.into()] };
         Sandbox::start(command, SandboxLimits { seconds, ..SandboxLimits::default() })
     }
 
@@ -221,7 +221,7 @@ mod tests {
             let error = shell(script, 1).unwrap_err().to_string();
             assert!(error.contains("sandbox = false"), "{script}: {error}");
         }
-        let missing = Command { program: "/no/such/program".into(), arguments: Vec::new() };
+        let missing = Launch { program: "/no/such/program".into(), arguments: Vec::new() };
         assert!(Sandbox::start(missing, SandboxLimits::default()).is_err());
     }
 

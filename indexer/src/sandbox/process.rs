@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::check::fault_of;
 use super::confinement::Confinement;
 use super::frame::{Answer, LENGTHS, Lengths, Ready, Request, Setup, opening};
-use super::pool::{Command, SandboxLimits};
+use super::pool::{Launch, SandboxLimits};
 
 /// Time for a process to start and to give up its rights.
 const START: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ pub(super) enum Ending {
 
 impl ReadingProcess {
     /// Starts a process. The calling thread must outlive it: Linux takes the end of the thread for the parent's death.
-    pub(super) fn start(command: &Command, limits: SandboxLimits) -> io::Result<Self> {
+    pub(super) fn start(command: &Launch, limits: SandboxLimits) -> io::Result<Self> {
         let mut start = command.build();
         let mut child = start.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());

@@ -49,6 +49,7 @@ pub(crate) fn configure(services: &mut web::ServiceConfig) {
         .route("/document/{id}/file", web::get().to(file::file))
         .route("/document/{id}/similar", web::get().to(similar::similar))
         .route("/status", web::get().to(status::status))
+        .route("/status/files.csv", web::get().to(ledger::csv))
         .route("/preferences", web::get().to(preferences::preferences))
         .route("/opensearch.xml", web::get().to(opensearch::opensearch))
         .route("/favicon.ico", web::get().to(assets::favicon))

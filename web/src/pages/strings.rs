@@ -50,6 +50,7 @@ pub(super) struct Strings {
     pub(super) key_focus: &'static str, pub(super) key_move: &'static str, pub(super) key_open: &'static str,
     pub(super) key_file: &'static str, pub(super) key_preview: &'static str, pub(super) key_copy: &'static str,
     pub(super) key_why: &'static str, pub(super) key_help: &'static str, pub(super) key_back: &'static str,
+    pub(super) seconds: &'static str, pub(super) characters: &'static str, pub(super) text_pages: &'static str, pub(super) as_csv: &'static str,
     pub(super) api: &'static str, pub(super) opensearch: &'static str, pub(super) local_only: &'static str,
 }
 
@@ -96,6 +97,7 @@ pub(super) const EN: Strings = Strings {
     from_query: "asked before", from_title: "title", from_heading: "heading",
     key_focus: "Go to the search field", key_move: "Next, previous result", key_open: "Open the document", key_file: "Open the source file",
     key_preview: "Show or hide the preview", key_copy: "Copy a link to the passage", key_why: "Why this result", key_help: "Show these keys", key_back: "One step back",
+    seconds: "Seconds", characters: "Characters", text_pages: "Pages with text", as_csv: "These files as CSV",
     api: "API", opensearch: "Search the company’s documents", local_only: "Nothing you type leaves this server.",
 };
 
@@ -142,6 +144,7 @@ pub(super) const ZH: Strings = Strings {
     from_query: "搜索过", from_title: "标题", from_heading: "小标题",
     key_focus: "转到搜索框", key_move: "下一条、上一条结果", key_open: "打开文档", key_file: "打开源文件",
     key_preview: "显示或隐藏预览", key_copy: "复制段落链接", key_why: "为什么是它", key_help: "显示快捷键", key_back: "后退一步",
+    seconds: "秒", characters: "字符", text_pages: "有文字的页", as_csv: "以 CSV 下载这些文件",
     api: "API", opensearch: "搜索公司文档", local_only: "您输入的内容不会离开这台服务器。",
 };
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use indexer::IndexOptions;
 use qwen3::EmbedHandle;
 use storage::{LedgerEntry, Source, Store};
 use tokio::sync::oneshot;
@@ -88,6 +89,7 @@ impl Writer {
         store: Store,
         embedder: EmbedHandle,
         config: &IndexConfig,
+        indexing: IndexOptions,
         jobs: Arc<Jobs>,
         first: Vec<Source>,
         pushed: &Pushed,
@@ -106,7 +108,7 @@ impl Writer {
             }
             shared.queue_run(source, Task::Index);
         }
-        let worker = thread::Worker::new(store, embedder, config, Arc::clone(&shared));
+        let worker = thread::Worker::new(store, embedder, config, indexing, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }

@@ -29,8 +29,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(store: Store, embedder: EmbedHandle, config: &IndexConfig, shared: Arc<Shared>) -> Self {
-        let options = IndexOptions { commit_documents: config.commit_documents, ..IndexOptions::default() };
+    pub(super) fn new(
+        store: Store,
+        embedder: EmbedHandle,
+        config: &IndexConfig,
+        options: IndexOptions,
+        shared: Arc<Shared>,
+    ) -> Self {
         let every = (config.every_minutes > 0).then(|| Duration::from_secs(config.every_minutes * 60));
         Self { store, embedder, options, every, shared }
     }
