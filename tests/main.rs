@@ -7,6 +7,7 @@ mod commands;
 mod corruption;
 mod crash;
 mod evaluation;
+mod extract;
 #[cfg(feature = "hub")]
 mod gguf;
 #[cfg(feature = "hub")]
