@@ -4,6 +4,7 @@
 mod bad_input;
 mod browser;
 mod commands;
+mod corpus;
 mod corruption;
 mod crash;
 mod evaluation;
