@@ -37,7 +37,7 @@ fn misbehave(fault: &str, text: &[u8]) -> Result<Extraction, FileError> {
             Err(FileError::Empty)
         }
         "memory" => Ok(text_of(&black_box(vec![1u8; 8 << 30]).len().to_string())),
-        "output" => Ok(text_of(&"many words ".repeat(40 << 20))),
+        "output" => Ok(text_of(&"many words ".repeat(4 << 20))),
         "rights" => Ok(text_of(&attempts().join("\n\n"))),
         "partly" => Ok(partly(text)),
         "scan" => Ok(scanned(text)),
@@ -70,7 +70,7 @@ fn attempts() -> Vec<String> {
 }
 
 fn text_of(text: &str) -> Extraction {
-    let limits = ExtractLimits { max_text: u64::MAX, ..ExtractLimits::default() };
+    let limits = ExtractLimits { max_bytes: u64::MAX, max_text: u64::MAX, ..ExtractLimits::default() };
     extract(Path::new("staged.txt"), text.as_bytes(), &limits).unwrap_or_else(|_| partly(b"nothing"))
 }
 
