@@ -259,7 +259,7 @@ fn real_tesseract_reads_a_page_under_its_limits() {
     assert_eq!(run.0.status.code(), Some(0), "{}", run.stderr());
 }
 
-/// A word in large letters, as a portable bitmap.
+/// A word in large letters, as a portable graymap.
 fn picture_of(word: &str) -> Vec<u8> {
     const SCALE: usize = 10;
     let glyph = |letter| match letter {
@@ -278,12 +278,13 @@ fn picture_of(word: &str) -> Vec<u8> {
     let width = rows[0].len();
     let blank = "0".repeat(width);
     let lines = std::iter::repeat_n(&blank, 4).chain(&rows).chain(std::iter::repeat_n(&blank, 4));
-    let mut picture = format!("P1\n{} {}\n", width * SCALE, 15 * SCALE);
+    let mut picture = format!("P5\n{} {}\n255\n", width * SCALE, 15 * SCALE).into_bytes();
     for line in lines {
-        let wide: String = line.chars().flat_map(|dot| std::iter::repeat_n(dot, SCALE)).collect();
-        picture.push_str(&format!("{wide}\n").repeat(SCALE));
+        let dots = line.bytes().map(|dot| if dot == b'1' { 0 } else { 255 });
+        let wide: Vec<u8> = dots.flat_map(|dot| std::iter::repeat_n(dot, SCALE)).collect();
+        picture.extend(wide.repeat(SCALE));
     }
-    picture.into_bytes()
+    picture
 }
 
 #[test]

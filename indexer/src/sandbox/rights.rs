@@ -27,7 +27,7 @@ mod linux {
     /// No file can be opened, listed, made or removed; no TCP port be bound or connected to; no process outside be sent
     /// a signal. What is open already stays usable.
     pub(in crate::sandbox) fn nothing() -> Result<String, String> {
-        enforce(|ruleset| Ok(ruleset))
+        enforce(Ok)
     }
 
     /// As [`nothing`], but files may be read and programs run, and `/dev/null` be written.
