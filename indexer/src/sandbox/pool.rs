@@ -227,8 +227,9 @@ mod tests {
 
     #[test]
     fn a_process_that_hangs_or_lies_is_ended_and_the_file_pays() {
-        // Greets as a reader does: a head of two empty lists, no body. Then it goes wrong.
-        let greeting = r"head -c 20 >/dev/null; printf '\002\000\000\000\000\000\000\000\000\000\000\000\000\000'";
+        // Takes the setup (23 bytes) and greets as a reader does: a head of two empty lists, no body. Then it waits for
+        // the file and goes wrong.
+        let greeting = r"head -c 23 >/dev/null; printf '\002\000\000\000\000\000\000\000\000\000\000\000\000\000'";
         let cases = [
             ("sleep 600", "given up after 3 s"),
             ("printf garbagegarbage; sleep 600", "nonsense"),
@@ -236,7 +237,7 @@ mod tests {
             ("kill -SEGV $$", "SIGSEGV"),
         ];
         for (then, expected) in cases {
-            let sandbox = shell(&format!("{greeting}; {then}"), 1).unwrap();
+            let sandbox = shell(&format!("{greeting}; head -c 1 >/dev/null; {then}"), 1).unwrap();
             let error = sandbox.read(Path::new("a.txt"), b"text", &ExtractLimits::default()).unwrap_err();
             assert!(error.to_string().contains(expected), "{then}: {error}");
         }
