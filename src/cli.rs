@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Check the configuration file, or show what is in force.
     Config(ConfigArgs),
+    /// Print what quarry reads in a file. Exit status: 0 indexed, 3 partly, 4 unreadable or skipped, 5 failed.
+    Extract(ExtractArgs),
     /// Show sources, counts, sizes, the model, and what became of every file.
     Status(StatusArgs),
     /// Check every checksum and cross-reference of the index.
@@ -78,6 +80,12 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Fetch, list, check and remove models.
     Models(ModelsArgs),
+    /// A process that reads files for another quarry.
+    #[command(hide = true)]
+    ExtractWorker,
+    /// Becomes another program that may read files and nothing else.
+    #[command(hide = true)]
+    RunConfined(RunConfinedArgs),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -107,9 +115,9 @@ pub(crate) struct IndexArgs {
     /// Patterns to leave out, as in .gitignore.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
-    /// Largest file that is read, in MiB.
-    #[arg(long, default_value_t = 64, value_name = "MIB")]
-    pub(crate) max_file_size: u64,
+    /// Largest file that is read, in MiB [default: `max_file_mb` of the configuration file, or 64].
+    #[arg(long, value_name = "MIB")]
+    pub(crate) max_file_size: Option<u64>,
     /// Commit at least every N documents: a killed run loses at most the last of these.
     #[arg(long, default_value_t = 2000, value_name = "N")]
     pub(crate) commit_every: usize,
@@ -214,6 +222,28 @@ pub(crate) enum ConfigCommand {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct ExtractArgs {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// As JSON: each block with its kind, level, page, cells, bytes and lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunConfinedArgs {
+    /// Bytes of address space.
+    #[arg(long)]
+    pub(crate) memory: u64,
+    /// Seconds of processor time.
+    #[arg(long)]
+    pub(crate) seconds: u64,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StatusArgs {
     /// List the files, all or those in one state.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "all", value_name = "STATE")]
@@ -221,6 +251,9 @@ pub(crate) struct StatusArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The list of files as CSV, for a spreadsheet.
+    #[arg(long, requires = "files", conflicts_with = "json")]
+    pub(crate) csv: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

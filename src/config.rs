@@ -8,6 +8,7 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{Cli, Precision};
+use crate::reading::ExtractConfig;
 
 const SYSTEM: &str = "/etc/quarry/quarry.toml";
 
@@ -30,6 +31,7 @@ pub(crate) struct FileConfig {
     auth: web::AuthConfig,
     limits: web::LimitsConfig,
     index: web::IndexConfig,
+    pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
 }
 
@@ -126,6 +128,7 @@ mod tests {
         let config: FileConfig = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
         assert_eq!(config.dimension, Some(256));
         assert_eq!(config.web(), web::Config::default());
+        assert_eq!(config.extract, ExtractConfig::default());
     }
 
     #[test]

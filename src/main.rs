@@ -11,6 +11,7 @@ mod interrupt;
 mod models;
 mod output;
 mod paths;
+mod reading;
 
 use std::process::ExitCode;
 
@@ -30,21 +31,26 @@ fn main() -> ExitCode {
 }
 
 fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
-    let file = FileConfig::load(&cli)?;
+    // Processes that quarry starts are told what they need.
+    let is_own = matches!(cli.command, Command::ExtractWorker | Command::RunConfined(_));
+    let file = if is_own { FileConfig::default() } else { FileConfig::load(&cli)? };
     file.apply(&mut cli);
     let cli = &cli;
     output::start_logging(cli.verbose, &file.log)?;
     match &cli.command {
-        Command::Index(options) => commands::index::run(cli, options),
-        Command::Search(options) => commands::search::run(cli, options),
+        Command::Index(options) => commands::index::run(cli, options, &file),
+        Command::Search(options) => commands::search::run(cli, options, &file),
         Command::Serve(options) => commands::serve::run(cli, options, &file),
         Command::Keys(options) => commands::keys::run(cli, options),
         Command::Config(options) => commands::config::run(cli, options, &file),
-        Command::Status(options) => commands::status::run(cli, options),
-        Command::Verify(options) => commands::verify::run(cli, options),
+        Command::Status(options) => commands::status::run(cli, options, &file),
+        Command::Verify(options) => commands::verify::run(cli, options, &file),
+        Command::Extract(options) => commands::extract::run(options, &file),
         Command::Remove(options) => commands::remove::run(cli, options),
-        Command::Eval(options) => commands::eval::run(cli, options),
+        Command::Eval(options) => commands::eval::run(cli, options, &file),
         Command::Bench(options) => commands::bench::run(cli, options),
         Command::Models(options) => commands::models::run(cli, options),
+        Command::ExtractWorker => Ok(indexer::extraction_worker()),
+        Command::RunConfined(options) => Err(commands::confined::run(options)),
     }
 }

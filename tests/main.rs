@@ -4,9 +4,11 @@
 mod bad_input;
 mod browser;
 mod commands;
+mod corpus;
 mod corruption;
 mod crash;
 mod evaluation;
+mod extract;
 #[cfg(feature = "hub")]
 mod gguf;
 #[cfg(feature = "hub")]

@@ -6,12 +6,15 @@
 mod chunk;
 mod counter;
 mod error;
+mod ledger;
+mod ocr;
 mod pipeline;
 mod plan;
 mod prepare;
 mod progress;
 mod read;
 mod reader;
+mod sandbox;
 mod shingles;
 mod walk;
 mod watch;
@@ -22,11 +25,17 @@ pub use extract::{
     Block, BlockKind, ExtractLimits, Extraction, FileError, Missing, PageCount, Part, StructuredText, Verdict,
     detect_language, extract,
 };
+pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
+pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
 pub use pipeline::{IndexOptions, Indexer, Vanished};
 pub use plan::Comparison;
 pub use prepare::TextDocument;
 pub use progress::{Counters, Observer, RunReport, Silent};
 pub use read::read_file;
 pub use reader::{FileReader, InProcess};
+pub use sandbox::{
+    Confinement, FrameError, Launch, ProgramLimits, Sandbox, SandboxError, SandboxLimits, exec_confined,
+    extraction_worker, read_frame,
+};
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

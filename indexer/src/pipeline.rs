@@ -19,7 +19,7 @@ use crate::error::IndexError;
 use crate::plan::{Comparison, Work, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
 use crate::progress::{Counters, Observer, RunReport};
-use crate::reader::{FileReader, InProcess};
+use crate::reader::{FileReader, InProcess, version};
 use crate::walk::{WalkOptions, find};
 use extract::ExtractLimits;
 
@@ -124,7 +124,8 @@ impl<'a> Indexer<'a> {
     pub fn index_source(&mut self, source: &Source) -> Result<RunReport, IndexError> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
-        let plan = plan(self.store, source, &self.options.walk, self.options.comparison)?;
+        let version = version(self.options.reader.as_ref(), &self.options.extract);
+        let plan = plan(self.store, source, &self.options.walk, self.options.comparison, &version)?;
         let planning = started.elapsed();
         let vanished = plan.read.is_empty() && plan.unchanged == 0 && !plan.gone.is_empty();
         if vanished && self.options.vanished != Vanished::Remove {
@@ -235,6 +236,7 @@ impl<'a> Indexer<'a> {
             source,
             counter: &counter,
             reader: reader.as_ref(),
+            version: &version(reader.as_ref(), &self.options.extract),
             extract: self.options.extract.clone(),
             chunk: counter.limits_within(self.options.chunk, self.embedder.max_tokens()),
         };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use storage::{FileState, LedgerEntry, Source, Store};
 
 use crate::error::IndexError;
-use crate::prepare::READER;
 use crate::walk::{FoundFile, ProblemKind, WalkOptions, WalkProblem, walk};
 
 /// How to tell that a file has not changed.
@@ -40,12 +39,13 @@ pub(crate) struct Plan {
     pub(crate) problems: Vec<WalkProblem>,
 }
 
-/// Lists the source's folder and compares it with the ledger.
+/// Lists the source's folder and compares it with the ledger. `version` is that of [`crate::reader::version`].
 pub(crate) fn plan(
     store: &Store,
     source: &Source,
     options: &WalkOptions,
     comparison: Comparison,
+    version: &str,
 ) -> Result<Plan, IndexError> {
     let mut known: BTreeMap<String, LedgerEntry> = BTreeMap::new();
     for entry in store.ledger(&source.name) {
@@ -58,7 +58,7 @@ pub(crate) fn plan(
             Ok(file) => {
                 let entry = known.remove(&file.relative);
                 let inside = take_inside(&mut known, &file.relative);
-                plan.add(Work { file, known: entry, inside }, comparison);
+                plan.add(Work { file, known: entry, inside }, comparison, version);
             }
             Err(problem) => plan.problems.push(problem),
         }
@@ -72,10 +72,10 @@ pub(crate) fn plan(
 }
 
 impl Plan {
-    fn add(&mut self, work: Work, comparison: Comparison) {
+    fn add(&mut self, work: Work, comparison: Comparison, version: &str) {
         let known = work.known.as_ref();
         let unchanged = comparison == Comparison::Metadata
-            && known.is_some_and(|entry| is_unchanged(entry, &work.file) && !is_worth_another_try(entry));
+            && known.is_some_and(|entry| is_unchanged(entry, &work.file) && !is_worth_another_try(entry, version));
         if unchanged {
             self.unchanged += 1;
         } else {
@@ -103,11 +103,11 @@ fn is_unchanged(entry: &LedgerEntry, file: &FoundFile) -> bool {
 }
 
 /// Files whose bytes could not be had are tried again in every run (permissions change without a trace in the file), and
-/// so are those the model failed on; what a reader could not make sense of only with another version of quarry.
-fn is_worth_another_try(entry: &LedgerEntry) -> bool {
+/// so are those the model failed on; what a reader could not make sense of only with another version of quarry or other settings.
+fn is_worth_another_try(entry: &LedgerEntry, version: &str) -> bool {
     match &entry.state {
-        FileState::Failed { .. } | FileState::Unreadable { .. } => entry.content.is_none() || entry.reader != READER,
-        FileState::Skipped { .. } | FileState::Partly { .. } => entry.reader != READER,
+        FileState::Failed { .. } | FileState::Unreadable { .. } => entry.content.is_none() || entry.reader != version,
+        FileState::Skipped { .. } | FileState::Partly { .. } => entry.reader != version,
         FileState::Indexed { .. } => false,
     }
 }

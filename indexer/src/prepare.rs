@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use extract::{ExtractLimits, Extraction, FileError, Missing, Part, StructuredText, Verdict, extract};
+use extract::{ExtractLimits, Extraction, FileError, Part, StructuredText, extract};
 use storage::{Coverage, Document, FileState, LedgerEntry};
 
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
+use crate::ledger::{state_of_error, state_of_text};
 use crate::plan::Work;
 use crate::read::read_file;
 use crate::reader::FileReader;
@@ -34,9 +35,6 @@ pub struct TextDocument {
     /// The text, in paragraphs.
     pub text: String,
 }
-
-/// Version of what reads files: the ledger's lines say which one it was.
-pub(crate) const READER: &str = env!("CARGO_PKG_VERSION");
 
 /// What there is to read.
 pub(crate) enum Job {
@@ -66,6 +64,8 @@ pub(crate) struct Preparer<'a> {
     pub(crate) source: &'a str,
     pub(crate) counter: &'a (dyn TokenCounter + Sync),
     pub(crate) reader: &'a dyn FileReader,
+    /// See [`crate::reader::version`].
+    pub(crate) version: &'a str,
     pub(crate) extract: ExtractLimits,
     pub(crate) chunk: ChunkLimits,
 }
@@ -99,7 +99,7 @@ impl Preparer<'_> {
             chunks: 0,
             micros: 0,
             coverage: None,
-            reader: READER.to_string(),
+            reader: self.version.to_string(),
         }
     }
 
@@ -124,7 +124,7 @@ impl Preparer<'_> {
         entry.bytes = bytes.len() as u64;
         let hash = *blake3::hash(&bytes).as_bytes();
         entry.content = Some(hash);
-        if let Some(known) = known.filter(|known| is_same(known, &hash, file.modified)) {
+        if let Some(known) = known.filter(|known| is_same(known, self.version, &hash, file.modified)) {
             let (modified_ns, inode) = (entry.modified_ns, entry.inode);
             return vec![Prepared { entry: LedgerEntry { modified_ns, inode, ..known }, content: Content::Unchanged }];
         }
@@ -192,7 +192,7 @@ impl Preparer<'_> {
         entry.characters = extracted.text.chars().count() as u64;
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
         entry.coverage = extracted.pages.map(|pages| Coverage { pages: pages.all, with_text: pages.with_text });
-        entry.state = read_state(extracted.missing, extracted.warnings);
+        entry.state = state_of_text(&extracted.missing, extracted.warnings);
         let document = Document {
             source: entry.source.clone(),
             path: entry.path.clone(),
@@ -209,16 +209,8 @@ impl Preparer<'_> {
 }
 
 fn failed(mut entry: LedgerEntry, error: &FileError, tries: u32) -> Prepared {
-    entry.state = state_of(error, tries);
+    entry.state = state_of_error(error, tries);
     Prepared { entry, content: Content::Nothing }
-}
-
-fn read_state(missing: Vec<Missing>, notes: Vec<String>) -> FileState {
-    if missing.is_empty() {
-        return FileState::Indexed { notes };
-    }
-    let missing = missing.into_iter().map(|Missing { part, reason }| format!("{part}: {reason}")).collect();
-    FileState::Partly { missing, notes }
 }
 
 /// A pushed text is read like a text file, under the title it came with. A bare title is its own text.
@@ -254,9 +246,9 @@ fn title_from(path: &str) -> String {
     if stem.is_empty() { name.to_string() } else { stem.to_string() }
 }
 
-fn is_same(known: &LedgerEntry, hash: &[u8; 32], modified_ns: i64) -> bool {
+fn is_same(known: &LedgerEntry, version: &str, hash: &[u8; 32], modified_ns: i64) -> bool {
     let read = matches!(known.state, FileState::Indexed { .. } | FileState::Partly { .. });
-    read && known.reader == READER
+    read && known.reader == version
         && known.content.as_ref() == Some(hash)
         && (known.modified_ns == modified_ns || known.modified_ns == RACY_STAMP)
 }
@@ -265,14 +257,6 @@ fn tries_of(known: &LedgerEntry) -> u32 {
     match known.state {
         FileState::Failed { tries, .. } => tries,
         _ => 0,
-    }
-}
-
-fn state_of(error: &FileError, tries: u32) -> FileState {
-    match error.verdict() {
-        Verdict::Skipped => FileState::Skipped { rule: error.to_string() },
-        Verdict::Unreadable => FileState::Unreadable { reason: error.to_string() },
-        Verdict::Failed => FileState::Failed { error: error.to_string(), tries: tries + 1 },
     }
 }
 

@@ -13,6 +13,10 @@ pub trait FileReader: Debug + Send + Sync {
     /// # Errors
     /// As [`extract`], and what befalls the reader itself: [`FileError::Crashed`] and [`FileError::TimedOut`].
     fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError>;
+
+    /// What it was told that decides about outcomes: where this changes, files that could not be read whole are tried
+    /// again.
+    fn settings(&self) -> String;
 }
 
 /// Reads in this process: quick to start, for trusted files and tests. A panic in a parser is caught; an endless loop, a
@@ -24,5 +28,29 @@ impl FileReader for InProcess {
     fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError> {
         let read = catch_unwind(AssertUnwindSafe(|| extract(path, bytes, limits)));
         read.unwrap_or_else(|_| Err(FileError::Crashed { how: "a panic".to_string() }))
+    }
+
+    fn settings(&self) -> String {
+        "in process".to_string()
+    }
+}
+
+/// The version of what reads: quarry's own, and a hash of everything that can be set. The ledger's lines hold it.
+pub(crate) fn version(reader: &dyn FileReader, limits: &ExtractLimits) -> String {
+    let settings = format!("{} {limits:?}", reader.settings());
+    let hash = blake3::hash(settings.as_bytes()).to_hex();
+    format!("{}+{}", env!("CARGO_PKG_VERSION"), hash.as_str().get(..8).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_follows_what_is_set() {
+        let usual = version(&InProcess, &ExtractLimits::default());
+        assert_eq!(usual, version(&InProcess, &ExtractLimits::default()));
+        assert_ne!(usual, version(&InProcess, &ExtractLimits { max_unpacked: 1, ..ExtractLimits::default() }));
+        assert!(usual.starts_with(env!("CARGO_PKG_VERSION")));
     }
 }

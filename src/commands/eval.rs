@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use storage::{Filter, IndexModel, Snapshot, Source, Store};
 
 use crate::cli::{Cli, EvalArgs};
+use crate::config::FileConfig;
 use crate::output::{Progress, table};
 use crate::{models, paths};
 
@@ -45,12 +46,12 @@ struct Leg {
     stages: Value,
 }
 
-pub(crate) fn run(cli: &Cli, args: &EvalArgs) -> Result<ExitCode> {
+pub(crate) fn run(cli: &Cli, args: &EvalArgs, file: &FileConfig) -> Result<ExitCode> {
     let options = BeirOptions { queries: args.queries.clone(), qrels: args.qrels.clone(), language: args.lang.clone() };
     let set = BeirSet::open(&args.dir, &options)?;
     let (embedder, model) = models::embedder(cli)?;
     let reranker = models::reranker(cli)?;
-    let index = EvalIndex::build(cli, args, &set, &embedder, &model)?;
+    let index = EvalIndex::build(cli, args, &set, &embedder, &model, file)?;
     let config = configured(&args.settings)?;
     let searcher = Searcher::new(embedder.clone(), reranker.clone(), config.clone());
     let legs = measure(&index.snapshot, &set.queries, &searcher, reranker.is_some())?;
@@ -103,7 +104,14 @@ struct EvalIndex {
 }
 
 impl EvalIndex {
-    fn build(cli: &Cli, args: &EvalArgs, set: &BeirSet, embedder: &EmbedHandle, model: &IndexModel) -> Result<Self> {
+    fn build(
+        cli: &Cli,
+        args: &EvalArgs,
+        set: &BeirSet,
+        embedder: &EmbedHandle,
+        model: &IndexModel,
+        file: &FileConfig,
+    ) -> Result<Self> {
         let temporary = cli
             .data_dir
             .is_none()
@@ -114,7 +122,7 @@ impl EvalIndex {
         if store.last_run(SOURCE)?.is_some() && args.docs.is_none() {
             eprintln!("{}: the index in {} is complete and used as it is", set.name, folder.display());
         } else {
-            let report = fill(&mut store, args, set, embedder)?;
+            let report = fill(&mut store, args, set, embedder, file.extract.start()?.options())?;
             eprintln!("{}: {} documents read", set.name, report.indexed);
         }
         let seconds = started.elapsed().as_secs_f64();
@@ -132,10 +140,16 @@ impl EvalIndex {
     }
 }
 
-fn fill(store: &mut Store, args: &EvalArgs, set: &BeirSet, embedder: &EmbedHandle) -> Result<RunReport> {
+fn fill(
+    store: &mut Store,
+    args: &EvalArgs,
+    set: &BeirSet,
+    embedder: &EmbedHandle,
+    options: IndexOptions,
+) -> Result<RunReport> {
     let progress = Progress::new(&set.name);
     let cancel = AtomicBool::new(false);
-    let mut indexer = Indexer::new(store, embedder, IndexOptions::default(), &progress, &cancel);
+    let mut indexer = Indexer::new(store, embedder, options, &progress, &cancel);
     let report = match &args.docs {
         Some(docs) => {
             let source = Source { name: SOURCE.to_string(), root: paths::source_root(docs)? };

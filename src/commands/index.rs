@@ -5,23 +5,25 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use indexer::{Comparison, ExtractLimits, IndexOptions, Indexer, RunReport, Vanished, WalkOptions};
+use indexer::{Comparison, IndexOptions, Indexer, RunReport, Vanished, WalkOptions};
 use qwen3::EmbedHandle;
 use storage::{Source, Store};
 
 use crate::cli::{Cli, IndexArgs};
+use crate::config::FileConfig;
 use crate::output::{self, Progress};
 use crate::{interrupt, models, paths};
 
 /// Exit status of a run that was stopped by the user.
 const INTERRUPTED: u8 = 130;
 
-pub(crate) fn run(cli: &Cli, args: &IndexArgs) -> Result<ExitCode> {
+pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<ExitCode> {
     if args.name.is_some() && args.folders.len() != 1 {
         bail!("--name names one source; give exactly one folder with it");
     }
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
+    let reading = file.extract.with_largest(args.max_file_size).start()?;
     let folder = paths::data_dir(cli)?;
     let (embedder, model) = models::embedder(cli)?;
     let mut kept = Vec::new();
@@ -35,7 +37,7 @@ pub(crate) fn run(cli: &Cli, args: &IndexArgs) -> Result<ExitCode> {
         bail!("nothing to index; name a folder: `quarry index FOLDER`");
     }
     let cancel = interrupt::on_interrupt()?;
-    let options = options(args);
+    let options = options(args, reading.options());
     for source in sources {
         let report = index(&mut store, &embedder, &source, options.clone(), &cancel)?;
         if report.interrupted {
@@ -76,14 +78,13 @@ pub(crate) fn source_for(folder: &Path, name: Option<&str>, known: &[Source]) ->
     Ok(Source { name: name.context("no name is free for the source; give one with --name")?, root })
 }
 
-fn options(args: &IndexArgs) -> IndexOptions {
+fn options(args: &IndexArgs, reading: IndexOptions) -> IndexOptions {
     IndexOptions {
         comparison: if args.checksum { Comparison::Content } else { Comparison::Metadata },
         walk: WalkOptions { exclude: args.exclude.clone() },
-        extract: ExtractLimits { max_bytes: args.max_file_size.saturating_mul(1 << 20), ..ExtractLimits::default() },
         commit_documents: args.commit_every,
         vanished: if args.accept_deletions { Vanished::Remove } else { Vanished::default() },
-        ..IndexOptions::default()
+        ..reading
     }
 }
 

@@ -2,7 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod config;
+pub(crate) mod confined;
 pub(crate) mod eval;
+pub(crate) mod extract;
 pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod models;

@@ -5,31 +5,41 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use indexer::IndexOptions;
 use qwen3::EmbedHandle;
-use searcher::{Mode, Rerank, SearchConfig, SearchRequest, Searcher};
-use storage::{Error, Filter, IndexModel, Snapshot, Source, Store};
+use searcher::{Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
+use storage::{Error, FileState, Filter, IndexModel, Snapshot, Source, Store};
 
 use crate::cli::{Cli, SearchArgs};
 use crate::commands::index;
+use crate::config::FileConfig;
 use crate::output;
 use crate::{interrupt, models, paths};
 
-pub(crate) fn run(cli: &Cli, args: &SearchArgs) -> Result<ExitCode> {
+pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<ExitCode> {
     let folder = paths::data_dir(cli)?;
     let (embedder, model) = models::embedder(cli)?;
     let reranker = models::reranker(cli)?;
     let (snapshot, source) = match &args.folder {
-        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model)?,
+        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model, file)?,
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
     let searcher = Searcher::new(embedder, reranker, SearchConfig::default());
-    let answer = searcher.search(&snapshot, &request(args, source))?;
+    let request = request(args, source);
+    let answer = searcher.search(&snapshot, &request)?;
+    let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
     if args.json {
+        let mut answer = serde_json::to_value(&answer)?;
+        if let Some(unread) = unread {
+            answer["unread_files"] = unread.into();
+        }
         println!("{}", serde_json::to_string_pretty(&answer)?);
     } else {
         output::print_answer(&answer);
+        if let Some(unread) = unread.filter(|unread| *unread > 0) {
+            println!("{unread} files of the sources searched could not be read; the answer may stand in one of them.");
+            println!("`quarry status --files unreadable` and `--files failed` say why.");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,6 +68,7 @@ fn fresh_snapshot(
     documents: &Path,
     embedder: &EmbedHandle,
     model: &IndexModel,
+    file: &FileConfig,
 ) -> Result<(Arc<Snapshot>, Option<Source>)> {
     let mut store = match Store::open(folder, model) {
         Ok(store) => store,
@@ -67,7 +78,7 @@ fn fresh_snapshot(
     output::print_repairs(store.repairs());
     let source = index::source_for(documents, None, store.sources())?;
     let cancel = interrupt::on_interrupt()?;
-    let report = index::index(&mut store, embedder, &source, IndexOptions::default(), &cancel)?;
+    let report = index::index(&mut store, embedder, &source, file.extract.start()?.options(), &cancel)?;
     if report.interrupted {
         bail!("stopped while indexing; what was done is kept");
     }
@@ -84,6 +95,24 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
     }
     eprintln!("searching the folder as it was indexed last: {locked}");
     Ok((Arc::new(snapshot), Some(source)))
+}
+
+/// Files of the sources searched that could not be read; `None` while another process writes to the index and alone knows.
+fn unread_files(folder: &Path, model: &IndexModel, request: &SearchRequest) -> Result<Option<u64>> {
+    let store = match Store::open(folder, model) {
+        Ok(store) => store,
+        Err(Error::Locked { .. }) => return Ok(None),
+        Err(other) => return Err(other.into()),
+    };
+    let named = [&request.filter.sources[..], &ParsedQuery::parse(&request.query).filter.sources].concat();
+    let mut unread = 0;
+    for source in store.sources().iter().filter(|source| named.is_empty() || named.contains(&source.name)) {
+        for entry in store.ledger(&source.name) {
+            unread += u64::from(matches!(entry?.state, FileState::Unreadable { .. } | FileState::Failed { .. }));
+        }
+    }
+    store.close()?;
+    Ok(Some(unread))
 }
 
 fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {

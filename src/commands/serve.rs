@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indexer::IndexOptions;
 use storage::{Source, Store};
 use web::{EngineParts, OpenError, SourceConfig};
 
@@ -20,7 +21,9 @@ pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<Exit
     }
     let data_dir = paths::data_dir(cli)?;
     let announce = |address: std::net::SocketAddr| eprintln!("quarry: serving http://{address}/");
-    let opener = Opener { cli: cli.clone(), args: args.clone(), named: config.index.sources.clone() };
+    let reading = file.extract.start()?;
+    let named = config.index.sources.clone();
+    let opener = Opener { cli: cli.clone(), args: args.clone(), named, indexing: reading.options() };
     web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -30,6 +33,7 @@ struct Opener {
     cli: Cli,
     args: ServeArgs,
     named: Vec<SourceConfig>,
+    indexing: IndexOptions,
 }
 
 impl Opener {
@@ -40,7 +44,7 @@ impl Opener {
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir })
+        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing: self.indexing })
     }
 
     /// What the status calls the reranker: never where it lies.

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indexer::{Confinement, LEDGER_COLUMNS, ledger_row};
 use serde::Serialize;
 use storage::{Error, FileState, LedgerEntry, Snapshot, Statistics, Store};
 
 use crate::cli::{Cli, FileFilter, StatusArgs};
+use crate::config::FileConfig;
 use crate::output::{self, table};
 use crate::paths;
 
@@ -21,8 +23,25 @@ struct Status {
     vectors: u64,
     bytes: Vec<(&'static str, u64)>,
     sources: Vec<SourceStatus>,
+    reading: ReadingStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<LedgerEntry>>,
+}
+
+/// How files are read.
+#[derive(Serialize)]
+struct ReadingStatus {
+    /// Whether that is done in processes of their own.
+    sandbox: bool,
+    /// What holds them.
+    in_force: Vec<String>,
+    /// What this system cannot do to hold them.
+    missing: Vec<String>,
+    /// The program for scans and its languages.
+    ocr: Option<String>,
+    /// Why files cannot be read at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 #[derive(Default, Serialize)]
@@ -40,7 +59,7 @@ struct SourceStatus {
     last_run: Option<i64>,
 }
 
-pub(crate) fn run(cli: &Cli, args: &StatusArgs) -> Result<ExitCode> {
+pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<ExitCode> {
     let folder = paths::data_dir(cli)?;
     let described = Snapshot::open(&folder);
     let model = match &described {
@@ -53,9 +72,12 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs) -> Result<ExitCode> {
         Err(other) => return Err(other.into()),
     };
     output::print_repairs(store.repairs());
-    let status = status(&folder, &store, args.files)?;
+    let status = status(&folder, &store, args.files, file)?;
     store.close()?;
-    if args.json {
+    if args.csv {
+        let rows = status.files.iter().flatten().map(ledger_row);
+        print!("{}", std::iter::once(LEDGER_COLUMNS.to_string()).chain(rows).collect::<String>());
+    } else if args.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
         show(&status);
@@ -75,7 +97,22 @@ fn show_while_locked(snapshot: &Snapshot, holder: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>) -> Result<Status> {
+fn reading(file: &FileConfig) -> ReadingStatus {
+    let ocr = file.extract.ocr();
+    match file.extract.start_quietly() {
+        Ok(reading) => {
+            let sandbox = reading.confinement.is_some();
+            let Confinement { in_force, missing } = reading.confinement.unwrap_or_default();
+            ReadingStatus { sandbox, in_force, missing, ocr, problem: None }
+        }
+        Err(error) => {
+            let problem = Some(format!("{error:#}"));
+            ReadingStatus { sandbox: false, in_force: Vec::new(), missing: Vec::new(), ocr, problem }
+        }
+    }
+}
+
+fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>, file: &FileConfig) -> Result<Status> {
     let mut sources = Vec::new();
     let mut files = filter.map(|_| Vec::new());
     for source in store.sources() {
@@ -106,6 +143,7 @@ fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>) -
         vectors,
         bytes,
         sources,
+        reading: reading(file),
         files,
     })
 }
@@ -138,6 +176,21 @@ impl FileFilter {
     }
 }
 
+fn show_reading(reading: &ReadingStatus) {
+    match (&reading.problem, reading.sandbox) {
+        (Some(problem), _) => println!("reading    not possible: {problem}"),
+        (None, false) => println!("reading    in quarry's own process (sandbox = false)"),
+        (None, true) => println!("reading    in processes that have: {}", reading.in_force.join(", ")),
+    }
+    if !reading.missing.is_empty() {
+        println!("           this system lacks: {}", reading.missing.join(", "));
+    }
+    if let Some(ocr) = &reading.ocr {
+        println!("scans      {ocr}");
+    }
+    println!();
+}
+
 fn show(status: &Status) {
     println!("index      {}", status.data_dir);
     println!("model      {}", status.model.describe());
@@ -147,7 +200,8 @@ fn show(status: &Status) {
     );
     let sizes: Vec<String> =
         status.bytes.iter().map(|(part, bytes)| format!("{part} {}", output::size(*bytes))).collect();
-    println!("on disk    {}\n", sizes.join(", "));
+    println!("on disk    {}", sizes.join(", "));
+    show_reading(&status.reading);
     let mut rows = table(&[
         "source",
         "folder",

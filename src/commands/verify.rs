@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use indexer::IndexOptions;
 use storage::Store;
 
 use crate::cli::{Cli, VerifyArgs};
 use crate::commands::index;
+use crate::config::FileConfig;
 use crate::{interrupt, models, paths};
 
-pub(crate) fn run(cli: &Cli, args: &VerifyArgs) -> Result<ExitCode> {
+pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<ExitCode> {
     let folder = paths::data_dir(cli)?;
     if args.repair {
-        repair(cli, &folder)?;
+        repair(cli, &folder, file)?;
     }
     let report = storage::verify(&folder)?;
     println!("checked {} documents, {} passages, {} vectors", report.documents, report.chunks, report.vectors);
@@ -29,15 +29,16 @@ pub(crate) fn run(cli: &Cli, args: &VerifyArgs) -> Result<ExitCode> {
 }
 
 /// Rebuilds what is derived, then reads again the files whose content was lost.
-fn repair(cli: &Cli, folder: &std::path::Path) -> Result<()> {
+fn repair(cli: &Cli, folder: &std::path::Path, file: &FileConfig) -> Result<()> {
     let (embedder, model) = models::embedder(cli)?;
     for line in storage::repair(folder, &model)? {
         println!("{line}");
     }
+    let options = file.extract.start()?.options();
     let mut store = Store::open(folder, &model)?;
     let cancel = interrupt::on_interrupt()?;
     for source in store.sources().to_vec() {
-        if let Err(error) = index::index(&mut store, &embedder, &source, IndexOptions::default(), &cancel) {
+        if let Err(error) = index::index(&mut store, &embedder, &source, options.clone(), &cancel) {
             eprintln!("{}: {error:#}", source.name);
         }
     }

@@ -12,6 +12,7 @@ use crate::guard::{Keys, Rates};
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
+use crate::unread::UnreadFiles;
 
 /// The state of the server.
 pub(crate) struct App {
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
+    pub(crate) unread: UnreadFiles,
     pub(crate) started: Instant,
     engine: OnceLock<Engine>,
     stopping: AtomicBool,
@@ -33,6 +35,7 @@ impl App {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
+            unread: UnreadFiles::default(),
             jobs: Arc::default(),
             metrics: Metrics::new(),
             keys,

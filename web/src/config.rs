@@ -259,7 +259,7 @@ mod tests {
         let mut kept = String::new();
         for line in lines {
             if let Some(table) = line.strip_prefix('[') {
-                inside = !table.starts_with("log");
+                inside = !table.starts_with("log") && !table.starts_with("extract");
             }
             if inside {
                 kept.push_str(line);

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use indexer::{IndexOptions, Vanished};
 use qwen3::{EmbedHandle, RerankHandle};
 use searcher::{SearchConfig, Searcher};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
@@ -28,6 +29,8 @@ pub struct EngineParts {
     pub sources: Vec<Source>,
     /// The data folder.
     pub data_dir: PathBuf,
+    /// How files are read.
+    pub indexing: IndexOptions,
 }
 
 /// Everything a request needs.
@@ -46,13 +49,18 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
-        let EngineParts { store, embedder, reranker, sources, data_dir } = parts;
+        let EngineParts { store, embedder, reranker, sources, data_dir, indexing } = parts;
+        let indexing = IndexOptions {
+            commit_documents: config.commit_documents,
+            vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
+            ..indexing
+        };
         let (reranker_name, reranker) = reranker.map_or((String::new(), None), |(name, handle)| (name, Some(handle)));
         let pushed = Pushed::open(&data_dir)?;
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig::default());
-        let writer = Writer::start(store, embedder.clone(), config, jobs, sources, &pushed)?;
+        let writer = Writer::start(store, embedder.clone(), config, indexing, jobs, sources, &pushed)?;
         Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, snapshots })
     }
 

@@ -24,6 +24,7 @@ mod pages;
 mod pushed;
 mod server;
 mod suggestions;
+mod unread;
 mod writer;
 
 pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};

@@ -2,6 +2,7 @@
 
 mod documents;
 mod health;
+mod ledger_csv;
 mod openapi;
 mod ordering;
 mod push;
@@ -14,5 +15,6 @@ mod stream;
 mod suggest;
 mod timing;
 
+pub(crate) use ledger_csv::answer as ledger_csv;
 pub(crate) use routes::{configure, not_found, resource};
 pub(crate) use search::within;

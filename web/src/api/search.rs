@@ -225,6 +225,9 @@ pub(crate) struct SearchAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub(crate) understood: Option<searcher::ParsedQuery>,
+    /// Where nothing was found: files of the sources searched that could not be read. The answer may stand in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unread_files: Option<u64>,
 }
 
 /// A search that is within the limits.
@@ -337,5 +340,15 @@ pub(crate) fn run(app: &App, engine: &crate::engine::Engine, checked: &Checked) 
         Syntax::Operators => searcher::ParsedQuery::parse(&checked.request.query),
         Syntax::Plain => searcher::ParsedQuery::plain(&checked.request.query),
     });
-    Ok(SearchAnswer { answer, understood })
+    let unread_files = (answer.total == 0).then(|| app.unread.of(engine, &sources(&checked.request))).transpose()?;
+    Ok(SearchAnswer { answer, understood, unread_files })
+}
+
+/// The sources that a request names, in its filter or in the question; none: all.
+fn sources(request: &SearchRequest) -> Vec<String> {
+    let mut sources = request.filter.sources.clone();
+    if request.syntax == Syntax::Operators {
+        sources.extend(searcher::ParsedQuery::parse(&request.query).filter.sources);
+    }
+    sources
 }

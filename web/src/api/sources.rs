@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Instant;
 
+use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use storage::{FileState, LedgerEntry, Source, TruthReader};
 use utoipa::{IntoParams, ToSchema};
 
 use super::documents::page_size;
+use super::ledger_csv;
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
@@ -193,6 +195,19 @@ pub(crate) struct LedgerParams {
     cursor: String,
     /// Lines of a page, at most 500.
     limit: Option<usize>,
+    /// `csv` (or `Accept: text/csv`): every line at once, for a spreadsheet.
+    #[serde(default)]
+    #[param(inline)]
+    format: FormatParam,
+}
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FormatParam {
+    #[default]
+    Json,
+    Csv,
 }
 
 /// A state of a file.
@@ -219,10 +234,16 @@ pub(crate) struct LedgerLine {
     kind: String,
     /// Size.
     bytes: u64,
+    /// Seconds that reading and cutting it took.
+    seconds: f64,
     /// Characters of text.
     characters: u64,
     /// Passages.
     passages: u32,
+    /// Pages with text, of formats that have pages.
+    pages_with_text: Option<u32>,
+    /// All pages.
+    pages: Option<u32>,
 }
 
 /// A page of the ledger.
@@ -255,8 +276,11 @@ impl From<LedgerEntry> for LedgerLine {
             path: entry.path,
             kind: entry.kind,
             bytes: entry.bytes,
+            seconds: entry.micros as f64 / 1e6,
             characters: entry.characters,
             passages: entry.chunks,
+            pages_with_text: entry.coverage.map(|coverage| coverage.with_text),
+            pages: entry.coverage.map(|coverage| coverage.pages),
         }
     }
 }
@@ -268,17 +292,28 @@ pub(crate) async fn ledger(
     app: web::Data<App>,
     name: web::Path<String>,
     params: Params<LedgerParams>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let limit = page_size(params.limit)?;
-    let LedgerParams { state, cursor, .. } = params.0;
+    let LedgerParams { state, cursor, format, .. } = params.0;
     let source = name.into_inner();
+    if format == FormatParam::Csv || accepts_csv(&request) {
+        app.engine()?.source(&source).ok_or(Error::NotFound { what: "the source" })?;
+        let admits = move |entry: &LedgerEntry| state.is_none_or(|state| state.admits(&entry.state));
+        return ledger_csv::answer(app.into_inner(), vec![source], admits).await;
+    }
     let page = app.into_inner().compute(move |_, engine| {
         engine.source(&source).ok_or(Error::NotFound { what: "the source" })?;
         let page = ledger_page(engine, source, state, &cursor, limit)?;
         Ok(timed(started, engine.snapshot().sequence(), page))
     });
     Ok(HttpResponse::Ok().json(page.await?))
+}
+
+fn accepts_csv(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case("text/csv"))
 }
 
 /// A page of the ledger of a source, from behind the path `cursor`.

@@ -69,7 +69,7 @@ fn send_all(app: &Arc<App>, checked: &Checked, sender: &Sender<web::Bytes>) -> R
     ordering::steps(engine, &snapshot, &checked.request, checked.budget, &going, &mut |answer| {
         orders += 1;
         app.metrics.searched(&answer.timings);
-        send(sender, "results", &SearchAnswer { answer, understood: None });
+        send(sender, "results", &SearchAnswer { answer, understood: None, unread_files: None });
     })?;
     send(sender, "done", &json!({ "orders": orders, "generation": snapshot.sequence() }));
     Ok(())

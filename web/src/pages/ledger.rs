@@ -1,17 +1,23 @@
 //! The ledger on the status page: every file and what became of it, page by page, with filters.
 
+use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 use storage::{FileState, LedgerEntry};
 
+use super::address::SearchAddress;
 use super::address::query_string;
-use super::language::size;
+use super::language::{number, size};
+use super::problem;
 use super::strings::Strings;
 use super::survey::Survey;
 use super::text::clean;
 use super::visit::Visit;
+use crate::api;
+use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::json::Params;
 
 /// Lines of one page.
 const LINES: usize = 50;
@@ -82,6 +88,22 @@ pub(super) fn lines(engine: &Engine, asked: &Asked) -> Result<Lines, Error> {
     Ok(lines)
 }
 
+/// `GET /status/files.csv`: all lines that the filters admit.
+pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>) -> HttpResponse {
+    let asked = asked.0;
+    let app = app.into_inner();
+    let sources = app.engine().map(|engine| {
+        let snapshot = engine.snapshot();
+        let names = snapshot.sources().iter().map(|source| source.name.clone());
+        names.filter(|name| asked.source.is_empty() || *name == asked.source).collect()
+    });
+    let answer = match sources {
+        Ok(sources) => api::ledger_csv(app, sources, move |entry| asked.admits(entry)).await,
+        Err(error) => Err(error),
+    };
+    problem::or(&visit, &SearchAddress::default(), answer)
+}
+
 /// The section of the page.
 pub(super) fn section(visit: &Visit, asked: &Asked, survey: &Survey, lines: &Lines) -> Markup {
     let words = visit.words();
@@ -90,13 +112,18 @@ pub(super) fn section(visit: &Visit, asked: &Asked, survey: &Survey, lines: &Lin
             h2 #ledger { (words.ledger) }
             p.quiet { (words.ledger_intro) }
             (form(visit, asked, survey))
+            p { a href=(csv_link(asked)) download="files.csv" { (words.as_csv) } }
             @if lines.entries.is_empty() { p { (words.no_files) } } @else {
                 div.scroll tabindex="0" { table.ledger {
                     thead { tr {
                         th scope="col" { (words.file) }
                         th scope="col" { (words.state) }
+                        th scope="col" { (words.kind) }
                         th.number scope="col" { (words.size) }
+                        th.number scope="col" { (words.seconds) }
+                        th.number scope="col" { (words.characters) }
                         th.number scope="col" { (words.passages) }
+                        th.number scope="col" { (words.text_pages) }
                         th scope="col" { (words.reason) }
                     } }
                     tbody { @for entry in &lines.entries { (row(words, entry)) } }
@@ -120,8 +147,12 @@ fn row(words: &Strings, entry: &LedgerEntry) -> Markup {
         tr {
             th scope="row" { bdi.quiet { (clean(&entry.source)) "/" } bdi { (clean(&entry.path)) } }
             td { span class={ "mark " (entry.state.label()) } { (state) } }
+            td { (clean(&entry.kind)) }
             td.number { (size(entry.bytes)) }
+            td.number { (format!("{:.2}", entry.micros as f64 / 1e6)) }
+            td.number { (number(entry.characters)) }
             td.number { (entry.chunks) }
+            td.number { @if let Some(pages) = entry.coverage { (pages.with_text) " / " (pages.pages) } }
             td { (clean(&entry.state.reason())) }
         }
     }
@@ -151,6 +182,12 @@ fn form(visit: &Visit, asked: &Asked, survey: &Survey) -> Markup {
             button type="submit" { (words.show) }
         }
     }
+}
+
+fn csv_link(asked: &Asked) -> String {
+    let pairs = [("source", asked.source.as_str()), ("state", &asked.state), ("path", &asked.path)];
+    let pairs: Vec<(&str, &str)> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    format!("/status/files.csv?{}", query_string(&pairs))
 }
 
 fn link(asked: &Asked, behind: &str, after: &str) -> String {

@@ -51,6 +51,7 @@ pub(crate) fn configure(services: &mut web::ServiceConfig) {
         .service(resource("/document/{id}/file").route(web::get().to(file::file)))
         .service(resource("/document/{id}/similar").route(web::get().to(similar::similar)))
         .service(resource("/status").route(web::get().to(status::status)))
+        .service(resource("/status/files.csv").route(web::get().to(ledger::csv)))
         .service(resource("/preferences").route(web::get().to(preferences::preferences)))
         .service(resource("/opensearch.xml").route(web::get().to(opensearch::opensearch)))
         .service(resource("/favicon.ico").route(web::get().to(assets::favicon)))

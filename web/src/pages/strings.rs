@@ -62,6 +62,7 @@ pub(super) struct Strings {
     pub(super) key_bad: Told, pub(super) key_scope: Told, pub(super) unknown_host: Told, pub(super) other_site: Told,
     pub(super) no_method: Told, pub(super) too_much: Told, pub(super) bad_request: Told,
     pub(super) not_used: &'static str, pub(super) computes: &'static str, pub(super) queue: &'static str,
+    pub(super) seconds: &'static str, pub(super) characters: &'static str, pub(super) text_pages: &'static str, pub(super) as_csv: &'static str,
     pub(super) api: &'static str, pub(super) opensearch: &'static str, pub(super) local_only: &'static str,
 }
 
@@ -121,6 +122,7 @@ pub(super) const EN: Strings = Strings {
     too_much: Told { title: "That is too much", cure: "Shorten the question, or take some filters away." },
     bad_request: Told { title: "This address cannot be understood", cure: "Check the filters in it: dates look like 2026-01-31." },
     not_used: "not used yet", computes: "{} on {}", queue: "{} waiting",
+    seconds: "Seconds", characters: "Characters", text_pages: "Pages with text", as_csv: "These files as CSV",
     api: "API", opensearch: "Search the company’s documents", local_only: "Nothing you type leaves this server.",
 };
 
@@ -180,6 +182,7 @@ pub(super) const ZH: Strings = Strings {
     too_much: Told { title: "内容过多", cure: "请缩短问题，或去掉一些筛选条件。" },
     bad_request: Told { title: "无法理解此地址", cure: "请检查其中的筛选条件：日期的写法如 2026-01-31。" },
     not_used: "尚未使用", computes: "{}，{}", queue: "{} 个等待",
+    seconds: "秒", characters: "字符", text_pages: "有文字的页", as_csv: "以 CSV 下载这些文件",
     api: "API", opensearch: "搜索公司文档", local_only: "您输入的内容不会离开这台服务器。",
 };
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use indexer::IndexOptions;
 use qwen3::EmbedHandle;
 use storage::{LedgerEntry, Source, Store};
 use tokio::sync::oneshot;
@@ -112,6 +113,7 @@ impl Writer {
         store: Store,
         embedder: EmbedHandle,
         config: &IndexConfig,
+        indexing: IndexOptions,
         jobs: Arc<Jobs>,
         first: Vec<Source>,
         pushed: &Pushed,
@@ -131,7 +133,7 @@ impl Writer {
             shared.queue_run(source, Task::Index(Deletions::Guarded), Origin::Asked);
         }
         let folders = Folders::new(config, pushed.root().to_path_buf());
-        let worker = thread::Worker::new(store, embedder, config, folders, Arc::clone(&shared));
+        let worker = thread::Worker::new(store, embedder, indexing, folders, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }

@@ -12,7 +12,6 @@ use storage::{Batch, LedgerEntry, Source, Store};
 
 use super::folders::Folders;
 use super::{Change, Committed, Deletions, Next, Origin, Run, Shared, Task};
-use crate::config::IndexConfig;
 use crate::jobs::{JobState, Progress};
 
 /// How long a run works before it makes room for changes: so that it gets on under a stream of them.
@@ -35,15 +34,10 @@ impl Worker {
     pub(super) fn new(
         store: Store,
         embedder: EmbedHandle,
-        config: &IndexConfig,
+        options: IndexOptions,
         folders: Folders,
         shared: Arc<Shared>,
     ) -> Self {
-        let options = IndexOptions {
-            commit_documents: config.commit_documents,
-            vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
-            ..IndexOptions::default()
-        };
         Self { store, embedder, options, folders, failures: HashMap::new(), shared }
     }
 

@@ -1,0 +1,4 @@
+//! Fuzzes `quarry_fuzz::gguf`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::gguf(data));
