@@ -40,9 +40,13 @@ fn only_what_changed_is_read_and_only_new_text_is_embedded() {
     let run = bench.index().stderr();
     assert_eq!((reported(&run, "indexed"), reported(&run, "removed"), reported(&run, "embedded")), (2, 1, 0), "{run}");
     assert_eq!(bench.paths(&["marker001", "--lexical"]), ["moved.md"]);
-    let mut twins = bench.paths(&["marker002", "--lexical"]);
-    twins.sort();
-    assert_eq!(twins, ["copy.md", "note-002.md"]);
+    let answer = bench.search(&["marker002", "--lexical"]);
+    let (twin, other) = (&answer["results"][0], &answer["results"][0]["copies"][0]);
+    let mut twins = [twin["path"].as_str().unwrap(), other["path"].as_str().unwrap()];
+    twins.sort_unstable();
+    assert_eq!((answer["total"].as_u64(), twins), (Some(1), ["copy.md", "note-002.md"]), "{answer}");
+    let ledger = bench.run(&["status", "--files", "--csv"]).succeeded().stdout();
+    assert!(ledger.contains("docs,note-002.md,indexed,duplicate of docs/copy.md,"), "{ledger}");
 
     bench.write("note-003.md", &note(3).replace("Part 3", "Piece three"));
     let run = bench.index().stderr();

@@ -262,7 +262,7 @@ fn documents_are_put_found_and_deleted() {
     let states: Vec<Value> =
         reply.expect(200)["items"].as_array().unwrap().iter().map(|item| item["state"].clone()).collect();
     assert_eq!(states, ["indexed", "indexed", "deleted"]);
-    assert_eq!(server.paths("q=heron44&mode=lexical").len(), 2);
+    assert_eq!(server.paths("q=heron44&mode=lexical&copies=apart").len(), 2);
     assert!(server.paths("q=pelican43&mode=lexical").is_empty());
 
     let form = "--x\r\ncontent-disposition: form-data; name=\"path\"\r\n\r\nup/\r\n--x\r\n\

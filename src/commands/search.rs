@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use qwen3::EmbedHandle;
-use searcher::{Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
+use searcher::{Answer, Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
+use serde::Serialize;
 use storage::{Error, FileState, Filter, IndexModel, Snapshot, Source, Store};
 
 use crate::cli::{Cli, SearchArgs};
@@ -29,11 +30,7 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
     let answer = searcher.search(&snapshot, &request)?;
     let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
     if args.json {
-        let mut answer = serde_json::to_value(&answer)?;
-        if let Some(unread) = unread {
-            answer["unread_files"] = unread.into();
-        }
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        println!("{}", serde_json::to_string_pretty(&Printed { answer: &answer, unread_files: unread })?);
     } else {
         output::print_answer(&answer);
         if let Some(unread) = unread.filter(|unread| *unread > 0) {
@@ -42,6 +39,16 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An answer as JSON: in the shape of the REST API.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    answer: &'a Answer,
+    /// Beside an empty answer: files of the sources searched that could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread_files: Option<u64>,
 }
 
 fn request(args: &SearchArgs, source: Option<Source>) -> SearchRequest {

@@ -128,7 +128,7 @@ fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>, f
             if let (Some(files), Some(filter)) = (&mut files, filter)
                 && filter.admits(&entry.state)
             {
-                files.push(entry);
+                files.push(store.told(entry)?);
             }
         }
         sources.push(summary);

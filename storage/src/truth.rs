@@ -33,9 +33,12 @@ impl TruthReader {
         self.documents.ledger_after(source, after)
     }
 
-    /// Source and path of the first file that is equal to this one, byte for byte, if that is another file.
-    pub fn duplicate_of(&self, entry: &LedgerEntry) -> Result<Option<(String, String)>> {
-        twins::first_of(&self.documents, entry)
+    /// A ledger line for people: with a note on the file that it is equal to, byte for byte, if there is an earlier one.
+    ///
+    /// # Errors
+    /// The store is damaged.
+    pub fn told(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
+        twins::told(&self.documents, entry)
     }
 
     /// When the last run over a source ended, in seconds of Unix time.

@@ -2,7 +2,7 @@
 
 use crate::documents::{Changes, Documents};
 use crate::error::Result;
-use crate::record::LedgerEntry;
+use crate::record::{FileState, LedgerEntry};
 
 /// Prefix of the entries in the document store.
 const TWIN: u8 = b'h';
@@ -32,6 +32,16 @@ pub(crate) fn first_of(documents: &Documents, entry: &LedgerEntry) -> Result<Opt
     }
     let name = String::from_utf8_lossy(first.get(prefix.len()..).unwrap_or_default()).into_owned();
     Ok(name.split_once('\0').map(|(source, path)| (source.to_string(), path.to_string())))
+}
+
+/// The line with a note on the file it duplicates, for people.
+pub(crate) fn told(documents: &Documents, mut entry: LedgerEntry) -> Result<LedgerEntry> {
+    if let Some((source, path)) = first_of(documents, &entry)?
+        && let FileState::Indexed { notes } | FileState::Partly { notes, .. } = &mut entry.state
+    {
+        notes.insert(0, format!("duplicate of {source}/{path}"));
+    }
+    Ok(entry)
 }
 
 /// Bytes of the content's hash that are compared.

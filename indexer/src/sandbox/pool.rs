@@ -32,7 +32,7 @@ pub struct SandboxLimits {
 
 impl Default for SandboxLimits {
     fn default() -> Self {
-        Self { memory: 512 << 20, seconds: 10, answer: 256 << 20 }
+        Self { memory: 512 << 20, seconds: 8, answer: 256 << 20 }
     }
 }
 

@@ -60,7 +60,7 @@ fn send(
             if !admits(&entry) {
                 continue;
             }
-            piece.push_str(&ledger_row(&entry));
+            piece.push_str(&ledger_row(&engine.truth.told(entry)?));
             let is_unwanted =
                 piece.len() >= PIECE && sender.blocking_send(Ok(std::mem::take(&mut piece).into())).is_err();
             if is_unwanted || app.is_stopping() {

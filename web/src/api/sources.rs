@@ -335,7 +335,7 @@ pub(crate) fn ledger_page(
             next = files.last().map(|line| line.path.clone());
             break;
         }
-        files.push(entry.into());
+        files.push(engine.truth.told(entry)?.into());
     }
     Ok(LedgerPage { source, files, next })
 }

@@ -38,7 +38,7 @@ fn read(engine: &Engine, id: &str, limit: usize) -> Result<Sent, Error> {
     let passages = engine.snapshot().document(id)?;
     let document = &passages.first().ok_or_else(missing)?.document;
     let source = engine.source(&document.source).ok_or_else(missing)?;
-    let place = inside(&source.root, &document.path).ok_or_else(missing)?;
+    let (path, place) = outermost(&source.root, &document.path).ok_or_else(missing)?;
     let file = std::fs::File::open(place).map_err(|_| missing())?;
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|_| missing())?;
@@ -46,9 +46,16 @@ fn read(engine: &Engine, id: &str, limit: usize) -> Result<Sent, Error> {
         return Err(Error::TooLarge { limit });
     }
     // Formats that readers take apart are packed; what is shown line by line or written as markup is text.
-    let is_text =
+    let reads_as_text =
         matches!(document.kind.as_str(), "markdown" | "html") || Reading::of(&document.kind) != Reading::Prose;
-    Ok(Sent { name: file_name(&document.path).to_string(), is_text, bytes })
+    let is_text = reads_as_text && path == document.path;
+    Ok(Sent { name: file_name(path).to_string(), is_text, bytes })
+}
+
+/// The file at `path` below `root`; for a document inside of an archive or a mail, the file that holds it.
+fn outermost<'a>(root: &std::path::Path, path: &'a str) -> Option<(&'a str, PathBuf)> {
+    let around = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
+    std::iter::once(path).chain(around).find_map(|path| inside(root, path).map(|place| (path, place)))
 }
 
 /// The regular file at `path` below `root`; `None` where a link leads out of it since it was indexed.
@@ -88,6 +95,8 @@ mod tests {
         std::fs::write(folder.path().join("secret"), "s").unwrap();
         std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link.md")).unwrap();
         assert!(inside(&root, "a.md").is_some());
+        assert_eq!(outermost(&root, "a.md/inner/b.txt").unwrap().0, "a.md");
+        assert!(outermost(&root, "missing/b.txt").is_none());
         for path in ["../secret", "link.md", "", "missing", "/etc/passwd"] {
             assert!(inside(&root, path).is_none(), "{path}");
         }

@@ -2,6 +2,7 @@
 //! one block for each record, instead of brackets.
 
 mod json;
+mod names;
 mod notebook;
 mod xml;
 
