@@ -249,3 +249,15 @@ fn an_answer_says_how_far_it_was_reranked() {
     assert_eq!(state, if read == depth { "complete" } else { "settled" });
     assert_eq!(bench.search(&["--no-rerank", "--reranker", &reranker, "holidays"])["rerank_state"], "off");
 }
+
+#[test]
+fn what_a_document_says_of_itself_is_searched() {
+    let bench = Bench::new();
+    bench.write(
+        "leaving.md",
+        "---\ntitle: Leaving\nkeywords: quitting, resignation\n---\n\nFill out the form before your last day.",
+    );
+    bench.write("other.md", "# Other\n\nNothing about that.");
+    bench.index();
+    assert_eq!(bench.paths(&["quitting", "--lexical"]), ["leaving.md"]);
+}

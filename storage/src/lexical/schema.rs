@@ -89,7 +89,9 @@ impl Fields {
         // The title often is the first heading: it counts once.
         let titled = chunk.headings.first().is_some_and(|first| *first == document.title);
         let title = if titled { "" } else { document.title.as_str() };
-        let whole = [title, headings.as_str(), chunk.text.as_str()].join("\n");
+        // What the document says of itself stands for its beginning.
+        let about = if number == 0 { about(document) } else { String::new() };
+        let whole = [title, headings.as_str(), chunk.text.as_str(), about.as_str()].join("\n");
 
         let mut out = TantivyDocument::new();
         let id = document.id();
@@ -117,6 +119,28 @@ impl Fields {
         out.add_bytes(self.record, &record);
         out
     }
+}
+
+/// Metadata in which people look for words, under the names of front matter, HTML and document properties.
+const ABOUT: &[&str] = &[
+    "abstract",
+    "author",
+    "categories",
+    "category",
+    "description",
+    "keywords",
+    "subject",
+    "subtitle",
+    "summary",
+    "tags",
+];
+
+/// Characters of metadata that are searched.
+const MAX_ABOUT: usize = 1_000;
+
+fn about(document: &Document) -> String {
+    let facts: Vec<&str> = ABOUT.iter().filter_map(|name| document.metadata.get(*name)).map(String::as_str).collect();
+    facts.join("\n").chars().take(MAX_ABOUT).collect()
 }
 
 fn pre_tokenized(terms: Vec<Term>) -> PreTokenizedString {
