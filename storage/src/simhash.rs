@@ -62,7 +62,7 @@ mod tests {
         let whole = of(0..1000);
         assert_eq!(whole.distance(of((0..1000).rev())), 0);
         // Cosines .99, .9 and .5 stand for 5.7, 18.4 and 42.7 bits.
-        for (shared, expected) in [(990, 5.7), (900, 18.4), (500, 42.7)] {
+        for (shared, expected) in [(990, 5.7_f64), (900, 18.4), (500, 42.7)] {
             let distance = f64::from(whole.distance(of(1000 - shared..2000 - shared)));
             // Three standard deviations of 128 throws.
             let spread = (expected * (1.0 - expected / 128.0)).sqrt();
