@@ -121,7 +121,7 @@ pub(crate) struct IndexArgs {
     /// Commit at least every N documents: a killed run loses at most the last of these.
     #[arg(long, default_value_t = 2000, value_name = "N")]
     pub(crate) commit_every: usize,
-    /// Remove all documents of a source whose folder is suddenly empty.
+    /// Remove documents also where the folder is suddenly empty, or most of its files are gone.
     #[arg(long)]
     pub(crate) accept_deletions: bool,
     /// Throw the index away and make it anew, for another model or format. The sources stay.

@@ -1,16 +1,15 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
+mod guard;
 mod load;
+mod pages;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{PATIENCE, Reply, Server, over_documents};
+use crate::server::{PATIENCE, Server, over_documents};
 use crate::support::{Bench, fixture};
 
 #[test]
@@ -94,142 +93,6 @@ fn what_is_wrong_is_said_with_its_cure() {
     server.send("POST", "/rerank", &body).problem(501, "no-reranker");
     let body = json!({ "name": "etc", "folder": "/etc" });
     server.send("POST", "/api/v1/sources", &body).problem(403, "folder-not-allowed");
-}
-
-#[test]
-fn failures_are_pages_for_people_in_their_language() {
-    let bench = Bench::with_documents(1);
-    let config = "[limits]\nrate_per_second = 1\nrate_burst = 12\n";
-    let server = Server::configured(&bench, config, &[]).ready();
-    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", "zh-CN")];
-    let ask =
-        |method: &str, path: &str, more: &[(&str, &str)]| server.request(method, path, &[&browser, more].concat(), &[]);
-    let refused = [
-        (ask("GET", "/nowhere", &[]), 404, "这里什么也没有"),
-        (ask("POST", "/search", &[]), 405, "此地址只能读取"),
-        (ask("GET", "/search?q=x&after=yesterday", &[]), 400, "无法理解此地址"),
-        (ask("GET", "/search?q=x&offset=x", &[]), 400, "无法理解此地址"),
-        (ask("GET", "/", &[("host", "evil.example")]), 421, "服务器没有这个名称"),
-        (ask("POST", "/", &[("origin", "http://evil.example")]), 403, "请求来自其他网站"),
-        ((0..60).map(|_| ask("GET", "/status", &[])).find(|reply| reply.status == 429).unwrap(), 429, "请求过于频繁"),
-    ];
-    for (reply, status, title) in refused {
-        assert_eq!(reply.status, status, "{}", reply.text);
-        assert!(reply.header("content-type").starts_with("text/html"), "{}", reply.text);
-        assert!(reply.text.contains("lang=\"zh-Hans\"") && reply.text.contains(title), "{}", reply.text);
-        for english in ["expected", "That did not", "request", "not valid", "Try again"] {
-            let text: String = reply.text.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect();
-            assert!(!text.contains(english), "{english}: {text}");
-        }
-        assert!(status != 429 || !reply.header("retry-after").is_empty());
-    }
-    // Programs, and whoever looks at the API, get problem documents.
-    assert_eq!(
-        server.request("GET", "/api/v1/nothing", &browser, &[]).header("content-type"),
-        "application/problem+json"
-    );
-    assert_eq!(server.request("GET", "/nowhere", &[], &[]).header("content-type"), "application/problem+json");
-}
-
-#[test]
-fn a_page_of_results_is_light() {
-    let bench = Bench::new();
-    let server = Server::start(&bench, &[&fixture("handbook").display().to_string()]).ready();
-    let page = server.get("/search?q=how+do+I+get+my+travel+money+back");
-    assert_eq!(page.text.matches("<li class=\"hit\"").count(), 10);
-    assert!(page.text.len() < 32_000, "the page has {} bytes", page.text.len());
-    // Everything that its first visit fetches: styles, and scripts with what they import.
-    let mut fetched: Vec<String> = Vec::new();
-    let mut waiting: Vec<String> = ["page.css", "page.js"].map(str::to_string).into();
-    let at = page.text.find("/assets/").unwrap();
-    let folder = page.text[at..].split('/').take(3).collect::<Vec<_>>().join("/");
-    let mut bytes = page.text.len();
-    while let Some(name) = waiting.pop() {
-        let asset = server.get(&format!("{folder}/{name}"));
-        assert_eq!(asset.status, 200, "{name}");
-        bytes += asset.text.len();
-        fetched.push(name);
-        let imports =
-            asset.text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split("\"./").nth(1));
-        let new = imports.filter_map(|rest| rest.split('"').next()).map(str::to_string);
-        waiting.extend(new.filter(|name| !fetched.contains(name)).collect::<Vec<_>>());
-        waiting.sort();
-        waiting.dedup();
-    }
-    assert!(fetched.len() > 4, "{fetched:?}");
-    assert!(bytes < 60_000, "a first visit takes {bytes} bytes: {fetched:?}");
-    println!("a first visit: {bytes} bytes, {} of them the page", page.text.len());
-}
-
-#[test]
-fn the_sentence_that_answers_is_marked_where_no_word_is() {
-    let bench = Bench::new();
-    let filler = "The committee met in the large room on the second floor. Minutes were taken by the secretary. ";
-    bench.write(
-        "pets.md",
-        &format!("# Rules of the house\n\n{filler}{filler}{filler}Dogs and cats may not be brought to work. {filler}"),
-    );
-    bench.write("other.md", "# Parking\n\nCars are left behind the building. The gate closes at nine.");
-    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
-    let ask = |mark: &str| {
-        let answer = server.get(&format!("/api/v1/search?q=animals+pets&mode=semantic&mark={mark}")).expect(200);
-        let hit = answer["results"].as_array().unwrap().iter().find(|hit| hit["path"] == "pets.md").unwrap().clone();
-        (hit["passages"][0].clone(), answer["timings"]["highlight_ms"].as_f64().unwrap())
-    };
-    let (plain, _) = ask("words");
-    assert_eq!((&plain["marked"], &plain["highlights"]), (&json!("nothing"), &json!([])));
-    // A model that is kept from computing marks nothing; it is not always kept from it.
-    let started = Instant::now();
-    let (passage, took) = loop {
-        let (passage, took) = ask("sentences");
-        if passage["marked"] == "sentence" || started.elapsed() > PATIENCE {
-            break (passage, took);
-        }
-    };
-    assert_eq!(passage["marked"], "sentence", "{passage}");
-    let mark = &passage["highlights"][0];
-    let range = mark["start"].as_u64().unwrap() as usize..mark["end"].as_u64().unwrap() as usize;
-    assert_eq!(&passage["snippet"].as_str().unwrap()[range], "Dogs and cats may not be brought to work.");
-    assert!(took > 0.0);
-    server.get("/api/v1/search?q=x&mark=all").problem(400, "bad-request");
-}
-
-#[test]
-fn every_answer_carries_its_guards() {
-    let (_bench, server) = over_documents(1);
-    for path in ["/", "/api/v1/search?q=x", "/nothing", "/health/live", "/api/docs"] {
-        let reply = server.get(path);
-        let policy = reply.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
-        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
-        assert!(!reply.header("x-request-id").is_empty(), "{path}");
-        assert_eq!(reply.header("access-control-allow-origin"), "", "{path}");
-    }
-    // The client would unpack the body that a HEAD has not.
-    let head = server.request("HEAD", "/api/docs", &[("accept-encoding", "identity")], &[]);
-    assert!(head.status == 200 && head.text.is_empty(), "{}", head.text);
-    let reply = server.request("GET", "/health/live", &[("x-request-id", "mine-1")], &[]);
-    assert_eq!(reply.header("x-request-id"), "mine-1");
-}
-
-#[test]
-fn foreign_hosts_and_sites_are_refused() {
-    let (_bench, server) = over_documents(1);
-    let at = |host: &'static str| server.request("GET", "/api/v1/status", &[("host", host)], &[]);
-    at("evil.example").problem(421, "host-not-allowed");
-    at("localhost").expect(200);
-    assert_eq!(
-        server.request("GET", "/health/ready", &[("host", "10.1.2.3")], &[]).status,
-        200,
-        "probes come by address"
-    );
-    let body = json!({ "path": "a.md", "text": "x" }).to_string();
-    for header in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
-        let headers = [("content-type", "application/json"), header];
-        server.request("PUT", "/api/v1/documents", &headers, body.as_bytes()).problem(403, "origin-not-allowed");
-    }
-    // A form of another site can only send these types.
-    server.request("POST", "/api/v1/search", &[("content-type", "text/plain")], b"{}").problem(415, "media-type");
 }
 
 #[test]
@@ -319,129 +182,6 @@ fn sources_are_looked_through_again_and_removed() {
     assert_eq!(server.job(&job)["state"], "done");
     assert!(server.paths("q=ostrich46&mode=lexical").is_empty() && other.join("x.md").exists());
     server.get("/api/v1/sources/other/ledger").problem(404, "not-found");
-}
-
-#[test]
-fn keys_open_what_their_scope_says_until_they_are_revoked() {
-    let bench = Bench::with_documents(2);
-    bench.run(&["serve", "--listen", "0.0.0.0:0"]).refused(&["without access control", "quarry keys create"]);
-    let key = |scope: &str| {
-        let run = bench.run(&["keys", "create", "test", "--scope", scope]).succeeded();
-        run.stdout().trim().to_string()
-    };
-    let docs = bench.docs().display().to_string();
-    let server = Server::start(&bench, &[&docs]).ready();
-    server.get("/api/v1/status").expect(200);
-    let any = [("authorization", "Bearer none")];
-    server.request("GET", "/api/v1/status", &any, &[]).expect(200);
-    let (search, index) = (key("search"), key("index"));
-    let with = |key: &str, method: &str, path: &str| {
-        let bearer = format!("Bearer {key}");
-        server.request(method, path, &[("authorization", &bearer), ("content-type", "application/json")], b"{}")
-    };
-    server.get("/api/v1/status").problem(401, "key-missing");
-    assert!(server.get("/").header("www-authenticate").starts_with("Basic"), "a browser asks for the key");
-    assert!(server.get("/api/v1/status").header("www-authenticate").starts_with("Bearer"));
-    assert_eq!(server.get("/health/ready").status, 200);
-    with(&search, "GET", "/api/v1/search?q=note").expect(200);
-    let status = with(&search, "GET", "/api/v1/status").expect(200);
-    assert!(status["sources"][0]["folder"].is_null(), "where things are is for administrators");
-    with(&search, "PUT", "/api/v1/documents").problem(403, "scope-missing");
-    with(&search, "GET", "/metrics").problem(403, "scope-missing");
-    with(&index, "GET", "/api/v1/search?q=note").problem(403, "scope-missing");
-    with(&index, "POST", "/api/v1/sources/docs/index").expect(202);
-    with(&format!("{search}x"), "GET", "/api/v1/status").problem(401, "key-invalid");
-    with("qk_00000000_abc", "GET", "/api/v1/status").problem(401, "key-invalid");
-    let list = bench.run(&["keys", "list"]).succeeded().stdout();
-    assert!(!list.contains(search.splitn(3, '_').nth(2).unwrap()), "{list}");
-    bench.run(&["keys", "revoke", search.split('_').nth(1).unwrap()]).succeeded();
-    with(&search, "GET", "/api/v1/search?q=note").problem(401, "key-invalid");
-}
-
-#[test]
-fn a_trusted_proxy_names_the_user() {
-    let bench = Bench::with_documents(1);
-    let config = "[auth]\nproxy_header = \"X-Forwarded-User\"\nproxy_from = [\"127.0.0.1\"]\nproxy_scopes = [\"search\"]\n\
-                  [server]\nallowed_hosts = [\"search.example\"]\n";
-    let server = Server::configured(&bench, config, &[]).ready();
-    let user = ("x-forwarded-user", "ann");
-    let host = ("host", "search.example");
-    server.request("GET", "/api/v1/status", &[user, host], &[]).expect(200);
-    server.request("GET", "/api/v1/status", &[host], &[]).problem(401, "key-missing");
-    server.request("GET", "/metrics", &[user, host], &[]).problem(403, "scope-missing");
-    let other = config.replace("127.0.0.1", "10.0.0.1");
-    let server = Server::configured(&Bench::new(), &other, &[]).ready();
-    server.request("GET", "/api/v1/status", &[user, host], &[]).problem(401, "key-missing");
-}
-
-#[test]
-fn limits_hold() {
-    let bench = Bench::with_documents(3);
-    let config = "[limits]\nbody_bytes = 300\nupload_bytes = 400\nquery_chars = 20\nfilter_values = 2\npage_depth = 30\n\
-                  model_texts = 2\n";
-    let docs = bench.docs().display().to_string();
-    let server = Server::configured(&bench, config, &[&docs]).ready();
-    server.get("/api/v1/search?q=123456789012345678901").problem(400, "over-limit");
-    server.get("/api/v1/search?q=x&offset=25&top=6").problem(400, "over-limit");
-    server.get("/api/v1/search?q=x&type=a&type=b&lang=en").problem(400, "over-limit");
-    server.put("a.md", &"x".repeat(300)).problem(413, "too-large");
-    server
-        .request("POST", "/api/v1/documents/bulk", &[("content-type", "application/x-ndjson")], &[b' '; 500])
-        .problem(413, "too-large");
-    server.send("POST", "/embed", &json!({ "inputs": ["a", "b", "c"] })).problem(400, "over-limit");
-    // Without a length, the body is counted as it comes.
-    let mut stream = TcpStream::connect(&server.address).unwrap();
-    write!(stream, "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1000\r\n{}", " ".repeat(0x1000)).unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
-}
-
-#[test]
-fn who_is_too_slow_is_given_up_and_who_is_too_many_is_sent_away() {
-    let bench = Bench::with_documents(1);
-    let config = "[limits]\nrequest_seconds = 2\nconcurrent = 1\nqueue = 0\n";
-    let server = Server::configured(&bench, config, &[]).ready();
-    let mut stream = TcpStream::connect(&server.address).unwrap();
-    let head = "POST /api/v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 503", "the body never came");
-
-    let texts = vec!["holidays and leave of absence ".repeat(300); 100];
-    let seen = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        // Again and again, as it may itself come while the other request has the only place.
-        scope.spawn(|| {
-            while !seen.load(Ordering::Relaxed) {
-                server.send("POST", "/embed", &json!({ "inputs": texts }));
-            }
-        });
-        let started = Instant::now();
-        let mut refused = None;
-        while refused.is_none() && started.elapsed() < PATIENCE {
-            refused = Some(server.get("/api/v1/documents")).filter(|reply| reply.status == 503);
-        }
-        seen.store(true, Ordering::Relaxed);
-        let refused = refused.expect("the only place is taken");
-        assert_eq!(refused.header("retry-after"), "1");
-        refused.problem(503, "busy");
-        assert_eq!(server.get("/health/ready").status, 200, "probes need no place");
-    });
-}
-
-#[test]
-fn a_client_that_asks_too_often_waits() {
-    let bench = Bench::with_documents(1);
-    let config = "[limits]\nrate_per_second = 1\nrate_burst = 3\n";
-    let server = Server::configured(&bench, config, &[]).ready();
-    let replies: Vec<Reply> = (0..6).map(|_| server.get("/api/v1/status")).collect();
-    assert!(replies.iter().filter(|reply| reply.status == 200).count() >= 3);
-    let refused = replies.into_iter().find(|reply| reply.status == 429).expect("six at once are too many");
-    assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
-    refused.problem(429, "rate-limited");
-    assert_eq!(server.get("/health/live").status, 200, "probes are not counted");
 }
 
 #[test]
@@ -586,27 +326,4 @@ fn metrics_tell_what_the_model_did() {
     );
     assert!(model["tokens_per_second"].as_f64() > Some(0.0) && model["waiting"] == 0, "{model}");
     assert!(status["reranker"].is_null());
-}
-
-#[test]
-fn near_duplicates_are_one_result() {
-    let bench = Bench::new();
-    let rule =
-        |n: usize| format!("Rule {n}: the claim number {n} needs form F-{n} and the signature of a manager.\n\n");
-    let policy = (0..30).map(rule).collect::<String>();
-    bench.write("2025/policy.md", &format!("# Claims\n\n{policy}"));
-    bench.write("2026/policy.md", &format!("# Claims\n\n{}", policy.replace("Rule 7:", "Rule 7 (changed):")));
-    bench
-        .write("other.md", "# Gateway\n\nA claim about sensors: they send readings and need no form and no signature.");
-    let old = std::fs::File::options().write(true).open(bench.docs().join("2025/policy.md")).unwrap();
-    old.set_modified(std::time::SystemTime::now() - Duration::from_secs(86_400)).unwrap();
-    let server = Server::start(&bench, &[bench.docs().to_str().unwrap()]).ready();
-    let answer = server.get("/api/v1/search?q=claim+form+signature").expect(200);
-    assert_eq!(answer["total"], 2, "{answer}");
-    let policy = answer["results"].as_array().unwrap().iter().find(|hit| hit["title"] == "Claims").unwrap();
-    assert_eq!((&policy["path"], &policy["copies"][0]["path"]), (&"2026/policy.md".into(), &"2025/policy.md".into()));
-    assert!(server.get("/search?q=claim+form+signature").text.contains("Also in 1 place"));
-    assert!(server.get("/search?q=claim+form+signature&lang=zh").status == 200);
-    let apart = server.get("/api/v1/search?q=claim+form+signature&copies=apart").expect(200);
-    assert_eq!(apart["total"], 3, "{apart}");
 }

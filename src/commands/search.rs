@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use qwen3::EmbedHandle;
 use searcher::{Answer, Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
 use serde::Serialize;
-use storage::{Error, FileState, Filter, IndexModel, Snapshot, Source, Store};
+use storage::{Error, Filter, IndexModel, Snapshot, Source, Store};
 
 use crate::cli::{Cli, SearchArgs};
 use crate::commands::index;
@@ -115,7 +115,7 @@ fn unread_files(folder: &Path, model: &IndexModel, request: &SearchRequest) -> R
     let mut unread = 0;
     for source in store.sources().iter().filter(|source| named.is_empty() || named.contains(&source.name)) {
         for entry in store.ledger(&source.name) {
-            unread += u64::from(matches!(entry?.state, FileState::Unreadable { .. } | FileState::Failed { .. }));
+            unread += u64::from(entry?.state.is_unread());
         }
     }
     store.close()?;

@@ -214,6 +214,11 @@ impl FileState {
         }
     }
 
+    /// Whether its text is missing from the index though it should be there.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Failed { .. })
+    }
+
     /// Why the file is in this state, for people; empty where there is nothing to say.
     pub fn reason(&self) -> String {
         match self {

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use storage::FileState;
-
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -48,7 +46,7 @@ fn count(engine: &Engine) -> Result<BTreeMap<String, u64>, Error> {
     for source in engine.snapshot().sources() {
         let mut unread = 0;
         for entry in engine.truth.ledger(&source.name, "") {
-            unread += u64::from(matches!(entry?.state, FileState::Unreadable { .. } | FileState::Failed { .. }));
+            unread += u64::from(entry?.state.is_unread());
         }
         counts.insert(source.name.clone(), unread);
     }

@@ -250,6 +250,13 @@ pub(crate) fn assert_invariants(document: &StructuredText) {
     assert!(document.text[end..].trim().is_empty(), "text lies behind the last block");
 }
 
+/// The document itself, once it keeps its promises.
+#[cfg(test)]
+pub(crate) fn sound(document: StructuredText) -> StructuredText {
+    assert_invariants(&document);
+    document
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,7 +28,9 @@ pub enum FileError {
         found: String,
     },
     /// Above the size limit.
-    #[error("{bytes} bytes, more than the limit of {limit}; raise `max_bytes` to index it")]
+    #[error(
+        "{bytes} bytes, more than the limit of {limit}; raise `max_file_mb` under [extract], or `--max-file-size`, to index it"
+    )]
     TooLarge {
         /// Size of the file.
         bytes: u64,
@@ -68,7 +70,7 @@ pub enum FileError {
     #[error("a picture; switch on OCR (`ocr`) to have the text in it read")]
     Picture,
     /// Reading it would cost more than the limits allow: a decompression bomb, endless nesting.
-    #[error("given up: {what}; if the file is to be trusted, raise the limit in the configuration")]
+    #[error("given up: {what}; if the file is to be trusted, raise the limit under [extract] in quarry.toml")]
     Limit {
         /// Which limit, with its value: `unpacks to more than 256 MiB`.
         what: String,
@@ -80,7 +82,7 @@ pub enum FileError {
         how: String,
     },
     /// It took too long.
-    #[error("given up after {seconds} s; raise the time limit or split the file")]
+    #[error("given up after {seconds} s; raise `seconds` under [extract] in quarry.toml, or split the file")]
     TimedOut {
         /// The limit.
         seconds: u64,

@@ -214,7 +214,10 @@ mod tests {
         assert_eq!(extract(Path::new("a.asc"), armoured, &ExtractLimits::default()), Err(FileError::Encrypted));
         let limits = ExtractLimits { max_bytes: 3, ..ExtractLimits::default() };
         let error = extract(Path::new("a.txt"), b"four", &limits).unwrap_err();
-        assert_eq!(error.to_string(), "4 bytes, more than the limit of 3; raise `max_bytes` to index it");
+        assert_eq!(
+            error.to_string(),
+            "4 bytes, more than the limit of 3; raise `max_file_mb` under [extract], or `--max-file-size`, to index it"
+        );
     }
 
     proptest! {

@@ -248,12 +248,10 @@ mod tests {
 
     use super::*;
     use crate::ExtractLimits;
-    use crate::block::assert_invariants;
+    use crate::block::sound;
 
     fn document(text: &str) -> StructuredText {
-        let document = read(&Input::new(Path::new("a.md"), text.as_bytes(), &ExtractLimits::default())).unwrap();
-        assert_invariants(&document);
-        document
+        sound(read(&Input::new(Path::new("a.md"), text.as_bytes(), &ExtractLimits::default())).unwrap())
     }
 
     fn shape(document: &StructuredText) -> Vec<(&BlockKind, &str, Range<u32>)> {

@@ -45,7 +45,7 @@ pub(super) struct Lines {
 
 impl Asked {
     fn admits(&self, entry: &LedgerEntry) -> bool {
-        let unread = matches!(entry.state, FileState::Unreadable { .. } | FileState::Failed { .. });
+        let unread = entry.state.is_unread();
         let state = match self.state.as_str() {
             "" => true,
             "unread" => unread,

@@ -38,7 +38,7 @@ impl Folders {
         let every = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
         let is_pushed = source.root.parent() == Some(&self.pushed);
         if is_pushed || !self.config.is_watched(&source.name) {
-            return Habit { watched: false, poll: None, every };
+            return Habit { poll: None, every };
         }
         let folder = identity(&source.root);
         let is_watched = self.watched.get(&source.name).is_some_and(|watched| watched.folder == folder);
@@ -48,7 +48,7 @@ impl Folders {
         }
         let told = folder.is_some() && self.watched.get(&source.name).is_some_and(|watched| watched.watcher.is_some());
         let poll = (!told).then(|| Duration::from_secs(self.config.poll_seconds.max(1)));
-        Habit { watched: told, poll, every }
+        Habit { poll, every }
     }
 
     pub(super) fn forget(&mut self, source: &str) {

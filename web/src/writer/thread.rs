@@ -95,9 +95,10 @@ impl Worker {
         match outcome {
             Ok(Some(done)) => {
                 self.failures.remove(&run.source.name);
-                match done.is_idle && by_clock {
-                    true => self.shared.jobs.forget(run.job),
-                    false => self.shared.jobs.finish(run.job, JobState::Done, Ok(done.words)),
+                if done.is_idle && by_clock {
+                    self.shared.jobs.forget(run.job);
+                } else {
+                    self.shared.jobs.finish(run.job, JobState::Done, Ok(done.words));
                 }
             }
             Ok(None) if self.shared.lock().stopping => {

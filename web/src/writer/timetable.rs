@@ -14,8 +14,6 @@ const SHARE: u32 = 5;
 /// By what a source is compared again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Habit {
-    /// Whether changes are told ([`Timetable::touched`]).
-    pub(super) watched: bool,
     /// Compared after this time where changes should be told and are not.
     pub(super) poll: Option<Duration>,
     /// Compared after this time in any case.
@@ -106,7 +104,7 @@ mod tests {
     #[test]
     fn a_change_waits_for_quiet_but_not_for_ever() {
         let now = Instant::now();
-        let mut table = table(Habit { watched: true, ..Habit::default() }, now);
+        let mut table = table(Habit::default(), now);
         assert_eq!(table.next(), None);
         table.touched("a", now);
         table.touched("a", now + SECOND / 4);
@@ -124,7 +122,7 @@ mod tests {
     #[test]
     fn a_comparison_that_takes_long_is_made_less_often() {
         let now = Instant::now();
-        let mut table = table(Habit { watched: true, ..Habit::default() }, now);
+        let mut table = table(Habit::default(), now);
         table.begin("a");
         table.end("a", now, 3 * SECOND);
         table.touched("a", now);
@@ -135,7 +133,7 @@ mod tests {
     fn the_clock_counts_from_the_last_comparison_and_the_first_source_due_comes_first() {
         let now = Instant::now();
         let mut table = table(Habit { every: Some(60 * SECOND), ..Habit::default() }, now);
-        table.set("b", Habit { poll: Some(30 * SECOND), every: Some(60 * SECOND), watched: false }, now);
+        table.set("b", Habit { poll: Some(30 * SECOND), every: Some(60 * SECOND) }, now);
         assert_eq!(table.next(), Some(("b", now + 30 * SECOND)));
         table.end("b", now + 50 * SECOND, SECOND / 10);
         assert_eq!(table.next(), Some(("a", now + 60 * SECOND)));

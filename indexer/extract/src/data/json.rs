@@ -361,12 +361,10 @@ mod tests {
 
     use super::*;
     use crate::ExtractLimits;
-    use crate::block::assert_invariants;
+    use crate::block::sound;
 
     fn document(source: &str) -> StructuredText {
-        let document = read(&Input::new(Path::new("a.json"), source.as_bytes(), &ExtractLimits::default())).unwrap();
-        assert_invariants(&document);
-        document
+        sound(read(&Input::new(Path::new("a.json"), source.as_bytes(), &ExtractLimits::default())).unwrap())
     }
 
     #[test]

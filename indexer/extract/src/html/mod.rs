@@ -81,12 +81,10 @@ mod tests {
 
     use super::*;
     use crate::ExtractLimits;
-    use crate::block::{Block, BlockKind, assert_invariants};
+    use crate::block::{Block, BlockKind, sound};
 
     fn document(html: &str) -> StructuredText {
-        let document = read(&Input::new(Path::new("a.html"), html.as_bytes(), &ExtractLimits::default())).unwrap();
-        assert_invariants(&document);
-        document
+        sound(read(&Input::new(Path::new("a.html"), html.as_bytes(), &ExtractLimits::default())).unwrap())
     }
 
     #[test]

@@ -366,12 +366,10 @@ fn without_role(out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::assert_invariants;
+    use crate::block::sound;
 
     fn document(source: &str) -> StructuredText {
-        let document = structure(source);
-        assert_invariants(&document);
-        document
+        sound(structure(source))
     }
 
     #[test]

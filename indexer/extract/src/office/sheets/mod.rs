@@ -233,7 +233,7 @@ pub(crate) fn name(column: u32, row: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::{StructuredText, assert_invariants};
+    use crate::block::{StructuredText, sound};
 
     fn told(cells: &[(u32, u32, &str)]) -> StructuredText {
         let mut collected = Cells::new(&ExtractLimits::default());
@@ -243,9 +243,7 @@ mod tests {
         let mut builder = TextBuilder::default();
         let sheet = Sheet { name: "Costs".to_owned(), rows: collected.finish(), ..Sheet::default() };
         tell(&mut builder, sheet, 3);
-        let document = builder.finish("xlsx");
-        assert_invariants(&document);
-        document
+        sound(builder.finish("xlsx"))
     }
 
     #[test]

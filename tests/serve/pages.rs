@@ -1,0 +1,129 @@
+//! What people see: failures, weight, marked sentences, near-duplicates.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::server::{PATIENCE, Server};
+use crate::support::{Bench, fixture};
+
+#[test]
+fn failures_are_pages_for_people_in_their_language() {
+    let bench = Bench::with_documents(1);
+    let config = "[limits]\nrate_per_second = 1\nrate_burst = 12\n";
+    let server = Server::configured(&bench, config, &[]).ready();
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", "zh-CN")];
+    let ask =
+        |method: &str, path: &str, more: &[(&str, &str)]| server.request(method, path, &[&browser, more].concat(), &[]);
+    let refused = [
+        (ask("GET", "/nowhere", &[]), 404, "这里什么也没有"),
+        (ask("POST", "/search", &[]), 405, "此地址只能读取"),
+        (ask("GET", "/search?q=x&after=yesterday", &[]), 400, "无法理解此地址"),
+        (ask("GET", "/search?q=x&offset=x", &[]), 400, "无法理解此地址"),
+        (ask("GET", "/", &[("host", "evil.example")]), 421, "服务器没有这个名称"),
+        (ask("POST", "/", &[("origin", "http://evil.example")]), 403, "请求来自其他网站"),
+        ((0..60).map(|_| ask("GET", "/status", &[])).find(|reply| reply.status == 429).unwrap(), 429, "请求过于频繁"),
+    ];
+    for (reply, status, title) in refused {
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert!(reply.header("content-type").starts_with("text/html"), "{}", reply.text);
+        assert!(reply.text.contains("lang=\"zh-Hans\"") && reply.text.contains(title), "{}", reply.text);
+        for english in ["expected", "That did not", "request", "not valid", "Try again"] {
+            let text: String = reply.text.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect();
+            assert!(!text.contains(english), "{english}: {text}");
+        }
+        assert!(status != 429 || !reply.header("retry-after").is_empty());
+    }
+    // Programs, and whoever looks at the API, get problem documents.
+    assert_eq!(
+        server.request("GET", "/api/v1/nothing", &browser, &[]).header("content-type"),
+        "application/problem+json"
+    );
+    assert_eq!(server.request("GET", "/nowhere", &[], &[]).header("content-type"), "application/problem+json");
+}
+
+#[test]
+fn a_page_of_results_is_light() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &[&fixture("handbook").display().to_string()]).ready();
+    let page = server.get("/search?q=how+do+I+get+my+travel+money+back");
+    assert_eq!(page.text.matches("<li class=\"hit\"").count(), 10);
+    assert!(page.text.len() < 32_000, "the page has {} bytes", page.text.len());
+    // Everything that its first visit fetches: styles, and scripts with what they import.
+    let mut fetched: Vec<String> = Vec::new();
+    let mut waiting: Vec<String> = ["page.css", "page.js"].map(str::to_string).into();
+    let at = page.text.find("/assets/").unwrap();
+    let folder = page.text[at..].split('/').take(3).collect::<Vec<_>>().join("/");
+    let mut bytes = page.text.len();
+    while let Some(name) = waiting.pop() {
+        let asset = server.get(&format!("{folder}/{name}"));
+        assert_eq!(asset.status, 200, "{name}");
+        bytes += asset.text.len();
+        fetched.push(name);
+        let imports =
+            asset.text.lines().filter(|line| line.starts_with("import ")).filter_map(|line| line.split("\"./").nth(1));
+        let new = imports.filter_map(|rest| rest.split('"').next()).map(str::to_string);
+        waiting.extend(new.filter(|name| !fetched.contains(name)).collect::<Vec<_>>());
+        waiting.sort();
+        waiting.dedup();
+    }
+    assert!(fetched.len() > 4, "{fetched:?}");
+    assert!(bytes < 60_000, "a first visit takes {bytes} bytes: {fetched:?}");
+    println!("a first visit: {bytes} bytes, {} of them the page", page.text.len());
+}
+
+#[test]
+fn the_sentence_that_answers_is_marked_where_no_word_is() {
+    let bench = Bench::new();
+    let filler = "The committee met in the large room on the second floor. Minutes were taken by the secretary. ";
+    bench.write(
+        "pets.md",
+        &format!("# Rules of the house\n\n{filler}{filler}{filler}Dogs and cats may not be brought to work. {filler}"),
+    );
+    bench.write("other.md", "# Parking\n\nCars are left behind the building. The gate closes at nine.");
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    let ask = |mark: &str| {
+        let answer = server.get(&format!("/api/v1/search?q=animals+pets&mode=semantic&mark={mark}")).expect(200);
+        let hit = answer["results"].as_array().unwrap().iter().find(|hit| hit["path"] == "pets.md").unwrap().clone();
+        (hit["passages"][0].clone(), answer["timings"]["highlight_ms"].as_f64().unwrap())
+    };
+    let (plain, _) = ask("words");
+    assert_eq!((&plain["marked"], &plain["highlights"]), (&json!("nothing"), &json!([])));
+    // A model that is kept from computing marks nothing; it is not always kept from it.
+    let started = Instant::now();
+    let (passage, took) = loop {
+        let (passage, took) = ask("sentences");
+        if passage["marked"] == "sentence" || started.elapsed() > PATIENCE {
+            break (passage, took);
+        }
+    };
+    assert_eq!(passage["marked"], "sentence", "{passage}");
+    let mark = &passage["highlights"][0];
+    let range = mark["start"].as_u64().unwrap() as usize..mark["end"].as_u64().unwrap() as usize;
+    assert_eq!(&passage["snippet"].as_str().unwrap()[range], "Dogs and cats may not be brought to work.");
+    assert!(took > 0.0);
+    server.get("/api/v1/search?q=x&mark=all").problem(400, "bad-request");
+}
+
+#[test]
+fn near_duplicates_are_one_result() {
+    let bench = Bench::new();
+    let rule =
+        |n: usize| format!("Rule {n}: the claim number {n} needs form F-{n} and the signature of a manager.\n\n");
+    let policy = (0..30).map(rule).collect::<String>();
+    bench.write("2025/policy.md", &format!("# Claims\n\n{policy}"));
+    bench.write("2026/policy.md", &format!("# Claims\n\n{}", policy.replace("Rule 7:", "Rule 7 (changed):")));
+    bench
+        .write("other.md", "# Gateway\n\nA claim about sensors: they send readings and need no form and no signature.");
+    let old = std::fs::File::options().write(true).open(bench.docs().join("2025/policy.md")).unwrap();
+    old.set_modified(std::time::SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+    let server = Server::start(&bench, &[bench.docs().to_str().unwrap()]).ready();
+    let answer = server.get("/api/v1/search?q=claim+form+signature").expect(200);
+    assert_eq!(answer["total"], 2, "{answer}");
+    let policy = answer["results"].as_array().unwrap().iter().find(|hit| hit["title"] == "Claims").unwrap();
+    assert_eq!((&policy["path"], &policy["copies"][0]["path"]), (&"2026/policy.md".into(), &"2025/policy.md".into()));
+    assert!(server.get("/search?q=claim+form+signature").text.contains("Also in 1 place"));
+    assert!(server.get("/search?q=claim+form+signature&lang=zh").status == 200);
+    let apart = server.get("/api/v1/search?q=claim+form+signature&copies=apart").expect(200);
+    assert_eq!(apart["total"], 3, "{apart}");
+}
