@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Fetch, list, check and remove models.
     Models(ModelsArgs),
+    /// Train models on your own documents.
+    Train(crate::commands::train::TrainArgs),
     /// A process that reads files for another quarry.
     #[command(hide = true)]
     ExtractWorker,

@@ -50,6 +50,7 @@ fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(options) => commands::eval::run(cli, options, &file),
         Command::Bench(options) => commands::bench::run(cli, options),
         Command::Models(options) => commands::models::run(cli, options),
+        Command::Train(options) => commands::train::run(cli, options, &file),
         Command::ExtractWorker => Ok(indexer::extraction_worker()),
         Command::RunConfined(options) => Err(commands::confined::run(options)),
     }

@@ -33,6 +33,7 @@ mod stock;
 mod stored;
 mod survey;
 mod tokenizer;
+pub mod train;
 mod weights;
 mod worker;
 

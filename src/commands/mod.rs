@@ -12,4 +12,5 @@ pub(crate) mod remove;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod train;
 pub(crate) mod verify;
