@@ -172,6 +172,9 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// A training run cannot begin or go on as it was asked for.
+    #[error("training: {0}")]
+    Training(String),
     /// The model thread is gone.
     #[error("the model thread has ended")]
     Closed,
