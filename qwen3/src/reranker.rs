@@ -184,7 +184,7 @@ impl RerankEncoder {
         &self.tokenizer
     }
 
-    fn new(tokenizer: Tokenizer, prompt: RerankPrompt, max_tokens: usize) -> Result<Self> {
+    pub(crate) fn new(tokenizer: Tokenizer, prompt: RerankPrompt, max_tokens: usize) -> Result<Self> {
         let head: Arc<[u32]> = tokenizer.encode_template(&prompt.head)?.into();
         let tail: Arc<[u32]> = tokenizer.encode_template(&prompt.tail)?.into();
         let frame = tokenizer.count(&prompt.body("", None, ""))?;

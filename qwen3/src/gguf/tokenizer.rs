@@ -20,20 +20,20 @@ use super::{Gguf, cursor::Parsed};
 use crate::error::Result;
 
 pub(super) const TOKENS: &str = "tokenizer.ggml.tokens";
-const TYPES: &str = "tokenizer.ggml.token_type";
-const MERGES: &str = "tokenizer.ggml.merges";
-const MODEL: &str = "tokenizer.ggml.model";
-const SPLITTING: &str = "tokenizer.ggml.pre";
+pub(super) const TYPES: &str = "tokenizer.ggml.token_type";
+pub(super) const MERGES: &str = "tokenizer.ggml.merges";
+pub(super) const MODEL: &str = "tokenizer.ggml.model";
+pub(super) const SPLITTING: &str = "tokenizer.ggml.pre";
 
 const MOST_TOKENS: usize = 1 << 24;
 
 /// `enum llama_token_type`.
-const CONTROL: i128 = 3;
-const USER_DEFINED: i128 = 4;
+pub(super) const CONTROL: i128 = 3;
+pub(super) const USER_DEFINED: i128 = 4;
 const UNUSED: i128 = 5;
 
 /// How the Qwen2 and Qwen3 tokenizers cut text into words before merging, as their tokenizer.json spells it.
-const QWEN_WORDS: &str =
+pub(super) const QWEN_WORDS: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Converters take everything spelled `<|..|>` for a control token; in Qwen's own tokenizer.json these are not special,

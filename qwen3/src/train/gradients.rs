@@ -24,7 +24,7 @@ pub(super) struct RowGradient {
 
 /// The gradients of all parameters that have one.
 #[derive(Default)]
-pub(super) struct Gradients {
+pub struct Gradients {
     by_name: BTreeMap<String, Gradient>,
 }
 
@@ -111,7 +111,8 @@ impl RowGradient {
     pub(super) fn dense(&self, like: &Tensor) -> Result<Tensor> {
         let mut dense = vec![0f32; like.elem_count()];
         for (id, place) in &self.places {
-            dense[*id as usize * self.width..][..self.width].copy_from_slice(&self.values[place * self.width..][..self.width]);
+            dense[*id as usize * self.width..][..self.width]
+                .copy_from_slice(&self.values[place * self.width..][..self.width]);
         }
         Ok(Tensor::from_vec(dense, like.shape(), &Device::Cpu)?.to_dtype(like.dtype())?.to_device(like.device())?)
     }

@@ -5,23 +5,38 @@
 //! had not been.
 
 mod adamw;
+mod checkpoint;
 mod draw;
+mod embedding;
 mod encoded;
 mod example;
+mod export;
 mod gradients;
 mod loss;
+mod merge;
 mod network;
 mod norm;
+mod objective;
 mod padded;
 mod parameters;
+mod reranking;
 mod rotary;
+mod run;
 mod schedule;
 #[cfg(test)]
 mod tests;
 
 pub use adamw::AdamOptions;
+pub use checkpoint::Checkpoints;
+pub use embedding::{EmbeddingOptions, EmbeddingTask, Teacher, TextKind};
 pub use example::Example;
+pub use export::{ExportFormat, write_model};
+pub use gradients::Gradients;
 pub use loss::{Contrast, InfoNce, answer_loss, cosine_loss, kl_loss, margin_mse_loss, unit_rows};
+pub use merge::{merge, slerp};
 pub use network::{Network, NetworkOptions};
+pub use objective::{ListLoss, Objective, SCORE, StepOutcome};
 pub use parameters::{Lora, Parameters, Scope};
+pub use reranking::{RerankingOptions, RerankingTask};
+pub use run::{Outcome, Report, RunOptions, run};
 pub use schedule::Schedule;

@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use super::draw::Draw;
 use crate::{
     config::ModelConfig,
+    device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
     random::implied_tensors,
@@ -62,26 +63,40 @@ pub struct Parameters {
     dtype: DType,
 }
 
+/// All weights of a model by name without the `model.` prefix, in f32 on the CPU.
+pub(super) fn tensors(files: &ModelFiles, config: &ModelConfig) -> Result<BTreeMap<String, Tensor>> {
+    let weights = Weights::open(files)?;
+    let implied = implied_tensors(config);
+    weights.check_all(|name| implied.iter().any(|(implied, _)| implied == name) || name.ends_with("inv_freq"))?;
+    let mut tensors = BTreeMap::new();
+    for (name, shape) in implied {
+        let values = match shape.as_slice() {
+            [rows, columns] => match weights.stored_matrix(&name, (*rows, *columns)) {
+                // An embedding model without its output matrix is whole.
+                Err(Error::MissingTensor { .. }) if name == HEAD => continue,
+                matrix => Tensor::from_vec(matrix?.to_f32(), (*rows, *columns), &Device::Cpu)?,
+            },
+            _ => weights.vector(&name, shape.iter().product(), &Device::Cpu)?,
+        };
+        tensors.insert(name, values);
+    }
+    Ok(tensors)
+}
+
 impl Parameters {
-    /// Reads a model for training on `device`. Master weights are f32; `dtype` may be f64 in tests.
+    /// Reads a model for training; weights are kept in f32. `seed` decides the first values of low-rank differences.
     ///
     /// # Errors
-    /// Whatever is wrong with the files; [`Error::Training`] for a scope that matches nothing.
-    pub fn open(files: &ModelFiles, scope: &Scope, seed: u64, device: &Device, dtype: DType) -> Result<Self> {
+    /// Whatever is wrong with the files; [`Error::Training`] for a scope that matches nothing; [`Error::Device`].
+    pub fn open(files: &ModelFiles, scope: &Scope, seed: u64, device: DeviceChoice) -> Result<Self> {
+        Self::open_as(files, scope, seed, &device.open()?, DType::F32)
+    }
+
+    /// [`Parameters::open`] in any type.
+    pub(super) fn open_as(files: &ModelFiles, scope: &Scope, seed: u64, device: &Device, dtype: DType) -> Result<Self> {
         let config = ModelConfig::parse(files.config(), &files.config_name())?;
-        let weights = Weights::open(files)?;
-        let implied = implied_tensors(&config);
-        weights.check_all(|name| implied.iter().any(|(implied, _)| implied == name) || name.ends_with("inv_freq"))?;
         let mut parameters = BTreeMap::new();
-        for (name, shape) in implied {
-            let values = match shape.as_slice() {
-                [rows, columns] => match weights.stored_matrix(&name, (*rows, *columns)) {
-                    // An embedding model without its output matrix is whole.
-                    Err(Error::MissingTensor { .. }) if name == HEAD => continue,
-                    matrix => Tensor::from_vec(matrix?.to_f32(), (*rows, *columns), &Device::Cpu)?,
-                },
-                _ => weights.vector(&name, shape.iter().product(), &Device::Cpu)?,
-            };
+        for (name, values) in tensors(files, &config)? {
             let values = values.to_dtype(dtype)?.to_device(device)?;
             let parameter = scope.apply(&name, values, seed)?;
             parameters.insert(name, parameter);
@@ -175,7 +190,6 @@ impl Parameters {
         let ids = Tensor::new(ids, &self.device)?;
         Ok((Var::from_tensor(&matrix.index_select(&ids, 0)?)?, is_trained))
     }
-
 
     fn parameter(&self, name: &str) -> Result<&Parameter> {
         let missing = || Error::MissingTensor { origin: "the model".to_owned(), tensor: name.to_owned() };

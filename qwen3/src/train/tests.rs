@@ -1,16 +1,27 @@
 //! The way back as a whole: same values as the model that searches, a gradient for every parameter, and the right one.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use candle_core::{DType, Device, Tensor, Var};
 
 use super::{
+    checkpoint::Checkpoints,
+    embedding::{EmbeddingOptions, EmbeddingTask},
     encoded::{Division, Encoded},
+    example::Example,
     gradients::{Gradient, Gradients},
     network::{Network, NetworkOptions},
+    objective::{ListLoss, Objective, SCORE},
     parameters::{Lora, Parameters, Scope},
+    reranking::{RerankingOptions, RerankingTask},
+    run::{Report, RunOptions, run},
+    schedule::Schedule,
 };
-use crate::{Model, ModelFiles, Precision, Prefix};
+use crate::{DeviceChoice, Model, ModelFiles, Precision, Prefix};
 
 const WHOLE: Division = Division { part: 1 << 20, kept: 1 << 20 };
 
@@ -19,7 +30,7 @@ fn golden(name: &str) -> ModelFiles {
 }
 
 fn open(name: &str, scope: &Scope, dtype: DType) -> Parameters {
-    Parameters::open(&golden(name), scope, 7, &Device::Cpu, dtype).unwrap()
+    Parameters::open_as(&golden(name), scope, 7, &Device::Cpu, dtype).unwrap()
 }
 
 fn sequences(vocabulary: u32) -> Vec<Vec<u32>> {
@@ -161,9 +172,131 @@ fn mixed_precision_points_the_same_way() {
 #[test]
 fn a_scope_that_matches_nothing_is_refused() {
     let scope = Scope::Matching(vec!["heads".to_owned()]);
-    let error = Parameters::open(&golden("embed-gqa"), &scope, 1, &Device::Cpu, DType::F32).err().unwrap();
+    let error = Parameters::open_as(&golden("embed-gqa"), &scope, 1, &Device::Cpu, DType::F32).err().unwrap();
     assert!(error.to_string().contains("no weight is called like heads"), "{error}");
     let scope = Scope::Lora(Lora { rank: 1000, ..Lora::default() });
-    let error = Parameters::open(&golden("embed-gqa"), &scope, 1, &Device::Cpu, DType::F32).err().unwrap();
+    let error = Parameters::open_as(&golden("embed-gqa"), &scope, 1, &Device::Cpu, DType::F32).err().unwrap();
     assert!(error.to_string().contains("a LoRA rank of 1000"), "{error}");
+}
+
+/// A model of one layer and its tokenizer, small enough to learn by heart in seconds.
+fn small() -> ModelFiles {
+    ModelFiles::folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/models/tiny-reranker")).unwrap()
+}
+
+fn toy(count: usize) -> Vec<Example> {
+    let subjects = ["pump", "valve", "gear", "lamp", "cable", "motor", "sensor", "filter", "switch", "relay"];
+    let example = |at: usize| Example {
+        query: format!("What does the {} do?", subjects[at % subjects.len()]),
+        response: format!("Part {} is described on page {}.", at, 3 * at + 1),
+        rejected_response: vec![format!("Part {} is described on page {}.", at + 50, at)],
+        scores: Vec::new(),
+    };
+    (0..count).map(example).collect()
+}
+
+fn options() -> RunOptions {
+    RunOptions {
+        epochs: 60.0,
+        batch: 5,
+        schedule: Schedule { peak: 3e-3, warmup: 0.05, floor: 0.1 },
+        evaluate_every: 40,
+        checkpoint_every: 7,
+        ..RunOptions::default()
+    }
+}
+
+/// Trains until `limit` reports were seen; the reports, and the variables at the end.
+fn train(objective: &impl Objective, parameters: &Parameters, folder: &Path, limit: usize) -> Vec<Report> {
+    let network = Network::new(parameters, NetworkOptions::default());
+    let mut checkpoints = Checkpoints::open(folder, serde_json::json!({"of": "a test"})).unwrap();
+    let (stop, mut reports) = (AtomicBool::new(false), Vec::new());
+    let mut observe = |report: &Report| {
+        reports.push(report.clone());
+        stop.store(reports.len() >= limit, Ordering::Relaxed);
+    };
+    run(&network, objective, &options(), &mut checkpoints, &stop, &mut observe).unwrap();
+    reports
+}
+
+fn values(parameters: &Parameters) -> BTreeMap<String, Vec<f32>> {
+    let flat = |(name, var): (String, Var)| (name, var.flatten_all().unwrap().to_vec1().unwrap());
+    parameters.variables().into_iter().map(flat).collect()
+}
+
+fn embedding_task(options: EmbeddingOptions) -> EmbeddingTask {
+    EmbeddingTask::new(&small(), 64, &toy(10), &toy(10), None, options).unwrap()
+}
+
+/// Ten questions, ten answers, and a look-alike of each: all can be told apart, so the loss can go to nothing.
+#[test]
+fn an_embedding_model_learns_a_toy_set_by_heart() {
+    let parameters = Parameters::open(&small(), &Scope::Everything, 1, DeviceChoice::Cpu).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let task = embedding_task(EmbeddingOptions { widths: vec![32], ..EmbeddingOptions::default() });
+    let reports = train(&task, &parameters, folder.path(), usize::MAX);
+    let (first, last) = (&reports[0], reports.last().unwrap());
+    assert!(first.loss > 0.5 && last.loss < 0.02, "{} -> {}", first.loss, last.loss);
+    assert_eq!(last.figures["recall@1"], 1.0);
+    assert!(last.figures[SCORE] > 0.999);
+}
+
+#[test]
+fn a_reranker_learns_a_toy_set_by_heart() {
+    let lora = Scope::Lora(Lora { rank: 8, alpha: 16.0, ..Lora::default() });
+    for scope in [Scope::Everything, lora] {
+        let parameters = Parameters::open(&small(), &scope, 1, DeviceChoice::Cpu).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let task = RerankingTask::new(&small(), &parameters, &toy(10), &toy(10), RerankingOptions::default()).unwrap();
+        let reports = train(&task, &parameters, folder.path(), usize::MAX);
+        let last = reports.last().unwrap();
+        assert!(last.loss < 0.05, "{scope:?}: {} -> {}", reports[0].loss, last.loss);
+        assert_eq!((last.figures[SCORE], last.figures["answers"]), (1.0, 1.0));
+    }
+}
+
+/// Stopped between checkpoints or killed (then all since the last checkpoint is lost), a run ends in the same weights, to
+/// the last bit.
+#[test]
+fn a_run_that_was_cut_ends_as_if_it_had_not_been() {
+    let open = || Parameters::open(&small(), &Scope::Matching(vec!["layers".to_owned()]), 1, DeviceChoice::Cpu);
+    let task = embedding_task(EmbeddingOptions::default());
+    let whole = open().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let reports = train(&task, &whole, folder.path(), usize::MAX);
+    let cut = tempfile::tempdir().unwrap();
+    let first = train(&task, &open().unwrap(), cut.path(), 30);
+    assert_eq!(first.last().unwrap().step, 30);
+    // What a kill while writing leaves behind.
+    std::fs::create_dir_all(cut.path().join("new")).unwrap();
+    std::fs::write(cut.path().join("new/state.json"), "{").unwrap();
+    let other = open().unwrap();
+    let rest = train(&task, &other, cut.path(), usize::MAX);
+    assert_eq!(rest[0].step, 31);
+    assert_eq!(rest.last().unwrap().loss, reports.last().unwrap().loss);
+    assert_eq!(values(&whole), values(&other));
+    let settings = serde_json::json!({"of": "another"});
+    let mut checkpoints = Checkpoints::open(cut.path(), settings).unwrap();
+    let network = Network::new(&other, NetworkOptions::default());
+    let error = run(&network, &task, &options(), &mut checkpoints, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("other settings (of)"), "{error}");
+}
+
+/// A student that only hears the teacher's scores ends with the teacher's order.
+#[test]
+fn lists_are_learned_from_scores() {
+    let mut examples = toy(10);
+    for (index, example) in examples.iter_mut().enumerate() {
+        // The teacher prefers the rejected one for every other query.
+        example.scores = if index % 2 == 0 { vec![0.9, 0.1] } else { vec![0.1, 0.9] };
+    }
+    for list in [ListLoss::Kl(0.1), ListLoss::MarginMse] {
+        let parameters = Parameters::open(&small(), &Scope::Everything, 1, DeviceChoice::Cpu).unwrap();
+        let options = EmbeddingOptions { contrast: 0.0, lists: Some((list, 1.0)), ..EmbeddingOptions::default() };
+        let task = EmbeddingTask::new(&small(), 64, &examples, &examples, None, options).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let last = train(&task, &parameters, folder.path(), usize::MAX).pop().unwrap();
+        assert!(last.loss < 0.01, "{list:?}: {}", last.loss);
+        assert!(last.figures["recall@1"] <= 0.5, "{:?}", last.figures);
+    }
 }

@@ -1,0 +1,54 @@
+//! How fast an embedding model is trained on this machine: tokens a second of whole steps (forward, loss, backward,
+//! AdamW), over made-up texts.
+//!
+//! `cargo run --release -p qwen3 --example training -- MODEL_FOLDER [EXAMPLES_PER_BATCH [TOKENS_PER_TEXT [STEPS]]]`.
+//! `RAYON_NUM_THREADS` sets the threads.
+#![expect(clippy::print_stdout, reason = "a command line tool reports on standard output")]
+
+use std::{error::Error, sync::atomic::AtomicBool};
+
+use qwen3::{
+    DeviceChoice, ModelFiles,
+    train::{
+        Checkpoints, EmbeddingOptions, EmbeddingTask, Example, Network, NetworkOptions, Parameters, RunOptions, Scope,
+        run,
+    },
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: usize| arguments.get(at).map_or(Ok(default), |text| text.parse());
+    let folder = arguments.first().ok_or("expected: training MODEL_FOLDER [BATCH [TOKENS [STEPS]]]")?;
+    let (batch, tokens, steps) = (number(1, 32)?, number(2, 128)?, number(3, 10)?);
+    let files = ModelFiles::folder(folder)?;
+    let parameters = Parameters::open(&files, &Scope::Everything, 1, DeviceChoice::Cpu)?;
+    let text = |seed: usize| {
+        (0..tokens).map(|at| ["pump", "valve", "gear", "lamp", "of", "the"][(at * at + seed) % 6]).collect::<Vec<_>>()
+    };
+    let example = |seed: usize| Example {
+        query: text(seed).join(" "),
+        response: text(seed + 1).join(" "),
+        rejected_response: Vec::new(),
+        scores: Vec::new(),
+    };
+    let examples: Vec<Example> = (0..batch * steps).map(example).collect();
+    let options = EmbeddingOptions { max_tokens: tokens, ..EmbeddingOptions::default() };
+    let width = parameters.config().qwen.hidden_size;
+    let task = EmbeddingTask::new(&files, width, &examples, &[], None, options)?;
+    let network = Network::new(&parameters, NetworkOptions::default());
+    let place = std::env::temp_dir().join(format!("quarry-training-{}", std::process::id()));
+    let mut checkpoints = Checkpoints::open(&place, serde_json::Value::Null)?;
+    let options = RunOptions { batch, checkpoint_every: 0, ..RunOptions::default() };
+    let mut rates = Vec::new();
+    run(&network, &task, &options, &mut checkpoints, &AtomicBool::new(false), &mut |report| {
+        rates.push(report.tokens as f64 / report.seconds);
+    })?;
+    std::fs::remove_dir_all(place)?;
+    rates.sort_by(f64::total_cmp);
+    println!(
+        "{batch} x 2 x {tokens} tokens a step: median {:.0}, best {:.0} tokens/s",
+        rates[rates.len() / 2],
+        rates[rates.len() - 1]
+    );
+    Ok(())
+}
