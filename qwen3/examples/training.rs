@@ -33,14 +33,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let examples: Vec<Example> = (0..batch * steps).map(example).collect();
     let options = EmbeddingOptions { max_tokens: tokens, ..EmbeddingOptions::default() };
-    let width = parameters.config().qwen.hidden_size;
-    let task = EmbeddingTask::new(&files, width, &examples, &[], None, options)?;
     let network = Network::new(&parameters, NetworkOptions::default());
+    let task = EmbeddingTask::new(&files, &network, &examples, &[], None, options)?;
     let place = std::env::temp_dir().join(format!("quarry-training-{}", std::process::id()));
     let mut checkpoints = Checkpoints::open(&place, serde_json::Value::Null)?;
     let options = RunOptions { batch, checkpoint_every: 0, ..RunOptions::default() };
     let mut rates = Vec::new();
-    run(&network, &task, &options, &mut checkpoints, &AtomicBool::new(false), &mut |report| {
+    run(&task, &options, &mut checkpoints, &AtomicBool::new(false), &mut |report| {
         rates.push(report.tokens as f64 / report.seconds);
     })?;
     std::fs::remove_dir_all(place)?;

@@ -4,6 +4,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::Arc,
 };
 
@@ -43,15 +44,42 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
+    /// Reads a tokenizer.json by itself.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::BadFile`].
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let json = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let tokenizer = from_json(&json);
+        let name = path.display().to_string();
+        Self::ready(tokenizer.map_err(|reason| Error::BadFile { file: name.clone(), reason })?, name.clone())
+            .map_err(|reason| Error::BadFile { file: name, reason })
+    }
+
+    /// Number of tokens, the special ones included; ids are below it.
+    pub fn size(&self) -> usize {
+        let largest = self.inner.tokenizer.get_vocab(true).into_values().max();
+        largest.map_or(0, |id| id as usize + 1)
+    }
+
+    /// The text that a token stands for; none for ids that are not known.
+    pub fn text_of(&self, id: u32) -> Option<String> {
+        self.inner.tokenizer.decode(&[id], true).ok()
+    }
+
     /// [`Tokenizer::open`] without the check, for when the config is not known yet.
     pub(crate) fn parse(files: &ModelFiles) -> Result<Self> {
         let bad = |reason: String| Error::BadFile { file: format!("tokenizer.json of {}", files.origin()), reason };
-        let mut tokenizer = match files.tokenizer()? {
+        let tokenizer = match files.tokenizer()? {
             TokenizerSource::Json(json) => from_json(json).map_err(bad)?,
             TokenizerSource::Gguf(gguf) => gguf::tokenizer(gguf)?,
         };
-        // Limits are this crate's business; what the file sets up for its own pipeline is switched off.
-        tokenizer.with_truncation(None).map_err(|e| bad(e.to_string()))?;
+        Self::ready(tokenizer, files.origin().to_owned()).map_err(bad)
+    }
+
+    /// Limits are this crate's business; what the file sets up for its own pipeline is switched off.
+    fn ready(mut tokenizer: tokenizers::Tokenizer, origin: String) -> std::result::Result<Self, String> {
+        tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
         tokenizer.set_encode_special_tokens(true);
         let specials = tokenizer
@@ -60,7 +88,7 @@ impl Tokenizer {
             .filter(|(_, token)| token.special)
             .map(|(id, token)| (token.content, id))
             .collect();
-        Ok(Self { inner: Arc::new(Inner { origin: files.origin().to_owned(), tokenizer, specials }) })
+        Ok(Self { inner: Arc::new(Inner { origin, tokenizer, specials }) })
     }
 
     pub(crate) fn check_vocabulary(&self, config: &ModelConfig) -> Result<()> {

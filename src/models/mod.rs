@@ -130,12 +130,17 @@ fn bundled() -> Result<ModelFiles> {
     files.context("the binary was built with a damaged model; build it again from a fresh clone")
 }
 
+/// The embedding model that the user named, or the bundled one.
+pub(crate) fn embedding_model(cli: &Cli) -> Result<Located> {
+    match &cli.model {
+        Some(model) => locate(cli, model),
+        None => Ok(Located { name: BUNDLED.to_string(), place: Place::Bundled }),
+    }
+}
+
 /// The embedding model and how the index names it.
 pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
-    let located = match &cli.model {
-        Some(model) => locate(cli, model)?,
-        None => Located { name: BUNDLED.to_string(), place: Place::Bundled },
-    };
+    let located = embedding_model(cli)?;
     let options = EmbedderOptions {
         precision: precision(cli.precision),
         device: cli.device.unwrap_or_default(),

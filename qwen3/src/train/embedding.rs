@@ -80,7 +80,8 @@ pub enum TextKind {
 }
 
 /// The task.
-pub struct EmbeddingTask {
+pub struct EmbeddingTask<'n> {
+    network: &'n Network<'n>,
     options: EmbeddingOptions,
     training: Vec<Tokens>,
     held_out: Vec<Tokens>,
@@ -97,7 +98,7 @@ struct Tokens {
     taught: Option<[Vec<f32>; 2]>,
 }
 
-impl EmbeddingTask {
+impl<'n> EmbeddingTask<'n> {
     /// Reads texts into ids, and has the teacher look at them.
     ///
     /// # Errors
@@ -105,7 +106,7 @@ impl EmbeddingTask {
     /// wrong with the tokenizer.
     pub fn new(
         files: &ModelFiles,
-        width: usize,
+        network: &'n Network<'n>,
         training: &[Example],
         held_out: &[Example],
         teacher: Option<Teacher<'_>>,
@@ -114,12 +115,17 @@ impl EmbeddingTask {
         if training.is_empty() {
             return Err(Error::Training("there are no examples to learn from".to_owned()));
         }
+        let width = network.parameters().config().qwen.hidden_size;
         if let Some(wrong) = options.widths.iter().find(|wanted| **wanted == 0 || **wanted > width) {
             return Err(Error::Dimension { requested: *wrong, least: 1, most: width });
         }
         let reader = Reader { tokenizer: Tokenizer::parse(files)?, options: &options };
-        let mut task =
-            Self { training: reader.read(training)?, held_out: reader.read(held_out)?, options: options.clone() };
+        let mut task = Self {
+            network,
+            training: reader.read(training)?,
+            held_out: reader.read(held_out)?,
+            options: options.clone(),
+        };
         if let Some(teacher) = teacher {
             let queries: Vec<&str> = training.iter().map(|example| example.query.as_str()).collect();
             let documents: Vec<&str> = training.iter().map(|example| example.response.as_str()).collect();
@@ -226,29 +232,33 @@ fn list_loss(
     list.loss(&scores, &taught)
 }
 
-impl Objective for EmbeddingTask {
+impl Objective for EmbeddingTask<'_> {
+    fn variables(&self) -> BTreeMap<String, Var> {
+        self.network.parameters().variables()
+    }
+
     fn examples(&self) -> usize {
         self.training.len()
     }
 
-    fn step(&self, network: &Network<'_>, members: &[usize], gradients: &mut Gradients) -> Result<StepOutcome> {
+    fn step(&self, members: &[usize], gradients: &mut Gradients) -> Result<StepOutcome> {
         let batch: Vec<&Tokens> = members.iter().filter_map(|at| self.training.get(*at)).collect();
         let sequences = sequences(&batch);
-        let encoded = Encoded::new(network, &sequences, self.options.division())?;
+        let encoded = Encoded::new(self.network, &sequences, self.options.division())?;
         let (upstream, loss) = self.loss(&encoded.hidden, &batch)?;
-        encoded.backward(network, &upstream, gradients)?;
+        encoded.backward(self.network, &upstream, gradients)?;
         Ok(StepOutcome { loss, tokens: sequences.iter().map(|sequence| sequence.len()).sum() })
     }
 
     /// Each held-out query against all held-out documents and negatives, by cosine.
-    fn evaluate(&self, network: &Network<'_>) -> Result<BTreeMap<String, f64>> {
+    fn evaluate(&self) -> Result<BTreeMap<String, f64>> {
         if self.held_out.is_empty() {
             return Ok(BTreeMap::new());
         }
         let batch: Vec<&Tokens> = self.held_out.iter().collect();
         let sequences = sequences(&batch);
         let division = Division { kept: 0, ..self.options.division() };
-        let hidden = unit_rows(&Encoded::new(network, &sequences, division)?.hidden)?;
+        let hidden = unit_rows(&Encoded::new(self.network, &sequences, division)?.hidden)?;
         let count = batch.len();
         let documents = hidden.narrow(0, count, sequences.len() - count)?;
         let scores = hidden.narrow(0, 0, count)?.matmul(&documents.t()?)?;

@@ -6,6 +6,7 @@
 
 mod adamw;
 mod checkpoint;
+mod distill;
 mod draw;
 mod embedding;
 mod encoded;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use adamw::AdamOptions;
 pub use checkpoint::Checkpoints;
+pub use distill::{DistillOptions, DistillTask, Projection, TableShape, TaughtPair, first_table, write_table};
 pub use embedding::{EmbeddingOptions, EmbeddingTask, Teacher, TextKind};
 pub use example::Example;
 pub use export::{ExportFormat, write_model};
@@ -35,7 +37,7 @@ pub use gradients::Gradients;
 pub use loss::{Contrast, InfoNce, answer_loss, cosine_loss, kl_loss, margin_mse_loss, unit_rows};
 pub use merge::{merge, slerp};
 pub use network::{Network, NetworkOptions};
-pub use objective::{ListLoss, Objective, SCORE, StepOutcome};
+pub use objective::{ListLoss, Objective, SCORE, StepOutcome, identity as text_identity};
 pub use parameters::{Lora, Parameters, Scope};
 pub use reranking::{RerankingOptions, RerankingTask};
 pub use run::{Outcome, Report, RunOptions, run};

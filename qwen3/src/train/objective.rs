@@ -2,29 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
-use super::{gradients::Gradients, loss, network::Network};
+use super::{gradients::Gradients, loss};
 use crate::error::{Error, Result};
 
 /// A training task over numbered examples.
 pub trait Objective {
+    /// What is trained, by name.
+    fn variables(&self) -> BTreeMap<String, Var>;
+
     /// Number of examples.
     fn examples(&self) -> usize;
 
     /// Computes the mean loss of some examples and adds its gradients.
     ///
     /// # Errors
-    /// Those of the network.
-    fn step(&self, network: &Network<'_>, members: &[usize], gradients: &mut Gradients) -> Result<StepOutcome>;
+    /// Those of computing.
+    fn step(&self, members: &[usize], gradients: &mut Gradients) -> Result<StepOutcome>;
 
     /// Figures on examples held out, by name, the most telling one under [`SCORE`]; higher is better. Empty where nothing
     /// was held out.
     ///
     /// # Errors
-    /// Those of the network.
-    fn evaluate(&self, network: &Network<'_>) -> Result<BTreeMap<String, f64>>;
+    /// Those of computing.
+    fn evaluate(&self) -> Result<BTreeMap<String, f64>>;
 }
 
 /// The name of the figure by which models are compared.
@@ -68,7 +71,7 @@ pub(super) fn finite(loss: &Tensor) -> Result<f64> {
 }
 
 /// Equal numbers for equal texts.
-pub(super) fn identity(text: &str) -> u64 {
+pub fn identity(text: &str) -> u64 {
     let hash = blake3::hash(text.trim().as_bytes());
     hash.as_bytes().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

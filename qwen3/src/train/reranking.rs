@@ -13,7 +13,7 @@ use super::{
     loss::answer_loss,
     network::Network,
     objective::{ListLoss, Objective, SCORE, StepOutcome, finite, identity},
-    parameters::{HEAD, Parameters, TABLE},
+    parameters::{HEAD, TABLE},
 };
 use crate::{
     error::{Error, Result},
@@ -47,7 +47,8 @@ impl Default for RerankingOptions {
 }
 
 /// The task.
-pub struct RerankingTask {
+pub struct RerankingTask<'n> {
+    network: &'n Network<'n>,
     options: RerankingOptions,
     training: Vec<List>,
     held_out: Vec<List>,
@@ -62,14 +63,14 @@ struct List {
     scores: Vec<f64>,
 }
 
-impl RerankingTask {
+impl<'n> RerankingTask<'n> {
     /// Reads texts into prompts.
     ///
     /// # Errors
     /// [`Error::Training`] without examples or negatives; [`Error::MissingToken`] for a tokenizer without "yes" and "no".
     pub fn new(
         files: &ModelFiles,
-        parameters: &Parameters,
+        network: &'n Network<'n>,
         training: &[Example],
         held_out: &[Example],
         options: RerankingOptions,
@@ -78,12 +79,13 @@ impl RerankingTask {
             return Err(Error::Training("there are no examples to learn from".to_owned()));
         }
         let tokenizer = Tokenizer::parse(files)?;
+        let parameters = network.parameters();
         let answers = [tokenizer.token_id("yes")?, tokenizer.token_id("no")?];
         let limit = options.max_tokens.min(parameters.config().qwen.max_position_embeddings);
         let encoder = RerankEncoder::new(tokenizer, RerankPrompt::default(), limit)?;
         let matrix = if parameters.config().qwen.tie_word_embeddings { TABLE } else { HEAD };
         let (training, held_out) = (lists(&encoder, training, &options)?, lists(&encoder, held_out, &options)?);
-        Ok(Self { options, training, held_out, matrix, answers })
+        Ok(Self { network, options, training, held_out, matrix, answers })
     }
 
     /// Logit of yes minus logit of no, `[prompts]`.
@@ -125,17 +127,21 @@ fn lists_loss(list_loss: ListLoss, margins: &Tensor, batch: &[&List]) -> Result<
     list_loss.loss(&scores, &taught)
 }
 
-impl Objective for RerankingTask {
+impl Objective for RerankingTask<'_> {
+    fn variables(&self) -> BTreeMap<String, Var> {
+        self.network.parameters().variables()
+    }
+
     fn examples(&self) -> usize {
         self.training.len()
     }
 
-    fn step(&self, network: &Network<'_>, members: &[usize], gradients: &mut Gradients) -> Result<StepOutcome> {
+    fn step(&self, members: &[usize], gradients: &mut Gradients) -> Result<StepOutcome> {
         let batch: Vec<&List> = members.iter().filter_map(|at| self.training.get(*at)).collect();
         let sequences = sequences(&batch);
-        let encoded = Encoded::new(network, &sequences, self.options.division())?;
+        let encoded = Encoded::new(self.network, &sequences, self.options.division())?;
         let leaf = Var::from_tensor(&encoded.hidden)?;
-        let (rows, is_trained) = network.parameters().rows(self.matrix, &self.answers)?;
+        let (rows, is_trained) = self.network.parameters().rows(self.matrix, &self.answers)?;
         let loss = self.loss(&self.margins(&leaf, &rows)?, &batch)?;
         let value = finite(&loss)?;
         let store = loss.backward()?;
@@ -143,18 +149,18 @@ impl Objective for RerankingTask {
             gradients.add_rows(self.matrix, &self.answers, gradient)?;
         }
         let upstream = store.get(&leaf).cloned().map_or_else(|| leaf.zeros_like(), Ok)?;
-        encoded.backward(network, &upstream, gradients)?;
+        encoded.backward(self.network, &upstream, gradients)?;
         Ok(StepOutcome { loss: value, tokens: sequences.iter().map(|sequence| sequence.len()).sum() })
     }
 
-    fn evaluate(&self, network: &Network<'_>) -> Result<BTreeMap<String, f64>> {
+    fn evaluate(&self) -> Result<BTreeMap<String, f64>> {
         if self.held_out.is_empty() {
             return Ok(BTreeMap::new());
         }
         let batch: Vec<&List> = self.held_out.iter().collect();
         let division = Division { kept: 0, ..self.options.division() };
-        let hidden = Encoded::new(network, &sequences(&batch), division)?.hidden;
-        let (rows, _) = network.parameters().rows(self.matrix, &self.answers)?;
+        let hidden = Encoded::new(self.network, &sequences(&batch), division)?.hidden;
+        let (rows, _) = self.network.parameters().rows(self.matrix, &self.answers)?;
         let margins = self.margins(&hidden, rows.as_tensor())?.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
         let (mut right, mut first, mut at) = (0usize, 0usize, 0);
         for list in &batch {

@@ -14,7 +14,6 @@ use super::{
     checkpoint::Checkpoints,
     draw::Draw,
     gradients::Gradients,
-    network::Network,
     objective::{Objective, SCORE},
     schedule::Schedule,
 };
@@ -125,21 +124,20 @@ impl Order<'_> {
     }
 }
 
-/// Trains the parameters of `network` until all steps are done or `stop` is set, going on from the checkpoint that
+/// Trains the variables of `objective` until all steps are done or `stop` is set, going on from the checkpoint that
 /// `checkpoints` holds, if any. `observe` sees every step that is made.
 ///
 /// # Errors
 /// [`Error::Training`](crate::Error::Training) for a checkpoint of another run, a loss that is no number; those of writing
 /// checkpoints.
 pub fn run(
-    network: &Network<'_>,
     objective: &impl Objective,
     options: &RunOptions,
     checkpoints: &mut Checkpoints,
     stop: &AtomicBool,
     observe: &mut dyn FnMut(&Report),
 ) -> Result<Outcome> {
-    let variables = network.parameters().variables();
+    let variables = objective.variables();
     let mut adam = AdamW::new(options.adam);
     let mut done = checkpoints.resume(&variables, &mut adam)?;
     let steps = options.steps(objective.examples());
@@ -150,7 +148,7 @@ pub fn run(
         let accumulate = options.accumulate.max(1);
         let (mut loss, mut tokens) = (0.0, 0);
         for part in 0..accumulate {
-            let outcome = objective.step(network, &order.batch(done * accumulate + part), &mut gradients)?;
+            let outcome = objective.step(&order.batch(done * accumulate + part), &mut gradients)?;
             loss += outcome.loss / accumulate as f64;
             tokens += outcome.tokens;
         }
@@ -161,7 +159,7 @@ pub fn run(
         done += 1;
         let is_due = |every: usize| done == steps || (every > 0 && done.is_multiple_of(every));
         let seconds = started.elapsed().as_secs_f64();
-        let figures = if is_due(options.evaluate_every) { objective.evaluate(network)? } else { BTreeMap::new() };
+        let figures = if is_due(options.evaluate_every) { objective.evaluate()? } else { BTreeMap::new() };
         let report = Report { step: done, steps, loss, gradient, rate, tokens, seconds, figures };
         observe(&report);
         let score = report.figures.get(SCORE).copied();

@@ -184,6 +184,9 @@ fn small() -> ModelFiles {
     ModelFiles::folder(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/models/tiny-reranker")).unwrap()
 }
 
+/// Examples in the toy set.
+const SIZE: usize = 4;
+
 fn toy(count: usize) -> Vec<Example> {
     let subjects = ["pump", "valve", "gear", "lamp", "cable", "motor", "sensor", "filter", "switch", "relay"];
     let example = |at: usize| Example {
@@ -197,25 +200,24 @@ fn toy(count: usize) -> Vec<Example> {
 
 fn options() -> RunOptions {
     RunOptions {
-        epochs: 60.0,
-        batch: 5,
-        schedule: Schedule { peak: 3e-3, warmup: 0.05, floor: 0.1 },
-        evaluate_every: 40,
+        epochs: 40.0,
+        batch: 4,
+        schedule: Schedule { peak: 1e-2, warmup: 0.1, floor: 0.1 },
+        evaluate_every: 10,
         checkpoint_every: 7,
         ..RunOptions::default()
     }
 }
 
 /// Trains until `limit` reports were seen; the reports, and the variables at the end.
-fn train(objective: &impl Objective, parameters: &Parameters, folder: &Path, limit: usize) -> Vec<Report> {
-    let network = Network::new(parameters, NetworkOptions::default());
+fn train(objective: &impl Objective, folder: &Path, limit: usize) -> Vec<Report> {
     let mut checkpoints = Checkpoints::open(folder, serde_json::json!({"of": "a test"})).unwrap();
     let (stop, mut reports) = (AtomicBool::new(false), Vec::new());
     let mut observe = |report: &Report| {
         reports.push(report.clone());
         stop.store(reports.len() >= limit, Ordering::Relaxed);
     };
-    run(&network, objective, &options(), &mut checkpoints, &stop, &mut observe).unwrap();
+    run(objective, &options(), &mut checkpoints, &stop, &mut observe).unwrap();
     reports
 }
 
@@ -224,17 +226,22 @@ fn values(parameters: &Parameters) -> BTreeMap<String, Vec<f32>> {
     parameters.variables().into_iter().map(flat).collect()
 }
 
-fn embedding_task(options: EmbeddingOptions) -> EmbeddingTask {
-    EmbeddingTask::new(&small(), 64, &toy(10), &toy(10), None, options).unwrap()
+fn open_small(scope: &Scope) -> Parameters {
+    Parameters::open(&small(), scope, 1, DeviceChoice::Cpu).unwrap()
 }
 
-/// Ten questions, ten answers, and a look-alike of each: all can be told apart, so the loss can go to nothing.
+fn embedding_task<'n>(network: &'n Network<'n>, options: EmbeddingOptions) -> EmbeddingTask<'n> {
+    EmbeddingTask::new(&small(), network, &toy(SIZE), &toy(SIZE), None, options).unwrap()
+}
+
+/// Some questions, their answers, and a look-alike of each: all can be told apart, so the loss can go to nothing.
 #[test]
 fn an_embedding_model_learns_a_toy_set_by_heart() {
-    let parameters = Parameters::open(&small(), &Scope::Everything, 1, DeviceChoice::Cpu).unwrap();
+    let parameters = open_small(&Scope::Everything);
+    let network = Network::new(&parameters, NetworkOptions::default());
     let folder = tempfile::tempdir().unwrap();
-    let task = embedding_task(EmbeddingOptions { widths: vec![32], ..EmbeddingOptions::default() });
-    let reports = train(&task, &parameters, folder.path(), usize::MAX);
+    let task = embedding_task(&network, EmbeddingOptions { widths: vec![32], ..EmbeddingOptions::default() });
+    let reports = train(&task, folder.path(), usize::MAX);
     let (first, last) = (&reports[0], reports.last().unwrap());
     assert!(first.loss > 0.5 && last.loss < 0.02, "{} -> {}", first.loss, last.loss);
     assert_eq!(last.figures["recall@1"], 1.0);
@@ -245,10 +252,12 @@ fn an_embedding_model_learns_a_toy_set_by_heart() {
 fn a_reranker_learns_a_toy_set_by_heart() {
     let lora = Scope::Lora(Lora { rank: 8, alpha: 16.0, ..Lora::default() });
     for scope in [Scope::Everything, lora] {
-        let parameters = Parameters::open(&small(), &scope, 1, DeviceChoice::Cpu).unwrap();
+        let parameters = open_small(&scope);
+        let network = Network::new(&parameters, NetworkOptions::default());
         let folder = tempfile::tempdir().unwrap();
-        let task = RerankingTask::new(&small(), &parameters, &toy(10), &toy(10), RerankingOptions::default()).unwrap();
-        let reports = train(&task, &parameters, folder.path(), usize::MAX);
+        let (examples, options) = (toy(SIZE), RerankingOptions::default());
+        let task = RerankingTask::new(&small(), &network, &examples, &examples, options).unwrap();
+        let reports = train(&task, folder.path(), usize::MAX);
         let last = reports.last().unwrap();
         assert!(last.loss < 0.05, "{scope:?}: {} -> {}", reports[0].loss, last.loss);
         assert_eq!((last.figures[SCORE], last.figures["answers"]), (1.0, 1.0));
@@ -259,43 +268,46 @@ fn a_reranker_learns_a_toy_set_by_heart() {
 /// the last bit.
 #[test]
 fn a_run_that_was_cut_ends_as_if_it_had_not_been() {
-    let open = || Parameters::open(&small(), &Scope::Matching(vec!["layers".to_owned()]), 1, DeviceChoice::Cpu);
-    let task = embedding_task(EmbeddingOptions::default());
-    let whole = open().unwrap();
+    let scope = Scope::Matching(vec!["layers".to_owned()]);
+    let whole = open_small(&scope);
+    let network = Network::new(&whole, NetworkOptions::default());
     let folder = tempfile::tempdir().unwrap();
-    let reports = train(&task, &whole, folder.path(), usize::MAX);
+    let reports = train(&embedding_task(&network, EmbeddingOptions::default()), folder.path(), usize::MAX);
     let cut = tempfile::tempdir().unwrap();
-    let first = train(&task, &open().unwrap(), cut.path(), 30);
-    assert_eq!(first.last().unwrap().step, 30);
+    let before = open_small(&scope);
+    let network = Network::new(&before, NetworkOptions::default());
+    let first = train(&embedding_task(&network, EmbeddingOptions::default()), cut.path(), 10);
+    assert_eq!(first.last().unwrap().step, 10);
     // What a kill while writing leaves behind.
     std::fs::create_dir_all(cut.path().join("new")).unwrap();
     std::fs::write(cut.path().join("new/state.json"), "{").unwrap();
-    let other = open().unwrap();
-    let rest = train(&task, &other, cut.path(), usize::MAX);
-    assert_eq!(rest[0].step, 31);
+    let after = open_small(&scope);
+    let network = Network::new(&after, NetworkOptions::default());
+    let task = embedding_task(&network, EmbeddingOptions::default());
+    let rest = train(&task, cut.path(), usize::MAX);
+    assert_eq!(rest[0].step, 11);
     assert_eq!(rest.last().unwrap().loss, reports.last().unwrap().loss);
-    assert_eq!(values(&whole), values(&other));
-    let settings = serde_json::json!({"of": "another"});
-    let mut checkpoints = Checkpoints::open(cut.path(), settings).unwrap();
-    let network = Network::new(&other, NetworkOptions::default());
-    let error = run(&network, &task, &options(), &mut checkpoints, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
+    assert_eq!(values(&whole), values(&after));
+    let mut checkpoints = Checkpoints::open(cut.path(), serde_json::json!({"of": "another"})).unwrap();
+    let error = run(&task, &options(), &mut checkpoints, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("other settings (of)"), "{error}");
 }
 
 /// A student that only hears the teacher's scores ends with the teacher's order.
 #[test]
 fn lists_are_learned_from_scores() {
-    let mut examples = toy(10);
+    let mut examples = toy(SIZE);
     for (index, example) in examples.iter_mut().enumerate() {
         // The teacher prefers the rejected one for every other query.
         example.scores = if index % 2 == 0 { vec![0.9, 0.1] } else { vec![0.1, 0.9] };
     }
     for list in [ListLoss::Kl(0.1), ListLoss::MarginMse] {
-        let parameters = Parameters::open(&small(), &Scope::Everything, 1, DeviceChoice::Cpu).unwrap();
+        let parameters = open_small(&Scope::Everything);
+        let network = Network::new(&parameters, NetworkOptions::default());
         let options = EmbeddingOptions { contrast: 0.0, lists: Some((list, 1.0)), ..EmbeddingOptions::default() };
-        let task = EmbeddingTask::new(&small(), 64, &examples, &examples, None, options).unwrap();
+        let task = EmbeddingTask::new(&small(), &network, &examples, &examples, None, options).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let last = train(&task, &parameters, folder.path(), usize::MAX).pop().unwrap();
+        let last = train(&task, folder.path(), usize::MAX).pop().unwrap();
         assert!(last.loss < 0.01, "{list:?}: {}", last.loss);
         assert!(last.figures["recall@1"] <= 0.5, "{:?}", last.figures);
     }

@@ -1,0 +1,204 @@
+//! `quarry train distill`: a small, fast model out of a large one and texts of your own.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use qwen3::train::{
+    DistillOptions, DistillTask, Example, Projection, TableShape, TaughtPair, TextKind, first_table, text_identity,
+    write_table,
+};
+use qwen3::{EmbedHandle, Tokenizer};
+use serde_json::{Value, json};
+
+use super::embed::{open_teacher, teach};
+use super::options::{DataArgs, RunArgs, check_out, digest};
+use crate::cli::Cli;
+
+/// Learning rate of a table.
+const RATE: f64 = 3e-3;
+/// Vectors that the main directions are taken from.
+const PROJECTED: usize = 20_000;
+/// Texts between two writings of the teacher's vectors.
+const STRIDE: usize = 2048;
+const EOS: &str = "<|endoftext|>";
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct DistillArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// The large model: anything that quarry embeds with.
+    #[arg(long, value_name = "MODEL")]
+    teacher: PathBuf,
+    /// The small model's tokenizer.json.
+    #[arg(long, value_name = "FILE")]
+    tokenizer: PathBuf,
+    /// Width of the small model: a multiple of 64. One dimension is its own, the others are learned.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    width: usize,
+    /// How much the cosine to the teacher's vectors counts.
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
+    cosine: f64,
+    /// How much the teacher's ranking of the batch counts.
+    #[arg(long, default_value_t = 0.5, value_name = "WEIGHT")]
+    lists: f64,
+    /// How much the contrastive loss counts.
+    #[arg(long, default_value_t = 0.2, value_name = "WEIGHT")]
+    contrast: f64,
+    /// Temperature of these two.
+    #[arg(long, default_value_t = 0.05, value_name = "T")]
+    temperature: f64,
+    /// Texts are cut to this many tokens.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    max_tokens: usize,
+}
+
+pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
+    check_out(&args.run.out)?;
+    let (training, held_out) = args.data.read()?;
+    let tokenizer_json: Value = serde_json::from_slice(
+        &fs::read(&args.tokenizer).with_context(|| format!("cannot read {}", args.tokenizer.display()))?,
+    )?;
+    let tokenizer = Tokenizer::from_file(&args.tokenizer)?;
+    let (tokens, eos) = (tokenizer.size(), tokenizer.token_id(EOS)?);
+    eprintln!("{} pairs to learn from, {} held out, {tokens} tokens", training.len(), held_out.len());
+    let teacher = open_teacher(cli, &args.teacher)?;
+    let memory = Memory::open(&args.run.out.join("teacher"), &teacher, &args.teacher)?;
+    let known = memory.learn(&teacher, &training, &held_out, &tokenizer)?;
+    let sample: Vec<Vec<f32>> = known.vectors.iter().take(PROJECTED).cloned().collect();
+    let projection = Projection::of(&sample, args.width.saturating_sub(1));
+    let pairs = |examples: &[Example]| -> Result<Vec<TaughtPair>> {
+        examples.iter().map(|example| known.pair(example, &tokenizer, &projection)).collect()
+    };
+    let (training_pairs, held_out) = (pairs(&training)?, pairs(&held_out)?);
+    let lone: Vec<Vec<f32>> = (0..tokens as u32)
+        .map(|id| match tokenizer.text_of(id) {
+            Some(text) if id != eos => known.vector(text.trim()).map(|vector| projection.apply(vector)),
+            _ => Ok(vec![0.0; projection.kept()]),
+        })
+        .collect::<Result<_>>()?;
+    let table = first_table(lone, &training_pairs);
+    let options = DistillOptions {
+        cosine: args.cosine,
+        lists: args.lists,
+        contrast: args.contrast,
+        temperature: args.temperature,
+        max_tokens: args.max_tokens,
+    };
+    let settings = json!({
+        "teacher": memory.teacher, "data": digest(&training)?, "width": args.width, "distill": options,
+        "tokenizer": tokens,
+    });
+    let run = args.run.options(training.len(), RATE);
+    let task = DistillTask::new(&table, training_pairs, held_out, options)?;
+    let Some(record) = args.run.run(&task, &run, &settings)? else { return Ok(ExitCode::FAILURE) };
+    let shape = TableShape { hidden: args.width, eos };
+    write_table(&args.run.out, &task.table()?, shape, &tokenizer_json, args.run.format.into())?;
+    args.run.finish(&record)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The teacher's vectors of all texts, on disk as they come: a kill loses at most the last few.
+struct Memory {
+    path: PathBuf,
+    width: usize,
+    teacher: String,
+}
+
+/// What the teacher thinks of texts.
+struct Known {
+    places: HashMap<String, usize>,
+    vectors: Vec<Vec<f32>>,
+}
+
+impl Memory {
+    fn open(folder: &Path, teacher: &EmbedHandle, name: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let teacher_name = format!("{} {}", name.display(), teacher.fingerprint());
+        let (label, path) = (folder.join("teacher.txt"), folder.join("vectors.f32"));
+        match fs::read_to_string(&label) {
+            Ok(known) if known != teacher_name => {
+                bail!("{} holds vectors of another teacher; give another --out, or remove it", folder.display())
+            }
+            Ok(_) => {}
+            Err(_) => fs::write(&label, &teacher_name).with_context(|| format!("cannot write {}", label.display()))?,
+        }
+        Ok(Self { path, width: teacher.dimension(), teacher: teacher.fingerprint().to_owned() })
+    }
+
+    /// The texts in the order of their vectors on disk: those of the data, then those of the tokens.
+    fn learn(
+        &self,
+        teacher: &EmbedHandle,
+        training: &[Example],
+        held_out: &[Example],
+        tokenizer: &Tokenizer,
+    ) -> Result<Known> {
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut texts: Vec<(String, TextKind)> = Vec::new();
+        let mut add = |text: &str, kind: TextKind| {
+            if !text.trim().is_empty() && !places.contains_key(text) {
+                places.insert(text.to_owned(), texts.len());
+                texts.push((text.to_owned(), kind));
+            }
+        };
+        for example in training.iter().chain(held_out) {
+            add(&example.query, TextKind::Query);
+            add(&example.response, TextKind::Document);
+        }
+        for id in 0..tokenizer.size() as u32 {
+            add(tokenizer.text_of(id).unwrap_or_default().trim(), TextKind::Document);
+        }
+        let mut vectors = self.load()?;
+        vectors.truncate(texts.len());
+        let mut out = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        out.set_len((vectors.len() * self.width * 4) as u64)?;
+        while vectors.len() < texts.len() {
+            let next = &texts[vectors.len()..texts.len().min(vectors.len() + STRIDE)];
+            let mut batch: Vec<Vec<f32>> = vec![Vec::new(); next.len()];
+            for wanted in [TextKind::Query, TextKind::Document] {
+                let members: Vec<usize> = (0..next.len()).filter(|at| next[*at].1 == wanted).collect();
+                let list: Vec<&str> = members.iter().map(|at| next[*at].0.as_str()).collect();
+                for (at, vector) in members.into_iter().zip(teach(Some(teacher), &list, wanted)?) {
+                    batch[at] = vector;
+                }
+            }
+            let bytes: Vec<u8> = batch.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
+            out.write_all(&bytes)?;
+            vectors.extend(batch);
+            eprintln!("teacher: {} of {} texts", vectors.len(), texts.len());
+        }
+        Ok(Known { places, vectors })
+    }
+
+    fn load(&self) -> Result<Vec<Vec<f32>>> {
+        let Ok(file) = File::open(&self.path) else { return Ok(Vec::new()) };
+        let mut bytes = Vec::new();
+        BufReader::new(file).read_to_end(&mut bytes)?;
+        let value = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+        // What a kill cut short is left out.
+        Ok(bytes.chunks_exact(self.width * 4).map(|row| row.chunks_exact(4).map(value).collect()).collect())
+    }
+}
+
+impl Known {
+    fn vector(&self, text: &str) -> Result<&Vec<f32>> {
+        let place = self.places.get(text).with_context(|| format!("the teacher has not seen {text:?}"))?;
+        self.vectors.get(*place).context("the teacher's vectors are incomplete")
+    }
+
+    fn pair(&self, example: &Example, tokenizer: &Tokenizer, projection: &Projection) -> Result<TaughtPair> {
+        let vector = |text: &str| -> Result<Vec<f32>> { Ok(projection.apply(self.vector(text)?)) };
+        Ok(TaughtPair {
+            ids: [tokenizer.encode(&example.query)?, tokenizer.encode(&example.response)?],
+            vectors: [vector(&example.query)?, vector(&example.response)?],
+            identity: text_identity(&example.response),
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! `quarry train embed`: adapt an embedding model to examples.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use qwen3::train::{EmbeddingOptions, EmbeddingTask, ListLoss, Network, Parameters, TextKind, write_model};
+use qwen3::{EmbedHandle, Embedder, EmbedderOptions, WorkerOptions};
+use serde_json::json;
+
+use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest, identity};
+use crate::cli::Cli;
+use crate::models;
+
+/// Learning rate for whole weights, and for low-rank differences.
+const RATES: [f64; 2] = [1e-5, 1e-4];
+/// Texts that a teacher is given at a time.
+const TEACHER_BATCH: usize = 256;
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct EmbedArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Similarities are divided by this.
+    #[arg(long, default_value_t = 0.05, value_name = "T")]
+    temperature: f64,
+    /// A negative more similar than the positive by this much is taken for a false one.
+    #[arg(long, default_value_t = 0.1, value_name = "COSINE")]
+    margin: f64,
+    /// Most hard negatives of an example.
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    negatives: usize,
+    /// Texts are cut to this many tokens.
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    max_tokens: usize,
+    /// Learn also for vectors cut to these widths, as `--dimension` cuts them.
+    #[arg(long, value_name = "WIDTH", value_delimiter = ',')]
+    widths: Vec<usize>,
+    /// How much the contrastive loss counts.
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
+    contrast: f64,
+    /// Learn lists from the "scores" of the examples.
+    #[arg(long, value_enum, value_name = "LOSS")]
+    lists: Option<Lists>,
+    /// How much the lists count.
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT", requires = "lists")]
+    lists_weight: f64,
+    /// Learn the vectors of this model too; it must give as many values.
+    #[arg(long, value_name = "MODEL")]
+    teacher: Option<PathBuf>,
+    /// How much the teacher's vectors count.
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT", requires = "teacher")]
+    teacher_weight: f64,
+    /// Most tokens computed at a time.
+    #[arg(long, default_value_t = 8192, value_name = "N")]
+    part_tokens: usize,
+    /// Batches of more tokens are computed twice instead of kept (GradCache).
+    #[arg(long, default_value_t = 65_536, value_name = "N")]
+    kept_tokens: usize,
+}
+
+/// How lists are learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Lists {
+    /// Kullback-Leibler divergence from the teacher's distribution.
+    Kl,
+    /// Squared difference of margins.
+    MarginMse,
+}
+
+impl Lists {
+    pub(super) fn loss(self, temperature: f64) -> ListLoss {
+        match self {
+            Self::Kl => ListLoss::Kl(temperature),
+            Self::MarginMse => ListLoss::MarginMse,
+        }
+    }
+}
+
+impl EmbedArgs {
+    fn options(&self) -> EmbeddingOptions {
+        EmbeddingOptions {
+            temperature: self.temperature,
+            margin: self.margin,
+            negatives: self.negatives,
+            max_tokens: self.max_tokens,
+            widths: self.widths.clone(),
+            contrast: self.contrast,
+            lists: self.lists.map(|lists| (lists.loss(self.temperature), self.lists_weight)),
+            teacher: self.teacher_weight,
+            part_tokens: self.part_tokens,
+            kept_tokens: self.kept_tokens,
+        }
+    }
+}
+
+pub(super) fn run(cli: &Cli, args: &EmbedArgs) -> Result<ExitCode> {
+    check_out(&args.run.out)?;
+    let (training, held_out) = args.data.read()?;
+    eprintln!("{} examples to learn from, {} held out", training.len(), held_out.len());
+    let located = models::embedding_model(cli)?;
+    let files = models::files(&located)?;
+    let scope = args.scope.scope();
+    let parameters = Parameters::open(&files, &scope, args.run.seed, cli.device.unwrap_or_default())?;
+    let network = Network::new(&parameters, args.scope.network());
+    let options = args.options();
+    let teacher = args.teacher.as_deref().map(|teacher| open_teacher(cli, teacher)).transpose()?;
+    let teach = |texts: &[&str], kind: TextKind| teach(teacher.as_ref(), texts, kind);
+    let given: Option<qwen3::train::Teacher<'_>> = if teacher.is_some() { Some(&teach) } else { None };
+    let task = EmbeddingTask::new(&files, &network, &training, &held_out, given, options.clone())?;
+    let settings = json!({
+        "model": identity(&files), "data": digest(&training)?, "scope": format!("{scope:?}"), "embedding": options,
+        "network": format!("{:?}", args.scope.network()), "teacher": args.teacher,
+    });
+    let rate = RATES[usize::from(matches!(scope, qwen3::train::Scope::Lora(_)))];
+    let Some(record) = args.run.run(&task, &args.run.options(training.len(), rate), &settings)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    write_model(&args.run.out, &files, &parameters.merged()?, args.run.format.into())?;
+    args.run.finish(&record)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A model whose vectors are learned.
+pub(super) fn open_teacher(cli: &Cli, teacher: &Path) -> Result<EmbedHandle> {
+    let located = models::locate(cli, teacher)?;
+    let options = EmbedderOptions { device: cli.device.unwrap_or_default(), ..EmbedderOptions::default() };
+    let embedder = Embedder::open(&models::files(&located)?, options)
+        .with_context(|| format!("cannot use the teacher {}", located.name))?;
+    Ok(EmbedHandle::start(embedder, &WorkerOptions::default())?)
+}
+
+/// A teacher's vectors; none without a teacher.
+pub(super) fn teach(teacher: Option<&EmbedHandle>, texts: &[&str], kind: TextKind) -> qwen3::Result<Vec<Vec<f32>>> {
+    let Some(teacher) = teacher else { return Ok(Vec::new()) };
+    let mut vectors = Vec::with_capacity(texts.len());
+    for (index, batch) in texts.chunks(TEACHER_BATCH).enumerate() {
+        match kind {
+            TextKind::Document => vectors.extend(teacher.embed_documents(batch)?.wait()?),
+            TextKind::Query => {
+                for text in batch {
+                    vectors.push(teacher.embed_query(text, None)?.to_vec());
+                }
+            }
+        }
+        if index % 40 == 39 {
+            eprintln!("teacher: {} of {} texts", vectors.len(), texts.len());
+        }
+    }
+    Ok(vectors)
+}
