@@ -255,7 +255,8 @@ fn recognised_kind(located: &Located) -> Result<ModelKind> {
         }
     }
     let config = config(path);
-    if config["architectures"][0] == "Qwen3Model" {
+    // A BERT is an embedding model or nothing here.
+    if config["architectures"][0] == "Qwen3Model" || config["model_type"] == "bert" {
         return Ok(ModelKind::Embedding);
     }
     bail!("nothing tells what {} is for; say --kind embedding or --kind reranker", located.name)
