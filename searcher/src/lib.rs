@@ -17,6 +17,7 @@ mod recall;
 mod rerank;
 mod search;
 mod sentence;
+mod significance;
 mod similar;
 mod snippet;
 mod suggest;
@@ -34,6 +35,7 @@ pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, succe
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use ranking::{Ranking, RerankState};
 pub use search::{Counting, MAX_RESULTS, Marking, Mode, Rerank, RerankBudget, SearchRequest, Searcher, Syntax};
+pub use significance::{Comparison, Trials, compare};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};

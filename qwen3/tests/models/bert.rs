@@ -86,7 +86,11 @@ fn vectors_are_those_of_transformers_alone_and_packed() {
             batch.rotate_left(1);
             for (ids, vector) in batch.iter().zip(embedder.embed_ids(&batch).unwrap()) {
                 let alone = &embedder.embed_ids(&[ids]).unwrap()[0];
-                assert!(worst(alone, &vector) < 1e-6, "{precision:?}: a batch changes a vector of {} tokens", ids.len());
+                assert!(
+                    worst(alone, &vector) < 1e-6,
+                    "{precision:?}: a batch changes a vector of {} tokens",
+                    ids.len()
+                );
             }
         }
         assert!(embedder.embed_ids(&[]).unwrap().is_empty());
