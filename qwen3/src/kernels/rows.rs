@@ -144,7 +144,8 @@ mod tests {
             let off = (f64::from(gelu(x as f32)) - exact).abs();
             assert!(off < 3e-7 * (1.0 + x.abs()), "gelu({x}) is off by {off}");
         }
-        assert_eq!((gelu(0.0), gelu(1e4), gelu(-1e4)), (0.0, 1e4, 0.0));
+        assert_eq!((gelu(0.0), gelu(1e4)), (0.0, 1e4));
+        assert!(gelu(-1e4).abs() < 1e-30);
         assert!(gelu(f32::NAN).is_nan());
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indexer::{Indexer, RunReport, TextDocument};
 use searcher::BeirSet;
 use sha2::{Digest as _, Sha256};
@@ -62,6 +62,11 @@ impl EvalIndex {
     pub(super) fn build(place: Place, bench: &Bench, set: &BeirSet, dir: &Path, models: &Models) -> Result<Self> {
         let mut store = Store::open(place.folder(), &models.model)?;
         let started = Instant::now();
+        let root = absolute(bench.args.docs.as_deref().unwrap_or(dir))?;
+        if let Some(other) = store.sources().iter().find(|source| source.name != SOURCE || source.root != root) {
+            let (folder, other) = (place.folder().display(), other.root.display());
+            bail!("the index in {folder} is of {other}; give each corpus a --data-dir of its own");
+        }
         if store.last_run(SOURCE)?.is_some() && bench.args.docs.is_none() {
             eprintln!("{}: the index in {} is complete and used as it is", set.name, place.folder().display());
         } else {
