@@ -2,6 +2,7 @@
 
 mod answer;
 mod beir;
+mod candidates;
 mod config;
 mod copies;
 mod error;
@@ -25,6 +26,7 @@ mod units;
 
 pub use answer::{Answer, DocumentHit, Marked, PassageHit, Timings};
 pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
+pub use candidates::Candidate;
 pub use config::SearchConfig;
 pub use copies::{Copies, DocumentCopy};
 pub use error::SearchError;

@@ -9,14 +9,12 @@ mod report;
 mod set;
 mod setup;
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indexer::IndexOptions;
-use searcher::{BeirSet, SearchConfig, Searcher};
+use searcher::{BeirSet, SearchConfig};
 
 use crate::cli::{Cli, EvalArgs};
 use crate::config::FileConfig;
@@ -42,8 +40,9 @@ pub(crate) fn run(cli: &Cli, args: &EvalArgs, file: &FileConfig) -> Result<ExitC
     check(args)?;
     let reading = file.extract.start()?;
     let bench = Bench { cli, args, options: reading.options() };
-    match args.compare.as_slice() {
-        [a, b] => compare::run(&bench, [a, b])?,
+    match (args.compare.as_slice(), &args.candidates) {
+        ([a, b], _) => compare::run(&bench, [a, b])?,
+        (_, Some(file)) => candidates::write(&bench, file)?,
         _ => bench.each()?,
     }
     Ok(ExitCode::SUCCESS)
@@ -62,17 +61,13 @@ impl Bench<'_> {
     fn each(&self) -> Result<()> {
         let setup = Setup::of(self.cli, &self.args.settings)?;
         let models = Models::open(&setup)?;
-        let mut dump = self.args.candidates.as_deref().map(Dump::create).transpose()?;
         let mut reports = Vec::new();
         for dir in &self.args.dirs {
-            let report = self.set(dir, &setup, &models, dump.as_mut())?;
+            let report = self.set(dir, &setup, &models)?;
             if !self.args.json {
                 report.print();
             }
             reports.push(report);
-        }
-        if let Some(dump) = dump {
-            dump.finish()?;
         }
         match (reports.as_slice(), self.args.json) {
             ([report], true) => println!("{}", serde_json::to_string_pretty(&report.as_json())?),
@@ -83,7 +78,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn set(&self, dir: &Path, setup: &Setup, models: &Models, dump: Option<&mut Dump>) -> Result<SetReport> {
+    fn set(&self, dir: &Path, setup: &Setup, models: &Models) -> Result<SetReport> {
         let set = set::open(self.args, dir)?;
         let index = self.index(&set, dir, models)?;
         let searcher = models.searcher(&setup.config);
@@ -93,9 +88,6 @@ impl Bench<'_> {
             Some(_) => Some(anytime(&index.snapshot, &set.queries, [&searcher, &whole])?),
             None => None,
         };
-        if let Some(dump) = dump {
-            dump.add(&set, &index, models, &setup.config)?;
-        }
         let report = SetReport::of(&set, &index, legs, anytime);
         index.remove();
         Ok(report)
@@ -110,34 +102,5 @@ impl Bench<'_> {
             (None, _) => Place::temporary(set),
         };
         EvalIndex::build(place, self, set, dir, models)
-    }
-}
-
-/// A file of candidates, for experiments with fusion.
-struct Dump {
-    writer: BufWriter<File>,
-}
-
-impl Dump {
-    fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { writer: BufWriter::new(file) })
-    }
-
-    fn add(&mut self, set: &BeirSet, index: &EvalIndex, models: &Models, config: &SearchConfig) -> Result<()> {
-        // Every passage of the documents, however many a page would show.
-        let config = SearchConfig { passages_per_document: usize::MAX, passage_decay: 0.0, ..config.clone() };
-        let searcher: Searcher = models.searcher(&config);
-        for query in &set.queries {
-            let fertility = models.embedder.tokenizer().fertility(&query.text)?;
-            let line = candidates::of(&index.snapshot, &searcher, fertility, &set.name, query)?;
-            serde_json::to_writer(&mut self.writer, &line)?;
-            self.writer.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.writer.flush().context("cannot write the candidates")
     }
 }
