@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Tensor};
 
 use crate::{
     error::Result,
-    kernels::{Attention, Format, PastRows, Span},
+    kernels::{Attention, Format, PastRows, Sight, Span},
     ops::{Kernels, Place, check, cpu, rows_of, view, view_mut},
 };
 
@@ -103,6 +103,7 @@ impl Attend<'_> {
             heads: self.sizes.heads,
             kv_heads: self.sizes.kv_heads,
             head_dim: self.sizes.head_dim,
+            sight: Sight::Causal,
             spans: self.spans,
             past,
             key_column,

@@ -1,4 +1,4 @@
-//! config.json: which Qwen3 shape this is. Parsed leniently (checkpoints carry many fields of their own), checked
+//! config.json: which family a model is of, and which Qwen3 shape this is. Parsed leniently (checkpoints carry many fields of their own), checked
 //! strictly: whatever would make the forward pass compute something else than the reference is refused by name.
 
 use candle_nn::Activation;
@@ -8,6 +8,34 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 
 const ARCHITECTURES: [&str; 2] = ["Qwen3Model", "Qwen3ForCausalLM"];
+
+/// The families of models that can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Qwen3,
+    /// Embedding models only.
+    Bert,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    model_type: Option<String>,
+}
+
+impl Family {
+    /// The family that a config.json names; `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for others, [`Error::BadFile`] for broken JSON.
+    pub(crate) fn of(json: &[u8], file: &str) -> Result<Self> {
+        let kind: Kind = serde_json::from_slice(json).map_err(|e| bad(file, format!("{e}; expected a config.json")))?;
+        match kind.model_type.as_deref() {
+            Some("qwen3") => Ok(Self::Qwen3),
+            Some("bert") => Ok(Self::Bert),
+            other => Err(unsupported(file, "model_type", "qwen3 or bert", other.unwrap_or("nothing"))),
+        }
+    }
+}
 
 /// The checked shape of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +93,10 @@ impl ModelConfig {
     /// [`Error::BadFile`] for broken JSON, missing fields and impossible numbers, [`Error::Unsupported`] for another
     /// architecture or a variant (sliding window, attention bias, RoPE scaling) that is not computed here.
     pub fn parse(json: &[u8], file: &str) -> Result<Self> {
+        // Told before its other fields are missed.
+        if let Ok(Family::Bert) = Family::of(json, file) {
+            return Err(unsupported(file, "model_type", "qwen3", "bert"));
+        }
         let raw: Raw =
             serde_json::from_slice(json).map_err(|e| bad(file, format!("{e}; expected a Qwen3 config.json")))?;
         check_kind(&raw, file)?;
@@ -112,11 +144,11 @@ impl ModelConfig {
     }
 }
 
-fn bad(file: &str, reason: String) -> Error {
+pub(crate) fn bad(file: &str, reason: String) -> Error {
     Error::BadFile { file: file.to_owned(), reason }
 }
 
-fn unsupported(file: &str, field: &str, expected: &str, got: impl ToString) -> Error {
+pub(crate) fn unsupported(file: &str, field: &str, expected: &str, got: impl ToString) -> Error {
     Error::Unsupported {
         file: file.to_owned(),
         field: field.to_owned(),
@@ -211,6 +243,18 @@ mod tests {
         let mut config = base();
         config[field] = value;
         parse(&config).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn tells_families_apart() {
+        let family = |json: &str| Family::of(json.as_bytes(), "config.json");
+        assert_eq!(family(r#"{"model_type": "qwen3"}"#).unwrap(), Family::Qwen3);
+        assert_eq!(family(r#"{"model_type": "bert", "x": [1]}"#).unwrap(), Family::Bert);
+        for (json, named) in
+            [(r#"{"model_type": "roberta"}"#, "qwen3 or bert, got roberta"), ("{}", "got nothing"), ("", "EOF")]
+        {
+            assert!(family(json).unwrap_err().to_string().contains(named), "{json}");
+        }
     }
 
     #[test]

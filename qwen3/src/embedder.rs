@@ -1,19 +1,22 @@
-//! Text to vectors: the prompt's form, the EOS, the last token's hidden state, cut to the wanted dimension and brought
-//! to length one.
+//! Text to vectors: the prompt's form, the special tokens, the pooled hidden state, cut to the wanted dimension and
+//! brought to length one. config.json's `model_type` says which family computes: Qwen3 (the last token's hidden state) or
+//! BERT (the mean of all, or the first token's).
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    bert::Bert,
+    config::Family,
     device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
     fingerprint::fingerprint,
     model::{Model, Precision, Prefix},
     prompt::EmbedPrompt,
-    tokenizer::Tokenizer,
+    tokenizer::{Ends, Tokenizer},
 };
 
-/// The smallest dimension the models were trained to be cut to.
+/// The smallest dimension that Qwen3's models were trained to be cut to.
 const LEAST_DIMENSION: usize = 32;
 
 /// How to open an embedding model.
@@ -24,20 +27,28 @@ pub struct EmbedderOptions {
     pub precision: Precision,
     /// Which processor computes.
     pub device: DeviceChoice,
-    /// Keep only the first values of each vector (at least 32); the model's full width by default.
+    /// Keep only the first values of each vector (at least 32); the model's full width by default. Qwen3's models are
+    /// trained for it; a BERT mostly is not and loses more.
     pub dimension: Option<usize>,
-    /// Cut texts to this many tokens, EOS included; the model's limit by default.
+    /// Cut texts to this many tokens, special ones included; the model's limit by default.
     pub max_tokens: Option<usize>,
-    /// Templates and the default instruction.
-    pub prompt: EmbedPrompt,
+    /// Templates and the default instruction; by default [`EmbedPrompt::default`] for Qwen3 and [`EmbedPrompt::bare`],
+    /// which says no instruction, for BERT.
+    pub prompt: Option<EmbedPrompt>,
 }
 
 /// An embedding model. Synchronous and `&self`; [`EmbedHandle`](crate::EmbedHandle) puts a thread before it.
 pub struct Embedder {
-    model: Model,
+    model: Body,
     encoder: EmbedEncoder,
     dimension: usize,
     fingerprint: String,
+}
+
+/// What computes.
+enum Body {
+    Qwen3(Box<Model>),
+    Bert(Box<Bert>),
 }
 
 /// The text side of an embedding model: text to the ids the model reads. Cheap to clone.
@@ -45,6 +56,7 @@ pub struct Embedder {
 pub struct EmbedEncoder {
     tokenizer: Tokenizer,
     prompt: EmbedPrompt,
+    ends: Ends,
     max_tokens: usize,
     vocab_size: usize,
 }
@@ -56,18 +68,28 @@ impl Embedder {
     /// Whatever is wrong with the files, by name; [`Error::Dimension`] for a dimension the model cannot give.
     pub fn open(files: &ModelFiles, options: EmbedderOptions) -> Result<Self> {
         let EmbedderOptions { precision, device, dimension, max_tokens, prompt } = options;
+        let family = files.family()?;
+        let prompt = prompt.unwrap_or_else(|| match family {
+            Family::Qwen3 => EmbedPrompt::default(),
+            Family::Bert => EmbedPrompt::bare(),
+        });
         prompt.check()?;
         // The slowest part of opening a small model is parsing its tokenizer: both at once.
-        let (model, tokenizer) = rayon::join(|| Model::open_on(files, precision, device), || Tokenizer::parse(files));
+        let (model, tokenizer) =
+            rayon::join(|| Body::open(files, family, precision, device), || Tokenizer::parse(files));
         let (model, tokenizer) = (model?, tokenizer?);
-        tokenizer.check_vocabulary(model.config())?;
+        let vocab_size = model.vocab_size();
+        tokenizer.check_vocabulary(vocab_size)?;
         let dimension = check_dimension(dimension, model.hidden_size())?;
-        let max_tokens = max_tokens.map_or(model.max_tokens(), |limit| limit.clamp(1, model.max_tokens()));
-        // Asked for once here, so that a tokenizer without EOS is refused at open.
-        tokenizer.encode_with_eos("", max_tokens)?;
+        // Asked for once here, so that a tokenizer without special tokens is refused at open.
+        let ends = match family {
+            Family::Qwen3 => tokenizer.eos()?,
+            Family::Bert => tokenizer.frame()?,
+        };
+        let max_tokens = max_tokens.unwrap_or(usize::MAX).max(ends.least()).min(model.max_tokens());
         let fingerprint = fingerprint(files, &prompt, dimension)?;
-        let vocab_size = model.config().qwen.vocab_size;
-        Ok(Self { model, encoder: EmbedEncoder { tokenizer, prompt, max_tokens, vocab_size }, dimension, fingerprint })
+        let encoder = EmbedEncoder { tokenizer, prompt, ends, max_tokens, vocab_size };
+        Ok(Self { model, encoder, dimension, fingerprint })
     }
 
     /// Values in each vector.
@@ -75,7 +97,7 @@ impl Embedder {
         self.dimension
     }
 
-    /// Longest text in tokens, EOS included; longer ones are cut.
+    /// Longest text in tokens, special ones included; longer ones are cut.
     pub fn max_tokens(&self) -> usize {
         self.encoder.max_tokens
     }
@@ -105,14 +127,62 @@ impl Embedder {
         &self.fingerprint
     }
 
-    /// Unit vectors of one packed batch of token ids (EOS included), in order.
+    /// Unit vectors of one packed batch of token ids (special ones included), in order.
     ///
     /// # Errors
     /// [`Error::TokenId`], [`Error::Length`]; [`Error::NonFinite`] instead of a vector with NaN or infinity;
     /// [`Error::NoDirection`] instead of a zero vector, as the bundled model gives for an empty text. One such text
     /// fails the whole call: embed its neighbours without it.
     pub fn embed_ids(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
-        embed_ids(&self.model, sequences, self.dimension)
+        let hidden = match &self.model {
+            Body::Qwen3(model) => return embed_ids(model, sequences, self.dimension),
+            Body::Bert(bert) => bert.pooled(sequences)?,
+        };
+        units(hidden, sequences, self.dimension)
+    }
+}
+
+impl Body {
+    fn open(files: &ModelFiles, family: Family, precision: Precision, device: DeviceChoice) -> Result<Self> {
+        Ok(match family {
+            Family::Qwen3 => Self::Qwen3(Box::new(Model::open_on(files, precision, device)?)),
+            Family::Bert => Self::Bert(Box::new(Bert::open(files, precision, device)?)),
+        })
+    }
+
+    fn vocab_size(&self) -> usize {
+        match self {
+            Self::Qwen3(model) => model.config().qwen.vocab_size,
+            Self::Bert(bert) => bert.vocab_size(),
+        }
+    }
+
+    fn hidden_size(&self) -> usize {
+        match self {
+            Self::Qwen3(model) => model.hidden_size(),
+            Self::Bert(bert) => bert.hidden_size(),
+        }
+    }
+
+    fn max_tokens(&self) -> usize {
+        match self {
+            Self::Qwen3(model) => model.max_tokens(),
+            Self::Bert(bert) => bert.max_tokens(),
+        }
+    }
+
+    fn precision(&self) -> Precision {
+        match self {
+            Self::Qwen3(model) => model.precision(),
+            Self::Bert(bert) => bert.precision(),
+        }
+    }
+
+    fn device(&self) -> DeviceChoice {
+        match self {
+            Self::Qwen3(model) => model.device(),
+            Self::Bert(_) => DeviceChoice::Cpu,
+        }
     }
 }
 
@@ -122,34 +192,36 @@ impl EmbedEncoder {
         &self.tokenizer
     }
 
-    /// Ids of a query in the model's query form, with EOS.
+    /// Ids of a query in the model's query form, with special tokens. A form that says no instruction (BERT's) ignores
+    /// `instruction`.
     ///
     /// # Errors
     /// [`Error::Tokenize`].
     pub fn query(&self, query: &str, instruction: Option<&str>) -> Result<Vec<u32>> {
-        self.tokenizer.encode_with_eos(&self.prompt.query(query, instruction), self.max_tokens)
+        self.tokenizer.encode_closed(&self.prompt.query(query, instruction), &self.ends, self.max_tokens)
     }
 
-    /// Ids of documents in the model's document form, with EOS, on all cores.
+    /// Ids of documents in the model's document form, with special tokens, on all cores.
     ///
     /// # Errors
     /// [`Error::Tokenize`].
     pub fn documents<T: AsRef<str> + Sync>(&self, documents: &[T]) -> Result<Vec<Vec<u32>>> {
-        self.tokenizer.encode_all_with_eos(documents, self.max_tokens, |text| self.prompt.document(text))
+        self.tokenizer.encode_all_closed(documents, &self.ends, self.max_tokens, |text| self.prompt.document(text))
     }
 
-    /// Ids that came from outside, checked, cut to the limit and closed by the EOS as a document's are. They have to be
-    /// of this model's tokenizer: ids of another one that are in range cannot be told from its own.
+    /// Ids that came from outside, checked, cut to the limit and with special tokens around them as a document's have
+    /// (those that are there already are not put there twice). They have to be of this model's tokenizer: ids of another
+    /// one that are in range cannot be told from its own.
     ///
     /// # Errors
-    /// [`Error::TokenId`], [`Error::MissingToken`].
+    /// [`Error::TokenId`].
     pub fn sequences(&self, mut sequences: Vec<Vec<u32>>) -> Result<Vec<Vec<u32>>> {
         let vocab_size = self.vocab_size;
         let is_foreign = |id: &&u32| **id as usize >= vocab_size;
         if let Some(id) = sequences.iter().flatten().find(is_foreign) {
             return Err(Error::TokenId { id: *id, vocab_size });
         }
-        sequences.iter_mut().try_for_each(|ids| self.tokenizer.close(ids, self.max_tokens))?;
+        sequences.iter_mut().for_each(|ids| self.ends.close(ids, self.max_tokens));
         Ok(sequences)
     }
 }
@@ -164,7 +236,11 @@ pub fn embed_ids(model: &Model, sequences: &[&[u32]], dimension: usize) -> Resul
     if !(1..=most).contains(&dimension) {
         return Err(Error::Dimension { requested: dimension, least: 1, most });
     }
-    let hidden = model.last_hidden(sequences, &Prefix::EMPTY)?;
+    units(model.last_hidden(sequences, &Prefix::EMPTY)?, sequences, dimension)
+}
+
+/// Hidden states cut to the dimension and brought to length one.
+fn units(hidden: Vec<Vec<f32>>, sequences: &[&[u32]], dimension: usize) -> Result<Vec<Vec<f32>>> {
     let unit = |(mut vector, sequence): (Vec<f32>, &&[u32])| {
         vector.truncate(dimension);
         normalize(&mut vector, sequence.len())?;

@@ -33,7 +33,9 @@ pub enum Error {
         reason: String,
     },
     /// The config asks for something this crate does not compute.
-    #[error("{file}: {field} must be {expected}, got {got}: only Qwen3 embedding and reranking models are supported")]
+    #[error(
+        "{file}: {field} must be {expected}, got {got}: supported are Qwen3 embedding and reranking models, and BERT embedding models"
+    )]
     Unsupported {
         /// The config file, or the GGUF whose metadata hold the config.
         file: String,
@@ -101,7 +103,7 @@ pub enum Error {
         vocab_size: usize,
     },
     /// A token that the model's prompts need is not in the tokenizer.
-    #[error("the tokenizer of {origin} has no token {token:?}: is tokenizer.json the one of this Qwen3 model?")]
+    #[error("the tokenizer of {origin} has no token {token:?}: is tokenizer.json the one of this model?")]
     MissingToken {
         /// The model's folder or name.
         origin: String,
@@ -146,7 +148,7 @@ pub enum Error {
     },
     /// The model has nothing to say about a text: its vector is zero, which has no direction.
     #[error(
-        "the text of {tokens} tokens (the EOS included) has no meaning to the model: its vector is zero; leave empty texts out"
+        "the text of {tokens} tokens (the special ones included) has no meaning to the model: its vector is zero; leave empty texts out"
     )]
     NoDirection {
         /// Length of the sequence.

@@ -11,14 +11,15 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
+    bert::SentenceFiles,
     bytes::Bytes,
-    config::ModelConfig,
+    config::{Family, ModelConfig},
     error::{Error, Result},
     gguf::{self, Gguf},
     shard::Shard,
 };
 
-const CONFIG: &str = "config.json";
+pub(crate) const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -35,6 +36,8 @@ pub struct ModelFiles {
     /// What the config is called in messages.
     config_name: String,
     tokenizer: Option<Bytes>,
+    /// Of a BERT alone.
+    sentence: Option<SentenceFiles>,
     weights: WeightFiles,
     files: Vec<ModelFile>,
 }
@@ -72,7 +75,7 @@ struct ShardIndex {
 
 /// Maps files and remembers which they were.
 #[derive(Default)]
-struct Opened {
+pub(crate) struct Opened {
     files: Vec<ModelFile>,
 }
 
@@ -99,11 +102,13 @@ impl ModelFiles {
 
     /// Opens a model folder: `config.json`, `tokenizer.json` (may be absent where only token ids are used), and
     /// `model.safetensors` or shards named by `model.safetensors.index.json`; or, where there are no safetensors, the
-    /// one `.gguf` file in it.
+    /// one `.gguf` file in it. Beside a BERT's, sentence-transformers' `1_Pooling/config.json`, and what there is of
+    /// `modules.json` and `sentence_bert_config.json`.
     ///
     /// # Errors
     /// [`Error::MissingFile`] and [`Error::Read`] name the file and what to put there; [`Error::BadFile`] says which
-    /// file is truncated or damaged, or that there are several GGUF files to choose from.
+    /// file is truncated or damaged, or that there are several GGUF files to choose from; [`Error::Unsupported`] for
+    /// a BERT with modules that are not computed here.
     pub fn folder(path: impl AsRef<Path>) -> Result<Self> {
         let folder = path.as_ref();
         if !folder.is_dir() {
@@ -125,7 +130,12 @@ impl ModelFiles {
         let weights = WeightFiles::Shards(shards(folder, &mut opened)?);
         let origin = folder.display().to_string();
         let config_name = format!("{CONFIG} of {origin}");
-        Ok(Self { origin, config, config_name, tokenizer, weights, files: opened.files })
+        // What is of no family is told by whoever opens it as a model.
+        let sentence = match Family::of(&config, &config_name) {
+            Ok(Family::Bert) => Some(SentenceFiles::open(folder, &mut opened)?),
+            _ => None,
+        };
+        Ok(Self { origin, config, config_name, tokenizer, sentence, weights, files: opened.files })
     }
 
     fn gguf(path: &Path) -> Result<Self> {
@@ -136,7 +146,7 @@ impl ModelFiles {
         let tokenizer = opened.optional(&path.with_file_name(TOKENIZER))?;
         let config_name = format!("the metadata of {origin}");
         let weights = WeightFiles::Gguf(Arc::new(gguf));
-        Ok(Self { origin, config, config_name, tokenizer, weights, files: opened.files })
+        Ok(Self { origin, config, config_name, tokenizer, sentence: None, weights, files: opened.files })
     }
 
     /// A model carried by the binary (`include_bytes!`): the whole of config.json, tokenizer.json and one
@@ -156,6 +166,7 @@ impl ModelFiles {
             config: Bytes::Static(config),
             config_name: format!("{CONFIG} of {name}"),
             tokenizer: Some(Bytes::Static(tokenizer)),
+            sentence: None,
             weights: WeightFiles::Shards(vec![shard]),
             files: Vec::new(),
         })
@@ -175,6 +186,7 @@ impl ModelFiles {
             config: Bytes::Owned(config_json.into()),
             config_name,
             tokenizer: None,
+            sentence: None,
             weights: WeightFiles::Random,
             files: Vec::new(),
         })
@@ -211,6 +223,14 @@ impl ModelFiles {
         }
     }
 
+    pub(crate) fn sentence(&self) -> Option<&SentenceFiles> {
+        self.sentence.as_ref()
+    }
+
+    pub(crate) fn family(&self) -> Result<Family> {
+        Family::of(&self.config, &self.config_name)
+    }
+
     pub(crate) fn weights(&self) -> &WeightFiles {
         &self.weights
     }
@@ -223,11 +243,11 @@ impl Opened {
         Ok(bytes)
     }
 
-    fn optional(&mut self, path: &Path) -> Result<Option<Bytes>> {
+    pub(crate) fn optional(&mut self, path: &Path) -> Result<Option<Bytes>> {
         if path.exists() { self.map(path).map(Some) } else { Ok(None) }
     }
 
-    fn required(&mut self, folder: &Path, file: &str, hint: &str) -> Result<Bytes> {
+    pub(crate) fn required(&mut self, folder: &Path, file: &str, hint: &str) -> Result<Bytes> {
         let missing = || Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), hint: hint.to_owned() };
         self.optional(&folder.join(file))?.ok_or_else(missing)
     }

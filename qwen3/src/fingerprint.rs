@@ -2,6 +2,7 @@
 //! fingerprints must never be compared. Cheap even for large models: big weight files are sampled.
 
 use crate::{
+    config::Family,
     error::Result,
     files::{ModelFiles, TokenizerSource, WeightFiles},
     prompt::EmbedPrompt,
@@ -12,9 +13,10 @@ const WHOLE: usize = 32 << 20;
 const BLOCK: usize = 4 << 10;
 const BLOCKS: usize = 256;
 /// Goes up when this crate computes other vectors from the same files.
-const GENERATION: &[u8] = b"qwen3 embedding, last token, 1";
+const QWEN3_GENERATION: &[u8] = b"qwen3 embedding, last token, 1";
+const BERT_GENERATION: &[u8] = b"bert embedding, 1";
 
-/// Hash (32 hex digits) of config, tokenizer, weights, templates and dimension. The default instruction and the
+/// Hash (32 hex digits) of config, a BERT's pooling and length, tokenizer, weights, templates and dimension. The default instruction and the
 /// precision are left out: they change no stored vector in a way that matters.
 pub(crate) fn fingerprint(files: &ModelFiles, prompt: &EmbedPrompt, dimension: usize) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
@@ -23,7 +25,11 @@ pub(crate) fn fingerprint(files: &ModelFiles, prompt: &EmbedPrompt, dimension: u
         hasher.update(&(bytes.len() as u64).to_le_bytes());
         hasher.update(bytes);
     };
-    part(GENERATION);
+    match files.family()? {
+        Family::Qwen3 => part(QWEN3_GENERATION),
+        Family::Bert => part(BERT_GENERATION),
+    }
+    files.sentence().into_iter().flat_map(|sentence| sentence.parts()).for_each(&mut part);
     match files.weights() {
         WeightFiles::Shards(shards) => {
             part(files.config());

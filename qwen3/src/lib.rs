@@ -1,4 +1,4 @@
-//! Qwen3 embedding and reranking models on candle: text in, unit vectors or scores out.
+//! Qwen3 embedding and reranking models, and BERT embedding models: text in, unit vectors or scores out.
 //!
 //! [`ModelFiles`] says where a model's bytes are, [`Embedder`] and [`Reranker`] open them, [`EmbedHandle`] and
 //! [`RerankHandle`] put each behind a thread that takes requests. Everything is synchronous and knows nothing of
@@ -8,6 +8,7 @@
 //! crate; a damaged or mismatched model file is an error that names it, never a panic.
 
 mod attention;
+mod bert;
 mod bytes;
 mod config;
 mod device;

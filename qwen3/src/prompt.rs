@@ -11,7 +11,8 @@ pub const DEFAULT_INSTRUCTION: &str = "Given a web search query, retrieve releva
 const SYSTEM: &str = "Judge whether the Document meets the requirements based on the Query and the Instruct provided. \
                       Note that the answer can only be \"yes\" or \"no\".";
 
-/// Templates of the embedding model. Placeholders: `{instruction}`, `{query}`, `{document}`.
+/// Templates of the embedding model. Placeholders: `{instruction}`, `{query}`, `{document}`. The default is Qwen3's form;
+/// [`EmbedPrompt::bare`] is BERT's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EmbedPrompt {
@@ -59,6 +60,11 @@ impl Default for RerankPrompt {
 }
 
 impl EmbedPrompt {
+    /// Queries and documents as they are: no instruction is said, and the same text has the same vector as either.
+    pub fn bare() -> Self {
+        Self { instruction: String::new(), query: "{query}".to_owned(), document: "{document}".to_owned() }
+    }
+
     /// The text to embed for a query.
     pub fn query(&self, query: &str, instruction: Option<&str>) -> String {
         let instruction = instruction.unwrap_or(&self.instruction);
@@ -134,6 +140,13 @@ mod tests {
         );
         assert_eq!(prompt.query("q", Some("Find code")), "Instruct: Find code\nQuery:q");
         assert_eq!(prompt.document("bare text"), "bare text");
+    }
+
+    #[test]
+    fn the_bare_form_says_no_instruction() {
+        let bare = EmbedPrompt::bare();
+        assert!(bare.check().is_ok());
+        assert_eq!((bare.query("q", Some("Find code")), bare.document("d")), ("q".to_owned(), "d".to_owned()));
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Reranker {
         prompt.check()?;
         let (model, tokenizer) = rayon::join(|| Model::open_on(files, precision, device), || Tokenizer::parse(files));
         let (model, tokenizer) = (model?, tokenizer?);
-        tokenizer.check_vocabulary(model.config())?;
+        tokenizer.check_vocabulary(model.config().qwen.vocab_size)?;
         let answer = Answer::of(&model, tokenizer.token_id("yes")?, tokenizer.token_id("no")?)?;
         let max_tokens = max_tokens.unwrap_or(MAX_TOKENS).min(model.max_tokens());
         let encoder = RerankEncoder::new(tokenizer, prompt, max_tokens)?;

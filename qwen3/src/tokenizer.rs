@@ -1,6 +1,6 @@
 //! Text to token ids. Special tokens are put in by this crate alone: `<|im_end|>` written in a document is text, never
-//! a control token, so that a document cannot end its own prompt; and the EOS is appended exactly once whatever the
-//! tokenizer's own post-processor would do.
+//! a control token, so that a document cannot end its own prompt; and the special tokens around a text to embed are there
+//! exactly once: Qwen3's EOS whatever the tokenizer's own post-processor would do, BERT's as that post-processor has them.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,6 +19,12 @@ use crate::{
 
 /// Marks the end of a text to embed; its hidden state is the embedding.
 const EOS: &str = "<|endoftext|>";
+/// What BERT's tokenizers call a word of which they know no part.
+const UNKNOWN: &str = "[UNK]";
+/// An unknown word says as little of a text as these many bytes of it.
+const UNKNOWN_TOKENS: usize = 3;
+/// A text that every tokenizer has tokens for, to see what the post-processor puts around it.
+const SAMPLE: &str = "a";
 
 /// A model's tokenizer; cloning is cheap and shares it.
 #[derive(Clone)]
@@ -26,11 +32,40 @@ pub struct Tokenizer {
     inner: Arc<Inner>,
 }
 
+/// The special tokens around a text that is to be embedded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ends {
+    before: Vec<u32>,
+    after: Vec<u32>,
+}
+
 struct Inner {
     origin: String,
     tokenizer: tokenizers::Tokenizer,
     /// Special tokens and their ids, for templates.
     specials: Vec<(String, u32)>,
+    /// Of the token for words that the tokenizer cannot spell, where there is one.
+    unknown: Option<u32>,
+}
+
+impl Ends {
+    /// Tokens that a text needs at the least: the special ones and one of its own, where it is cut at all.
+    pub(crate) fn least(&self) -> usize {
+        self.before.len() + self.after.len() + usize::from(!self.before.is_empty())
+    }
+
+    /// Cuts ids to `limit` tokens with the special ones, which are put around them if they are not there.
+    pub(crate) fn close(&self, ids: &mut Vec<u32>, limit: usize) {
+        if ids.starts_with(&self.before) {
+            ids.drain(..self.before.len());
+        }
+        if ids.ends_with(&self.after) {
+            ids.truncate(ids.len() - self.after.len());
+        }
+        ids.truncate(limit.saturating_sub(self.before.len() + self.after.len()));
+        ids.splice(..0, self.before.iter().copied());
+        ids.extend_from_slice(&self.after);
+    }
 }
 
 impl Tokenizer {
@@ -40,7 +75,7 @@ impl Tokenizer {
     /// [`Error::MissingFile`], [`Error::BadFile`] or [`Error::Vocabulary`].
     pub fn open(files: &ModelFiles, config: &ModelConfig) -> Result<Self> {
         let tokenizer = Self::parse(files)?;
-        tokenizer.check_vocabulary(config)?;
+        tokenizer.check_vocabulary(config.qwen.vocab_size)?;
         Ok(tokenizer)
     }
 
@@ -88,11 +123,12 @@ impl Tokenizer {
             .filter(|(_, token)| token.special)
             .map(|(id, token)| (token.content, id))
             .collect();
-        Ok(Self { inner: Arc::new(Inner { origin, tokenizer, specials }) })
+        let unknown = tokenizer.token_to_id(UNKNOWN);
+        Ok(Self { inner: Arc::new(Inner { origin, tokenizer, specials, unknown }) })
     }
 
-    pub(crate) fn check_vocabulary(&self, config: &ModelConfig) -> Result<()> {
-        let (tokenizer, vocab_size) = (&self.inner.tokenizer, config.qwen.vocab_size);
+    pub(crate) fn check_vocabulary(&self, vocab_size: usize) -> Result<()> {
+        let tokenizer = &self.inner.tokenizer;
         // Counting the ids in range is much cheaper than collecting the vocabulary to look for one that is not.
         let in_range = (0..vocab_size as u32).filter(|id| tokenizer.id_to_token(*id).is_some()).count();
         if in_range >= tokenizer.get_vocab_size(true) {
@@ -128,37 +164,49 @@ impl Tokenizer {
         Ok(encoding.len())
     }
 
-    /// Token ids of a text to embed: cut to `limit - 1` tokens, then the EOS.
+    /// What Qwen3 puts around a text: the EOS behind it.
     ///
     /// # Errors
     /// [`Error::MissingToken`] when the tokenizer has no `<|endoftext|>`.
-    pub fn encode_with_eos(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
+    pub(crate) fn eos(&self) -> Result<Ends> {
+        Ok(Ends { before: Vec::new(), after: vec![self.token_id(EOS)?] })
+    }
+
+    /// What the tokenizer's own post-processor puts around a text: `[CLS]` and `[SEP]` for BERT.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] where it puts nothing before or nothing behind.
+    pub(crate) fn frame(&self) -> Result<Ends> {
+        let text = self.encode(SAMPLE)?;
+        let framed = self.inner.tokenizer.encode_fast(SAMPLE, true).map_err(|e| Error::Tokenize(e.to_string()))?;
+        let framed = framed.get_ids();
+        let at = framed.windows(text.len().max(1)).position(|window| window == text);
+        let ends = at.map(|at| Ends { before: framed[..at].to_vec(), after: framed[at + text.len()..].to_vec() });
+        ends.filter(|ends| !ends.before.is_empty() && !ends.after.is_empty()).ok_or_else(|| Error::BadFile {
+            file: format!("tokenizer.json of {}", self.inner.origin),
+            reason: "its post_processor puts no [CLS] before and [SEP] behind a text".to_owned(),
+        })
+    }
+
+    /// Token ids of a text to embed: cut to `limit` tokens with the special ones.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn encode_closed(&self, text: &str, ends: &Ends, limit: usize) -> Result<Vec<u32>> {
         let mut ids = self.encode(text)?;
-        self.close(&mut ids, limit)?;
+        ends.close(&mut ids, limit);
         Ok(ids)
     }
 
-    /// Cuts ids to `limit - 1` and puts the EOS behind them, if they do not end with it.
-    ///
-    /// # Errors
-    /// [`Error::MissingToken`] when the tokenizer has no `<|endoftext|>`.
-    pub(crate) fn close(&self, ids: &mut Vec<u32>, limit: usize) -> Result<()> {
-        let eos = self.token_id(EOS)?;
-        ids.truncate(limit.saturating_sub(1));
-        if ids.last() != Some(&eos) {
-            ids.push(eos);
-        }
-        Ok(())
-    }
-
-    /// [`Tokenizer::encode_with_eos`] of many texts, each brought into form first, on all cores and in order.
-    pub(crate) fn encode_all_with_eos<T: AsRef<str> + Sync>(
+    /// [`Tokenizer::encode_closed`] of many texts, each brought into form first, on all cores and in order.
+    pub(crate) fn encode_all_closed<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
+        ends: &Ends,
         limit: usize,
         form: impl Fn(&str) -> String + Sync,
     ) -> Result<Vec<Vec<u32>>> {
-        texts.par_iter().map(|text| self.encode_with_eos(&form(text.as_ref()), limit)).collect()
+        texts.par_iter().map(|text| self.encode_closed(&form(text.as_ref()), ends, limit)).collect()
     }
 
     /// Token ids of a template: special tokens spelled in it become special tokens.
@@ -199,7 +247,7 @@ impl Tokenizer {
 
     /// Tokens per letter of a text; 0 for a text without letters. Digits and punctuation are left out. About 0.2 to
     /// 0.4 for a script the tokenizer has words for, 0.6 to 1 for CJK, and 2 or more where it falls back to bytes: a
-    /// model with such a tokenizer has not learned that script.
+    /// model with such a tokenizer has not learned that script. A word that is unknown as a whole counts as three tokens.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
@@ -210,7 +258,9 @@ impl Tokenizer {
         }
         let words: String = text.chars().map(|c| if c.is_alphabetic() { c } else { ' ' }).collect();
         let words: Vec<&str> = words.split_whitespace().collect();
-        Ok(self.count(&words.join(" "))? as f32 / letters as f32)
+        let ids = self.encode(&words.join(" "))?;
+        let unknown = ids.iter().filter(|id| Some(**id) == self.inner.unknown).count();
+        Ok((ids.len() + unknown * (UNKNOWN_TOKENS - 1)) as f32 / letters as f32)
     }
 
     fn next_special(&self, text: &str) -> Option<(usize, &str, u32)> {
@@ -224,7 +274,32 @@ fn from_json(json: &[u8]) -> std::result::Result<tokenizers::Tokenizer, String> 
     // vocabulary for one.
     match catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json))) {
         Ok(Ok(tokenizer)) => Ok(tokenizer),
-        Ok(Err(e)) => Err(format!("{e}; expected the tokenizer.json of a Qwen3 model")),
-        Err(_) => Err("it contradicts itself; expected the tokenizer.json of a Qwen3 model".to_owned()),
+        Ok(Err(e)) => Err(format!("{e}; expected the tokenizer.json of this model")),
+        Err(_) => Err("it contradicts itself; expected the tokenizer.json of this model".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_there_once_and_survive_cutting() {
+        let eos = Ends { before: vec![], after: vec![9] };
+        let frame = Ends { before: vec![7], after: vec![8] };
+        let closed = |ends: &Ends, ids: &[u32], limit| {
+            let mut ids = ids.to_vec();
+            ends.close(&mut ids, limit);
+            ids
+        };
+        assert_eq!(closed(&eos, &[1, 2, 3], 10), [1, 2, 3, 9]);
+        assert_eq!(closed(&eos, &[1, 2, 3, 9], 4), [1, 2, 3, 9]);
+        assert_eq!(closed(&eos, &[1, 2, 3], 3), [1, 2, 9]);
+        assert_eq!(closed(&eos, &[], 1), [9]);
+        assert_eq!(closed(&frame, &[1, 2, 3], 10), [7, 1, 2, 3, 8]);
+        assert_eq!(closed(&frame, &[7, 1, 2, 3, 8], 5), [7, 1, 2, 3, 8]);
+        assert_eq!(closed(&frame, &[7, 1, 2, 3, 8], 4), [7, 1, 2, 8]);
+        assert_eq!(closed(&frame, &[], 3), [7, 8]);
+        assert_eq!((eos.least(), frame.least()), (1, 3));
     }
 }

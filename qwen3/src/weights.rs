@@ -1,5 +1,5 @@
-//! Named tensors of a checkpoint, from safetensors, a GGUF or made up. Finds out whether names carry the `model.`
-//! prefix, reads f32, bf16 and f16 as they are, GGUF's blocks, and int8 with scales (`X.weight` I8 beside
+//! Named tensors of a checkpoint, from safetensors, a GGUF or made up. Finds out whether names carry the `model.` (or,
+//! for a BERT, `bert.`) prefix, reads f32, bf16 and f16 as they are, GGUF's blocks, and int8 with scales (`X.weight` I8 beside
 //! `X.weight_scale`, `[rows]`, `[rows, 1]` or, for groups of columns, `[rows, groups]`: the layouts of
 //! compressed-tensors), and gives out matrices only in the shape the config implies.
 
@@ -22,9 +22,11 @@ use crate::{
 };
 
 const PREFIX: &str = "model.";
+/// As models with a head of pre-training store their tensors.
+const BERT_PREFIX: &str = "bert.";
 const READABLE: &str = "F32, BF16, F16, or I8 with a weight_scale";
 
-/// All tensors of a model by their name without the `model.` prefix.
+/// All tensors of a model by their name without the `model.` or `bert.` prefix.
 pub(crate) struct Weights {
     origin: String,
     naming: Naming,
@@ -36,6 +38,7 @@ pub(crate) struct Weights {
 enum Naming {
     Plain,
     Prefixed,
+    BertPrefixed,
     Gguf,
 }
 
@@ -177,6 +180,7 @@ impl Naming {
         match self {
             Self::Plain => name.to_owned(),
             Self::Prefixed => name.strip_prefix(PREFIX).unwrap_or(name).to_owned(),
+            Self::BertPrefixed => name.strip_prefix(BERT_PREFIX).unwrap_or(name).to_owned(),
             Self::Gguf if name == gguf::ANSWER_HEAD => "lm_head.weight".to_owned(),
             Self::Gguf => gguf::to_ours(name).unwrap_or_else(|| name.to_owned()),
         }
@@ -186,6 +190,7 @@ impl Naming {
         match self {
             // The output matrix is never prefixed.
             Self::Prefixed if !name.starts_with("lm_head.") => format!("{PREFIX}{name}"),
+            Self::BertPrefixed => format!("{BERT_PREFIX}{name}"),
             Self::Plain | Self::Prefixed => name.to_owned(),
             Self::Gguf => gguf::from_ours(name),
         }
@@ -237,8 +242,13 @@ fn from_shards(shards: &[Shard]) -> Result<(Naming, Vec<Entry>)> {
             entries.push(Entry { name, shape: info.shape.clone(), bytes: shard.bytes.clone(), range, kind });
         }
     }
-    let is_prefixed = entries.iter().any(|entry| entry.name == "model.embed_tokens.weight");
-    Ok((if is_prefixed { Naming::Prefixed } else { Naming::Plain }, entries))
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    let naming = match (has("model.embed_tokens.weight"), has("bert.embeddings.word_embeddings.weight")) {
+        (true, _) => Naming::Prefixed,
+        (_, true) => Naming::BertPrefixed,
+        _ => Naming::Plain,
+    };
+    Ok((naming, entries))
 }
 
 /// The rows for "yes" and "no" stand in for the output matrix where a file has only those; beside a whole output matrix

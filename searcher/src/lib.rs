@@ -2,6 +2,7 @@
 
 mod answer;
 mod beir;
+mod candidates;
 mod config;
 mod copies;
 mod error;
@@ -17,6 +18,7 @@ mod recall;
 mod rerank;
 mod search;
 mod sentence;
+mod significance;
 mod similar;
 mod snippet;
 mod suggest;
@@ -24,6 +26,7 @@ mod units;
 
 pub use answer::{Answer, DocumentHit, Marked, PassageHit, Timings};
 pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
+pub use candidates::Candidate;
 pub use config::SearchConfig;
 pub use copies::{Copies, DocumentCopy};
 pub use error::SearchError;
@@ -34,6 +37,7 @@ pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, succe
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use ranking::{Ranking, RerankState};
 pub use search::{Counting, MAX_RESULTS, Marking, Mode, Rerank, RerankBudget, SearchRequest, Searcher, Syntax};
+pub use significance::{Comparison, Trials, compare};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};

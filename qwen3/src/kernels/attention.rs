@@ -1,4 +1,4 @@
-//! Causal attention over packed sequences, in tiles: scores exist for a few queries and 256 keys at a time, so memory
+//! Attention over packed sequences, causal or not, in tiles: scores exist for a few queries and 256 keys at a time, so memory
 //! is linear in the length, and keys that no query of a tile may see are never touched.
 //!
 //! Softmax is taken on the way ("online"): each query keeps the largest score so far and the sum of exponentials
@@ -46,6 +46,15 @@ pub(crate) struct PastRows<'a> {
     pub(crate) value_column: usize,
 }
 
+/// Which keys of its sequence a query may see. Those of the prefix are seen by all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Those up to its own position.
+    Causal,
+    /// All of them.
+    Whole,
+}
+
 /// Attention whose results replace the queries.
 ///
 /// Queries are rows of `heads * head_dim` values from column 0; keys and values are rows of another buffer or, to the
@@ -57,6 +66,7 @@ pub(crate) struct Attention<'a> {
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,
     pub(crate) head_dim: usize,
+    pub(crate) sight: Sight,
     pub(crate) spans: &'a [Span],
     pub(crate) past: Option<PastRows<'a>>,
     /// Columns at which keys and values begin in their rows.
@@ -202,7 +212,12 @@ impl Run<'_> {
     /// Keys visible to a query of the task's span, the prefix included.
     #[inline(always)]
     fn visible(&self, query: usize) -> usize {
-        self.attention.past_tokens() + self.task.span.keys - self.task.span.queries + query + 1
+        let span = self.task.span;
+        let own = match self.attention.sight {
+            Sight::Causal => span.keys - span.queries + query + 1,
+            Sight::Whole => span.keys,
+        };
+        self.attention.past_tokens() + own
     }
 
     /// Row `row` of the task: its query and where its head's values lie.
@@ -468,6 +483,7 @@ mod tests {
         kv_heads: usize,
         head_dim: usize,
         past: usize,
+        sight: Sight,
         /// Queries and own keys of each sequence.
         lengths: Vec<(usize, usize)>,
     }
@@ -503,7 +519,10 @@ mod tests {
             for span in self.spans() {
                 for (query, head) in (0..span.queries).flat_map(|i| (0..self.heads).map(move |h| (i, h))) {
                     let at = ((span.query_start + query) * self.heads + head) * d;
-                    let visible = self.past + span.keys - span.queries + query + 1;
+                    let visible = match self.sight {
+                        Sight::Causal => self.past + span.keys - span.queries + query + 1,
+                        Sight::Whole => self.past + span.keys,
+                    };
                     let column = head * self.kv_heads / self.heads * d;
                     let row = |t: usize| match t.checked_sub(self.past) {
                         Some(t) => &own[(span.key_start + t) * width + column..],
@@ -541,6 +560,7 @@ mod tests {
                 heads: self.heads,
                 kv_heads: self.kv_heads,
                 head_dim: self.head_dim,
+                sight: self.sight,
                 spans: &spans,
                 past: (self.past > 0).then_some(past),
                 key_column,
@@ -548,10 +568,10 @@ mod tests {
             };
             let compare = |out: &[f32], way: &str| {
                 let worst = out.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                let Self { heads, kv_heads, head_dim, .. } = self;
+                let Self { heads, kv_heads, head_dim, sight, .. } = self;
                 assert!(
                     worst < bound,
-                    "{isa} {format:?} {way} {heads}/{kv_heads}/{head_dim} {:?}: off by {worst}",
+                    "{isa} {format:?} {sight:?} {way} {heads}/{kv_heads}/{head_dim} {:?}: off by {worst}",
                     self.lengths
                 );
                 assert!(out.iter().all(|x| x.is_finite()));
@@ -574,16 +594,18 @@ mod tests {
 
     fn cases() -> Vec<Case> {
         let mut cases = Vec::new();
-        for (heads, kv_heads, head_dim) in [(4, 2, 32), (6, 1, 16), (8, 4, 64), (3, 3, 18), (5, 1, 2)] {
-            for past in [0, 1, 70, 300] {
-                let mixed = vec![(1, 1), (7, 7), (2, 9), (1, 33), (130, 130), (300, 301), (64, 64)];
-                cases.push(Case { heads, kv_heads, head_dim, past, lengths: mixed });
-                cases.push(Case { heads, kv_heads, head_dim, past, lengths: vec![(16, 16), (1, 1), (33, 33)] });
+        for (sight, pasts) in [(Sight::Causal, [0, 1, 70, 300].as_slice()), (Sight::Whole, &[0, 70])] {
+            for (heads, kv_heads, head_dim) in [(4, 2, 32), (6, 1, 16), (8, 4, 64), (3, 3, 18), (5, 1, 2)] {
+                let case = |past, lengths| Case { heads, kv_heads, head_dim, past, sight, lengths };
+                for past in pasts.iter().copied() {
+                    cases.push(case(past, vec![(1, 1), (7, 7), (2, 9), (1, 33), (130, 130), (300, 301), (64, 64)]));
+                    cases.push(case(past, vec![(16, 16), (1, 1), (33, 33)]));
+                }
+                cases.push(case(0, vec![(1, 5), (1, 1), (1, 200)]));
             }
-            cases.push(Case { heads, kv_heads, head_dim, past: 0, lengths: vec![(1, 5), (1, 1), (1, 200)] });
+            // Several tasks for one sequence.
+            cases.push(Case { heads: 2, kv_heads: 1, head_dim: 8, past: 0, sight, lengths: vec![(1100, 1100)] });
         }
-        // Several tasks for one sequence.
-        cases.push(Case { heads: 4, kv_heads: 2, head_dim: 8, past: 0, lengths: vec![(1100, 1100)] });
         cases
     }
 

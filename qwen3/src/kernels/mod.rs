@@ -21,15 +21,17 @@ mod micro;
 mod panels;
 mod peak;
 mod portable;
+mod rows;
 mod tiles;
 
-pub(crate) use attention::{Attention, PastRows, Span};
+pub(crate) use attention::{Attention, PastRows, Sight, Span};
 pub(crate) use gemm::{Finish, Norm, Product};
 pub(crate) use heads::{HeadGroup, Turn};
 pub use isa::Isa;
 pub(crate) use micro::Format;
 pub(crate) use panels::{Arrangement, Panels};
 pub(crate) use peak::peak;
+pub(crate) use rows::{LayerNorm, RowStep};
 
 /// Rows of f32 in a larger buffer: row `i` is `width` values from `i * stride`.
 #[derive(Clone, Copy)]

@@ -1,10 +1,12 @@
-//! Models as a whole: against reference outputs, against candle's stock Qwen3, and with files that are wrong.
+//! Models as a whole, of both families: against reference outputs, against candle's stock Qwen3, and with files that are
+//! wrong.
 //!
 //! Reference outputs are read from the folder named by `QUARRY_GOLDEN`, by default `fixtures/golden`: any folder of
 //! models with an `expected.json` of the same form can be checked.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_input;
+mod bert;
 mod gguf;
 mod gguf_tokenizer;
 mod golden;

@@ -1,8 +1,8 @@
 //! Text in, vectors and scores out, with the models that ship in `fixtures/models`.
 
 use qwen3::{
-    EmbedHandle, Embedder, EmbedderOptions, Error, ModelFiles, Precision, RerankHandle, Reranker, RerankerOptions,
-    WorkerOptions,
+    EmbedHandle, EmbedPrompt, Embedder, EmbedderOptions, Error, ModelFiles, Precision, RerankHandle, Reranker,
+    RerankerOptions, WorkerOptions,
 };
 
 use crate::{fixture, worst};
@@ -152,9 +152,8 @@ fn a_fingerprint_changes_with_what_changes_vectors() {
     let base = fingerprint(EmbedderOptions::default());
     assert_eq!((base.len(), &base), (32, &fingerprint(EmbedderOptions::default())));
     assert_ne!(base, fingerprint(EmbedderOptions { dimension: Some(128), ..EmbedderOptions::default() }));
-    let mut options = EmbedderOptions::default();
-    options.prompt.document = "passage: {document}".to_owned();
-    assert_ne!(base, fingerprint(options));
+    let prompt = EmbedPrompt { document: "passage: {document}".to_owned(), ..EmbedPrompt::default() };
+    assert_ne!(base, fingerprint(EmbedderOptions { prompt: Some(prompt), ..EmbedderOptions::default() }));
 }
 
 #[test]

@@ -230,6 +230,9 @@ fn check_devices(subject: &Subject<'_>) -> Result<Check> {
     if others.is_empty() {
         return Ok(Check::skipped("devices", "this build and machine compute on the CPU only"));
     }
+    if matches!(&subject.located.place, Place::Path(path) if config(path)["model_type"] == "bert") {
+        return Ok(Check::skipped("devices", "models of this family are computed on the CPU only"));
+    }
     let open = |device| Opened::open(subject.files, subject.kind, Precision::Bf16, device);
     let cpu = open(DeviceChoice::Cpu)?;
     let base = cpu.outputs(Together::Batch)?;
@@ -255,7 +258,8 @@ fn recognised_kind(located: &Located) -> Result<ModelKind> {
         }
     }
     let config = config(path);
-    if config["architectures"][0] == "Qwen3Model" {
+    // A BERT is an embedding model or nothing here.
+    if config["architectures"][0] == "Qwen3Model" || config["model_type"] == "bert" {
         return Ok(ModelKind::Embedding);
     }
     bail!("nothing tells what {} is for; say --kind embedding or --kind reranker", located.name)

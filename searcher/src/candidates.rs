@@ -1,0 +1,44 @@
+//! What both legs recall for a query, before anything is made of it: the ground for measuring and tuning fusion.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use storage::Snapshot;
+
+use crate::error::SearchError;
+use crate::fuse::Place;
+use crate::recall::{LEXICAL, VECTOR};
+use crate::search::{SearchRequest, Searcher};
+
+/// A passage that a leg recalled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Path of its document.
+    pub path: String,
+    /// Rank and BM25 score in the lexical leg.
+    pub lexical: Option<Place>,
+    /// Rank and cosine in the vector leg.
+    pub vector: Option<Place>,
+}
+
+impl Searcher {
+    /// The passages that a search for this request would fuse, in the order of fusion.
+    ///
+    /// # Errors
+    /// As [`Searcher::search`].
+    pub fn candidates(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Vec<Candidate>, SearchError> {
+        let (_, recalled) = self.recall(snapshot, request)?;
+        let mut paths = HashMap::new();
+        let mut candidates = Vec::with_capacity(recalled.candidates.len());
+        for entry in recalled.candidates {
+            // Reading a passage unpacks its text: once for each document.
+            let path: &String = match paths.entry(snapshot.group(entry.id)?) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(snapshot.passage(entry.id)?.document.path),
+            };
+            let (lexical, vector) = (entry.places[LEXICAL], entry.places[VECTOR]);
+            candidates.push(Candidate { path: path.clone(), lexical, vector });
+        }
+        Ok(candidates)
+    }
+}

@@ -1,0 +1,22 @@
+//! Opens a set of judged questions as the command line asks for it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use searcher::{BeirOptions, BeirSet, SearchError};
+
+use crate::cli::EvalArgs;
+
+/// Opens the folder. Among several sets, one whose questions name no language takes part with all of them: a wish for
+/// a language says nothing about it.
+pub(super) fn open(args: &EvalArgs, dir: &Path) -> Result<BeirSet> {
+    let options = BeirOptions { queries: args.queries.clone(), qrels: args.qrels.clone(), language: args.lang.clone() };
+    match BeirSet::open(dir, &options) {
+        Err(SearchError::NoQueryInLanguage { found, .. }) if found.is_empty() && args.dirs.len() > 1 => {
+            let set = BeirSet::open(dir, &BeirOptions { language: None, ..options })?;
+            eprintln!("{}: its questions name no language; all of them are asked", set.name);
+            Ok(set)
+        }
+        opened => Ok(opened?),
+    }
+}

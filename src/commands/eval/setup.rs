@@ -1,0 +1,196 @@
+//! A setup: models and search settings, as the command line and one side of `--compare` name them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum as _;
+use qwen3::{EmbedHandle, RerankHandle};
+use searcher::{Fusion, SearchConfig, Searcher};
+use storage::IndexModel;
+
+use crate::cli::{Cli, Precision};
+use crate::models;
+
+/// What a side says to change nothing.
+const DEFAULT: &str = "default";
+/// What `reranker=` says to have none.
+const NONE: &str = "none";
+
+/// Models by name and the settings of the search.
+#[derive(Clone)]
+pub(super) struct Setup {
+    /// The command line with the setup's models in it.
+    cli: Cli,
+    pub(super) config: SearchConfig,
+}
+
+/// The models of a setup, open.
+#[derive(Clone)]
+pub(super) struct Models {
+    pub(super) embedder: EmbedHandle,
+    pub(super) model: IndexModel,
+    pub(super) reranker: Option<RerankHandle>,
+}
+
+impl Setup {
+    /// What the command line says, with the given settings (`NAME=VALUE`).
+    pub(super) fn of(cli: &Cli, settings: &[String]) -> Result<Self> {
+        let mut setup = Self { cli: cli.clone(), config: SearchConfig::default() };
+        for setting in settings {
+            let (name, value) = pair(setting)?;
+            if !set(&mut setup.config, name, value)? {
+                bail!("{setting:?} is no search setting; `quarry eval --help` lists them");
+            }
+        }
+        Ok(setup)
+    }
+
+    /// This setup with one side's settings in the place of its own: `NAME=VALUE`, separated by commas.
+    pub(super) fn with_side(&self, side: &str) -> Result<Self> {
+        let mut setup = self.clone();
+        for setting in side.split(',').map(str::trim).filter(|setting| !setting.is_empty() && *setting != DEFAULT) {
+            setup.change(setting).with_context(|| format!("--compare {side:?}"))?;
+        }
+        Ok(setup)
+    }
+
+    fn change(&mut self, setting: &str) -> Result<()> {
+        let (name, value) = pair(setting)?;
+        match name {
+            "model" => self.cli.model = Some(PathBuf::from(value)),
+            "reranker" if value == NONE => self.cli.reranker = None,
+            "reranker" => self.cli.reranker = Some(PathBuf::from(value)),
+            "precision" => {
+                let named = Precision::from_str(value, false);
+                let named =
+                    named.map_err(|_| anyhow::anyhow!("precision: expected auto, f32, bf16 or int8, got {value:?}"));
+                self.cli.precision = Some(named?);
+            }
+            "dimension" => {
+                let number = value.parse().with_context(|| format!("dimension: expected a number, got {value:?}"));
+                self.cli.dimension = Some(number?);
+            }
+            _ if set(&mut self.config, name, value)? => {}
+            _ => bail!(
+                "{setting:?} is no setting; expected model, reranker, precision, dimension or a setting of the search \
+                 (`quarry eval --help` lists them)"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Whether both embed alike, so that one index serves both.
+    fn shares_embedder(&self, other: &Self) -> bool {
+        let named =
+            |setup: &Self| (setup.cli.model.clone(), setup.cli.precision.unwrap_or_default(), setup.cli.dimension);
+        named(self) == named(other)
+    }
+}
+
+impl Models {
+    pub(super) fn open(setup: &Setup) -> Result<Self> {
+        let (embedder, model) = models::embedder(&setup.cli)?;
+        Ok(Self { embedder, model, reranker: models::reranker(&setup.cli)? })
+    }
+
+    /// Those of a second setup, sharing with the first what is the same.
+    pub(super) fn open_beside(setup: &Setup, first: (&Setup, &Self)) -> Result<(Self, Embedders)> {
+        let (first_setup, first_models) = first;
+        let shared = setup.shares_embedder(first_setup);
+        let (embedder, model) = match shared {
+            true => (first_models.embedder.clone(), first_models.model.clone()),
+            false => models::embedder(&setup.cli)?,
+        };
+        let reranker =
+            match setup.cli.reranker == first_setup.cli.reranker && setup.cli.precision == first_setup.cli.precision {
+                true => first_models.reranker.clone(),
+                false => models::reranker(&setup.cli)?,
+            };
+        let embedders = if shared { Embedders::Shared } else { Embedders::Apart };
+        Ok((Self { embedder, model, reranker }, embedders))
+    }
+
+    pub(super) fn searcher(&self, config: &SearchConfig) -> Searcher {
+        Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone())
+    }
+}
+
+/// Whether two setups embed with the same model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Embedders {
+    /// One index serves both.
+    Shared,
+    /// Each needs its own.
+    Apart,
+}
+
+fn pair(setting: &str) -> Result<(&str, &str)> {
+    setting.split_once('=').with_context(|| format!("expected NAME=VALUE, got {setting:?}"))
+}
+
+/// Changes one setting of the search; false if there is none of that name.
+fn set(config: &mut SearchConfig, name: &str, value: &str) -> Result<bool> {
+    let number = || value.parse::<f64>().with_context(|| format!("{name}: expected a number, got {value:?}"));
+    match name {
+        "vector-weight" => config.vector_weight = number()?,
+        "rrf-constant" => config.fusion = Fusion::ReciprocalRank { constant: number()? },
+        "fusion" if value == "convex" => config.fusion = Fusion::Convex,
+        "fusion" if value == "rrf" => config.fusion = Fusion::default(),
+        "cosine-floor" => config.cosine_floor = number()? as f32,
+        "depth" => config.depth = number()? as usize,
+        "passage-decay" => config.passage_decay = number()?,
+        "rerank-weight" => config.rerank_weight = number()?,
+        "settle" => config.settle = number()?,
+        "rerank-depth" => config.rerank_depth = number()? as usize,
+        "body" => config.lexical.body = number()? as f32,
+        "title" => config.lexical.title = number()? as f32,
+        "headings" => config.lexical.headings = number()? as f32,
+        "pairs" => config.lexical.pairs = number()? as f32,
+        "characters" => config.lexical.characters = number()? as f32,
+        "codes" => config.lexical.codes = number()? as f32,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn base() -> Setup {
+        let cli = Cli::parse_from(["quarry", "--model", "base", "eval", "dir"]);
+        Setup::of(&cli, &["passage-decay=0.3".to_string()]).unwrap()
+    }
+
+    #[test]
+    fn a_side_changes_what_it_names() {
+        let side =
+            base().with_side("model=other/one, vector-weight=0.7,fusion=rrf,dimension=64,precision=int8").unwrap();
+        assert_eq!(side.cli.model, Some(PathBuf::from("other/one")));
+        assert_eq!((side.cli.dimension, side.cli.precision), (Some(64), Some(Precision::Int8)));
+        assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, Fusion::default()));
+        assert_eq!(side.config.passage_decay, 0.3, "what --set says holds for both");
+        assert!(!side.shares_embedder(&base()));
+        for nothing in ["", "default", " default , "] {
+            let same = base().with_side(nothing).unwrap();
+            assert!(same.shares_embedder(&base()) && same.config == base().config);
+        }
+        assert!(base().with_side("precision=auto").unwrap().shares_embedder(&base()));
+        assert!(base().with_side("reranker=none").unwrap().cli.reranker.is_none());
+    }
+
+    #[test]
+    fn what_is_no_setting_is_named() {
+        let refused = |side: &str| format!("{:#}", base().with_side(side).err().unwrap());
+        assert!(refused("modle=x").contains("\"modle=x\" is no setting"));
+        assert!(refused("rrf").contains("expected NAME=VALUE"));
+        assert!(refused("dimension=big").contains("dimension: expected a number"));
+        assert!(refused("precision=f64").contains("expected auto, f32, bf16 or int8"));
+        assert!(refused("fusion=best").contains("--compare \"fusion=best\""));
+        assert!(
+            Setup::of(&base().cli, &["model=x".to_string()]).err().unwrap().to_string().contains("no search setting")
+        );
+    }
+}
