@@ -38,39 +38,31 @@ const DEFINITIONS: &[&str] = &[
 const WRAPPERS: &[&str] =
     &["export_statement", "decorated_definition", "template_declaration", "declaration_list_item"];
 
-/// Lines that end the summary of a comment.
+/// What the line that ends the summary of a comment begins with.
+const MARKS: &[&str] = &[
+    "# ", "## ", ">>>", ":param", ":return", ":rtype", ":raise", "@", "\\param", "\\return", "```", ".. ", "---", "===",
+];
+
+/// Lines that do, alone or with a colon.
 const SECTIONS: &[&str] = &[
-    "args:",
-    "arguments:",
+    "args",
+    "arguments",
     "parameters",
-    "params:",
+    "params",
+    "return",
     "returns",
-    "return:",
     "raises",
     "yields",
     "example",
     "examples",
-    "note:",
+    "note",
     "notes",
     "see also",
     "attributes",
     "usage",
     "warning",
+    "warnings",
     "references",
-    "# ",
-    "## ",
-    ">>>",
-    ":param",
-    ":return",
-    ":rtype",
-    ":raise",
-    "@",
-    "\\param",
-    "\\return",
-    "```",
-    ".. ",
-    "---",
-    "===",
 ];
 
 /// Names that tests, accessors and the language itself give.
@@ -232,7 +224,9 @@ fn unmarked(line: &str) -> &str {
 fn summary(comment: &str) -> Option<String> {
     let begins = |line: &&str| {
         let low = line.to_lowercase();
-        SECTIONS.iter().any(|section| low.starts_with(section))
+        let label = low.split(':').next().unwrap_or_default();
+        let is_label = low == label || low.contains(':');
+        MARKS.iter().any(|mark| low.starts_with(mark)) || (is_label && SECTIONS.contains(&label.trim()))
     };
     let lines = comment.lines().map(str::trim).skip_while(|line| line.is_empty());
     let opening: Vec<&str> = lines.take_while(|line| !line.is_empty() && !begins(line)).collect();

@@ -64,6 +64,10 @@ pub(super) fn clip(text: &str, words: usize) -> &str {
     text
 }
 
+/// Words that end with a full stop and end no sentence.
+const SHORTENED: &[&str] =
+    &["eg", "ie", "etc", "vs", "cf", "dr", "mr", "mrs", "ms", "st", "fig", "no", "vol", "approx", "incl", "resp"];
+
 /// The first sentence of a text, on one line, without its full stop.
 pub(super) fn first_sentence(text: &str) -> String {
     let line = one_line(text);
@@ -71,9 +75,9 @@ pub(super) fn first_sentence(text: &str) -> String {
     let mut characters = line.char_indices().peekable();
     while let Some((at, c)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
-        // A word as short as "e.g." or "Dr." ends no sentence.
-        let word = line[..at].rsplit(' ').next().unwrap_or_default();
-        let is_stop = c == '.' && next == Some(' ') && word.chars().count() > 3 && !word.contains('.');
+        let word = line[..at].rsplit([' ', '(']).next().unwrap_or_default().to_lowercase();
+        let is_short = word.contains('.') || word.chars().count() < 2 || SHORTENED.contains(&word.as_str());
+        let is_stop = c == '.' && next == Some(' ') && !is_short;
         if is_stop || matches!(c, '。' | '！') || (c == '!' && next == Some(' ')) {
             end = at;
             break;
