@@ -3,7 +3,7 @@
 
 use extract::{Block, BlockKind};
 
-use super::outline::{Outline, Section};
+use super::outline::{Outline, Section, is_sentence};
 use super::{Draft, Rule, words};
 
 /// Words of the longest term.
@@ -197,25 +197,50 @@ pub(super) fn definitions(outline: &Outline<'_>) -> Vec<Draft> {
         for (number, block) in section.blocks.iter().enumerate() {
             let text = outline.block(block);
             let found = match block.kind {
-                BlockKind::ListItem => in_item(text),
+                BlockKind::ListItem => option(outline, text).or_else(|| in_item(text)),
                 BlockKind::Paragraph | BlockKind::Quote => below(outline, block, text)
                     .or_else(|| section.is_glossary().then(|| in_item(text)).flatten())
                     .or_else(|| beside(outline, section, number))
                     .or_else(|| in_sentence(text)),
                 _ => None,
             };
-            if let Some((term, definition)) = found.filter(|(_, definition)| words::count(definition) >= SHORTEST) {
-                let query = asked(&term);
-                drafts.push(Draft {
-                    query,
-                    response: definition,
-                    rule: Rule::Definition,
-                    context: outline.title.clone(),
-                });
-            }
+            let Some((term, response)) = found.filter(|(_, response)| words::count(response) >= SHORTEST) else {
+                continue;
+            };
+            let context = outline.title.clone();
+            let is_word = term.starts_with(char::is_alphabetic);
+            let is_defined =
+                is_word && (section.is_glossary() || block.kind != BlockKind::ListItem || defines(&response));
+            let (query, context) = match context {
+                // An item that does not say what its term is says what holds for it here.
+                Some(title) if !is_defined => (format!("{title}: {term}"), None),
+                None if !is_defined => continue,
+                context => (asked(&term), context),
+            };
+            drafts.push(Draft { query, response, rule: Rule::Definition, context });
         }
     }
     drafts
+}
+
+/// Whether a text begins as definitions do.
+fn defines(text: &str) -> bool {
+    const OPENINGS: &[&str] = &[
+        "a", "an", "the", "any", "one", "whether", "how", "number", "amount", "time", "name", "set", "list", "type",
+        "kind", "process", "method", "ability", "part", "person", "group", "system", "program", "tool", "file",
+        "software", "act",
+    ];
+    let first = text.split(' ').next().unwrap_or_default().to_lowercase();
+    OPENINGS.contains(&first.as_str())
+        || ["一种", "指", "是", "用于", "用来", "由", "一个", "表示"].iter().any(|opening| text.starts_with(opening))
+}
+
+/// An option of a manual page: `--long=VALUE: what it does`.
+fn option(outline: &Outline<'_>, text: &str) -> Option<(String, String)> {
+    let text = text.strip_prefix("- ")?;
+    let (flags, about) = text.split_once(": ")?;
+    let is_option = outline.text().kind == "man" && flags.starts_with('-') && flags.len() <= 60;
+    (is_option && is_statement(about)).then(|| (words::one_line(flags), about.to_owned()))
 }
 
 /// The term in one of the forms in which people ask for it; the same term always in the same.
@@ -249,7 +274,8 @@ fn is_term(term: &str) -> bool {
 
 /// "- Latency: the time between two things", also with dashes.
 fn in_item(text: &str) -> Option<(String, String)> {
-    let text = text.trim_start_matches(['-', '*', '•', '+', ' ']);
+    let text =
+        ["- ", "* ", "• ", "+ "].iter().find_map(|marker| text.strip_prefix(marker)).unwrap_or(text).trim_start();
     let marks = [": ", "：", " - ", " – ", " — ", "——"];
     let (at, mark) = marks.iter().filter_map(|mark| Some((text.find(mark)?, mark))).min()?;
     let (term, definition) = (text[..at].trim_matches(['*', '_', ' ']), text[at + mark.len()..].trim());
@@ -260,7 +286,8 @@ fn in_item(text: &str) -> Option<(String, String)> {
 fn is_statement(text: &str) -> bool {
     let opens = text.chars().next().is_some_and(char::is_alphabetic);
     let commas = text.matches([',', '、']).count();
-    opens && commas * 4 <= words::count(text)
+    let is_label = text.split_whitespace().next().is_some_and(|first| first.ends_with(':'));
+    opens && !is_label && commas * 4 <= words::count(text)
 }
 
 /// A term on a line of its own with its definition indented below it, as reStructuredText has it.

@@ -139,9 +139,10 @@ impl Section<'_> {
     }
 }
 
-/// Whether a paragraph is one in words: long enough, and not a bare list of names or addresses.
+/// Whether a paragraph is one in words: long enough, and it ends as sentences do; lists of names and addresses do not.
 pub(super) fn is_sentence(text: &str) -> bool {
-    words::count(text) >= 8 && text.contains(['.', '。', ',', '，', ':', '：', '!', '?', '！', '？', ';', '；'])
+    let end = text.trim_end_matches(['"', '”', ')', '）', '\'', '*', '_', ' ']);
+    words::count(text) >= 8 && end.ends_with(['.', '。', ':', '：', '!', '?', '！', '？', ';', '；'])
 }
 
 /// A heading of plain text without the rule below it.
@@ -154,13 +155,19 @@ fn underline_free(text: &str) -> &str {
 
 fn title(document: &ReadDocument) -> Option<String> {
     let stated = document.text.title.as_deref()?;
+    // Of plain text it is the first heading, which may stand anywhere.
+    let opens =
+        |block: &Block| words::one_line(&document.text.text[block.span.clone()]).starts_with(&words::one_line(stated));
+    if document.text.kind == "text" && !document.text.blocks.iter().take(3).any(opens) {
+        return None;
+    }
     let file = document.path.rsplit('/').next().unwrap_or_default();
     // Readers of source code call it by its file.
     if stated == file || stated.chars().count() > MAX_HEADING_BYTES {
         return None;
     }
     let cut = TITLE_BREAKS.iter().filter_map(|mark| stated.find(mark)).min();
-    let short = cut.map(|at| &stated[..at]).filter(|short| words::count(short) >= 2);
+    let short = cut.map(|at| &stated[..at]).filter(|short| words::count(short) >= 1);
     let title = words::heading(short.unwrap_or(stated));
     (!words::is_empty_heading(&title)).then_some(title)
 }

@@ -92,6 +92,7 @@ fn context(outline: &Outline<'_>, headings: &[String]) -> Option<String> {
     let own = headings.last()?;
     let above = headings.iter().rev().nth(1).filter(|above| !words::is_empty_heading(above));
     let parts: Vec<&str> = match (&outline.title, above) {
+        (Some(title), Some(above)) if above.contains(title.as_str()) => vec![above],
         (Some(title), Some(above)) if !is_telling(own) => vec![title, above],
         (Some(title), _) => vec![title],
         (None, Some(above)) => vec![above],
@@ -188,8 +189,10 @@ pub(super) fn captions(outline: &Outline<'_>) -> Vec<Draft> {
             let block = blocks.get(at?).filter(|block| block.kind == BlockKind::Paragraph)?;
             caption(outline.block(block), after == 1)
         });
-        let Some(query) = caption else { continue };
-        let response = clip_rows(outline.block(block));
+        let table = outline.block(block);
+        // Two lines are a header and its rule.
+        let Some(query) = caption.filter(|_| table.lines().count() >= 5) else { continue };
+        let response = clip_rows(table);
         drafts.push(Draft { query, response, rule: Rule::Caption, context: outline.title.clone() });
     }
     drafts
@@ -204,7 +207,7 @@ fn caption(text: &str, below: bool) -> Option<String> {
         return (number.len() < rest.len() && !number.is_empty())
             .then(|| number.trim_end_matches(['.', '。']).to_owned());
     }
-    let is_short = (3..=15).contains(&words::count(&line));
+    let is_short = (3..=10).contains(&words::count(&line));
     let is_open = line.ends_with(['.', '。', '?', '？', '!', ',', ';']);
     (!below && is_short && !is_open).then(|| line.trim_end_matches([':', '：']).to_owned())
 }

@@ -41,7 +41,7 @@ fn push(drafts: &mut Vec<Draft>, outline: &Outline<'_>, question: &str, answer: 
     if words::count(&answer) < SHORTEST_ANSWER || words::is_question(&answer) {
         return;
     }
-    let query = words::one_line(question.trim_matches(['*', '_', '"', ' ']));
+    let query = words::heading(question.trim_matches(['*', '_', '"', ' ']));
     drafts.push(Draft { query, response: answer, rule: Rule::Question, context: outline.title.clone() });
 }
 

@@ -74,6 +74,12 @@ fn definitions_are_asked_for() {
     let found = by(Rule::Definition, "a.md", list);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].0.contains("Latency") && found[0].1.starts_with("the time that passes"));
+    let found = queries(
+        Rule::Definition,
+        "a.md",
+        "# Key cards\n\n- Lost cards: tell reception at once and they will block it for you within the hour.\n",
+    );
+    assert_eq!(found, ["Key cards: Lost cards"]);
     let rst = "Tool\n====\n\nthroughput\n    How much work is done in one unit of time, all in all.\n";
     assert!(by(Rule::Definition, "a.rst", rst)[0].0.contains("throughput"));
     let sentence = "# T\n\nA socket is an endpoint of a connection between two programs on a network. It has a number.\n\n\
@@ -124,7 +130,7 @@ fn a_letter_answers_its_subject() {
 
 #[test]
 fn captions_ask_for_tables() {
-    let text = "# Travel\n\nTable 3: Daily allowance by city\n\n| City | Allowance in euros |\n|---|---|\n| Oslo in winter | seventy |\n| Leeds in summer | forty |\n";
+    let text = "# Travel\n\nTable 3: Daily allowance by city\n\n| City | Allowance in euros |\n|---|---|\n| Oslo in winter | seventy |\n| Leeds in summer | forty |\n| Utrecht | thirty |\n";
     assert_eq!(queries(Rule::Caption, "a.md", text), ["Daily allowance by city"]);
 }
 
