@@ -12,6 +12,7 @@ mod models;
 mod output;
 mod paths;
 mod reading;
+mod synthesis;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ mod counter;
 mod error;
 mod ledger;
 mod ocr;
+mod passages;
 mod pipeline;
 mod plan;
 mod prepare;
@@ -16,6 +17,7 @@ mod read;
 mod reader;
 mod sandbox;
 mod shingles;
+pub mod synthesis;
 mod walk;
 mod watch;
 
@@ -27,6 +29,7 @@ pub use extract::{
 };
 pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
+pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};
 pub use pipeline::{IndexOptions, Indexer, Vanished};
 pub use plan::Comparison;
 pub use prepare::TextDocument;

@@ -7,18 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use extract::{ExtractLimits, Extraction, FileError, Part, StructuredText, extract};
 use storage::{Coverage, Document, FileState, LedgerEntry};
 
-use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
+use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
 use crate::ledger::{state_of_error, state_of_text};
+use crate::passages::passages;
 use crate::plan::Work;
 use crate::read::read_file;
 use crate::reader::FileReader;
 use crate::shingles::fingerprint;
-
-/// Bytes above which a passage is not asked whether it has any token.
-const SURE_TO_HAVE_TOKENS: usize = 256;
-
-/// Characters of a heading that go into a heading path; longer "headings" are whole paragraphs in disguise.
-const MAX_HEADING_CHARS: usize = 200;
 
 /// A file changed this shortly before it is read may change again within the same time stamp.
 const RACY_NS: i64 = 2_000_000_000;
@@ -181,13 +176,10 @@ impl Preparer<'_> {
     }
 
     fn document(&self, mut entry: LedgerEntry, modified_ns: i64, extracted: StructuredText) -> Prepared {
-        let mut chunks = chunk(&extracted, self.counter, self.chunk);
-        // Text without a single token (zero-width characters, say) can neither be embedded nor asked for.
-        chunks.retain(|chunk| chunk.text.len() > SURE_TO_HAVE_TOKENS || self.counter.count(&chunk.text) > 0);
+        let chunks = passages(&extracted, self.counter, self.chunk);
         if chunks.is_empty() {
             return failed(entry, &FileError::Empty, 0);
         }
-        shape_headings(extracted.title.as_deref(), &mut chunks);
         entry.kind = extracted.kind.clone();
         entry.characters = extracted.text.chars().count() as u64;
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
@@ -223,21 +215,6 @@ fn structured(mut text: TextDocument, limits: &ExtractLimits) -> Result<Structur
     structured.title = text.title;
     structured.language = text.language.or(structured.language);
     Ok(structured)
-}
-
-/// A title found in the document opens every heading path: a passage alone does not say what it is about. A title made
-/// from a file name does not, so that renaming a file changes no content.
-fn shape_headings(title: Option<&str>, chunks: &mut [ChunkText]) {
-    for chunk in chunks {
-        if let Some(title) = title.filter(|title| chunk.headings.first().is_none_or(|first| first != title)) {
-            chunk.headings.insert(0, title.to_string());
-        }
-        for heading in &mut chunk.headings {
-            if let Some((end, _)) = heading.char_indices().nth(MAX_HEADING_CHARS) {
-                heading.truncate(end);
-            }
-        }
-    }
 }
 
 fn title_from(path: &str) -> String {

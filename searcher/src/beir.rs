@@ -98,6 +98,11 @@ impl BeirSet {
     pub fn corpus(&self) -> Result<Corpus, SearchError> {
         Ok(Corpus { lines: Lines::open(&self.corpus)? })
     }
+
+    /// Streams the documents of a folder whose queries do not matter.
+    pub fn corpus_of(folder: &Path) -> Result<Corpus, SearchError> {
+        Ok(Corpus { lines: Lines::open(&folder.join("corpus.jsonl"))? })
+    }
 }
 
 /// Iterates over the documents of a corpus.

@@ -1,16 +1,288 @@
-//! `quarry train synthesize`.
+//! `quarry train synthesize`: training pairs from folders of documents.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use indexer::synthesis::{Decision, Fault, Found, Pair, PairLimits, Rule, Sieve, pairs};
+use indexer::{IndexOptions, ReadDocument, ReadReport, WalkOptions, read_documents};
+use storage::Source;
 
 use crate::cli::Cli;
 use crate::config::FileConfig;
+use crate::output::table;
+use crate::synthesis::{Candidate, Out, PairFilter, Row, Scratch, Spool, folder_sources};
+use crate::{interrupt, models};
+
+/// Exit status of a run that was stopped by the user.
+const INTERRUPTED: u8 = 130;
+
+/// Pairs that are judged together.
+const BATCH: usize = 64;
+
+/// Time between two lines of progress.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The least cosine of a pair for models of the Qwen3 embedding series, as their report filters.
+const MIN_COSINE: f32 = 0.7;
+
+/// The same for the model in the binary, whose cosines are smaller.
+const MIN_COSINE_BUNDLED: f32 = 0.3;
 
 #[derive(Debug, Clone, Args)]
-pub(super) struct SynthesizeArgs {}
+pub(super) struct SynthesizeArgs {
+    /// Folders of documents.
+    #[arg(required = true)]
+    folders: Vec<PathBuf>,
+    /// The file of examples to make: JSON lines with "query", "response", "rule" and "path".
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Rules to go by, with commas: title, description, heading, question, definition, docstring, name, subject, caption
+    /// [default: all].
+    #[arg(long, value_delimiter = ',', value_parser = rule, value_name = "RULE")]
+    rules: Vec<Rule>,
+    /// Examples to make at the most; which ones is drawn by lot.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Decides the lots.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Only documents in this language (ISO 639-1); source code has none and goes with any.
+    #[arg(long, value_name = "CODE")]
+    lang: Option<String>,
+    /// Patterns to leave out, as in .gitignore.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// Keep a pair only if the model finds query and passage near, and a search for the query finds the passage.
+    #[arg(long)]
+    filter: bool,
+    /// How near: the least cosine [default: 0.7, for the model in the binary 0.3].
+    #[arg(long, value_name = "COSINE", requires = "filter", allow_negative_numbers = true)]
+    min_cosine: Option<f32>,
+    /// Documents among which the search has to find it.
+    #[arg(long, default_value_t = 20, value_name = "K")]
+    top: usize,
+}
 
-pub(super) fn run(_cli: &Cli, _args: &SynthesizeArgs, _file: &FileConfig) -> Result<ExitCode> {
-    bail!("not built yet")
+fn rule(name: &str) -> Result<Rule, String> {
+    let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    let known = Rule::ALL.into_iter().find(|rule| rule.name() == name);
+    known.ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}
+
+pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
+    let sources = folder_sources(&args.folders)?;
+    let options =
+        IndexOptions { walk: WalkOptions { exclude: args.exclude.clone() }, ..file.extract.start()?.options() };
+    let cancel = interrupt::on_interrupt()?;
+    let mut harvest = Harvest::new(args)?;
+    for source in &sources {
+        let report = harvest.read(source, sources.len() > 1, &options, &cancel)?;
+        for problem in &report.problems {
+            eprintln!("{}: not read: {problem}", source.name);
+        }
+        if report.interrupted {
+            eprintln!("stopped; nothing was written");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
+    let filter = if args.filter { Some(filter(cli, args, &sources, &options, &cancel)?) } else { None };
+    let tally = harvest.write(args, filter.as_ref(), &cancel)?;
+    if tally.interrupted {
+        eprintln!("stopped; nothing was written");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    tally.print(&args.out);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn filter(
+    cli: &Cli,
+    args: &SynthesizeArgs,
+    sources: &[Source],
+    options: &IndexOptions,
+    cancel: &AtomicBool,
+) -> Result<PairFilter> {
+    let (embedder, model) = models::embedder(cli)?;
+    let usual = if model.name == models::BUNDLED { MIN_COSINE_BUNDLED } else { MIN_COSINE };
+    let scratch = Scratch::of_folders(sources, options, (&embedder, &model), cancel)?;
+    Ok(PairFilter::new(embedder, scratch, args.min_cosine.unwrap_or(usual), args.top))
+}
+
+/// Pairs as they come from the rules.
+struct Harvest {
+    spool: Spool,
+    sieve: Sieve,
+    rules: Vec<Rule>,
+    lang: Option<String>,
+    tally: Tally,
+    last_line: Instant,
+}
+
+/// What was kept and dropped.
+#[derive(Default)]
+struct Tally {
+    documents: u64,
+    unread: u64,
+    left_out: u64,
+    found: u64,
+    kept: BTreeMap<Rule, u64>,
+    dropped: BTreeMap<(Fault, Rule), u64>,
+    interrupted: bool,
+}
+
+impl Harvest {
+    fn new(args: &SynthesizeArgs) -> Result<Self> {
+        Ok(Self {
+            spool: Spool::beside(&args.out)?,
+            sieve: Sieve::new(args.seed),
+            rules: if args.rules.is_empty() { Rule::ALL.to_vec() } else { args.rules.clone() },
+            lang: args.lang.clone(),
+            tally: Tally::default(),
+            last_line: Instant::now(),
+        })
+    }
+
+    fn read(
+        &mut self,
+        source: &Source,
+        has_sources: bool,
+        options: &IndexOptions,
+        cancel: &AtomicBool,
+    ) -> Result<ReadReport> {
+        let (rules, limits) = (self.rules.clone(), PairLimits::default());
+        let make = |mut document: ReadDocument| {
+            if has_sources {
+                document.path = format!("{}/{}", source.name, document.path);
+            }
+            pairs(&document, &rules, &limits)
+        };
+        let mut failed = None;
+        let report = read_documents(&source.root, options, cancel, make, |found| match self.take(found) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        self.tally.unread += report.unread;
+        failed.map_or(Ok(report), Err)
+    }
+
+    fn take(&mut self, found: Found) -> Result<()> {
+        let tally = &mut self.tally;
+        tally.documents += 1;
+        tally.left_out += u64::from(found.left_out.is_some());
+        tally.found += (found.pairs.len() + found.dropped.len()) as u64;
+        for (rule, fault) in found.dropped {
+            tally.drop(rule, fault);
+        }
+        for pair in found.pairs {
+            let other = |lang: &String| pair.language.as_ref().is_some_and(|own| !own.eq_ignore_ascii_case(lang));
+            if self.lang.as_ref().is_some_and(other) {
+                tally.drop(pair.rule, Fault::Language);
+                continue;
+            }
+            self.sieve.note(&pair);
+            self.spool.push(&pair)?;
+        }
+        if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{} documents, {} pairs found", tally.documents, tally.found);
+        }
+        Ok(())
+    }
+
+    /// Writes what stays.
+    fn write(self, args: &SynthesizeArgs, filter: Option<&PairFilter>, cancel: &AtomicBool) -> Result<Tally> {
+        let Self { spool, sieve, mut tally, .. } = self;
+        let decisions = sieve.judge(args.limit);
+        let mut out = Out::create(&args.out)?;
+        let mut batch = Vec::new();
+        let mut rows = spool.read()?;
+        for decision in decisions {
+            let Some(pair) = rows.next() else { bail!("the spool ended early; is the disk full?") };
+            let mut pair = pair?;
+            match decision {
+                Decision::Drop(fault) => {
+                    tally.drop(pair.rule, fault);
+                    continue;
+                }
+                Decision::KeepWithContext => pair.query = pair.in_context().unwrap_or(pair.query),
+                Decision::Keep => {}
+            }
+            batch.push(pair);
+            if batch.len() >= BATCH {
+                tally.write(&mut out, std::mem::take(&mut batch), filter)?;
+                if cancel.load(std::sync::atomic::Ordering::Relaxed) {
+                    return Ok(Tally { interrupted: true, ..tally });
+                }
+            }
+        }
+        tally.write(&mut out, batch, filter)?;
+        out.finish()?;
+        Ok(tally)
+    }
+}
+
+fn candidate(pair: &Pair) -> Candidate<'_> {
+    let is_rewritten = pair.rule.is_code() || matches!(pair.rule, Rule::Subject | Rule::Caption);
+    Candidate { query: &pair.query, response: &pair.response, path: &pair.path, is_rewritten }
+}
+
+impl Tally {
+    fn drop(&mut self, rule: Rule, fault: Fault) {
+        *self.dropped.entry((fault, rule)).or_default() += 1;
+    }
+
+    fn write(&mut self, out: &mut Out, pairs: Vec<Pair>, filter: Option<&PairFilter>) -> Result<()> {
+        let candidates: Vec<Candidate<'_>> = pairs.iter().map(candidate).collect();
+        let faults = filter.map_or_else(|| Ok(vec![None; pairs.len()]), |filter| filter.judge(&candidates))?;
+        for (pair, fault) in pairs.into_iter().zip(faults) {
+            match fault {
+                Some(fault) => self.drop(pair.rule, fault),
+                None => {
+                    *self.kept.entry(pair.rule).or_default() += 1;
+                    out.push(&Row::from(pair))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&self, out: &Path) {
+        let faults: BTreeMap<Fault, u64> =
+            self.dropped.iter().fold(BTreeMap::new(), |mut sums, ((fault, _), count)| {
+                *sums.entry(*fault).or_default() += count;
+                sums
+            });
+        let mut rules = table(&["Rule", "Pairs", "Dropped", "Mostly because"]);
+        for rule in Rule::ALL {
+            let of_rule = || self.dropped.iter().filter(|((_, of), _)| *of == rule);
+            let dropped: u64 = of_rule().map(|(_, count)| count).sum();
+            let kept = self.kept.get(&rule).copied().unwrap_or(0);
+            if kept + dropped > 0 {
+                let most = of_rule().max_by_key(|(_, count)| **count);
+                let why = most.map_or(String::new(), |((fault, _), count)| format!("{} ({count})", fault.describe()));
+                rules.add_row([rule.name().to_string(), kept.to_string(), dropped.to_string(), why]);
+            }
+        }
+        println!("{rules}");
+        for (fault, count) in &faults {
+            println!("dropped, {}: {count}", fault.describe());
+        }
+        let kept: u64 = self.kept.values().sum();
+        println!(
+            "{kept} pairs in {} from {} documents ({} left out as licences or lists of changes, {} without text)",
+            out.display(),
+            self.documents,
+            self.left_out,
+            self.unread
+        );
+    }
 }
