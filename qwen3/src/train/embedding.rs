@@ -310,11 +310,11 @@ struct Reader<'o> {
 
 impl Reader<'_> {
     fn read(&self, examples: &[Example]) -> Result<Vec<Tokens>> {
-        let prompt = EmbedPrompt::default();
-        let limit = self.options.max_tokens;
+        let (prompt, ends, limit) = (EmbedPrompt::default(), self.tokenizer.eos()?, self.options.max_tokens);
         let queries: Vec<&str> = examples.iter().map(|example| example.query.as_str()).collect();
-        let queries = self.tokenizer.encode_all_with_eos(&queries, limit, |text| prompt.query(text, None))?;
-        let documents = |texts: &[&str]| self.tokenizer.encode_all_with_eos(texts, limit, |text| prompt.document(text));
+        let queries = self.tokenizer.encode_all_closed(&queries, &ends, limit, |text| prompt.query(text, None))?;
+        let documents =
+            |texts: &[&str]| self.tokenizer.encode_all_closed(texts, &ends, limit, |text| prompt.document(text));
         let positives: Vec<&str> = examples.iter().map(|example| example.response.as_str()).collect();
         let positives = documents(&positives)?;
         let taken = |example: &Example| example.rejected_response.len().min(self.options.negatives);
