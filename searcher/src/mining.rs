@@ -136,7 +136,7 @@ impl Searcher {
         let limit = options.margin.limit(mined.positive);
         let own = Shingles::of(positive.text);
         let mut texts = HashSet::new();
-        let candidates = self.candidates(snapshot, positive.query, options)?;
+        let candidates = self.recalled(snapshot, positive.query, options)?;
         for (index, candidate) in candidates.iter().enumerate().take(options.depth).skip(options.from_rank.max(1) - 1) {
             if options.pick == Pick::Hardest && mined.negatives.len() >= options.negatives {
                 break;
@@ -163,7 +163,7 @@ impl Searcher {
         Ok(mined)
     }
 
-    fn candidates(
+    fn recalled(
         &self,
         snapshot: &Snapshot,
         query: &str,
