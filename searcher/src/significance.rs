@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_clear_difference_is_found_and_a_bounded_one() {
         let mut random = Random(11);
-        let differences: Vec<f64> = (0..200).map(|_| 0.03 + 0.1 * normal(&mut random)).collect();
+        let differences: Vec<f64> = (0..200).map(|_| 0.05 + 0.1 * normal(&mut random)).collect();
         let found = of(&differences);
         assert!(found.p < 0.001 && found.p > 0.0, "{}", found.p);
         assert!(found.interval.0 > 0.0 && found.interval.0 < found.difference && found.difference < found.interval.1);
