@@ -20,5 +20,6 @@ mod serve;
 mod server;
 mod support;
 mod tidy;
+mod train;
 mod watch;
 mod webdriver;
