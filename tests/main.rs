@@ -19,5 +19,6 @@ mod serve;
 mod server;
 mod support;
 mod tidy;
+mod train_data;
 mod watch;
 mod webdriver;

@@ -298,7 +298,7 @@ fn below(outline: &Outline<'_>, block: &Block, text: &str) -> Option<(String, St
         outline.text().kind == "rst" || raw.lines().nth(1).is_some_and(|line| line.starts_with([' ', '\t', ':']));
     let definition = definition.trim_start_matches([':', ' ', '\t']);
     let is_own = is_set_off && is_term(term.trim()) && words::count(term) <= LONGEST_TERM;
-    (is_own && is_statement(definition) && !term.ends_with(','))
+    (is_own && is_statement(definition) && is_sentence(definition))
         .then(|| (term.trim().to_owned(), words::one_line(definition)))
 }
 

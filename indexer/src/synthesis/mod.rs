@@ -15,7 +15,7 @@ mod question;
 mod sieve;
 mod words;
 
-pub use quality::{Fault, PairLimits};
+pub use quality::{Fault, PairLimits, fault_of, is_material};
 pub use sieve::{Decision, Sieve};
 
 use serde::{Deserialize, Serialize};

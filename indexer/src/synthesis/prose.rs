@@ -100,7 +100,11 @@ fn context(outline: &Outline<'_>, headings: &[String]) -> Option<String> {
     };
     // "Annual leave: annual leave" says it twice.
     let said = words::plain(own);
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !said.contains(&words::plain(part))).collect();
+    let is_new = |part: &&str| {
+        let part = words::plain(part);
+        !said.contains(&part) && !part.contains(&said)
+    };
+    let parts: Vec<&str> = parts.into_iter().filter(is_new).collect();
     (!parts.is_empty()).then(|| parts.join(": "))
 }
 

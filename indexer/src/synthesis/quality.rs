@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Draft, words};
+use super::{Draft, Rule, words};
 use crate::ReadDocument;
 
 /// How long the parts of a pair may be, in words; scripts without spaces count two characters as one.
@@ -154,6 +154,19 @@ pub(super) fn judge(mut draft: Draft, limits: &PairLimits) -> Result<Draft, Faul
     }
 }
 
+/// What is wrong with a query that somebody wrote for a passage; `None` if it may teach something.
+pub fn fault_of(query: &str, passage: &str, limits: &PairLimits) -> Option<Fault> {
+    let draft = Draft { query: query.to_owned(), response: passage.to_owned(), rule: Rule::Title, context: None };
+    // A passage that opens with its heading is not rewritten here: it would no longer be the one that was asked about.
+    let is_copy = begins_with(passage, query);
+    judge(draft, limits).err().or(is_copy.then_some(Fault::Copy))
+}
+
+/// Whether a document's passages are worth asking about: not those of licences and lists of changes.
+pub fn is_material(document: &ReadDocument) -> bool {
+    !is_legal_or_log(document)
+}
+
 /// Whether so many of a hundred characters that are not blank are letters.
 fn is_wordy(text: &str, percent: usize) -> bool {
     let all = text.chars().filter(|c| !c.is_whitespace()).count();
@@ -184,7 +197,6 @@ fn begins_with(response: &str, query: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthesis::Rule;
 
     fn judged(query: &str, response: &str) -> Result<String, Fault> {
         let draft = Draft { query: query.into(), response: response.into(), rule: Rule::Heading, context: None };
