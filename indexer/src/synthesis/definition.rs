@@ -263,6 +263,8 @@ fn is_term(term: &str) -> bool {
     (1..=LONGEST_TERM).contains(&count)
         && term.chars().count() >= 2
         && term.chars().next().is_some_and(char::is_alphabetic)
+        && !term.contains("'s ")
+        && !term.contains("’s ")
         && !term.contains([
             '.', '?', '!', '。', '，', ',', ';', '；', '=', '/', '\\', '<', '>', '{', '$', '`', '"', ':', '：', '[',
             '_',

@@ -134,7 +134,11 @@ pub fn pairs(document: &ReadDocument, rules: &[Rule], limits: &PairLimits) -> Fo
     let mut found = Found::default();
     for draft in drafts {
         let rule = draft.rule;
-        match quality::judge(draft, limits) {
+        let judged = match quality::is_half_translated(&draft.query, &draft.response) && !rule.is_code() {
+            true => Err(Fault::Language),
+            false => quality::judge(draft, limits),
+        };
+        match judged {
             Ok(draft) => found.pairs.push(Pair {
                 query: draft.query,
                 response: draft.response,

@@ -212,7 +212,10 @@ fn caption(text: &str, below: bool) -> Option<String> {
             .then(|| number.trim_end_matches(['.', '。']).to_owned());
     }
     let is_short = (3..=10).contains(&words::count(&line));
-    let is_open = line.ends_with(['.', '。', '?', '？', '!', ',', ';']);
+    let points = ["this ", "these ", "the following", "following", "here "]
+        .iter()
+        .any(|start| line.to_lowercase().starts_with(start));
+    let is_open = points || line.matches(": ").count() > 1 || line.ends_with(['.', '。', '?', '？', '!', ',', ';']);
     (!below && is_short && !is_open).then(|| line.trim_end_matches([':', '：']).to_owned())
 }
 

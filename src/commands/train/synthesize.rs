@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 use indexer::synthesis::{Decision, Fault, Found, Pair, PairLimits, Rule, Sieve, pairs};
-use indexer::{IndexOptions, ReadDocument, ReadReport, WalkOptions, read_documents};
+use indexer::{IndexOptions, ReadDocument, ReadReport, WalkOptions, detect_language, read_documents};
 use qwen3::EmbedHandle;
 use storage::{IndexModel, Source};
 
@@ -183,8 +183,20 @@ impl SynthesizeArgs {
     }
 
     /// Whether a document is in another language than the one wanted.
-    fn is_foreign(&self, language: Option<&String>) -> bool {
-        self.lang.as_ref().zip(language).is_some_and(|(wanted, own)| !own.eq_ignore_ascii_case(wanted))
+    fn is_foreign(&self, language: Option<&str>) -> bool {
+        self.lang.as_deref().zip(language).is_some_and(|(wanted, own)| !own.eq_ignore_ascii_case(wanted))
+    }
+
+    /// Whether a pair is: pages may be translated in part.
+    fn is_foreign_pair(&self, pair: &Pair) -> bool {
+        let Some(wanted) = &self.lang else { return false };
+        if pair.rule.is_code() {
+            return false;
+        }
+        let own = detect_language(&pair.response).or(pair.language.as_deref());
+        // Queries are too short to tell by their words.
+        let is_plain = pair.query.chars().all(|c| c.is_ascii() || !c.is_alphabetic());
+        self.is_foreign(own) || (wanted.eq_ignore_ascii_case("en") && !is_plain)
     }
 }
 
@@ -257,7 +269,7 @@ impl<'a> Harvest<'a> {
             tally.drop(rule, fault);
         }
         for pair in found.pairs {
-            if self.args.is_foreign(pair.language.as_ref()) {
+            if self.args.is_foreign_pair(&pair) {
                 tally.drop(pair.rule, Fault::Language);
                 continue;
             }

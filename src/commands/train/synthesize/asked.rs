@@ -87,7 +87,7 @@ impl Chosen {
         let (mut seen, mut lots) = (HashSet::new(), Vec::new());
         for source in sources {
             let prefix = if sources.len() > 1 { format!("{}/", source.name) } else { String::new() };
-            let make = |document: ReadDocument| match args.is_foreign(document.text.language.as_ref()) {
+            let make = |document: ReadDocument| match args.is_foreign(document.text.language.as_deref()) {
                 true => Vec::new(),
                 false => subjects(&document, &prefix, cutter),
             };
