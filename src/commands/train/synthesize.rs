@@ -189,15 +189,24 @@ impl SynthesizeArgs {
 
     /// Whether a pair is: pages may be translated in part.
     fn is_foreign_pair(&self, pair: &Pair) -> bool {
-        let Some(wanted) = &self.lang else { return false };
-        if pair.rule.is_code() {
-            return false;
-        }
-        let own = detect_language(&pair.response).or(pair.language.as_deref());
+        let Some(wanted) = self.lang.as_deref().filter(|_| !pair.rule.is_code()) else { return false };
+        let is_english = wanted.eq_ignore_ascii_case("en");
         // Queries are too short to tell by their words.
-        let is_plain = pair.query.chars().all(|c| c.is_ascii() || !c.is_alphabetic());
-        self.is_foreign(own) || (wanted.eq_ignore_ascii_case("en") && !is_plain)
+        if is_english && pair.query.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
+            return true;
+        }
+        match detect_language(&pair.response) {
+            None if is_english => !has_english_words(&pair.response),
+            own => self.is_foreign(own.or(pair.language.as_deref())),
+        }
     }
+}
+
+/// Whether a tenth of the words are such as every English text has.
+fn has_english_words(text: &str) -> bool {
+    let words = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let common = words().filter(|word| storage::is_stopword(&word.to_lowercase())).count();
+    common * 10 >= words().count()
 }
 
 /// Pairs as they come from the rules.

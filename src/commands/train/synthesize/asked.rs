@@ -222,7 +222,7 @@ impl Run<'_> {
                 }
                 Err(Failure::Rubbish(reason)) => {
                     failures = 0;
-                    if journal.outcomes.get(&Outcome::Rubbish).is_none() {
+                    if !journal.outcomes.contains_key(&Outcome::Rubbish) {
                         eprintln!("an answer could not be read: {reason}; passages with such answers are passed over");
                     }
                     journal.note(&asked.subject.hash, Outcome::Rubbish, asked.tokens)?;
