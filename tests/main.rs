@@ -21,5 +21,6 @@ mod server;
 mod support;
 mod tidy;
 mod train;
+mod train_data;
 mod watch;
 mod webdriver;

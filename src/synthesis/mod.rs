@@ -1,5 +1,7 @@
 //! Making training data: what `quarry train synthesize` and `quarry train mine` share.
 
+#[cfg(feature = "hub")]
+pub(crate) mod asked;
 mod filter;
 mod scratch;
 mod spool;

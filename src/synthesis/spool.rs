@@ -3,11 +3,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use indexer::synthesis::{Pair, Rule};
 use qwen3::train::Example;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// One line of a file of pairs: an example, with where it comes from.
@@ -34,28 +36,29 @@ impl From<Pair> for Row {
     }
 }
 
-/// Pairs on the disk, written once and read once. It has no name: the system frees it with the process.
-pub(crate) struct Spool {
+/// What waits on the disk, written once and read once. It has no name: the system frees it with the process.
+pub(crate) struct Spool<T> {
     file: BufWriter<File>,
+    of: PhantomData<T>,
 }
 
-impl Spool {
+impl<T: Serialize + DeserializeOwned> Spool<T> {
     /// Beside the file that is wanted, where there has to be room anyway.
     pub(crate) fn beside(out: &Path) -> Result<Self> {
         let path = sibling(out, "spool");
         let file = File::options().create(true).truncate(true).read(true).write(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        Ok(Self { file: BufWriter::new(file) })
+        Ok(Self { file: BufWriter::new(file), of: PhantomData })
     }
 
-    pub(crate) fn push(&mut self, pair: &Pair) -> io::Result<()> {
-        serde_json::to_writer(&mut self.file, pair)?;
+    pub(crate) fn push(&mut self, value: &T) -> io::Result<()> {
+        serde_json::to_writer(&mut self.file, value)?;
         self.file.write_all(b"\n")
     }
 
-    /// The pairs, in the order of pushing.
-    pub(crate) fn read(self) -> Result<impl Iterator<Item = Result<Pair>>> {
+    /// All that was pushed, in its order.
+    pub(crate) fn read(self) -> Result<impl Iterator<Item = Result<T>>> {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         io::Seek::rewind(&mut file)?;
         let lines = BufReader::new(file).lines();

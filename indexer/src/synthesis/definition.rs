@@ -263,6 +263,8 @@ fn is_term(term: &str) -> bool {
     (1..=LONGEST_TERM).contains(&count)
         && term.chars().count() >= 2
         && term.chars().next().is_some_and(char::is_alphabetic)
+        && !term.contains("'s ")
+        && !term.contains("’s ")
         && !term.contains([
             '.', '?', '!', '。', '，', ',', ';', '；', '=', '/', '\\', '<', '>', '{', '$', '`', '"', ':', '：', '[',
             '_',
@@ -298,7 +300,7 @@ fn below(outline: &Outline<'_>, block: &Block, text: &str) -> Option<(String, St
         outline.text().kind == "rst" || raw.lines().nth(1).is_some_and(|line| line.starts_with([' ', '\t', ':']));
     let definition = definition.trim_start_matches([':', ' ', '\t']);
     let is_own = is_set_off && is_term(term.trim()) && words::count(term) <= LONGEST_TERM;
-    (is_own && is_statement(definition) && !term.ends_with(','))
+    (is_own && is_statement(definition) && is_sentence(definition))
         .then(|| (term.trim().to_owned(), words::one_line(definition)))
 }
 

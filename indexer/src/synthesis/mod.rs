@@ -15,7 +15,7 @@ mod question;
 mod sieve;
 mod words;
 
-pub use quality::{Fault, PairLimits};
+pub use quality::{Fault, PairLimits, fault_of, is_material};
 pub use sieve::{Decision, Sieve};
 
 use serde::{Deserialize, Serialize};
@@ -134,7 +134,11 @@ pub fn pairs(document: &ReadDocument, rules: &[Rule], limits: &PairLimits) -> Fo
     let mut found = Found::default();
     for draft in drafts {
         let rule = draft.rule;
-        match quality::judge(draft, limits) {
+        let judged = match quality::is_half_translated(&draft.query, &draft.response) && !rule.is_code() {
+            true => Err(Fault::Language),
+            false => quality::judge(draft, limits),
+        };
+        match judged {
             Ok(draft) => found.pairs.push(Pair {
                 query: draft.query,
                 response: draft.response,

@@ -100,7 +100,11 @@ fn context(outline: &Outline<'_>, headings: &[String]) -> Option<String> {
     };
     // "Annual leave: annual leave" says it twice.
     let said = words::plain(own);
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !said.contains(&words::plain(part))).collect();
+    let is_new = |part: &&str| {
+        let part = words::plain(part);
+        !said.contains(&part) && !part.contains(&said)
+    };
+    let parts: Vec<&str> = parts.into_iter().filter(is_new).collect();
     (!parts.is_empty()).then(|| parts.join(": "))
 }
 
@@ -208,7 +212,10 @@ fn caption(text: &str, below: bool) -> Option<String> {
             .then(|| number.trim_end_matches(['.', '。']).to_owned());
     }
     let is_short = (3..=10).contains(&words::count(&line));
-    let is_open = line.ends_with(['.', '。', '?', '？', '!', ',', ';']);
+    let points = ["this ", "these ", "the following", "following", "here "]
+        .iter()
+        .any(|start| line.to_lowercase().starts_with(start));
+    let is_open = points || line.matches(": ").count() > 1 || line.ends_with(['.', '。', '?', '？', '!', ',', ';']);
     (!below && is_short && !is_open).then(|| line.trim_end_matches([':', '：']).to_owned())
 }
 

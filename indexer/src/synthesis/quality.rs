@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Draft, words};
+use super::{Draft, Rule, words};
 use crate::ReadDocument;
 
 /// How long the parts of a pair may be, in words; scripts without spaces count two characters as one.
@@ -148,10 +148,24 @@ pub(super) fn judge(mut draft: Draft, limits: &PairLimits) -> Result<Draft, Faul
         () if !is_wordy(&draft.query, 60) || !(draft.rule.is_code() || is_wordy(&draft.response, 55)) => {
             Err(Fault::NoWords)
         }
+        () if !draft.rule.is_code() && is_navigation(&draft.response) => Err(Fault::NoWords),
         () if is_legal(&draft.query) || is_legal(&draft.response) => Err(Fault::Legal),
         () if begins_with(&draft.response, &draft.query) => Err(Fault::Copy),
         () => Ok(draft),
     }
+}
+
+/// What is wrong with a query that somebody wrote for a passage; `None` if it may teach something.
+pub fn fault_of(query: &str, passage: &str, limits: &PairLimits) -> Option<Fault> {
+    let draft = Draft { query: query.to_owned(), response: passage.to_owned(), rule: Rule::Title, context: None };
+    // A passage that opens with its heading is not rewritten here: it would no longer be the one that was asked about.
+    let is_copy = begins_with(passage, query);
+    judge(draft, limits).err().or(is_copy.then_some(Fault::Copy))
+}
+
+/// Whether a document's passages are worth asking about: not those of licences and lists of changes.
+pub fn is_material(document: &ReadDocument) -> bool {
+    !is_legal_or_log(document)
 }
 
 /// Whether so many of a hundred characters that are not blank are letters.
@@ -165,6 +179,34 @@ fn is_legal(text: &str) -> bool {
     let low = text.to_lowercase();
     LEGAL.iter().any(|phrase| low.contains(phrase))
         || (low.contains("copyright") && (low.contains("(c)") || low.contains('©')))
+}
+
+/// Whether a pair's sides are written in different scripts, as in pages of which only the headings are translated.
+pub(super) fn is_half_translated(query: &str, response: &str) -> bool {
+    let share = |text: &str, script: fn(char) -> bool| {
+        let letters = text.chars().filter(|c| c.is_alphabetic()).count().max(1);
+        text.chars().filter(|c| script(*c)).count() as f64 / letters as f64
+    };
+    // Latin, where it is more than names among other letters, against everything else.
+    let is_latin = |c: char| c.is_alphabetic() && u32::from(c) < 0x250;
+    let (query, response) = (share(query, is_latin), share(response, is_latin));
+    (query < 0.5 && response > 0.8) || (query > 0.8 && response < 0.3)
+}
+
+/// Whether a text is a list of places to go to: numbered titles, arrows to other pages.
+fn is_navigation(text: &str) -> bool {
+    if text.contains('‹') && text.contains('›') {
+        return true;
+    }
+    let is_title = |line: &str| {
+        let line = line.trim_start_matches(['-', '*', '•', '+', ' ', '[']);
+        line.split(' ')
+            .next()
+            .is_some_and(|first| first.contains('.') && words::heading(line).len() + first.len() <= line.len())
+    };
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let titles = lines.iter().filter(|line| is_title(line) && !line.ends_with(['.', '。', ':', ';'])).count();
+    lines.len() >= 3 && titles * 10 >= lines.len() * 6
 }
 
 /// Takes away a first line that says nothing but the query.
@@ -184,7 +226,6 @@ fn begins_with(response: &str, query: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthesis::Rule;
 
     fn judged(query: &str, response: &str) -> Result<String, Fault> {
         let draft = Draft { query: query.into(), response: response.into(), rule: Rule::Heading, context: None };
@@ -210,6 +251,30 @@ mod tests {
     fn a_line_that_repeats_the_query_is_taken_away() {
         let body = "Employees get twenty-five days of paid leave in every calendar year.";
         assert_eq!(judged("Annual leave", &format!("ANNUAL LEAVE:\n\n{body}")).unwrap(), body);
+    }
+
+    #[test]
+    fn lists_of_places_answer_nothing() {
+        let list =
+            "- C.0 Introduction to it all\n- C.1 What is wrong with wages\n- C.2 Why it is so\n- C.3 What decides";
+        assert_eq!(judged("What is wrong", list), Err(Fault::NoWords));
+        assert_eq!(
+            judged("Where to go", "‹ I.8 Does it work in practice? up J.0 Introduction to it ›"),
+            Err(Fault::NoWords)
+        );
+        assert!(
+            judged("What to do", "1. Ring the duty officer at once.\n2. Write down what you saw.\n3. Wait.").is_ok()
+        );
+    }
+
+    #[test]
+    fn half_translated_pages_are_known_by_their_scripts() {
+        assert!(is_half_translated(
+            "这本书的未来",
+            "We would like this book to evolve in the spirit of free software."
+        ));
+        assert!(!is_half_translated("安装 nginx", "在服务器上安装 nginx，然后启动 systemd 服务。"));
+        assert!(!is_half_translated("Größe ändern", "Die Größe lässt sich ändern."));
     }
 
     #[test]

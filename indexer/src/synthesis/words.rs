@@ -102,11 +102,53 @@ pub(super) fn heading(text: &str) -> String {
     if letters >= 4 && letters == capitals { line.to_lowercase() } else { line }
 }
 
+/// Words that a number stands behind.
+const LABELS: &[&str] = &[
+    "chapter",
+    "section",
+    "appendix",
+    "part",
+    "step",
+    "table",
+    "figure",
+    "kapitel",
+    "abschnitt",
+    "anhang",
+    "tabelle",
+    "abbildung",
+    "capítulo",
+    "sección",
+    "seção",
+    "tabla",
+    "tabela",
+    "chapitre",
+    "tableau",
+    "capitolo",
+    "tabella",
+    "hoofdstuk",
+    "tabel",
+    "kapitola",
+    "tabulka",
+    "rozdział",
+    "poglavlje",
+    "tablica",
+    "capitolul",
+    "bab",
+    "fejezet",
+    "luku",
+    "глава",
+    "розділ",
+    "таблица",
+    "κεφάλαιο",
+    "bölüm",
+    "chương",
+];
+
 fn without_number(line: &str) -> &str {
-    let labels = ["chapter ", "section ", "appendix ", "part ", "step "];
-    let low = line.to_lowercase();
-    let labelled = labels.iter().find(|label| low.starts_with(*label)).map_or(0, |label| label.len());
-    let rest = line.get(labelled..).unwrap_or(line);
+    let first = line.split(' ').next().unwrap_or_default();
+    let is_label = LABELS.contains(&first.to_lowercase().as_str()) && line.len() > first.len();
+    let labelled = if is_label { first.len() + 1 } else { 0 };
+    let rest = &line[labelled..];
     if let Some(rest) = line.strip_prefix('第') {
         let number = rest.find(|c: char| !(c.is_ascii_digit() || "〇零一二三四五六七八九十百".contains(c)));
         if let Some(number) = number.filter(|number| *number > 0)
@@ -117,6 +159,9 @@ fn without_number(line: &str) -> &str {
     }
     let number = rest.split([' ', '\t', '、']).next().unwrap_or_default();
     let digits = number.trim_end_matches(['.', ')', ':', '：']);
+    // An appendix counts "A.1".
+    let lettered = digits.starts_with(|c: char| c.is_ascii_uppercase()) && digits[1..].starts_with('.');
+    let digits = if lettered { &digits[2..] } else { digits };
     let is_number = !digits.is_empty()
         && digits.chars().any(|c| c.is_ascii_digit() || "一二三四五六七八九十".contains(c))
         && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-') || "一二三四五六七八九十".contains(c));
@@ -371,6 +416,11 @@ mod tests {
             ("第三章 报销流程", "报销流程"),
             ("一、适用范围", "适用范围"),
             ("Chapter 4: The heap", "The heap"),
+            ("Kapitel 9. Unixtjänster", "Unixtjänster"),
+            ("H.1.3 Why now?", "Why now?"),
+            ("C.12 Wages", "Wages"),
+            ("Python 3.11: what is new", "Python 3.11: what is new"),
+            ("F-35 forms", "F-35 forms"),
             ("2024 budget", "2024 budget"),
             ("3D rendering", "3D rendering"),
             ("Options:", "Options"),

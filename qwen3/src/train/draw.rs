@@ -19,6 +19,15 @@ impl Draw {
         (0..count).map(|_| self.0.random_range(-width..width)).collect()
     }
 
+    /// Numbers of the standard normal distribution (Box and Muller 1958).
+    pub(super) fn normal(&mut self, count: usize) -> Vec<f64> {
+        let one = |_| {
+            let (u, v): (f64, f64) = (self.0.random_range(f64::MIN_POSITIVE..1.0), self.0.random_range(0.0..1.0));
+            (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+        };
+        (0..count).map(one).collect()
+    }
+
     /// The numbers below `count` in random order.
     pub(super) fn order(&mut self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();

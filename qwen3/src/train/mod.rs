@@ -29,7 +29,9 @@ mod tests;
 
 pub use adamw::AdamOptions;
 pub use checkpoint::Checkpoints;
-pub use distill::{DistillOptions, DistillTask, Projection, TableShape, TaughtPair, first_table, write_table};
+pub use distill::{
+    DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, first_table, with_words, write_table,
+};
 pub use embedding::{EmbeddingOptions, EmbeddingTask, Teacher, TextKind};
 pub use example::Example;
 pub use export::{ExportFormat, write_model};

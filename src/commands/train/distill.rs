@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use qwen3::train::{
-    DistillOptions, DistillTask, Example, Projection, TableShape, TaughtPair, TextKind, first_table, text_identity,
-    write_table,
+    DistillOptions, DistillTask, Example, Frequencies, Projection, TableShape, TaughtPair, TextKind, first_table,
+    text_identity, with_words, write_table,
 };
 use qwen3::{EmbedHandle, Tokenizer};
 use serde_json::{Value, json};
@@ -42,6 +42,12 @@ pub(super) struct DistillArgs {
     /// Width of the small model: a multiple of 64. One dimension is its own, the others are learned.
     #[arg(long, default_value_t = 256, value_name = "N")]
     width: usize,
+    /// Dimensions that say which words a text has, beside what it means.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    words: usize,
+    /// How much these count.
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT", requires = "words")]
+    words_weight: f64,
     /// How much the cosine to the teacher's vectors counts.
     #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
     cosine: f64,
@@ -70,16 +76,16 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     eprintln!("{} pairs to learn from, {} held out, {tokens} tokens", training.len(), held_out.len());
     let teacher = open_teacher(cli, &args.teacher)?;
     let memory = Memory::open(&args.run.out.join("teacher"), &teacher, &args.teacher)?;
-    let known = memory.learn(&teacher, &training, &held_out, &tokenizer)?;
-    let sample: Vec<Vec<f32>> = known.vectors.iter().take(PROJECTED).cloned().collect();
-    let projection = Projection::of(&sample, args.width.saturating_sub(1));
+    let taught = memory.learn(&teacher, &training, &held_out, &tokenizer)?;
+    let sample: Vec<Vec<f32>> = taught.vectors.iter().take(PROJECTED).cloned().collect();
+    let projection = Projection::of(&sample, args.width.saturating_sub(1 + args.words));
     let pairs = |examples: &[Example]| -> Result<Vec<TaughtPair>> {
-        examples.iter().map(|example| known.pair(example, &tokenizer, &projection)).collect()
+        examples.iter().map(|example| taught.pair(example, &tokenizer, &projection)).collect()
     };
     let (training_pairs, held_out) = (pairs(&training)?, pairs(&held_out)?);
     let lone: Vec<Vec<f32>> = (0..tokens as u32)
         .map(|id| match tokenizer.text_of(id) {
-            Some(text) if id != eos => known.vector(text.trim()).map(|vector| projection.apply(vector)),
+            Some(text) if id != eos => taught.vector(text.trim()).map(|vector| projection.apply(vector)),
             _ => Ok(vec![0.0; projection.kept()]),
         })
         .collect::<Result<_>>()?;
@@ -93,13 +99,15 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     };
     let settings = json!({
         "teacher": memory.teacher, "data": digest(&training)?, "width": args.width, "distill": options,
-        "tokenizer": tokens,
+        "tokenizer": tokens, "words": [args.words as f64, args.words_weight],
     });
     let run = args.run.options(training.len(), RATE);
+    let known = Frequencies::of(&training_pairs, tokens);
+    let widen = |table| with_words(table, &known, args.words, args.words_weight, args.run.seed);
     let task = DistillTask::new(&table, training_pairs, held_out, options)?;
     let Some(record) = args.run.run(&task, &run, &settings)? else { return Ok(ExitCode::FAILURE) };
     let shape = TableShape { hidden: args.width, eos };
-    write_table(&args.run.out, &task.table()?, shape, &tokenizer_json, args.run.format.into())?;
+    write_table(&args.run.out, &widen(task.table()?), shape, &tokenizer_json, args.run.format.into())?;
     args.run.finish(&record)?;
     Ok(ExitCode::SUCCESS)
 }

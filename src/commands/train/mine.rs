@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use qwen3::{EmbedHandle, RerankHandle};
-use rayon::prelude::*;
 use searcher::{Margin, Mined, MiningOptions, Mode, Pick, Positive, SearchConfig, Searcher};
 
 use crate::cli::Cli;
@@ -183,7 +182,22 @@ impl Miner {
     fn mine(&self, tasks: &[Task]) -> Result<Vec<(Row, Mined)>> {
         let responses: Vec<&str> = tasks.iter().map(|task| task.row.example.response.as_str()).collect();
         let vectors = self.embedder.embed_documents(&responses)?.wait()?;
-        tasks.par_iter().zip(vectors).map(|(task, vector)| self.mine_one(task, &vector)).collect()
+        // Threads of their own: the model computes on rayon's, which must not wait for it.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = tasks.len().div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            let shares = tasks.chunks(share).zip(vectors.chunks(share)).map(|(tasks, vectors)| {
+                scope.spawn(move || -> Result<Vec<_>> {
+                    tasks.iter().zip(vectors).map(|(task, vector)| self.mine_one(task, vector)).collect()
+                })
+            });
+            let shares: Vec<_> = shares.collect();
+            let mut all = Vec::with_capacity(tasks.len());
+            for share in shares {
+                all.extend(share.join().map_err(|_| anyhow!("a thread of mining panicked: a bug"))??);
+            }
+            Ok(all)
+        })
     }
 
     fn mine_one(&self, task: &Task, vector: &[f32]) -> Result<(Row, Mined)> {

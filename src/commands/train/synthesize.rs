@@ -1,4 +1,7 @@
-//! `quarry train synthesize`: training pairs from folders of documents.
+//! `quarry train synthesize`: training pairs from folders of documents, by rules or by a language model.
+
+#[cfg(feature = "hub")]
+mod asked;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,8 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 use indexer::synthesis::{Decision, Fault, Found, Pair, PairLimits, Rule, Sieve, pairs};
-use indexer::{IndexOptions, ReadDocument, ReadReport, WalkOptions, read_documents};
-use storage::Source;
+use indexer::{IndexOptions, ReadDocument, ReadReport, WalkOptions, detect_language, read_documents};
+use qwen3::EmbedHandle;
+use storage::{IndexModel, Source};
 
 use crate::cli::Cli;
 use crate::config::FileConfig;
@@ -32,7 +36,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const MIN_COSINE: f32 = 0.7;
 
 /// The same for the model in the binary, whose cosines are smaller.
-const MIN_COSINE_BUNDLED: f32 = 0.3;
+const MIN_COSINE_BUNDLED: f32 = 0.2;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct SynthesizeArgs {
@@ -61,12 +65,43 @@ pub(super) struct SynthesizeArgs {
     /// Keep a pair only if the model finds query and passage near, and a search for the query finds the passage.
     #[arg(long)]
     filter: bool,
-    /// How near: the least cosine [default: 0.7, for the model in the binary 0.3].
-    #[arg(long, value_name = "COSINE", requires = "filter", allow_negative_numbers = true)]
+    /// How near: the least cosine [default: 0.7, for the model in the binary 0.2].
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     min_cosine: Option<f32>,
     /// Documents among which the search has to find it.
     #[arg(long, default_value_t = 20, value_name = "K")]
     top: usize,
+    #[command(flatten)]
+    asked: AskedArgs,
+}
+
+/// Queries from a language model instead of rules.
+#[derive(Debug, Clone, Args)]
+#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "what is not built is refused whatever it says"))]
+struct AskedArgs {
+    /// Have a language model write the queries, behind an OpenAI-compatible endpoint such as http://127.0.0.1:8000/v1.
+    /// Passages are sent there. A key is taken from QUARRY_LLM_KEY. Every pair is filtered (see --filter), and a run that
+    /// was ended goes on where it was.
+    #[arg(long, value_name = "URL", requires = "llm", conflicts_with = "rules")]
+    endpoint: Option<String>,
+    /// Name of the language model.
+    #[arg(long, value_name = "NAME", requires = "endpoint")]
+    llm: Option<String>,
+    /// Passages that are asked about at once.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: u16,
+    /// Seconds to wait for an answer.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// Tokens that an answer may have, thoughts included.
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    max_tokens: u32,
+    /// Allow an endpoint on another machine without encryption.
+    #[arg(long, requires = "endpoint")]
+    allow_remote_http: bool,
+    /// Keep every query that the language model writes.
+    #[arg(long, requires = "endpoint", conflicts_with = "filter")]
+    no_filter: bool,
 }
 
 fn rule(name: &str) -> Result<Rule, String> {
@@ -76,6 +111,28 @@ fn rule(name: &str) -> Result<Rule, String> {
 }
 
 pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
+    if args.asked.endpoint.is_some() {
+        return ask(cli, args, file);
+    }
+    if args.min_cosine.is_some() && !args.filter {
+        bail!("--min-cosine is the filter's: say --filter too");
+    }
+    by_rules(cli, args, file)
+}
+
+#[cfg(feature = "hub")]
+fn ask(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
+    asked::run(cli, args, file)
+}
+
+#[cfg(not(feature = "hub"))]
+fn ask(_: &Cli, _: &SynthesizeArgs, _: &FileConfig) -> Result<ExitCode> {
+    bail!(
+        "this quarry was built without the feature `hub` and has no HTTP client; without --endpoint, rules make pairs"
+    )
+}
+
+fn by_rules(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
     let sources = folder_sources(&args.folders)?;
     let options =
         IndexOptions { walk: WalkOptions { exclude: args.exclude.clone() }, ..file.extract.start()?.options() };
@@ -92,7 +149,7 @@ pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result
         }
     }
     let filter = if args.filter { Some(filter(cli, args, &sources, &options, &cancel)?) } else { None };
-    let tally = harvest.write(args, filter.as_ref(), &cancel)?;
+    let tally = harvest.write(filter.as_ref(), &cancel)?;
     if tally.interrupted {
         eprintln!("stopped; nothing was written");
         return Ok(ExitCode::from(INTERRUPTED));
@@ -109,17 +166,55 @@ fn filter(
     cancel: &AtomicBool,
 ) -> Result<PairFilter> {
     let (embedder, model) = models::embedder(cli)?;
-    let usual = if model.name == models::BUNDLED { MIN_COSINE_BUNDLED } else { MIN_COSINE };
-    let scratch = Scratch::of_folders(sources, options, (&embedder, &model), cancel)?;
-    Ok(PairFilter::new(embedder, scratch, args.min_cosine.unwrap_or(usual), args.top))
+    args.filter(sources, options, (&embedder, &model), cancel)
+}
+
+impl SynthesizeArgs {
+    fn filter(
+        &self,
+        sources: &[Source],
+        options: &IndexOptions,
+        (embedder, model): (&EmbedHandle, &IndexModel),
+        cancel: &AtomicBool,
+    ) -> Result<PairFilter> {
+        let usual = if model.name == models::BUNDLED { MIN_COSINE_BUNDLED } else { MIN_COSINE };
+        let scratch = Scratch::of_folders(sources, options, (embedder, model), cancel)?;
+        Ok(PairFilter::new(embedder.clone(), scratch, self.min_cosine.unwrap_or(usual), self.top))
+    }
+
+    /// Whether a document is in another language than the one wanted.
+    fn is_foreign(&self, language: Option<&str>) -> bool {
+        self.lang.as_deref().zip(language).is_some_and(|(wanted, own)| !own.eq_ignore_ascii_case(wanted))
+    }
+
+    /// Whether a pair is: pages may be translated in part.
+    fn is_foreign_pair(&self, pair: &Pair) -> bool {
+        let Some(wanted) = self.lang.as_deref().filter(|_| !pair.rule.is_code()) else { return false };
+        let is_english = wanted.eq_ignore_ascii_case("en");
+        // Queries are too short to tell by their words.
+        if is_english && pair.query.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
+            return true;
+        }
+        match detect_language(&pair.response) {
+            None if is_english => !has_english_words(&pair.response),
+            own => self.is_foreign(own.or(pair.language.as_deref())),
+        }
+    }
+}
+
+/// Whether a tenth of the words are such as every English text has.
+fn has_english_words(text: &str) -> bool {
+    let words = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let common = words().filter(|word| storage::is_stopword(&word.to_lowercase())).count();
+    common * 10 >= words().count()
 }
 
 /// Pairs as they come from the rules.
-struct Harvest {
-    spool: Spool,
+struct Harvest<'a> {
+    args: &'a SynthesizeArgs,
+    spool: Spool<Pair>,
     sieve: Sieve,
     rules: Vec<Rule>,
-    lang: Option<String>,
     tally: Tally,
     last_line: Instant,
 }
@@ -136,13 +231,13 @@ struct Tally {
     interrupted: bool,
 }
 
-impl Harvest {
-    fn new(args: &SynthesizeArgs) -> Result<Self> {
+impl<'a> Harvest<'a> {
+    fn new(args: &'a SynthesizeArgs) -> Result<Self> {
         Ok(Self {
+            args,
             spool: Spool::beside(&args.out)?,
             sieve: Sieve::new(args.seed),
             rules: if args.rules.is_empty() { Rule::ALL.to_vec() } else { args.rules.clone() },
-            lang: args.lang.clone(),
             tally: Tally::default(),
             last_line: Instant::now(),
         })
@@ -183,8 +278,7 @@ impl Harvest {
             tally.drop(rule, fault);
         }
         for pair in found.pairs {
-            let other = |lang: &String| pair.language.as_ref().is_some_and(|own| !own.eq_ignore_ascii_case(lang));
-            if self.lang.as_ref().is_some_and(other) {
+            if self.args.is_foreign_pair(&pair) {
                 tally.drop(pair.rule, Fault::Language);
                 continue;
             }
@@ -199,8 +293,8 @@ impl Harvest {
     }
 
     /// Writes what stays.
-    fn write(self, args: &SynthesizeArgs, filter: Option<&PairFilter>, cancel: &AtomicBool) -> Result<Tally> {
-        let Self { spool, sieve, mut tally, .. } = self;
+    fn write(self, filter: Option<&PairFilter>, cancel: &AtomicBool) -> Result<Tally> {
+        let Self { args, spool, sieve, mut tally, .. } = self;
         let decisions = sieve.judge(args.limit);
         let mut out = Out::create(&args.out)?;
         let mut batch = Vec::new();

@@ -1,6 +1,6 @@
 //! The task: vectors of tokens whose means are as the teacher's vectors, and rank as the teacher ranks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use super::bag::Bags;
 use crate::{
     error::{Error, Result},
     train::{
+        draw::Draw,
         gradients::Gradients,
         loss::{Contrast, InfoNce, cosine_loss, kl_loss, unit_rows},
         objective::{Objective, SCORE, StepOutcome, finite},
@@ -69,6 +70,53 @@ pub fn first_table(mut tokens: Vec<Vec<f32>>, pairs: &[TaughtPair]) -> Vec<Vec<f
         row.iter_mut().for_each(|x| *x *= factor);
     }
     tokens
+}
+
+/// How many documents hold each token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frequencies {
+    documents: usize,
+    holders: Vec<u64>,
+}
+
+impl Frequencies {
+    /// Of the documents of pairs, for so many tokens.
+    pub fn of(pairs: &[TaughtPair], tokens: usize) -> Self {
+        let mut holders = vec![0u64; tokens];
+        for pair in pairs {
+            let distinct: BTreeSet<u32> = pair.ids[1].iter().copied().collect();
+            for id in distinct {
+                if let Some(count) = holders.get_mut(id as usize) {
+                    *count += 1;
+                }
+            }
+        }
+        Self { documents: pairs.len(), holders }
+    }
+}
+
+/// Widens every token's vector by `more` dimensions that say which token it is: a direction of its own, by chance, times
+/// `weight` times its inverse document frequency, on the scale of the vectors there are. The cosine of two texts then
+/// holds, beside what they mean, the words they share (a random projection of TF-IDF: Johnson and Lindenstrauss 1984).
+pub fn with_words(table: Vec<Vec<f32>>, known: &Frequencies, more: usize, weight: f64, seed: u64) -> Vec<Vec<f32>> {
+    if more == 0 {
+        return table;
+    }
+    let Frequencies { documents, holders } = known;
+    let rarity = |count: u64| ((*documents as f64 + 1.0) / (count as f64 + 0.5)).ln().max(0.0);
+    let length = |row: &Vec<f32>| row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+    let seen = || holders.iter().zip(&table).filter(|(count, row)| **count > 0 && length(row) > 0.0);
+    let scale = seen().map(|(_, row)| length(row)).sum::<f64>()
+        / seen().map(|(count, _)| rarity(*count)).sum::<f64>().max(1e-9);
+    let widen = |(id, (mut row, count)): (usize, (Vec<f32>, u64))| {
+        // A token that stands for nothing, as the EOS does, stays so.
+        let factor = if length(&row) > 0.0 { weight * scale * rarity(count) } else { 0.0 };
+        let direction = Draw::named(seed, &format!("token {id}")).normal(more);
+        let own = direction.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-9);
+        row.extend(direction.iter().map(|x| (factor * x / own) as f32));
+        row
+    };
+    table.into_iter().zip(holders.iter().copied()).enumerate().map(widen).collect()
 }
 
 /// The task.
@@ -218,5 +266,71 @@ impl Objective for DistillTask {
             ("cosine of queries".to_owned(), cosine(&queries)?),
             ("cosine of documents".to_owned(), cosine(&documents)?),
         ]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(query: &[u32], document: &[u32]) -> TaughtPair {
+        let vector = |ids: &[u32]| ids.iter().fold(vec![0.0; 2], |sum: Vec<f32>, id| vec![sum[0] + *id as f32, 1.0]);
+        TaughtPair {
+            ids: [query.to_vec(), document.to_vec()],
+            vectors: [vector(query), vector(document)],
+            identity: u64::from(document[0]),
+        }
+    }
+
+    #[test]
+    fn rare_tokens_count_more_from_the_beginning() {
+        let pairs = [pair(&[1, 2], &[1, 1, 1, 3]), pair(&[1], &[1, 4])];
+        let table = first_table(vec![vec![1.0, 0.0]; 6], &pairs);
+        assert!(table[1][0] < table[3][0] && table[3][0] < table[5][0]);
+        assert_eq!(table[5][0], 1.0);
+    }
+
+    #[test]
+    fn words_widen_vectors_by_how_rare_they_are() {
+        let pairs = [pair(&[1], &[1, 2]), pair(&[1], &[1, 3])];
+        let mut table = vec![vec![1.0, 0.0]; 5];
+        table[4] = vec![0.0, 0.0];
+        let known = Frequencies::of(&pairs, 5);
+        let wide = with_words(table.clone(), &known, 64, 0.7, 1);
+        let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        assert!(wide.iter().all(|row| row.len() == 66));
+        assert!(length(&wide[1][2..]) < length(&wide[2][2..]));
+        assert_eq!(length(&wide[4]), 0.0);
+        // The seen ones are as long, on average, as the weight times what there was.
+        let mean = [1, 2, 3].map(|id: usize| length(&wide[id][2..])).iter().sum::<f32>() / 3.0;
+        assert!((mean - 0.7).abs() < 1e-4, "{mean}");
+        let dot: f32 = wide[2][2..].iter().zip(&wide[3][2..]).map(|(a, b)| a * b).sum();
+        assert!(dot.abs() < 0.5 * length(&wide[2][2..]) * length(&wide[3][2..]));
+        assert_eq!(with_words(table.clone(), &known, 0, 0.7, 1), table);
+    }
+
+    #[test]
+    fn a_table_learns_its_teacher() {
+        let documents: Vec<TaughtPair> =
+            (0..24u32).map(|at| pair(&[at % 12], &[at % 12, at % 7, 12 + at % 5])).collect();
+        let table: Vec<Vec<f32>> = (0..20).map(|id| vec![0.1, 0.1 * ((id * 7 % 5) as f32 - 2.0)]).collect();
+        let options = DistillOptions { lists: 0.0, contrast: 0.0, ..DistillOptions::default() };
+        let task = DistillTask::new(&table, documents.clone(), documents, options).unwrap();
+        let before = task.evaluate().unwrap()["cosine of documents"];
+        let run = crate::train::RunOptions {
+            epochs: 60.0,
+            batch: 8,
+            schedule: crate::train::Schedule { peak: 0.05, warmup: 0.0, floor: 0.0 },
+            checkpoint_every: 0,
+            ..crate::train::RunOptions::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = crate::train::Checkpoints::open(folder.path(), serde_json::Value::Null).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        crate::train::run(&task, &run, &mut checkpoints, &stop, &mut |_| {}).unwrap();
+        let after = task.evaluate().unwrap()["cosine of documents"];
+        assert!(after > 0.999 && before < 0.99, "{before} -> {after}");
+        let wrong = vec![TaughtPair { vectors: [vec![1.0], vec![1.0]], ..pair(&[1], &[1]) }];
+        assert!(DistillTask::new(&table, wrong, Vec::new(), DistillOptions::default()).is_err());
     }
 }

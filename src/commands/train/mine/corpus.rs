@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -128,8 +128,8 @@ fn responses(
 ) -> Result<(Vec<Task>, Corpus)> {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
     let mut texts = Vec::new();
-    let (mut of_query, mut of_path): (HashMap<&str, HashSet<String>>, HashMap<&str, HashSet<String>>) =
-        Default::default();
+    let mut of_query: HashMap<&str, HashSet<String>> = HashMap::new();
+    let mut of_path: HashMap<&str, HashSet<String>> = HashMap::new();
     for row in &rows {
         let number = *numbers.entry(&row.example.response).or_insert_with(|| {
             texts.push(TextDocument {
@@ -199,7 +199,7 @@ fn whole(title: &str, text: &str) -> String {
 }
 
 fn beir_index(
-    folder: &PathBuf,
+    folder: &Path,
     options: &IndexOptions,
     model: (&EmbedHandle, &IndexModel),
     cancel: &AtomicBool,

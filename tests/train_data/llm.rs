@@ -1,0 +1,167 @@
+//! A stand-in for a language model's endpoint: answers both steps of making a query in a fixed way, and misbehaves on
+//! demand.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// How it behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Answers as asked.
+    Good,
+    /// Answers as asked after thinking aloud, in a fenced block.
+    Chatty,
+    /// The first answer to every step is no JSON.
+    RubbishFirst,
+    /// No answer is JSON.
+    Rubbish,
+    /// Answers everything with this status.
+    Answers(u16),
+    /// Every second request is answered 503.
+    Stumbles,
+    /// Answers as asked, this many milliseconds later.
+    Slow(u64),
+    /// Sends another host's address.
+    Redirects,
+    /// Queries that have nothing to do with the passage.
+    OffTopic,
+    /// Sends more than anyone wants to read.
+    Endless,
+}
+
+/// A running stand-in; it ends with the test's process.
+pub(super) struct StandIn {
+    pub(super) endpoint: String,
+    state: Arc<State>,
+}
+
+struct State {
+    manner: Mutex<Manner>,
+    log: Mutex<Vec<Asked>>,
+}
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) prompt: String,
+    pub(super) model: String,
+    pub(super) key: Option<String>,
+}
+
+impl StandIn {
+    pub(super) fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
+        let state = Arc::new(State { manner: Mutex::new(manner), log: Mutex::default() });
+        let shared = state.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let state = shared.clone();
+                // A client that hangs up is no reason to stop.
+                std::thread::spawn(move || stream.and_then(|stream| state.serve(&stream)));
+            }
+        });
+        Self { endpoint, state }
+    }
+
+    pub(super) fn behave(&self, manner: Manner) {
+        *self.state.manner.lock().unwrap() = manner;
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.state.log.lock().unwrap().clone()
+    }
+}
+
+impl State {
+    /// Requests of one connection, one after the other.
+    fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream);
+        while let Some(asked) = read(&mut reader)? {
+            let number = {
+                let mut log = self.log.lock().unwrap();
+                log.push(asked.clone());
+                log.len()
+            };
+            let manner = *self.manner.lock().unwrap();
+            self.answer(stream, &asked, manner, number)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, mut stream: &TcpStream, asked: &Asked, manner: Manner, number: usize) -> std::io::Result<()> {
+        let status = match manner {
+            Manner::Answers(status) => Some(status),
+            Manner::Stumbles if number % 2 == 1 => Some(503),
+            _ => None,
+        };
+        if let Some(status) = status {
+            let body = "{\"error\": {\"message\": \"staged\"}}";
+            return write!(stream, "HTTP/1.1 {status} No\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+        if manner == Manner::Redirects {
+            return write!(stream, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:9/v1\r\nContent-Length: 0\r\n\r\n");
+        }
+        if let Manner::Slow(milliseconds) = manner {
+            std::thread::sleep(Duration::from_millis(milliseconds));
+        }
+        let again = asked.prompt.contains("Your last answer could not be used");
+        let content = match manner {
+            Manner::Rubbish => "Sure! Here is your query.".to_owned(),
+            Manner::RubbishFirst if !again => "{\"persona\": \"the boss\"}".to_owned(),
+            Manner::Chatty => format!("<think>Hm.</think>\n```json\n{}\n```", reply(&asked.prompt, manner)),
+            Manner::Endless => "x".repeat(3 << 20),
+            _ => reply(&asked.prompt, manner),
+        };
+        let body = json!({
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": content}}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+        })
+        .to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes())
+    }
+}
+
+/// The answer to either step.
+fn reply(prompt: &str, manner: Manner) -> String {
+    if prompt.contains("Kinds of question:") {
+        return json!({"persona": 2, "question_type": "fact", "difficulty": "expert", "language": "en"}).to_string();
+    }
+    let marker =
+        prompt.split(|c: char| !c.is_alphanumeric()).find(|word| word.starts_with("marker")).unwrap_or("nothing");
+    let query = if manner == Manner::OffTopic {
+        "recipes for apple pie with cinnamon".to_owned()
+    } else {
+        format!("which station has {marker}")
+    };
+    json!({"query": query}).to_string()
+}
+
+fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Asked>> {
+    let (mut line, mut length, mut key) = (String::new(), 0, None);
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    assert!(line.starts_with("POST /v1/chat/completions "), "{line}");
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        match name.to_lowercase().as_str() {
+            "content-length" => length = value.parse().unwrap(),
+            "authorization" => key = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Ok(Some(Asked { prompt: text(&body["messages"][0]["content"]), model: text(&body["model"]), key }))
+}
