@@ -3,7 +3,7 @@
 
 use extract::{Block, BlockKind};
 
-use super::outline::{Outline, Section};
+use super::outline::{Outline, Section, is_sentence};
 use super::{Draft, Rule, words};
 
 /// Words of the longest term.
