@@ -249,7 +249,7 @@ fn embeddings_speak_the_shapes_of_others() {
     server.send("POST", "/v1/embeddings", &query).problem(400, "bad-request");
     server.send("POST", "/v1/embeddings", &json!({ "input": "x", "dimensions": 8 })).problem(400, "bad-request");
     let vectors = server.send("POST", "/embed", &json!({ "inputs": "holidays" })).expect(200);
-    assert_eq!(vectors[0].as_array().unwrap().len(), 256);
+    assert_eq!(vectors[0].as_array().unwrap().len(), 384);
 }
 
 #[test]

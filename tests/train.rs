@@ -159,7 +159,7 @@ fn bad_data_is_refused_by_line() {
     let out = training.place("out").display().to_string();
     training.bench.run(&training.embed(&out, &[])).refused(&["line 2", "empty query"]);
     fs::write(&training.data, examples(40)).unwrap();
-    training.bench.run(&training.embed(&out, &["--widths", "900"])).refused(&["dimension 900", "1 to 256"]);
+    training.bench.run(&training.embed(&out, &["--widths", "900"])).refused(&["dimension 900", "1 to 384"]);
     let args = ["train", "embed", "--data", &training.data, "--out", &out, "--only", "heads"];
     training.bench.run(&args).refused(&["nothing would be trained", "embed_tokens"]);
 }

@@ -1,6 +1,6 @@
 //! `quarry train distill`: a small, fast model out of a large one and texts of your own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use qwen3::train::{
     DistillOptions, DistillTask, Example, Frequencies, Projection, TableShape, TaughtPair, TextKind, first_table,
     text_identity, with_words, write_table,
 };
-use qwen3::{EmbedHandle, Tokenizer};
+use qwen3::{Embedder, Tokenizer};
 use serde_json::{Value, json};
 
 use super::embed::{open_teacher, teach};
@@ -75,9 +75,11 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     let (tokens, eos) = (tokenizer.size(), tokenizer.token_id(EOS)?);
     eprintln!("{} pairs to learn from, {} held out, {tokens} tokens", training.len(), held_out.len());
     let teacher = open_teacher(cli, &args.teacher)?;
+    let all: Vec<&Example> = training.iter().chain(&held_out).collect();
     let memory = Memory::open(&args.run.out.join("teacher"), &teacher, &args.teacher)?;
-    let taught = memory.learn(&teacher, &training, &held_out, &tokenizer)?;
-    let sample: Vec<Vec<f32>> = taught.vectors.iter().take(PROJECTED).cloned().collect();
+    let taught = memory.learn(&teacher, &all, &tokenizer)?;
+    let sample = training.iter().flat_map(|example| [&example.query, &example.response]).take(PROJECTED);
+    let sample: Vec<Vec<f32>> = sample.map(|text| taught.vector(text).cloned()).collect::<Result<_>>()?;
     let projection = Projection::of(&sample, args.width.saturating_sub(1 + args.words));
     let pairs = |examples: &[Example]| -> Result<Vec<TaughtPair>> {
         examples.iter().map(|example| taught.pair(example, &tokenizer, &projection)).collect()
@@ -85,7 +87,9 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     let (training_pairs, held_out) = (pairs(&training)?, pairs(&held_out)?);
     let lone: Vec<Vec<f32>> = (0..tokens as u32)
         .map(|id| match tokenizer.text_of(id) {
-            Some(text) if id != eos => taught.vector(text.trim()).map(|vector| projection.apply(vector)),
+            Some(text) if id != eos && !text.trim().is_empty() => {
+                taught.vector(text.trim()).map(|vector| projection.apply(vector))
+            }
             _ => Ok(vec![0.0; projection.kept()]),
         })
         .collect::<Result<_>>()?;
@@ -112,24 +116,24 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The teacher's vectors of all texts, on disk as they come: a kill loses at most the last few.
+/// The teacher's vectors of texts, on disk as they come, each beside the identity of its text: a kill loses at most the
+/// last few, and other data may use what is there.
 struct Memory {
     path: PathBuf,
     width: usize,
     teacher: String,
 }
 
-/// What the teacher thinks of texts.
+/// What the teacher thinks of texts, by identity.
 struct Known {
-    places: HashMap<String, usize>,
-    vectors: Vec<Vec<f32>>,
+    vectors: HashMap<u64, Vec<f32>>,
 }
 
 impl Memory {
-    fn open(folder: &Path, teacher: &EmbedHandle, name: &Path) -> Result<Self> {
+    fn open(folder: &Path, teacher: &Embedder, name: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let teacher_name = format!("{} {}", name.display(), teacher.fingerprint());
-        let (label, path) = (folder.join("teacher.txt"), folder.join("vectors.f32"));
+        let (label, path) = (folder.join("teacher.txt"), folder.join("vectors.bin"));
         match fs::read_to_string(&label) {
             Ok(known) if known != teacher_name => {
                 bail!("{} holds vectors of another teacher; give another --out, or remove it", folder.display())
@@ -140,65 +144,66 @@ impl Memory {
         Ok(Self { path, width: teacher.dimension(), teacher: teacher.fingerprint().to_owned() })
     }
 
-    /// The texts in the order of their vectors on disk: those of the data, then those of the tokens.
-    fn learn(
-        &self,
-        teacher: &EmbedHandle,
-        training: &[Example],
-        held_out: &[Example],
-        tokenizer: &Tokenizer,
-    ) -> Result<Known> {
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut texts: Vec<(String, TextKind)> = Vec::new();
+    /// Has the teacher look at every text of the examples and every token that it has not seen yet.
+    fn learn(&self, teacher: &Embedder, examples: &[&Example], tokenizer: &Tokenizer) -> Result<Known> {
+        let mut known = self.load()?;
+        let mut missing: Vec<(String, TextKind)> = Vec::new();
+        let mut seen: HashSet<u64> = known.vectors.keys().copied().collect();
         let mut add = |text: &str, kind: TextKind| {
-            if !text.trim().is_empty() && !places.contains_key(text) {
-                places.insert(text.to_owned(), texts.len());
-                texts.push((text.to_owned(), kind));
+            if !text.trim().is_empty() && seen.insert(text_identity(text)) {
+                missing.push((text.to_owned(), kind));
             }
         };
-        for example in training.iter().chain(held_out) {
+        for example in examples {
             add(&example.query, TextKind::Query);
             add(&example.response, TextKind::Document);
         }
         for id in 0..tokenizer.size() as u32 {
             add(tokenizer.text_of(id).unwrap_or_default().trim(), TextKind::Document);
         }
-        let mut vectors = self.load()?;
-        vectors.truncate(texts.len());
-        let mut out = OpenOptions::new().append(true).create(true).open(&self.path)?;
-        out.set_len((vectors.len() * self.width * 4) as u64)?;
-        while vectors.len() < texts.len() {
-            let next = &texts[vectors.len()..texts.len().min(vectors.len() + STRIDE)];
-            let mut batch: Vec<Vec<f32>> = vec![Vec::new(); next.len()];
+        let out = OpenOptions::new().append(true).create(true).open(&self.path);
+        let mut out = out.with_context(|| format!("cannot write {}", self.path.display()))?;
+        // What a kill cut short goes before more is added.
+        out.set_len((known.vectors.len() * self.record()) as u64)?;
+        for (index, next) in missing.chunks(STRIDE).enumerate() {
             for wanted in [TextKind::Query, TextKind::Document] {
-                let members: Vec<usize> = (0..next.len()).filter(|at| next[*at].1 == wanted).collect();
-                let list: Vec<&str> = members.iter().map(|at| next[*at].0.as_str()).collect();
-                for (at, vector) in members.into_iter().zip(teach(Some(teacher), &list, wanted)?) {
-                    batch[at] = vector;
+                let texts = next.iter().filter(|(_, kind)| *kind == wanted).map(|(text, _)| text.as_str());
+                let texts: Vec<&str> = texts.collect();
+                for (text, vector) in texts.iter().zip(teach(teacher, &texts, wanted)?) {
+                    let identity = text_identity(text);
+                    let bytes = vector.iter().flat_map(|x| x.to_le_bytes());
+                    let record: Vec<u8> = identity.to_le_bytes().into_iter().chain(bytes).collect();
+                    out.write_all(&record)?;
+                    known.vectors.insert(identity, vector);
                 }
             }
-            let bytes: Vec<u8> = batch.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
-            out.write_all(&bytes)?;
-            vectors.extend(batch);
-            eprintln!("teacher: {} of {} texts", vectors.len(), texts.len());
+            eprintln!("teacher: {} of {} texts", (index * STRIDE + next.len()), missing.len());
         }
-        Ok(Known { places, vectors })
+        Ok(known)
     }
 
-    fn load(&self) -> Result<Vec<Vec<f32>>> {
-        let Ok(file) = File::open(&self.path) else { return Ok(Vec::new()) };
+    /// Bytes of an identity and a vector.
+    fn record(&self) -> usize {
+        8 + 4 * self.width
+    }
+
+    fn load(&self) -> Result<Known> {
+        let Ok(file) = File::open(&self.path) else { return Ok(Known { vectors: HashMap::new() }) };
         let mut bytes = Vec::new();
         BufReader::new(file).read_to_end(&mut bytes)?;
         let value = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-        // What a kill cut short is left out.
-        Ok(bytes.chunks_exact(self.width * 4).map(|row| row.chunks_exact(4).map(value).collect()).collect())
+        let record = |record: &[u8]| {
+            let (identity, vector) = record.split_at(8);
+            let identity = identity.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            (identity, vector.chunks_exact(4).map(value).collect())
+        };
+        Ok(Known { vectors: bytes.chunks_exact(self.record()).map(record).collect() })
     }
 }
 
 impl Known {
     fn vector(&self, text: &str) -> Result<&Vec<f32>> {
-        let place = self.places.get(text).with_context(|| format!("the teacher has not seen {text:?}"))?;
-        self.vectors.get(*place).context("the teacher's vectors are incomplete")
+        self.vectors.get(&text_identity(text)).with_context(|| format!("the teacher has not seen {text:?}"))
     }
 
     fn pair(&self, example: &Example, tokenizer: &Tokenizer, projection: &Projection) -> Result<TaughtPair> {

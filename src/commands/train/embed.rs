@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use qwen3::train::{EmbeddingOptions, EmbeddingTask, ListLoss, Network, Parameters, TextKind, write_model};
-use qwen3::{EmbedHandle, Embedder, EmbedderOptions, WorkerOptions};
+use qwen3::{Embedder, EmbedderOptions};
 use serde_json::json;
 
 use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest, identity};
@@ -15,8 +15,8 @@ use crate::models;
 
 /// Learning rate for whole weights, and for low-rank differences.
 const RATES: [f64; 2] = [1e-5, 1e-4];
-/// Texts that a teacher is given at a time.
-const TEACHER_BATCH: usize = 256;
+/// Most tokens that a teacher is given at a time.
+const TEACHER_TOKENS: usize = 4096;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct EmbedArgs {
@@ -110,8 +110,8 @@ pub(super) fn run(cli: &Cli, args: &EmbedArgs) -> Result<ExitCode> {
     let network = Network::new(&parameters, args.scope.network());
     let options = args.options();
     let teacher = args.teacher.as_deref().map(|teacher| open_teacher(cli, teacher)).transpose()?;
-    let teach = |texts: &[&str], kind: TextKind| teach(teacher.as_ref(), texts, kind);
-    let given: Option<qwen3::train::Teacher<'_>> = if teacher.is_some() { Some(&teach) } else { None };
+    let teach = teacher.as_ref().map(|teacher| |texts: &[&str], kind: TextKind| teach(teacher, texts, kind));
+    let given = teach.as_ref().map(|teach| teach as qwen3::train::Teacher<'_>);
     let task = EmbeddingTask::new(&files, &network, &training, &held_out, given, options.clone())?;
     let settings = json!({
         "model": identity(&files), "data": digest(&training)?, "scope": format!("{scope:?}"), "embedding": options,
@@ -127,30 +127,37 @@ pub(super) fn run(cli: &Cli, args: &EmbedArgs) -> Result<ExitCode> {
 }
 
 /// A model whose vectors are learned.
-pub(super) fn open_teacher(cli: &Cli, teacher: &Path) -> Result<EmbedHandle> {
+pub(super) fn open_teacher(cli: &Cli, teacher: &Path) -> Result<Embedder> {
     let located = models::locate(cli, teacher)?;
-    let options = EmbedderOptions { device: cli.device.unwrap_or_default(), ..EmbedderOptions::default() };
-    let embedder = Embedder::open(&models::files(&located)?, options)
-        .with_context(|| format!("cannot use the teacher {}", located.name))?;
-    Ok(EmbedHandle::start(embedder, &WorkerOptions::default())?)
+    let options = EmbedderOptions {
+        device: cli.device.unwrap_or_default(),
+        precision: models::precision(cli.precision),
+        ..EmbedderOptions::default()
+    };
+    Embedder::open(&models::files(&located)?, options)
+        .with_context(|| format!("cannot use the teacher {}", located.name))
 }
 
-/// A teacher's vectors; none without a teacher.
-pub(super) fn teach(teacher: Option<&EmbedHandle>, texts: &[&str], kind: TextKind) -> qwen3::Result<Vec<Vec<f32>>> {
-    let Some(teacher) = teacher else { return Ok(Vec::new()) };
-    let mut vectors = Vec::with_capacity(texts.len());
-    for (index, batch) in texts.chunks(TEACHER_BATCH).enumerate() {
-        match kind {
-            TextKind::Document => vectors.extend(teacher.embed_documents(batch)?.wait()?),
-            TextKind::Query => {
-                for text in batch {
-                    vectors.push(teacher.embed_query(text, None)?.to_vec());
-                }
-            }
+/// A teacher's vectors of texts, in order; texts of similar length are computed together.
+pub(super) fn teach(teacher: &Embedder, texts: &[&str], kind: TextKind) -> qwen3::Result<Vec<Vec<f32>>> {
+    let encoder = teacher.encoder();
+    let sequences = match kind {
+        TextKind::Document => encoder.documents(texts)?,
+        TextKind::Query => texts.iter().map(|text| encoder.query(text, None)).collect::<qwen3::Result<_>>()?,
+    };
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|at| sequences[*at].len());
+    let mut vectors = vec![Vec::new(); texts.len()];
+    let mut rest = order.as_slice();
+    while !rest.is_empty() {
+        let longest = |count: usize| sequences[rest[count - 1]].len();
+        let count = (1..=rest.len()).take_while(|count| count * longest(*count) <= TEACHER_TOKENS).last().unwrap_or(1);
+        let (batch, after) = rest.split_at(count);
+        let ids: Vec<&[u32]> = batch.iter().map(|at| sequences[*at].as_slice()).collect();
+        for (at, vector) in batch.iter().zip(teacher.embed_ids(&ids)?) {
+            vectors[*at] = vector;
         }
-        if index % 40 == 39 {
-            eprintln!("teacher: {} of {} texts", vectors.len(), texts.len());
-        }
+        rest = after;
     }
     Ok(vectors)
 }
