@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use qwen3::train::{
-    DistillOptions, DistillTask, Example, Frequencies, Projection, TableShape, TaughtPair, TextKind, first_table,
-    text_identity, with_words, write_table,
+    DistillOptions, DistillTask, Example, Frequencies, Projection, TableShape, TaughtPair, TextKind, capped,
+    first_table, text_identity, with_words, write_table,
 };
 use qwen3::{Embedder, Tokenizer};
 use serde_json::{Value, json};
@@ -42,6 +42,9 @@ pub(super) struct DistillArgs {
     /// Width of the small model: a multiple of 64. One dimension is its own, the others are learned.
     #[arg(long, default_value_t = 256, value_name = "N")]
     width: usize,
+    /// Shorten vectors to the length that this share of common tokens stays below; 1 leaves them.
+    #[arg(long, default_value_t = 0.8, value_name = "SHARE")]
+    cap: f64,
     /// Dimensions that say which words a text has, beside what it means.
     #[arg(long, default_value_t = 0, value_name = "N")]
     words: usize,
@@ -103,15 +106,16 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     };
     let settings = json!({
         "teacher": memory.teacher, "data": digest(&training)?, "width": args.width, "distill": options,
-        "tokenizer": tokens, "words": [args.words as f64, args.words_weight],
+        "tokenizer": tokens, "words": [args.words as f64, args.words_weight], "cap": args.cap,
     });
     let run = args.run.options(training.len(), RATE);
     let known = Frequencies::of(&training_pairs, tokens);
-    let widen = |table| with_words(table, &known, args.words, args.words_weight, args.run.seed);
+    let finish =
+        |table| with_words(capped(table, &known, args.cap), &known, args.words, args.words_weight, args.run.seed);
     let task = DistillTask::new(&table, training_pairs, held_out, options)?;
     let Some(record) = args.run.run(&task, &run, &settings)? else { return Ok(ExitCode::FAILURE) };
     let shape = TableShape { hidden: args.width, eos };
-    write_table(&args.run.out, &widen(task.table()?), shape, &tokenizer_json, args.run.format.into())?;
+    write_table(&args.run.out, &finish(task.table()?), shape, &tokenizer_json, args.run.format.into())?;
     args.run.finish(&record)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,4 +9,4 @@ mod table;
 
 pub use compile::{TableShape, write_table};
 pub use projection::Projection;
-pub use table::{DistillOptions, DistillTask, Frequencies, TaughtPair, first_table, with_words};
+pub use table::{DistillOptions, DistillTask, Frequencies, TaughtPair, capped, first_table, with_words};

@@ -95,6 +95,27 @@ impl Frequencies {
     }
 }
 
+/// Tokens in fewer documents than this say nothing of how long a vector should be.
+const COMMON: u64 = 100;
+
+/// Shortens vectors that are longer than a share of those of common tokens: a rare token has hardly been learned, and
+/// would decide a text alone.
+pub fn capped(mut table: Vec<Vec<f32>>, known: &Frequencies, share: f64) -> Vec<Vec<f32>> {
+    let length = |row: &Vec<f32>| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let common = table.iter().zip(&known.holders).filter(|(_, count)| **count > COMMON);
+    let mut lengths: Vec<f32> = common.map(|(row, _)| length(row)).collect();
+    lengths.sort_by(f32::total_cmp);
+    let place = (lengths.len() as f64 * share) as usize;
+    let Some(most) = lengths.get(place).copied() else { return table };
+    for row in &mut table {
+        let own = length(row);
+        if own > most {
+            row.iter_mut().for_each(|x| *x *= most / own);
+        }
+    }
+    table
+}
+
 /// Widens every token's vector by `more` dimensions that say which token it is: a direction of its own, by chance, times
 /// `weight` times its inverse document frequency, on the scale of the vectors there are. The cosine of two texts then
 /// holds, beside what they mean, the words they share (a random projection of TF-IDF: Johnson and Lindenstrauss 1984).
@@ -307,6 +328,16 @@ mod tests {
         let dot: f32 = wide[2][2..].iter().zip(&wide[3][2..]).map(|(a, b)| a * b).sum();
         assert!(dot.abs() < 0.5 * length(&wide[2][2..]) * length(&wide[3][2..]));
         assert_eq!(with_words(table.clone(), &known, 0, 0.7, 1), table);
+    }
+
+    #[test]
+    fn long_vectors_are_capped_at_those_of_common_tokens() {
+        let table: Vec<Vec<f32>> = (1..=10).map(|x| vec![x as f32, 0.0]).collect();
+        let holders = vec![500, 500, 500, 500, 500, 1, 1, 1, 1, 1];
+        let known = Frequencies { documents: 1000, holders };
+        let lengths: Vec<f32> = capped(table.clone(), &known, 0.6).iter().map(|row| row[0]).collect();
+        assert_eq!(lengths, [1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]);
+        assert_eq!(capped(table.clone(), &known, 1.0), table);
     }
 
     #[test]
