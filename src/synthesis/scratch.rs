@@ -77,6 +77,8 @@ impl Scratch {
 
     fn make(model: &IndexModel, fill: impl FnOnce(&mut Store) -> Result<()>) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("quarry-train-{}", std::process::id()));
+        // A killed process with the same number may have left one.
+        remove(&folder);
         let made = Store::open(&folder, model).map_err(anyhow::Error::from).and_then(|mut store| {
             fill(&mut store)?;
             let snapshot = store.snapshot();

@@ -154,3 +154,56 @@ fn all_rules_together_are_deterministic() {
     assert_eq!(once, pairs(&document, &Rule::ALL, &PairLimits::default()));
     assert!(once.pairs.iter().all(|pair| pair.path == "leave.md" && !pair.query.is_empty()));
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::synthesis::words;
+
+    /// Pieces that rules look for, whole and broken.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("# Heading of it\n\n"),
+            Just("## 1.2 第三章 A.1\n\n"),
+            Just("Q: What?\nA: Words and more words follow here now.\n\n"),
+            Just("问：怎么办？\n"),
+            Just("- Term: the thing that is meant by all of these words.\n"),
+            Just("term\n    Definition of it, indented, and long enough.\n\n"),
+            Just("A ß is a letter that stands for itself and İ nothing else.\n\n"),
+            Just("| a | b |\n|---|---|\n| c | d |\n"),
+            Just("def f(x):\n    \"\"\"Does ﬁne “things”. And more.\"\"\"\n    return x\n\n"),
+            Just("/** É {@link X */\nfn g() {\n a();\n}\n"),
+            Just("Table 3: \u{200b}Names\n\n"),
+            Just("？?\u{301}: - – — ‹›\n"),
+            Just("<dl><dt>x<dd>y</dl><h1>"),
+            Just("Re: [x] Ǆ\n"),
+        ];
+        let any = prop_oneof![piece.prop_map(str::to_owned), "\\PC{0,30}\n{0,2}"];
+        prop::collection::vec(any, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_document_holds_its_pairs_keep_the_limits(text in pieces()) {
+            let limits = PairLimits::default();
+            for path in ["a.md", "a.txt", "a.rst", "a.py", "a.rs", "a.html", "a.1", "a.eml"] {
+                let Ok(extraction) = extract(Path::new(path), text.as_bytes(), &ExtractLimits::default()) else { continue };
+                let Some(document) = extraction.document else { continue };
+                let found = pairs(&ReadDocument { path: path.to_owned(), text: document }, &Rule::ALL, &limits);
+                for pair in found.pairs {
+                    let (query, response) = (words::count(&pair.query), words::count(&pair.response));
+                    prop_assert!((2..=40).contains(&query) && (5..=400).contains(&response), "{pair:?}");
+                    prop_assert!(!words::plain(&pair.response).starts_with(&words::plain(&pair.query)), "{pair:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn clipping_keeps_a_beginning(text in "\\PC{0,200}", most in 1usize..30) {
+            let clipped = words::clip(&text, most);
+            prop_assert!(text.starts_with(clipped));
+            prop_assert!(words::count(clipped) <= most + 1, "{} words of {}", words::count(clipped), most);
+        }
+    }
+}

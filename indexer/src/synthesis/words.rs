@@ -41,23 +41,28 @@ pub(super) fn one_line(text: &str) -> String {
 /// The beginning of a text, at most so many words long, cut behind a sentence or line where there is one in its second
 /// half, else behind a word.
 pub(super) fn clip(text: &str, words: usize) -> &str {
-    let (mut end, mut sentence) = (0, None);
-    // Near enough without counting at every character: a word has a blank, or two characters without.
+    let (mut end, mut sentence, mut inside) = (0, None, false);
+    // As `count` does; the halves are characters of scripts without spaces.
     let mut seen = 0.0;
     let mut previous = ' ';
     for (at, c) in text.char_indices() {
-        let ends = matches!(c, '\n' | '。' | '！' | '？') || (c == ' ' && matches!(previous, '.' | '!' | '?'));
-        if ends {
-            sentence = Some((at + if is_unspaced(c) || c == '。' { c.len_utf8() } else { 0 }, seen));
+        let is_stop = matches!(c, '。' | '！' | '？');
+        if is_stop || c == '\n' || (c == ' ' && matches!(previous, '.' | '!' | '?')) {
+            sentence = Some((at + if is_stop { c.len_utf8() } else { 0 }, seen));
         }
-        let begins = c.is_alphanumeric() && !is_unspaced(c) && (previous.is_whitespace() || is_unspaced(previous));
-        seen += if is_unspaced(c) { 0.5 } else { f64::from(u8::from(begins)) };
+        let is_character = is_unspaced(c);
+        if is_character {
+            seen += 0.5;
+        } else if c.is_alphanumeric() && !inside {
+            seen += 1.0;
+        }
+        inside = !is_character && (c.is_alphanumeric() || (inside && !c.is_whitespace()));
         if seen > words as f64 {
             let cut = sentence.filter(|(_, before)| *before * 2.0 >= words as f64).map_or(end, |(at, _)| at);
             return text[..cut].trim_end();
         }
-        if c.is_whitespace() || is_unspaced(c) {
-            end = at + if is_unspaced(c) { c.len_utf8() } else { 0 };
+        if c.is_whitespace() || is_character {
+            end = at + if is_character { c.len_utf8() } else { 0 };
         }
         previous = c;
     }

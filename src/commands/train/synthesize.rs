@@ -77,7 +77,6 @@ pub(super) struct SynthesizeArgs {
 
 /// Queries from a language model instead of rules.
 #[derive(Debug, Clone, Args)]
-#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "what is not built is refused whatever it says"))]
 struct AskedArgs {
     /// Have a language model write the queries, behind an OpenAI-compatible endpoint such as http://127.0.0.1:8000/v1.
     /// Passages are sent there. A key is taken from QUARRY_LLM_KEY. Every pair is filtered (see --filter), and a run that

@@ -20,7 +20,8 @@ use crate::config::FileConfig;
 use crate::paths;
 use crate::synthesis::{Row, Scratch, folder_sources};
 
-/// Tokens of a passage where the texts are responses: they stay whole as far as the model reads them.
+/// Tokens of a passage where answers are whole texts: negatives are so too, or their length would give them away. A model
+/// that reads less cuts them.
 const WHOLE: ChunkLimits = ChunkLimits { target: 2048, max: 2048 };
 
 /// An example with what is known of its answers.
@@ -218,6 +219,7 @@ fn beir_index(
             None
         }
     });
-    let scratch = Scratch::of_texts(texts, options, model, cancel)?;
+    let options = IndexOptions { chunk: WHOLE, ..options.clone() };
+    let scratch = Scratch::of_texts(texts, &options, model, cancel)?;
     failed.map_or(Ok(scratch), |error| Err(anyhow!(error)))
 }
