@@ -30,7 +30,8 @@ mod tests;
 pub use adamw::AdamOptions;
 pub use checkpoint::Checkpoints;
 pub use distill::{
-    DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, first_table, with_words, write_table,
+    DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, capped, first_table, with_words,
+    write_table,
 };
 pub use embedding::{EmbeddingOptions, EmbeddingTask, Teacher, TextKind};
 pub use example::Example;
