@@ -322,7 +322,7 @@ fn metrics_tell_what_the_model_did() {
     let model = &status["model"];
     assert_eq!(
         (&model["precision"], &model["device"], &model["dimension"]),
-        (&json!("f32"), &json!("cpu"), &json!(256))
+        (&json!("f32"), &json!("cpu"), &json!(384))
     );
     assert!(model["tokens_per_second"].as_f64() > Some(0.0) && model["waiting"] == 0, "{model}");
     assert!(status["reranker"].is_null());

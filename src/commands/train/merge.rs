@@ -28,11 +28,11 @@ pub(super) struct MergeArgs {
 }
 
 pub(super) fn run(cli: &Cli, args: &MergeArgs) -> Result<ExitCode> {
-    check_out(&args.out)?;
     let weights = if args.weights.is_empty() { vec![1.0; args.models.len()] } else { args.weights.clone() };
     if weights.len() != args.models.len() {
         bail!("{} models and {} weights; expected one for each", args.models.len(), weights.len());
     }
+    check_out(&args.out)?;
     let mut opened = Vec::with_capacity(weights.len());
     for (model, weight) in args.models.iter().zip(weights) {
         opened.push((models::files(&models::locate(cli, model)?)?, weight));

@@ -166,7 +166,7 @@ fn recognised(subject: &Subject<'_>) -> Option<Size> {
     let config = config(path);
     let number = |field: &str| config[field].as_u64();
     match (number("hidden_size")?, number("num_hidden_layers")?, number("vocab_size")?) {
-        (256, 1, 44_373) => Some(Size::Nano),
+        (384, 1, 52_000) => Some(Size::Nano),
         (1024, 28, _) => Some(Size::Small),
         (2560, 36, _) => Some(Size::Medium),
         (4096, 36, _) => Some(Size::Large),
