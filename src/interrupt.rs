@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The conventional exit status of a process ended by SIGINT.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A flag that turns true at the first Ctrl-C or SIGTERM.
 pub(crate) fn on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
@@ -13,7 +13,7 @@ pub(crate) fn on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let seen = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if seen.swap(true, Ordering::Relaxed) {
-            process::exit(INTERRUPTED);
+            process::exit(INTERRUPTED.into());
         }
         eprintln!("quarry: stopping after the current batch; once more to stop at once");
     })?;

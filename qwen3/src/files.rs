@@ -15,7 +15,9 @@ use crate::{
     bytes::Bytes,
     config::{Family, ModelConfig},
     error::{Error, Result},
+    fingerprint::fingerprint,
     gguf::{self, Gguf},
+    prompt::EmbedPrompt,
     shard::Shard,
 };
 
@@ -200,6 +202,14 @@ impl ModelFiles {
     /// The files that were opened, with their sizes; none for a model that is not on disk.
     pub fn files(&self) -> &[ModelFile] {
         &self.files
+    }
+
+    /// A stable name of what the files hold (hex): changes with config, tokenizer or weights.
+    ///
+    /// # Errors
+    /// As opening the model, for files that are missing or not understood.
+    pub fn fingerprint(&self) -> Result<String> {
+        fingerprint(self, &EmbedPrompt::bare(), 0)
     }
 
     /// A config.json: the model's own, or what a GGUF's metadata amount to.

@@ -14,9 +14,6 @@ use crate::config::FileConfig;
 use crate::output::{self, Progress};
 use crate::{interrupt, models, paths};
 
-/// Exit status of a run that was stopped by the user.
-const INTERRUPTED: u8 = 130;
-
 pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<ExitCode> {
     if args.name.is_some() && args.folders.len() != 1 {
         bail!("--name names one source; give exactly one folder with it");
@@ -43,7 +40,7 @@ pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<Exit
         if report.interrupted {
             store.close()?;
             eprintln!("stopped; what was done is kept. Run the same command again to continue.");
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(ExitCode::from(interrupt::INTERRUPTED));
         }
     }
     store.close()?;

@@ -100,7 +100,7 @@ fn a_missing_or_foreign_tokenizer_is_named() {
     let folder = copy_of("golden/embed-gqa");
     fs::copy(fixture("models/nano/tokenizer.json"), folder.path().join("tokenizer.json")).unwrap();
     let message = open(folder.path());
-    assert!(message.contains("44372") && message.contains("vocab_size is 1024"), "{message}");
+    assert!(message.contains("51999") && message.contains("vocab_size is 1024"), "{message}");
     fs::write(folder.path().join("tokenizer.json"), "{\"version\":").unwrap();
     assert!(open(folder.path()).contains("tokenizer.json of"));
 }
@@ -122,7 +122,7 @@ fn tokens_that_collide_are_refused() {
 fn options_that_cannot_be_met_are_refused() {
     let files = ModelFiles::folder(fixture("models/nano")).unwrap();
     let options = EmbedderOptions { dimension: Some(512), ..EmbedderOptions::default() };
-    assert!(Embedder::open(&files, options).err().unwrap().to_string().contains("expected 32 to 256"));
+    assert!(Embedder::open(&files, options).err().unwrap().to_string().contains("expected 32 to 384"));
     let files = ModelFiles::folder(fixture("models/tiny-reranker")).unwrap();
     let options = RerankerOptions { max_tokens: Some(50), ..RerankerOptions::default() };
     assert!(Reranker::open(&files, options).err().unwrap().to_string().contains("no room for a document"));

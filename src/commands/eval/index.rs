@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use indexer::{Indexer, RunReport, TextDocument};
+use indexer::{Indexer, RunReport};
 use searcher::BeirSet;
 use sha2::{Digest as _, Sha256};
 use storage::{Snapshot, Source, Store};
@@ -14,7 +14,7 @@ use storage::{Snapshot, Source, Store};
 use super::setup::Models;
 use super::{Bench, SOURCE};
 use crate::output::Progress;
-use crate::paths;
+use crate::{beir, paths};
 
 /// Where the index is made.
 pub(super) enum Place {
@@ -100,19 +100,7 @@ fn fill(store: &mut Store, bench: &Bench, set: &BeirSet, dir: &Path, models: &Mo
         None => {
             let source = Source { name: SOURCE.to_string(), root: absolute(dir)? };
             let mut failed = None;
-            let texts = set.corpus()?.map_while(|document| match document {
-                Ok(document) => Some(TextDocument {
-                    path: document.id,
-                    title: (!document.title.trim().is_empty()).then_some(document.title),
-                    language: None,
-                    text: document.text,
-                }),
-                Err(error) => {
-                    failed = Some(error);
-                    None
-                }
-            });
-            let report = indexer.index_texts(&source, texts)?;
+            let report = indexer.index_texts(&source, beir::texts(set.corpus()?, &mut failed))?;
             if let Some(error) = failed {
                 return Err(error.into());
             }

@@ -13,11 +13,13 @@ use qwen3::train::{
     first_table, text_identity, with_words, write_table,
 };
 use qwen3::{Embedder, Tokenizer};
-use serde_json::{Value, json};
+use rayon::prelude::*;
+use serde_json::json;
 
 use super::embed::{open_teacher, teach};
-use super::options::{DataArgs, RunArgs, check_out, digest};
+use super::options::{DataArgs, RunArgs, check_out, digest, short_digest};
 use crate::cli::Cli;
+use crate::interrupt::INTERRUPTED;
 
 /// Learning rate of a table.
 const RATE: f64 = 3e-3;
@@ -36,6 +38,10 @@ pub(super) struct DistillArgs {
     /// The large model: anything that quarry embeds with.
     #[arg(long, value_name = "MODEL")]
     teacher: PathBuf,
+    /// Folder for the teacher's vectors: other runs with this teacher use them again [default: one in --out, removed at
+    /// the end].
+    #[arg(long, value_name = "DIR")]
+    vectors: Option<PathBuf>,
     /// The small model's tokenizer.json.
     #[arg(long, value_name = "FILE")]
     tokenizer: PathBuf,
@@ -71,53 +77,90 @@ pub(super) struct DistillArgs {
 pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     check_out(&args.run.out)?;
     let (training, held_out) = args.data.read()?;
-    let tokenizer_json: Value = serde_json::from_slice(
-        &fs::read(&args.tokenizer).with_context(|| format!("cannot read {}", args.tokenizer.display()))?,
-    )?;
-    let tokenizer = Tokenizer::from_file(&args.tokenizer)?;
-    let (tokens, eos) = (tokenizer.size(), tokenizer.token_id(EOS)?);
-    eprintln!("{} pairs to learn from, {} held out, {tokens} tokens", training.len(), held_out.len());
+    let student = Student::open(&args.tokenizer)?;
+    let shape = TableShape { hidden: args.width, eos: student.eos };
+    // Said now, not after the training.
+    shape.check(args.words + 1)?;
+    let (examples, others) = (training.len(), held_out.len());
+    eprintln!("{examples} pairs to learn from, {others} held out, {} tokens", student.tokens());
     let teacher = open_teacher(cli, &args.teacher)?;
+    let memory = Memory::open(&args.vectors(), &teacher)?;
     let all: Vec<&Example> = training.iter().chain(&held_out).collect();
-    let memory = Memory::open(&args.run.out.join("teacher"), &teacher, &args.teacher)?;
-    let taught = memory.learn(&teacher, &all, &tokenizer)?;
-    let sample = training.iter().flat_map(|example| [&example.query, &example.response]).take(PROJECTED);
-    let sample: Vec<Vec<f32>> = sample.map(|text| taught.vector(text).cloned()).collect::<Result<_>>()?;
-    let projection = Projection::of(&sample, args.width.saturating_sub(1 + args.words));
+    let taught = memory.learn(&teacher, &all, &student.tokenizer)?;
+    let options = args.options();
+    let settings = json!({
+        "teacher": memory.teacher, "data": digest(&training, &held_out)?, "tokenizer": short_digest(&student.json),
+        "width": args.width, "distill": options, "words": [args.words as f64, args.words_weight], "cap": args.cap,
+    });
+    let projection = taught.projection(&training, args.width - 1 - args.words)?;
     let pairs = |examples: &[Example]| -> Result<Vec<TaughtPair>> {
-        examples.iter().map(|example| taught.pair(example, &tokenizer, &projection)).collect()
+        examples.par_iter().map(|example| taught.pair(example, &student.tokenizer, &projection)).collect()
     };
-    let (training_pairs, held_out) = (pairs(&training)?, pairs(&held_out)?);
-    let lone: Vec<Vec<f32>> = (0..tokens as u32)
-        .map(|id| match tokenizer.text_of(id) {
-            Some(text) if id != eos && !text.trim().is_empty() => {
+    let (training, held_out) = (pairs(&training)?, pairs(&held_out)?);
+    let table = first_table(student.lone(&taught, &projection)?, &training);
+    let known = Frequencies::of(&training, student.tokens());
+    let task = DistillTask::new(&table, training, held_out, options)?;
+    let Some(record) = args.run.run(&task, &args.run.options(examples, RATE), &settings)? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let table = capped(task.table()?, &known, args.cap);
+    let table = with_words(table, &known, args.words, args.words_weight, args.run.seed);
+    let tokenizer = serde_json::from_slice(&student.json)?;
+    write_table(&args.run.out, &table, shape, &tokenizer, args.run.format.into())?;
+    args.run.finish(&record)?;
+    if args.vectors.is_none() {
+        let folder = args.vectors();
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The words of the small model.
+struct Student {
+    /// The whole tokenizer.json.
+    json: Vec<u8>,
+    tokenizer: Tokenizer,
+    eos: u32,
+}
+
+impl Student {
+    fn open(path: &Path) -> Result<Self> {
+        let tokenizer = Tokenizer::from_file(path)?;
+        let eos = tokenizer.token_id(EOS)?;
+        let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Self { json, tokenizer, eos })
+    }
+
+    fn tokens(&self) -> usize {
+        self.tokenizer.size()
+    }
+
+    /// The teacher's vector of every token by itself; nothing for the EOS and for tokens without text.
+    fn lone(&self, taught: &Known, projection: &Projection) -> Result<Vec<Vec<f32>>> {
+        let vector = |id: u32| match self.tokenizer.text_of(id) {
+            Some(text) if id != self.eos && !text.trim().is_empty() => {
                 taught.vector(text.trim()).map(|vector| projection.apply(vector))
             }
             _ => Ok(vec![0.0; projection.kept()]),
-        })
-        .collect::<Result<_>>()?;
-    let table = first_table(lone, &training_pairs);
-    let options = DistillOptions {
-        cosine: args.cosine,
-        lists: args.lists,
-        contrast: args.contrast,
-        temperature: args.temperature,
-        max_tokens: args.max_tokens,
-    };
-    let settings = json!({
-        "teacher": memory.teacher, "data": digest(&training)?, "width": args.width, "distill": options,
-        "tokenizer": tokens, "words": [args.words as f64, args.words_weight], "cap": args.cap,
-    });
-    let run = args.run.options(training.len(), RATE);
-    let known = Frequencies::of(&training_pairs, tokens);
-    let finish =
-        |table| with_words(capped(table, &known, args.cap), &known, args.words, args.words_weight, args.run.seed);
-    let task = DistillTask::new(&table, training_pairs, held_out, options)?;
-    let Some(record) = args.run.run(&task, &run, &settings)? else { return Ok(ExitCode::FAILURE) };
-    let shape = TableShape { hidden: args.width, eos };
-    write_table(&args.run.out, &finish(task.table()?), shape, &tokenizer_json, args.run.format.into())?;
-    args.run.finish(&record)?;
-    Ok(ExitCode::SUCCESS)
+        };
+        (0..self.tokens() as u32).map(vector).collect()
+    }
+}
+
+impl DistillArgs {
+    fn options(&self) -> DistillOptions {
+        DistillOptions {
+            cosine: self.cosine,
+            lists: self.lists,
+            contrast: self.contrast,
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+        }
+    }
+
+    fn vectors(&self) -> PathBuf {
+        self.vectors.clone().unwrap_or_else(|| self.run.out.join("teacher"))
+    }
 }
 
 /// The teacher's vectors of texts, on disk as they come, each beside the identity of its text: a kill loses at most the
@@ -134,16 +177,20 @@ struct Known {
 }
 
 impl Memory {
-    fn open(folder: &Path, teacher: &Embedder, name: &Path) -> Result<Self> {
+    fn open(folder: &Path, teacher: &Embedder) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let teacher_name = format!("{} {}", name.display(), teacher.fingerprint());
         let (label, path) = (folder.join("teacher.txt"), folder.join("vectors.bin"));
         match fs::read_to_string(&label) {
-            Ok(known) if known != teacher_name => {
-                bail!("{} holds vectors of another teacher; give another --out, or remove it", folder.display())
+            Ok(known) if known != teacher.fingerprint() => {
+                bail!(
+                    "{} holds vectors of another teacher; give another --vectors or --out, or remove it",
+                    folder.display()
+                )
             }
             Ok(_) => {}
-            Err(_) => fs::write(&label, &teacher_name).with_context(|| format!("cannot write {}", label.display()))?,
+            Err(_) => {
+                fs::write(&label, teacher.fingerprint()).with_context(|| format!("cannot write {}", label.display()))?
+            }
         }
         Ok(Self { path, width: teacher.dimension(), teacher: teacher.fingerprint().to_owned() })
     }
@@ -208,6 +255,13 @@ impl Memory {
 impl Known {
     fn vector(&self, text: &str) -> Result<&Vec<f32>> {
         self.vectors.get(&text_identity(text)).with_context(|| format!("the teacher has not seen {text:?}"))
+    }
+
+    /// The main directions of the teacher's vectors of the first texts.
+    fn projection(&self, examples: &[Example], kept: usize) -> Result<Projection> {
+        let texts = examples.iter().flat_map(|example| [&example.query, &example.response]).take(PROJECTED);
+        let sample: Vec<Vec<f32>> = texts.map(|text| self.vector(text).cloned()).collect::<Result<_>>()?;
+        Ok(Projection::of(&sample, kept))
     }
 
     fn pair(&self, example: &Example, tokenizer: &Tokenizer, projection: &Projection) -> Result<TaughtPair> {

@@ -9,8 +9,9 @@ use qwen3::train::{EmbeddingOptions, EmbeddingTask, ListLoss, Network, Parameter
 use qwen3::{Embedder, EmbedderOptions};
 use serde_json::json;
 
-use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest, identity};
+use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest};
 use crate::cli::Cli;
+use crate::interrupt::INTERRUPTED;
 use crate::models;
 
 /// Learning rate for whole weights, and for low-rank differences.
@@ -114,12 +115,12 @@ pub(super) fn run(cli: &Cli, args: &EmbedArgs) -> Result<ExitCode> {
     let given = teach.as_ref().map(|teach| teach as qwen3::train::Teacher<'_>);
     let task = EmbeddingTask::new(&files, &network, &training, &held_out, given, options.clone())?;
     let settings = json!({
-        "model": identity(&files), "data": digest(&training)?, "scope": format!("{scope:?}"), "embedding": options,
+        "model": files.fingerprint()?, "data": digest(&training, &held_out)?, "scope": format!("{scope:?}"), "embedding": options,
         "network": format!("{:?}", args.scope.network()), "teacher": args.teacher,
     });
     let rate = RATES[usize::from(matches!(scope, qwen3::train::Scope::Lora(_)))];
     let Some(record) = args.run.run(&task, &args.run.options(training.len(), rate), &settings)? else {
-        return Ok(ExitCode::FAILURE);
+        return Ok(ExitCode::from(INTERRUPTED));
     };
     write_model(&args.run.out, &files, &parameters.merged()?, args.run.format.into())?;
     args.run.finish(&record)?;

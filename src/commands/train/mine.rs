@@ -19,9 +19,6 @@ use crate::{interrupt, models};
 use corpus::{Corpus, Task};
 use tally::Tally;
 
-/// Exit status of a run that was stopped by the user.
-const INTERRUPTED: u8 = 130;
-
 /// Examples that are mined together.
 const BATCH: usize = 128;
 
@@ -153,7 +150,7 @@ pub(super) fn run(cli: &Cli, args: &MineArgs, file: &FileConfig) -> Result<ExitC
     for (number, batch) in tasks.chunks(BATCH).enumerate() {
         if cancel.load(Ordering::Relaxed) {
             eprintln!("stopped; nothing was written");
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(ExitCode::from(interrupt::INTERRUPTED));
         }
         for (row, mined) in miner.mine(batch)? {
             tally.note(&mined, args.negatives);

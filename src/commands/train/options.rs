@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use qwen3::ModelFiles;
 use qwen3::train::{
     AdamOptions, Checkpoints, Example, ExportFormat, Lora, NetworkOptions, Objective, Outcome, Report, RunOptions,
     Schedule, Scope, run,
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::interrupt::on_interrupt;
 
@@ -36,7 +36,8 @@ pub(super) struct DataArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
-    /// Folder for the trained model and, until it is done, its checkpoints. The same command goes on after a kill.
+    /// Folder for the trained model and, until it is done, its checkpoints. The same command goes on after a kill or
+    /// Ctrl-C.
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
     /// Times that each example is seen.
@@ -48,7 +49,8 @@ pub(super) struct RunArgs {
     /// Batches whose gradients make one step.
     #[arg(long, default_value_t = 1, value_name = "N")]
     accumulate: usize,
-    /// Highest learning rate.
+    /// Highest learning rate [default: 1e-5 for an embedding model, 6e-6 for a reranker, 1e-4 for low-rank differences,
+    /// 3e-3 for distill].
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// Share of the steps over which the learning rate rises.
@@ -246,24 +248,23 @@ pub(super) struct Record {
     curve: Vec<Report>,
 }
 
-/// What a model is, for the settings of a run: a change of the files is a change of the run.
-pub(super) fn identity(files: &ModelFiles) -> Value {
-    let files: Vec<Value> = files
-        .files()
-        .iter()
-        .map(|file| json!([file.path.file_name().map(|n| n.to_string_lossy().into_owned()), file.bytes]))
-        .collect();
-    json!(files)
-}
-
 /// What examples are, for the settings of a run.
-pub(super) fn digest(examples: &[Example]) -> Result<String> {
-    use sha2::Digest;
-    let mut hasher = sha2::Sha256::new();
-    for example in examples {
+pub(super) fn digest(training: &[Example], held_out: &[Example]) -> Result<String> {
+    let mut hasher = Sha256::new();
+    hasher.update(training.len().to_le_bytes());
+    for example in training.iter().chain(held_out) {
         hasher.update(serde_json::to_vec(example)?);
     }
-    Ok(hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
+}
+
+/// What a file is, for the settings of a run.
+pub(super) fn short_digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The loss curve on standard error: now and then a line, and one for every evaluation.

@@ -8,8 +8,9 @@ use qwen3::train::{Network, Parameters, RerankingOptions, RerankingTask, Scope, 
 use serde_json::json;
 
 use super::embed::Lists;
-use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest, identity};
+use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest};
 use crate::cli::Cli;
+use crate::interrupt::INTERRUPTED;
 use crate::models;
 
 /// Learning rate for whole weights, and for low-rank differences.
@@ -69,12 +70,12 @@ pub(super) fn run(cli: &Cli, args: &RerankArgs) -> Result<ExitCode> {
     };
     let task = RerankingTask::new(&files, &network, &training, &held_out, options.clone())?;
     let settings = json!({
-        "model": identity(&files), "data": digest(&training)?, "scope": format!("{scope:?}"), "reranking": options,
+        "model": files.fingerprint()?, "data": digest(&training, &held_out)?, "scope": format!("{scope:?}"), "reranking": options,
         "network": format!("{:?}", args.scope.network()),
     });
     let rate = RATES[usize::from(matches!(scope, Scope::Lora(_)))];
     let Some(record) = args.run.run(&task, &args.run.options(training.len(), rate), &settings)? else {
-        return Ok(ExitCode::FAILURE);
+        return Ok(ExitCode::from(INTERRUPTED));
     };
     write_model(&args.run.out, &files, &parameters.merged()?, args.run.format.into())?;
     args.run.finish(&record)?;

@@ -23,9 +23,6 @@ use crate::output::table;
 use crate::synthesis::{Candidate, Out, PairFilter, Row, Scratch, Spool, folder_sources};
 use crate::{interrupt, models};
 
-/// Exit status of a run that was stopped by the user.
-const INTERRUPTED: u8 = 130;
-
 /// Pairs that are judged together.
 const BATCH: usize = 64;
 
@@ -144,14 +141,14 @@ fn by_rules(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitC
         }
         if report.interrupted {
             eprintln!("stopped; nothing was written");
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(ExitCode::from(interrupt::INTERRUPTED));
         }
     }
     let filter = if args.filter { Some(filter(cli, args, &sources, &options, &cancel)?) } else { None };
     let tally = harvest.write(filter.as_ref(), &cancel)?;
     if tally.interrupted {
         eprintln!("stopped; nothing was written");
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(ExitCode::from(interrupt::INTERRUPTED));
     }
     tally.print(&args.out);
     Ok(ExitCode::SUCCESS)

@@ -36,6 +36,22 @@ pub struct TableShape {
     pub eos: u32,
 }
 
+impl TableShape {
+    /// Whether a table of so many columns fits.
+    ///
+    /// # Errors
+    /// [`Error::Training`] says which width would do.
+    pub fn check(self, columns: usize) -> Result<()> {
+        if self.hidden.is_multiple_of(HEAD) && columns > 0 && columns < self.hidden {
+            return Ok(());
+        }
+        Err(Error::Training(format!(
+            "a table of {columns} columns in a model of width {}: expected a width that is a multiple of {HEAD} above {columns}",
+            self.hidden
+        )))
+    }
+}
+
 /// Writes the model folder.
 ///
 /// # Errors
@@ -48,12 +64,7 @@ pub fn write_table(
     format: ExportFormat,
 ) -> Result<Vec<PathBuf>> {
     let TableShape { hidden, eos } = shape;
-    let width = table.first().map_or(0, Vec::len);
-    if !hidden.is_multiple_of(HEAD) || hidden <= width || width == 0 {
-        return Err(Error::Training(format!(
-            "a table of width {width} in a model of width {hidden}: expected a multiple of {HEAD} above {width}"
-        )));
-    }
+    shape.check(table.first().map_or(0, Vec::len))?;
     let config = json!({
         "architectures": ["Qwen3Model"],
         "model_type": "qwen3",

@@ -17,8 +17,8 @@ use storage::{IndexModel, Passage, Snapshot};
 use super::{MineArgs, in_file};
 use crate::cli::Cli;
 use crate::config::FileConfig;
-use crate::paths;
 use crate::synthesis::{Row, Scratch, folder_sources};
+use crate::{beir, paths};
 
 /// Tokens of a passage where answers are whole texts: negatives are so too, or their length would give them away. A model
 /// that reads less cuts them.
@@ -205,21 +205,9 @@ fn beir_index(
     model: (&EmbedHandle, &IndexModel),
     cancel: &AtomicBool,
 ) -> Result<Scratch> {
-    let documents = BeirSet::corpus_of(folder)?;
     let mut failed = None;
-    let texts = documents.map_while(|document| match document {
-        Ok(document) => Some(TextDocument {
-            path: document.id,
-            title: (!document.title.trim().is_empty()).then_some(document.title),
-            language: None,
-            text: document.text,
-        }),
-        Err(error) => {
-            failed = Some(error);
-            None
-        }
-    });
     let options = IndexOptions { chunk: WHOLE, ..options.clone() };
+    let texts = beir::texts(BeirSet::corpus_of(folder)?, &mut failed);
     let scratch = Scratch::of_texts(texts, &options, model, cancel)?;
     failed.map_or(Ok(scratch), |error| Err(anyhow!(error)))
 }

@@ -16,7 +16,7 @@ use qwen3::train::Example;
 use sha2::{Digest, Sha256};
 use storage::Source;
 
-use super::{INTERRUPTED, LINE_EVERY, SynthesizeArgs};
+use super::{LINE_EVERY, SynthesizeArgs};
 use crate::cli::Cli;
 use crate::config::FileConfig;
 use crate::synthesis::asked::{
@@ -47,7 +47,7 @@ pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result
     let cutter = PassageCutter::for_model(&embedder, ChunkLimits::default())?;
     let Some(chosen) = Chosen::gather(args, &sources, &options, &cutter, &cancel)? else {
         eprintln!("stopped; nothing was asked");
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(ExitCode::from(interrupt::INTERRUPTED));
     };
     eprintln!(
         "passages are sent to {} (model {model}); {} of {} were asked about before",
@@ -63,7 +63,7 @@ pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result
         Ended::Done => Ok(ExitCode::SUCCESS),
         Ended::Interrupted => {
             eprintln!("stopped; what was done is kept. Run the same command again to continue.");
-            Ok(ExitCode::from(INTERRUPTED))
+            Ok(ExitCode::from(interrupt::INTERRUPTED))
         }
     }
 }
