@@ -141,8 +141,18 @@ fn a_small_model_is_distilled_from_a_teacher() {
     let text = out.display().to_string();
     let args = ["train", "distill", "--teacher", &teacher, "--tokenizer", &tokenizer, "--data", &training.data];
     let numbers = ["--out", &text, "--width", "64", "--epochs", "20", "--batch", "16", "--learning-rate", "1e-2"];
-    training.bench.run(&[&args[..], &numbers].concat()).succeeded();
+    let translations = training.place("translations.jsonl").display().to_string();
+    let words = [("pump", "水泵"), ("valve", "阀门"), ("report", "报告")];
+    let line = |at: usize| {
+        let (source, translation) = words[at % 3];
+        format!("{{\"source\": \"{source} {at}\", \"translation\": \"{translation} {at}\"}}\n")
+    };
+    fs::write(&translations, (0..40).map(line).collect::<String>()).unwrap();
+    training.bench.run(&[&args[..], &numbers, &["--translations", &translations]].concat()).succeeded();
     let curve = curve(&out);
+    let told = curve.iter().filter_map(|report| report["figures"]["cosine of translations"].as_f64());
+    let told: Vec<f64> = told.collect();
+    assert!(told[told.len() - 1] > told[0], "{told:?}");
     let loss = |at: usize| curve[at]["loss"].as_f64().unwrap();
     assert!(loss(curve.len() - 1) < 0.9 * loss(0), "{} -> {}", loss(0), loss(curve.len() - 1));
     training.bench.write("a.md", "# Pumps\n\nThe workshop repairs pumps.\n");

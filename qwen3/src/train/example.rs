@@ -1,18 +1,12 @@
 //! What a model is trained on: a query, a text that answers it, and texts that do not. One JSON object a line, with the
 //! keys that common fine-tuning frameworks use.
 
-use std::{
-    fs::File,
-    io::{BufRead, BufReader, Write},
-    path::Path,
-};
+use std::{io::Write, path::Path};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, Result};
-
-/// The longest line that is read, in bytes.
-const MAX_LINE: usize = 16 << 20;
+use super::lines::read_lines;
+use crate::error::Result;
 
 /// One training example. Keys that are not named here are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,21 +42,10 @@ impl Example {
     /// Reads a file of JSON lines; blank lines are passed over.
     ///
     /// # Errors
-    /// [`Error::Read`], and [`Error::BadFile`] with the number of a line that is no example: broken JSON, an empty query
+    /// [`crate::Error::Read`], and [`crate::Error::BadFile`] with the number of a line that is no example: broken JSON, an empty query
     /// or response, scores that are not one for each text or not finite.
     pub fn read_all(path: &Path) -> Result<Vec<Self>> {
-        let read = |source| Error::Read { path: path.to_owned(), source };
-        let mut lines = BufReader::new(File::open(path).map_err(read)?);
-        let (mut examples, mut line, mut number) = (Vec::new(), String::new(), 0usize);
-        while 0 < lines.read_line(&mut line).map_err(read)? {
-            number += 1;
-            if !line.trim().is_empty() {
-                let bad = |reason| Error::BadFile { file: path.display().to_string(), reason };
-                examples.push(Self::parse(&line).map_err(|reason| bad(format!("line {number}: {reason}")))?);
-            }
-            line.clear();
-        }
-        Ok(examples)
+        read_lines(path, Self::parse)
     }
 
     /// Writes one line.
@@ -75,9 +58,6 @@ impl Example {
     }
 
     fn parse(line: &str) -> std::result::Result<Self, String> {
-        if line.len() > MAX_LINE {
-            return Err(format!("{} bytes; expected at most {MAX_LINE}", line.len()));
-        }
         let expected = "expected {\"query\": .., \"response\": .., \"rejected_response\": [..]}";
         let example: Self = serde_json::from_str(line).map_err(|error| format!("{error}; {expected}"))?;
         if example.query.trim().is_empty() || example.response.trim().is_empty() {

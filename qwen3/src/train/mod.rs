@@ -13,6 +13,7 @@ mod encoded;
 mod example;
 mod export;
 mod gradients;
+mod lines;
 mod loss;
 mod merge;
 mod network;
@@ -26,6 +27,7 @@ mod run;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod translation;
 
 pub use adamw::AdamOptions;
 pub use checkpoint::Checkpoints;
@@ -45,3 +47,4 @@ pub use parameters::{Lora, Parameters, Scope};
 pub use reranking::{RerankingOptions, RerankingTask};
 pub use run::{Outcome, Report, RunOptions, run};
 pub use schedule::Schedule;
+pub use translation::Translation;

@@ -1,32 +1,31 @@
 //! `quarry train distill`: a small, fast model out of a large one and texts of your own.
 
-use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, Read, Write};
+mod lesson;
+mod memory;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
+use qwen3::Tokenizer;
 use qwen3::train::{
-    DistillOptions, DistillTask, Example, Frequencies, Projection, TableShape, TaughtPair, TextKind, capped,
-    first_table, text_identity, with_words, write_table,
+    DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, Translation, capped, first_table,
+    with_words, write_table,
 };
-use qwen3::{Embedder, Tokenizer};
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::embed::{open_teacher, teach};
-use super::options::{DataArgs, RunArgs, check_out, digest, short_digest};
+use self::lesson::Lesson;
+use self::memory::{Known, Memory};
+use super::embed::open_teacher;
+use super::options::{DataArgs, RunArgs, check_out, digest, hold_out, short_digest};
 use crate::cli::Cli;
 use crate::interrupt::INTERRUPTED;
 
 /// Learning rate of a table.
 const RATE: f64 = 3e-3;
-/// Vectors that the main directions are taken from.
-const PROJECTED: usize = 20_000;
-/// Texts between two writings of the teacher's vectors.
-const STRIDE: usize = 2048;
 const EOS: &str = "<|endoftext|>";
 
 #[derive(Debug, Clone, Args)]
@@ -35,6 +34,10 @@ pub(super) struct DistillArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
+    /// Translations out of a language that the teacher knows, to teach the small model another one: JSON lines
+    /// {"source": .., "translation": ..}; some are held out, as of the examples.
+    #[arg(long, value_name = "FILE")]
+    translations: Vec<PathBuf>,
     /// The large model: anything that quarry embeds with.
     #[arg(long, value_name = "MODEL")]
     teacher: PathBuf,
@@ -76,7 +79,7 @@ pub(super) struct DistillArgs {
 
 pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     check_out(&args.run.out)?;
-    let (training, held_out) = args.data.read()?;
+    let (training, held_out) = args.lessons()?;
     let student = Student::open(&args.tokenizer)?;
     let shape = TableShape { hidden: args.width, eos: student.eos };
     // Said now, not after the training.
@@ -85,7 +88,7 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     eprintln!("{examples} pairs to learn from, {others} held out, {} tokens", student.tokens());
     let teacher = open_teacher(cli, &args.teacher)?;
     let memory = Memory::open(&args.vectors(), &teacher)?;
-    let all: Vec<&Example> = training.iter().chain(&held_out).collect();
+    let all: Vec<&Lesson> = training.iter().chain(&held_out).collect();
     let taught = memory.learn(&teacher, &all, &student.tokenizer)?;
     let options = args.options();
     let settings = json!({
@@ -93,8 +96,8 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
         "width": args.width, "distill": options, "words": [args.words as f64, args.words_weight], "cap": args.cap,
     });
     let projection = taught.projection(&training, args.width - 1 - args.words)?;
-    let pairs = |examples: &[Example]| -> Result<Vec<TaughtPair>> {
-        examples.par_iter().map(|example| taught.pair(example, &student.tokenizer, &projection)).collect()
+    let pairs = |lessons: &[Lesson]| -> Result<Vec<TaughtPair>> {
+        lessons.par_iter().map(|lesson| taught.pair(lesson, &student.tokenizer, &projection)).collect()
     };
     let (training, held_out) = (pairs(&training)?, pairs(&held_out)?);
     let table = first_table(student.lone(&taught, &projection)?, &training);
@@ -148,6 +151,20 @@ impl Student {
 }
 
 impl DistillArgs {
+    /// What to learn from, and what is held out.
+    fn lessons(&self) -> Result<(Vec<Lesson>, Vec<Lesson>)> {
+        let (pairs, others) = self.data.read()?;
+        let (mut training, mut held_out) = (lessons(pairs, Lesson::Pair), lessons(others, Lesson::Pair));
+        let mut translations = Vec::new();
+        for file in &self.translations {
+            translations.extend(Translation::read_all(file)?);
+        }
+        let (translations, others) = hold_out(translations);
+        training.extend(lessons(translations, Lesson::Translation));
+        held_out.extend(lessons(others, Lesson::Translation));
+        Ok((training, held_out))
+    }
+
     fn options(&self) -> DistillOptions {
         DistillOptions {
             cosine: self.cosine,
@@ -163,113 +180,6 @@ impl DistillArgs {
     }
 }
 
-/// The teacher's vectors of texts, on disk as they come, each beside the identity of its text: a kill loses at most the
-/// last few, and other data may use what is there.
-struct Memory {
-    path: PathBuf,
-    width: usize,
-    teacher: String,
-}
-
-/// What the teacher thinks of texts, by identity.
-struct Known {
-    vectors: HashMap<u64, Vec<f32>>,
-}
-
-impl Memory {
-    fn open(folder: &Path, teacher: &Embedder) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let (label, path) = (folder.join("teacher.txt"), folder.join("vectors.bin"));
-        match fs::read_to_string(&label) {
-            Ok(known) if known != teacher.fingerprint() => {
-                bail!(
-                    "{} holds vectors of another teacher; give another --vectors or --out, or remove it",
-                    folder.display()
-                )
-            }
-            Ok(_) => {}
-            Err(_) => {
-                fs::write(&label, teacher.fingerprint()).with_context(|| format!("cannot write {}", label.display()))?
-            }
-        }
-        Ok(Self { path, width: teacher.dimension(), teacher: teacher.fingerprint().to_owned() })
-    }
-
-    /// Has the teacher look at every text of the examples and every token that it has not seen yet.
-    fn learn(&self, teacher: &Embedder, examples: &[&Example], tokenizer: &Tokenizer) -> Result<Known> {
-        let mut known = self.load()?;
-        let mut missing: Vec<(String, TextKind)> = Vec::new();
-        let mut seen: HashSet<u64> = known.vectors.keys().copied().collect();
-        let mut add = |text: &str, kind: TextKind| {
-            if !text.trim().is_empty() && seen.insert(text_identity(text)) {
-                missing.push((text.to_owned(), kind));
-            }
-        };
-        for example in examples {
-            add(&example.query, TextKind::Query);
-            add(&example.response, TextKind::Document);
-        }
-        for id in 0..tokenizer.size() as u32 {
-            add(tokenizer.text_of(id).unwrap_or_default().trim(), TextKind::Document);
-        }
-        let out = OpenOptions::new().append(true).create(true).open(&self.path);
-        let mut out = out.with_context(|| format!("cannot write {}", self.path.display()))?;
-        // What a kill cut short goes before more is added.
-        out.set_len((known.vectors.len() * self.record()) as u64)?;
-        for (index, next) in missing.chunks(STRIDE).enumerate() {
-            for wanted in [TextKind::Query, TextKind::Document] {
-                let texts = next.iter().filter(|(_, kind)| *kind == wanted).map(|(text, _)| text.as_str());
-                let texts: Vec<&str> = texts.collect();
-                for (text, vector) in texts.iter().zip(teach(teacher, &texts, wanted)?) {
-                    let identity = text_identity(text);
-                    let bytes = vector.iter().flat_map(|x| x.to_le_bytes());
-                    let record: Vec<u8> = identity.to_le_bytes().into_iter().chain(bytes).collect();
-                    out.write_all(&record)?;
-                    known.vectors.insert(identity, vector);
-                }
-            }
-            eprintln!("teacher: {} of {} texts", (index * STRIDE + next.len()), missing.len());
-        }
-        Ok(known)
-    }
-
-    /// Bytes of an identity and a vector.
-    fn record(&self) -> usize {
-        8 + 4 * self.width
-    }
-
-    fn load(&self) -> Result<Known> {
-        let Ok(file) = File::open(&self.path) else { return Ok(Known { vectors: HashMap::new() }) };
-        let mut bytes = Vec::new();
-        BufReader::new(file).read_to_end(&mut bytes)?;
-        let value = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-        let record = |record: &[u8]| {
-            let (identity, vector) = record.split_at(8);
-            let identity = identity.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-            (identity, vector.chunks_exact(4).map(value).collect())
-        };
-        Ok(Known { vectors: bytes.chunks_exact(self.record()).map(record).collect() })
-    }
-}
-
-impl Known {
-    fn vector(&self, text: &str) -> Result<&Vec<f32>> {
-        self.vectors.get(&text_identity(text)).with_context(|| format!("the teacher has not seen {text:?}"))
-    }
-
-    /// The main directions of the teacher's vectors of the first texts.
-    fn projection(&self, examples: &[Example], kept: usize) -> Result<Projection> {
-        let texts = examples.iter().flat_map(|example| [&example.query, &example.response]).take(PROJECTED);
-        let sample: Vec<Vec<f32>> = texts.map(|text| self.vector(text).cloned()).collect::<Result<_>>()?;
-        Ok(Projection::of(&sample, kept))
-    }
-
-    fn pair(&self, example: &Example, tokenizer: &Tokenizer, projection: &Projection) -> Result<TaughtPair> {
-        let vector = |text: &str| -> Result<Vec<f32>> { Ok(projection.apply(self.vector(text)?)) };
-        Ok(TaughtPair {
-            ids: [tokenizer.encode(&example.query)?, tokenizer.encode(&example.response)?],
-            vectors: [vector(&example.query)?, vector(&example.response)?],
-            identity: text_identity(&example.response),
-        })
-    }
+fn lessons<T>(data: Vec<T>, lesson: impl Fn(T) -> Lesson) -> Vec<Lesson> {
+    data.into_iter().map(lesson).collect()
 }

@@ -10,6 +10,7 @@ use qwen3::train::{
     AdamOptions, Checkpoints, Example, ExportFormat, Lora, NetworkOptions, Objective, Outcome, Report, RunOptions,
     Schedule, Scope, run,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -154,13 +155,18 @@ impl DataArgs {
         if let Some(file) = &self.held_out {
             return Ok((training, Example::read_all(file)?));
         }
-        let every = ((1.0 / HELD_OUT) as usize).max(training.len() / MOST_HELD_OUT);
-        let (mut kept, mut held_out) = (Vec::new(), Vec::new());
-        for (index, example) in training.into_iter().enumerate() {
-            if index % every == every - 1 { held_out.push(example) } else { kept.push(example) }
-        }
-        Ok((kept, held_out))
+        Ok(hold_out(training))
     }
+}
+
+/// What to learn from, and every so manieth for evaluation.
+pub(super) fn hold_out<T>(all: Vec<T>) -> (Vec<T>, Vec<T>) {
+    let every = ((1.0 / HELD_OUT) as usize).max(all.len() / MOST_HELD_OUT);
+    let (mut kept, mut held_out) = (Vec::new(), Vec::new());
+    for (index, example) in all.into_iter().enumerate() {
+        if index % every == every - 1 { held_out.push(example) } else { kept.push(example) }
+    }
+    (kept, held_out)
 }
 
 impl ScopeArgs {
@@ -249,7 +255,7 @@ pub(super) struct Record {
 }
 
 /// What examples are, for the settings of a run.
-pub(super) fn digest(training: &[Example], held_out: &[Example]) -> Result<String> {
+pub(super) fn digest<T: Serialize>(training: &[T], held_out: &[T]) -> Result<String> {
     let mut hasher = Sha256::new();
     hasher.update(training.len().to_le_bytes());
     for example in training.iter().chain(held_out) {

@@ -51,17 +51,29 @@ pub struct TaughtPair {
     pub vectors: [Vec<f32>; 2],
     /// Equal numbers for equal documents.
     pub identity: u64,
+    /// Whether the document is in a language that the teacher did not read: its vector is that of the original.
+    pub translated: bool,
 }
 
 /// Smooth inverse frequency (Arora, Liang and Ma 2017): a token counts `a / (a + p)`, `p` being its share of the texts.
 const FREQUENCY: f64 = 1e-4;
 
-/// Where learning begins: the teacher's vector of every token by itself, weighed by how rare the token is in the texts.
+/// Where learning begins: the teacher's vector of every token by itself, weighed by how rare the token is in the texts. Of
+/// a token that only translations hold the teacher knows nothing: see [`Foreign`].
 pub fn first_table(mut tokens: Vec<Vec<f32>>, pairs: &[TaughtPair]) -> Vec<Vec<f32>> {
     let mut counts = vec![0u64; tokens.len()];
-    for id in pairs.iter().flat_map(|pair| pair.ids.iter().flatten()) {
-        if let Some(count) = counts.get_mut(*id as usize) {
+    let mut count = |id: u32| {
+        if let Some(count) = counts.get_mut(id as usize) {
             *count += 1;
+        }
+    };
+    let (foreign, own): (Vec<&TaughtPair>, Vec<&TaughtPair>) = pairs.iter().partition(|pair| pair.translated);
+    own.iter().flat_map(|pair| pair.ids.iter().flatten()).for_each(|id| count(*id));
+    foreign.iter().flat_map(|pair| &pair.ids[0]).for_each(|id| count(*id));
+    for (id, row, count) in Foreign::of(&foreign).rows(&tokens) {
+        if counts.get(id as usize) == Some(&0) {
+            tokens[id as usize] = row;
+            counts[id as usize] = count;
         }
     }
     let total = counts.iter().sum::<u64>().max(1) as f64;
@@ -70,6 +82,46 @@ pub fn first_table(mut tokens: Vec<Vec<f32>>, pairs: &[TaughtPair]) -> Vec<Vec<f
         row.iter_mut().for_each(|x| *x *= factor);
     }
     tokens
+}
+
+/// Tokens of translations: the mean of the teacher's vectors of the originals of the texts that hold the token, short
+/// texts counting more, less the mean over all texts ("a la carte", Khodak et al. 2018).
+#[derive(Default)]
+struct Foreign {
+    sums: BTreeMap<u32, (Vec<f32>, u64)>,
+    mean: Vec<f32>,
+}
+
+impl Foreign {
+    fn of(pairs: &[&TaughtPair]) -> Self {
+        let mut found =
+            Self { mean: vec![0.0; pairs.first().map_or(0, |pair| pair.vectors[1].len())], ..Self::default() };
+        for pair in pairs {
+            let share = 1.0 / pairs.len() as f32;
+            found.mean.iter_mut().zip(&pair.vectors[1]).for_each(|(sum, x)| *sum += share * x);
+        }
+        for pair in pairs {
+            let share = 1.0 / pair.ids[1].len().max(1) as f32;
+            for id in &pair.ids[1] {
+                let (sum, count) = found.sums.entry(*id).or_insert_with(|| (vec![0.0; found.mean.len()], 0));
+                sum.iter_mut().zip(&pair.vectors[1]).zip(&found.mean).for_each(|((sum, x), m)| *sum += share * (x - m));
+                *count += 1;
+            }
+        }
+        found
+    }
+
+    /// Every token's vector, as long as the first ones of the table, and how often it was met.
+    fn rows(self, tokens: &[Vec<f32>]) -> Vec<(u32, Vec<f32>, u64)> {
+        let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let wanted = tokens.iter().map(|row| length(row)).fold(0.0, f32::max);
+        let row = |(id, (mut sum, count)): (u32, (Vec<f32>, u64))| {
+            let own = length(&sum).max(1e-9);
+            sum.iter_mut().for_each(|x| *x *= wanted / own);
+            (id, sum, count)
+        };
+        self.sums.into_iter().map(row).collect()
+    }
 }
 
 /// How many documents hold each token.
@@ -163,14 +215,13 @@ impl DistillTask {
     pub fn new(
         table: &[Vec<f32>],
         training: Vec<TaughtPair>,
-        mut held_out: Vec<TaughtPair>,
+        held_out: Vec<TaughtPair>,
         options: DistillOptions,
     ) -> Result<Self> {
         let (tokens, width) = (table.len(), table.first().map_or(0, Vec::len));
         if training.is_empty() || tokens == 0 {
             return Err(Error::Training("there are no texts to learn from".to_owned()));
         }
-        held_out.truncate(MOST_HELD_OUT);
         for pair in training.iter().chain(&held_out) {
             if let Some(wrong) = pair.vectors.iter().find(|vector| vector.len() != width) {
                 return Err(Error::Dimension { requested: wrong.len(), least: width, most: width });
@@ -264,33 +315,48 @@ impl Objective for DistillTask {
         Ok(StepOutcome { loss: value, tokens })
     }
 
-    /// Held-out queries against held-out documents, and the cosine to the teacher.
+    /// Held-out queries against held-out documents, and the cosine to the teacher; of translations the cosine.
     fn evaluate(&self) -> Result<BTreeMap<String, f64>> {
-        if self.held_out.is_empty() {
-            return Ok(BTreeMap::new());
+        let kind = |translated: bool| -> Vec<&TaughtPair> {
+            self.held_out.iter().filter(|pair| pair.translated == translated).take(MOST_HELD_OUT).collect()
+        };
+        let (own, translated) = (kind(false), kind(true));
+        let mut figures = BTreeMap::new();
+        if !own.is_empty() {
+            let (_, _, [queries, documents]) = self.sides(&own)?;
+            let gain = ranking(&queries, &documents, &own)?;
+            let (queries, documents) = (fidelity(&queries)?, fidelity(&documents)?);
+            // Ranking among a few hundred texts is best long before the vectors are: it does not choose the weights.
+            figures.insert(SCORE.to_owned(), 0.5 * (queries + documents));
+            figures.insert("cosine of queries".to_owned(), queries);
+            figures.insert("cosine of documents".to_owned(), documents);
+            figures.insert("ndcg@10".to_owned(), gain);
         }
-        let batch: Vec<&TaughtPair> = self.held_out.iter().collect();
-        let (_, _, [queries, documents]) = self.sides(&batch)?;
-        let cosine = |side: &Side| -> Result<f64> {
-            Ok(1.0 - f64::from(cosine_loss(&side.pooled, &side.taught)?.to_scalar::<f32>()?))
-        };
-        let scores = unit_rows(&queries.pooled)?.matmul(&unit_rows(&documents.pooled)?.t()?)?.to_vec2::<f32>()?;
-        let gain = |(query, scores): (usize, &Vec<f32>)| {
-            let own = scores[query];
-            let beats = |(at, score): &(usize, &f32)| batch[*at].identity != batch[query].identity && **score >= own;
-            let rank = scores.iter().enumerate().filter(beats).count();
-            if rank < 10 { 1.0 / (rank as f64 + 2.0).log2() } else { 0.0 }
-        };
-        let gains: f64 = scores.iter().enumerate().map(gain).sum();
-        let (queries, documents) = (cosine(&queries)?, cosine(&documents)?);
-        // Ranking among a few hundred texts is best long before the vectors are: it does not choose the weights.
-        Ok(BTreeMap::from([
-            (SCORE.to_owned(), 0.5 * (queries + documents)),
-            ("cosine of queries".to_owned(), queries),
-            ("cosine of documents".to_owned(), documents),
-            ("ndcg@10".to_owned(), gains / batch.len() as f64),
-        ]))
+        if !translated.is_empty() {
+            let (_, _, [_, texts]) = self.sides(&translated)?;
+            let cosine = fidelity(&texts)?;
+            figures.entry(SCORE.to_owned()).and_modify(|score| *score = 0.5 * (*score + cosine)).or_insert(cosine);
+            figures.insert("cosine of translations".to_owned(), cosine);
+        }
+        Ok(figures)
     }
+}
+
+/// The mean cosine of texts to what the teacher says of them.
+fn fidelity(side: &Side) -> Result<f64> {
+    Ok(1.0 - f64::from(cosine_loss(&side.pooled, &side.taught)?.to_scalar::<f32>()?))
+}
+
+/// nDCG@10 of the queries' own documents among all of them.
+fn ranking(queries: &Side, documents: &Side, pairs: &[&TaughtPair]) -> Result<f64> {
+    let scores = unit_rows(&queries.pooled)?.matmul(&unit_rows(&documents.pooled)?.t()?)?.to_vec2::<f32>()?;
+    let gain = |(query, scores): (usize, &Vec<f32>)| {
+        let own = scores[query];
+        let beats = |(at, score): &(usize, &f32)| pairs[*at].identity != pairs[query].identity && **score >= own;
+        let rank = scores.iter().enumerate().filter(beats).count();
+        if rank < 10 { 1.0 / (rank as f64 + 2.0).log2() } else { 0.0 }
+    };
+    Ok(scores.iter().enumerate().map(gain).sum::<f64>() / pairs.len() as f64)
 }
 
 #[cfg(test)]
@@ -303,6 +369,7 @@ mod tests {
             ids: [query.to_vec(), document.to_vec()],
             vectors: [vector(query), vector(document)],
             identity: u64::from(document[0]),
+            translated: false,
         }
     }
 
@@ -312,6 +379,29 @@ mod tests {
         let table = first_table(vec![vec![1.0, 0.0]; 6], &pairs);
         assert!(table[1][0] < table[3][0] && table[3][0] < table[5][0]);
         assert_eq!(table[5][0], 1.0);
+    }
+
+    #[test]
+    fn tokens_of_translations_begin_as_their_originals() {
+        let translated = |document: &[u32], vector: [f32; 2]| TaughtPair {
+            vectors: [vector.to_vec(), vector.to_vec()],
+            translated: true,
+            ..pair(&[1], document)
+        };
+        // 2 is in the teacher's texts too, 3 means the first direction and 4 the second, 5 is everywhere.
+        let pairs = [
+            pair(&[1], &[2]),
+            translated(&[2, 3, 5], [1.0, 0.0]),
+            translated(&[3], [1.0, 0.0]),
+            translated(&[4, 5], [0.0, 1.0]),
+            translated(&[4], [0.0, 1.0]),
+        ];
+        let table = first_table(vec![vec![0.6, 0.8]; 6], &pairs);
+        let direction = |id: usize| table[id][0] / table[id][1];
+        assert!((direction(2) - 0.75).abs() < 1e-6 && (direction(0) - 0.75).abs() < 1e-6);
+        assert!(table[3][0] > 0.0 && table[3][1] < 0.0 && table[4][0] < 0.0 && table[4][1] > 0.0);
+        let length = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        assert!(0.0 < length(&table[3]) && length(&table[3]) <= 1.0 + 1e-6);
     }
 
     #[test]
