@@ -47,23 +47,38 @@ const WORDS: &[&str] = &[
     "Ox", "Nx", "Tn", "Ux", "Cd", "Ad", "In", "Do", "Dc", "So", "Sc", "Po", "Pc", "Nd",
 ];
 
+/// Lines that a page may open with before its title: Pod::Man writes about 130 of definitions.
+const PREAMBLE: usize = 300;
+
+/// `.3`, `.3pm`, `.1ssl`: a section, and what the system adds to it.
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
     let extension = input.extension();
-    let section = extension.len() <= 2 && extension.starts_with(|c: char| ('1'..='9').contains(&c));
+    let section = extension.len() <= 8
+        && extension.starts_with(|c: char| ('1'..='9').contains(&c))
+        && extension.chars().skip(1).all(|c| c.is_ascii_alphabetic());
     input.has_extension(&["man", "mdoc"]) || (section && looks_like(input.bytes))
 }
 
-/// Whether text opens with comments and then a manual page's title.
+/// Whether text opens with a manual page's title, or with a comment of troff and has its title soon after.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    let mut lines = bytes.split(|&byte| byte == b'\n').take(60);
-    let first = lines.find(|line| {
-        !(line.trim_ascii().is_empty() || line.starts_with(b".\\\"") || line.starts_with(b"'\\\"") || *line == b".")
-    });
-    first.is_some_and(|line| line.starts_with(b".TH ") || line.starts_with(b".Dd ") || line.starts_with(b".Dt "))
+    let mut lines = bytes.split(|&byte| byte == b'\n').take(PREAMBLE).filter(|line| !line.trim_ascii().is_empty());
+    let Some(first) = lines.next() else { return false };
+    let comment = first.starts_with(b".\\\"") || first.starts_with(b"'\\\"") || first == b".";
+    is_title(first) || (comment && lines.any(is_title))
+}
+
+fn is_title(line: &[u8]) -> bool {
+    [".TH ", ".Dd ", ".Dt "].iter().any(|title| line.starts_with(title.as_bytes()))
+}
+
+/// The title's line: what is before it defines macros and strings.
+fn first_line(source: &str) -> usize {
+    source.lines().take(PREAMBLE).position(|line| is_title(line.as_bytes())).unwrap_or(0)
 }
 
 pub(super) fn structure(source: &str) -> StructuredText {
     let mut reader = Reader { lines: Lines::new(source), writer: Writer::new(str::to_owned), item: false, term: false };
+    reader.lines.skip(first_line(source));
     while let Some(line) = reader.lines.peek(0) {
         let number = reader.lines.number();
         reader.lines.skip(1);
@@ -116,8 +131,8 @@ impl Reader<'_> {
                 self.open_item(&unescaped(&tag), number);
             }
             "It" => self.open_item(&words(rest), number),
-            "nf" | "EX" | "Bd" => {
-                let body = self.lines.until(|line| matches!(line.trim(), ".fi" | ".EE" | ".Ed"));
+            "nf" | "EX" | "Bd" | "Vb" => {
+                let body = self.lines.until(|line| matches!(line.trim(), ".fi" | ".EE" | ".Ed" | ".Ve"));
                 let text: Vec<String> = body
                     .iter()
                     .filter(|line| !line.starts_with(".\\\""))
@@ -321,5 +336,13 @@ mod tests {
     fn pages_are_known_by_their_title_macro() {
         assert!(looks_like(b".\\\" c\n.TH X 1\n") && looks_like(b".Dd x\n"));
         assert!(!looks_like(b".gitignore\n") && !looks_like(b"text .TH "));
+    }
+
+    #[test]
+    fn what_a_page_defines_is_not_its_text() {
+        let source = ".\\\" made by a program\n.de Vb \\\" verbatim\n.ft CW\n.nf\n..\n.ie n \\{\\\n.    ds -- x\n\
+            'br\\}\n.TH DIGEST 1SSL\n.SH NAME\n.IX Header \"NAME\"\ndigest \\- sums\n.Vb 1\n\\& digest file\n.Ve\n";
+        assert!(looks_like(source.as_bytes()));
+        assert_eq!(structure(source).text, "DIGEST(1SSL)\n\nNAME\n\ndigest - sums\n\n digest file");
     }
 }
