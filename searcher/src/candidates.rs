@@ -10,6 +10,15 @@ use crate::fuse::Place;
 use crate::recall::{LEXICAL, VECTOR};
 use crate::search::{SearchRequest, Searcher};
 
+/// Everything that a search would fuse.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidates {
+    /// In the order of fusion.
+    pub passages: Vec<Candidate>,
+    /// What a passage scores by BM25 that holds every word of the query once.
+    pub whole: f32,
+}
+
 /// A passage that a leg recalled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
@@ -26,10 +35,11 @@ impl Searcher {
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn candidates(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Vec<Candidate>, SearchError> {
+    pub fn candidates(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Candidates, SearchError> {
         let (_, recalled) = self.recall(snapshot, request)?;
         let mut paths = HashMap::new();
-        let mut candidates = Vec::with_capacity(recalled.candidates.len());
+        let whole = recalled.whole;
+        let mut passages = Vec::with_capacity(recalled.candidates.len());
         for entry in recalled.candidates {
             // Reading a passage unpacks its text: once for each document.
             let path: &String = match paths.entry(snapshot.group(entry.id)?) {
@@ -37,8 +47,8 @@ impl Searcher {
                 Entry::Vacant(new) => new.insert(snapshot.passage(entry.id)?.document.path),
             };
             let (lexical, vector) = (entry.places[LEXICAL], entry.places[VECTOR]);
-            candidates.push(Candidate { path: path.clone(), lexical, vector });
+            passages.push(Candidate { path: path.clone(), lexical, vector });
         }
-        Ok(candidates)
+        Ok(Candidates { passages, whole })
     }
 }

@@ -17,6 +17,9 @@ pub struct SearchConfig {
     pub fertility: (f64, f64),
     /// The cosine that counts as nothing, for fusion by scores.
     pub cosine_floor: f32,
+    /// The share of what a passage scores that holds every word of the query once, from which BM25's best counts in full,
+    /// for fusion by scores; 0: always.
+    pub coverage: f32,
     /// Weights of the lexical fields.
     pub lexical: LexicalWeights,
     /// Share of the reranker in the blended score; the rest is the reciprocal of the fused rank.
@@ -45,6 +48,7 @@ impl Default for SearchConfig {
             vector_weight: 0.5,
             fertility: (1.2, 2.0),
             cosine_floor: 0.0,
+            coverage: 0.0,
             lexical: LexicalWeights::default(),
             rerank_weight: 0.7,
             rerank_depth: 100,

@@ -22,7 +22,7 @@ pub enum Fusion {
     },
     /// Convex combination of normalised scores (Bruch, Gai and Ingber 2023): the sum over legs of
     /// `share * (score - floor) / (best - floor)`, where the shares are the weights divided by their sum, `best` is the
-    /// leg's highest score and `floor` is [`Leg::floor`]. An id that a leg did not return gets 0 from it.
+    /// leg's highest score or [`Leg::full`], and `floor` is [`Leg::floor`]. An id that a leg did not return gets 0 from it.
     Convex,
 }
 
@@ -43,6 +43,9 @@ pub struct Leg<'a, Id> {
     /// The lowest score the leg could give in theory (0 for BM25, -1 for a cosine), for [`Fusion::Convex`]. `None` takes
     /// the lowest score of the list instead, so that its last entry adds nothing.
     pub floor: Option<f32>,
+    /// The score that counts in full, where even the best of the list is below it, for [`Fusion::Convex`]: a leg that
+    /// found nothing good is not taken for one that did. 0 for none.
+    pub full: f32,
 }
 
 /// Where a leg placed an id.
@@ -114,14 +117,15 @@ impl Scale {
         let total = sum(&mut weights);
         let scores = || leg.ranked.iter().map(|(_, score)| f64::from(*score)).filter(|score| score.is_finite());
         let lowest = scores().fold(f64::INFINITY, f64::min);
-        let best = scores().fold(f64::NEG_INFINITY, f64::max);
+        let highest = scores().fold(f64::NEG_INFINITY, f64::max);
         let share = if total > 0.0 { weight / total } else { 0.0 };
         // In a list of equal scores nobody is last: the floor moves below them, and all get the full share.
         let floor = match leg.floor {
             Some(floor) => f64::from(floor),
-            None if lowest == best => best - 1.0,
+            None if lowest == highest => highest - 1.0,
             None => lowest,
         };
+        let best = if leg.full.is_finite() && leg.full > 0.0 { highest.max(f64::from(leg.full)) } else { highest };
         Self { weight, share, floor, best }
     }
 
@@ -172,7 +176,7 @@ mod tests {
     const RRF: Fusion = Fusion::ReciprocalRank { constant: 60.0 };
 
     fn leg<'a>(ranked: &'a [(u32, f32)], weight: f64) -> Leg<'a, u32> {
-        Leg { ranked, weight, floor: None }
+        Leg { ranked, weight, floor: None, full: 0.0 }
     }
 
     fn ids(fused: &[Fused<u32>]) -> Vec<u32> {
@@ -205,14 +209,27 @@ mod tests {
         let words = [(1, 10.0), (2, 5.0)];
         let vectors = [(2, 0.6), (1, 0.2)];
         let legs = [
-            Leg { ranked: &words, weight: 3.0, floor: Some(0.0) },
-            Leg { ranked: &vectors, weight: 1.0, floor: Some(-1.0) },
+            Leg { ranked: &words, weight: 3.0, floor: Some(0.0), full: 8.0 },
+            Leg { ranked: &vectors, weight: 1.0, floor: Some(-1.0), full: 0.0 },
         ];
         let fused = fuse(&legs, Fusion::Convex);
         // 1: .75 * 10/10 + .25 * 1.2/1.6 = .9375; 2: .75 * 5/10 + .25 * 1 = .625
         assert_eq!(ids(&fused), [1, 2]);
         assert!((fused[0].score - 0.9375).abs() < 1e-7, "{}", fused[0].score);
         assert!((fused[1].score - 0.625).abs() < 1e-7, "{}", fused[1].score);
+    }
+
+    #[test]
+    fn a_leg_that_found_nothing_good_counts_less() {
+        let words = [(1, 10.0), (2, 5.0)];
+        let vectors = [(2, 0.6), (1, 0.2)];
+        let legs = [
+            Leg { ranked: &words, weight: 3.0, floor: Some(0.0), full: 40.0 },
+            Leg { ranked: &vectors, weight: 1.0, floor: Some(-1.0), full: 0.0 },
+        ];
+        let fused = fuse(&legs, Fusion::Convex);
+        // 1: .75 * 10/40 + .25 * 1.2/1.6 = .375; 2: .75 * 5/40 + .25 = .34375
+        assert!((fused[0].score - 0.375).abs() < 1e-7 && (fused[1].score - 0.34375).abs() < 1e-7);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) const VECTOR: usize = 1;
 /// The fused candidates, best first, and what they cost.
 pub(crate) struct Recalled {
     pub(crate) candidates: Vec<Fused<PassageRef>>,
+    /// What a passage scores by BM25 that holds every word of the query once.
+    pub(crate) whole: f32,
     pub(crate) lexical: Duration,
     pub(crate) embed: Duration,
     pub(crate) vector: Duration,
@@ -60,13 +62,15 @@ pub(crate) fn recall(
     let vector = vector?;
 
     let started = Instant::now();
+    let whole = snapshot.lexical_whole(&lexical_query, config.lexical)?;
     let legs = [
-        Leg { ranked: &lexical, weight: 1.0, floor: Some(0.0) },
-        Leg { ranked: &vector.hits, weight, floor: Some(config.cosine_floor) },
+        Leg { ranked: &lexical, weight: 1.0, floor: Some(0.0), full: config.coverage * whole },
+        Leg { ranked: &vector.hits, weight, floor: Some(config.cosine_floor), full: 0.0 },
     ];
     let candidates = fuse(&legs, config.fusion);
     Ok(Recalled {
         candidates,
+        whole,
         lexical: lexical_time,
         embed: vector.embed,
         vector: vector.search,

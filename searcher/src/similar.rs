@@ -48,8 +48,8 @@ impl Searcher {
         let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };
         hits.retain(|(passage, _)| !own.contains(passage));
         let legs = [
-            Leg { ranked: &[], weight: 1.0, floor: Some(0.0) },
-            Leg { ranked: &hits, weight: 1.0, floor: Some(self.config.cosine_floor) },
+            Leg { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
+            Leg { ranked: &hits, weight: 1.0, floor: Some(self.config.cosine_floor), full: 0.0 },
         ];
         let documents =
             group(snapshot, Candidates::new(fuse(&legs, self.config.fusion), 0, 0.0).ranked(), &self.config)?;

@@ -134,6 +134,12 @@ impl Snapshot {
         self.lexical.search(query, filters, weights, limit)
     }
 
+    /// What a passage of average length scores by BM25 that holds every word of the query once: how good a score is, is
+    /// seen beside it. Words that no passage holds count most.
+    pub fn lexical_whole(&self, query: &LexicalQuery, weights: LexicalWeights) -> Result<f32> {
+        self.lexical.whole(query, weights)
+    }
+
     /// The passages nearest to a normalised vector by cosine, best first: `limit` distinct vectors, every live passage
     /// of each.
     ///

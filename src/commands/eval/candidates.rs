@@ -23,6 +23,8 @@ struct Line<'q> {
     grades: &'q Grades,
     /// Tokens of the model per letter of the question.
     fertility: f32,
+    /// BM25 of a passage that holds every word of the question once.
+    whole: f32,
     /// Passages: path of the document, BM25 score, cosine; null where the leg did not recall it.
     candidates: Vec<(String, Option<f32>, Option<f32>)>,
 }
@@ -55,7 +57,9 @@ fn line<'q>(
     query: &'q BeirQuery,
 ) -> Result<Line<'q>> {
     let found = searcher.candidates(snapshot, &request(query, DEPTH))?;
-    let candidates = found.into_iter().map(|it| (it.path, it.lexical.map(|at| at.score), it.vector.map(|at| at.score)));
+    let whole = found.whole;
+    let candidates =
+        found.passages.into_iter().map(|it| (it.path, it.lexical.map(|at| at.score), it.vector.map(|at| at.score)));
     let fertility = models.embedder.tokenizer().fertility(&query.text)?;
     Ok(Line {
         set,
@@ -63,6 +67,7 @@ fn line<'q>(
         text: &query.text,
         grades: &query.grades,
         fertility,
+        whole,
         candidates: candidates.collect(),
     })
 }

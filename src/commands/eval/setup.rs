@@ -137,6 +137,7 @@ fn set(config: &mut SearchConfig, name: &str, value: &str) -> Result<bool> {
         "fusion" if value == "convex" => config.fusion = Fusion::Convex,
         "fusion" if value == "rrf" => config.fusion = Fusion::default(),
         "cosine-floor" => config.cosine_floor = number()? as f32,
+        "coverage" => config.coverage = number()? as f32,
         "depth" => config.depth = number()? as usize,
         "passage-decay" => config.passage_decay = number()?,
         "rerank-weight" => config.rerank_weight = number()?,

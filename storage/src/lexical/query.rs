@@ -12,6 +12,7 @@ use tantivy::schema::{Field, IndexRecordOption, Term};
 use super::analysis::{self, Analyzer};
 use super::schema::Fields;
 use super::stopwords::is_stopword;
+use crate::error::Result;
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
 const MAX_TERMS: usize = 64;
@@ -73,6 +74,26 @@ impl QueryBuilder<'_> {
         }
         clauses.extend(self.exclusions(&query.without).into_iter().map(|query| (Occur::MustNot, query)));
         Some(BooleanQuery::new(clauses))
+    }
+
+    /// What a passage of average length scores that holds every word, pair of characters and code of a text once: the sum
+    /// of their weights, each times `idf` of the term. A word counts as its most frequent form.
+    pub(super) fn whole(&self, text: &str, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
+        let LexicalWeights { body, pairs, characters, codes, .. } = self.weights;
+        let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
+        let mut sum = 0.0;
+        for forms in self.word_forms(text) {
+            let rarities: Vec<f32> = forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
+            sum += body * rarities.into_iter().reduce(f32::min).unwrap_or(0.0);
+        }
+        for gram in distinct(Analyzer::grams(text)) {
+            let weight = if gram.chars().nth(1).is_none() { characters } else { pairs };
+            sum += weight * of(self.fields.grams, &gram)?;
+        }
+        for code in distinct(Analyzer::codes(text)) {
+            sum += codes * of(self.fields.codes, &code)?;
+        }
+        Ok(sum)
     }
 
     /// Matches what must not occur.

@@ -124,6 +124,16 @@ impl LexicalReader {
         Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
     }
 
+    /// What a passage of average length scores that holds all of the query's text once.
+    pub(crate) fn whole(&self, query: &LexicalQuery, weights: LexicalWeights) -> Result<f32> {
+        let passages = self.searcher.num_docs() as f32;
+        self.builder(weights).whole(&query.text, |term| {
+            let holders = self.searcher.doc_freq(term)? as f32;
+            // BM25's inverse document frequency; a deleted passage may still be counted as a holder.
+            Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
+        })
+    }
+
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.
     pub(crate) fn allowed(&self, filters: &[Filter], query: &LexicalQuery) -> Result<Option<Vec<PassageRef>>> {
         let requirements = self.builder(LexicalWeights::default()).requirements(query);
