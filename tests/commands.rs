@@ -98,6 +98,20 @@ fn the_query_language_restricts() {
     assert_eq!(bench.paths(&["\"差旅费\"", "--lexical"]), ["b/gamma.md"]);
 }
 
+/// The Chinese question shares "2026" with the newsletter and no word with the page that answers it.
+#[test]
+fn a_question_in_one_language_finds_a_page_in_the_other() {
+    let bench = Bench::new();
+    bench.write("en/expenses.md", "# Travel expenses\n\nHand in the receipts for trains and hotels to be reimbursed.");
+    bench.write("en/news.md", "# Newsletter 2026\n\nThe canteen has a new menu in 2026, and the choir sings in 2026.");
+    bench.write("en/pumps.md", "# Pumps\n\nThe workshop repairs pumps and valves.");
+    bench.write("zh/leave.md", "# 年假规定\n\n每位员工每年有十天带薪年休假。");
+    bench.index();
+    assert_eq!(bench.paths(&["2026 差旅费怎么报销"])[0], "en/expenses.md");
+    assert_eq!(bench.paths(&["paid vacation days of employees"])[0], "zh/leave.md");
+    assert_eq!(bench.paths(&["2026 差旅费怎么报销", "--lexical"]), ["en/news.md"]);
+}
+
 #[test]
 fn bad_syntax_is_searched_as_plain_words_with_a_note() {
     let bench = Bench::with_documents(4);

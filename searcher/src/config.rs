@@ -18,7 +18,8 @@ pub struct SearchConfig {
     /// The cosine that counts as nothing, for fusion by scores.
     pub cosine_floor: f32,
     /// The share of what a passage scores that holds every word of the query once, from which BM25's best counts in full,
-    /// for fusion by scores; 0: always.
+    /// for fusion by scores; 0: always. Below it the words of the query are hardly there: it asks in another language, or
+    /// in other words.
     pub coverage: f32,
     /// Weights of the lexical fields.
     pub lexical: LexicalWeights,
@@ -48,7 +49,7 @@ impl Default for SearchConfig {
             vector_weight: 0.5,
             fertility: (1.2, 2.0),
             cosine_floor: 0.0,
-            coverage: 0.0,
+            coverage: 0.5,
             lexical: LexicalWeights::default(),
             rerank_weight: 0.7,
             rerank_depth: 100,

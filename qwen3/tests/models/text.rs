@@ -177,8 +177,10 @@ fn fertility_tells_known_scripts_from_unknown() {
     let fertility = |text: &str| embedder.tokenizer().fertility(text).unwrap();
     let english = fertility("How do I report a security incident with ERR_4711?");
     assert!((0.1..0.5).contains(&english), "{english}");
-    assert!(fertility("如何报销差旅费用") > 1.5);
+    let chinese = ["如何报销差旅费用", "如何報銷差旅費用"].map(fertility);
+    assert!(chinese.iter().all(|fertility| (0.4..1.2).contains(fertility)), "{chinese:?}");
     assert!(fertility("как сообщить об инциденте") > 1.0);
+    assert!(fertility("วิธีเบิกค่าเดินทาง") > 1.5);
     assert_eq!(fertility("4711 - 22?"), 0.0);
 }
 

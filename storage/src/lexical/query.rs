@@ -213,3 +213,59 @@ fn distinct(terms: Vec<analysis::Term>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     terms.into_iter().map(|term| term.text).filter(|text| seen.insert(text.clone())).take(MAX_TERMS).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{Batch, ChunkDraft, Document, IndexModel, Source, Store};
+
+    fn put(batch: &mut Batch, path: &str, text: &str) {
+        let document = Document {
+            source: "a".into(),
+            path: path.into(),
+            title: "t".into(),
+            kind: "text".into(),
+            language: None,
+            modified: 1,
+            bytes: 1,
+            metadata: BTreeMap::new(),
+            fingerprint: None,
+        };
+        let draft = ChunkDraft {
+            headings: Vec::new(),
+            text: text.into(),
+            span: 0..1,
+            lines: 1..2,
+            page: None,
+            vector: Some(vec![1.0, 0.0]),
+        };
+        batch.put(document, vec![draft]);
+    }
+
+    #[test]
+    fn the_whole_is_what_a_passage_with_every_word_scores() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        store.add_source(Source { name: "a".into(), root: folder.path().to_path_buf() }).unwrap();
+        let mut batch = Batch::default();
+        for (path, text) in [("1", "pump valve"), ("2", "rotor pump"), ("3", "报销 valve")] {
+            put(&mut batch, path, text);
+        }
+        store.commit(batch).unwrap();
+        let snapshot = store.snapshot();
+        let weights = LexicalWeights { title: 0.0, headings: 0.0, ..LexicalWeights::default() };
+        let ask = |text: &str| LexicalQuery { text: text.into(), ..LexicalQuery::default() };
+        let whole = |text: &str| snapshot.lexical_whole(&ask(text), weights).unwrap();
+        // Of three passages two hold "pump", one "rotor", none "zebra": ln(1 + (3 - n + .5) / (n + .5)).
+        assert!((whole("pump") - 0.470_004).abs() < 1e-5 && (whole("rotor") - 0.980_829).abs() < 1e-5);
+        assert!((whole("rotor zebra rotor") - 0.980_829 - 2.079_442).abs() < 1e-5);
+        // One pair of characters, and the two themselves at a fifth.
+        assert!((whole("报销") - 1.4 * 0.980_829).abs() < 1e-5, "{}", whole("报销"));
+        assert_eq!(whole(""), 0.0);
+        let best = snapshot.lexical(&ask("rotor pump"), &[], weights, 3).unwrap()[0].1;
+        assert!((best / whole("rotor pump") - 1.0).abs() < 0.2, "{best} of {}", whole("rotor pump"));
+    }
+}
