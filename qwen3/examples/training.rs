@@ -22,9 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (batch, tokens, steps) = (number(1, 32)?, number(2, 128)?, number(3, 10)?);
     let files = ModelFiles::folder(folder)?;
     let parameters = Parameters::open(&files, &Scope::Everything, 1, DeviceChoice::Cpu)?;
-    let text = |seed: usize| {
-        (0..tokens).map(|at| ["pump", "valve", "gear", "lamp", "of", "the"][(at * at + seed) % 6]).collect::<Vec<_>>()
+    // Syllables by lot, so that a batch uses thousands of rows of the table.
+    let syllable = |at: usize, seed: usize| {
+        let lot = (at + 1).wrapping_mul(seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let letter = |letters: &'static [u8], lot: usize| char::from(letters[lot % letters.len()]);
+        let (first, last) = (letter(b"bcdfghklmnprstvw", lot), letter(b"lmnrst", lot >> 8));
+        format!("{first}{}{last}", letter(b"aeiou", lot >> 4))
     };
+    let word = |at: usize, seed: usize| syllable(2 * at, seed) + &syllable(2 * at + 1, seed);
+    let text = |seed: usize| (0..tokens).map(|at| word(at, seed)).collect::<Vec<_>>();
     let example = |seed: usize| Example {
         query: text(seed).join(" "),
         response: text(seed + 1).join(" "),

@@ -5,6 +5,7 @@
 //! had not been.
 
 mod adamw;
+mod allocation;
 mod checkpoint;
 mod distill;
 mod draw;
@@ -30,6 +31,7 @@ mod tests;
 mod translation;
 
 pub use adamw::AdamOptions;
+pub use allocation::keep_memory;
 pub use checkpoint::Checkpoints;
 pub use distill::{
     DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, capped, first_table, with_words,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adamw::{AdamOptions, AdamW},
+    allocation::keep_memory,
     checkpoint::Checkpoints,
     draw::Draw,
     gradients::Gradients,
@@ -137,6 +138,7 @@ pub fn run(
     stop: &AtomicBool,
     observe: &mut dyn FnMut(&Report),
 ) -> Result<Outcome> {
+    keep_memory();
     let variables = objective.variables();
     let mut adam = AdamW::new(options.adam);
     let mut done = checkpoints.resume(&variables, &mut adam)?;
