@@ -12,7 +12,7 @@ use crate::search::{SearchRequest, Searcher};
 
 /// Everything that a search would fuse.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidates {
+pub struct CandidateSet {
     /// In the order of fusion.
     pub passages: Vec<Candidate>,
     /// What a passage scores by BM25 that holds every word of the query once.
@@ -35,7 +35,7 @@ impl Searcher {
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn candidates(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Candidates, SearchError> {
+    pub fn candidates(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<CandidateSet, SearchError> {
         let (_, recalled) = self.recall(snapshot, request)?;
         let mut paths = HashMap::new();
         let whole = recalled.whole;
@@ -49,6 +49,6 @@ impl Searcher {
             let (lexical, vector) = (entry.places[LEXICAL], entry.places[VECTOR]);
             passages.push(Candidate { path: path.clone(), lexical, vector });
         }
-        Ok(Candidates { passages, whole })
+        Ok(CandidateSet { passages, whole })
     }
 }

@@ -27,7 +27,7 @@ mod units;
 
 pub use answer::{Answer, DocumentHit, Marked, PassageHit, Timings};
 pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
-pub use candidates::{Candidate, Candidates};
+pub use candidates::{Candidate, CandidateSet};
 pub use config::SearchConfig;
 pub use copies::{Copies, DocumentCopy};
 pub use error::SearchError;

@@ -19,12 +19,20 @@ pub(crate) const VECTOR: usize = 1;
 /// The fused candidates, best first, and what they cost.
 pub(crate) struct Recalled {
     pub(crate) candidates: Vec<Fused<PassageRef>>,
-    /// What a passage scores by BM25 that holds every word of the query once.
+    /// What a passage scores by BM25 that holds every word of the query once; 0 where vectors have no say.
     pub(crate) whole: f32,
     pub(crate) lexical: Duration,
     pub(crate) embed: Duration,
     pub(crate) vector: Duration,
     pub(crate) fuse: Duration,
+}
+
+#[derive(Default)]
+struct LexicalLeg {
+    hits: Vec<(PassageRef, f32)>,
+    /// See [`Recalled::whole`].
+    whole: f32,
+    search: Duration,
 }
 
 #[derive(Default)]
@@ -50,28 +58,28 @@ pub(crate) fn recall(
         let vector = (weight > 0.0)
             .then(|| scope.spawn(|| vector_leg(snapshot, embedder, request, query, &filters, &lexical_query, depth)));
         let lexical = match request.mode {
-            Mode::Semantic => Ok((Vec::new(), Duration::ZERO)),
-            Mode::Hybrid | Mode::Lexical => lexical_leg(snapshot, config, &lexical_query, &filters, depth),
+            Mode::Semantic => Ok(LexicalLeg::default()),
+            Mode::Hybrid | Mode::Lexical => {
+                lexical_leg(snapshot, config, &lexical_query, &filters, depth, weight > 0.0)
+            }
         };
         let vector = vector.map_or(Ok(VectorLeg::default()), |leg| {
             leg.join().unwrap_or(Err(SearchError::Panicked { stage: "vector" }))
         });
         (lexical, vector)
     });
-    let (lexical, lexical_time) = lexical?;
-    let vector = vector?;
+    let (lexical, vector) = (lexical?, vector?);
 
     let started = Instant::now();
-    let whole = snapshot.lexical_whole(&lexical_query, config.lexical)?;
     let legs = [
-        Leg { ranked: &lexical, weight: 1.0, floor: Some(0.0), full: config.coverage * whole },
+        Leg { ranked: &lexical.hits, weight: 1.0, floor: Some(0.0), full: config.coverage * lexical.whole },
         Leg { ranked: &vector.hits, weight, floor: Some(config.cosine_floor), full: 0.0 },
     ];
     let candidates = fuse(&legs, config.fusion);
     Ok(Recalled {
         candidates,
-        whole,
-        lexical: lexical_time,
+        whole: lexical.whole,
+        lexical: lexical.search,
         embed: vector.embed,
         vector: vector.search,
         fuse: started.elapsed(),
@@ -109,10 +117,12 @@ fn lexical_leg(
     query: &LexicalQuery,
     filters: &[Filter],
     depth: usize,
-) -> Result<(Vec<(PassageRef, f32)>, Duration), SearchError> {
+    beside_vectors: bool,
+) -> Result<LexicalLeg, SearchError> {
     let started = Instant::now();
     let hits = snapshot.lexical(query, filters, config.lexical, depth)?;
-    Ok((hits, started.elapsed()))
+    let whole = if beside_vectors { snapshot.lexical_whole(query, config.lexical)? } else { 0.0 };
+    Ok(LexicalLeg { hits, whole, search: started.elapsed() })
 }
 
 fn vector_leg(

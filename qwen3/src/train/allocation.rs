@@ -6,9 +6,9 @@
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::sync::Once;
 
-/// Allocations below this come from memory that is kept; it is the most that glibc takes.
+/// Allocations below this come from memory that is kept. Old releases of glibc take no more than the second.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT: i32 = 1 << 30;
+const KEPT: [i32; 2] = [1 << 30, 1 << 25];
 
 /// From now on the process keeps freed memory. Elsewhere than with glibc nothing happens.
 pub fn keep_memory() {
@@ -24,9 +24,9 @@ pub fn keep_memory() {
 fn set() {
     // SAFETY: mallopt takes two numbers, locks the allocator itself and may be called at any time; a value it does not
     // take leaves everything as it was.
-    let taken =
-        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, KEPT) & libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX) };
-    if taken == 0 {
+    let set = |name, value| unsafe { libc::mallopt(name, value) } == 1;
+    let taken = KEPT.iter().any(|kept| set(libc::M_MMAP_THRESHOLD, *kept));
+    if !(taken && set(libc::M_TRIM_THRESHOLD, i32::MAX)) {
         tracing::debug!("the allocator goes on giving memory back: training is slower");
     }
 }

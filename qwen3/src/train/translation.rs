@@ -53,5 +53,8 @@ mod tests {
             std::fs::write(&path, format!("{good}\n{bad}\n")).unwrap();
             assert!(Translation::read_all(&path).unwrap_err().to_string().contains("line 2"));
         }
+        std::fs::write(&path, [good.as_bytes(), b"\n\xd0\xdd\xbc\xd9\n"].concat()).unwrap();
+        let error = Translation::read_all(&path).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("UTF-8"), "{error}");
     }
 }

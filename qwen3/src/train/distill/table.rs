@@ -59,7 +59,7 @@ pub struct TaughtPair {
 const FREQUENCY: f64 = 1e-4;
 
 /// Where learning begins: the teacher's vector of every token by itself, weighed by how rare the token is in the texts. Of
-/// a token that only translations hold the teacher knows nothing: see [`Foreign`].
+/// a token that only translations hold the teacher knows nothing: it begins as the originals of the texts that hold it.
 pub fn first_table(mut tokens: Vec<Vec<f32>>, pairs: &[TaughtPair]) -> Vec<Vec<f32>> {
     let mut counts = vec![0u64; tokens.len()];
     let mut count = |id: u32| {
