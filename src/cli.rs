@@ -90,6 +90,18 @@ pub(crate) enum Command {
     RunConfined(RunConfinedArgs),
 }
 
+impl Command {
+    /// Whether it may make files in the data folder. The other commands make files for their user to share.
+    pub(crate) fn writes_data_folder(&self) -> bool {
+        match self {
+            Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) => true,
+            Self::Status(_) | Self::Verify(_) | Self::Remove(_) | Self::Eval(_) => true,
+            Self::Config(_) | Self::Extract(_) | Self::Bench(_) | Self::Models(_) | Self::Train(_) => false,
+            Self::ExtractWorker | Self::RunConfined(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Precision {
@@ -126,7 +138,7 @@ pub(crate) struct IndexArgs {
     /// Remove documents also where the folder is suddenly empty, or most of its files are gone.
     #[arg(long)]
     pub(crate) accept_deletions: bool,
-    /// Throw the index away and make it anew, for another model or format. The sources stay.
+    /// Make the index of all sources anew, for another model or format. The old one is searched until the new one is whole.
     #[arg(long)]
     pub(crate) rebuild: bool,
 }

@@ -38,6 +38,9 @@ fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
     let file = if is_own { FileConfig::default() } else { FileConfig::load(&cli)? };
     file.apply(&mut cli);
     let cli = &cli;
+    if cli.command.writes_data_folder() {
+        paths::create_privately();
+    }
     output::start_logging(cli.verbose, &file.log)?;
     match &cli.command {
         Command::Index(options) => commands::index::run(cli, options, &file),

@@ -16,6 +16,12 @@ pub(crate) fn data_dir(cli: &Cli) -> Result<PathBuf> {
     Ok(strategy.data_dir().join("quarry"))
 }
 
+/// From here on this process makes files for its user only, whatever the caller's umask: sled and tantivy take no mode.
+pub(crate) fn create_privately() {
+    #[cfg(unix)]
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+}
+
 /// The absolute path of a folder to index.
 pub(crate) fn source_root(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().with_context(|| format!("cannot open {}; expected a folder of documents", folder.display()))

@@ -77,6 +77,8 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         Step::Published => passage,
         // A seal follows the commit that filled the tail.
         Step::SegmentWritten | Step::SegmentRenamed | Step::ManifestWritten => passage,
+        // Not of a commit.
+        Step::RebuildFinished | Step::RebuildInForce => 0,
     };
     (commits * EVERY).min(DOCUMENTS)
 }

@@ -16,6 +16,8 @@ mod gguf;
 mod hub;
 #[cfg(feature = "hub")]
 mod models;
+mod private;
+mod rebuild;
 mod serve;
 mod server;
 mod support;

@@ -87,7 +87,8 @@ impl Default for Vanished {
 const FEW_FILES: usize = 20;
 
 impl Vanished {
-    fn refuses(self, gone: usize, known: usize) -> bool {
+    /// Whether so many of the known files may not go at once.
+    pub fn refuses(self, gone: usize, known: usize) -> bool {
         match self {
             Self::RefuseAbove(share) => gone > FEW_FILES && gone as f64 > share * known as f64,
             Self::Remove => false,

@@ -1,5 +1,7 @@
 //! `quarry index`: bring folders into the index, or up to date.
 
+mod rebuild;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -21,20 +23,20 @@ pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<Exit
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
     let reading = file.extract.with_largest(args.max_file_size).start()?;
+    let options = options(args, reading.options());
     let folder = paths::data_dir(cli)?;
     let (embedder, model) = models::embedder(cli)?;
-    let mut kept = Vec::new();
     if args.rebuild {
-        kept = storage::reset(&folder)?;
+        return rebuild::run(&folder, args, &embedder, &model, &options);
     }
     let mut store = Store::open(&folder, &model)?;
     output::print_repairs(store.repairs());
-    let sources = sources(args, &store, kept)?;
+    let named = named(args, store.sources())?;
+    let sources = if named.is_empty() { store.sources().to_vec() } else { named };
     if sources.is_empty() {
         bail!("nothing to index; name a folder: `quarry index FOLDER`");
     }
     let cancel = interrupt::on_interrupt()?;
-    let options = options(args, reading.options());
     for source in sources {
         let report = index(&mut store, &embedder, &source, options.clone(), &cancel)?;
         if report.interrupted {
@@ -47,14 +49,16 @@ pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The named folders, or all that are known.
-fn sources(args: &IndexArgs, store: &Store, kept: Vec<Source>) -> Result<Vec<Source>> {
-    if args.folders.is_empty() {
-        return Ok(if kept.is_empty() { store.sources().to_vec() } else { kept });
+/// The sources that the named folders are, beside those that are known.
+fn named(args: &IndexArgs, known: &[Source]) -> Result<Vec<Source>> {
+    let mut known = known.to_vec();
+    let mut named = Vec::new();
+    for folder in &args.folders {
+        let source = source_for(folder, args.name.as_deref(), &known)?;
+        known.push(source.clone());
+        named.push(source);
     }
-    let known = if kept.is_empty() { store.sources() } else { &kept };
-    let named = args.folders.iter().map(|folder| source_for(folder, args.name.as_deref(), known));
-    named.collect()
+    Ok(named)
 }
 
 /// The source that a folder is, or is going to be.

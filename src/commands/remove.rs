@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use storage::{Batch, Store};
+use storage::Store;
 
 use crate::cli::{Cli, RemoveArgs};
 use crate::{models, paths};
@@ -15,15 +15,7 @@ pub(crate) fn run(cli: &Cli, args: &RemoveArgs) -> Result<ExitCode> {
         let names: Vec<&str> = store.sources().iter().map(|source| source.name.as_str()).collect();
         bail!("there is no source {:?}; there are: {}", args.source, names.join(", "));
     }
-    let mut batch = Batch::default();
-    for entry in store.ledger(&args.source) {
-        let entry = entry?;
-        batch.remove(&entry.source, &entry.path);
-        batch.forget(&entry.source, &entry.path);
-    }
-    let documents = batch.documents();
-    store.commit(batch)?;
-    store.remove_source(&args.source)?;
+    let documents = store.remove_source(&args.source)?;
     store.close()?;
     println!("removed {} with {documents} files from the index", args.source);
     Ok(ExitCode::SUCCESS)

@@ -22,6 +22,9 @@ struct Status {
     chunks: u64,
     vectors: u64,
     bytes: Vec<(&'static str, u64)>,
+    /// Bytes of a rebuild that was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfinished_rebuild: Option<u64>,
     sources: Vec<SourceStatus>,
     reading: ReadingStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,6 +145,7 @@ fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>, f
         chunks,
         vectors,
         bytes,
+        unfinished_rebuild: storage::unfinished_rebuild(folder),
         sources,
         reading: reading(file),
         files,
@@ -201,6 +205,10 @@ fn show(status: &Status) {
     let sizes: Vec<String> =
         status.bytes.iter().map(|(part, bytes)| format!("{part} {}", output::size(*bytes))).collect();
     println!("on disk    {}", sizes.join(", "));
+    if let Some(bytes) = status.unfinished_rebuild {
+        let size = output::size(bytes);
+        println!("rebuild    an unfinished one takes {size}; `quarry index --rebuild` goes on with it");
+    }
     show_reading(&status.reading);
     let mut rows = table(&[
         "source",

@@ -26,10 +26,14 @@ pub enum Step {
     ManifestWritten,
     /// The new snapshot is visible.
     Published,
+    /// A rebuild is whole, and not in force yet.
+    RebuildFinished,
+    /// A rebuild is in force, what it replaced is still there.
+    RebuildInForce,
 }
 
 impl Step {
-    /// Every step, for tests that kill at each.
+    /// Every step of a commit, for tests that kill at each.
     pub const ALL: [Self; 10] = [
         Self::VectorsAppended,
         Self::VectorsSynced,

@@ -5,6 +5,7 @@
 //! full scan at open notices a flipped byte, a lost page and a rolled-back log alike. A commit is durable when
 //! [`Documents::apply`] returns, not before.
 
+use std::fs::TryLockError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -375,6 +376,28 @@ fn open_when_free(config: &sled::Config) -> sled::Result<sled::Db> {
                 std::thread::sleep(Duration::from_millis(10));
             }
             opened => return opened,
+        }
+    }
+}
+
+/// Waits until a database that this process has dropped has let go of its files.
+///
+/// # Errors
+/// It still holds them after a while.
+pub(crate) fn wait_until_free(folder: &Path) -> Result<()> {
+    let path = folder.join("db");
+    let file = std::fs::File::open(&path).map_err(Error::io("open", &path))?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if started.elapsed() < SLED_LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked { path: folder.to_path_buf(), holder: "this process".to_string() });
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
     }
 }

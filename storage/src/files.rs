@@ -1,7 +1,7 @@
 //! Whole small files, written so that a crash leaves either the old or the new content.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -12,10 +12,18 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
     Ok(write_atomically(path, |file| file.write_all(content))?)
 }
 
-/// Makes a rename or creation in the folder of `path` durable.
-fn sync_parent(path: &Path) -> Result<()> {
-    let Some(folder) = path.parent() else { return Ok(()) };
+/// Makes renames and creations in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+}
+
+/// Removes a file, or a folder with all that is in it; nothing happens if it is gone already.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Moves a broken file or folder aside, to `NAME.quarantine-N` with the first free N.
@@ -24,7 +32,7 @@ pub(crate) fn quarantine(path: &Path) -> Result<()> {
     let free = (1u32..).map(|n| path.with_file_name(format!("{name}.quarantine-{n}"))).find(|aside| !aside.exists());
     let Some(aside) = free else { return Ok(()) };
     fs::rename(path, &aside).map_err(Error::io("move aside", path))?;
-    sync_parent(path)
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Bytes of all files below `path`; what vanishes meanwhile counts as nothing.

@@ -8,6 +8,8 @@
 //! lexical/       tantivy
 //! segments/      sealed vector segments and their manifest
 //! ```
+//!
+//! All but the lock is in `index-N/` once there was a rebuild: see `edition`.
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use crate::error::Result;
 use crate::files;
 use crate::placement::Placement;
 use crate::record::IndexModel;
+use crate::settings;
 use crate::vectorfile::{Fingerprint, VectorFile, VectorReader};
 use crate::vectors::{Access, SealParams, VectorIndex};
 
@@ -35,6 +38,11 @@ pub(crate) fn segments(folder: &Path) -> PathBuf {
 
 pub(crate) fn vector_file(folder: &Path) -> PathBuf {
     folder.join("vectors.bin")
+}
+
+/// Everything that an index consists of.
+pub(crate) fn parts(folder: &Path) -> [PathBuf; 5] {
+    [documents(folder), vector_file(folder), lexical(folder), segments(folder), settings::path(folder)]
 }
 
 /// The bytes that stand for a model in the vector file.

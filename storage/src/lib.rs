@@ -7,6 +7,7 @@
 mod batch;
 mod crash;
 mod documents;
+mod edition;
 mod error;
 mod facets;
 mod files;
@@ -15,6 +16,8 @@ mod layout;
 mod lexical;
 mod lock;
 mod placement;
+mod private;
+mod rebuild;
 mod record;
 mod recover;
 mod settings;
@@ -33,6 +36,7 @@ pub use error::{Error, Result};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced};
+pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{
     Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,
     embedding_text,
@@ -43,4 +47,4 @@ pub use snapshot::{Listing, Passage, Scope, Snapshot};
 pub use store::{SnapshotHandle, Statistics, Store};
 pub use truth::TruthReader;
 pub use vectors::{BenchParams, BenchReport, BenchRow, SealParams, exact_neighbours, measure, read_fvecs, read_ivecs};
-pub use verify::{Finding, Verification, repair, reset, verify};
+pub use verify::{Finding, Verification, repair, verify};

@@ -5,14 +5,14 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::documents::Settings;
 use crate::error::{Error, Result};
-use crate::files;
-use crate::record::IndexModel;
+use crate::record::{IndexModel, Source};
+use crate::{edition, files};
 
 /// Version of everything in the data folder. A change of any file's format raises it.
 pub(crate) const FORMAT: u32 = 2;
@@ -28,9 +28,13 @@ struct SettingsFile {
     checksum: String,
 }
 
+pub(crate) fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
 /// Reads the settings of the index in `folder`; `None` if there is no index.
 pub(crate) fn read(folder: &Path) -> Result<Option<Settings>> {
-    let path = folder.join(NAME);
+    let path = path(folder);
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -47,22 +51,28 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Settings>> {
     Ok(Some(file.settings))
 }
 
-/// The model of the index in `folder`, without opening anything else.
+/// The model of the index in the data folder, without opening anything else.
 ///
 /// # Errors
 /// [`Error::NoIndex`] if there is none, [`Error::Damaged`] if `index.json` cannot be trusted.
-pub fn model_of(folder: &Path) -> Result<IndexModel> {
-    match read(folder)? {
+pub fn model_of(data: &Path) -> Result<IndexModel> {
+    match edition::reading(data, read)? {
         Some(settings) => Ok(settings.model),
-        None => Err(Error::NoIndex { path: folder.to_path_buf() }),
+        None => Err(Error::NoIndex { path: data.to_path_buf() }),
     }
+}
+
+/// The sources that an index of any format names in `folder`, for making it anew; `None` if that cannot be read.
+pub(crate) fn sources_of(folder: &Path) -> Option<Vec<Source>> {
+    let file: serde_json::Value = serde_json::from_slice(&fs::read(path(folder)).ok()?).ok()?;
+    serde_json::from_value(file.get("settings")?.get("sources")?.clone()).ok()
 }
 
 /// Writes the settings of the index in `folder`.
 pub(crate) fn write(folder: &Path, settings: &Settings) -> Result<()> {
     let file = SettingsFile { format: FORMAT, settings: settings.clone(), checksum: checksum(FORMAT, settings) };
     let text = serde_json::to_vec_pretty(&file).map_err(|error| Error::damaged(NAME, error.to_string()))?;
-    files::replace(&folder.join(NAME), &text)
+    files::replace(&path(folder), &text)
 }
 
 fn checksum(format: u32, settings: &Settings) -> String {

@@ -13,7 +13,7 @@ use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::simhash::SimHash;
 use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
-use crate::{layout, settings};
+use crate::{edition, layout, settings};
 
 /// An immutable view of the index. Cheap to share, safe to keep while the index changes.
 pub struct Snapshot {
@@ -61,11 +61,15 @@ struct Restriction {
 }
 
 impl Snapshot {
-    /// Opens the index in `folder` for searching only. Any number of processes may do so at once, beside one writer.
+    /// Opens the index in the data folder for searching only. Any number of processes may do so at once, beside one writer.
     ///
     /// # Errors
     /// [`Error::NoIndex`] if there is none; [`Error::Damaged`] if a checksum is wrong.
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(data: &Path) -> Result<Self> {
+        edition::reading(data, Self::open_edition)
+    }
+
+    fn open_edition(folder: &Path) -> Result<Self> {
         let settings = settings::read(folder)?.ok_or_else(|| Error::NoIndex { path: folder.to_path_buf() })?;
         let lexical = LexicalReader::open(&layout::lexical(folder))?;
         let vectors = layout::open_vectors_for_reading(folder, &settings.model)?;

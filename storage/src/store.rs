@@ -22,9 +22,9 @@ use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
 use crate::truth::{TruthReader, statistics};
-use crate::twins;
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
+use crate::{edition, private, twins};
 
 /// Commits after which the change log is trimmed.
 const TRIM_EVERY: u64 = 64;
@@ -40,7 +40,7 @@ pub struct Store {
     current: SnapshotHandle,
     repairs: Vec<String>,
     poisoned: Option<String>,
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// The newest snapshot of a store, for threads that search while it writes.
@@ -74,15 +74,23 @@ pub struct Statistics {
 }
 
 impl Store {
-    /// Opens the index in `folder` for writing, or makes an empty one, and repairs what a crash left undone.
+    /// Opens the index in the data folder for writing, or makes an empty one, and repairs what a crash left undone.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process writes, [`Error::Model`] if the index was built with another model,
     /// [`Error::Format`] if another version of quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
-    pub fn open(folder: &Path, model: &IndexModel) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let lock = Lock::acquire(folder)?;
-        Self::with(folder, lock, recover::open(folder, model)?)
+    pub fn open(data: &Path, model: &IndexModel) -> Result<Self> {
+        let mut repairs = Vec::new();
+        repairs.extend(private::make_folder(data)?);
+        let lock = Lock::acquire(data)?;
+        if edition::remove_superseded(data)? {
+            repairs.push("removed the index that a rebuild has replaced".to_string());
+        }
+        let folder = edition::in_force(data)?;
+        let mut opened = recover::open(&folder, model)?;
+        repairs.append(&mut opened.repairs);
+        opened.repairs = repairs;
+        Self::with(&folder, lock, opened)
     }
 
     pub(crate) fn with(folder: &Path, lock: Lock, opened: Opened) -> Result<Self> {
@@ -98,7 +106,7 @@ impl Store {
             current: SnapshotHandle(Arc::new(RwLock::new(Arc::new(snapshot)))),
             repairs,
             poisoned: None,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -138,11 +146,20 @@ impl Store {
         self.write_settings(settings)
     }
 
-    /// Forgets a source's entry; its documents and ledger lines are removed by a batch.
-    pub fn remove_source(&mut self, name: &str) -> Result<()> {
+    /// Takes a source out: its documents and ledger lines, then its entry. The number of its files.
+    pub fn remove_source(&mut self, name: &str) -> Result<usize> {
+        let mut batch = Batch::default();
+        for entry in self.documents.ledger(name) {
+            let entry = entry?;
+            batch.remove(&entry.source, &entry.path);
+            batch.forget(&entry.source, &entry.path);
+        }
+        let files = batch.documents();
+        self.commit(batch)?;
         let mut settings = self.settings.clone();
         settings.sources.retain(|source| source.name != name);
-        self.write_settings(settings)
+        self.write_settings(settings)?;
+        Ok(files)
     }
 
     fn write_settings(&mut self, settings: Settings) -> Result<()> {
@@ -339,12 +356,18 @@ impl Store {
 
     /// Ends writing in good order: merges finish, the log is trimmed. Dropping a store instead is safe and leaves that
     /// to the next open.
-    pub fn close(mut self) -> Result<()> {
+    pub fn close(self) -> Result<()> {
+        self.close_locked().map(drop)
+    }
+
+    /// As [`Store::close`], but the data folder stays locked.
+    pub(crate) fn close_locked(mut self) -> Result<Lock> {
         if self.poisoned.is_none() {
             let applied = self.lexical.payload()?.map_or(0, |payload| payload.sequence);
             self.documents.trim_log(applied)?;
         }
-        self.lexical.close()
+        self.lexical.close()?;
+        Ok(self.lock)
     }
 }
 

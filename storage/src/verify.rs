@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::layout;
 use crate::lexical::LexicalReader;
 use crate::lock::Lock;
-use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, Source};
+use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel};
 use crate::vectorfile::{VectorFile, VectorReader, VectorView};
-use crate::{files, recover, settings};
+use crate::{edition, files, recover, settings};
 
 /// Most findings of one kind that are listed.
 const MAX_FINDINGS: usize = 20;
@@ -49,16 +49,19 @@ impl Verification {
     }
 }
 
-/// Checks the index in `folder` whole and changes nothing.
+/// Checks the index in the data folder whole and changes nothing.
 ///
 /// # Errors
 /// [`Error::Locked`] if a writer is at work, [`Error::NoIndex`] if there is no index. Damage is not an error but a
 /// finding.
-pub fn verify(folder: &Path) -> Result<Verification> {
+pub fn verify(data: &Path) -> Result<Verification> {
+    let folder = &edition::in_force(data)?;
     if !layout::documents(folder).exists() && settings::read(folder).is_ok_and(|settings| settings.is_none()) {
-        return Err(Error::NoIndex { path: folder.to_path_buf() });
+        return Err(Error::NoIndex { path: data.to_path_buf() });
     }
-    let _lock = Lock::acquire(folder)?;
+    let _lock = Lock::acquire(data)?;
+    // A rebuild may have ended just before the lock was taken.
+    let folder = &edition::in_force(data)?;
     let mut report = Verification::default();
     let described = report.check("index.json", settings::read(folder)).flatten();
     let Some(documents) = report.check("documents", Documents::open(&layout::documents(folder))) else {
@@ -192,13 +195,14 @@ fn verify_lexical(folder: &Path, live: &LivePassages, report: &mut Verification)
 ///
 /// # Errors
 /// [`Error::Damaged`] if neither the document store nor `index.json` tells what the index is made of.
-pub fn repair(folder: &Path, model: &IndexModel) -> Result<Vec<String>> {
-    let lock = Lock::acquire(folder)?;
+pub fn repair(data: &Path, model: &IndexModel) -> Result<Vec<String>> {
+    let lock = Lock::acquire(data)?;
+    let folder = &edition::in_force(data)?;
     let mut done = Vec::new();
     let described = match settings::read(folder) {
         Ok(settings) => settings,
         Err(Error::Damaged { .. }) => {
-            files::quarantine(&folder.join("index.json"))?;
+            files::quarantine(&settings::path(folder))?;
             done.push("index.json was damaged and has been written anew".to_string());
             None
         }
@@ -206,11 +210,7 @@ pub fn repair(folder: &Path, model: &IndexModel) -> Result<Vec<String>> {
     };
     reset_damaged_documents(folder, described, &mut done)?;
     reset_damaged_vectors(folder, model, &mut done)?;
-    for derived in [layout::lexical(folder), layout::segments(folder)] {
-        if derived.exists() {
-            std::fs::remove_dir_all(&derived).map_err(Error::io("remove", &derived))?;
-        }
-    }
+    [layout::lexical(folder), layout::segments(folder)].iter().try_for_each(|derived| files::remove(derived))?;
     let opened = recover::open(folder, model)?;
     opened.lexical.close()?;
     done.push("the lexical index and the vector segments were rebuilt".to_string());
@@ -308,29 +308,4 @@ fn forget_users_of(documents: &mut Documents, damaged: &[u64], length: u64, done
     documents.apply(changes, length)?;
     done.push(format!("{} vectors were damaged; {forgotten} documents will be read again", damaged.len()));
     Ok(())
-}
-
-/// Throws the index in `folder` away, except for the list of its sources, which is returned: what a change of model or
-/// format needs. Nothing outside quarry's own files is touched.
-///
-/// # Errors
-/// [`Error::Locked`] if a writer is at work.
-pub fn reset(folder: &Path) -> Result<Vec<Source>> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let _lock = Lock::acquire(folder)?;
-    let described = settings::read(folder).ok().flatten();
-    let stored =
-        || Documents::open(&layout::documents(folder)).and_then(|documents| documents.settings()).ok().flatten();
-    let settings = described.or_else(stored);
-    // The description goes last: a reset that was cut off is then finished by the next one, with the sources still known.
-    let parts = [layout::lexical(folder), layout::segments(folder), layout::documents(folder)];
-    for part in parts.iter().filter(|part| part.exists()) {
-        std::fs::remove_dir_all(part).map_err(Error::io("remove", part))?;
-    }
-    for file in [layout::vector_file(folder), folder.join("index.json")].iter().filter(|file| file.exists()) {
-        std::fs::remove_file(file).map_err(Error::io("remove", file))?;
-    }
-    Ok(settings.map(|settings| settings.sources).unwrap_or_default())
 }

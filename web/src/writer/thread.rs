@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indexer::{Counters, IndexError, IndexOptions, Indexer, Observer, RunReport, Silent, Vanished};
 use qwen3::EmbedHandle;
-use storage::{Batch, LedgerEntry, Source, Store};
+use storage::{LedgerEntry, Source, Store};
 
 use super::folders::Folders;
 use super::{Change, Committed, Deletions, Next, Origin, Run, Shared, Task};
@@ -141,15 +141,7 @@ impl Worker {
     fn remove(&mut self, source: &Source) -> Result<Option<Done>, IndexError> {
         self.folders.forget(&source.name);
         self.shared.forget(&source.name);
-        let mut batch = Batch::default();
-        for entry in self.store.ledger(&source.name) {
-            let entry = entry?;
-            batch.remove(&entry.source, &entry.path);
-            batch.forget(&entry.source, &entry.path);
-        }
-        let documents = batch.documents();
-        self.store.commit(batch)?;
-        self.store.remove_source(&source.name)?;
+        let documents = self.store.remove_source(&source.name)?;
         Ok(Some(Done { words: format!("{documents} documents removed"), is_idle: false }))
     }
 }

@@ -1,0 +1,128 @@
+//! Editions of the index in a data folder: the one in force, and the one that a rebuild makes beside it.
+//!
+//! The first edition lies in the data folder itself. A rebuild makes the next one in `rebuild/` and at its end renames that
+//! folder to `index-N`. The rename is the change-over, whole or absent: whoever opens the data folder takes the highest N
+//! there is, and the data folder itself where there is none. What is superseded is removed by the next writer, if the
+//! rebuild did not get to it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::{files, layout};
+
+/// Where a rebuild works until it is whole.
+const UNFINISHED: &str = "rebuild";
+const PREFIX: &str = "index-";
+
+/// The folder of the edition in force.
+pub(crate) fn in_force(data: &Path) -> Result<PathBuf> {
+    Ok(newest(data)?.map_or_else(|| data.to_path_buf(), |number| numbered(data, number)))
+}
+
+/// The folder of an edition in the making.
+pub(crate) fn unfinished(data: &Path) -> PathBuf {
+    data.join(UNFINISHED)
+}
+
+/// Reads the edition in force; once more if a rebuild replaced it meanwhile.
+pub(crate) fn reading<T>(data: &Path, read: impl Fn(&Path) -> Result<T>) -> Result<T> {
+    loop {
+        let folder = in_force(data)?;
+        match read(&folder) {
+            Err(_) if in_force(data)? != folder => {}
+            done => return done,
+        }
+    }
+}
+
+/// Puts the finished edition in force. Its files must be closed.
+pub(crate) fn change_over(data: &Path) -> Result<()> {
+    let unfinished = unfinished(data);
+    let next = numbered(data, newest(data)?.map_or(1, |number| number + 1));
+    // Everything below is durable; its folder's entries are made so here, before the rename can be.
+    files::sync_folder(&unfinished)?;
+    fs::rename(&unfinished, &next).map_err(Error::io("rename", &unfinished))?;
+    files::sync_folder(data)
+}
+
+/// Removes what a newer edition has replaced. Whether there was anything.
+pub(crate) fn remove_superseded(data: &Path) -> Result<bool> {
+    let Some(newest) = newest(data)? else { return Ok(false) };
+    let older = numbers(data)?.into_iter().filter(|number| *number < newest).map(|number| numbered(data, number));
+    let superseded: Vec<PathBuf> = layout::parts(data).into_iter().chain(older).filter(|part| part.exists()).collect();
+    superseded.iter().try_for_each(|part| files::remove(part))?;
+    Ok(!superseded.is_empty())
+}
+
+fn newest(data: &Path) -> Result<Option<u32>> {
+    Ok(numbers(data)?.into_iter().max())
+}
+
+fn numbered(data: &Path, number: u32) -> PathBuf {
+    data.join(format!("{PREFIX}{number}"))
+}
+
+/// Numbers of the editions that have one.
+fn numbers(data: &Path) -> Result<Vec<u32>> {
+    let entries = match fs::read_dir(data) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", data)(error)),
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", data))?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|number| number.parse().ok());
+        // A number has one spelling: `index-01` is not ours.
+        let Some(number) = number.filter(|number| name.to_str() == Some(&format!("{PREFIX}{number}"))) else {
+            continue;
+        };
+        if entry.file_type().map_err(Error::io("list", data))?.is_dir() {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_number_is_in_force_and_only_folders_count() {
+        let data = tempfile::tempdir().unwrap();
+        assert_eq!(in_force(data.path()).unwrap(), data.path());
+        for name in ["index-2", "index-10", "index-011", "index-x", "rebuild"] {
+            fs::create_dir(data.path().join(name)).unwrap();
+        }
+        fs::write(data.path().join("index-12"), "a file").unwrap();
+        assert_eq!(in_force(data.path()).unwrap(), data.path().join("index-10"));
+        change_over(data.path()).unwrap();
+        assert_eq!(in_force(data.path()).unwrap(), data.path().join("index-11"));
+        fs::write(data.path().join("vectors.bin"), "of the first edition").unwrap();
+        fs::write(data.path().join("keys.json"), "not of an edition").unwrap();
+        assert!(remove_superseded(data.path()).unwrap());
+        assert!(!remove_superseded(data.path()).unwrap());
+        let mut left: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["index-011", "index-11", "index-12", "index-x", "keys.json"]);
+    }
+
+    #[test]
+    fn a_reader_that_meets_a_change_over_reads_again() {
+        let data = tempfile::tempdir().unwrap();
+        let read = |folder: &Path| {
+            if folder == data.path() {
+                fs::create_dir(data.path().join("index-1")).unwrap();
+                return Err(Error::NoIndex { path: folder.to_path_buf() });
+            }
+            Ok(folder.to_path_buf())
+        };
+        assert_eq!(reading(data.path(), read).unwrap(), data.path().join("index-1"));
+        let failing = |_: &Path| Err::<(), _>(Error::NoIndex { path: data.path().to_path_buf() });
+        assert!(reading(data.path(), failing).is_err());
+    }
+}
