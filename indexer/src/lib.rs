@@ -3,6 +3,7 @@
 //! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract` makes
 //! it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
 
+mod beneath;
 mod chunk;
 mod counter;
 mod error;
@@ -18,9 +19,11 @@ mod reader;
 mod sandbox;
 mod shingles;
 pub mod synthesis;
+mod unlisted;
 mod walk;
 mod watch;
 
+pub use beneath::{BeneathError, Root, open_beneath};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 pub use error::IndexError;
 pub use extract::{

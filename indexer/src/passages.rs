@@ -10,6 +10,7 @@ use crossbeam_channel::bounded;
 use extract::{Extraction, FileError, StructuredText};
 use qwen3::EmbedHandle;
 
+use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
@@ -111,6 +112,7 @@ pub fn read_documents<T: Send>(
 ) -> Result<ReadReport, IndexError> {
     let files = walk(root, &options.walk).map_err(IndexError::Root)?;
     let mut report = ReadReport::default();
+    let held = files.root();
     std::thread::scope(|scope| {
         let (jobs_in, jobs_out) = bounded::<(usize, FoundFile)>(WINDOW);
         let (done_in, done_out) = bounded(WINDOW);
@@ -133,11 +135,11 @@ pub fn read_documents<T: Send>(
             problems
         });
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            let (jobs_out, done_in, make) = (jobs_out.clone(), done_in.clone(), &make);
+            let (jobs_out, done_in, make, held) = (jobs_out.clone(), done_in.clone(), &make, &held);
             scope.spawn(move || {
                 for (number, file) in jobs_out {
                     let made: Vec<Option<T>> =
-                        documents(&file, options).into_iter().map(|read| read.ok().map(make)).collect();
+                        documents(held, &file, options).into_iter().map(|read| read.ok().map(make)).collect();
                     if done_in.send((number, made)).is_err() {
                         return;
                     }
@@ -185,8 +187,8 @@ impl ReadReport {
 }
 
 /// The documents of one file: its own text, and those inside of it.
-fn documents(file: &FoundFile, options: &IndexOptions) -> Vec<Result<ReadDocument, FileError>> {
-    let read = read_file(file, &options.extract)
+fn documents(root: &Root, file: &FoundFile, options: &IndexOptions) -> Vec<Result<ReadDocument, FileError>> {
+    let read = read_file(root, file, &options.extract)
         .and_then(|bytes| options.reader.read(Path::new(&file.relative), &bytes, &options.extract));
     let Extraction { document, parts, .. } = match read {
         Ok(extraction) => extraction,

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, bounded};
 use qwen3::{EmbedHandle, Pending};
 use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
 
+use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
@@ -127,16 +128,19 @@ impl<'a> Indexer<'a> {
         let version = version(self.options.reader.as_ref(), &self.options.extract);
         let plan = plan(self.store, source, &self.options.walk, self.options.comparison, &version)?;
         let planning = started.elapsed();
+        in_place(&plan.root, source)?;
         let vanished = plan.read.is_empty() && plan.unchanged == 0 && !plan.gone.is_empty();
         if vanished && self.options.vanished != Vanished::Remove {
             return Err(IndexError::SuddenlyEmpty { root: source.root.clone(), documents: plan.gone.len() });
         }
+        self.store.commit(plan.unlisted.changes())?;
         self.observer.planned(plan.read.len() as u64, plan.unchanged);
         let read: Vec<String> = plan.read.iter().map(|work| work.file.relative.clone()).collect();
         let jobs = plan.read.into_iter().map(|work| Job::File(Box::new(work)));
-        let mut report = self.run(&source.name, jobs)?;
+        let mut report = self.run(source, Some(&plan.root), jobs)?;
         report.planning = planning;
         report.unchanged += plan.unchanged;
+        report.unlisted = plan.unlisted.len();
         report.problems = plan.problems.iter().map(ToString::to_string).collect();
         if !report.interrupted {
             // Asked twice: most runs need not look for moved files.
@@ -145,6 +149,7 @@ impl<'a> Indexer<'a> {
             if refuses(lost) {
                 return Err(IndexError::ManyGone { root: source.root.clone(), gone: lost, known: plan.known });
             }
+            in_place(&plan.root, source)?;
             let gone: Vec<String> = plan.gone.into_iter().map(|entry| entry.path).collect();
             report.removed += self.finish(&source.name, &gone)?;
         }
@@ -169,9 +174,10 @@ impl<'a> Indexer<'a> {
     pub fn index_paths(&mut self, source: &Source, paths: &[String]) -> Result<RunReport, IndexError> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
+        let root = Root::open(&source.root).map_err(|error| IndexError::no_root(&source.root, &error))?;
         let (mut jobs, mut gone) = (Vec::new(), Batch::default());
         for path in paths {
-            match find(&source.root, path) {
+            match find(&root, path).map_err(|error| IndexError::no_root(&source.root.join(path), &error))? {
                 Some(file) => {
                     let known = self.store.ledger_entry(&source.name, path)?;
                     let inside = self.inside(&source.name, path)?;
@@ -186,8 +192,9 @@ impl<'a> Indexer<'a> {
             }
         }
         let removed = gone.documents() as u64;
+        in_place(&root, source)?;
         self.store.commit(gone)?;
-        let mut report = self.run(&source.name, jobs.into_iter())?;
+        let mut report = self.run(source, Some(&root), jobs.into_iter())?;
         report.removed += removed;
         report.elapsed = started.elapsed();
         Ok(report)
@@ -210,7 +217,7 @@ impl<'a> Indexer<'a> {
     ) -> Result<RunReport, IndexError> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
-        let mut report = self.run(&source.name, texts.map(Job::Text))?;
+        let mut report = self.run(source, None, texts.map(Job::Text))?;
         self.finish(&source.name, &[])?;
         report.elapsed = started.elapsed();
         Ok(report)
@@ -229,11 +236,18 @@ impl<'a> Indexer<'a> {
         Ok(gone.len() as u64)
     }
 
-    fn run(&mut self, source: &str, jobs: impl Iterator<Item = Job> + Send) -> Result<RunReport, IndexError> {
+    /// Runs the line over `jobs`, whose files lie below `root`.
+    fn run(
+        &mut self,
+        source: &Source,
+        root: Option<&Root>,
+        jobs: impl Iterator<Item = Job> + Send,
+    ) -> Result<RunReport, IndexError> {
         let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
         let reader = Arc::clone(&self.options.reader);
         let preparer = Preparer {
-            source,
+            source: &source.name,
+            root,
             counter: &counter,
             reader: reader.as_ref(),
             version: &version(reader.as_ref(), &self.options.extract),
@@ -265,14 +279,21 @@ impl<'a> Indexer<'a> {
                 });
             }
             drop((jobs_out, prepared_in));
-            Line::new(self).write(prepared_out)
+            Line::new(self, source, root).write(prepared_out)
         })
     }
+}
+
+/// Stops a run whose root is no longer the folder it began with.
+fn in_place(root: &Root, source: &Source) -> Result<(), IndexError> {
+    if root.is_in_place() { Ok(()) } else { Err(IndexError::RootChanged { root: source.root.clone() }) }
 }
 
 /// The writer's end of the line.
 struct Line<'a, 'b> {
     indexer: &'a mut Indexer<'b>,
+    source: &'a Source,
+    root: Option<&'a Root>,
     open: Assembly,
     embedding: Option<(Assembly, Pending<Vec<f32>>, Instant)>,
     batch_tokens: u64,
@@ -300,9 +321,11 @@ impl Assembly {
 }
 
 impl<'a, 'b> Line<'a, 'b> {
-    fn new(indexer: &'a mut Indexer<'b>) -> Self {
+    fn new(indexer: &'a mut Indexer<'b>, source: &'a Source, root: Option<&'a Root>) -> Self {
         Self {
             indexer,
+            source,
+            root,
             open: Assembly::default(),
             embedding: None,
             batch_tokens: BATCH_TOKENS.0 * 8,
@@ -389,6 +412,8 @@ impl<'a, 'b> Line<'a, 'b> {
         for prepared in &mut prepared {
             self.complete(prepared, &mut known)?;
         }
+        // What was not found may only be out of reach.
+        self.root.map_or(Ok(()), |root| in_place(root, self.source))?;
         let mut batch = Batch::default();
         for Prepared { entry, content } in prepared {
             self.count(&entry, &content);

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use extract::{ExtractLimits, Extraction, FileError, Part, StructuredText, extract};
 use storage::{Coverage, Document, FileState, LedgerEntry};
 
+use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
 use crate::ledger::{state_of_error, state_of_text};
 use crate::passages::passages;
@@ -57,6 +58,8 @@ pub(crate) enum Content {
 /// Everything that reading and chunking depend on.
 pub(crate) struct Preparer<'a> {
     pub(crate) source: &'a str,
+    /// Where the files lie; none for texts that are no files.
+    pub(crate) root: Option<&'a Root>,
     pub(crate) counter: &'a (dyn TokenCounter + Sync),
     pub(crate) reader: &'a dyn FileReader,
     /// See [`crate::reader::version`].
@@ -112,7 +115,8 @@ impl Preparer<'_> {
         let mut entry = self.blank_entry(&file.relative, file.bytes, stamp(file.modified));
         entry.inode = file.inode;
         let tries = known.as_ref().map_or(0, tries_of);
-        let bytes = match read_file(&file, &self.extract) {
+        let read = self.root.ok_or(FileError::Vanished).and_then(|root| read_file(root, &file, &self.extract));
+        let bytes = match read {
             Ok(bytes) => bytes,
             Err(error) => return self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
         };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, StructuredText, read_file, state_of};
+use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, Root, StructuredText, read_file, state_of};
 use serde_json::{Value, json};
 use storage::FileState;
 
@@ -38,7 +38,8 @@ pub(crate) fn run(args: &ExtractArgs, file: &FileConfig) -> Result<ExitCode> {
 fn read(reading: &Reading, path: &Path) -> Result<Extraction, FileError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let found = FoundFile { path: path.to_path_buf(), relative: name, bytes: 0, modified: 0, inode: None };
-    let bytes = read_file(&found, &reading.limits)?;
+    let root = Root::open(path).map_err(FileError::from_io)?;
+    let bytes = read_file(&root, &found, &reading.limits)?;
     reading.reader.read(Path::new(&found.relative), &bytes, &reading.limits)
 }
 

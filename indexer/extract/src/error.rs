@@ -27,6 +27,11 @@ pub enum FileError {
         /// What is there instead, in words.
         found: String,
     },
+    /// A folder on its path, or the file itself, became a symbolic link after the folder was listed.
+    #[error(
+        "its path leads through a symbolic link, which is not followed; put the file itself there, the next run will look again"
+    )]
+    Link,
     /// Above the size limit.
     #[error(
         "{bytes} bytes, more than the limit of {limit}; raise `max_file_mb` under [extract], or `--max-file-size`, to index it"
@@ -113,7 +118,7 @@ impl FileError {
             | Self::Damaged { .. }
             | Self::NoTextLayer { .. }
             | Self::Limit { .. } => Verdict::Unreadable,
-            Self::Vanished | Self::Changed | Self::Crashed { .. } | Self::TimedOut { .. } => Verdict::Failed,
+            Self::Vanished | Self::Changed | Self::Link | Self::Crashed { .. } | Self::TimedOut { .. } => Verdict::Failed,
         }
     }
 
