@@ -18,6 +18,8 @@ mod read;
 mod reader;
 mod sandbox;
 mod shingles;
+mod stop;
+mod suspects;
 pub mod synthesis;
 mod unlisted;
 mod walk;
@@ -43,5 +45,6 @@ pub use sandbox::{
     Confinement, FrameError, Launch, ProgramLimits, Sandbox, SandboxError, SandboxLimits, exec_confined,
     extraction_worker, read_frame,
 };
+pub use stop::Stop;
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

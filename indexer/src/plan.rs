@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use storage::{FileState, LedgerEntry, Source, Store};
 
@@ -46,14 +47,16 @@ pub(crate) struct Plan {
     pub(crate) unlisted: Unlisted,
 }
 
-/// Lists the source's folder and compares it with the ledger. `version` is that of [`crate::reader::version`].
+/// Lists the source's folder and compares it with the ledger; `None` if it was cancelled before its end. `version` is that
+/// of [`crate::reader::version`].
 pub(crate) fn plan(
     store: &Store,
     source: &Source,
     options: &WalkOptions,
     comparison: Comparison,
     version: &str,
-) -> Result<Plan, IndexError> {
+    cancel: &AtomicBool,
+) -> Result<Option<Plan>, IndexError> {
     let mut known: BTreeMap<String, LedgerEntry> = BTreeMap::new();
     let mut unlisted = Unlisted::default();
     for entry in store.ledger(&source.name) {
@@ -67,6 +70,9 @@ pub(crate) fn plan(
     let (root, all) = (files.root(), known.len());
     let (mut read, mut unchanged, mut problems) = (Vec::new(), 0, Vec::new());
     for found in files {
+        if cancel.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         match found {
             Ok(file) => {
                 let entry = known.remove(&file.relative);
@@ -87,7 +93,7 @@ pub(crate) fn plan(
         keep_below(&mut known, &relative(problem.path.strip_prefix(root.path()).unwrap_or(&problem.path)));
     }
     let gone = known.into_values().collect();
-    Ok(Plan { root, read, unchanged, gone, known: all, problems, unlisted })
+    Ok(Some(Plan { root, read, unchanged, gone, known: all, problems, unlisted }))
 }
 
 impl Work {

@@ -67,6 +67,19 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Takes in a later part of the same run. Passages and tokens are counted through by the run itself.
+    pub(crate) fn add(&mut self, part: &Self) {
+        self.indexed += part.indexed;
+        self.partly += part.partly;
+        self.unchanged += part.unchanged;
+        self.skipped += part.skipped;
+        self.unreadable += part.unreadable;
+        self.failed += part.failed;
+        self.removed += part.removed;
+        (self.chunks, self.embedded, self.tokens) = (part.chunks, part.embedded, part.tokens);
+        self.interrupted |= part.interrupted;
+    }
+
     /// Whether the run changed nothing that can be found, and saw all there is. Files that cannot be read are tried in
     /// every run.
     pub fn is_idle(&self) -> bool {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, Root, StructuredText, read_file, state_of};
+use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, Root, Stop, StructuredText, read_file, state_of};
 use serde_json::{Value, json};
 use storage::FileState;
 
@@ -40,7 +40,7 @@ fn read(reading: &Reading, path: &Path) -> Result<Extraction, FileError> {
     let found = FoundFile { path: path.to_path_buf(), relative: name, bytes: 0, modified: 0, inode: None };
     let root = Root::open(path).map_err(FileError::from_io)?;
     let bytes = read_file(&root, &found, &reading.limits)?;
-    reading.reader.read(Path::new(&found.relative), &bytes, &reading.limits)
+    reading.reader.read(Path::new(&found.relative), &bytes, &reading.limits, &Stop::default())
 }
 
 /// Whoever reads only the beginning, such as `head`, may close the pipe.

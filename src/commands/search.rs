@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
 use searcher::{Answer, Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
 use serde::Serialize;
@@ -85,7 +86,8 @@ fn fresh_snapshot(
     output::print_repairs(store.repairs());
     let source = index::source_for(documents, None, store.sources())?;
     let cancel = interrupt::on_interrupt()?;
-    let report = index::index(&mut store, embedder, &source, file.extract.start()?.options(), &cancel)?;
+    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let report = index::index(&mut store, embedder, &source, options, &cancel)?;
     if report.interrupted {
         bail!("stopped while indexing; what was done is kept");
     }

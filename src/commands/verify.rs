@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indexer::{IndexOptions, Stop};
 use storage::Store;
 
 use crate::cli::{Cli, VerifyArgs};
@@ -34,9 +35,9 @@ fn repair(cli: &Cli, folder: &std::path::Path, file: &FileConfig) -> Result<()> 
     for line in storage::repair(folder, &model)? {
         println!("{line}");
     }
-    let options = file.extract.start()?.options();
-    let mut store = Store::open(folder, &model)?;
     let cancel = interrupt::on_interrupt()?;
+    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let mut store = Store::open(folder, &model)?;
     for source in store.sources().to_vec() {
         if let Err(error) = index::index(&mut store, &embedder, &source, options.clone(), &cancel) {
             eprintln!("{}: {error:#}", source.name);

@@ -86,6 +86,9 @@ pub enum FileError {
         /// How it died: a signal, a panic.
         how: String,
     },
+    /// The whole process was told to end.
+    #[error("the run was stopped while the file was being read; the next run reads it")]
+    Stopped,
     /// It took too long.
     #[error("given up after {seconds} s; raise `seconds` under [extract] in quarry.toml, or split the file")]
     TimedOut {
@@ -118,7 +121,7 @@ impl FileError {
             | Self::Damaged { .. }
             | Self::NoTextLayer { .. }
             | Self::Limit { .. } => Verdict::Unreadable,
-            Self::Vanished | Self::Changed | Self::Link | Self::Crashed { .. } | Self::TimedOut { .. } => Verdict::Failed,
+            Self::Vanished | Self::Changed | Self::Link | Self::Stopped | Self::Crashed { .. } | Self::TimedOut { .. } => Verdict::Failed,
         }
     }
 

@@ -20,6 +20,9 @@ const CODE_WINDOW: usize = 64 << 10;
 /// Below `target / SHORT` tokens, a part of a block is no passage of its own.
 const SHORT: usize = 8;
 
+/// Bytes above which a header row is not repeated, however few tokens it has (a ruler of dashes, say).
+const MAX_HEADER_BYTES: usize = 1024;
+
 /// A stretch of a block that stays together.
 #[derive(Debug)]
 pub(super) struct Unit {
@@ -106,7 +109,7 @@ impl Chunker<'_> {
         let text = &self.document.text;
         let mut units = Vec::new();
         let mut at = span.start;
-        while at < span.end {
+        while at < span.end && !self.stop.is_asked() {
             let end = floor_boundary(text, at.saturating_add(window).min(span.end));
             let mut pieces = split(&text[at..end]);
             let mut next = end;
@@ -149,7 +152,7 @@ impl Chunker<'_> {
         // Whether the last unit takes more rows.
         let mut open = false;
         let mut at = span.start;
-        for line in self.document.text[span].split_inclusive('\n') {
+        for line in self.document.text[span].split_inclusive('\n').take_while(|_| !self.stop.is_asked()) {
             let row = at..at + line.trim_end().len();
             at += line.len();
             if row.is_empty() {
@@ -203,6 +206,9 @@ impl Chunker<'_> {
         let ruled = second.starts_with('|') && second.chars().all(|character| "|-: ".contains(character));
         let length = if ruled { first + 1 + second.len() } else { first };
         let header = span.start..span.start + length;
+        if header.len() > MAX_HEADER_BYTES {
+            return None;
+        }
         let tokens = self.count_up_to(header.clone(), self.limits.target / 2)?;
         Some((header, tokens))
     }
