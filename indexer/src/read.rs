@@ -65,6 +65,30 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_became_a_link_after_the_walk_leads_nowhere() {
+        let all = TempDir::new().unwrap();
+        let folder = all.path().join("source");
+        for path in ["source/a", "outside"] {
+            fs::create_dir_all(all.path().join(path)).unwrap();
+            fs::write(all.path().join(path).join("x.md"), path).unwrap();
+        }
+        let mut files = walk(&folder, &WalkOptions::default()).unwrap();
+        let (root, file) = (files.root(), files.next().unwrap().unwrap());
+        let limits = ExtractLimits::default();
+        assert_eq!(read_file(&root, &file, &limits).unwrap(), b"source/a");
+        fs::rename(folder.join("a"), folder.join("b")).unwrap();
+        symlink(all.path().join("outside"), folder.join("a")).unwrap();
+        assert_eq!(read_file(&root, &file, &limits), Err(FileError::Link));
+        // Neither does the whole source.
+        fs::remove_file(folder.join("a")).unwrap();
+        fs::rename(folder.join("b"), folder.join("a")).unwrap();
+        fs::rename(&folder, all.path().join("moved")).unwrap();
+        symlink(all.path().join("outside"), &folder).unwrap();
+        assert_eq!(read_file(&root, &file, &limits).unwrap(), b"source/a");
+        assert!(!root.is_in_place());
+    }
+
+    #[test]
     fn what_happens_to_a_file_is_told_apart() {
         let folder = TempDir::new().unwrap();
         let file = found(folder.path(), "text");

@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// What the ledger says of a file that was set aside.
 const SET_ASIDE: &str = "stopped the indexer twice and is left out so that the others get on; \
-     it is tried again when it changes, with another version or other settings of quarry, after a day, \
+     it is tried again when it changes, with another version or other settings of quarry, some hours later, \
      or at once by `quarry index --checksum` with its folder";
 
 /// The files of a run by what is done with them.

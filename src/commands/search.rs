@@ -15,7 +15,7 @@ use crate::cli::{Cli, SearchArgs};
 use crate::commands::index;
 use crate::config::FileConfig;
 use crate::output;
-use crate::{interrupt, models, paths};
+use crate::{interrupt, models, paths, plain};
 
 pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<ExitCode> {
     let folder = paths::data_dir(cli)?;
@@ -31,7 +31,7 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
     let answer = searcher.search(&snapshot, &request)?;
     let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&Printed { answer: &answer, unread_files: unread })?);
+        println!("{}", plain::json(&Printed { answer: &answer, unread_files: unread })?);
     } else {
         output::print_answer(&answer);
         if let Some(unread) = unread.filter(|unread| *unread > 0) {
@@ -102,7 +102,7 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
     if !snapshot.sources().contains(&source) {
         bail!("{} is not indexed yet, and {locked}", documents.display());
     }
-    eprintln!("searching the folder as it was indexed last: {locked}");
+    eprintln!("searching the folder as it was indexed last: {}", plain::shown(&locked.to_string()));
     Ok((Arc::new(snapshot), Some(source)))
 }
 

@@ -28,8 +28,8 @@ use crate::files;
 pub const SET_ASIDE: u32 = 2;
 
 /// Seconds after which a file that was set aside is tried once more: whoever killed the process may have meant no harm to
-/// it. They double with every further death.
-const APPEAL: i64 = 24 * 60 * 60;
+/// it. The next wait is a day, and doubles with every further death.
+const APPEAL: i64 = 60 * 60;
 
 /// Bytes of the log above which it is written anew.
 const MAX_LOG: u64 = 1 << 20;
@@ -130,7 +130,10 @@ impl Attempts {
     /// Whether a file is to be left alone: it has its strikes, and it is too early to try it once more.
     pub fn is_set_aside(&self, attempt: &Attempt) -> bool {
         self.lock().suspect(attempt).is_some_and(|suspect| {
-            let wait = APPEAL << suspect.strikes.saturating_sub(SET_ASIDE).min(6);
+            let wait = match suspect.strikes.saturating_sub(SET_ASIDE) {
+                0 => APPEAL,
+                more => (24 * APPEAL) << (more - 1).min(6),
+            };
             suspect.strikes >= SET_ASIDE && now().saturating_sub(suspect.last) < wait
         })
     }
@@ -377,10 +380,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_set_aside_may_appeal_after_a_day() {
+    fn a_file_that_was_set_aside_may_appeal_later() {
         let folder = tempfile::tempdir().unwrap();
         let line = |strikes, age| format!("{}\n", serde_json::to_string(&Line::Strikes(attempt("a"), strikes, now() - age)).unwrap());
-        for (strikes, age, aside) in [(2, APPEAL - 60, true), (2, APPEAL + 60, false), (3, APPEAL + 60, true), (1, 0, false)] {
+        for (strikes, age, aside) in [(2, APPEAL - 60, true), (2, APPEAL + 60, false), (3, APPEAL + 60, true), (3, 25 * APPEAL, false), (1, 0, false)] {
             std::fs::write(folder.path().join(NAME), line(strikes, age)).unwrap();
             assert_eq!(reopened(folder.path()).is_set_aside(&attempt("a")), aside, "{strikes} {age}");
         }
