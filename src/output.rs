@@ -166,7 +166,7 @@ impl Style {
 pub(crate) fn print_answer(answer: &Answer) {
     let style = Style { on: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     for note in &answer.notes {
-        eprintln!("note: {}", shown(note));
+        eprintln!("note: {}", shown(&note.to_string()));
     }
     if answer.results.is_empty() {
         println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");
@@ -182,7 +182,11 @@ pub(crate) fn print_answer(answer: &Answer) {
 }
 
 fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
-    println!("{rank}. {}  {}", style.title(&shown(&hit.title)), style.quiet(&shown(&format!("{}/{}", hit.source, hit.path))));
+    println!(
+        "{rank}. {}  {}",
+        style.title(&shown(&hit.title)),
+        style.quiet(&shown(&format!("{}/{}", hit.source, hit.path)))
+    );
     for passage in &hit.passages {
         let place = place(hit, passage);
         println!("   {}", style.quiet(&shown(&place)));

@@ -84,7 +84,8 @@ mod tests {
     const HOSTILE: &str = "a\u{1b}]52;c;ZXZpbA==\u{7}b\u{1b}[2J\u{9b}31m\u{7f}\u{202e}cod.exe\u{2066}\r\nnext\tline";
 
     fn is_harmless(text: &str) -> bool {
-        !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) && !text.contains(['\u{202e}', '\u{2066}'])
+        !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t'))
+            && !text.contains(['\u{202e}', '\u{2066}'])
     }
 
     #[test]

@@ -103,10 +103,14 @@ fn a_run_ends_soon_when_it_is_told_to_in_the_middle_of_a_slow_file() {
 fn titles_of_megabytes_cost_nothing_and_are_noted() {
     let bench = Bench::new();
     let title = "vicuna travel money ".repeat(1 << 16);
-    let body: String = (0..400).map(|n| format!("{} claim {n}\n\n", "travel money office report ".repeat(25))).collect();
+    let body: String =
+        (0..400).map(|n| format!("{} claim {n}\n\n", "travel money office report ".repeat(25))).collect();
     bench.write("a.md", &format!("# {title}\n\nvicuna body\n\n{body}"));
     bench.write("b.html", &format!("<title>{title}</title><p>vicuna {}", body.replace("\n\n", "<p>")));
-    bench.write("c.eml", &format!("Subject: {title}\nFrom: a@b.c\nDate: Mon, 1 Jan 2024 10:00:00 +0000\n\nvicuna {body}"));
+    bench.write(
+        "c.eml",
+        &format!("Subject: {title}\nFrom: a@b.c\nDate: Mon, 1 Jan 2024 10:00:00 +0000\n\nvicuna {body}"),
+    );
     bench.write("good.md", "# Good\n\nvicuna good\n");
     bench.index();
     assert_eq!(bench.status()["documents"], 4);
@@ -128,8 +132,10 @@ fn nothing_that_a_terminal_obeys_is_printed() {
         Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n\
         giraffe body =1b[2J=1b]52;c;ZXZpbA=3D=3D=07 =7f =e2=80=aetxt.exe";
     bench.write("c.eml", mail);
-    for name in [&b"giraffe\nquarry: all is well.md"[..], b"giraffe \x1b]52;c;ZXZpbA==\x07.md", b"giraffe \xff\xfe.md"] {
-        fs::write(bench.docs().join(OsStr::from_bytes(name)), "# giraffe\n\nthe giraffe in a file of an odd name\n").unwrap();
+    for name in [&b"giraffe\nquarry: all is well.md"[..], b"giraffe \x1b]52;c;ZXZpbA==\x07.md", b"giraffe \xff\xfe.md"]
+    {
+        fs::write(bench.docs().join(OsStr::from_bytes(name)), "# giraffe\n\nthe giraffe in a file of an odd name\n")
+            .unwrap();
     }
     symlink("/", bench.docs().join(OsStr::from_bytes(b"link \x1b[31m\nnext"))).unwrap();
     let docs = bench.docs().display().to_string();
@@ -150,11 +156,15 @@ fn nothing_that_a_terminal_obeys_is_printed() {
         assert!(!printed.is_empty(), "{what}");
         let order = printed.chars().find(|c| (c.is_control() && !"\n\t".contains(*c)) || *c == '\u{202e}');
         assert_eq!(order, None, "{what}: {printed:?}");
-        assert!(!printed.lines().any(|line| line == "quarry: all is well.md" || line == "quarry: fine"), "{what}: {printed}");
+        assert!(
+            !printed.lines().any(|line| line == "quarry: all is well.md" || line == "quarry: fine"),
+            "{what}: {printed}"
+        );
     }
     // JSON means the same as ever.
     let answer = bench.search(&["--lexical", "giraffe", "-n", "10"]);
-    let titles: Vec<&str> = answer["results"].as_array().unwrap().iter().map(|hit| hit["title"].as_str().unwrap()).collect();
+    let titles: Vec<&str> =
+        answer["results"].as_array().unwrap().iter().map(|hit| hit["title"].as_str().unwrap()).collect();
     assert!(titles.iter().any(|title| title.contains("\u{1b}[31mred")), "{titles:?}");
     assert_eq!(bench.status()["documents"], 4);
 }

@@ -323,7 +323,8 @@ mod tests {
         symlink(root.join("a"), root.join("within")).unwrap();
         let magic = format!("/proc/self/fd/{}", 0);
         symlink(magic, root.join("magic")).unwrap();
-        for path in ["folder/b.md", "file.md", "a/up/b.md", "within/b.md", "magic", "../outside/b.md", "/etc/passwd", ""]
+        for path in
+            ["folder/b.md", "file.md", "a/up/b.md", "within/b.md", "magic", "../outside/b.md", "/etc/passwd", ""]
         {
             for opened in both(&root, path) {
                 let refused = opened.unwrap_err();

@@ -381,6 +381,10 @@ impl<'a, 'b> Line<'a, 'b> {
                 self.turn()?;
             }
         }
+        if self.indexer.options.stop.is_asked() {
+            // What the model has not begun with would take it too long.
+            self.open = Assembly::default();
+        }
         self.turn()?;
         self.turn()?;
         self.indexer.done = self.counters;
@@ -493,7 +497,8 @@ impl<'a, 'b> Line<'a, 'b> {
             return Ok(true);
         }
         let (keys, texts): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-        let embedded = self.indexer.embedder.embed_documents(&texts).map(|pending| self.indexer.options.stop.wait(pending));
+        let embedded =
+            self.indexer.embedder.embed_documents(&texts).map(|pending| self.indexer.options.stop.wait(pending));
         match embedded.and_then(Option::transpose) {
             Ok(None) => return Ok(false),
             Ok(Some(vectors)) => known.extend(keys.into_iter().zip(vectors)),

@@ -8,6 +8,7 @@ use storage::{FileState, LedgerEntry, Source, Store};
 
 use crate::beneath::Root;
 use crate::error::IndexError;
+use crate::suspects::attempt;
 use crate::unlisted::Unlisted;
 use crate::walk::{FoundFile, ProblemKind, WalkOptions, WalkProblem, relative, walk};
 
@@ -67,7 +68,7 @@ pub(crate) fn plan(
         known.insert(entry.path.clone(), entry);
     }
     let files = walk(&source.root, options).map_err(IndexError::Root)?;
-    let (root, all) = (files.root(), known.len());
+    let (root, all, attempts) = (files.root(), known.len(), store.attempts());
     let (mut read, mut unchanged, mut problems) = (Vec::new(), 0, Vec::new());
     for found in files {
         if cancel.load(Ordering::Relaxed) {
@@ -80,8 +81,11 @@ pub(crate) fn plan(
                 let work = Work { file, known: entry, inside };
                 if work.is_needed(comparison, version) {
                     read.push(work);
-                } else {
-                    unchanged += 1;
+                    continue;
+                }
+                unchanged += 1;
+                if attempts.has_suspects() {
+                    attempts.acquit(&attempt(&source.name, &work, version));
                 }
             }
             Err(problem) => problems.push(problem),

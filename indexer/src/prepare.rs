@@ -250,12 +250,15 @@ const MAX_COPIES: usize = 64 << 20;
 /// Keeps what one document costs further on within bounds, and says what was left out.
 fn bound_passages(document: &mut StructuredText, chunks: &mut Vec<ChunkText>) {
     if chunks.len() > MAX_PASSAGES {
-        let reason = format!("it has {} passages, the first {MAX_PASSAGES} are searchable; split the file", chunks.len());
+        let reason =
+            format!("it has {} passages, the first {MAX_PASSAGES} are searchable; split the file", chunks.len());
         document.missing.push(Missing { part: "its end".to_string(), reason });
         chunks.truncate(MAX_PASSAGES);
     }
     if shorten_metadata(&mut document.metadata, (MAX_COPIES / chunks.len().max(1)).min(MAX_METADATA)) {
-        document.warnings.push("what it says of itself was too long for its many passages and has been shortened".into());
+        document
+            .warnings
+            .push("what it says of itself was too long for its many passages and has been shortened".into());
     }
 }
 

@@ -1,5 +1,6 @@
 //! `quarry status`: what is in the index, and what became of every file.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, stdout};
 use std::process::ExitCode;
 
@@ -80,7 +81,7 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<Exi
         let rows = status.files.iter().flatten().map(ledger_row);
         let csv: String = std::iter::once(LEDGER_COLUMNS.to_string()).chain(rows).collect();
         // A spreadsheet gets the names as they are.
-        print!("{}", if stdout().is_terminal() { shown_lines(&csv) } else { csv.into() });
+        print!("{}", if stdout().is_terminal() { shown_lines(&csv) } else { Cow::Borrowed(csv.as_str()) });
     } else if args.json {
         println!("{}", plain::json(&status)?);
     } else {

@@ -63,7 +63,7 @@ enum Line {
     End(Vec<u64>),
     /// The run ended in good order, or was asked to.
     Pardon,
-    /// It was under way at so many deaths, the last one then.
+    /// It was under way at so many deaths, the last one then; none: it is cleared.
     Strikes(Attempt, u32, i64),
 }
 
@@ -169,6 +169,20 @@ impl Attempts {
         Ok(())
     }
 
+    /// A file turns out to have been committed by a process that died right after it: it is cleared.
+    pub fn acquit(&self, attempt: &Attempt) {
+        let mut log = self.lock();
+        if log.suspect(attempt).is_some_and(|suspect| suspect.strikes < SET_ASIDE) {
+            log.append(&self.path, &Line::Strikes(attempt.clone(), 0, now()));
+            log.suspects.remove(&key(attempt));
+        }
+    }
+
+    /// Whether there is any suspect.
+    pub fn has_suspects(&self) -> bool {
+        !self.lock().suspects.is_empty()
+    }
+
     /// The run ends in good order, or was asked to end: what is under way has not killed anybody.
     pub fn pardon(&self) {
         let mut log = self.lock();
@@ -222,6 +236,9 @@ impl Log {
                 }
                 Line::End(numbers) => self.clear(&numbers),
                 Line::Pardon => self.under_way.clear(),
+                Line::Strikes(attempt, 0, _) => {
+                    self.suspects.remove(&key(&attempt));
+                }
                 Line::Strikes(attempt, strikes, last) => {
                     self.suspects.insert(key(&attempt), Suspect { attempt, strikes, last });
                 }
@@ -325,6 +342,10 @@ mod tests {
         let second = reopened(folder.path());
         assert_eq!(["a", "b", "c"].map(|path| second.strikes(&attempt(path))), [0, 1, 1]);
         assert!(!second.is_set_aside(&attempt("b")));
+        let acquitted = reopened(folder.path());
+        acquitted.acquit(&attempt("b"));
+        drop(acquitted);
+        assert_eq!(["b", "c"].map(|path| reopened(folder.path()).strikes(&attempt(path))), [0, 1]);
         let cleared = second.begin(attempt("b"));
         second.end(&[cleared]).unwrap();
         second.begin(attempt("c"));
@@ -382,8 +403,16 @@ mod tests {
     #[test]
     fn a_file_that_was_set_aside_may_appeal_later() {
         let folder = tempfile::tempdir().unwrap();
-        let line = |strikes, age| format!("{}\n", serde_json::to_string(&Line::Strikes(attempt("a"), strikes, now() - age)).unwrap());
-        for (strikes, age, aside) in [(2, APPEAL - 60, true), (2, APPEAL + 60, false), (3, APPEAL + 60, true), (3, 25 * APPEAL, false), (1, 0, false)] {
+        let line = |strikes, age| {
+            format!("{}\n", serde_json::to_string(&Line::Strikes(attempt("a"), strikes, now() - age)).unwrap())
+        };
+        for (strikes, age, aside) in [
+            (2, APPEAL - 60, true),
+            (2, APPEAL + 60, false),
+            (3, APPEAL + 60, true),
+            (3, 25 * APPEAL, false),
+            (1, 0, false),
+        ] {
             std::fs::write(folder.path().join(NAME), line(strikes, age)).unwrap();
             assert_eq!(reopened(folder.path()).is_set_aside(&attempt("a")), aside, "{strikes} {age}");
         }

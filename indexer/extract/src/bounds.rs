@@ -341,27 +341,45 @@ mod tests {
             ("error", Box::new(|all| all.parts[0].outcome = Err(FileError::damaged("x", "y".repeat(1 << 20))))),
             ("title", Box::new(|all| all.document.as_mut().unwrap().title = Some("t".repeat(1 << 20)))),
             ("language", Box::new(|all| all.document.as_mut().unwrap().language = Some("l".repeat(1 << 20)))),
-            ("level", Box::new(|all| all.document.as_mut().unwrap().blocks[0].kind = BlockKind::Heading { level: 200 })),
+            (
+                "level",
+                Box::new(|all| all.document.as_mut().unwrap().blocks[0].kind = BlockKind::Heading { level: 200 }),
+            ),
             ("cells", Box::new(|all| all.document.as_mut().unwrap().blocks[0].cells = Some("c".repeat(1 << 20)))),
             ("remarks", Box::new(|all| all.document.as_mut().unwrap().warnings = vec!["w".repeat(1 << 20)])),
-            ("missing", Box::new(|all| {
-                let missing = Missing { part: "p".to_string(), reason: "r".to_string() };
-                all.document.as_mut().unwrap().missing = vec![missing; 100_000];
-            })),
-            ("facts", Box::new(|all| {
-                let facts = (0..100_000).map(|number| (number.to_string(), String::new()));
-                all.document.as_mut().unwrap().metadata = facts.collect();
-            })),
-            ("keys", Box::new(|all| {
-                all.document.as_mut().unwrap().metadata.insert("k".repeat(1 << 20), String::new());
-            })),
-            ("values", Box::new(|all| {
-                all.document.as_mut().unwrap().metadata.insert("author".to_string(), "v".repeat(1 << 20));
-            })),
-            ("definition", Box::new(|all| {
-                let kind = BlockKind::Code { language: None, definition: Some("d".repeat(1 << 20)) };
-                all.document.as_mut().unwrap().blocks[0].kind = kind;
-            })),
+            (
+                "missing",
+                Box::new(|all| {
+                    let missing = Missing { part: "p".to_string(), reason: "r".to_string() };
+                    all.document.as_mut().unwrap().missing = vec![missing; 100_000];
+                }),
+            ),
+            (
+                "facts",
+                Box::new(|all| {
+                    let facts = (0..100_000).map(|number| (number.to_string(), String::new()));
+                    all.document.as_mut().unwrap().metadata = facts.collect();
+                }),
+            ),
+            (
+                "keys",
+                Box::new(|all| {
+                    all.document.as_mut().unwrap().metadata.insert("k".repeat(1 << 20), String::new());
+                }),
+            ),
+            (
+                "values",
+                Box::new(|all| {
+                    all.document.as_mut().unwrap().metadata.insert("author".to_string(), "v".repeat(1 << 20));
+                }),
+            ),
+            (
+                "definition",
+                Box::new(|all| {
+                    let kind = BlockKind::Code { language: None, definition: Some("d".repeat(1 << 20)) };
+                    all.document.as_mut().unwrap().blocks[0].kind = kind;
+                }),
+            ),
         ];
         for (what, spoil) in spoilt {
             let mut extraction = Extraction::from(document("# Title\n\nbody"));

@@ -121,7 +121,12 @@ impl FileError {
             | Self::Damaged { .. }
             | Self::NoTextLayer { .. }
             | Self::Limit { .. } => Verdict::Unreadable,
-            Self::Vanished | Self::Changed | Self::Link | Self::Stopped | Self::Crashed { .. } | Self::TimedOut { .. } => Verdict::Failed,
+            Self::Vanished
+            | Self::Changed
+            | Self::Link
+            | Self::Stopped
+            | Self::Crashed { .. }
+            | Self::TimedOut { .. } => Verdict::Failed,
         }
     }
 

@@ -110,7 +110,9 @@ impl<'a> Input<'a> {
         let text = self.spent.text.get().saturating_add(bytes);
         if text > self.limits.max_unpacked.max(self.limits.max_text) {
             let mebibytes = self.limits.max_unpacked >> 20;
-            return Err(FileError::Limit { what: format!("the documents inside give more than {mebibytes} MiB of text") });
+            return Err(FileError::Limit {
+                what: format!("the documents inside give more than {mebibytes} MiB of text"),
+            });
         }
         self.spent.text.set(text);
         Ok(())

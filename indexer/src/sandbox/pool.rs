@@ -240,7 +240,8 @@ mod tests {
         ];
         for (then, expected) in cases {
             let sandbox = shell(&format!("{greeting}; head -c 1 >/dev/null; {then}"), 1).unwrap();
-            let error = sandbox.read(Path::new("a.txt"), b"text", &ExtractLimits::default(), &Stop::default()).unwrap_err();
+            let error =
+                sandbox.read(Path::new("a.txt"), b"text", &ExtractLimits::default(), &Stop::default()).unwrap_err();
             assert!(error.to_string().contains(expected), "{then}: {error}");
         }
     }
