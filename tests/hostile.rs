@@ -27,7 +27,7 @@ fn was_killed(run: &Run) -> bool {
 #[test]
 fn a_file_that_kills_the_run_twice_is_set_aside_and_the_others_get_on() {
     let bench = Bench::with_documents(20);
-    bench.write("poison.md", "# Poison\n\nPOISONMARK in the text\n");
+    bench.write("poison.md", &format!("# Poison\n\nPOISONMARK in the text\n\n{}", "It is the largest. ".repeat(50)));
     assert!(was_killed(&index_with_poison(&bench, &[])), "the first time");
     assert!(was_killed(&index_with_poison(&bench, &[])), "the second time");
     // It went last and alone, so the second death cost the others nothing.
@@ -56,11 +56,11 @@ fn a_file_that_kills_the_run_twice_is_set_aside_and_the_others_get_on() {
 fn kills_from_outside_make_no_innocent_pay_for_long() {
     let bench = Bench::with_documents(60);
     let docs = bench.docs().display().to_string();
-    for round in 0..2 {
-        // In the middle of one commit that holds all of them, then of one that holds a single suspect.
+    // In the middle of one commit that holds all of them, then of one that holds a single suspect.
+    for step in ["VectorsAppended:1", "TruthWritten:5"] {
         let mut command = bench.command(&["index", &docs]);
-        let killed = command.env("QUARRY_KILL_AT", "VectorsAppended:1").output().unwrap();
-        assert_eq!(killed.status.signal(), Some(SIGKILL), "round {round}");
+        let killed = command.env("QUARRY_KILL_AT", step).output().unwrap();
+        assert_eq!(killed.status.signal(), Some(SIGKILL), "{step}");
     }
     bench.index();
     // The one that was alone at the second death waits; all others went through.
