@@ -36,12 +36,27 @@ pub(super) struct Unit {
     pub(super) continues: bool,
 }
 
-/// The seam to text-splitter.
-struct Sizer<'a>(&'a dyn TokenCounter);
+/// Bytes a token of a text that is tried for size: what is longer is first looked at so far.
+const USUAL_BYTES: usize = 6;
+
+/// The seam to text-splitter, which only asks whether a text fits: it tries windows of many times the target, and how
+/// much too long they are need not be counted.
+struct Sizer<'a> {
+    counter: &'a dyn TokenCounter,
+    target: usize,
+}
 
 impl ChunkSizer for Sizer<'_> {
     fn size(&self, chunk: &str) -> usize {
-        self.0.count(chunk)
+        let far = self.target.saturating_mul(USUAL_BYTES);
+        if chunk.len() > far {
+            let beginning = self.counter.count(&chunk[..floor_boundary(chunk, far)]);
+            // A cut word may count for some tokens more than in the whole.
+            if beginning > self.target + self.target / 8 + 8 {
+                return beginning;
+            }
+        }
+        self.counter.count(chunk)
     }
 }
 
@@ -80,7 +95,7 @@ impl Chunker<'_> {
     }
 
     fn splitter_config(&self) -> ChunkConfig<Sizer<'_>> {
-        ChunkConfig::new(self.limits.target).with_sizer(Sizer(self.counter))
+        ChunkConfig::new(self.limits.target).with_sizer(Sizer { counter: self.counter, target: self.limits.target })
     }
 
     fn split_prose(&self, block: usize, span: Range<usize>) -> Vec<Unit> {
