@@ -15,7 +15,7 @@ pub(crate) fn on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
         if seen.swap(true, Ordering::Relaxed) {
             process::exit(INTERRUPTED.into());
         }
-        eprintln!("quarry: stopping after the current batch; once more to stop at once");
+        eprintln!("quarry: stopping; what is done is kept. Once more to stop at once");
     })?;
     Ok(flag)
 }

@@ -12,6 +12,7 @@ mod interrupt;
 mod models;
 mod output;
 mod paths;
+mod plain;
 mod reading;
 mod synthesis;
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("quarry: {error:#}");
+            eprintln!("quarry: {}", plain::shown_message(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -13,6 +13,7 @@ use searcher::{Answer, DocumentHit, PassageHit};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
+use crate::plain::{shown, shown_lines};
 
 /// Problems of a run that are listed one by one.
 const MAX_PROBLEMS: usize = 10;
@@ -55,7 +56,7 @@ pub(crate) fn time(second: i64) -> String {
 
 pub(crate) fn print_repairs(repairs: &[String]) {
     for repair in repairs {
-        eprintln!("repaired: {repair}");
+        eprintln!("repaired: {}", shown(repair));
     }
 }
 
@@ -73,7 +74,7 @@ impl Progress {
         let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
         let template = "{prefix} {bar:24} {pos}/{len} files  {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_prefix(source.to_string());
+        bar.set_prefix(shown(source).into_owned());
         Self { bar, last_line: Cell::new(Instant::now()) }
     }
 
@@ -102,8 +103,13 @@ impl Observer for Progress {
 
 /// One paragraph on what a run did. Silent when nothing changed.
 pub(crate) fn print_run(source: &str, report: &RunReport) {
+    let source = shown(source);
     for problem in report.problems.iter().take(MAX_PROBLEMS) {
-        eprintln!("{source}: not read: {problem}");
+        eprintln!("{source}: not read: {}", shown(problem));
+    }
+    if report.unlisted > 0 {
+        let folders = report.unlisted;
+        eprintln!("{source}: {folders} folders could not be listed; `quarry status --files unreadable` says why");
     }
     if report.problems.len() > MAX_PROBLEMS {
         eprintln!("{source}: and {} more that were not read", report.problems.len() - MAX_PROBLEMS);
@@ -160,7 +166,7 @@ impl Style {
 pub(crate) fn print_answer(answer: &Answer) {
     let style = Style { on: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     for note in &answer.notes {
-        eprintln!("note: {note}");
+        eprintln!("note: {}", shown(&note.to_string()));
     }
     if answer.results.is_empty() {
         println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");
@@ -176,17 +182,21 @@ pub(crate) fn print_answer(answer: &Answer) {
 }
 
 fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
-    println!("{rank}. {}  {}", style.title(&hit.title), style.quiet(&format!("{}/{}", hit.source, hit.path)));
+    println!(
+        "{rank}. {}  {}",
+        style.title(&shown(&hit.title)),
+        style.quiet(&shown(&format!("{}/{}", hit.source, hit.path)))
+    );
     for passage in &hit.passages {
         let place = place(hit, passage);
-        println!("   {}", style.quiet(&place));
+        println!("   {}", style.quiet(&shown(&place)));
         let text = marked(style, &passage.snippet, &passage.highlights);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             println!("     {line}");
         }
     }
     for copy in &hit.copies {
-        println!("   {}", style.quiet(&format!("also in {}/{}", copy.source, copy.path)));
+        println!("   {}", style.quiet(&shown(&format!("also in {}/{}", copy.source, copy.path))));
     }
     println!();
 }
@@ -217,10 +227,10 @@ fn marked(style: &Style, text: &str, spans: &[Range<usize>]) -> String {
     let mut at = 0;
     for span in spans {
         let (Some(before), Some(inside)) = (text.get(at..span.start), text.get(span.clone())) else { continue };
-        out.push_str(before);
-        out.push_str(&style.mark(inside));
+        out.push_str(&shown_lines(before));
+        out.push_str(&style.mark(&shown_lines(inside)));
         at = span.end;
     }
-    out.push_str(text.get(at..).unwrap_or_default());
+    out.push_str(&shown_lines(text.get(at..).unwrap_or_default()));
     out
 }

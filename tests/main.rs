@@ -12,6 +12,7 @@ mod evaluation;
 mod extract;
 #[cfg(feature = "hub")]
 mod gguf;
+mod hostile;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::walk::WalkProblem;
+use crate::walk::{ProblemKind, WalkProblem};
 
 /// Why a run could not go on. A single file is never the reason.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +37,28 @@ pub enum IndexError {
         /// Files the ledger knew.
         known: usize,
     },
+    /// The folder is no longer the one that the run began with.
+    #[error(
+        "{} was moved, unmounted or replaced while it was indexed: the run was stopped and nothing was removed; \
+         put the folder back, or run again if the new one is meant",
+        root.display()
+    )]
+    RootChanged {
+        /// The source's folder.
+        root: PathBuf,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] storage::Error),
     /// The model failed.
     #[error(transparent)]
     Model(#[from] qwen3::Error),
+}
+
+impl IndexError {
+    /// The root, or what it leads to, cannot be looked at.
+    pub(crate) fn no_root(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let reason = format!("cannot be opened ({error})");
+        Self::Root(WalkProblem { path: path.to_owned(), folder: None, kind: ProblemKind::Unreadable, reason })
+    }
 }

@@ -3,6 +3,7 @@
 //! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract` makes
 //! it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
 
+mod beneath;
 mod chunk;
 mod counter;
 mod error;
@@ -17,10 +18,14 @@ mod read;
 mod reader;
 mod sandbox;
 mod shingles;
+mod stop;
+mod suspects;
 pub mod synthesis;
+mod unlisted;
 mod walk;
 mod watch;
 
+pub use beneath::{BeneathError, Root, open_beneath};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 pub use error::IndexError;
 pub use extract::{
@@ -40,5 +45,6 @@ pub use sandbox::{
     Confinement, FrameError, Launch, ProgramLimits, Sandbox, SandboxError, SandboxLimits, exec_confined,
     extraction_worker, read_frame,
 };
+pub use stop::Stop;
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

@@ -10,11 +10,13 @@ use crossbeam_channel::bounded;
 use extract::{Extraction, FileError, StructuredText};
 use qwen3::EmbedHandle;
 
-use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
+use crate::beneath::Root;
+use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk_until};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
 use crate::pipeline::IndexOptions;
 use crate::read::read_file;
+use crate::stop::Stop;
 use crate::walk::{FoundFile, ProblemKind, walk};
 
 /// Bytes above which a passage is not asked whether it has any token.
@@ -22,6 +24,9 @@ const SURE_TO_HAVE_TOKENS: usize = 256;
 
 /// Characters of a heading that go into a heading path; longer "headings" are whole paragraphs in disguise.
 const MAX_HEADING_CHARS: usize = 200;
+
+/// Bytes of a heading path, which is stored, searched and embedded with every passage below it.
+const MAX_CONTEXT_BYTES: usize = 800;
 
 /// Files that may be under way at once: as later ones wait for a slow one, this bounds the memory.
 const WINDOW: usize = 64;
@@ -45,17 +50,22 @@ impl PassageCutter {
 
     /// The document's passages; none where it has no text.
     pub fn passages(&self, document: &StructuredText) -> Vec<ChunkText> {
-        passages(document, &self.counter, self.limits)
+        passages(document, &self.counter, self.limits, &Stop::default()).unwrap_or_default()
     }
 }
 
-/// The passages of a document, each with its heading path.
-pub(crate) fn passages(document: &StructuredText, counter: &dyn TokenCounter, limits: ChunkLimits) -> Vec<ChunkText> {
-    let mut chunks = chunk(document, counter, limits);
+/// The passages of a document, each with its heading path; `None` if it was stopped before its end.
+pub(crate) fn passages(
+    document: &StructuredText,
+    counter: &dyn TokenCounter,
+    limits: ChunkLimits,
+    stop: &Stop,
+) -> Option<Vec<ChunkText>> {
+    let mut chunks = chunk_until(document, counter, limits, stop)?;
     // Text without a single token (zero-width characters, say) can neither be embedded nor asked for.
     chunks.retain(|chunk| chunk.text.len() > SURE_TO_HAVE_TOKENS || counter.count(&chunk.text) > 0);
     shape_headings(document.title.as_deref(), &mut chunks);
-    chunks
+    Some(chunks)
 }
 
 /// A title found in the document opens every heading path: a passage alone does not say what it is about. A title made
@@ -69,6 +79,10 @@ fn shape_headings(title: Option<&str>, chunks: &mut [ChunkText]) {
             if let Some((end, _)) = heading.char_indices().nth(MAX_HEADING_CHARS) {
                 heading.truncate(end);
             }
+        }
+        // The title and the innermost headings say most.
+        while chunk.headings.len() > 2 && chunk.headings.iter().map(String::len).sum::<usize>() > MAX_CONTEXT_BYTES {
+            chunk.headings.remove(1);
         }
     }
 }
@@ -111,6 +125,7 @@ pub fn read_documents<T: Send>(
 ) -> Result<ReadReport, IndexError> {
     let files = walk(root, &options.walk).map_err(IndexError::Root)?;
     let mut report = ReadReport::default();
+    let held = files.root();
     std::thread::scope(|scope| {
         let (jobs_in, jobs_out) = bounded::<(usize, FoundFile)>(WINDOW);
         let (done_in, done_out) = bounded(WINDOW);
@@ -133,11 +148,11 @@ pub fn read_documents<T: Send>(
             problems
         });
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            let (jobs_out, done_in, make) = (jobs_out.clone(), done_in.clone(), &make);
+            let (jobs_out, done_in, make, held) = (jobs_out.clone(), done_in.clone(), &make, &held);
             scope.spawn(move || {
                 for (number, file) in jobs_out {
                     let made: Vec<Option<T>> =
-                        documents(&file, options).into_iter().map(|read| read.ok().map(make)).collect();
+                        documents(held, &file, options).into_iter().map(|read| read.ok().map(make)).collect();
                     if done_in.send((number, made)).is_err() {
                         return;
                     }
@@ -185,9 +200,9 @@ impl ReadReport {
 }
 
 /// The documents of one file: its own text, and those inside of it.
-fn documents(file: &FoundFile, options: &IndexOptions) -> Vec<Result<ReadDocument, FileError>> {
-    let read = read_file(file, &options.extract)
-        .and_then(|bytes| options.reader.read(Path::new(&file.relative), &bytes, &options.extract));
+fn documents(root: &Root, file: &FoundFile, options: &IndexOptions) -> Vec<Result<ReadDocument, FileError>> {
+    let read = read_file(root, file, &options.extract)
+        .and_then(|bytes| options.reader.read(Path::new(&file.relative), &bytes, &options.extract, &options.stop));
     let Extraction { document, parts, .. } = match read {
         Ok(extraction) => extraction,
         Err(error) => return vec![Err(error)],

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, bounded};
 use qwen3::{EmbedHandle, Pending};
 use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
 
+use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
@@ -20,6 +21,8 @@ use crate::plan::{Comparison, Work, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
 use crate::progress::{Counters, Observer, RunReport};
 use crate::reader::{FileReader, InProcess, version};
+use crate::stop::Stop;
+use crate::suspects::{Sorted, Vigil, is_said, sort};
 use crate::walk::{WalkOptions, find};
 use extract::ExtractLimits;
 
@@ -51,6 +54,8 @@ pub struct IndexOptions {
     pub vanished: Vanished,
     /// Most documents of one commit.
     pub commit_documents: usize,
+    /// Asked when the whole process is to end: a run then does not finish even what it has begun.
+    pub stop: Stop,
 }
 
 impl Default for IndexOptions {
@@ -63,6 +68,7 @@ impl Default for IndexOptions {
             chunk: ChunkLimits::default(),
             vanished: Vanished::default(),
             commit_documents: 2_000,
+            stop: Stop::default(),
         }
     }
 }
@@ -103,6 +109,8 @@ pub struct Indexer<'a> {
     options: IndexOptions,
     observer: &'a dyn Observer,
     cancel: &'a AtomicBool,
+    /// What earlier parts of the run have done.
+    done: Counters,
 }
 
 impl<'a> Indexer<'a> {
@@ -114,7 +122,7 @@ impl<'a> Indexer<'a> {
         observer: &'a dyn Observer,
         cancel: &'a AtomicBool,
     ) -> Self {
-        Self { store, embedder, options, observer, cancel }
+        Self { store, embedder, options, observer, cancel, done: Counters::default() }
     }
 
     /// Makes the index equal to the source's folder.
@@ -126,18 +134,23 @@ impl<'a> Indexer<'a> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
         let version = version(self.options.reader.as_ref(), &self.options.extract);
-        let plan = plan(self.store, source, &self.options.walk, self.options.comparison, &version)?;
+        let (walk, comparison) = (&self.options.walk, self.options.comparison);
+        let Some(plan) = plan(self.store, source, walk, comparison, &version, self.cancel)? else {
+            return Ok(RunReport { interrupted: true, ..RunReport::default() });
+        };
         let planning = started.elapsed();
+        in_place(&plan.root, source)?;
         let vanished = plan.read.is_empty() && plan.unchanged == 0 && !plan.gone.is_empty();
         if vanished && self.options.vanished != Vanished::Remove {
             return Err(IndexError::SuddenlyEmpty { root: source.root.clone(), documents: plan.gone.len() });
         }
+        self.store.commit(plan.unlisted.changes())?;
         self.observer.planned(plan.read.len() as u64, plan.unchanged);
         let read: Vec<String> = plan.read.iter().map(|work| work.file.relative.clone()).collect();
-        let jobs = plan.read.into_iter().map(|work| Job::File(Box::new(work)));
-        let mut report = self.run(&source.name, jobs)?;
+        let mut report = self.files(source, &plan.root, plan.read)?;
         report.planning = planning;
         report.unchanged += plan.unchanged;
+        report.unlisted = plan.unlisted.len();
         report.problems = plan.problems.iter().map(ToString::to_string).collect();
         if !report.interrupted {
             // Asked twice: most runs need not look for moved files.
@@ -146,6 +159,7 @@ impl<'a> Indexer<'a> {
             if refuses(lost) {
                 return Err(IndexError::ManyGone { root: source.root.clone(), gone: lost, known: plan.known });
             }
+            in_place(&plan.root, source)?;
             let gone: Vec<String> = plan.gone.into_iter().map(|entry| entry.path).collect();
             report.removed += self.finish(&source.name, &gone)?;
         }
@@ -170,13 +184,14 @@ impl<'a> Indexer<'a> {
     pub fn index_paths(&mut self, source: &Source, paths: &[String]) -> Result<RunReport, IndexError> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
-        let (mut jobs, mut gone) = (Vec::new(), Batch::default());
+        let root = Root::open(&source.root).map_err(|error| IndexError::no_root(&source.root, &error))?;
+        let (mut found, mut gone) = (Vec::new(), Batch::default());
         for path in paths {
-            match find(&source.root, path) {
+            match find(&root, path).map_err(|error| IndexError::no_root(&source.root.join(path), &error))? {
                 Some(file) => {
                     let known = self.store.ledger_entry(&source.name, path)?;
                     let inside = self.inside(&source.name, path)?;
-                    jobs.push(Job::File(Box::new(Work { file, known, inside })));
+                    found.push(Work { file, known, inside });
                 }
                 None => {
                     for path in self.inside(&source.name, path)?.iter().chain([path]) {
@@ -187,10 +202,35 @@ impl<'a> Indexer<'a> {
             }
         }
         let removed = gone.documents() as u64;
+        in_place(&root, source)?;
         self.store.commit(gone)?;
-        let mut report = self.run(&source.name, jobs.into_iter())?;
+        let mut report = self.files(source, &root, found)?;
         report.removed += removed;
         report.elapsed = started.elapsed();
+        Ok(report)
+    }
+
+    /// Works on files: the usual ones together, each suspect alone.
+    fn files(&mut self, source: &Source, root: &Root, all: Vec<Work>) -> Result<RunReport, IndexError> {
+        let version = version(self.options.reader.as_ref(), &self.options.extract);
+        let attempts = self.store.attempts();
+        let Sorted { usual, suspects, mut aside } =
+            sort(&attempts, &source.name, &version, self.options.comparison, all);
+        let left = aside.len();
+        aside.retain(|work| !is_said(work, &version));
+        let said = (left - aside.len()) as u64;
+        let _vigil = Vigil::begin(attempts, self.options.stop.clone());
+        let file = |work| Job::File(Box::new(work));
+        let aside = aside.into_iter().map(|work| Job::SetAside(Box::new(work)));
+        let mut report = self.run(source, Some(root), usual.into_iter().map(file).chain(aside))?;
+        for suspect in suspects {
+            if report.interrupted {
+                break;
+            }
+            let alone = self.run(source, Some(root), std::iter::once(file(suspect)))?;
+            report.add(&alone);
+        }
+        report.failed += said;
         Ok(report)
     }
 
@@ -211,7 +251,7 @@ impl<'a> Indexer<'a> {
     ) -> Result<RunReport, IndexError> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
-        let mut report = self.run(&source.name, texts.map(Job::Text))?;
+        let mut report = self.run(source, None, texts.map(Job::Text))?;
         self.finish(&source.name, &[])?;
         report.elapsed = started.elapsed();
         Ok(report)
@@ -230,16 +270,25 @@ impl<'a> Indexer<'a> {
         Ok(gone.len() as u64)
     }
 
-    fn run(&mut self, source: &str, jobs: impl Iterator<Item = Job> + Send) -> Result<RunReport, IndexError> {
+    /// Runs the line over `jobs`, whose files lie below `root`.
+    fn run(
+        &mut self,
+        source: &Source,
+        root: Option<&Root>,
+        jobs: impl Iterator<Item = Job> + Send,
+    ) -> Result<RunReport, IndexError> {
         let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
         let reader = Arc::clone(&self.options.reader);
         let preparer = Preparer {
-            source,
+            source: &source.name,
+            root,
             counter: &counter,
             reader: reader.as_ref(),
             version: &version(reader.as_ref(), &self.options.extract),
             extract: self.options.extract.clone(),
             chunk: counter.limits_within(self.options.chunk, self.embedder.max_tokens()),
+            attempts: &self.store.attempts(),
+            stop: &self.options.stop.clone(),
         };
         let cancel = self.cancel;
         std::thread::scope(|scope| {
@@ -266,14 +315,21 @@ impl<'a> Indexer<'a> {
                 });
             }
             drop((jobs_out, prepared_in));
-            Line::new(self).write(prepared_out)
+            Line::new(self, source, root).write(prepared_out)
         })
     }
+}
+
+/// Stops a run whose root is no longer the folder it began with.
+fn in_place(root: &Root, source: &Source) -> Result<(), IndexError> {
+    if root.is_in_place() { Ok(()) } else { Err(IndexError::RootChanged { root: source.root.clone() }) }
 }
 
 /// The writer's end of the line.
 struct Line<'a, 'b> {
     indexer: &'a mut Indexer<'b>,
+    source: &'a Source,
+    root: Option<&'a Root>,
     open: Assembly,
     embedding: Option<(Assembly, Pending<Vec<f32>>, Instant)>,
     batch_tokens: u64,
@@ -301,13 +357,16 @@ impl Assembly {
 }
 
 impl<'a, 'b> Line<'a, 'b> {
-    fn new(indexer: &'a mut Indexer<'b>) -> Self {
+    fn new(indexer: &'a mut Indexer<'b>, source: &'a Source, root: Option<&'a Root>) -> Self {
+        let counters = indexer.done;
         Self {
             indexer,
+            source,
+            root,
             open: Assembly::default(),
             embedding: None,
             batch_tokens: BATCH_TOKENS.0 * 8,
-            counters: Counters::default(),
+            counters,
             report: RunReport::default(),
         }
     }
@@ -323,8 +382,13 @@ impl<'a, 'b> Line<'a, 'b> {
                 self.turn()?;
             }
         }
+        if self.indexer.options.stop.is_asked() {
+            // What the model has not begun with would take it too long.
+            self.open = Assembly::default();
+        }
         self.turn()?;
         self.turn()?;
+        self.indexer.done = self.counters;
         self.report.interrupted = self.indexer.cancel.load(Ordering::Relaxed);
         self.report.embedded = self.counters.embedded;
         self.report.tokens = self.counters.tokens;
@@ -366,7 +430,8 @@ impl<'a, 'b> Line<'a, 'b> {
         let previous = self.embedding.replace((open, pending, Instant::now()));
         let Some((assembly, pending, started)) = previous else { return Ok(()) };
         let tokens = pending.tokens();
-        let vectors = pending.wait();
+        // What is not done when the process has to end is left for the next run.
+        let Some(vectors) = self.indexer.options.stop.wait(pending) else { return Ok(()) };
         if !assembly.keys.is_empty() {
             self.counters.tokens += tokens as u64;
             self.adapt(tokens as u64, started.elapsed());
@@ -388,10 +453,16 @@ impl<'a, 'b> Line<'a, 'b> {
             known.extend(keys.iter().filter_map(|(key, at)| Some((*key, std::mem::take(vectors.get_mut(*at)?)))));
         }
         for prepared in &mut prepared {
-            self.complete(prepared, &mut known)?;
+            if !self.complete(prepared, &mut known)? {
+                return Ok(());
+            }
         }
+        // What was not found may only be out of reach.
+        self.root.map_or(Ok(()), |root| in_place(root, self.source))?;
         let mut batch = Batch::default();
-        for Prepared { entry, content } in prepared {
+        let mut attempts = Vec::new();
+        for Prepared { entry, content, attempt } in prepared {
+            attempts.extend(attempt);
             self.count(&entry, &content);
             match content {
                 Content::Fresh(document, chunks) => batch.put(*document, drafts(chunks, &known)),
@@ -406,14 +477,16 @@ impl<'a, 'b> Line<'a, 'b> {
             batch.record(entry);
         }
         self.indexer.store.commit(batch)?;
+        self.indexer.store.attempts().end(&attempts)?;
         self.counters.embedded += known.len() as u64;
         self.indexer.observer.progressed(&self.counters);
         Ok(())
     }
 
-    /// Embeds what a document still lacks. If the model fails on it, that is recorded and the run goes on.
-    fn complete(&self, prepared: &mut Prepared, known: &mut HashMap<ContentKey, Vec<f32>>) -> Result<(), IndexError> {
-        let Content::Fresh(_, chunks) = &prepared.content else { return Ok(()) };
+    /// Embeds what a document still lacks; false if the process has to end before that is done. If the model fails on
+    /// it, that is recorded and the run goes on.
+    fn complete(&self, prepared: &mut Prepared, known: &mut HashMap<ContentKey, Vec<f32>>) -> Result<bool, IndexError> {
+        let Content::Fresh(_, chunks) = &prepared.content else { return Ok(true) };
         let mut missing: Vec<(ContentKey, String)> = Vec::new();
         for chunk in chunks {
             let key = ContentKey::of(&chunk.headings, &chunk.text);
@@ -422,11 +495,14 @@ impl<'a, 'b> Line<'a, 'b> {
             }
         }
         if missing.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let (keys, texts): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-        match self.indexer.embedder.embed_documents(&texts).and_then(Pending::wait) {
-            Ok(vectors) => known.extend(keys.into_iter().zip(vectors)),
+        let embedded =
+            self.indexer.embedder.embed_documents(&texts).map(|pending| self.indexer.options.stop.wait(pending));
+        match embedded.and_then(Option::transpose) {
+            Ok(None) => return Ok(false),
+            Ok(Some(vectors)) => known.extend(keys.into_iter().zip(vectors)),
             Err(error @ qwen3::Error::Closed) => return Err(error.into()),
             Err(error) => {
                 let error = format!("the model failed on it: {error}");
@@ -437,7 +513,7 @@ impl<'a, 'b> Line<'a, 'b> {
                 prepared.content = Content::Nothing;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn count(&mut self, entry: &LedgerEntry, content: &Content) {

@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use extract::{ExtractLimits, Extraction, FileError, Part, StructuredText, extract};
-use storage::{Coverage, Document, FileState, LedgerEntry};
+use extract::{
+    ExtractLimits, Extraction, FileError, MAX_METADATA, Missing, Part, StructuredText, extract, shorten_metadata,
+};
+use storage::{Attempts, Coverage, Document, FileState, LedgerEntry};
 
+use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
 use crate::ledger::{state_of_error, state_of_text};
 use crate::passages::passages;
@@ -14,6 +17,8 @@ use crate::plan::Work;
 use crate::read::read_file;
 use crate::reader::FileReader;
 use crate::shingles::fingerprint;
+use crate::stop::Stop;
+use crate::suspects::{attempt, set_aside};
 
 /// A file changed this shortly before it is read may change again within the same time stamp.
 const RACY_NS: i64 = 2_000_000_000;
@@ -34,6 +39,8 @@ pub struct TextDocument {
 /// What there is to read.
 pub(crate) enum Job {
     File(Box<Work>),
+    /// A file that is not to be touched.
+    SetAside(Box<Work>),
     Text(TextDocument),
 }
 
@@ -41,6 +48,14 @@ pub(crate) enum Job {
 pub(crate) struct Prepared {
     pub(crate) entry: LedgerEntry,
     pub(crate) content: Content,
+    /// The attempt that ends once this is committed.
+    pub(crate) attempt: Option<u64>,
+}
+
+impl Prepared {
+    fn new(entry: LedgerEntry, content: Content) -> Self {
+        Self { entry, content, attempt: None }
+    }
 }
 
 pub(crate) enum Content {
@@ -57,24 +72,36 @@ pub(crate) enum Content {
 /// Everything that reading and chunking depend on.
 pub(crate) struct Preparer<'a> {
     pub(crate) source: &'a str,
+    /// Where the files lie; none for texts that are no files.
+    pub(crate) root: Option<&'a Root>,
     pub(crate) counter: &'a (dyn TokenCounter + Sync),
     pub(crate) reader: &'a dyn FileReader,
     /// See [`crate::reader::version`].
     pub(crate) version: &'a str,
     pub(crate) extract: ExtractLimits,
     pub(crate) chunk: ChunkLimits,
+    pub(crate) attempts: &'a Attempts,
+    pub(crate) stop: &'a Stop,
 }
 
 impl Preparer<'_> {
     /// Reads, extracts and chunks. The file's own line comes last: whoever is interrupted before it starts over with
-    /// the whole file.
+    /// the whole file. Nothing comes where it was stopped.
     pub(crate) fn prepare(&self, job: Job) -> Vec<Prepared> {
         let started = Instant::now();
-        let mut prepared = match job {
-            Job::File(work) => self.file(*work),
-            Job::Text(text) => vec![self.text(text)],
+        let (mut prepared, attempt) = match job {
+            Job::File(work) => {
+                let attempt = self.attempts.begin(attempt(self.source, &work, self.version));
+                (self.file(*work), Some(attempt))
+            }
+            Job::SetAside(work) => (self.set_aside(*work), None),
+            Job::Text(text) => (vec![self.text(text)], None),
         };
+        if self.stop.is_asked() {
+            return Vec::new();
+        }
         if let Some(own) = prepared.last_mut() {
+            own.attempt = attempt;
             own.entry.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         }
         prepared
@@ -112,7 +139,8 @@ impl Preparer<'_> {
         let mut entry = self.blank_entry(&file.relative, file.bytes, stamp(file.modified));
         entry.inode = file.inode;
         let tries = known.as_ref().map_or(0, tries_of);
-        let bytes = match read_file(&file, &self.extract) {
+        let read = self.root.ok_or(FileError::Vanished).and_then(|root| read_file(root, &file, &self.extract));
+        let bytes = match read {
             Ok(bytes) => bytes,
             Err(error) => return self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
         };
@@ -121,9 +149,9 @@ impl Preparer<'_> {
         entry.content = Some(hash);
         if let Some(known) = known.filter(|known| is_same(known, self.version, &hash, file.modified)) {
             let (modified_ns, inode) = (entry.modified_ns, entry.inode);
-            return vec![Prepared { entry: LedgerEntry { modified_ns, inode, ..known }, content: Content::Unchanged }];
+            return vec![Prepared::new(LedgerEntry { modified_ns, inode, ..known }, Content::Unchanged)];
         }
-        match self.reader.read(Path::new(&file.relative), &bytes, &self.extract) {
+        match self.reader.read(Path::new(&file.relative), &bytes, &self.extract, self.stop) {
             Ok(extraction) => self.extraction(entry, file.modified, extraction, inside),
             Err(error) => self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
         }
@@ -149,7 +177,7 @@ impl Preparer<'_> {
                 notes.extend(extraction.warnings);
                 entry.kind = extraction.kind;
                 entry.state = FileState::Indexed { notes };
-                Prepared { entry, content: Content::Nothing }
+                Prepared::new(entry, Content::Nothing)
             }
         };
         self.with_gone(inside, parts, own)
@@ -169,17 +197,30 @@ impl Preparer<'_> {
         let mut all = parts;
         let kept: HashSet<String> = all.iter().map(|part| part.entry.path.clone()).collect();
         for path in inside.into_iter().filter(|path| !kept.contains(path)) {
-            all.push(Prepared { entry: self.blank_entry(&path, 0, 0), content: Content::Gone });
+            all.push(Prepared::new(self.blank_entry(&path, 0, 0), Content::Gone));
         }
         all.push(own);
         all
     }
 
-    fn document(&self, mut entry: LedgerEntry, modified_ns: i64, extracted: StructuredText) -> Prepared {
-        let chunks = passages(&extracted, self.counter, self.chunk);
+    /// The outcome for a file that is not even opened.
+    pub(crate) fn set_aside(&self, work: Work) -> Vec<Prepared> {
+        let mut entry = self.blank_entry(&work.file.relative, work.file.bytes, work.file.modified);
+        entry.inode = work.file.inode;
+        entry.state = set_aside();
+        self.with_gone(work.inside, Vec::new(), Prepared::new(entry, Content::Nothing))
+    }
+
+    fn document(&self, mut entry: LedgerEntry, modified_ns: i64, mut extracted: StructuredText) -> Prepared {
+        #[cfg(debug_assertions)]
+        storage::die_on(&extracted.text);
+        let Some(mut chunks) = passages(&extracted, self.counter, self.chunk, self.stop) else {
+            return failed(entry, &FileError::Stopped, 0);
+        };
         if chunks.is_empty() {
             return failed(entry, &FileError::Empty, 0);
         }
+        bound_passages(&mut extracted, &mut chunks);
         entry.kind = extracted.kind.clone();
         entry.characters = extracted.text.chars().count() as u64;
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
@@ -196,13 +237,34 @@ impl Preparer<'_> {
             metadata: extracted.metadata,
             fingerprint: Some(fingerprint(&extracted.text)),
         };
-        Prepared { entry, content: Content::Fresh(Box::new(document), chunks) }
+        Prepared::new(entry, Content::Fresh(Box::new(document), chunks))
+    }
+}
+
+/// Passages of one document that are searchable: what the largest text that is read gives, and more.
+const MAX_PASSAGES: usize = 50_000;
+
+/// Bytes of metadata that all passages of a document store together: each has a copy to be shown from.
+const MAX_COPIES: usize = 64 << 20;
+
+/// Keeps what one document costs further on within bounds, and says what was left out.
+fn bound_passages(document: &mut StructuredText, chunks: &mut Vec<ChunkText>) {
+    if chunks.len() > MAX_PASSAGES {
+        let reason =
+            format!("it has {} passages, the first {MAX_PASSAGES} are searchable; split the file", chunks.len());
+        document.missing.push(Missing { part: "its end".to_string(), reason });
+        chunks.truncate(MAX_PASSAGES);
+    }
+    if shorten_metadata(&mut document.metadata, (MAX_COPIES / chunks.len().max(1)).min(MAX_METADATA)) {
+        document
+            .warnings
+            .push("what it says of itself was too long for its many passages and has been shortened".into());
     }
 }
 
 fn failed(mut entry: LedgerEntry, error: &FileError, tries: u32) -> Prepared {
     entry.state = state_of_error(error, tries);
-    Prepared { entry, content: Content::Nothing }
+    Prepared::new(entry, Content::Nothing)
 }
 
 /// A pushed text is read like a text file, under the title it came with. A bare title is its own text.
@@ -214,7 +276,7 @@ fn structured(mut text: TextDocument, limits: &ExtractLimits) -> Result<Structur
     let mut structured = extraction.document.ok_or(FileError::Empty)?;
     structured.title = text.title;
     structured.language = text.language.or(structured.language);
-    Ok(structured)
+    Ok(structured.bounded())
 }
 
 fn title_from(path: &str) -> String {
@@ -247,4 +309,41 @@ fn stamp(modified_ns: i64) -> i64 {
 fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> StructuredText {
+        extract(Path::new("a.md"), b"# Title\n\ntext", &ExtractLimits::default()).unwrap().document.unwrap()
+    }
+
+    fn chunk() -> ChunkText {
+        ChunkText { text: "x".to_string(), headings: Vec::new(), span: 0..1, lines: 1..2, page: None }
+    }
+
+    #[test]
+    fn a_document_of_countless_passages_is_partly_searchable() {
+        let (mut text, mut chunks) = (document(), vec![chunk(); MAX_PASSAGES + 5]);
+        bound_passages(&mut text, &mut chunks);
+        assert_eq!(chunks.len(), MAX_PASSAGES);
+        let state = state_of_text(&text.missing, text.warnings);
+        assert!(state.label() == "partly" && state.reason().contains("50005 passages"), "{}", state.reason());
+    }
+
+    #[test]
+    fn metadata_is_not_multiplied_by_passages_without_a_bound() {
+        let mut text = document();
+        text.metadata.insert("author".to_string(), "a".repeat(900));
+        text.metadata.extend((0..7).map(|n| (format!("k{n}"), "v".repeat(1000))));
+        let before = text.metadata.clone();
+        bound_passages(&mut text, &mut vec![chunk(); 100]);
+        assert_eq!((&text.metadata, text.warnings.len()), (&before, 0));
+        let mut many = vec![chunk(); MAX_PASSAGES];
+        bound_passages(&mut text, &mut many);
+        let bytes: usize = text.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        assert!(bytes * many.len() <= MAX_COPIES && text.metadata.contains_key("author"), "{bytes}");
+        assert_eq!(text.warnings.len(), 1);
+    }
 }

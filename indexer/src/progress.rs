@@ -60,13 +60,29 @@ pub struct RunReport {
     pub planning: Duration,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
-    /// Folders and files that could not be listed, with the reason.
+    /// Folders and files that were left out or could not be listed, with the reason.
     pub problems: Vec<String>,
+    /// Folders among them that hide what is in them; the ledger has a line for each.
+    pub unlisted: u64,
 }
 
 impl RunReport {
-    /// Whether the run changed nothing that can be found. Files that cannot be read are tried in every run.
+    /// Takes in a later part of the same run. Passages and tokens are counted through by the run itself.
+    pub(crate) fn add(&mut self, part: &Self) {
+        self.indexed += part.indexed;
+        self.partly += part.partly;
+        self.unchanged += part.unchanged;
+        self.skipped += part.skipped;
+        self.unreadable += part.unreadable;
+        self.failed += part.failed;
+        self.removed += part.removed;
+        (self.chunks, self.embedded, self.tokens) = (part.chunks, part.embedded, part.tokens);
+        self.interrupted |= part.interrupted;
+    }
+
+    /// Whether the run changed nothing that can be found, and saw all there is. Files that cannot be read are tried in
+    /// every run.
     pub fn is_idle(&self) -> bool {
-        self.indexed + self.partly + self.skipped + self.removed == 0
+        self.indexed + self.partly + self.skipped + self.removed + self.unlisted == 0
     }
 }

@@ -6,13 +6,16 @@ use std::path::Path;
 
 use extract::{ExtractLimits, Extraction, FileError, extract};
 
+use crate::stop::Stop;
+
 /// Makes text of the bytes of a file. Called by several threads at once.
 pub trait FileReader: Debug + Send + Sync {
     /// Reads a file that is called `path` below its source.
     ///
     /// # Errors
-    /// As [`extract`], and what befalls the reader itself: [`FileError::Crashed`] and [`FileError::TimedOut`].
-    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError>;
+    /// As [`extract`], and what befalls the reader itself: [`FileError::Crashed`], [`FileError::TimedOut`], and
+    /// [`FileError::Stopped`] soon after `stop` is asked.
+    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits, stop: &Stop) -> Result<Extraction, FileError>;
 
     /// What it was told that decides about outcomes: where this changes, files that could not be read whole are tried
     /// again.
@@ -20,12 +23,12 @@ pub trait FileReader: Debug + Send + Sync {
 }
 
 /// Reads in this process: quick to start, for trusted files and tests. A panic in a parser is caught; an endless loop, a
-/// stack overflow or a bomb that gets around the limits is not.
+/// stack overflow or a bomb that gets around the limits is not, and no reading is stopped before its end.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InProcess;
 
 impl FileReader for InProcess {
-    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError> {
+    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits, _: &Stop) -> Result<Extraction, FileError> {
         let read = catch_unwind(AssertUnwindSafe(|| extract(path, bytes, limits)));
         read.unwrap_or_else(|_| Err(FileError::Crashed { how: "a panic".to_string() }))
     }

@@ -1,5 +1,7 @@
 //! What a document's likeness to others is measured by: its shingles, runs of consecutive words.
 
+use std::collections::VecDeque;
+
 use storage::SimHash;
 
 /// Words of a shingle. Three tell the order of words apart and survive small edits.
@@ -8,30 +10,37 @@ const WORDS: usize = 3;
 /// The fingerprint of a text by its shingles. Case, punctuation and white space do not count; scripts without spaces
 /// count by characters.
 pub(crate) fn fingerprint(text: &str) -> SimHash {
-    let words = words(text);
-    let shingles = words.windows(WORDS.min(words.len()).max(1)).map(hash);
-    SimHash::of(shingles)
+    // Only the words of one shingle are held: a text of megabytes has millions.
+    let mut run: VecDeque<String> = VecDeque::with_capacity(WORDS);
+    let mut full = false;
+    let shingles = words(text).filter_map(|word| {
+        if run.len() == WORDS {
+            run.pop_front();
+        }
+        run.push_back(word);
+        full |= run.len() == WORDS;
+        (run.len() == WORDS).then(|| hash(&run))
+    });
+    let whole = SimHash::of(shingles);
+    if full || run.is_empty() { whole } else { SimHash::of(std::iter::once(hash(&run))) }
 }
 
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for c in text.chars() {
-        let alone = storage::is_unspaced(c);
-        if alone || !c.is_alphanumeric() {
-            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    let mut characters = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let first = characters.find(|c| c.is_alphanumeric() || storage::is_unspaced(*c))?;
+        if storage::is_unspaced(first) {
+            return Some(first.to_string());
         }
-        match alone {
-            true => words.push(c.to_string()),
-            false if c.is_alphanumeric() => word.extend(c.to_lowercase()),
-            false => {}
+        let mut word: String = first.to_lowercase().collect();
+        while let Some(next) = characters.next_if(|c| c.is_alphanumeric() && !storage::is_unspaced(*c)) {
+            word.extend(next.to_lowercase());
         }
-    }
-    words.extend((!word.is_empty()).then_some(word));
-    words
+        Some(word)
+    })
 }
 
-fn hash(shingle: &[String]) -> u128 {
+fn hash(shingle: &VecDeque<String>) -> u128 {
     let mut hasher = blake3::Hasher::new();
     for word in shingle {
         hasher.update(word.as_bytes()).update(&[0]);
@@ -64,7 +73,7 @@ mod tests {
     fn scripts_without_spaces_count_by_characters() {
         let text = "出差费用报销办法。罚款、选座费、酒水和同行家属的费用不予报销。请在四十五天之内提交申请并附上收据。";
         assert!(fingerprint(text).distance(fingerprint(&text.replace("四十五", "六十"))) < 40);
-        assert_eq!(words("a中文b"), ["a", "中", "文", "b"]);
+        assert_eq!(words("a中文b").collect::<Vec<_>>(), ["a", "中", "文", "b"]);
         assert_eq!(fingerprint(""), fingerprint("..."));
     }
 }

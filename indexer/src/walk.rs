@@ -9,9 +9,12 @@ use std::fmt::Write as _;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use ignore::{DirEntry, Walk, WalkBuilder};
+
+use crate::beneath::{BeneathError, Root, native};
 
 /// Name of quarry's own ignore files: the syntax of `.gitignore`, with precedence over it.
 pub const IGNORE_FILE: &str = ".quarryignore";
@@ -46,6 +49,8 @@ pub struct FoundFile {
 pub struct WalkProblem {
     /// Where.
     pub path: PathBuf,
+    /// The folder whose files are missing for it.
+    pub folder: Option<PathBuf>,
     /// Whether it was left out by a rule or could not be read.
     pub kind: ProblemKind,
     /// Why, in words.
@@ -68,7 +73,8 @@ pub enum ProblemKind {
 /// If the root does not exist, cannot be read, is neither a folder nor a file, or a pattern of
 /// [`WalkOptions::exclude`] is not valid.
 pub fn walk(root: &Path, options: &WalkOptions) -> Result<Files, WalkProblem> {
-    let unreadable = |reason: String| WalkProblem { path: root.to_owned(), kind: ProblemKind::Unreadable, reason };
+    let unreadable =
+        |reason: String| WalkProblem { path: root.to_owned(), folder: None, kind: ProblemKind::Unreadable, reason };
     let absolute = fs::canonicalize(root).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => unreadable("does not exist; check the path of the source".to_owned()),
         _ => unreadable(format!("cannot be opened ({error})")),
@@ -93,8 +99,32 @@ pub fn walk(root: &Path, options: &WalkOptions) -> Result<Files, WalkProblem> {
         let overrides = excluding(&absolute, &options.exclude).map_err(|error| unreadable(error.to_string()))?;
         builder.overrides(overrides);
     }
-    let base = if metadata.is_dir() { absolute } else { absolute.parent().unwrap_or(&absolute).to_owned() };
-    Ok(Files { base, walk: builder.build(), waiting: VecDeque::new() })
+    // A pipe in place of an ignore file would be waited for without end.
+    let strange = Arc::new(Mutex::new(VecDeque::new()));
+    let found = Arc::clone(&strange);
+    builder.filter_entry(move |entry| {
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        let Some(rules) = is_folder.then(|| strange_rules(entry.path())).flatten() else { return true };
+        let (path, reason) = (entry.path().to_owned(), format!("not listed: {rules}; remove it"));
+        let problem = WalkProblem { folder: Some(path.clone()), path, kind: ProblemKind::Unreadable, reason };
+        found.lock().unwrap_or_else(PoisonError::into_inner).push_back(problem);
+        false
+    });
+    if let Some(rules) = strange_rules(&absolute) {
+        return Err(unreadable(format!("cannot be listed: {rules}; remove it")));
+    }
+    let root = Root::open(&absolute).map_err(|error| unreadable(format!("cannot be opened ({error})")))?;
+    Ok(Files { root: Arc::new(root), walk: builder.build(), waiting: strange })
+}
+
+/// The ignore file of a folder that is none, with what it is: it must not be opened.
+fn strange_rules(folder: &Path) -> Option<String> {
+    let names = [IGNORE_FILE, ".gitignore", ".git/info/exclude"];
+    names.into_iter().find_map(|name| {
+        let metadata = fs::metadata(folder.join(name)).ok()?;
+        let is_strange = !metadata.is_file() && !metadata.is_dir();
+        is_strange.then(|| format!("its {name} is {}, expected an ordinary file", kind_of(&metadata)))
+    })
 }
 
 /// Overrides are written the other way round: `!` leaves out.
@@ -109,10 +139,10 @@ fn excluding(root: &Path, patterns: &[String]) -> Result<ignore::overrides::Over
 /// The files under a root; see [`walk`].
 pub struct Files {
     /// What relative paths are relative to.
-    base: PathBuf,
+    root: Arc<Root>,
     walk: Walk,
     /// Problems that came along with an entry.
-    waiting: VecDeque<WalkProblem>,
+    waiting: Arc<Mutex<VecDeque<WalkProblem>>>,
 }
 
 impl Iterator for Files {
@@ -120,44 +150,55 @@ impl Iterator for Files {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(problem) = self.waiting.pop_front() {
+            if let Some(problem) = self.waiting().pop_front() {
                 return Some(Err(problem));
             }
-            match self.walk.next()? {
-                Ok(entry) => {
+            match self.walk.next() {
+                Some(Ok(entry)) => {
                     if let Some(found) = self.entry(&entry) {
                         return Some(found);
                     }
                 }
-                Err(error) => return Some(Err(self.problem(&error))),
+                Some(Err(error)) => return Some(Err(self.problem(&error))),
+                // The last folder may have been left out by the walk's filter.
+                None => return self.waiting().pop_front().map(Err),
             }
         }
     }
 }
 
 impl Files {
+    /// The root, held open: the files are to be read from it.
+    pub fn root(&self) -> Arc<Root> {
+        Arc::clone(&self.root)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<WalkProblem>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What an entry is; `None` for folders.
-    fn entry(&mut self, entry: &DirEntry) -> Option<Result<FoundFile, WalkProblem>> {
+    fn entry(&self, entry: &DirEntry) -> Option<Result<FoundFile, WalkProblem>> {
         // A broken pattern in an ignore file spoils nothing but itself.
         if let Some(error) = entry.error() {
             let problem = self.problem(error);
-            self.waiting.push_back(problem);
+            self.waiting().push_back(problem);
         }
         let path = entry.path();
         let metadata = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) => return Some(Err(unreadable(path, &error))),
+            Err(error) => return Some(Err(unreadable(path, path.parent(), &error))),
         };
         if metadata.is_dir() {
             return None;
         }
         if !metadata.is_file() {
             let reason = format!("{}: not followed or opened", kind_of(&metadata));
-            return Some(Err(WalkProblem { path: path.to_owned(), kind: ProblemKind::Skipped, reason }));
+            return Some(Err(skipped(path, reason)));
         }
         Some(Ok(FoundFile {
             path: path.to_owned(),
-            relative: relative(path.strip_prefix(&self.base).unwrap_or(path)),
+            relative: relative(path.strip_prefix(self.root.path()).unwrap_or(path)),
             bytes: metadata.len(),
             modified: modified(&metadata),
             inode: inode(&metadata),
@@ -165,21 +206,27 @@ impl Files {
     }
 
     fn problem(&self, error: &ignore::Error) -> WalkProblem {
-        let path = path_of(error).unwrap_or(&self.base).to_owned();
+        let path = path_of(error).unwrap_or(self.root.path()).to_owned();
         match error.io_error() {
-            Some(source) => unreadable(&path, source),
-            None => WalkProblem { path, kind: ProblemKind::Skipped, reason: error.to_string() },
+            Some(source) => unreadable(&path, Some(&path), source),
+            None => skipped(&path, error.to_string()),
         }
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> WalkProblem {
+fn skipped(path: &Path, reason: String) -> WalkProblem {
+    WalkProblem { path: path.to_owned(), folder: None, kind: ProblemKind::Skipped, reason }
+}
+
+/// `folder` is the one whose files are missing for it. What vanished hides nothing.
+fn unreadable(path: &Path, folder: Option<&Path>, error: &io::Error) -> WalkProblem {
     let reason = match error.kind() {
         io::ErrorKind::NotFound => "vanished while the folder was listed".to_owned(),
         io::ErrorKind::PermissionDenied => format!("cannot be read ({error}); check its permissions"),
         _ => format!("cannot be read ({error})"),
     };
-    WalkProblem { path: path.to_owned(), kind: ProblemKind::Unreadable, reason }
+    let folder = folder.filter(|_| error.kind() != io::ErrorKind::NotFound).map(Path::to_owned);
+    WalkProblem { path: path.to_owned(), folder, kind: ProblemKind::Unreadable, reason }
 }
 
 fn path_of(error: &ignore::Error) -> Option<&Path> {
@@ -192,21 +239,27 @@ fn path_of(error: &ignore::Error) -> Option<&Path> {
     }
 }
 
-/// The file at `relative` below `root`, if it is one; `None` for a path that leaves the root.
-pub(crate) fn find(root: &Path, relative: &str) -> Option<FoundFile> {
-    let inside = Path::new(relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    if !inside || relative.is_empty() {
-        return None;
-    }
-    let path = root.join(relative);
-    let metadata = fs::symlink_metadata(&path).ok().filter(Metadata::is_file)?;
-    Some(FoundFile {
-        path,
+/// The file at `relative` below a root, if it is one; `None` for a path that leaves the root.
+///
+/// # Errors
+/// The system does not say: the file may well be there.
+pub(crate) fn find(root: &Root, relative: &str) -> io::Result<Option<FoundFile>> {
+    let path = native(relative);
+    let facts = match root.facts(&path) {
+        Ok(facts) if facts.other.is_none() => facts,
+        Ok(_) | Err(BeneathError::Link | BeneathError::NotAFile { .. }) => return Ok(None),
+        Err(BeneathError::Io(error)) => {
+            let is_gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+            return if is_gone { Ok(None) } else { Err(error) };
+        }
+    };
+    Ok(Some(FoundFile {
+        path: root.path().join(path),
         relative: relative.to_owned(),
-        bytes: metadata.len(),
-        modified: modified(&metadata),
-        inode: inode(&metadata),
-    })
+        bytes: facts.bytes,
+        modified: facts.modified,
+        inode: Some(facts.inode),
+    }))
 }
 
 /// The kind of a file system entry, in words.
@@ -254,7 +307,7 @@ fn inode(_: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-fn relative(path: &Path) -> String {
+pub(crate) fn relative(path: &Path) -> String {
     let mut out = String::new();
     for part in path.components() {
         if !out.is_empty() {
@@ -265,8 +318,10 @@ fn relative(path: &Path) -> String {
     out
 }
 
+/// Stands before the two digits of a byte that is no Unicode.
+pub(crate) const MARK: &str = "\u{fffd}";
+
 fn push_name(out: &mut String, name: &[u8]) {
-    const MARK: &str = "\u{fffd}";
     let push_bytes = |out: &mut String, bytes: &[u8]| {
         for byte in bytes {
             // Writing to a string does not fail.
@@ -323,10 +378,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/b.md"), "text").unwrap();
-        let found = find(folder.path(), "a/b.md").unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let found = find(&root, "a/b.md").unwrap().unwrap();
         assert_eq!((found.relative.as_str(), found.bytes), ("a/b.md", 4));
-        for none in ["", "a", "c.md", "../x", "/etc/passwd", "a/../a/b.md"] {
-            assert_eq!(find(folder.path(), none), None, "{none}");
+        let walked: Vec<_> = walk(folder.path(), &WalkOptions::default()).unwrap().map(Result::unwrap).collect();
+        assert_eq!((found.modified, found.inode), (walked[0].modified, walked[0].inode));
+        for none in ["", "a", "c.md", "../x", "/etc/passwd", "a/../a/b.md", "a/b.md/c"] {
+            assert_eq!(find(&root, none).unwrap(), None, "{none}");
         }
     }
 

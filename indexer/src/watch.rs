@@ -51,7 +51,9 @@ impl Watcher {
             Ok(event) if event.need_rescan() || matters(&root, &event) => changed(),
             Ok(_) => {}
         };
-        let mut events = notify::recommended_watcher(heard).map_err(WatchError::from)?;
+        // A link inside may lead to anywhere; the walk does not follow it either.
+        let config = notify::Config::default().with_follow_symlinks(false);
+        let mut events = RecommendedWatcher::new(heard, config).map_err(WatchError::from)?;
         events.watch(&source.root, RecursiveMode::Recursive)?;
         Ok(Self { _events: events })
     }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, StructuredText, read_file, state_of};
+use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, Root, Stop, StructuredText, read_file, state_of};
 use serde_json::{Value, json};
 use storage::FileState;
 
 use crate::cli::ExtractArgs;
 use crate::config::FileConfig;
+use crate::plain;
 use crate::reading::Reading;
 
 pub(crate) fn run(args: &ExtractArgs, file: &FileConfig) -> Result<ExitCode> {
@@ -22,8 +23,9 @@ pub(crate) fn run(args: &ExtractArgs, file: &FileConfig) -> Result<ExitCode> {
     let seconds = started.elapsed().as_secs_f64();
     let state = state_of(&outcome, 0);
     let shown = match (&outcome, args.json) {
-        (_, true) => serde_json::to_string_pretty(&as_json(args, &outcome, &state, seconds))?,
-        (Ok(extraction), false) => as_text(extraction),
+        (_, true) => plain::json(&as_json(args, &outcome, &state, seconds))?,
+        // Piped or not, the text ends up on a terminal often enough; JSON has it exactly.
+        (Ok(extraction), false) => plain::shown_lines(&as_text(extraction)).into_owned(),
         (Err(_), false) => String::new(),
     };
     print(&shown)?;
@@ -38,8 +40,9 @@ pub(crate) fn run(args: &ExtractArgs, file: &FileConfig) -> Result<ExitCode> {
 fn read(reading: &Reading, path: &Path) -> Result<Extraction, FileError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let found = FoundFile { path: path.to_path_buf(), relative: name, bytes: 0, modified: 0, inode: None };
-    let bytes = read_file(&found, &reading.limits)?;
-    reading.reader.read(Path::new(&found.relative), &bytes, &reading.limits)
+    let root = Root::open(path).map_err(FileError::from_io)?;
+    let bytes = read_file(&root, &found, &reading.limits)?;
+    reading.reader.read(Path::new(&found.relative), &bytes, &reading.limits, &Stop::default())
 }
 
 /// Whoever reads only the beginning, such as `head`, may close the pipe.
@@ -55,7 +58,7 @@ fn print(text: &str) -> Result<()> {
 fn verdict(path: &str, state: &FileState) -> String {
     let reason = state.reason();
     let separator = if reason.is_empty() { "" } else { ": " };
-    format!("{path}: {}{separator}{reason}", state.label())
+    format!("{}: {}{separator}{}", plain::shown(path), state.label(), plain::shown(&reason))
 }
 
 /// The exit status: 0 read whole, 3 partly, 4 not readable or nothing in it to index, 5 failed.
@@ -74,7 +77,7 @@ fn as_text(extraction: &Extraction) -> String {
         push_document(&mut out, document);
     }
     for part in &extraction.parts {
-        out.push_str(&format!("\n==> {} <==\n\n", part.path));
+        out.push_str(&format!("\n==> {} <==\n\n", plain::shown(&part.path)));
         if let Ok(document) = &part.outcome {
             push_document(&mut out, document);
         }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use indexer::{Comparison, IndexOptions, Indexer, RunReport, Vanished, WalkOptions};
+use indexer::{Comparison, IndexOptions, Indexer, RunReport, Stop, Vanished, WalkOptions};
 use qwen3::EmbedHandle;
 use storage::{Source, Store};
 
@@ -37,6 +37,7 @@ pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<Exit
         bail!("nothing to index; name a folder: `quarry index FOLDER`");
     }
     let cancel = interrupt::on_interrupt()?;
+    let options = IndexOptions { stop: Stop::of(&cancel), ..options };
     for source in sources {
         let report = index(&mut store, &embedder, &source, options.clone(), &cancel)?;
         if report.interrupted {

@@ -9,6 +9,7 @@ use web::{KeyFile, KeyRecord, Scope};
 use crate::cli::{Cli, KeyScope, KeysArgs, KeysCommand};
 use crate::output::{self, table};
 use crate::paths;
+use crate::plain::shown;
 
 pub(crate) fn run(cli: &Cli, args: &KeysArgs) -> Result<ExitCode> {
     let keys = KeyFile::of(&paths::data_dir(cli)?);
@@ -47,7 +48,7 @@ fn list(records: &[KeyRecord]) {
         };
         rows.add_row([
             record.id.clone(),
-            record.name.clone(),
+            shown(&record.name).into_owned(),
             scopes.join(", "),
             output::time(record.created),
             record.expires.map_or_else(|| "never".to_string(), output::time),

@@ -11,6 +11,7 @@ use crate::cli::{Cli, ModelsAction, ModelsArgs, ModelsPullArgs, ModelsVerifyArgs
 use crate::models;
 use crate::models::{BUNDLED, Check, CheckOutcome, KNOWN, ModelName, Place, Report, Repository, Shelf};
 use crate::output::{size, table};
+use crate::plain::shown;
 
 pub(crate) fn run(cli: &Cli, args: &ModelsArgs) -> Result<ExitCode> {
     match &args.action {
@@ -182,7 +183,7 @@ fn print_check(check: &Check) {
         CheckOutcome::Fail => "FAIL",
         CheckOutcome::Skipped => "skipped",
     };
-    println!("{:<10} {outcome:<8} {}", check.name, check.detail);
+    println!("{:<10} {outcome:<8} {}", check.name, shown(&check.detail));
     for value in &check.values {
         let mark = if value.fits() { "" } else { "  <- off" };
         println!(

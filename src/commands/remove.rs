@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use storage::Store;
 
 use crate::cli::{Cli, RemoveArgs};
+use crate::plain::shown;
 use crate::{models, paths};
 
 pub(crate) fn run(cli: &Cli, args: &RemoveArgs) -> Result<ExitCode> {
@@ -17,6 +18,6 @@ pub(crate) fn run(cli: &Cli, args: &RemoveArgs) -> Result<ExitCode> {
     }
     let documents = store.remove_source(&args.source)?;
     store.close()?;
-    println!("removed {} with {documents} files from the index", args.source);
+    println!("removed {} with {documents} files from the index", shown(&args.source));
     Ok(ExitCode::SUCCESS)
 }

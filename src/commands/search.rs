@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
 use searcher::{Answer, Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::cli::{Cli, SearchArgs};
 use crate::commands::index;
 use crate::config::FileConfig;
 use crate::output;
-use crate::{interrupt, models, paths};
+use crate::{interrupt, models, paths, plain};
 
 pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<ExitCode> {
     let folder = paths::data_dir(cli)?;
@@ -30,7 +31,7 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
     let answer = searcher.search(&snapshot, &request)?;
     let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&Printed { answer: &answer, unread_files: unread })?);
+        println!("{}", plain::json(&Printed { answer: &answer, unread_files: unread })?);
     } else {
         output::print_answer(&answer);
         if let Some(unread) = unread.filter(|unread| *unread > 0) {
@@ -85,7 +86,8 @@ fn fresh_snapshot(
     output::print_repairs(store.repairs());
     let source = index::source_for(documents, None, store.sources())?;
     let cancel = interrupt::on_interrupt()?;
-    let report = index::index(&mut store, embedder, &source, file.extract.start()?.options(), &cancel)?;
+    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let report = index::index(&mut store, embedder, &source, options, &cancel)?;
     if report.interrupted {
         bail!("stopped while indexing; what was done is kept");
     }
@@ -100,7 +102,7 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
     if !snapshot.sources().contains(&source) {
         bail!("{} is not indexed yet, and {locked}", documents.display());
     }
-    eprintln!("searching the folder as it was indexed last: {locked}");
+    eprintln!("searching the folder as it was indexed last: {}", plain::shown(&locked.to_string()));
     Ok((Arc::new(snapshot), Some(source)))
 }
 

@@ -1,5 +1,7 @@
 //! `quarry status`: what is in the index, and what became of every file.
 
+use std::borrow::Cow;
+use std::io::{IsTerminal as _, stdout};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -11,6 +13,7 @@ use crate::cli::{Cli, FileFilter, StatusArgs};
 use crate::config::FileConfig;
 use crate::output::{self, table};
 use crate::paths;
+use crate::plain::{self, shown, shown_lines};
 
 /// Everything that is shown, also as JSON.
 #[derive(Serialize)]
@@ -79,9 +82,11 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<Exi
     store.close()?;
     if args.csv {
         let rows = status.files.iter().flatten().map(ledger_row);
-        print!("{}", std::iter::once(LEDGER_COLUMNS.to_string()).chain(rows).collect::<String>());
+        let csv: String = std::iter::once(LEDGER_COLUMNS.to_string()).chain(rows).collect();
+        // A spreadsheet gets the names as they are.
+        print!("{}", if stdout().is_terminal() { shown_lines(&csv) } else { Cow::Borrowed(csv.as_str()) });
     } else if args.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        println!("{}", plain::json(&status)?);
     } else {
         show(&status);
     }
@@ -90,13 +95,13 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<Exi
 
 /// What a reader can see while another process writes.
 fn show_while_locked(snapshot: &Snapshot, holder: &str) -> Result<ExitCode> {
-    println!("model      {}", snapshot.model().describe());
+    println!("model      {}", shown(&snapshot.model().describe()));
     println!("passages   {}", snapshot.passages());
     println!("generation {}", snapshot.sequence());
     for source in snapshot.sources() {
-        println!("source     {}  {}", source.name, source.root.display());
+        println!("source     {}  {}", shown(&source.name), shown(&source.root.display().to_string()));
     }
-    println!("\n{holder} is writing to the index; the states of the files are shown when it is done.");
+    println!("\n{} is writing to the index; the states of the files are shown when it is done.", shown(holder));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -182,7 +187,7 @@ impl FileFilter {
 
 fn show_reading(reading: &ReadingStatus) {
     match (&reading.problem, reading.sandbox) {
-        (Some(problem), _) => println!("reading    not possible: {problem}"),
+        (Some(problem), _) => println!("reading    not possible: {}", shown(problem)),
         (None, false) => println!("reading    in quarry's own process (sandbox = false)"),
         (None, true) => println!("reading    in processes that have: {}", reading.in_force.join(", ")),
     }
@@ -190,14 +195,14 @@ fn show_reading(reading: &ReadingStatus) {
         println!("           this system lacks: {}", reading.missing.join(", "));
     }
     if let Some(ocr) = &reading.ocr {
-        println!("scans      {ocr}");
+        println!("scans      {}", shown(ocr));
     }
     println!();
 }
 
 fn show(status: &Status) {
-    println!("index      {}", status.data_dir);
-    println!("model      {}", status.model.describe());
+    println!("index      {}", shown(&status.data_dir));
+    println!("model      {}", shown(&status.model.describe()));
     println!(
         "content    {} documents, {} passages, {} vectors, generation {}",
         status.documents, status.chunks, status.vectors, status.generation
@@ -224,8 +229,8 @@ fn show(status: &Status) {
     ]);
     for source in &status.sources {
         rows.add_row([
-            source.name.clone(),
-            source.root.clone(),
+            shown(&source.name).into_owned(),
+            shown(&source.root).into_owned(),
             source.files.to_string(),
             source.indexed.to_string(),
             source.partly.to_string(),
@@ -242,12 +247,12 @@ fn show(status: &Status) {
     for entry in files {
         rows.add_row([
             entry.state.label().to_string(),
-            entry.source.clone(),
-            entry.path.clone(),
-            entry.kind.clone(),
+            shown(&entry.source).into_owned(),
+            shown(&entry.path).into_owned(),
+            shown(&entry.kind).into_owned(),
             output::size(entry.bytes),
             entry.chunks.to_string(),
-            entry.state.reason(),
+            shown(&entry.state.reason()).into_owned(),
         ]);
     }
     println!("\n{rows}");

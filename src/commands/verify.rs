@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indexer::{IndexOptions, Stop};
 use storage::Store;
 
 use crate::cli::{Cli, VerifyArgs};
 use crate::commands::index;
 use crate::config::FileConfig;
+use crate::plain::{shown, shown_message};
 use crate::{interrupt, models, paths};
 
 pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<ExitCode> {
@@ -22,7 +24,7 @@ pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<Exi
         return Ok(ExitCode::SUCCESS);
     }
     for finding in &report.findings {
-        println!("{}: {}", finding.part, finding.detail);
+        println!("{}: {}", finding.part, shown(&finding.detail));
     }
     eprintln!("{} findings; run `quarry verify --repair`", report.findings.len());
     Ok(ExitCode::FAILURE)
@@ -32,14 +34,14 @@ pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<Exi
 fn repair(cli: &Cli, folder: &std::path::Path, file: &FileConfig) -> Result<()> {
     let (embedder, model) = models::embedder(cli)?;
     for line in storage::repair(folder, &model)? {
-        println!("{line}");
+        println!("{}", shown(&line));
     }
-    let options = file.extract.start()?.options();
-    let mut store = Store::open(folder, &model)?;
     let cancel = interrupt::on_interrupt()?;
+    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let mut store = Store::open(folder, &model)?;
     for source in store.sources().to_vec() {
         if let Err(error) = index::index(&mut store, &embedder, &source, options.clone(), &cancel) {
-            eprintln!("{}: {error:#}", source.name);
+            eprintln!("{}: {}", shown(&source.name), shown_message(&format!("{error:#}")));
         }
     }
     Ok(store.close()?)

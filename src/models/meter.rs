@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
+use crate::plain::shown;
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -28,16 +29,16 @@ impl Meter {
 
     /// A file begins, or goes on from `at`.
     pub(crate) fn begin(&self, name: &str, at: u64, size: Option<u64>) {
-        *self.name.borrow_mut() = name.to_string();
+        *self.name.borrow_mut() = shown(name).into_owned();
         self.size.set(size);
-        self.bar.set_prefix(name.to_string());
+        self.bar.set_prefix(shown(name).into_owned());
         if let Some(size) = size {
             self.bar.set_length(size);
         }
         self.bar.set_position(at);
         self.bar.reset_eta();
         if at > 0 {
-            self.bar.suspend(|| eprintln!("{name}: continues at {}", output::size(at)));
+            self.bar.suspend(|| eprintln!("{}: continues at {}", shown(name), output::size(at)));
         }
     }
 

@@ -69,7 +69,21 @@ pub(crate) fn point(step: Step) {
     if *name != format!("{step:?}") || PASSED.fetch_add(1, Ordering::Relaxed) + 1 != *count {
         return;
     }
-    // SIGKILL through the shell's `kill`: no destructor runs, as in a real crash.
+    die();
+}
+
+/// Kills this process if a text holds what `QUARRY_DIE_ON` says: a file that takes the process with it, for tests of what
+/// becomes of the others. In builds with debug assertions only.
+#[cfg(debug_assertions)]
+pub fn die_on(text: &str) {
+    if std::env::var("QUARRY_DIE_ON").is_ok_and(|mark| text.contains(&mark)) {
+        die();
+    }
+}
+
+/// SIGKILL through the shell's `kill`: no destructor runs, as in a real crash.
+#[cfg(debug_assertions)]
+fn die() {
     let _ = std::process::Command::new("sh").args(["-c", &format!("kill -9 {}", std::process::id())]).status();
     std::process::abort();
 }

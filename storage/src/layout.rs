@@ -7,6 +7,7 @@
 //! vectors.bin    the vector file
 //! lexical/       tantivy
 //! segments/      sealed vector segments and their manifest
+//! attempts.log   files under way when a process died, if one did
 //! ```
 //!
 //! All but the lock is in `index-N/` once there was a rebuild: see `edition`.
@@ -14,12 +15,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::files;
 use crate::placement::Placement;
 use crate::record::IndexModel;
-use crate::settings;
 use crate::vectorfile::{Fingerprint, VectorFile, VectorReader};
 use crate::vectors::{Access, SealParams, VectorIndex};
+use crate::{attempts, files, settings};
 
 /// Vectors that may wait in the tail, where every search scans them, before they are sealed into a segment.
 const TAIL_VECTORS: usize = 32_768;
@@ -41,8 +41,9 @@ pub(crate) fn vector_file(folder: &Path) -> PathBuf {
 }
 
 /// Everything that an index consists of.
-pub(crate) fn parts(folder: &Path) -> [PathBuf; 5] {
-    [documents(folder), vector_file(folder), lexical(folder), segments(folder), settings::path(folder)]
+pub(crate) fn parts(folder: &Path) -> Vec<PathBuf> {
+    let truth = [documents(folder), vector_file(folder), settings::path(folder), attempts::path(folder)];
+    [&truth[..], &[lexical(folder), segments(folder)]].concat()
 }
 
 /// The bytes that stand for a model in the vector file.

@@ -4,6 +4,7 @@
 //! (documents, chunks, ledger, change log) and an append-only vector file; the tantivy index and the sealed vector
 //! segments are derived from it and can be rebuilt at any time. See the README's design section for the protocol.
 
+mod attempts;
 mod batch;
 mod crash;
 mod documents;
@@ -30,8 +31,11 @@ mod vectorfile;
 mod vectors;
 mod verify;
 
+pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
 pub use crash::Step;
+#[cfg(debug_assertions)]
+pub use crash::die_on;
 pub use error::{Error, Result};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;

@@ -3,6 +3,7 @@
 //! Every other room speaks of documents through these types. They hold plain data; how they are encoded and checked is
 //! `documents`' business.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -131,7 +132,31 @@ impl Document {
     pub fn id(&self) -> DocumentId {
         DocumentId::of(&self.source, &self.path)
     }
+
+    /// The document as each of its passages carries it: what it says of itself within bounds, for it is analysed and
+    /// stored as often as there are passages. Readers bound it further; an index may be older than that.
+    pub(crate) fn carried(&self) -> Cow<'_, Self> {
+        let size: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if self.title.len() <= MAX_TITLE && size <= MAX_METADATA {
+            return Cow::Borrowed(self);
+        }
+        let mut carried = self.clone();
+        let end = (0..=MAX_TITLE.min(self.title.len())).rev().find(|at| self.title.is_char_boundary(*at));
+        carried.title.truncate(end.unwrap_or(0));
+        let mut left = MAX_METADATA;
+        carried.metadata.retain(|key, value| {
+            let fits = key.len() + value.len() <= left;
+            left -= if fits { key.len() + value.len() } else { 0 };
+            fits
+        });
+        Cow::Owned(carried)
+    }
 }
+
+/// Bytes of a title that passages carry.
+const MAX_TITLE: usize = 1_000;
+/// Bytes of metadata that passages carry.
+const MAX_METADATA: usize = 16_000;
 
 /// A passage of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,5 +320,31 @@ impl IndexModel {
     pub fn describe(&self) -> String {
         let short = self.fingerprint.get(..8).unwrap_or(&self.fingerprint);
         format!("{} ({} dimensions, {short})", self.name, self.dimension)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passages_carry_is_bounded() {
+        let plain = Document {
+            source: "a".to_string(),
+            path: "b.md".to_string(),
+            title: "Größe".to_string(),
+            kind: "markdown".to_string(),
+            language: None,
+            modified: 0,
+            bytes: 1,
+            metadata: BTreeMap::from([("author".to_string(), "Ada".to_string())]),
+            fingerprint: None,
+        };
+        assert!(matches!(plain.carried(), Cow::Borrowed(_)));
+        let mut big = Document { title: "ß".repeat(10 << 20), ..plain.clone() };
+        big.metadata.insert("z".to_string(), "v".repeat(10 << 20));
+        let carried = big.carried().into_owned();
+        assert!(carried.title.len() <= MAX_TITLE && carried.title.starts_with("ßß"));
+        assert_eq!((carried.id(), carried.metadata), (plain.id(), plain.metadata));
     }
 }

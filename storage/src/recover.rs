@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use crate::attempts::Attempts;
 use crate::documents::{Changes, Documents, Settings};
 use crate::error::{Error, Result};
 use crate::files;
@@ -28,6 +29,7 @@ pub(crate) struct Opened {
     pub(crate) lexical: LexicalIndex,
     pub(crate) index: VectorIndex,
     pub(crate) repairs: Vec<String>,
+    pub(crate) attempts: Attempts,
 }
 
 /// Opens all parts in `folder`, whose lock the caller holds.
@@ -38,10 +40,11 @@ pub(crate) fn open(folder: &Path, model: &IndexModel) -> Result<Opened> {
     check_model(described.as_ref(), model)?;
     let mut documents = Documents::open(&layout::documents(folder))?;
     let settings = agree_on_settings(folder, described, &mut documents, model)?;
+    let attempts = Attempts::open(folder)?;
     let vectors = open_vectors(folder, model, &mut documents, &mut repairs)?;
     let lexical = open_lexical(folder, &mut documents, &mut repairs)?;
     let index = layout::open_vectors_for_writing(folder, &vectors, &mut repairs)?;
-    Ok(Opened { settings, documents, vectors, lexical, index, repairs })
+    Ok(Opened { settings, documents, vectors, lexical, index, repairs, attempts })
 }
 
 fn check_model(settings: Option<&Settings>, model: &IndexModel) -> Result<()> {

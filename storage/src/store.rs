@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::attempts::Attempts;
 use crate::batch::{Batch, DocumentDraft};
 use crate::crash::{self, Step};
 use crate::documents::{Changes, Documents, Settings};
@@ -40,6 +41,7 @@ pub struct Store {
     current: SnapshotHandle,
     repairs: Vec<String>,
     poisoned: Option<String>,
+    attempts: Arc<Attempts>,
     lock: Lock,
 }
 
@@ -94,7 +96,7 @@ impl Store {
     }
 
     pub(crate) fn with(folder: &Path, lock: Lock, opened: Opened) -> Result<Self> {
-        let Opened { settings, documents, vectors, lexical, index, repairs } = opened;
+        let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
         let (index, snapshot) = view(&settings, &lexical, &index)?;
         Ok(Self {
             folder: folder.to_path_buf(),
@@ -106,6 +108,7 @@ impl Store {
             current: SnapshotHandle(Arc::new(RwLock::new(Arc::new(snapshot)))),
             repairs,
             poisoned: None,
+            attempts: Arc::new(attempts),
             lock,
         })
     }
@@ -170,6 +173,11 @@ impl Store {
         settings::write(&self.folder, &settings)?;
         self.settings = settings;
         self.publish()
+    }
+
+    /// What was under way when a process died.
+    pub fn attempts(&self) -> Arc<Attempts> {
+        Arc::clone(&self.attempts)
     }
 
     /// The newest snapshot.

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{few, few_facts};
 use crate::language;
 
 /// A document as quarry sees it.
@@ -21,17 +22,22 @@ pub struct StructuredText {
     /// The canonical text: what previews show and what all spans point into. Lines end with `\n`.
     pub text: String,
     /// The parts of `text`, in order.
+    #[serde(deserialize_with = "few")]
     pub blocks: Vec<Block>,
     /// What a person should know about the reading (another encoding, replaced characters, a fallback).
+    #[serde(deserialize_with = "few")]
     pub warnings: Vec<String>,
     /// What the document says of itself: `author`, `date`, `description` and other front matter or meta tags.
+    #[serde(deserialize_with = "few_facts")]
     pub metadata: BTreeMap<String, String>,
     /// Parts of the file that gave no text though they should (a page without a text layer, an encrypted sheet). Where
     /// there are any, the ledger calls the file partly indexed.
+    #[serde(deserialize_with = "few")]
     pub missing: Vec<Missing>,
     /// Pages of a paged format in all, and how many of them have a text layer; `None` for formats without pages.
     pub pages: Option<PageCount>,
     /// Pictures of pages without text, for OCR, where [`crate::ExtractLimits::scans`] asks for them.
+    #[serde(deserialize_with = "few")]
     pub scans: Vec<Scan>,
 }
 

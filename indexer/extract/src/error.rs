@@ -27,6 +27,11 @@ pub enum FileError {
         /// What is there instead, in words.
         found: String,
     },
+    /// A folder on its path, or the file itself, became a symbolic link after the folder was listed.
+    #[error(
+        "its path leads through a symbolic link, which is not followed; put the file itself there, the next run will look again"
+    )]
+    Link,
     /// Above the size limit.
     #[error(
         "{bytes} bytes, more than the limit of {limit}; raise `max_file_mb` under [extract], or `--max-file-size`, to index it"
@@ -81,6 +86,9 @@ pub enum FileError {
         /// How it died: a signal, a panic.
         how: String,
     },
+    /// The whole process was told to end.
+    #[error("the run was stopped while the file was being read; the next run reads it")]
+    Stopped,
     /// It took too long.
     #[error("given up after {seconds} s; raise `seconds` under [extract] in quarry.toml, or split the file")]
     TimedOut {
@@ -113,7 +121,12 @@ impl FileError {
             | Self::Damaged { .. }
             | Self::NoTextLayer { .. }
             | Self::Limit { .. } => Verdict::Unreadable,
-            Self::Vanished | Self::Changed | Self::Crashed { .. } | Self::TimedOut { .. } => Verdict::Failed,
+            Self::Vanished
+            | Self::Changed
+            | Self::Link
+            | Self::Stopped
+            | Self::Crashed { .. }
+            | Self::TimedOut { .. } => Verdict::Failed,
         }
     }
 

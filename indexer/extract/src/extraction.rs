@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::block::StructuredText;
+use crate::bounds::{few, shorten_path};
 use crate::error::FileError;
 
 /// What a file holds.
@@ -15,12 +16,17 @@ pub struct Extraction {
     /// The file's own text; `None` for files that are only folders of others (an archive, a mailbox).
     pub document: Option<StructuredText>,
     /// Files inside: members of an archive, attachments of a mail. Already flat: a part has no parts.
+    #[serde(deserialize_with = "few")]
     pub parts: Vec<Part>,
     /// Remarks about the container itself, such as members that were left out.
+    #[serde(deserialize_with = "few")]
     pub warnings: Vec<String>,
     /// Paths that are taken, each with the next number for another file of that name.
     #[serde(skip)]
     taken: HashMap<String, u32>,
+    /// Whether it was said that paths were cut.
+    #[serde(skip)]
+    has_cut_paths: bool,
 }
 
 /// A document inside of a file.
@@ -46,7 +52,14 @@ impl From<StructuredText> for Extraction {
 impl Extraction {
     /// A file that is nothing but a folder of others.
     pub(crate) fn container(kind: &str) -> Self {
-        Self { kind: kind.to_string(), document: None, parts: Vec::new(), warnings: Vec::new(), taken: HashMap::new() }
+        Self {
+            kind: kind.to_string(),
+            document: None,
+            parts: Vec::new(),
+            warnings: Vec::new(),
+            taken: HashMap::new(),
+            has_cut_paths: false,
+        }
     }
 
     /// Adds the outcome of reading a file inside: its own text under `path`, its parts below that.
@@ -67,12 +80,15 @@ impl Extraction {
 
     /// Adds a part under a path of its own: a second `a.txt` becomes `a (2).txt`.
     fn push(&mut self, path: String, bytes: u64, modified: Option<i64>, outcome: Result<StructuredText, FileError>) {
+        let (path, is_cut) = shorten_path(clean(&path));
+        if is_cut && !std::mem::replace(&mut self.has_cut_paths, true) {
+            self.warnings.push("long paths of files inside have been shortened".to_string());
+        }
         let path = self.unique(path);
         self.parts.push(Part { path, bytes, modified, outcome });
     }
 
     fn unique(&mut self, path: String) -> String {
-        let path = clean(&path);
         let Some(&next) = self.taken.get(&path) else {
             self.taken.insert(path.clone(), 2);
             return path;

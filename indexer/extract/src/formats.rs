@@ -103,7 +103,7 @@ const FALLBACK: Format = text(plain::is_named, |_| false, plain::read);
 /// [`FileError::Limit`]. A part's error is that part's outcome. Our own readers never panic and never recurse as deep
 /// as the document nests; libraries may, which is why untrusted files are read in a process of their own.
 pub fn extract(path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError> {
-    read(&Input::new(path, bytes, limits))
+    read(&Input::new(path, bytes, limits)).map(Extraction::bounded).map_err(FileError::bounded)
 }
 
 /// Reads a file, or a file inside of a file.
@@ -126,9 +126,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     if text.is_none_or(says_nothing) && extraction.parts.is_empty() && !missing {
         return Err(FileError::Empty);
     }
-    if text.is_some_and(|document| document.text.len() as u64 > input.limits.max_text) {
+    let length = text.map_or(0, |document| document.text.len() as u64);
+    if length > input.limits.max_text {
         return Err(FileError::Limit { what: format!("more than {} MiB of text", input.limits.max_text >> 20) });
     }
+    input.note_text(length)?;
     Ok(extraction)
 }
 

@@ -55,6 +55,8 @@ struct Spent {
     unpacked: Cell<u64>,
     /// Documents inside.
     parts: Cell<usize>,
+    /// Bytes of text.
+    text: Cell<u64>,
 }
 
 impl<'a> Input<'a> {
@@ -98,6 +100,22 @@ impl<'a> Input<'a> {
     /// Notes bytes that were unpacked.
     pub(crate) fn note_unpacked(&self, bytes: u64) {
         self.spent.unpacked.set(self.spent.unpacked.get().saturating_add(bytes));
+    }
+
+    /// Notes the text of a document, which is kept until the whole file is read.
+    ///
+    /// # Errors
+    /// [`FileError::Limit`] where all documents together give more than [`ExtractLimits::max_unpacked`].
+    pub(crate) fn note_text(&self, bytes: u64) -> Result<(), FileError> {
+        let text = self.spent.text.get().saturating_add(bytes);
+        if text > self.limits.max_unpacked.max(self.limits.max_text) {
+            let mebibytes = self.limits.max_unpacked >> 20;
+            return Err(FileError::Limit {
+                what: format!("the documents inside give more than {mebibytes} MiB of text"),
+            });
+        }
+        self.spent.text.set(text);
+        Ok(())
     }
 
     /// Notes one more document inside of the file on the disk.

@@ -5,6 +5,7 @@
 
 mod archives;
 mod block;
+mod bounds;
 mod code;
 mod data;
 mod decode;
@@ -28,6 +29,7 @@ mod sniff;
 mod table;
 
 pub use block::{Block, BlockKind, Missing, PageCount, Scan, StructuredText, TextBuilder, floor_boundary};
+pub use bounds::{MAX_METADATA, MAX_TITLE, decode_within_bounds, shorten, shorten_metadata};
 pub use error::{FileError, Verdict};
 pub use extraction::{Extraction, Part};
 pub use formats::extract;

@@ -13,6 +13,7 @@ use std::ops::Range;
 use lines::LineCursor;
 use pack::Draft;
 
+use crate::stop::Stop;
 use extract::StructuredText;
 
 /// Counts tokens: the model's tokenizer behind a seam.
@@ -55,10 +56,22 @@ pub struct ChunkText {
 
 /// Cuts a document into passages. A document without blocks has none.
 pub fn chunk(document: &StructuredText, counter: &dyn TokenCounter, limits: ChunkLimits) -> Vec<ChunkText> {
+    chunk_until(document, counter, limits, &Stop::default()).unwrap_or_default()
+}
+
+/// As [`chunk`]; `None` if it was stopped before its end.
+pub(crate) fn chunk_until(
+    document: &StructuredText,
+    counter: &dyn TokenCounter,
+    limits: ChunkLimits,
+    stop: &Stop,
+) -> Option<Vec<ChunkText>> {
     let max = limits.max.max(1);
-    let chunker = Chunker { document, counter, limits: ChunkLimits { target: limits.target.clamp(1, max), max } };
+    let limits = ChunkLimits { target: limits.target.clamp(1, max), max };
+    let chunker = Chunker { document, counter, limits, stop };
     let mut lines = LineCursor::new(document);
-    chunker.drafts().into_iter().map(|draft| chunker.finish(draft, &mut lines)).collect()
+    let passages = chunker.drafts().into_iter().map(|draft| chunker.finish(draft, &mut lines)).collect();
+    (!stop.is_asked()).then_some(passages)
 }
 
 /// What all steps of chunking look at.
@@ -66,6 +79,8 @@ struct Chunker<'a> {
     document: &'a StructuredText,
     counter: &'a dyn TokenCounter,
     limits: ChunkLimits,
+    /// Once asked, every step ends early, and what it gave is thrown away.
+    stop: &'a Stop,
 }
 
 impl Chunker<'_> {

@@ -40,7 +40,7 @@ pub(super) struct Draft {
 impl Chunker<'_> {
     pub(super) fn drafts(&self) -> Vec<Draft> {
         let mut drafts: Vec<Draft> = Vec::new();
-        for section in Sections::of(self) {
+        for section in Sections::of(self).into_iter().take_while(|_| !self.stop.is_asked()) {
             let joined = drafts.last_mut().is_some_and(|open| self.join(open, &section));
             if !joined {
                 drafts.extend(self.pack(&section));

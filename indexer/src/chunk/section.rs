@@ -58,6 +58,9 @@ impl<'a> Sections<'a> {
     pub(super) fn of(chunker: &'a Chunker<'a>) -> Vec<Section> {
         let mut sections = Self { chunker, done: Vec::new(), stack: Vec::new(), waiting: Vec::new(), open: None };
         for (number, block) in chunker.document.blocks.iter().enumerate() {
+            if chunker.stop.is_asked() {
+                break;
+            }
             match block.kind {
                 BlockKind::Heading { level } if block.span.len() <= MAX_HEADING_BYTES => {
                     sections.heading(level, number)

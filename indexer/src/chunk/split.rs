@@ -20,6 +20,9 @@ const CODE_WINDOW: usize = 64 << 10;
 /// Below `target / SHORT` tokens, a part of a block is no passage of its own.
 const SHORT: usize = 8;
 
+/// Bytes above which a header row is not repeated, however few tokens it has (a ruler of dashes, say).
+const MAX_HEADER_BYTES: usize = 1024;
+
 /// A stretch of a block that stays together.
 #[derive(Debug)]
 pub(super) struct Unit {
@@ -33,12 +36,27 @@ pub(super) struct Unit {
     pub(super) continues: bool,
 }
 
-/// The seam to text-splitter.
-struct Sizer<'a>(&'a dyn TokenCounter);
+/// Bytes a token of a text that is tried for size: what is longer is first looked at so far.
+const USUAL_BYTES: usize = 6;
+
+/// The seam to text-splitter, which only asks whether a text fits: it tries windows of many times the target, and how
+/// much too long they are need not be counted.
+struct Sizer<'a> {
+    counter: &'a dyn TokenCounter,
+    target: usize,
+}
 
 impl ChunkSizer for Sizer<'_> {
     fn size(&self, chunk: &str) -> usize {
-        self.0.count(chunk)
+        let far = self.target.saturating_mul(USUAL_BYTES);
+        if chunk.len() > far {
+            let beginning = self.counter.count(&chunk[..floor_boundary(chunk, far)]);
+            // A cut word may count for some tokens more than in the whole.
+            if beginning > self.target + self.target / 8 + 8 {
+                return beginning;
+            }
+        }
+        self.counter.count(chunk)
     }
 }
 
@@ -77,7 +95,7 @@ impl Chunker<'_> {
     }
 
     fn splitter_config(&self) -> ChunkConfig<Sizer<'_>> {
-        ChunkConfig::new(self.limits.target).with_sizer(Sizer(self.counter))
+        ChunkConfig::new(self.limits.target).with_sizer(Sizer { counter: self.counter, target: self.limits.target })
     }
 
     fn split_prose(&self, block: usize, span: Range<usize>) -> Vec<Unit> {
@@ -106,7 +124,7 @@ impl Chunker<'_> {
         let text = &self.document.text;
         let mut units = Vec::new();
         let mut at = span.start;
-        while at < span.end {
+        while at < span.end && !self.stop.is_asked() {
             let end = floor_boundary(text, at.saturating_add(window).min(span.end));
             let mut pieces = split(&text[at..end]);
             let mut next = end;
@@ -149,7 +167,7 @@ impl Chunker<'_> {
         // Whether the last unit takes more rows.
         let mut open = false;
         let mut at = span.start;
-        for line in self.document.text[span].split_inclusive('\n') {
+        for line in self.document.text[span].split_inclusive('\n').take_while(|_| !self.stop.is_asked()) {
             let row = at..at + line.trim_end().len();
             at += line.len();
             if row.is_empty() {
@@ -203,6 +221,9 @@ impl Chunker<'_> {
         let ruled = second.starts_with('|') && second.chars().all(|character| "|-: ".contains(character));
         let length = if ruled { first + 1 + second.len() } else { first };
         let header = span.start..span.start + length;
+        if header.len() > MAX_HEADER_BYTES {
+            return None;
+        }
         let tokens = self.count_up_to(header.clone(), self.limits.target / 2)?;
         Some((header, tokens))
     }

@@ -14,6 +14,7 @@ use extract::{ExtractLimits, Extraction, FileError, Scan, StructuredText};
 pub use tesseract::{OcrConfig, OcrError, Tesseract};
 
 use crate::reader::FileReader;
+use crate::stop::Stop;
 
 /// A reader that also reads pictures.
 #[derive(Debug)]
@@ -28,14 +29,17 @@ impl WithOcr {
         Self { inner, tesseract }
     }
 
-    fn complete(&self, mut document: StructuredText) -> Result<StructuredText, FileError> {
+    fn complete(&self, mut document: StructuredText, stop: &Stop) -> Result<StructuredText, FileError> {
         let scans = std::mem::take(&mut document.scans);
         if scans.is_empty() {
             return Ok(document);
         }
         let mut pages: Vec<(u32, Outcome)> = Vec::new();
         for Scan { page, image } in scans {
-            let outcome = self.tesseract.read(&image);
+            let outcome = self.tesseract.read(&image, stop);
+            if stop.is_asked() {
+                return Err(FileError::Stopped);
+            }
             // A page may be made of several pictures.
             match (pages.last_mut(), outcome) {
                 (Some((last, Ok(text))), Ok(more)) if *last == page => *text = format!("{text}\n\n{more}"),
@@ -51,7 +55,7 @@ impl WithOcr {
             return Err(failure
                 .map_or(FileError::Empty, |(page, why)| FileError::damaged("scanned", format!("page {page}: {why}"))));
         }
-        Ok(document)
+        Ok(document.bounded())
     }
 }
 
@@ -59,14 +63,14 @@ impl WithOcr {
 type Outcome = Result<String, String>;
 
 impl FileReader for WithOcr {
-    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError> {
+    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits, stop: &Stop) -> Result<Extraction, FileError> {
         let limits = ExtractLimits { scans: true, ..limits.clone() };
-        let mut extraction = self.inner.read(path, bytes, &limits)?;
-        extraction.document = extraction.document.map(|document| self.complete(document)).transpose()?;
+        let mut extraction = self.inner.read(path, bytes, &limits, stop)?;
+        extraction.document = extraction.document.map(|document| self.complete(document, stop)).transpose()?;
         for part in &mut extraction.parts {
             if part.outcome.as_ref().is_ok_and(|document| !document.scans.is_empty()) {
                 let outcome = std::mem::replace(&mut part.outcome, Err(FileError::Empty));
-                part.outcome = outcome.and_then(|document| self.complete(document));
+                part.outcome = outcome.and_then(|document| self.complete(document, stop));
             }
         }
         Ok(extraction)

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sandbox::{Launch, ProgramLimits};
+use crate::stop::Stop;
 
 /// Memory of one run: large pages at 600 dpi need about half of it.
 const MEMORY: u64 = 1 << 30;
@@ -82,7 +83,7 @@ impl Tesseract {
         let program = resolve(&config.program).ok_or_else(missing)?;
         let tesseract = Self { program, config };
         let broken = |reason| OcrError::Broken { program: tesseract.config.program.clone(), reason };
-        let listed = tesseract.run(&["--list-langs"], LIST_SECONDS, &[]).map_err(broken)?;
+        let listed = tesseract.run(&["--list-langs"], LIST_SECONDS, &[], &Stop::default()).map_err(broken)?;
         let known: Vec<String> = listed.lines().skip(1).map(|line| line.trim().to_string()).collect();
         let mut wanted = tesseract.config.languages.split('+');
         if let Some(wanted) = wanted.find(|wanted| !known.iter().any(|known| known == wanted)) {
@@ -97,11 +98,11 @@ impl Tesseract {
     }
 
     /// The text of a picture (PNG, JPEG, TIFF, WebP); or why there is none.
-    pub(super) fn read(&self, image: &[u8]) -> Result<String, String> {
-        self.run(&["stdin", "stdout", "-l", &self.config.languages], self.config.seconds, image)
+    pub(super) fn read(&self, image: &[u8], stop: &Stop) -> Result<String, String> {
+        self.run(&["stdin", "stdout", "-l", &self.config.languages], self.config.seconds, image, stop)
     }
 
-    fn run(&self, arguments: &[&str], seconds: u64, input: &[u8]) -> Result<String, String> {
+    fn run(&self, arguments: &[&str], seconds: u64, input: &[u8], stop: &Stop) -> Result<String, String> {
         let mut command = self.config.confine.build();
         let ProgramLimits { memory, seconds } = ProgramLimits { memory: MEMORY, seconds };
         command.arg("--memory").arg(memory.to_string()).arg("--seconds").arg(seconds.to_string()).arg("--");
@@ -114,7 +115,7 @@ impl Tesseract {
         let child = child.map_err(|error| error.to_string())?;
         // A busy machine makes it slower, so the wall's clock is given more than the processor's.
         let deadline = Instant::now() + Duration::from_secs(seconds.saturating_mul(3).max(1));
-        let Finished { status, text, words } = finish(child, input, deadline)?;
+        let Finished { status, text, words } = finish(child, input, deadline, stop)?;
         match status {
             None => Err(format!("it took more than {} s", seconds.saturating_mul(3))),
             Some(status) if status.success() => Ok(String::from_utf8_lossy(&text).into_owned()),
@@ -127,7 +128,7 @@ impl Tesseract {
     }
 }
 
-/// How a run ended; without a status, it was killed at the deadline.
+/// How a run ended; without a status, it was killed at the deadline or because nobody waits any more.
 struct Finished {
     status: Option<ExitStatus>,
     text: Vec<u8>,
@@ -135,7 +136,7 @@ struct Finished {
 }
 
 /// Feeds a process and takes what it says.
-fn finish(mut child: Child, input: &[u8], deadline: Instant) -> Result<Finished, String> {
+fn finish(mut child: Child, input: &[u8], deadline: Instant, stop: &Stop) -> Result<Finished, String> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         let fed = scope.spawn(move || {
@@ -146,7 +147,7 @@ fn finish(mut child: Child, input: &[u8], deadline: Instant) -> Result<Finished,
         });
         let text = scope.spawn(move || heard(stdout, MAX_TEXT));
         let words = scope.spawn(move || heard(stderr, MAX_WORDS));
-        let status = wait(&mut child, deadline);
+        let status = wait(&mut child, deadline, stop);
         let panicked = || "a thread panicked".to_string();
         fed.join().map_err(|_| panicked())?;
         let (text, words) = (text.join().map_err(|_| panicked())?, words.join().map_err(|_| panicked())?);
@@ -164,13 +165,13 @@ fn heard(pipe: Option<impl Read>, most: u64) -> Vec<u8> {
     bytes
 }
 
-fn wait(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>, String> {
+fn wait(child: &mut Child, deadline: Instant, stop: &Stop) -> Result<Option<ExitStatus>, String> {
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || stop.is_asked() {
             child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
             return Ok(None);
         }

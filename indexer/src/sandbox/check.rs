@@ -1,6 +1,6 @@
 //! Is an answer what a reader would give? It comes from a process that a hostile file may have taken over, so nothing
-//! that others rely on (spans that lie in the text, in order, on characters; paths that stay below their file) is taken
-//! on trust.
+//! that others rely on (spans that lie in the text, in order, on characters; paths that stay below their file; attributes
+//! within their bounds) is taken on trust.
 
 use extract::{Extraction, StructuredText};
 
@@ -9,7 +9,7 @@ pub(super) fn fault_of(extraction: &Extraction) -> Option<&'static str> {
     let parts = extraction.parts.iter().filter_map(|part| part.outcome.as_ref().ok());
     let documents = extraction.document.iter().chain(parts);
     let paths = extraction.parts.iter().map(|part| part.path.as_str());
-    documents.map(fault_in_text).chain(paths.map(fault_in_path)).find_map(|fault| fault)
+    documents.map(fault_in_text).chain(paths.map(fault_in_path)).find_map(|fault| fault).or_else(|| extraction.excess())
 }
 
 fn fault_in_text(document: &StructuredText) -> Option<&'static str> {
@@ -59,6 +59,13 @@ mod tests {
         let mut wrong = extraction();
         wrong.document.as_mut().unwrap().text.truncate(2);
         assert!(fault_of(&wrong).is_some());
+    }
+
+    #[test]
+    fn attributes_that_no_reader_gives_are_noticed() {
+        let mut wrong = extraction();
+        wrong.document.as_mut().unwrap().title = Some("t".repeat(1 << 20));
+        assert_eq!(fault_of(&wrong), Some("a title is too long"));
     }
 
     #[test]

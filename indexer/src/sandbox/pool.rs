@@ -15,6 +15,7 @@ use super::confinement::Confinement;
 use super::frame::Request;
 use super::process::{Reading, ReadingProcess};
 use crate::reader::FileReader;
+use crate::stop::Stop;
 
 /// How long an idle process is kept.
 const IDLE: Duration = Duration::from_secs(20);
@@ -149,8 +150,9 @@ impl Sandbox {
         mut process: ReadingProcess,
         request: &Request,
         bytes: &[u8],
+        stop: &Stop,
     ) -> (Result<Extraction, FileError>, bool) {
-        let Reading { outcome, usable } = process.read(request, bytes);
+        let Reading { outcome, usable } = process.read(request, bytes, stop);
         if usable {
             self.put_back(process);
         }
@@ -159,16 +161,16 @@ impl Sandbox {
 }
 
 impl FileReader for Sandbox {
-    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits) -> Result<Extraction, FileError> {
+    fn read(&self, path: &Path, bytes: &[u8], limits: &ExtractLimits, stop: &Stop) -> Result<Extraction, FileError> {
         let request = Request { path: path.to_string_lossy().into_owned(), limits: limits.clone() };
         if let Some(process) = self.used() {
-            let (outcome, usable) = self.read_in(process, &request, bytes);
+            let (outcome, usable) = self.read_in(process, &request, bytes, stop);
             let may_be_its_past = matches!(outcome, Err(FileError::Crashed { .. } | FileError::Limit { .. }));
             if usable || !may_be_its_past {
                 return outcome;
             }
         }
-        self.read_in(self.fresh()?, &request, bytes).0
+        self.read_in(self.fresh()?, &request, bytes, stop).0
     }
 
     fn settings(&self) -> String {
@@ -238,8 +240,26 @@ mod tests {
         ];
         for (then, expected) in cases {
             let sandbox = shell(&format!("{greeting}; head -c 1 >/dev/null; {then}"), 1).unwrap();
-            let error = sandbox.read(Path::new("a.txt"), b"text", &ExtractLimits::default()).unwrap_err();
+            let error =
+                sandbox.read(Path::new("a.txt"), b"text", &ExtractLimits::default(), &Stop::default()).unwrap_err();
             assert!(error.to_string().contains(expected), "{then}: {error}");
         }
+    }
+
+    #[test]
+    fn a_reading_is_given_up_when_the_process_is_to_end() {
+        let greeting = r"head -c 23 >/dev/null; printf '\002\000\000\000\000\000\000\000\000\000\000\000\000\000'";
+        let sandbox = shell(&format!("{greeting}; sleep 600"), 100).unwrap();
+        let stop = Stop::default();
+        let started = Instant::now();
+        thread::scope(|scope| {
+            let reading = scope.spawn(|| sandbox.read(Path::new("a.txt"), b"text", &ExtractLimits::default(), &stop));
+            thread::sleep(Duration::from_millis(200));
+            assert!(!reading.is_finished());
+            stop.ask();
+            assert_eq!(reading.join().unwrap(), Err(FileError::Stopped));
+        });
+        // Far below the 300 s that it may take otherwise.
+        assert!(started.elapsed() < Duration::from_secs(60));
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use extract::{Extraction, FileError};
+use extract::{Extraction, FileError, decode_within_bounds};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -17,6 +17,7 @@ use super::check::fault_of;
 use super::confinement::Confinement;
 use super::frame::{Answer, LENGTHS, Lengths, Ready, Request, Setup, opening};
 use super::pool::{Launch, SandboxLimits};
+use crate::stop::{LOOK, Stop};
 
 /// Time for a process to start and to give up its rights.
 const START: Duration = Duration::from_secs(20);
@@ -51,6 +52,8 @@ pub(super) enum Ending {
     Ended,
     /// What it said is no answer.
     Nonsense(String),
+    /// Nobody waits for it any more.
+    Stopped,
 }
 
 impl ReadingProcess {
@@ -78,28 +81,36 @@ impl ReadingProcess {
     pub(super) fn greet(&mut self) -> io::Result<Confinement> {
         let SandboxLimits { memory, seconds, answer } = self.limits;
         let head = opening(&Setup { memory, seconds, answer }, 0).map_err(io::Error::other)?;
-        let reply = self.exchange::<Ready>(&[&head], START);
+        let reply = self.exchange::<Ready>(&[&head], START, &Stop::default());
         reply.map(|(ready, _)| ready.confinement).map_err(|ending| io::Error::other(self.obituary(&ending).to_string()))
     }
 
     /// Has a file read.
-    pub(super) fn read(&mut self, request: &Request, bytes: &[u8]) -> Reading {
+    pub(super) fn read(&mut self, request: &Request, bytes: &[u8], stop: &Stop) -> Reading {
         let head = match opening(request, bytes.len()) {
             Ok(head) => head,
             Err(error) => return Reading { outcome: Err(FileError::Crashed { how: error.to_string() }), usable: true },
         };
-        match self.exchange::<Answer>(&[&head, bytes], self.limits.patience()).and_then(decode) {
+        match self.exchange::<Answer>(&[&head, bytes], self.limits.patience(), stop).and_then(decode) {
             Ok((outcome, usable)) => Reading { outcome, usable },
             Err(ending) => Reading { outcome: Err(self.obituary(&ending)), usable: false },
         }
     }
 
     /// Sends a message while listening, so that neither side can wait for the other for ever.
-    fn exchange<T: DeserializeOwned>(&mut self, message: &[&[u8]], patience: Duration) -> Result<(T, Vec<u8>), Ending> {
+    fn exchange<T: DeserializeOwned>(
+        &mut self,
+        message: &[&[u8]],
+        patience: Duration,
+        stop: &Stop,
+    ) -> Result<(T, Vec<u8>), Ending> {
         let deadline = Instant::now() + patience;
         let mut outgoing = Outgoing { parts: message, sent: 0 };
         let mut incoming = Vec::new();
         loop {
+            if stop.is_asked() {
+                return Err(Ending::Stopped);
+            }
             self.wait(!outgoing.is_done(), deadline)?;
             outgoing.send(&mut self.input)?;
             self.listen();
@@ -119,7 +130,7 @@ impl ReadingProcess {
             return Err(Ending::TimedOut);
         }
         // At least a millisecond: less is rounded to none, which would turn waiting into spinning.
-        let timeout = PollTimeout::try_from(left.max(Duration::from_millis(1))).unwrap_or(PollTimeout::MAX);
+        let timeout = PollTimeout::try_from(left.clamp(Duration::from_millis(1), LOOK)).unwrap_or(PollTimeout::MAX);
         let mut pipes = vec![
             PollFd::new(self.output.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.errors.as_fd(), PollFlags::POLLIN),
@@ -153,6 +164,7 @@ impl ReadingProcess {
         self.listen();
         let words = String::from_utf8_lossy(&self.last_words).into_owned();
         match (ending, status) {
+            (Ending::Stopped, _) => FileError::Stopped,
             (Ending::TimedOut, _) => FileError::TimedOut { seconds: self.limits.patience().as_secs() },
             (Ending::Nonsense(what), _) => FileError::Crashed { how: format!("it answered nonsense: {what}") },
             (Ending::Ended, Ok(status)) => cause_of_death(status, &words, &self.limits),
@@ -244,11 +256,11 @@ fn finished<T: DeserializeOwned>(incoming: &mut Vec<u8>, max_body: u64) -> Resul
 /// An outcome, and whether the process stays.
 fn decode((answer, body): (Answer, Vec<u8>)) -> Result<(Result<Extraction, FileError>, bool), Ending> {
     let outcome: Result<Extraction, FileError> =
-        postcard::from_bytes(&body).map_err(|error| Ending::Nonsense(error.to_string()))?;
+        decode_within_bounds(|| postcard::from_bytes(&body)).map_err(|error| Ending::Nonsense(error.to_string()))?;
     if let Some(fault) = outcome.as_ref().ok().and_then(fault_of) {
         return Err(Ending::Nonsense(fault.to_string()));
     }
-    Ok((outcome, !answer.retires))
+    Ok((outcome.map_err(FileError::bounded), !answer.retires))
 }
 
 /// What a process died of, by its status and its last words.

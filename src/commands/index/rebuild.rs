@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use indexer::{IndexOptions, Vanished};
+use indexer::{IndexOptions, Stop, Vanished};
 use qwen3::EmbedHandle;
 use storage::{Filter, IndexModel, Rebuild, Snapshot, Source};
 
@@ -34,7 +34,7 @@ pub(super) fn run(
     let cancel = interrupt::on_interrupt()?;
     for source in &sources {
         // The new index has nothing to lose: what is gone is compared with the old one below.
-        let options = IndexOptions { vanished: Vanished::Remove, ..options.clone() };
+        let options = IndexOptions { vanished: Vanished::Remove, stop: Stop::of(&cancel), ..options.clone() };
         let report = index(rebuild.store(), embedder, source, options, &cancel).with_context(|| stopped_at(source))?;
         if report.interrupted {
             rebuild.pause()?;

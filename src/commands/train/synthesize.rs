@@ -20,6 +20,7 @@ use storage::{IndexModel, Source};
 use crate::cli::Cli;
 use crate::config::FileConfig;
 use crate::output::table;
+use crate::plain::shown;
 use crate::synthesis::{Candidate, Out, PairFilter, Row, Scratch, Spool, folder_sources};
 use crate::{interrupt, models};
 
@@ -137,7 +138,7 @@ fn by_rules(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitC
     for source in &sources {
         let report = harvest.read(source, sources.len() > 1, &options, &cancel)?;
         for problem in &report.problems {
-            eprintln!("{}: not read: {problem}", source.name);
+            eprintln!("{}: not read: {}", shown(&source.name), shown(problem));
         }
         if report.interrupted {
             eprintln!("stopped; nothing was written");

@@ -83,8 +83,9 @@ impl LexicalIndex {
     /// Replaces a document: none of its old chunks stay.
     pub(crate) fn replace(&self, document: &Document, chunks: &[Chunk]) -> Result<()> {
         self.delete(document.id());
+        let document = document.carried();
         for (number, chunk) in (0u32..).zip(chunks) {
-            self.writer.add_document(self.fields.document_of(document, number, chunk))?;
+            self.writer.add_document(self.fields.document_of(&document, number, chunk))?;
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! `/document/{id}/file`: the file itself, as it lies in its source. Never as a page of this site: text is shown as plain
 //! text, everything else is saved.
 
+use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
+use indexer::open_beneath;
 use storage::DocumentId;
 
 use super::address::{SearchAddress, encoded};
@@ -38,8 +39,7 @@ fn read(engine: &Engine, id: &str, limit: usize) -> Result<Sent, Error> {
     let passages = engine.snapshot().document(id)?;
     let document = &passages.first().ok_or_else(missing)?.document;
     let source = engine.source(&document.source).ok_or_else(missing)?;
-    let (path, place) = outermost(&source.root, &document.path).ok_or_else(missing)?;
-    let file = std::fs::File::open(place).map_err(|_| missing())?;
+    let (path, file) = outermost(&source.root, &document.path).ok_or_else(missing)?;
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|_| missing())?;
     if bytes.len() > limit {
@@ -52,17 +52,11 @@ fn read(engine: &Engine, id: &str, limit: usize) -> Result<Sent, Error> {
     Ok(Sent { name: file_name(path).to_string(), is_text, bytes })
 }
 
-/// The file at `path` below `root`; for a document inside of an archive or a mail, the file that holds it.
-fn outermost<'a>(root: &std::path::Path, path: &'a str) -> Option<(&'a str, PathBuf)> {
+/// The file at `path` below `root`, opened; for a document inside of an archive or a mail, the file that holds it. No link
+/// that was put there since it was indexed is followed.
+fn outermost<'a>(root: &std::path::Path, path: &'a str) -> Option<(&'a str, File)> {
     let around = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-    std::iter::once(path).chain(around).find_map(|path| inside(root, path).map(|place| (path, place)))
-}
-
-/// The regular file at `path` below `root`; `None` where a link leads out of it since it was indexed.
-fn inside(root: &std::path::Path, path: &str) -> Option<PathBuf> {
-    let root = root.canonicalize().ok()?;
-    let place = root.join(path).canonicalize().ok()?;
-    (place.starts_with(&root) && place.is_file()).then_some(place)
+    std::iter::once(path).chain(around).find_map(|path| open_beneath(root, path).ok().map(|file| (path, file)))
 }
 
 fn send(sent: Sent) -> HttpResponse {
@@ -94,11 +88,11 @@ mod tests {
         std::fs::write(root.join("a.md"), "a").unwrap();
         std::fs::write(folder.path().join("secret"), "s").unwrap();
         std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link.md")).unwrap();
-        assert!(inside(&root, "a.md").is_some());
+        assert_eq!(outermost(&root, "a.md").unwrap().0, "a.md");
         assert_eq!(outermost(&root, "a.md/inner/b.txt").unwrap().0, "a.md");
         assert!(outermost(&root, "missing/b.txt").is_none());
         for path in ["../secret", "link.md", "", "missing", "/etc/passwd"] {
-            assert!(inside(&root, path).is_none(), "{path}");
+            assert!(outermost(&root, path).is_none(), "{path}");
         }
     }
 

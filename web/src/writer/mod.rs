@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indexer::IndexOptions;
+use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
 use storage::{LedgerEntry, Source, Store};
 use tokio::sync::oneshot;
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     wake: Condvar,
     /// Tells a run to commit what it has and return.
     cancel: AtomicBool,
+    /// Tells it not to finish even what it has begun, because the process is going to end.
+    stop: Stop,
     pub(crate) jobs: Arc<Jobs>,
 }
 
@@ -118,8 +120,9 @@ impl Writer {
         first: Vec<Source>,
         pushed: &Pushed,
     ) -> Result<Self, OpenError> {
-        let shared =
-            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), cancel: AtomicBool::new(false), jobs });
+        let stop = indexing.stop.clone();
+        let cancel = AtomicBool::new(false);
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), cancel, stop, jobs });
         let mut sources = first;
         for source in store.sources().iter().cloned().chain(pushed.sources()?) {
             if !sources.iter().any(|known| known.name == source.name) {
@@ -180,6 +183,7 @@ impl Writer {
     pub(crate) fn stop(&self) {
         self.shared.lock().stopping = true;
         self.shared.cancel.store(true, Ordering::Relaxed);
+        self.shared.stop.ask();
         self.shared.wake.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {

@@ -156,7 +156,10 @@ struct Done {
 /// An error in the words that anybody may read; the others are in the log.
 fn told(error: &IndexError) -> String {
     match error {
-        IndexError::Root(_) | IndexError::SuddenlyEmpty { .. } | IndexError::ManyGone { .. } => error.to_string(),
+        IndexError::Root(_)
+        | IndexError::RootChanged { .. }
+        | IndexError::SuddenlyEmpty { .. }
+        | IndexError::ManyGone { .. } => error.to_string(),
         IndexError::Storage(_) | IndexError::Model(_) => {
             tracing::error!("a commit failed: {error}");
             "the index or the model failed; the server's log says why".to_string()
