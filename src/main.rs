@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod config;
 mod interrupt;
+mod logging;
 mod models;
 mod output;
 mod paths;
@@ -38,7 +39,7 @@ fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
     let file = if is_own { FileConfig::default() } else { FileConfig::load(&cli)? };
     file.apply(&mut cli);
     let cli = &cli;
-    output::start_logging(cli.verbose, &file.log)?;
+    logging::start(cli.verbose, &file.log)?;
     match &cli.command {
         Command::Index(options) => commands::index::run(cli, options, &file),
         Command::Search(options) => commands::search::run(cli, options, &file),
