@@ -42,7 +42,7 @@ impl Door {
     /// What is answered there.
     pub(crate) fn endpoints(self, config: &ServerConfig) -> Vec<Endpoint> {
         let admin = Need::Scope(Scope::Admin);
-        let mut endpoints = api::health();
+        let mut endpoints = api::probes();
         match (self, config.metrics_listen) {
             (Self::Main, metrics) => {
                 endpoints.extend(api::endpoints().into_iter().chain(compat::endpoints()).chain(pages::endpoints()));

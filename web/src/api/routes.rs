@@ -33,7 +33,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// For probes: they come by address and without a key.
-pub(crate) fn health() -> Vec<Endpoint> {
+pub(crate) fn probes() -> Vec<Endpoint> {
     vec![
         Endpoint::api("/health/live").get(Need::Nothing, health::live),
         Endpoint::api("/health/ready").get(Need::Nothing, health::ready),

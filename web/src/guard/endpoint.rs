@@ -90,13 +90,17 @@ impl Endpoint {
     }
 
     /// Its path, as the router matches it.
-    #[cfg(test)]
     pub(crate) fn path(&self) -> &'static str {
         self.path
     }
 
-    /// Its methods with what each needs.
+    /// Whether programs use it.
     #[cfg(test)]
+    pub(crate) fn is_api(&self) -> bool {
+        self.face == Face::Program
+    }
+
+    /// Its methods with what each needs.
     pub(crate) fn methods(&self) -> &[(Method, Need)] {
         &self.methods
     }
