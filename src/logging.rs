@@ -55,7 +55,8 @@ struct Plain<'a, W>(&'a mut W);
 
 impl<W: fmt::Write> fmt::Write for Plain<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|c| if is_plain(c) { self.0.write_char(c) } else { write!(self.0, "{}", c.escape_unicode()) })
+        text.chars()
+            .try_for_each(|c| if is_plain(c) { self.0.write_char(c) } else { write!(self.0, "{}", c.escape_unicode()) })
     }
 }
 

@@ -239,8 +239,9 @@ impl Config {
         }
         let bad_host = |host: &&String| Authority::host_alone(host).is_none();
         for host in self.server.allowed_hosts.iter().filter(bad_host) {
-            problems
-                .push(format!("server.allowed_hosts: expected a host name without scheme, port and path, got {host:?}"));
+            problems.push(format!(
+                "server.allowed_hosts: expected a host name without scheme, port and path, got {host:?}"
+            ));
         }
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
@@ -293,7 +294,8 @@ mod no_address {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
         let text = String::deserialize(from)?;
-        let wrong = |_| D::Error::custom(format!("expected an address and port such as \"127.0.0.1:7701\", got {text:?}"));
+        let wrong =
+            |_| D::Error::custom(format!("expected an address and port such as \"127.0.0.1:7701\", got {text:?}"));
         if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
     }
 }

@@ -309,7 +309,11 @@ pub(crate) fn within(what: &'static str, got: usize, limit: usize) -> Result<(),
 /// Finds the passages that answer a question.
 #[utoipa::path(get, path = "/api/v1/search", tag = "search", params(SearchParams),
     responses((status = 200, body = SearchAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn get(app: web::Data<App>, params: Params<SearchParams>, caller: Caller) -> Result<HttpResponse, Error> {
+pub(crate) async fn get(
+    app: web::Data<App>,
+    params: Params<SearchParams>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
     answer(app.into_inner(), params.0.into(), caller).await
 }
 

@@ -79,9 +79,9 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
     responses((status = 200, body = Timed<Status>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn status(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let status = app.into_inner().compute(move |app, engine| {
-        Ok(timed(started, engine.snapshot().sequence(), status_of(app, engine, &caller)?))
-    });
+    let status = app
+        .into_inner()
+        .compute(move |app, engine| Ok(timed(started, engine.snapshot().sequence(), status_of(app, engine, &caller)?)));
     Ok(HttpResponse::Ok().json(status.await?))
 }
 

@@ -88,9 +88,9 @@ mod tests {
         let from = ["10.0.0.1", "::ffff:10.0.0.2", "2001:db8::1"].map(|address| address.parse().unwrap());
         let auth = AuthConfig { proxy_from: from.to_vec(), ..AuthConfig::default() };
         let request = TestRequest::default().peer_addr(peer.parse().unwrap());
-        let request = forwarded.iter().fold(request, |request, line| {
-            request.append_header(("x-forwarded-for", line.to_string()))
-        });
+        let request = forwarded
+            .iter()
+            .fold(request, |request, line| request.append_header(("x-forwarded-for", line.to_string())));
         client(&request.to_http_request(), &auth).unwrap().to_string()
     }
 

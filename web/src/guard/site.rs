@@ -58,9 +58,9 @@ mod tests {
     use super::*;
 
     fn site(host: &str, headers: &[(&'static str, &str)]) -> Site {
-        let request = headers.iter().fold(TestRequest::default(), |request, (name, value)| {
-            request.append_header((*name, value.to_string()))
-        });
+        let request = headers
+            .iter()
+            .fold(TestRequest::default(), |request, (name, value)| request.append_header((*name, value.to_string())));
         of(request.to_srv_request().headers(), &Authority::parse(host).unwrap())
     }
 

@@ -69,9 +69,9 @@ const EXPECTED: &[(&str, &str, Need)] = &[
 /// What a door registers, in the order of [`EXPECTED`].
 fn registered(door: Door, config: &ServerConfig) -> Vec<(Method, &'static str, Need)> {
     let endpoints = door.endpoints(config);
-    let routes = endpoints.iter().flat_map(|endpoint| {
-        endpoint.methods().iter().map(|(method, need)| (method.clone(), endpoint.path(), *need))
-    });
+    let routes = endpoints
+        .iter()
+        .flat_map(|endpoint| endpoint.methods().iter().map(|(method, need)| (method.clone(), endpoint.path(), *need)));
     let mut routes: Vec<_> = routes.collect();
     routes.sort_by_key(|(method, path, _)| (*path, method.to_string()));
     routes
@@ -157,9 +157,22 @@ fn spellings(path: &str) -> Vec<String> {
         spelled.push(format!("{before}%00{}", &path[at..]));
     }
     for (at, _) in path.match_indices('/') {
-        for other in
-            ["//", "///", "/./", "/%2e/", "/x/../", "/x/%2e%2e/", "/x%2f../", "%2f", "%2F", "/%2f", "%5c", "%c0%af", "/;x/", "/;/"]
-        {
+        for other in [
+            "//",
+            "///",
+            "/./",
+            "/%2e/",
+            "/x/../",
+            "/x/%2e%2e/",
+            "/x%2f../",
+            "%2f",
+            "%2F",
+            "/%2f",
+            "%5c",
+            "%c0%af",
+            "/;x/",
+            "/;/",
+        ] {
             spelled.push(format!("{}{other}{}", &path[..at], &path[at + 1..]));
         }
     }
@@ -179,14 +192,47 @@ fn spellings(path: &str) -> Vec<String> {
         spelled.push(format!("http://127.0.0.1:7700{before}{path}"));
     }
     for after in [
-        "/", "//", "/.", "/..", "/../", "/x/..", ";", ";x", ";x=1", "%00", "%0a", "%0d%0a", "%20", "%09", ".", ".json",
-        ".css", "%2f", "%5c", "%3f", "%23", "%3b", "?", "??", "?/health/live", "/health/live", "%2f..%2fhealth%2flive",
-        "/index", "/%69ndex", "+",
+        "/",
+        "//",
+        "/.",
+        "/..",
+        "/../",
+        "/x/..",
+        ";",
+        ";x",
+        ";x=1",
+        "%00",
+        "%0a",
+        "%0d%0a",
+        "%20",
+        "%09",
+        ".",
+        ".json",
+        ".css",
+        "%2f",
+        "%5c",
+        "%3f",
+        "%23",
+        "%3b",
+        "?",
+        "??",
+        "?/health/live",
+        "/health/live",
+        "%2f..%2fhealth%2flive",
+        "/index",
+        "/%69ndex",
+        "+",
     ] {
         spelled.push(format!("{path}{after}"));
     }
-    let all: String = path.bytes().map(|byte| if byte == b'/' { "/".to_string() } else { format!("%{byte:02x}") }).collect();
-    spelled.extend([all, path.to_uppercase(), format!("http://127.0.0.1:7700{path}"), format!("http://localhost{path}")]);
+    let all: String =
+        path.bytes().map(|byte| if byte == b'/' { "/".to_string() } else { format!("%{byte:02x}") }).collect();
+    spelled.extend([
+        all,
+        path.to_uppercase(),
+        format!("http://127.0.0.1:7700{path}"),
+        format!("http://localhost{path}"),
+    ]);
     spelled.retain(|spelling| spelling != path);
     spelled
 }
@@ -205,7 +251,10 @@ async fn ask<B: MessageBody>(
     let host = uri.authority().map_or_else(|| "localhost".to_string(), |authority| authority.to_string());
     let request = TestRequest::default().method(method.clone()).uri(&uri.to_string()).insert_header(("host", host));
     let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
-    let request = guest.key.iter().fold(request.peer_addr(peer), |request, key| request.insert_header(("x-api-key", key.as_str())));
+    let request = guest
+        .key
+        .iter()
+        .fold(request.peer_addr(peer), |request, key| request.insert_header(("x-api-key", key.as_str())));
     let response = server(request).await;
     (response.status().as_u16(), response.request().match_pattern())
 }
@@ -257,10 +306,13 @@ async fn head_needs_what_get_needs_and_other_methods_give_nothing() {
     for endpoint in Door::Main.endpoints(config) {
         let uri: Uri = format!("{}{}", example(endpoint.path()), query(endpoint.path())).parse().unwrap();
         for guest in &house.guests {
-            for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "QUERY"] {
+            for method in
+                ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "QUERY"]
+            {
                 let looks_like = if method == "HEAD" { "GET" } else { method };
                 let need = endpoint.methods().iter().find(|(known, _)| known.as_str() == looks_like);
-                let (status, _) = ask(&server, guest, &Method::from_bytes(method.as_bytes()).unwrap(), uri.clone()).await;
+                let (status, _) =
+                    ask(&server, guest, &Method::from_bytes(method.as_bytes()).unwrap(), uri.clone()).await;
                 let expected = need.is_some_and(|(_, need)| guest.may(*need));
                 assert_eq!(!is_refusal(status), expected, "{method} {uri} by {}: {status}", guest.name);
                 if need.is_none() {
@@ -287,14 +339,15 @@ async fn what_does_not_exist_is_told_to_those_who_may_come_in() {
 
 #[actix_web::test]
 async fn numbers_have_one_door() {
-    let near: ServerConfig = ServerConfig { metrics_listen: Some(([127, 0, 0, 1], 1).into()), ..ServerConfig::default() };
+    let near: ServerConfig =
+        ServerConfig { metrics_listen: Some(([127, 0, 0, 1], 1).into()), ..ServerConfig::default() };
     let far = ServerConfig { metrics_listen: Some(([0, 0, 0, 0], 1).into()), ..ServerConfig::default() };
     for (config, need) in [(near, Need::Host), (far, ADMIN)] {
         let house = House::new(config);
         let main = init_service(service(house.app.clone(), Door::Main)).await;
-    let main = async |request: TestRequest| call_service(&main, request.to_request()).await;
+        let main = async |request: TestRequest| call_service(&main, request.to_request()).await;
         let numbers = init_service(service(house.app.clone(), Door::Metrics)).await;
-    let numbers = async |request: TestRequest| call_service(&numbers, request.to_request()).await;
+        let numbers = async |request: TestRequest| call_service(&numbers, request.to_request()).await;
         for guest in &house.guests {
             let (status, _) = ask(&main, guest, &Method::GET, "/metrics".parse().unwrap()).await;
             assert_eq!(status, if guest.may(Need::Caller) { 404 } else { 401 }, "{}", guest.name);

@@ -1,10 +1,10 @@
 //! When a page cannot be made: what happened and what helps, as a page in the visitor's language, with the same status and
 //! headers as the API.
 
+use actix_web::HttpResponse;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::HttpResponse;
 use maud::html;
 
 use super::address::SearchAddress;

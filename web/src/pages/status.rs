@@ -51,12 +51,7 @@ pub(super) async fn status(
     problem::or(&visit, &SearchAddress::default(), state.map(|state| page(&visit, &asked, &state)))
 }
 
-async fn read(
-    app: web::Data<App>,
-    shared: web::Data<Shared>,
-    caller: Caller,
-    asked: Asked,
-) -> Result<State, Error> {
+async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, asked: Asked) -> Result<State, Error> {
     let read = move |app: &App, engine: &crate::engine::Engine| {
         Ok(State {
             survey: shared.surveys.get(engine)?,
