@@ -52,14 +52,15 @@ struct Asked {
 impl History {
     fn note(&mut self, query: String, person: &Person, size: usize) {
         self.clock += 1;
-        if self.queries.len() >= size && !self.queries.contains_key(&query) {
+        let is_new = !self.queries.contains_key(&query);
+        if is_new && self.queries.len() >= size {
             // What the fewest people asked makes room, and of that what was asked longest ago.
             let least = self.queries.iter().min_by_key(|(_, asked)| (asked.people.len(), asked.last));
             if let Some(least) = least.map(|(query, _)| query.clone()) {
                 self.queries.remove(&least);
             }
         }
-        if self.queries.len() >= size {
+        if is_new && self.queries.len() >= size {
             return;
         }
         let next = u32::try_from(self.people.len()).unwrap_or(u32::MAX);

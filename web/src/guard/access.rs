@@ -111,10 +111,21 @@ pub(super) async fn pass(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
     request.extensions_mut().insert(face);
-    match admit(&app.into_inner(), need, face, &request).await {
+    let admitted = admit(&app.into_inner(), need, face, &request).await;
+    // The path as the router read it.
+    match admitted.and_then(|()| in_normal_form(request.match_info().as_str())) {
         Ok(()) => next.call(request).await,
         Err(error) => Ok(request.error_response(error)),
     }
+}
+
+/// An address has one form: others that browsers or proxies would turn into it are no addresses here.
+fn in_normal_form(path: &str) -> Result<(), Error> {
+    let segments = path.strip_prefix('/').unwrap_or(path);
+    let is_root = segments.is_empty();
+    let is_normal =
+        |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(|c: char| c.is_control() || c == '\\');
+    if is_root || segments.split('/').all(is_normal) { Ok(()) } else { Err(Error::NotFound { what: "this address" }) }
 }
 
 async fn admit(app: &Arc<App>, need: Need, face: Face, request: &ServiceRequest) -> Result<(), Error> {
@@ -241,6 +252,17 @@ fn presented(request: &ServiceRequest) -> Option<Presented> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_one_form() {
+        for good in ["/", "/a", "/api/v1/sources/.wiki", "/api/v1/sources/a.b/index", "/a/...", "/größe"] {
+            assert!(in_normal_form(good).is_ok(), "{good}");
+        }
+        for bad in ["//", "/a/", "/a//b", "//a", "/./a", "/a/.", "/a/..", "/../a", "/a\\b", "/a\0", "/a\n", "/a/\u{9b}"]
+        {
+            assert!(matches!(in_normal_form(bad), Err(Error::NotFound { .. })), "{bad:?}");
+        }
+    }
 
     #[test]
     fn admin_includes_the_others() {

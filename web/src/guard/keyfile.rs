@@ -177,7 +177,11 @@ impl KeyFile {
         if fs::symlink_metadata(self.marker()).is_ok() {
             return Ok(());
         }
-        self.replace(&self.marker(), REQUIRED.as_bytes()).map_err(self.io("write"))
+        let written = replace(&self.marker(), REQUIRED.as_bytes());
+        // Somebody else may have written it just now.
+        written
+            .or_else(|error| fs::symlink_metadata(self.marker()).map(drop).map_err(|_| error))
+            .map_err(self.io("write"))
     }
 
     /// All records, oldest first. A file without content has none.
@@ -252,28 +256,29 @@ impl KeyFile {
     fn write(&self, keys: Vec<KeyRecord>) -> Result<(), KeyFileError> {
         let text = serde_json::to_vec_pretty(&Content { keys })
             .map_err(|source| KeyFileError::Damaged { path: self.path.clone(), source })?;
-        self.replace(&self.path, &text).map_err(self.io("write"))
-    }
-
-    /// Puts a file in the place of another, whole and synced, for the owner's eyes alone.
-    fn replace(&self, place: &Path, text: &[u8]) -> io::Result<()> {
-        let draft = self.path.with_extension("new");
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&draft, place)?;
-        place.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        replace(&self.path, &text).map_err(self.io("write"))
     }
 
     fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> KeyFileError {
         let path = self.path.clone();
         move |source| KeyFileError::Io { action, path, source }
     }
+}
+
+/// Puts a file in the place of another, whole and synced, for the owner's eyes alone.
+fn replace(place: &Path, text: &[u8]) -> io::Result<()> {
+    let mut draft = place.to_path_buf().into_os_string();
+    draft.push(".new");
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&draft, place)?;
+    place.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// The public part of a presented key; `None` if it is no key of ours.

@@ -272,7 +272,8 @@ async fn no_spelling_of_an_address_gives_more_than_the_plain_one() {
     let server = init_service(service(house.app.clone(), Door::Main)).await;
     let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
     let (mut asked, mut reached) = (0, 0);
-    for (method, pattern, need) in registered(Door::Main, &house.app.config.server) {
+    let routes = registered(Door::Main, &house.app.config.server);
+    for (method, pattern, need) in routes.clone() {
         let plain = example(pattern);
         for guest in &house.guests {
             let uri = format!("{plain}{}", query(pattern)).parse().unwrap();
@@ -289,7 +290,11 @@ async fn no_spelling_of_an_address_gives_more_than_the_plain_one() {
                     continue;
                 }
                 reached += 1;
-                assert_eq!(matched.as_deref(), Some(pattern), "{method} {spelling} by {}: {status}", guest.name);
+                // An encoded slash may make it another address: then that one has to be open as well.
+                let route =
+                    routes.iter().find(|(other, path, _)| *other == method && Some(*path) == matched.as_deref());
+                let matched = route.map(|(_, _, need)| *need).unwrap();
+                assert!(guest.may(matched), "{method} {spelling} by {}: {status}", guest.name);
                 assert!(guest.may(need), "{method} {spelling} by {}: {status}", guest.name);
             }
         }
