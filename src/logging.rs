@@ -1,6 +1,6 @@
 //! The log on standard error: what is said, in which form, and that nobody outside writes lines or colours into it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{IsTerminal as _, stderr};
 
 use anyhow::{Context as _, Result};

@@ -30,7 +30,7 @@ pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<Exit
 /// Says each step when it is true; programs wait for the line with `serving`.
 fn announce(step: Announcement) {
     match step {
-        Announcement::Starting(address) => eprintln!("quarry: starting at http://{address}/, opening the index"),
+        Announcement::Starting(address) => eprintln!("quarry: starting at http://{address}/"),
         Announcement::Metrics(address) => eprintln!("quarry: metrics at http://{address}/metrics"),
         Announcement::Serving(address) => eprintln!("quarry: serving http://{address}/"),
     }
