@@ -105,11 +105,14 @@ fn lost_keys_never_open_a_server() {
         server.request("GET", "/api/v1/status", &[("x-api-key", &admin)], &[]).expect(200);
         server.get("/api/v1/status").problem(401, "key-missing");
         lose();
-        for server in [server, Server::start(&bench, &[&docs]).ready()] {
+        let is_closed = |server: &Server| {
             let problem = server.get("/api/v1/status").problem(401, "key-missing");
             assert!(problem["cure"].as_str().unwrap().contains("quarry keys create"), "loss {number}: {problem}");
             server.request("GET", "/metrics", &[("x-api-key", &admin)], &[]).problem(401, "key-invalid");
-        }
+        };
+        is_closed(&server);
+        drop(server);
+        is_closed(&Server::start(&bench, &[&docs]).ready());
         bench.run(&["serve", "--listen", "0.0.0.0:0"]).refused(&["quarry keys create"]);
         let list = bench.run(&["keys", "list"]).succeeded().stderr();
         assert!(list.contains("nobody") && list.contains("quarry keys create"), "{list}");

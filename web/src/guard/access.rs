@@ -81,20 +81,29 @@ pub(crate) enum Face {
     /// People, whose browser can ask for a key.
     Page,
     Program,
-    /// Nothing is there: whoever asks for HTML is taken for a person.
+    /// Nothing is there: whoever asks for HTML, and not below the API, is taken for a person.
     Either,
 }
 
 impl Face {
     fn is_page(self, request: &HttpRequest) -> bool {
-        self == Self::Page || (self == Self::Either && accepts_html(request))
+        match self {
+            Self::Page => true,
+            Self::Program => false,
+            Self::Either => accepts_html(request) && !is_below_api(request.match_info().as_str()),
+        }
     }
+}
+
+/// Only the form of an answer hangs on it, never whether there is one.
+fn is_below_api(path: &str) -> bool {
+    ["/api/", "/v1/", "/v2/"].iter().any(|start| path.starts_with(start))
 }
 
 /// Whether a failure is told as a page.
 pub(crate) fn wants_page(request: &HttpRequest) -> bool {
     let face = request.extensions().get::<Face>().copied();
-    face.is_some_and(|face| face != Face::Program) && accepts_html(request)
+    face.is_some_and(|face| face.is_page(request)) && accepts_html(request)
 }
 
 fn accepts_html(request: &HttpRequest) -> bool {
