@@ -1,7 +1,7 @@
 //! The log on standard error: what is said, in which form, and that nobody outside writes lines or colours into it.
 
 use std::fmt::{self, Write as _};
-use std::io::{IsTerminal as _, stderr};
+use std::io::{self, IsTerminal as _, stderr};
 
 use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
@@ -24,8 +24,7 @@ pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
     let filter = EnvFilter::try_from_default_env().or_else(|_| configured())?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(wants_colours());
     match config.format {
-        // JSON escapes by itself what could end a line.
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_writer(|| PlainJson(stderr())).init(),
         LogFormat::Text => {
             let fields = debug_fn(|to: &mut Writer<'_>, field, value| match field.name() {
                 "message" => write_plain(to, value),
@@ -60,6 +59,28 @@ impl<W: fmt::Write> fmt::Write for Plain<'_, W> {
     }
 }
 
+/// Lets JSON through. It escapes by itself what could end a line, but not all that a terminal obeys.
+struct PlainJson<W>(W);
+
+impl<W: io::Write> io::Write for PlainJson<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut plain = String::with_capacity(line.len());
+        for c in String::from_utf8_lossy(line).chars() {
+            if is_plain(c) || c == '\n' {
+                plain.push(c);
+            } else {
+                plain.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+        }
+        self.0.write_all(plain.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn is_plain(c: char) -> bool {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !turns
@@ -79,5 +100,15 @@ mod tests {
         assert_eq!(shown("größe 中文 a/b.md"), "größe 中文 a/b.md");
         assert_eq!(shown("a\nERROR b\r\x1b[31m\u{9b}\t"), "a\\u{a}ERROR b\\u{d}\\u{1b}[31m\\u{9b}\\u{9}");
         assert_eq!(shown("a\u{202e}fdp\u{2028}"), "a\\u{202e}fdp\\u{2028}");
+    }
+
+    #[test]
+    fn json_stays_json_and_commands_no_terminal() {
+        let told = serde_json::json!({ "message": "a\nb\x1b[31m\u{9b}31m\u{202e} größe" });
+        let mut line = Vec::new();
+        io::Write::write_all(&mut PlainJson(&mut line), format!("{told}\n").as_bytes()).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.trim_end_matches('\n').chars().all(is_plain), "{line:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), told);
     }
 }

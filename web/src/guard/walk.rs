@@ -299,6 +299,7 @@ async fn no_spelling_of_an_address_gives_more_than_the_plain_one() {
             }
         }
     }
+    println!("{asked} asked, {reached} of them reached something");
     assert!(asked > 10_000 && reached > 1_000, "{asked} asked, {reached} reached something");
 }
 
@@ -360,10 +361,8 @@ async fn numbers_have_one_door() {
             assert_eq!(status == 200, guest.may(need), "{need:?} by {}: {status}", guest.name);
             let (status, _) = ask(&numbers, guest, &Method::GET, "/api/v1/status".parse().unwrap()).await;
             assert!(is_refusal(status), "{}: {status}", guest.name);
-            for server_status in ["/health/live"] {
-                assert_eq!(ask(&numbers, guest, &Method::GET, server_status.parse().unwrap()).await.0, 200);
-                assert_eq!(ask(&main, guest, &Method::GET, server_status.parse().unwrap()).await.0, 200);
-            }
+            assert_eq!(ask(&numbers, guest, &Method::GET, "/health/live".parse().unwrap()).await.0, 200);
+            assert_eq!(ask(&main, guest, &Method::GET, "/health/live".parse().unwrap()).await.0, 200);
         }
     }
 }
