@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod config;
 mod interrupt;
+mod logging;
 mod models;
 mod output;
 mod paths;
@@ -42,7 +43,7 @@ fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
     if cli.command.writes_data_folder() {
         paths::create_privately();
     }
-    output::start_logging(cli.verbose, &file.log)?;
+    logging::start(cli.verbose, &file.log)?;
     match &cli.command {
         Command::Index(options) => commands::index::run(cli, options, &file),
         Command::Search(options) => commands::search::run(cli, options, &file),

@@ -5,38 +5,15 @@ use std::io::{IsTerminal, stderr, stdout};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use searcher::{Answer, DocumentHit, PassageHit};
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogConfig, LogFormat};
 use crate::plain::{shown, shown_lines};
 
 /// Problems of a run that are listed one by one.
 const MAX_PROBLEMS: usize = 10;
-
-/// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
-/// what holds otherwise.
-pub(crate) fn start_logging(verbose: u8, config: &LogConfig) -> Result<()> {
-    let level = match (verbose, &config.level) {
-        (0, Some(level)) => level.as_str(),
-        (0, None) => "warn",
-        (1, _) => "info",
-        _ => "debug",
-    };
-    let configured =
-        || EnvFilter::try_new(level).with_context(|| format!("log.level: {level:?} is not a level or filter"));
-    let filter = EnvFilter::try_from_default_env().or_else(|_| configured())?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    match config.format {
-        LogFormat::Text => log.with_target(false).without_time().init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    Ok(())
-}
 
 /// A plain table as wide as the terminal.
 pub(crate) fn table(headers: &[&str]) -> Table {

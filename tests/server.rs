@@ -16,6 +16,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     pub(crate) process: Child,
     pub(crate) address: String,
+    /// What it said before it served.
+    pub(crate) said: Vec<String>,
 }
 
 /// An answer.
@@ -54,7 +56,7 @@ impl Reply {
 }
 
 impl Server {
-    /// Starts `quarry serve` on a free port and waits until it listens.
+    /// Starts `quarry serve` on a free port and waits until its index is open.
     pub(crate) fn start(bench: &Bench, args: &[&str]) -> Self {
         Self::spawn(bench.command(&[&["serve", "--listen", "127.0.0.1:0"], args].concat()))
     }
@@ -69,14 +71,17 @@ impl Server {
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let address = line.strip_prefix("quarry: serving http://")?.trim_end_matches('/').to_string();
-            Some(address)
+            let address =
+                line.strip_prefix("quarry: serving http://").map(|rest| rest.trim_end_matches('/').to_string());
+            said.push(line);
+            address
         });
         // What it says later is read, so that it never waits for a reader.
         std::thread::spawn(move || lines.for_each(drop));
-        let address = address.unwrap_or_else(|| panic!("the server did not start: {:?}", process.wait()));
-        Self { process, address }
+        let address = address.unwrap_or_else(|| panic!("the server did not start: {:?} {said:?}", process.wait()));
+        Self { process, address, said }
     }
 
     /// Waits until the first index is searchable.

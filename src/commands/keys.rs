@@ -15,10 +15,15 @@ pub(crate) fn run(cli: &Cli, args: &KeysArgs) -> Result<ExitCode> {
     let keys = KeyFile::of(&paths::data_dir(cli)?);
     match &args.command {
         KeysCommand::Create { name, scopes, days } => create(&keys, name, scopes, *days)?,
-        KeysCommand::List => list(&keys.records()?),
+        KeysCommand::List => {
+            let records = keys.records()?;
+            list(&records);
+            warn_if_closed(&keys, &records)?;
+        }
         KeysCommand::Revoke { id } => {
             let record = keys.revoke(id)?;
             println!("revoked key {} ({})", record.id, record.name);
+            warn_if_closed(&keys, &keys.records()?)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -33,6 +38,18 @@ fn create(keys: &KeyFile, name: &str, scopes: &[KeyScope], days: Option<u32>) ->
     let made = keys.create(name.trim(), scopes, expires.map(Timestamp::as_second))?;
     eprintln!("This is the only time that the key is shown; send it as `Authorization: Bearer KEY`.");
     println!("{}", made.key);
+    Ok(())
+}
+
+/// Says so where nobody is let in any more.
+fn warn_if_closed(keys: &KeyFile, records: &[KeyRecord]) -> Result<()> {
+    let now = Timestamp::now().as_second();
+    if keys.are_required()? && !records.iter().any(|record| record.is_valid(now)) {
+        eprintln!(
+            "No key is valid any more, and there were keys: a server over this index lets nobody in until one is made with \
+             `quarry keys create NAME --scope search`."
+        );
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use indexer::IndexOptions;
 use storage::{Source, Store};
-use web::{EngineParts, OpenError, SourceConfig};
+use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
 use crate::cli::{Cli, ServeArgs};
 use crate::commands::index;
@@ -20,12 +20,20 @@ pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<Exit
         config.server.listen = listen;
     }
     let data_dir = paths::data_dir(cli)?;
-    let announce = |address: std::net::SocketAddr| eprintln!("quarry: serving http://{address}/");
     let reading = file.extract.start()?;
     let named = config.index.sources.clone();
     let opener = Opener { cli: cli.clone(), args: args.clone(), named, indexing: reading.options() };
     web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says each step when it is true; programs wait for the line with `serving`.
+fn announce(step: Announcement) {
+    match step {
+        Announcement::Starting(address) => eprintln!("quarry: starting at http://{address}/"),
+        Announcement::Metrics(address) => eprintln!("quarry: metrics at http://{address}/metrics"),
+        Announcement::Serving(address) => eprintln!("quarry: serving http://{address}/"),
+    }
 }
 
 /// Opens the models and the index, in the server's background.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::Scope;
+use crate::guard::{Authority, Scope};
+use crate::suggestions::MAX_PEOPLE;
 
 /// Settings of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub struct Config {
 pub struct ServerConfig {
     /// Address and port. Anything but a loopback address needs API keys or a trusted proxy.
     pub listen: SocketAddr,
+    /// Address and port for `/metrics` and `/health` alone; `None`: the main address has them. Where it is set, the main
+    /// address has no `/metrics`. On a loopback address the numbers need no key; on any other, one with the scope `admin`.
+    #[serde(with = "no_address")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Host names that requests may be addressed to, beside loopback names and the address itself.
     pub allowed_hosts: Vec<String>,
     /// Threads that read and write connections.
@@ -44,7 +49,8 @@ pub struct ServerConfig {
 pub struct AuthConfig {
     /// Name of the header in which a trusted reverse proxy says who the user is; empty: no proxy is trusted.
     pub proxy_header: String,
-    /// Addresses the trusted proxy connects from. Others may not use the header.
+    /// Addresses that trusted proxies connect from. From others neither the header nor `X-Forwarded-For`, `-Proto` and
+    /// `-Host` mean anything.
     pub proxy_from: Vec<IpAddr>,
     /// What users that come through the proxy may do.
     pub proxy_scopes: Vec<Scope>,
@@ -137,8 +143,8 @@ impl IndexConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuggestConfig {
-    /// Times a query that found something must have been asked before it is suggested to others; 0: never. Queries are
-    /// kept in memory only.
+    /// People (users of the proxy, or keys) who must have asked a query, with success, before it is suggested to others;
+    /// 0: never. Queries are kept in memory only.
     pub history_from: u32,
     /// Queries that are remembered.
     pub history_size: usize,
@@ -148,6 +154,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            metrics_listen: None,
             allowed_hosts: Vec::new(),
             workers: 2,
             shutdown_seconds: 20,
@@ -190,7 +197,7 @@ impl Default for IndexConfig {
 
 impl Default for SuggestConfig {
     fn default() -> Self {
-        Self { history_from: 3, history_size: 2_000 }
+        Self { history_from: 0, history_size: 2_000 }
     }
 }
 
@@ -230,9 +237,19 @@ impl Config {
             problems
                 .push("auth.proxy_scopes: expected what the proxy's users may do, such as [\"search\"]".to_string());
         }
-        let bad_host = |host: &&String| host.is_empty() || host.contains(['/', ' ', '*']);
+        let bad_host = |host: &&String| Authority::host_alone(host).is_none();
         for host in self.server.allowed_hosts.iter().filter(bad_host) {
-            problems.push(format!("server.allowed_hosts: expected a host name without scheme and path, got {host:?}"));
+            problems.push(format!(
+                "server.allowed_hosts: expected a host name without scheme, port and path, got {host:?}"
+            ));
+        }
+        if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
+            problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
+        }
+        let (from, most) = (self.suggest.history_from, MAX_PEOPLE);
+        if from == 1 || from as usize > most {
+            // With 1, what one person asks is shown to all.
+            problems.push(format!("suggest.history_from: expected 0 (never), or 2 to {most} people, got {from}"));
         }
         problems
     }
@@ -240,6 +257,46 @@ impl Config {
     /// Whether a reverse proxy is trusted to say who the user is.
     pub(crate) fn trusts_proxy(&self) -> bool {
         !self.auth.proxy_header.is_empty()
+    }
+
+    /// Whether requests come through a reverse proxy, whatever it may say.
+    pub(crate) fn has_proxy(&self) -> bool {
+        self.trusts_proxy() || !self.auth.proxy_from.is_empty()
+    }
+}
+
+impl ServerConfig {
+    /// Where it listens.
+    pub(crate) fn listens(&self) -> impl Iterator<Item = SocketAddr> {
+        [Some(self.listen), self.metrics_listen].into_iter().flatten()
+    }
+
+    /// Whether it can be reached from this machine alone.
+    pub(crate) fn is_local(&self) -> bool {
+        self.listens().all(is_loopback)
+    }
+}
+
+/// Whether an address can be reached from this machine alone.
+pub(crate) fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// An address, or none, as text: a configuration file has no word for nothing.
+mod no_address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(address: &Option<SocketAddr>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&address.map(|address| address.to_string()).unwrap_or_default())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(from)?;
+        let wrong =
+            |_| D::Error::custom(format!("expected an address and port such as \"127.0.0.1:7701\", got {text:?}"));
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(wrong) }
     }
 }
 
@@ -291,5 +348,28 @@ mod tests {
         let problems = config.problems().join("\n");
         assert!(problems.contains("limits.body_bytes") && problems.contains("auth.proxy_from"), "{problems}");
         assert!(Config::default().problems().is_empty());
+        let config: Config = toml::from_str(
+            "[server]\nlisten = \"127.0.0.1:7\"\nmetrics_listen = \"127.0.0.1:7\"\n\
+             allowed_hosts = [\"a.example:80\", \"good.example\", \"::1\"]\n[suggest]\nhistory_from = 1",
+        )
+        .unwrap();
+        let problems = config.problems().join("\n");
+        for expected in ["server.metrics_listen", "a.example:80", "suggest.history_from"] {
+            assert!(problems.contains(expected), "{expected}: {problems}");
+        }
+        assert!(!problems.contains("good.example") && !problems.contains("::1"), "{problems}");
+        assert!(toml::from_str::<Config>("[server]\nmetrics_listen = \"here\"").is_err());
+    }
+
+    #[test]
+    fn an_address_that_others_reach_is_no_local_one() {
+        let server = |listen: &str, metrics: Option<&str>| ServerConfig {
+            listen: listen.parse().unwrap(),
+            metrics_listen: metrics.map(|metrics| metrics.parse().unwrap()),
+            ..ServerConfig::default()
+        };
+        assert!(server("127.0.0.1:1", None).is_local() && server("[::1]:1", Some("[::ffff:127.0.0.1]:2")).is_local());
+        assert!(!server("0.0.0.0:1", None).is_local() && !server("[::ffff:10.0.0.1]:1", None).is_local());
+        assert!(!server("127.0.0.1:1", Some("0.0.0.0:2")).is_local());
     }
 }

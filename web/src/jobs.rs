@@ -6,6 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::guard::Caller;
+
+/// What is told of a failure that may name places on the server.
+const FAILED: &str = "this failed; administrators see why, and the server's log says it";
 /// Finished jobs that are remembered.
 const REMEMBERED: usize = 200;
 
@@ -55,8 +59,11 @@ pub(crate) struct Job {
     pub(crate) progress: Progress,
     /// What was done, in words.
     pub(crate) outcome: Option<String>,
-    /// Why it failed, in words.
+    /// Why it failed, in words. Where on the server it failed is for administrators.
     pub(crate) error: Option<String>,
+    /// Why it failed, in words that name no place on the server; without them, others hear that it failed.
+    #[serde(skip)]
+    placeless: Option<String>,
 }
 
 /// How far an indexing job has come.
@@ -104,6 +111,7 @@ impl Jobs {
             progress: Progress::default(),
             outcome: None,
             error: None,
+            placeless: None,
         };
         jobs.insert(id, job);
         forget_old(&mut jobs);
@@ -138,6 +146,11 @@ impl Jobs {
         });
     }
 
+    /// Says why a job failed in words that anybody may read: they name no place on the server.
+    pub(crate) fn explain(&self, id: u64, words: String) {
+        self.change(id, |job| job.placeless = Some(words));
+    }
+
     /// Forgets a job that turned out to be none.
     pub(crate) fn forget(&self, id: u64) {
         self.lock().remove(&id);
@@ -160,6 +173,15 @@ impl Jobs {
 }
 
 impl Job {
+    /// The job as a caller may see it. What nobody has put into words for all is not shown to all.
+    pub(crate) fn as_seen_by(mut self, caller: &Caller) -> Self {
+        if !caller.sees_places() {
+            let words = self.placeless.take();
+            self.error = self.error.map(|_| words.unwrap_or_else(|| FAILED.to_string()));
+        }
+        self
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.state, JobState::Done | JobState::Failed | JobState::Interrupted)
     }
@@ -180,6 +202,24 @@ pub(crate) fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Scope;
+
+    #[test]
+    fn places_on_the_server_are_for_administrators() {
+        let jobs = Jobs::default();
+        let id = jobs.add(JobKind::Index, "wiki");
+        jobs.finish(id, JobState::Failed, Err("cannot index /srv/secret/wiki".to_string()));
+        let shown = |scopes: &[Scope]| {
+            let caller = Caller { scopes: scopes.to_vec(), ..Caller::default() };
+            serde_json::to_string(&jobs.get(id).unwrap().as_seen_by(&caller)).unwrap()
+        };
+        assert!(shown(&[Scope::Admin]).contains("/srv/secret/wiki"));
+        let others = [Scope::Search, Scope::Index];
+        assert!(!shown(&others).contains("/srv") && shown(&others).contains(FAILED));
+        jobs.explain(id, "the folder of wiki is gone".to_string());
+        assert!(!shown(&others).contains("/srv") && shown(&others).contains("the folder of wiki is gone"));
+        assert!(shown(&[Scope::Admin]).contains("/srv/secret/wiki"));
+    }
 
     #[test]
     fn old_jobs_are_forgotten_and_waiting_ones_are_not() {

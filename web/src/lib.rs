@@ -5,7 +5,8 @@
 //!
 //! Promises: a request is refused before it costs anything if it may not be made (host, origin, key, rate, size); work
 //! that computes runs on a bounded number of threads; every failure is a problem document with a stable code and a cure,
-//! or a page that says so to people, and none names a path outside the sources or a key.
+//! or a page that says so to people, and none names a path outside the sources or a key. A route cannot be added without
+//! saying who may use it: see `guard::Endpoint`.
 
 mod admission;
 mod api;
@@ -31,4 +32,4 @@ pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, So
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
-pub use server::serve;
+pub use server::{Announcement, serve};

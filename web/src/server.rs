@@ -4,29 +4,69 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::dev::ServerHandle;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App as Actix, HttpServer, web};
+use futures_util::future::try_join_all;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, ServerConfig, is_loopback};
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
-use crate::guard::{KeyFile, Keys, access, observe};
+use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, observe, unmatched};
 use crate::{api, compat, pages, suggestions};
+
+/// What a starting server has to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announcement {
+    /// It listens here, answers probes, and opens the index.
+    Starting(SocketAddr),
+    /// `/metrics` and `/health` are answered here alone.
+    Metrics(SocketAddr),
+    /// The index is open: it can be searched here.
+    Serving(SocketAddr),
+}
+
+/// An address that is listened on, by what is answered there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Everything; the numbers only where they have no door of their own.
+    Main,
+    /// Probes and numbers alone.
+    Metrics,
+}
+
+impl Door {
+    /// What is answered there.
+    pub(crate) fn endpoints(self, config: &ServerConfig) -> Vec<Endpoint> {
+        let admin = Need::Scope(Scope::Admin);
+        let mut endpoints = api::probes();
+        match (self, config.metrics_listen) {
+            (Self::Main, metrics) => {
+                endpoints.extend(api::endpoints().into_iter().chain(compat::endpoints()).chain(pages::endpoints()));
+                endpoints.extend(metrics.is_none().then(|| api::metrics(admin)));
+            }
+            // Whoever is on this machine may read the numbers, as was asked for; nobody else.
+            (Self::Metrics, Some(listen)) if is_loopback(listen) => endpoints.push(api::metrics(Need::Host)),
+            (Self::Metrics, _) => endpoints.push(api::metrics(admin)),
+        }
+        endpoints
+    }
+}
 
 /// Serves until SIGTERM or SIGINT, then finishes the requests and the commit under way.
 ///
-/// `announce` is called with the bound address; `open` opens the index in a thread of its own, while the server already
+/// `announce` is told each step when it is true; `open` opens the index in a thread of its own, while the server already
 /// answers `/health/live`.
 ///
 /// # Errors
-/// The configuration does not make sense, the address is not protected or cannot be bound, or `open` failed.
+/// The configuration does not make sense, an address is not protected or cannot be bound, or `open` failed.
 pub fn serve(
     config: Config,
     data_dir: &Path,
-    announce: impl FnOnce(SocketAddr),
+    announce: impl Fn(Announcement) + Send + Sync + 'static,
     open: impl FnOnce() -> Result<EngineParts, OpenError> + Send + 'static,
 ) -> Result<(), ServeError> {
     let problems = config.problems();
@@ -34,8 +74,8 @@ pub fn serve(
         return Err(ServeError::Config { problems });
     }
     let keys = Keys::open(KeyFile::of(data_dir))?;
-    let listen = config.server.listen;
-    if !listen.ip().is_loopback() && !keys.any_valid() && !config.trusts_proxy() {
+    let is_protected = keys.any_valid() || config.trusts_proxy();
+    if let Some(listen) = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected) {
         return Err(ServeError::Unprotected { listen });
     }
     let app = Arc::new(App::new(config, keys));
@@ -52,44 +92,69 @@ pub fn serve(
 
 async fn run(
     app: &Arc<App>,
-    announce: impl FnOnce(SocketAddr),
+    announce: impl Fn(Announcement) + Send + Sync + 'static,
     open: impl FnOnce() -> Result<EngineParts, OpenError> + Send + 'static,
     failed: &Arc<Mutex<Option<OpenError>>>,
 ) -> Result<(), ServeError> {
-    let config = app.config.server.clone();
+    let config = &app.config.server;
+    let (main, server) = bind(app, Door::Main, config.listen, config.workers)?;
+    let mut servers = vec![server];
+    announce(Announcement::Starting(main));
+    if let Some(listen) = config.metrics_listen {
+        let (bound, server) = bind(app, Door::Metrics, listen, 1)?;
+        servers.push(server);
+        announce(Announcement::Metrics(bound));
+    }
+    let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
+    spawn_signals(app, handles.clone())?;
+    spawn_opener(app, open, move || announce(Announcement::Serving(main)), handles, failed)?;
+    try_join_all(servers).await?;
+    Ok(())
+}
+
+/// Listens on an address.
+fn bind(app: &Arc<App>, door: Door, listen: SocketAddr, workers: usize) -> Result<(SocketAddr, Server), ServeError> {
     let data = web::Data::from(Arc::clone(app));
-    let factory = move || {
-        Actix::new()
-            .app_data(data.clone())
-            // The last layer named is the first that a request meets.
-            .wrap(from_fn(access))
-            .wrap(from_fn(pages::for_people))
-            .wrap(Compress::default())
-            .wrap(from_fn(observe))
-            .configure(api::configure)
-            .configure(compat::configure)
-            .configure(pages::configure)
-            .default_service(web::to(api::not_found))
-    };
-    let server = HttpServer::new(factory).workers(config.workers).shutdown_timeout(config.shutdown_seconds);
+    let server = HttpServer::new(move || service(data.clone(), door));
+    let server = server.workers(workers).shutdown_timeout(app.config.server.shutdown_seconds);
     // A client that has closed its side has gone: work for it is to end, not to go on until something is written.
     let server = server.h1_allow_half_closed(false);
-    let server = server.disable_signals().bind(config.listen);
-    let server = server.map_err(|source| ServeError::Bind { listen: config.listen, source })?;
-    let bound = server.addrs().first().copied().unwrap_or(config.listen);
-    let server = server.run();
-    spawn_opener(app, open, server.handle(), failed)?;
-    spawn_signals(app, server.handle())?;
-    announce(bound);
-    server.await?;
-    Ok(())
+    let server = server.disable_signals().bind(listen).map_err(|source| ServeError::Bind { listen, source })?;
+    let bound = server.addrs().first().copied().unwrap_or(listen);
+    Ok((bound, server.run()))
+}
+
+/// What answers at a door. Each endpoint brings its own check; what is none of them is checked as well.
+pub(crate) fn service(
+    app: web::Data<App>,
+    door: Door,
+) -> Actix<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let endpoints = door.endpoints(&app.config.server);
+    Actix::new()
+        .app_data(app)
+        .app_data(web::Data::new(pages::Shared::default()))
+        // The last layer named is the first that a request meets.
+        .wrap(from_fn(pages::for_people))
+        .wrap(Compress::default())
+        .wrap(from_fn(observe))
+        .configure(|services| endpoints.into_iter().for_each(|endpoint| endpoint.register(services)))
+        .default_service(unmatched())
 }
 
 /// Opens the index beside the running server; if that fails, the server ends.
 fn spawn_opener(
     app: &Arc<App>,
     open: impl FnOnce() -> Result<EngineParts, OpenError> + Send + 'static,
-    handle: ServerHandle,
+    opened: impl FnOnce() + Send + 'static,
+    handles: Vec<ServerHandle>,
     failed: &Arc<Mutex<Option<OpenError>>>,
 ) -> Result<(), ServeError> {
     let (app, failed) = (Arc::clone(app), Arc::clone(failed));
@@ -98,12 +163,14 @@ fn spawn_opener(
         match engine {
             Ok(engine) => {
                 app.set_engine(engine);
+                if !app.is_stopping() {
+                    opened();
+                }
                 suggestions::keep_up(&app);
             }
             Err(error) => {
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                // The answer to the wish to stop is of no use here.
-                drop(handle.stop(false));
+                stop(&handles, false);
             }
         }
     };
@@ -111,8 +178,13 @@ fn spawn_opener(
     Ok(())
 }
 
+fn stop(handles: &[ServerHandle], graceful: bool) {
+    // The wish is sent at once; its answer is of no use here.
+    handles.iter().for_each(|handle| drop(handle.stop(graceful)));
+}
+
 /// The first signal stops in good order, the second at once.
-fn spawn_signals(app: &Arc<App>, handle: ServerHandle) -> Result<(), ServeError> {
+fn spawn_signals(app: &Arc<App>, handles: Vec<ServerHandle>) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let app = Arc::clone(app);
@@ -124,7 +196,7 @@ fn spawn_signals(app: &Arc<App>, handle: ServerHandle) -> Result<(), ServeError>
             }
             tracing::info!(graceful, "stopping");
             app.stop();
-            drop(actix_web::rt::spawn(handle.stop(graceful)));
+            stop(&handles, graceful);
         }
     });
     Ok(())

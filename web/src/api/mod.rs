@@ -16,5 +16,5 @@ mod suggest;
 mod timing;
 
 pub(crate) use ledger_csv::answer as ledger_csv;
-pub(crate) use routes::{configure, not_found, resource};
+pub(crate) use routes::{endpoints, metrics, probes};
 pub(crate) use search::within;

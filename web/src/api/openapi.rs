@@ -2,13 +2,18 @@
 
 use std::sync::OnceLock;
 
+use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::{documents, health, push, search, similar, sources, status, stream, suggest};
 use crate::compat;
+use crate::config::ServerConfig;
 use crate::error::Error;
+use crate::guard::Need;
+use crate::server::Door;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -42,11 +47,35 @@ fn description() -> Result<&'static str, Error> {
     let mut description = Description::openapi();
     let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     description.components.get_or_insert_default().add_security_scheme("key", key);
-    // A key is needed only where the server has any.
-    description.security =
-        Some(vec![SecurityRequirement::default(), SecurityRequirement::new("key", Vec::<String>::new())]);
+    for endpoint in Door::Main.endpoints(&ServerConfig::default()) {
+        let Some(item) = description.paths.paths.get_mut(endpoint.path()) else { continue };
+        for (method, need) in endpoint.methods() {
+            if let Some(operation) = operation(item, method) {
+                operation.security = Some(security(*need));
+            }
+        }
+    }
     let text = description.to_json().map_err(Error::internal)?;
     Ok(TEXT.get_or_init(|| text))
+}
+
+fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+    match *method {
+        Method::GET => item.get.as_mut(),
+        Method::PUT => item.put.as_mut(),
+        Method::POST => item.post.as_mut(),
+        Method::DELETE => item.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// What a route needs, as it is registered: a key with a scope, where the server has any keys.
+fn security(need: Need) -> Vec<SecurityRequirement> {
+    match need {
+        Need::Nothing | Need::Host => vec![SecurityRequirement::default()],
+        Need::Caller => vec![SecurityRequirement::default(), SecurityRequirement::new("key", Vec::<String>::new())],
+        Need::Scope(scope) => vec![SecurityRequirement::default(), SecurityRequirement::new("key", [scope.name()])],
+    }
 }
 
 /// `GET /api/openapi.json`.
@@ -74,6 +103,31 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn it_describes_every_route_of_the_api_with_its_scope_and_no_other() {
+        let description: Value = serde_json::from_str(description().unwrap()).unwrap();
+        let mut described = Vec::new();
+        for (path, item) in description["paths"].as_object().unwrap() {
+            described.extend(item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_uppercase())));
+        }
+        let endpoints = Door::Main.endpoints(&ServerConfig::default());
+        let mut registered = Vec::new();
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.is_api()) {
+            for (method, need) in endpoint.methods() {
+                registered.push((endpoint.path().to_string(), method.to_string()));
+                let operation = &description["paths"][endpoint.path()][method.as_str().to_lowercase()];
+                let needed = &operation["security"][1]["key"][0];
+                let scope = if let Need::Scope(scope) = need { Value::from(scope.name()) } else { Value::Null };
+                assert_eq!(*needed, scope, "{method} {}", endpoint.path());
+            }
+        }
+        let own = |path: &str| path == "/api/openapi.json" || path.starts_with("/api/docs");
+        registered.retain(|(path, _)| !own(path));
+        described.sort();
+        registered.sort();
+        assert_eq!(described, registered);
+    }
 
     #[test]
     fn it_is_version_3_1_and_every_reference_leads_somewhere() {

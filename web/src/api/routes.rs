@@ -1,48 +1,46 @@
-//! Which address goes where.
-
-use actix_web::web::{delete, get, post, put};
-use actix_web::{HttpResponse, Resource, web};
+//! Which address goes where, and who may go there.
 
 use super::{documents, health, openapi, push, search, similar, sources, status, stream, suggest};
-use crate::error::Error;
+use crate::guard::{Endpoint, Need, Scope};
 
-/// An address; methods that it does not take are refused in the house's form.
-pub(crate) fn resource(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(method_not_allowed))
-}
+const SEARCH: Need = Need::Scope(Scope::Search);
+const INDEX: Need = Need::Scope(Scope::Index);
+const ADMIN: Need = Need::Scope(Scope::Admin);
 
-/// The routes of the API.
+/// The addresses of the API.
 #[rustfmt::skip]
-pub(crate) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .service(resource("/health/live").route(get().to(health::live)))
-        .service(resource("/health/ready").route(get().to(health::ready)))
-        .service(resource("/metrics").route(get().to(health::metrics)))
-        .service(resource("/api/openapi.json").route(get().to(openapi::json)))
-        .service(resource("/api/docs").route(get().to(openapi::page)))
-        .service(resource("/api/docs/{file}").route(get().to(openapi::asset)))
-        .service(resource("/api/v1/search").route(get().to(search::get)).route(post().to(search::post)))
-        .service(resource("/api/v1/search/stream").route(get().to(stream::stream)))
-        .service(resource("/api/v1/suggest").route(get().to(suggest::suggest)))
-        .service(resource("/api/v1/similar").route(get().to(similar::similar)))
-        .service(resource("/api/v1/documents").route(get().to(documents::list)).route(put().to(push::put)).route(post().to(push::upload)))
-        .service(resource("/api/v1/documents/bulk").route(post().to(push::bulk)))
-        .service(resource("/api/v1/documents/{id}").route(get().to(documents::get)).route(delete().to(push::delete)))
-        .service(resource("/api/v1/documents/{id}/passages").route(get().to(documents::passages)))
-        .service(resource("/api/v1/sources").route(get().to(sources::list)).route(post().to(sources::add)))
-        .service(resource("/api/v1/sources/{name}").route(delete().to(sources::remove)))
-        .service(resource("/api/v1/sources/{name}/index").route(post().to(sources::reindex)))
-        .service(resource("/api/v1/sources/{name}/ledger").route(get().to(sources::ledger)))
-        .service(resource("/api/v1/jobs").route(get().to(status::jobs)))
-        .service(resource("/api/v1/jobs/{id}").route(get().to(status::job)))
-        .service(resource("/api/v1/status").route(get().to(status::status)));
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::api("/api/openapi.json").get(Need::Host, openapi::json),
+        Endpoint::api("/api/docs").get(Need::Host, openapi::page),
+        Endpoint::api("/api/docs/{file}").get(Need::Host, openapi::asset),
+        Endpoint::api("/api/v1/search").get(SEARCH, search::get).post(SEARCH, search::post),
+        Endpoint::api("/api/v1/search/stream").get(SEARCH, stream::stream),
+        Endpoint::api("/api/v1/suggest").get(SEARCH, suggest::suggest),
+        Endpoint::api("/api/v1/similar").get(SEARCH, similar::similar),
+        Endpoint::api("/api/v1/documents").get(SEARCH, documents::list).put(INDEX, push::put).post(INDEX, push::upload),
+        Endpoint::api("/api/v1/documents/bulk").post(INDEX, push::bulk),
+        Endpoint::api("/api/v1/documents/{id}").get(SEARCH, documents::get).delete(INDEX, push::delete),
+        Endpoint::api("/api/v1/documents/{id}/passages").get(SEARCH, documents::passages),
+        Endpoint::api("/api/v1/sources").get(SEARCH, sources::list).post(ADMIN, sources::add),
+        Endpoint::api("/api/v1/sources/{name}").delete(ADMIN, sources::remove),
+        Endpoint::api("/api/v1/sources/{name}/index").post(INDEX, sources::reindex),
+        Endpoint::api("/api/v1/sources/{name}/ledger").get(SEARCH, sources::ledger),
+        Endpoint::api("/api/v1/jobs").get(SEARCH, status::jobs),
+        Endpoint::api("/api/v1/jobs/{id}").get(SEARCH, status::job),
+        Endpoint::api("/api/v1/status").get(SEARCH, status::status),
+    ]
 }
 
-/// Whatever has no route.
-pub(crate) async fn not_found() -> Result<HttpResponse, Error> {
-    Err(Error::NotFound { what: "this address" })
+/// For probes: they come by address and without a key.
+pub(crate) fn probes() -> Vec<Endpoint> {
+    vec![
+        Endpoint::api("/health/live").get(Need::Nothing, health::live),
+        Endpoint::api("/health/ready").get(Need::Nothing, health::ready),
+    ]
 }
 
-async fn method_not_allowed() -> Result<HttpResponse, Error> {
-    Err(Error::Method)
+/// Numbers, for those who have what `need` says.
+pub(crate) fn metrics(need: Need) -> Endpoint {
+    Endpoint::api("/metrics").get(need, health::metrics)
 }

@@ -11,7 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::ordering::{self, Budget};
 use crate::app::App;
 use crate::config::LimitsConfig;
+use crate::engine::Engine;
 use crate::error::{Error, Problem};
+use crate::guard::Caller;
 use crate::json::{Json, Params};
 
 /// Results when nothing is said.
@@ -307,34 +309,38 @@ pub(crate) fn within(what: &'static str, got: usize, limit: usize) -> Result<(),
 /// Finds the passages that answer a question.
 #[utoipa::path(get, path = "/api/v1/search", tag = "search", params(SearchParams),
     responses((status = 200, body = SearchAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn get(app: web::Data<App>, params: Params<SearchParams>) -> Result<HttpResponse, Error> {
-    answer(app.into_inner(), params.0.into()).await
+pub(crate) async fn get(
+    app: web::Data<App>,
+    params: Params<SearchParams>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
+    answer(app.into_inner(), params.0.into(), caller).await
 }
 
 /// Finds the passages that answer a question.
 #[utoipa::path(post, path = "/api/v1/search", tag = "search", request_body = SearchBody,
     responses((status = 200, body = SearchAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn post(app: web::Data<App>, body: Json<SearchBody>) -> Result<HttpResponse, Error> {
-    answer(app.into_inner(), body.0).await
+pub(crate) async fn post(app: web::Data<App>, body: Json<SearchBody>, caller: Caller) -> Result<HttpResponse, Error> {
+    answer(app.into_inner(), body.0, caller).await
 }
 
-async fn answer(app: Arc<App>, body: SearchBody) -> Result<HttpResponse, Error> {
+async fn answer(app: Arc<App>, body: SearchBody, caller: Caller) -> Result<HttpResponse, Error> {
     let checked = body.check(&app.config.limits)?;
     // The answer becomes JSON where it was computed, not in the thread that serves connections.
     let text = app.compute(move |app, engine| {
-        let answer = run(app, engine, &checked)?;
+        let answer = run(app, engine, &checked, &caller)?;
         serde_json::to_string(&answer).map_err(Error::internal)
     });
     Ok(HttpResponse::Ok().content_type("application/json").body(text.await?))
 }
 
 /// Computes an answer. Blocks; for [`App::compute`].
-pub(crate) fn run(app: &App, engine: &crate::engine::Engine, checked: &Checked) -> Result<SearchAnswer, Error> {
+pub(crate) fn run(app: &App, engine: &Engine, checked: &Checked, caller: &Caller) -> Result<SearchAnswer, Error> {
     let budget = checked.budget.or_within(app.config.limits.rerank_ms);
     let answer = ordering::best_within(engine, &engine.snapshot(), &checked.request, budget)?;
     app.metrics.searched(&answer.timings);
-    if answer.total > 0 {
-        app.suggestions.asked(&checked.request.query);
+    if let Some(person) = caller.asker.as_ref().filter(|_| answer.total > 0) {
+        app.suggestions.asked(&checked.request.query, person);
     }
     let understood = checked.explain.then(|| match checked.request.syntax {
         Syntax::Operators => searcher::ParsedQuery::parse(&checked.request.query),

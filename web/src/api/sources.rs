@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use actix_web::http::header;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use storage::{FileState, LedgerEntry, Source, TruthReader};
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +15,7 @@ use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
-use crate::guard::{Caller, Scope};
+use crate::guard::Caller;
 use crate::json::{Json, Params};
 use crate::writer::Deletions;
 
@@ -61,11 +61,6 @@ pub(crate) struct Accepted {
     job: u64,
 }
 
-/// Whether the caller may know where things are on the server.
-pub(crate) fn sees_folders(request: &HttpRequest) -> bool {
-    request.extensions().get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin))
-}
-
 /// The sources with their counts.
 pub(crate) fn views(engine: &Engine, with_folders: bool) -> Result<Vec<SourceView>, Error> {
     let snapshot = engine.snapshot();
@@ -99,9 +94,9 @@ fn view(engine: &Engine, truth: &TruthReader, source: &Source, with_folder: bool
 /// Lists the sources.
 #[utoipa::path(get, path = "/api/v1/sources", tag = "sources",
     responses((status = 200, body = Timed<SourceList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn list(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Error> {
+pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let with_folders = sees_folders(&request);
+    let with_folders = caller.sees_places();
     let list = app.into_inner().compute(move |_, engine| {
         let sources = views(engine, with_folders)?;
         Ok(timed(started, engine.snapshot().sequence(), SourceList { sources }))

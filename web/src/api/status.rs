@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sources::{SourceView, sees_folders, views};
+use super::sources::{SourceView, views};
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
+use crate::guard::Caller;
 use crate::jobs::{Job, JobState};
 use crate::models::ModelView;
 
@@ -55,7 +56,7 @@ pub(crate) struct JobList {
 }
 
 /// The state of the server. Reads the whole ledger.
-pub(crate) fn status_of(app: &App, engine: &Engine, with_folders: bool) -> Result<Status, Error> {
+pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<Status, Error> {
     let statistics = engine.truth.statistics()?;
     let active = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
     Ok(Status {
@@ -68,38 +69,38 @@ pub(crate) fn status_of(app: &App, engine: &Engine, with_folders: bool) -> Resul
         passages: statistics.chunks,
         vectors: statistics.vectors,
         bytes: statistics.bytes.into_iter().map(|(part, bytes)| Part { part, bytes }).collect(),
-        sources: views(engine, with_folders)?,
-        jobs: app.jobs.all().into_iter().filter(active).collect(),
+        sources: views(engine, caller.sees_places())?,
+        jobs: app.jobs.all().into_iter().filter(active).map(|job| job.as_seen_by(caller)).collect(),
     })
 }
 
 /// What the server holds and does.
 #[utoipa::path(get, path = "/api/v1/status", tag = "server",
     responses((status = 200, body = Timed<Status>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn status(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Error> {
+pub(crate) async fn status(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let with_folders = sees_folders(&request);
-    let status = app.into_inner().compute(move |app, engine| {
-        Ok(timed(started, engine.snapshot().sequence(), status_of(app, engine, with_folders)?))
-    });
+    let status = app
+        .into_inner()
+        .compute(move |app, engine| Ok(timed(started, engine.snapshot().sequence(), status_of(app, engine, &caller)?)));
     Ok(HttpResponse::Ok().json(status.await?))
 }
 
 /// The jobs of the writer, the newest first.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "server",
     responses((status = 200, body = Timed<JobList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn jobs(app: web::Data<App>) -> Result<HttpResponse, Error> {
+pub(crate) async fn jobs(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let generation = app.engine()?.snapshot().sequence();
-    Ok(HttpResponse::Ok().json(timed(started, generation, JobList { jobs: app.jobs.all() })))
+    let jobs = app.jobs.all().into_iter().map(|job| job.as_seen_by(&caller)).collect();
+    Ok(HttpResponse::Ok().json(timed(started, generation, JobList { jobs })))
 }
 
 /// One job.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "server", params(("id" = u64, Path, description = "Number of the job")),
     responses((status = 200, body = Timed<Job>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn job(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn job(app: web::Data<App>, id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let generation = app.engine()?.snapshot().sequence();
     let job = id.parse().ok().and_then(|id| app.jobs.get(id)).ok_or(Error::NotFound { what: "the job" })?;
-    Ok(HttpResponse::Ok().json(timed(started, generation, job)))
+    Ok(HttpResponse::Ok().json(timed(started, generation, job.as_seen_by(&caller))))
 }

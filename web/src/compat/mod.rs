@@ -7,16 +7,17 @@ pub(crate) mod openai;
 mod score;
 pub(crate) mod tei;
 
-use actix_web::web;
+use crate::guard::{Endpoint, Need, Scope};
 
-use crate::api::resource;
+const SEARCH: Need = Need::Scope(Scope::Search);
 
-/// The routes of the model endpoints.
-pub(crate) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .service(resource("/v1/embeddings").route(web::post().to(openai::embeddings)))
-        .service(resource("/v1/rerank").route(web::post().to(cohere::rerank_v1)))
-        .service(resource("/v2/rerank").route(web::post().to(cohere::rerank_v2)))
-        .service(resource("/embed").route(web::post().to(tei::embed)))
-        .service(resource("/rerank").route(web::post().to(tei::rerank)));
+/// The addresses of the model endpoints.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::api("/v1/embeddings").post(SEARCH, openai::embeddings),
+        Endpoint::api("/v1/rerank").post(SEARCH, cohere::rerank_v1),
+        Endpoint::api("/v2/rerank").post(SEARCH, cohere::rerank_v2),
+        Endpoint::api("/embed").post(SEARCH, tei::embed),
+        Endpoint::api("/rerank").post(SEARCH, tei::rerank),
+    ]
 }

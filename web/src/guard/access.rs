@@ -1,90 +1,157 @@
-//! Who asks, and whether they may: one table from addresses to scopes, checked before any handler.
+//! Who asks, and whether they may: the check that stands around each route.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage as _, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::forwarded;
 use super::hosts;
 use super::keyfile::Scope;
 use super::keys::Known;
+use super::site::{self, Site};
 use crate::app::App;
 use crate::error::Error;
 
 /// Who asks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Caller {
-    /// Name for the log: the id of a key, a user the proxy names, or an address.
+    /// Name for the log and for the rate: the id of a key, a user the proxy names, or an address.
     pub(crate) name: String,
     /// What they may do.
     pub(crate) scopes: Vec<Scope>,
+    /// Whose wish this request is; `None` where another site may have made a browser send it.
+    pub(crate) asker: Option<Person>,
+}
+
+/// Somebody who can be told from others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Person {
+    /// Whoever comes without a key: all of them count as one.
+    Anybody,
+    /// Who holds the key with this id.
+    Key(String),
+    /// Whom the proxy names.
+    User(String),
 }
 
 impl Caller {
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
+
+    /// Whether the caller may know where things are on the server.
+    pub(crate) fn sees_places(&self) -> bool {
+        self.may(Scope::Admin)
+    }
 }
 
-/// What an address needs.
+/// The caller that the check let in; nobody, with no rights, where a route needs none.
+impl FromRequest for Caller {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.extensions().get::<Self>().cloned().unwrap_or_default()))
+    }
+}
+
+/// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
+pub(crate) enum Need {
     /// Nothing, not even a known host: for probes.
     Nothing,
     /// Nothing but a known host: what is the same for all.
     Host,
+    /// Somebody who may come in, for whatever: to hear that there is nothing here.
+    Caller,
+    /// Somebody with this scope.
     Scope(Scope),
 }
 
-/// The table. What is not in it is a page or does not exist: for those who may search.
-fn need(method: &Method, path: &str) -> Need {
-    let reads = matches!(*method, Method::GET | Method::HEAD);
-    let api = path.strip_prefix("/api/v1/");
-    match (path, api) {
-        ("/health/live" | "/health/ready", _) if reads => Need::Nothing,
-        ("/opensearch.xml" | "/favicon.ico", _) if reads => Need::Host,
-        _ if reads
-            && (path.starts_with("/assets/") || path.starts_with("/api/docs") || path == "/api/openapi.json") =>
-        {
-            Need::Host
+/// Who looks at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// People, whose browser can ask for a key.
+    Page,
+    Program,
+    /// Nothing is there: whoever asks for HTML, and not below the API, is taken for a person.
+    Either,
+}
+
+impl Face {
+    fn is_page(self, request: &HttpRequest) -> bool {
+        match self {
+            Self::Page => true,
+            Self::Program => false,
+            Self::Either => accepts_html(request) && !is_below_api(request.match_info().as_str()),
         }
-        ("/metrics", _) => Need::Scope(Scope::Admin),
-        (_, Some(rest)) if !reads && rest.starts_with("documents") => Need::Scope(Scope::Index),
-        (_, Some(rest)) if !reads && rest.starts_with("sources/") && rest.ends_with("/index") => {
-            Need::Scope(Scope::Index)
-        }
-        (_, Some(rest)) if !reads && rest.starts_with("sources") => Need::Scope(Scope::Admin),
-        _ => Need::Scope(Scope::Search),
     }
 }
 
-/// The middleware: host and origin, caller and scope, rate.
-pub(crate) async fn access<B: MessageBody + 'static>(
+/// Only the form of an answer hangs on it, never whether there is one.
+fn is_below_api(path: &str) -> bool {
+    ["/api/", "/v1/", "/v2/"].iter().any(|start| path.starts_with(start))
+}
+
+/// Whether a failure is told as a page.
+pub(crate) fn wants_page(request: &HttpRequest) -> bool {
+    let face = request.extensions().get::<Face>().copied();
+    face.is_some_and(|face| face.is_page(request)) && accepts_html(request)
+}
+
+fn accepts_html(request: &HttpRequest) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepts.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The check: host and origin, caller and scope, rate. Only what passes reaches the handler.
+pub(super) async fn pass(
     app: web::Data<App>,
+    need: Need,
+    face: Face,
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let app = app.into_inner();
-    if let Err(error) = admit(&app, &request).await {
-        return Ok(request.error_response(error).map_into_right_body());
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    request.extensions_mut().insert(face);
+    let admitted = admit(&app.into_inner(), need, face, &request).await;
+    // The path as the router read it.
+    match admitted.and_then(|()| in_normal_form(request.match_info().as_str())) {
+        Ok(()) => next.call(request).await,
+        Err(error) => Ok(request.error_response(error)),
     }
-    Ok(next.call(request).await?.map_into_left_body())
 }
 
-async fn admit(app: &Arc<App>, request: &ServiceRequest) -> Result<(), Error> {
-    let need = need(request.method(), request.path());
+/// An address has one form: others that browsers or proxies would turn into it are no addresses here.
+fn in_normal_form(path: &str) -> Result<(), Error> {
+    let segments = path.strip_prefix('/').unwrap_or(path);
+    let is_root = segments.is_empty();
+    let is_normal =
+        |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(|c: char| c.is_control() || c == '\\');
+    if is_root || segments.split('/').all(is_normal) { Ok(()) } else { Err(Error::NotFound { what: "this address" }) }
+}
+
+async fn admit(app: &Arc<App>, need: Need, face: Face, request: &ServiceRequest) -> Result<(), Error> {
     if need == Need::Nothing {
         return Ok(());
     }
-    hosts::check(request, &app.config.server)?;
-    let Need::Scope(scope) = need else { return Ok(()) };
-    let address = request.peer_addr().map_or_else(|| "unknown".to_string(), |peer| peer.ip().to_string());
-    let caller = match caller(app, request, &address).await {
+    let host = hosts::check(request.request(), &app.config)?;
+    let site = site::of(request.headers(), &host);
+    if site == Site::Foreign && !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Err(Error::Origin);
+    }
+    if need == Need::Host {
+        return Ok(());
+    }
+    let address = forwarded::client(request.request(), &app.config.auth);
+    let address = address.map_or_else(|| "unknown".to_string(), |address| address.to_string());
+    let caller = match caller(app, request, site, face, &address).await {
         Ok(caller) => caller,
         Err(error) => {
             // Guessing keys costs tokens of the address it comes from.
@@ -93,22 +160,34 @@ async fn admit(app: &Arc<App>, request: &ServiceRequest) -> Result<(), Error> {
         }
     };
     app.rates.take(&caller.name)?;
-    let may = caller.may(scope);
+    let missing = match need {
+        Need::Scope(scope) if !caller.may(scope) => Some(scope),
+        _ => None,
+    };
     request.extensions_mut().insert(caller);
-    if may { Ok(()) } else { Err(Error::Scope { needed: scope.name() }) }
+    missing.map_or(Ok(()), |scope| Err(Error::Scope { needed: scope.name() }))
 }
 
-async fn caller(app: &Arc<App>, request: &ServiceRequest, address: &str) -> Result<Caller, Error> {
-    if let Some(caller) = by_proxy(app, request) {
-        return Ok(caller);
+async fn caller(
+    app: &Arc<App>,
+    request: &ServiceRequest,
+    site: Site,
+    face: Face,
+    address: &str,
+) -> Result<Caller, Error> {
+    let own = (site == Site::Own).then_some(());
+    if let Some(user) = proxy_user(app, request.request()) {
+        let asker = own.map(|()| Person::User(user.clone()));
+        return Ok(Caller { name: format!("user {user}"), scopes: app.config.auth.proxy_scopes.clone(), asker });
     }
     // Without keys only loopback addresses are listened on: see `server`. Some clients cannot send no key at all; what
-    // they send then means nothing.
-    if !app.keys.exist() && !app.config.trusts_proxy() && app.config.server.listen.ip().is_loopback() {
-        return Ok(Caller { name: address.to_string(), scopes: vec![Scope::Admin] });
+    // they send then means nothing. Behind a proxy everybody comes from its address: that proves nothing.
+    if !app.keys.are_required() && !app.config.has_proxy() && app.config.server.is_local() {
+        let asker = own.map(|()| Person::Anybody);
+        return Ok(Caller { name: address.to_string(), scopes: vec![Scope::Admin], asker });
     }
-    let browser = is_page(request.path());
-    let key = presented(request).ok_or(Error::NoKey { browser })?;
+    let browser = face.is_page(request.request());
+    let Presented { key, by } = presented(request).ok_or(Error::NoKey { browser })?;
     let record = match app.keys.look_up(&key) {
         Known::Valid(record) => record,
         Known::Invalid => return Err(Error::BadKey { browser }),
@@ -125,43 +204,58 @@ async fn caller(app: &Arc<App>, request: &ServiceRequest, address: &str) -> Resu
             record
         }
     };
-    Ok(Caller { name: format!("key {}", record.id), scopes: record.scopes.clone() })
+    let is_meant = match (site, by) {
+        (Site::Own, _) | (Site::Unknown, By::Program) => true,
+        (Site::Unknown, By::Browser) | (Site::Foreign, _) => false,
+    };
+    let asker = is_meant.then(|| Person::Key(record.id.clone()));
+    Ok(Caller { name: format!("key {}", record.id), scopes: record.scopes.clone(), asker })
 }
 
 /// The user that a trusted proxy names.
-fn by_proxy(app: &App, request: &ServiceRequest) -> Option<Caller> {
+fn proxy_user(app: &App, request: &HttpRequest) -> Option<String> {
     let auth = &app.config.auth;
-    let peer = request.peer_addr()?.ip();
-    if auth.proxy_header.is_empty() || !auth.proxy_from.contains(&peer) {
+    if auth.proxy_header.is_empty() || !forwarded::is_by_proxy(request, auth) {
         return None;
     }
     let mut users = request.headers().get_all(auth.proxy_header.as_str());
     let user = users.next()?.to_str().ok().filter(|user| !user.is_empty())?;
     // Two values: one of them may have come through from the client.
-    users.next().is_none().then(|| Caller { name: format!("user {user}"), scopes: auth.proxy_scopes.clone() })
+    users.next().is_none().then(|| user.to_string())
+}
+
+/// The key of a request, and who put it there.
+struct Presented {
+    key: String,
+    by: By,
+}
+
+/// Who put a key into a request.
+#[derive(Clone, Copy)]
+enum By {
+    /// A program, or a script of our own page: no other site can make a browser send these headers.
+    Program,
+    /// The browser, by itself, as it was asked for a password: whichever site made it send the request.
+    Browser,
 }
 
 /// The key of a request: `Authorization: Bearer`, `X-API-Key`, or the password a browser was asked for.
-fn presented(request: &ServiceRequest) -> Option<String> {
+fn presented(request: &ServiceRequest) -> Option<Presented> {
     let headers = request.headers();
+    let by_program = |key: &str| Presented { key: key.to_string(), by: By::Program };
     if let Some(key) = headers.get("x-api-key") {
-        return key.to_str().ok().map(str::to_string);
+        return key.to_str().ok().map(by_program);
     }
     let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, value) = authorization.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(value.trim().to_string());
+        return Some(by_program(value.trim()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let pair = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
-    pair.split_once(':').map(|(_, password)| password.to_string())
-}
-
-/// Whether an address is looked at by people, whose browser can ask for a key.
-pub(crate) fn is_page(path: &str) -> bool {
-    !["/api/", "/v1/", "/v2/", "/metrics", "/embed", "/rerank"].iter().any(|start| path.starts_with(start))
+    pair.split_once(':').map(|(_, password)| Presented { key: password.to_string(), by: By::Browser })
 }
 
 #[cfg(test)]
@@ -169,33 +263,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_asks_more_of_those_who_change_something() {
-        let cases = [
-            (Method::GET, "/health/live", Need::Nothing),
-            (Method::GET, "/assets/page.css", Need::Host),
-            (Method::GET, "/api/openapi.json", Need::Host),
-            (Method::GET, "/", Need::Scope(Scope::Search)),
-            (Method::POST, "/api/v1/search", Need::Scope(Scope::Search)),
-            (Method::GET, "/api/v1/documents", Need::Scope(Scope::Search)),
-            (Method::PUT, "/api/v1/documents", Need::Scope(Scope::Index)),
-            (Method::DELETE, "/api/v1/documents/0", Need::Scope(Scope::Index)),
-            (Method::POST, "/api/v1/documents/bulk", Need::Scope(Scope::Index)),
-            (Method::POST, "/api/v1/sources/a/index", Need::Scope(Scope::Index)),
-            (Method::POST, "/api/v1/sources", Need::Scope(Scope::Admin)),
-            (Method::DELETE, "/api/v1/sources/a", Need::Scope(Scope::Admin)),
-            (Method::GET, "/metrics", Need::Scope(Scope::Admin)),
-            (Method::POST, "/v1/embeddings", Need::Scope(Scope::Search)),
-            (Method::POST, "/health/live", Need::Scope(Scope::Search)),
-        ];
-        for (method, path, expected) in cases {
-            assert_eq!(need(&method, path), expected, "{method} {path}");
+    fn an_address_has_one_form() {
+        for good in ["/", "/a", "/api/v1/sources/.wiki", "/api/v1/sources/a.b/index", "/a/...", "/größe"] {
+            assert!(in_normal_form(good).is_ok(), "{good}");
+        }
+        for bad in ["//", "/a/", "/a//b", "//a", "/./a", "/a/.", "/a/..", "/../a", "/a\\b", "/a\0", "/a\n", "/a/\u{9b}"]
+        {
+            assert!(matches!(in_normal_form(bad), Err(Error::NotFound { .. })), "{bad:?}");
         }
     }
 
     #[test]
     fn admin_includes_the_others() {
-        let admin = Caller { name: String::new(), scopes: vec![Scope::Admin] };
-        let search = Caller { name: String::new(), scopes: vec![Scope::Search] };
+        let admin = Caller { scopes: vec![Scope::Admin], ..Caller::default() };
+        let search = Caller { scopes: vec![Scope::Search], ..Caller::default() };
         assert!(admin.may(Scope::Index) && search.may(Scope::Search) && !search.may(Scope::Index));
+        assert!(admin.sees_places() && !search.sees_places() && !Caller::default().may(Scope::Search));
     }
 }

@@ -1,7 +1,9 @@
 //! API keys on disk: `keys.json` in the data folder, one record for each key ever made, replaced whole and synced.
 //!
-//! A key is `qk_ID_SECRET`. The file holds the id and the argon2 hash of the whole key, never the key. Revoked keys stay
-//! in the file: that a folder once had keys is why it stays closed when the last one is revoked.
+//! A key is `qk_ID_SECRET`. The file holds the id and the argon2 hash of the whole key, never the key.
+//!
+//! Promise: a folder that once had keys stays closed to those without one, also when the last key is revoked, and when the
+//! file is emptied or gone: a second file, `keys.required`, is written before the first key and never removed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -18,6 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::jobs::now;
 
 const NAME: &str = "keys.json";
+/// What the second file says to whoever finds it.
+const REQUIRED: &str = "API keys were made for this index, so nobody is let in without one, even if keys.json is gone: make \
+                        another with `quarry keys create`. To open the server to everybody on this machine, stop it and \
+                        remove both files.\n";
 const PREFIX: &str = "qk_";
 /// Random bytes of the part that nobody can guess.
 const SECRET_BYTES: usize = 32;
@@ -125,7 +131,7 @@ pub enum KeyFileError {
 }
 
 #[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Content {
     keys: Vec<KeyRecord>,
 }
@@ -145,7 +151,40 @@ impl KeyFile {
         &self.path
     }
 
-    /// All records, oldest first.
+    pub(crate) fn marker(&self) -> PathBuf {
+        self.path.with_extension("required")
+    }
+
+    /// Whether there are keys, or ever were: then nothing is open to those without one.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn are_required(&self) -> Result<bool, KeyFileError> {
+        // Whatever has that name counts: it may be a link that leads nowhere.
+        match fs::symlink_metadata(self.marker()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(!self.records()?.is_empty()),
+            Err(error) => Err(self.io("read")(error)),
+        }
+    }
+
+    /// Closes the folder for good to those without a key. Index folders that had keys before this file existed get it when
+    /// a server first reads them.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn require(&self) -> Result<(), KeyFileError> {
+        if fs::symlink_metadata(self.marker()).is_ok() {
+            return Ok(());
+        }
+        let written = replace(&self.marker(), REQUIRED.as_bytes());
+        // Somebody else may have written it just now.
+        written
+            .or_else(|error| fs::symlink_metadata(self.marker()).map(drop).map_err(|_| error))
+            .map_err(self.io("write"))
+    }
+
+    /// All records, oldest first. A file without content has none.
     ///
     /// # Errors
     /// The file is there and cannot be read.
@@ -155,6 +194,9 @@ impl KeyFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(self.io("read")(error)),
         };
+        if text.trim_ascii().is_empty() {
+            return Ok(Vec::new());
+        }
         let content: Content = serde_json::from_slice(&text)
             .map_err(|source| KeyFileError::Damaged { path: self.path.clone(), source })?;
         Ok(content.keys)
@@ -177,6 +219,7 @@ impl KeyFile {
         let hash = Argon2::default().hash_password(key.as_bytes());
         let hash = hash.map_err(|error| KeyFileError::Hash(error.to_string()))?.to_string();
         let record = KeyRecord { id, name: name.to_string(), scopes, hash, created: now(), expires, revoked: None };
+        self.require()?;
         keys.push(record.clone());
         self.write(keys)?;
         Ok(NewKey { key, record })
@@ -193,6 +236,7 @@ impl KeyFile {
         let key = key.ok_or_else(|| KeyFileError::Unknown { id: id.to_string() })?;
         key.revoked = key.revoked.or_else(|| Some(now()));
         let record = key.clone();
+        self.require()?;
         self.write(keys)?;
         Ok(record)
     }
@@ -212,26 +256,29 @@ impl KeyFile {
     fn write(&self, keys: Vec<KeyRecord>) -> Result<(), KeyFileError> {
         let text = serde_json::to_vec_pretty(&Content { keys })
             .map_err(|source| KeyFileError::Damaged { path: self.path.clone(), source })?;
-        let draft = self.path.with_extension("new");
-        let written = fs::remove_file(&draft).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
-        });
-        let written = written.and_then(|()| {
-            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&draft, &self.path)?;
-            self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-        });
-        written.map_err(self.io("write"))
+        replace(&self.path, &text).map_err(self.io("write"))
     }
 
     fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> KeyFileError {
         let path = self.path.clone();
         move |source| KeyFileError::Io { action, path, source }
     }
+}
+
+/// Puts a file in the place of another, whole and synced, for the owner's eyes alone.
+fn replace(place: &Path, text: &[u8]) -> io::Result<()> {
+    let mut draft = place.to_path_buf().into_os_string();
+    draft.push(".new");
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&draft, place)?;
+    place.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// The public part of a presented key; `None` if it is no key of ours.
@@ -271,6 +318,26 @@ mod tests {
         assert!(!file.records().unwrap()[0].is_valid(now()));
         assert!(matches!(file.revoke("nobody"), Err(KeyFileError::Unknown { .. })));
         assert!(matches!(file.create("x", Vec::new(), None), Err(KeyFileError::NoScope)));
+    }
+
+    #[test]
+    fn once_closed_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::of(folder.path());
+        assert!(!file.are_required().unwrap());
+        assert!(matches!(file.revoke("nobody"), Err(KeyFileError::Unknown { .. })));
+        assert!(!file.are_required().unwrap(), "no key was made");
+        file.create("x", vec![Scope::Search], None).unwrap();
+        let mode = fs::metadata(file.marker()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        for emptied in ["", " \n", "{}", "[]", "{\"keys\":[]}"] {
+            fs::write(file.path(), emptied).unwrap();
+            assert!(file.records().unwrap().is_empty() && file.are_required().unwrap(), "{emptied:?}");
+        }
+        fs::remove_file(file.path()).unwrap();
+        assert!(file.are_required().unwrap());
+        file.create("y", vec![Scope::Search], None).unwrap();
+        assert_eq!(file.records().unwrap().len(), 1, "and it can be used again");
     }
 
     #[test]

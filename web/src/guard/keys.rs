@@ -1,7 +1,11 @@
 //! The keys as a running server sees them: read again when the file has changed, and checked by argon2 once each.
+//!
+//! Promise: whatever happens to the file, nothing that was closed opens.
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -17,12 +21,15 @@ pub(crate) struct Keys {
     state: RwLock<State>,
 }
 
-/// What tells one state of the file from another.
-type Stamp = Option<(SystemTime, u64, u64)>;
+/// What tells one state of a file from another.
+type Stamp = Option<(SystemTime, i64, u64, u64)>;
 
 #[derive(Default)]
 struct State {
-    stamp: Stamp,
+    /// Of the keys, and of the file that says that keys are required.
+    stamps: (Stamp, Stamp),
+    /// Whether nobody is let in without a key. Once true, it stays.
+    required: bool,
     records: HashMap<String, Arc<KeyRecord>>,
     /// By the BLAKE3 hash of a presented key: whether argon2 said that it is the key with its id.
     checked: HashMap<[u8; 32], bool>,
@@ -45,14 +52,23 @@ impl Keys {
     /// The file is there and cannot be read.
     pub(crate) fn open(file: KeyFile) -> Result<Self, KeyFileError> {
         let keys = Self { file, state: RwLock::default() };
-        keys.refresh()?;
+        keys.read(keys.stamps())?;
+        if keys.are_required() {
+            keys.file.require()?;
+            if !keys.any_valid() {
+                tracing::warn!(
+                    "API keys were made for this index and none is valid any more: nobody is let in without one; make one \
+                     with `quarry keys create NAME --scope search`"
+                );
+            }
+        }
         Ok(keys)
     }
 
     /// Whether there are keys, or were: then nothing is open to those without one.
-    pub(crate) fn exist(&self) -> bool {
+    pub(crate) fn are_required(&self) -> bool {
         self.refresh_or_keep();
-        !self.state.read().unwrap_or_else(PoisonError::into_inner).records.is_empty()
+        self.state.read().unwrap_or_else(PoisonError::into_inner).required
     }
 
     /// Whether a key would be accepted now.
@@ -88,37 +104,43 @@ impl Keys {
         good
     }
 
-    /// A file that cannot be read right now closes nothing and opens nothing: the keys stay what they were.
+    /// Keys that cannot be read right now stay what they were. That there is something to read closes the server.
     fn refresh_or_keep(&self) {
-        if let Err(error) = self.refresh() {
+        let stamps = self.stamps();
+        if self.state.read().unwrap_or_else(PoisonError::into_inner).stamps == stamps {
+            return;
+        }
+        if let Err(error) = self.read(stamps) {
             tracing::error!("the API keys cannot be read again; the last known ones stay in force: {error}");
+            self.state.write().unwrap_or_else(PoisonError::into_inner).required = true;
         }
     }
 
-    fn refresh(&self) -> Result<(), KeyFileError> {
-        let stamp = self.stamp();
-        if self.state.read().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
-            return Ok(());
-        }
-        let records = self.file.records()?;
+    fn read(&self, stamps: (Stamp, Stamp)) -> Result<(), KeyFileError> {
+        let (records, required) = (self.file.records()?, self.file.are_required()?);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if stamp.is_none() && !state.records.is_empty() {
-            // A removed file must not open a server that was closed.
-            tracing::warn!("the file of API keys is gone; the keys known so far are revoked");
-            state.records.values_mut().for_each(|record| Arc::make_mut(record).revoked = Some(now()));
-        } else {
-            state.records = records.into_iter().map(|record| (record.id.clone(), Arc::new(record))).collect();
+        if records.is_empty() && !state.records.is_empty() {
+            tracing::warn!(
+                "the API keys are gone from {}: all are revoked, and nobody is let in until one is made with `quarry keys \
+                 create NAME --scope search`",
+                self.file.path().display()
+            );
         }
-        state.stamp = stamp;
+        state.required |= required || !records.is_empty();
+        state.records = records.into_iter().map(|record| (record.id.clone(), Arc::new(record))).collect();
+        state.stamps = stamps;
         state.checked.clear();
         Ok(())
     }
 
-    fn stamp(&self) -> Stamp {
-        use std::os::unix::fs::MetadataExt as _;
-        let metadata = fs::metadata(self.file.path()).ok()?;
-        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    fn stamps(&self) -> (Stamp, Stamp) {
+        (stamp(self.file.path()), stamp(&self.file.marker()))
     }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.ctime_nsec(), metadata.len(), metadata.ino()))
 }
 
 #[cfg(test)]
@@ -138,17 +160,70 @@ mod tests {
     fn changes_of_the_file_count_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
-        assert!(!keys.exist());
+        assert!(!keys.are_required());
         let made = KeyFile::of(folder.path()).create("a", vec![Scope::Search], None).unwrap();
-        assert!(keys.exist() && is_good(&keys, &made.key));
+        assert!(keys.are_required() && is_good(&keys, &made.key));
         assert!(matches!(keys.look_up(&made.key), Known::Valid(_)), "argon2 ran once");
         let wrong = format!("{}x", made.key);
         assert!(!is_good(&keys, &wrong));
         assert!(matches!(keys.look_up(&wrong), Known::Invalid), "a wrong key is remembered too");
         KeyFile::of(folder.path()).revoke(&made.record.id).unwrap();
         assert!(!is_good(&keys, &made.key));
-        assert!(keys.exist() && !keys.any_valid(), "closed, though no key is left");
-        std::fs::remove_file(folder.path().join("keys.json")).unwrap();
-        assert!(keys.exist());
+        assert!(keys.are_required() && !keys.any_valid(), "closed, though no key is left");
+    }
+
+    /// Does something to the file of keys; whether the key opens anything then, in a server that ran on.
+    fn after(change: impl Fn(&Path)) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let file = || KeyFile::of(folder.path());
+        let keys = Keys::open(file()).unwrap();
+        let made = file().create("a", vec![Scope::Search], None).unwrap();
+        assert!(is_good(&keys, &made.key));
+        change(file().path());
+        let good = is_good(&keys, &made.key);
+        assert!(keys.are_required(), "a running server stays closed");
+        good
+    }
+
+    #[test]
+    fn a_file_that_is_gone_or_empty_opens_nothing_and_revokes_all() {
+        assert!(!after(|path| fs::remove_file(path).unwrap()));
+        let next_start = |change: &dyn Fn(&Path)| {
+            let folder = tempfile::tempdir().unwrap();
+            KeyFile::of(folder.path()).create("a", vec![Scope::Search], None).unwrap();
+            change(KeyFile::of(folder.path()).path());
+            let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
+            keys.are_required() && !keys.any_valid()
+        };
+        assert!(next_start(&|path| fs::remove_file(path).unwrap()));
+        for emptied in ["", "{}", "[]", "{\"keys\":[]}"] {
+            assert!(!after(|path| fs::write(path, emptied).unwrap()), "{emptied:?}");
+            assert!(next_start(&|path| fs::write(path, emptied).unwrap()), "{emptied:?}");
+        }
+        assert!(!after(|path| {
+            fs::remove_file(path).unwrap();
+            fs::remove_file(path.with_extension("required")).unwrap();
+        }));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_changes_nothing() {
+        assert!(after(|path| fs::write(path, "{\"keys\":").unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
+        fs::write(folder.path().join("keys.json"), "nonsense").unwrap();
+        assert!(keys.are_required(), "somebody wanted keys");
+        assert!(matches!(Keys::open(KeyFile::of(folder.path())), Err(KeyFileError::Damaged { .. })));
+    }
+
+    #[test]
+    fn folders_from_before_are_closed_for_good_at_the_first_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::of(folder.path());
+        file.create("a", vec![Scope::Search], None).unwrap();
+        fs::remove_file(file.marker()).unwrap();
+        assert!(Keys::open(KeyFile::of(folder.path())).unwrap().are_required());
+        fs::remove_file(file.path()).unwrap();
+        assert!(Keys::open(KeyFile::of(folder.path())).unwrap().are_required());
     }
 }

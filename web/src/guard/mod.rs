@@ -1,14 +1,22 @@
-//! Everything a request passes before a handler sees it: the record of it, the host and origin it comes by, the key it
-//! brings, and its rate.
+//! Everything a request passes before a handler sees it: the record of it, the host and site it comes by, the key it
+//! brings, its scope and its rate.
 
 mod access;
+mod endpoint;
+mod forwarded;
 mod hosts;
 mod keyfile;
 mod keys;
 mod observe;
 mod rates;
+mod site;
+#[cfg(test)]
+mod walk;
 
-pub(crate) use access::{Caller, access, is_page};
+pub(crate) use access::{Caller, Need, Person, wants_page};
+pub(crate) use endpoint::{Endpoint, unmatched};
+pub(crate) use forwarded::origin;
+pub(crate) use hosts::Authority;
 pub use keyfile::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
 pub(crate) use keys::Keys;
 pub(crate) use observe::observe;

@@ -60,7 +60,7 @@ pub(crate) async fn observe<B: MessageBody>(
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if !path.starts_with("/assets/") && !headers.contains_key("cache-control") {
+    if !headers.contains_key("cache-control") {
         headers.insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -28,12 +28,14 @@ mod text;
 mod visit;
 mod why;
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
 
-use crate::api::resource;
+use crate::guard::{Endpoint, Need, Scope};
 
 pub(crate) use problem::for_people;
+
+const SEARCH: Need = Need::Scope(Scope::Search);
 
 /// What all pages of one server share.
 #[derive(Default)]
@@ -41,21 +43,21 @@ pub(crate) struct Shared {
     surveys: survey::Surveys,
 }
 
-/// The routes of the page.
-pub(crate) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .app_data(web::Data::new(Shared::default()))
-        .service(resource("/").route(web::get().to(home::home)))
-        .service(resource("/search").route(web::get().to(results::results)))
-        .service(resource("/document/{id}").route(web::get().to(document::document)))
-        .service(resource("/document/{id}/file").route(web::get().to(file::file)))
-        .service(resource("/document/{id}/similar").route(web::get().to(similar::similar)))
-        .service(resource("/status").route(web::get().to(status::status)))
-        .service(resource("/status/files.csv").route(web::get().to(ledger::csv)))
-        .service(resource("/preferences").route(web::get().to(preferences::preferences)))
-        .service(resource("/opensearch.xml").route(web::get().to(opensearch::opensearch)))
-        .service(resource("/favicon.ico").route(web::get().to(assets::favicon)))
-        .service(resource("/assets/{version}/{name}").route(web::get().to(assets::asset)));
+/// The addresses of the page.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::page("/").get(SEARCH, home::home),
+        Endpoint::page("/search").get(SEARCH, results::results),
+        Endpoint::page("/document/{id}").get(SEARCH, document::document),
+        Endpoint::page("/document/{id}/file").get(SEARCH, file::file),
+        Endpoint::page("/document/{id}/similar").get(SEARCH, similar::similar),
+        Endpoint::page("/status").get(SEARCH, status::status),
+        Endpoint::page("/status/files.csv").get(SEARCH, ledger::csv),
+        Endpoint::page("/preferences").get(SEARCH, preferences::preferences),
+        Endpoint::page("/opensearch.xml").get(Need::Host, opensearch::opensearch),
+        Endpoint::page("/favicon.ico").get(Need::Host, assets::favicon),
+        Endpoint::page("/assets/{version}/{name}").get(Need::Host, assets::asset),
+    ]
 }
 
 /// Sends the visitor on.

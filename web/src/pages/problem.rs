@@ -1,11 +1,10 @@
 //! When a page cannot be made: what happened and what helps, as a page in the visitor's language, with the same status and
 //! headers as the API.
 
+use actix_web::HttpResponse;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, HttpResponse};
 use maud::html;
 
 use super::address::SearchAddress;
@@ -14,7 +13,7 @@ use super::layout::Page;
 use super::strings::{Strings, Told, fill};
 use super::visit::Visit;
 use crate::error::Error;
-use crate::guard::is_page;
+use crate::guard::wants_page;
 
 /// The page, or the page that says why there is none.
 pub(super) fn or(visit: &Visit, address: &SearchAddress, page: Result<HttpResponse, Error>) -> HttpResponse {
@@ -38,11 +37,6 @@ pub(crate) async fn for_people<B: MessageBody + 'static>(
         Some(page) => response.into_response(page).map_into_right_body(),
         None => response.map_into_left_body(),
     })
-}
-
-fn wants_page(request: &HttpRequest) -> bool {
-    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    is_page(request.path()) && accepts.is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {

@@ -20,6 +20,7 @@ use crate::api::search::{self as api, Checked, SearchBody};
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::json::Params;
 
 /// What a page of results shows.
@@ -42,17 +43,23 @@ pub(super) async fn results(
     app: web::Data<App>,
     shared: web::Data<Shared>,
     visit: Visit,
+    caller: Caller,
     asked: Params<SearchAddress>,
 ) -> HttpResponse {
     let address = asked.0;
     if address.q.trim().is_empty() {
         return super::see_other("/");
     }
-    let found = find(app.into_inner(), shared, address.clone()).await;
+    let found = find(app.into_inner(), shared, caller, address.clone()).await;
     problem::or(&visit, &address.clone(), found.map(|found| page(&visit, address, &found)))
 }
 
-async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) -> Result<Found, Error> {
+async fn find(
+    app: Arc<App>,
+    shared: web::Data<Shared>,
+    caller: Caller,
+    address: SearchAddress,
+) -> Result<Found, Error> {
     let body = SearchBody {
         query: address.q.clone(),
         filters: address.filters(),
@@ -70,7 +77,7 @@ async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) 
     };
     let checked = body.check(&app.config.limits)?;
     app.compute(move |app, engine| {
-        let answer = api::run(app, engine, &checked)?.answer;
+        let answer = api::run(app, engine, &checked, &caller)?.answer;
         let facets = alternatives(engine, &checked, &address, answer.facets.clone().unwrap_or_default())?;
         Ok(Found { answer, facets, survey: shared.surveys.get(engine)?, can_rerank: engine.reranker.is_some() })
     })

@@ -20,6 +20,7 @@ use super::text::clean;
 use super::visit::Visit;
 use crate::app::App;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::jobs::{Job, JobState};
 use crate::json::Params;
 use crate::models::ModelView;
@@ -42,18 +43,19 @@ pub(super) async fn status(
     app: web::Data<App>,
     shared: web::Data<Shared>,
     visit: Visit,
+    caller: Caller,
     asked: Params<Asked>,
 ) -> HttpResponse {
     let asked = asked.0;
-    let state = read(app, shared, asked.clone()).await;
+    let state = read(app, shared, caller, asked.clone()).await;
     problem::or(&visit, &SearchAddress::default(), state.map(|state| page(&visit, &asked, &state)))
 }
 
-async fn read(app: web::Data<App>, shared: web::Data<Shared>, asked: Asked) -> Result<State, Error> {
+async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, asked: Asked) -> Result<State, Error> {
     let read = move |app: &App, engine: &crate::engine::Engine| {
         Ok(State {
             survey: shared.surveys.get(engine)?,
-            jobs: app.jobs.all(),
+            jobs: app.jobs.all().into_iter().map(|job| job.as_seen_by(&caller)).collect(),
             lines: ledger::lines(engine, &asked)?,
             embedding: ModelView::embedding(engine),
             reranker: ModelView::reranker(engine),

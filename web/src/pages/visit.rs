@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use super::language::Language;
 use super::strings::Strings;
-use crate::jobs;
+use crate::{guard, jobs};
 
 /// Name of the cookie with the language.
 pub(super) const LANGUAGE_COOKIE: &str = "quarry-language";
@@ -70,12 +70,11 @@ impl Visit {
         let chosen = cookie(cookies, LANGUAGE_COOKIE).and_then(Language::of_code);
         let accepted = || Language::accepted(text(header::ACCEPT_LANGUAGE));
         let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let connection = request.connection_info();
         Self {
             language: chosen.or_else(accepted).unwrap_or(Language::English),
             theme: cookie(cookies, THEME_COOKIE).and_then(Theme::of_name).unwrap_or_default(),
             here: here.to_string(),
-            origin: format!("{}://{}", connection.scheme(), connection.host()),
+            origin: guard::origin(request),
             part: request.headers().contains_key("x-quarry-part"),
             now: jobs::now(),
         }

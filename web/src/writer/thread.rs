@@ -112,6 +112,7 @@ impl Worker {
                     return self.shared.jobs.forget(run.job);
                 }
                 tracing::error!(source = run.source.name, "indexing failed: {error}");
+                self.shared.jobs.explain(run.job, placeless(&error, &run.source.name));
                 self.shared.jobs.finish(run.job, JobState::Failed, Err(told(&error)));
             }
         }
@@ -153,7 +154,22 @@ struct Done {
     is_idle: bool,
 }
 
-/// An error in the words that anybody may read; the others are in the log.
+/// An error in words that name no place on the server.
+fn placeless(error: &IndexError, source: &str) -> String {
+    match error {
+        IndexError::Root(_) => format!("the folder of {source} cannot be read: is a disk not mounted?"),
+        IndexError::SuddenlyEmpty { documents, .. } => {
+            format!("the folder of {source} is empty, but {documents} of its files are indexed: is a disk not mounted?")
+        }
+        IndexError::ManyGone { gone, known, .. } => format!(
+            "{gone} of {known} indexed files of {source} are gone: is part of its folder not mounted? New and changed \
+             files were indexed, nothing was removed"
+        ),
+        IndexError::Storage(_) | IndexError::Model(_) => "the index or the model failed".to_string(),
+    }
+}
+
+/// An error in the words of administrators; what is too long for them is in the log.
 fn told(error: &IndexError) -> String {
     match error {
         IndexError::Root(_)

@@ -1,0 +1,114 @@
+//! The log on standard error: what is said, in which form, and that nobody outside writes lines or colours into it.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _, stderr};
+
+use anyhow::{Context as _, Result};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
+/// what holds otherwise.
+pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
+    let level = match (verbose, &config.level) {
+        (0, Some(level)) => level.as_str(),
+        (0, None) => "warn",
+        (1, _) => "info",
+        _ => "debug",
+    };
+    let configured =
+        || EnvFilter::try_new(level).with_context(|| format!("log.level: {level:?} is not a level or filter"));
+    let filter = EnvFilter::try_from_default_env().or_else(|_| configured())?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(wants_colours());
+    match config.format {
+        LogFormat::Json => log.json().flatten_event(true).with_writer(|| PlainJson(stderr())).init(),
+        LogFormat::Text => {
+            let fields = debug_fn(|to: &mut Writer<'_>, field, value| match field.name() {
+                "message" => write_plain(to, value),
+                name => {
+                    write!(to, "{name}=")?;
+                    write_plain(to, value)
+                }
+            });
+            log.with_target(false).without_time().fmt_fields(fields.delimited(" ")).init();
+        }
+    }
+    Ok(())
+}
+
+/// Colours are for eyes: never in a file, nor where somebody asked for none (<https://no-color.org>).
+fn wants_colours() -> bool {
+    stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes a value in one line: what would end it, move the cursor or turn the writing direction is written in letters.
+fn write_plain(to: &mut impl fmt::Write, value: &dyn fmt::Debug) -> fmt::Result {
+    write!(Plain(to), "{value:?}")
+}
+
+/// Lets through what can do no harm.
+struct Plain<'a, W>(&'a mut W);
+
+impl<W: fmt::Write> fmt::Write for Plain<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars()
+            .try_for_each(|c| if is_plain(c) { self.0.write_char(c) } else { write!(self.0, "{}", c.escape_unicode()) })
+    }
+}
+
+/// Lets JSON through. It escapes by itself what could end a line, but not all that a terminal obeys.
+struct PlainJson<W>(W);
+
+impl<W: io::Write> io::Write for PlainJson<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut plain = String::with_capacity(line.len());
+        for c in String::from_utf8_lossy(line).chars() {
+            if is_plain(c) || c == '\n' {
+                plain.push(c);
+            } else {
+                plain.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+        }
+        self.0.write_all(plain.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !c.is_control() && !turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stays_in_its_line() {
+        let shown = |text: &str| {
+            let mut line = String::new();
+            write_plain(&mut line, &format_args!("{text}")).unwrap();
+            line
+        };
+        assert_eq!(shown("größe 中文 a/b.md"), "größe 中文 a/b.md");
+        assert_eq!(shown("a\nERROR b\r\x1b[31m\u{9b}\t"), "a\\u{a}ERROR b\\u{d}\\u{1b}[31m\\u{9b}\\u{9}");
+        assert_eq!(shown("a\u{202e}fdp\u{2028}"), "a\\u{202e}fdp\\u{2028}");
+    }
+
+    #[test]
+    fn json_stays_json_and_commands_no_terminal() {
+        let told = serde_json::json!({ "message": "a\nb\x1b[31m\u{9b}31m\u{202e} größe" });
+        let mut line = Vec::new();
+        io::Write::write_all(&mut PlainJson(&mut line), format!("{told}\n").as_bytes()).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.trim_end_matches('\n').chars().all(is_plain), "{line:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), told);
+    }
+}

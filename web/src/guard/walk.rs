@@ -1,0 +1,368 @@
+//! Every registered route, in every spelling, asked for by everybody: no spelling gives anybody more than the plain one.
+//!
+//! The routes come from the registry that the server is made of, so a route that is added is walked as well. What each of
+//! them needs is written down here a second time: whoever changes that has to mean it.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{Method, Uri};
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::{KeyFile, Keys, Need, Scope};
+use crate::app::App;
+use crate::config::{Config, ServerConfig};
+use crate::jobs::now;
+use crate::server::{Door, service};
+
+const SEARCH: Need = Need::Scope(Scope::Search);
+const INDEX: Need = Need::Scope(Scope::Index);
+const ADMIN: Need = Need::Scope(Scope::Admin);
+
+const EXPECTED: &[(&str, &str, Need)] = &[
+    ("GET", "/", SEARCH),
+    ("GET", "/api/docs", Need::Host),
+    ("GET", "/api/docs/{file}", Need::Host),
+    ("GET", "/api/openapi.json", Need::Host),
+    ("GET", "/api/v1/documents", SEARCH),
+    ("POST", "/api/v1/documents", INDEX),
+    ("PUT", "/api/v1/documents", INDEX),
+    ("POST", "/api/v1/documents/bulk", INDEX),
+    ("DELETE", "/api/v1/documents/{id}", INDEX),
+    ("GET", "/api/v1/documents/{id}", SEARCH),
+    ("GET", "/api/v1/documents/{id}/passages", SEARCH),
+    ("GET", "/api/v1/jobs", SEARCH),
+    ("GET", "/api/v1/jobs/{id}", SEARCH),
+    ("GET", "/api/v1/search", SEARCH),
+    ("POST", "/api/v1/search", SEARCH),
+    ("GET", "/api/v1/search/stream", SEARCH),
+    ("GET", "/api/v1/similar", SEARCH),
+    ("GET", "/api/v1/sources", SEARCH),
+    ("POST", "/api/v1/sources", ADMIN),
+    ("DELETE", "/api/v1/sources/{name}", ADMIN),
+    ("POST", "/api/v1/sources/{name}/index", INDEX),
+    ("GET", "/api/v1/sources/{name}/ledger", SEARCH),
+    ("GET", "/api/v1/status", SEARCH),
+    ("GET", "/api/v1/suggest", SEARCH),
+    ("GET", "/assets/{version}/{name}", Need::Host),
+    ("GET", "/document/{id}", SEARCH),
+    ("GET", "/document/{id}/file", SEARCH),
+    ("GET", "/document/{id}/similar", SEARCH),
+    ("POST", "/embed", SEARCH),
+    ("GET", "/favicon.ico", Need::Host),
+    ("GET", "/health/live", Need::Nothing),
+    ("GET", "/health/ready", Need::Nothing),
+    ("GET", "/metrics", ADMIN),
+    ("GET", "/opensearch.xml", Need::Host),
+    ("GET", "/preferences", SEARCH),
+    ("POST", "/rerank", SEARCH),
+    ("GET", "/search", SEARCH),
+    ("GET", "/status", SEARCH),
+    ("GET", "/status/files.csv", SEARCH),
+    ("POST", "/v1/embeddings", SEARCH),
+    ("POST", "/v1/rerank", SEARCH),
+    ("POST", "/v2/rerank", SEARCH),
+];
+
+/// What a door registers, in the order of [`EXPECTED`].
+fn registered(door: Door, config: &ServerConfig) -> Vec<(Method, &'static str, Need)> {
+    let endpoints = door.endpoints(config);
+    let routes = endpoints
+        .iter()
+        .flat_map(|endpoint| endpoint.methods().iter().map(|(method, need)| (method.clone(), endpoint.path(), *need)));
+    let mut routes: Vec<_> = routes.collect();
+    routes.sort_by_key(|(method, path, _)| (*path, method.to_string()));
+    routes
+}
+
+/// Somebody who asks, and what they may do.
+struct Guest {
+    name: &'static str,
+    key: Option<String>,
+    scopes: Vec<Scope>,
+}
+
+impl Guest {
+    fn may(&self, need: Need) -> bool {
+        match need {
+            Need::Nothing | Need::Host => true,
+            Need::Caller => !self.scopes.is_empty(),
+            Need::Scope(scope) => self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin),
+        }
+    }
+}
+
+/// A server without an index: what passes the check is told that it is starting, or that its body is missing.
+struct House {
+    app: web::Data<App>,
+    guests: Vec<Guest>,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    fn new(server: ServerConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::of(folder.path());
+        let make = |scope, expires| file.create("x", vec![scope], expires).unwrap();
+        let mut guests = vec![
+            Guest { name: "nobody", key: None, scopes: Vec::new() },
+            Guest { name: "a guesser", key: Some("qk_00000000_x".to_string()), scopes: Vec::new() },
+        ];
+        for scope in [Scope::Search, Scope::Index, Scope::Admin] {
+            guests.push(Guest { name: scope.name(), key: Some(make(scope, None).key), scopes: vec![scope] });
+        }
+        let revoked = make(Scope::Admin, None);
+        file.revoke(&revoked.record.id).unwrap();
+        guests.push(Guest { name: "revoked", key: Some(revoked.key), scopes: Vec::new() });
+        let expired = make(Scope::Admin, Some(now() - 1));
+        guests.push(Guest { name: "expired", key: Some(expired.key), scopes: Vec::new() });
+        let config = Config { server, ..Config::default() };
+        let app = App::new(config, Keys::open(file).unwrap());
+        Self { app: web::Data::from(Arc::new(app)), guests, _folder: folder }
+    }
+}
+
+/// An address that a route answers.
+fn example(pattern: &str) -> String {
+    match pattern {
+        "/api/docs/{file}" => "/api/docs/docs.css".to_string(),
+        "/assets/{version}/{name}" => "/assets/0/page.css".to_string(),
+        "/api/v1/jobs/{id}" => "/api/v1/jobs/1".to_string(),
+        // A source of that name is what the old table took for the address below it.
+        "/api/v1/sources/{name}" => "/api/v1/sources/index".to_string(),
+        other => other.replace("{id}", &"0".repeat(32)).replace("{name}", "wiki"),
+    }
+}
+
+/// What a route reads from the query, so that the check is the only one to refuse.
+fn query(pattern: &str) -> &'static str {
+    match pattern {
+        "/api/v1/search" | "/api/v1/search/stream" | "/api/v1/suggest" => "?q=a",
+        "/api/v1/similar" => "?id=00000000000000000000000000000000",
+        _ => "",
+    }
+}
+
+/// Ways to write an address, without the address as it is.
+fn spellings(path: &str) -> Vec<String> {
+    let mut spelled = Vec::new();
+    for (at, byte) in path.bytes().enumerate().skip(1) {
+        let (before, after) = (&path[..at], &path[at + 1..]);
+        spelled.extend([format!("{before}%{byte:02x}{after}"), format!("{before}%{byte:02X}{after}")]);
+        spelled.extend([format!("{before}%25{byte:02x}{after}"), format!("{before}%2525{byte:02x}{after}")]);
+        let swapped = if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+        spelled.push(format!("{before}{}{after}", char::from(swapped)));
+        spelled.push(format!("{before}%00{}", &path[at..]));
+    }
+    for (at, _) in path.match_indices('/') {
+        for other in [
+            "//",
+            "///",
+            "/./",
+            "/%2e/",
+            "/x/../",
+            "/x/%2e%2e/",
+            "/x%2f../",
+            "%2f",
+            "%2F",
+            "/%2f",
+            "%5c",
+            "%c0%af",
+            "/;x/",
+            "/;/",
+        ] {
+            spelled.push(format!("{}{other}{}", &path[..at], &path[at + 1..]));
+        }
+    }
+    for before in [
+        "/health/live/..",
+        "/health/live/%2e%2e",
+        "/health/live%2f..%2f..",
+        "/assets/0/..",
+        "/assets/0/..%2f..",
+        "/api/docs/..",
+        "/api/docs/%2e%2e",
+        "/api/openapi.json",
+        "/health/live",
+        "/favicon.ico/..",
+    ] {
+        spelled.push(format!("{before}{path}"));
+        spelled.push(format!("http://127.0.0.1:7700{before}{path}"));
+    }
+    for after in [
+        "/",
+        "//",
+        "/.",
+        "/..",
+        "/../",
+        "/x/..",
+        ";",
+        ";x",
+        ";x=1",
+        "%00",
+        "%0a",
+        "%0d%0a",
+        "%20",
+        "%09",
+        ".",
+        ".json",
+        ".css",
+        "%2f",
+        "%5c",
+        "%3f",
+        "%23",
+        "%3b",
+        "?",
+        "??",
+        "?/health/live",
+        "/health/live",
+        "%2f..%2fhealth%2flive",
+        "/index",
+        "/%69ndex",
+        "+",
+    ] {
+        spelled.push(format!("{path}{after}"));
+    }
+    let all: String =
+        path.bytes().map(|byte| if byte == b'/' { "/".to_string() } else { format!("%{byte:02x}") }).collect();
+    spelled.extend([
+        all,
+        path.to_uppercase(),
+        format!("http://127.0.0.1:7700{path}"),
+        format!("http://localhost{path}"),
+    ]);
+    spelled.retain(|spelling| spelling != path);
+    spelled
+}
+
+/// Statuses of those who were turned away, or asked for what is not there.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 400 | 401 | 403 | 404 | 405 | 421)
+}
+
+async fn ask<B: MessageBody>(
+    server: &impl AsyncFn(TestRequest) -> ServiceResponse<B>,
+    guest: &Guest,
+    method: &Method,
+    uri: Uri,
+) -> (u16, Option<String>) {
+    let host = uri.authority().map_or_else(|| "localhost".to_string(), |authority| authority.to_string());
+    let request = TestRequest::default().method(method.clone()).uri(&uri.to_string()).insert_header(("host", host));
+    let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    let request = guest
+        .key
+        .iter()
+        .fold(request.peer_addr(peer), |request, key| request.insert_header(("x-api-key", key.as_str())));
+    let response = server(request).await;
+    (response.status().as_u16(), response.request().match_pattern())
+}
+
+#[test]
+fn every_route_needs_what_it_is_meant_to_need() {
+    let registered = registered(Door::Main, &ServerConfig::default());
+    let registered: Vec<_> = registered.iter().map(|(method, path, need)| (method.as_str(), *path, *need)).collect();
+    assert_eq!(registered, EXPECTED);
+}
+
+#[actix_web::test]
+async fn no_spelling_of_an_address_gives_more_than_the_plain_one() {
+    let house = House::new(ServerConfig::default());
+    let server = init_service(service(house.app.clone(), Door::Main)).await;
+    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    let (mut asked, mut reached) = (0, 0);
+    let routes = registered(Door::Main, &house.app.config.server);
+    for (method, pattern, need) in routes.clone() {
+        let plain = example(pattern);
+        for guest in &house.guests {
+            let uri = format!("{plain}{}", query(pattern)).parse().unwrap();
+            let (status, _) = ask(&server, guest, &method, uri).await;
+            assert_eq!(!is_refusal(status), guest.may(need), "{method} {plain} by {}: {status}", guest.name);
+        }
+        for spelling in spellings(&plain) {
+            // What is no address at all is refused before: `tests/serve/guard.rs` sends such bytes.
+            let Ok(uri) = format!("{spelling}{}", query(pattern)).parse::<Uri>() else { continue };
+            for guest in &house.guests {
+                let (status, matched) = ask(&server, guest, &method, uri.clone()).await;
+                asked += 1;
+                if is_refusal(status) {
+                    continue;
+                }
+                reached += 1;
+                // An encoded slash may make it another address: then that one has to be open as well.
+                let route =
+                    routes.iter().find(|(other, path, _)| *other == method && Some(*path) == matched.as_deref());
+                let matched = route.map(|(_, _, need)| *need).unwrap();
+                assert!(guest.may(matched), "{method} {spelling} by {}: {status}", guest.name);
+                assert!(guest.may(need), "{method} {spelling} by {}: {status}", guest.name);
+            }
+        }
+    }
+    println!("{asked} asked, {reached} of them reached something");
+    assert!(asked > 10_000 && reached > 1_000, "{asked} asked, {reached} reached something");
+}
+
+#[actix_web::test]
+async fn head_needs_what_get_needs_and_other_methods_give_nothing() {
+    let house = House::new(ServerConfig::default());
+    let server = init_service(service(house.app.clone(), Door::Main)).await;
+    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    let config = &house.app.config.server;
+    for endpoint in Door::Main.endpoints(config) {
+        let uri: Uri = format!("{}{}", example(endpoint.path()), query(endpoint.path())).parse().unwrap();
+        for guest in &house.guests {
+            for method in
+                ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "QUERY"]
+            {
+                let looks_like = if method == "HEAD" { "GET" } else { method };
+                let need = endpoint.methods().iter().find(|(known, _)| known.as_str() == looks_like);
+                let (status, _) =
+                    ask(&server, guest, &Method::from_bytes(method.as_bytes()).unwrap(), uri.clone()).await;
+                let expected = need.is_some_and(|(_, need)| guest.may(*need));
+                assert_eq!(!is_refusal(status), expected, "{method} {uri} by {}: {status}", guest.name);
+                if need.is_none() {
+                    let told = if guest.may(Need::Caller) { 405 } else { 401 };
+                    assert_eq!(status, told, "{method} {uri} by {}", guest.name);
+                }
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn what_does_not_exist_is_told_to_those_who_may_come_in() {
+    let house = House::new(ServerConfig::default());
+    let server = init_service(service(house.app.clone(), Door::Main)).await;
+    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    for path in ["/nothing", "/api/v1/nothing", "/api/v2/search", "/assets", "/health", "/health/live/x", "/api/v1"] {
+        for guest in &house.guests {
+            let (status, _) = ask(&server, guest, &Method::GET, path.parse().unwrap()).await;
+            assert_eq!(status, if guest.may(Need::Caller) { 404 } else { 401 }, "{path} by {}", guest.name);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn numbers_have_one_door() {
+    let near: ServerConfig =
+        ServerConfig { metrics_listen: Some(([127, 0, 0, 1], 1).into()), ..ServerConfig::default() };
+    let far = ServerConfig { metrics_listen: Some(([0, 0, 0, 0], 1).into()), ..ServerConfig::default() };
+    for (config, need) in [(near, Need::Host), (far, ADMIN)] {
+        let house = House::new(config);
+        let main = init_service(service(house.app.clone(), Door::Main)).await;
+        let main = async |request: TestRequest| call_service(&main, request.to_request()).await;
+        let numbers = init_service(service(house.app.clone(), Door::Metrics)).await;
+        let numbers = async |request: TestRequest| call_service(&numbers, request.to_request()).await;
+        for guest in &house.guests {
+            let (status, _) = ask(&main, guest, &Method::GET, "/metrics".parse().unwrap()).await;
+            assert_eq!(status, if guest.may(Need::Caller) { 404 } else { 401 }, "{}", guest.name);
+            let (status, _) = ask(&numbers, guest, &Method::GET, "/metrics".parse().unwrap()).await;
+            assert_eq!(status == 200, guest.may(need), "{need:?} by {}: {status}", guest.name);
+            let (status, _) = ask(&numbers, guest, &Method::GET, "/api/v1/status".parse().unwrap()).await;
+            assert!(is_refusal(status), "{}: {status}", guest.name);
+            assert_eq!(ask(&numbers, guest, &Method::GET, "/health/live".parse().unwrap()).await.0, 200);
+            assert_eq!(ask(&main, guest, &Method::GET, "/health/live".parse().unwrap()).await.0, 200);
+        }
+    }
+}
