@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
@@ -14,7 +15,7 @@ use crate::config::Config;
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
 use crate::guard::{KeyFile, Keys, access, observe};
-use crate::{api, compat, pages, suggestions};
+use crate::{api, compat, pages, suggestions, traffic};
 
 /// Serves until SIGTERM or SIGINT, then finishes the requests and the commit under way.
 ///
@@ -62,6 +63,7 @@ async fn run(
         Actix::new()
             .app_data(data.clone())
             // The last layer named is the first that a request meets.
+            .wrap(from_fn(traffic::metered))
             .wrap(from_fn(access))
             .wrap(from_fn(pages::for_people))
             .wrap(Compress::default())
@@ -74,6 +76,8 @@ async fn run(
     let server = HttpServer::new(factory).workers(config.workers).shutdown_timeout(config.shutdown_seconds);
     // A client that has closed its side has gone: work for it is to end, not to go on until something is written.
     let server = server.h1_allow_half_closed(false);
+    let stalled = Duration::from_secs(app.config.limits.stalled_seconds);
+    let server = server.on_connect(traffic::cut_off_after(stalled));
     let server = server.disable_signals().bind(config.listen);
     let server = server.map_err(|source| ServeError::Bind { listen: config.listen, source })?;
     let bound = server.addrs().first().copied().unwrap_or(config.listen);

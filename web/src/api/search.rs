@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ordering::{self, Budget};
 use crate::app::App;
 use crate::config::LimitsConfig;
+use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::json::{Json, Params};
 
@@ -321,17 +322,27 @@ pub(crate) async fn post(app: web::Data<App>, body: Json<SearchBody>) -> Result<
 async fn answer(app: Arc<App>, body: SearchBody) -> Result<HttpResponse, Error> {
     let checked = body.check(&app.config.limits)?;
     // The answer becomes JSON where it was computed, not in the thread that serves connections.
-    let text = app.compute(move |app, engine| {
-        let answer = run(app, engine, &checked)?;
-        serde_json::to_string(&answer).map_err(Error::internal)
-    });
+    let text = run(&app, checked, |_, _, _, answer| serde_json::to_string(&answer).map_err(Error::internal));
     Ok(HttpResponse::Ok().content_type("application/json").body(text.await?))
 }
 
-/// Computes an answer. Blocks; for [`App::compute`].
-pub(crate) fn run(app: &App, engine: &crate::engine::Engine, checked: &Checked) -> Result<SearchAnswer, Error> {
+/// Computes an answer, and what `told` makes of it.
+pub(crate) async fn run<T: Send + 'static>(
+    app: &Arc<App>,
+    checked: Checked,
+    told: impl FnOnce(&App, &Engine, &Checked, SearchAnswer) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let budget = checked.budget.or_within(app.config.limits.rerank_ms);
-    let answer = ordering::best_within(engine, &engine.snapshot(), &checked.request, budget)?;
+    let request = checked.request.clone();
+    ordering::best_within(app, request, budget, move |app, engine, answer| {
+        let answer = explained(app, engine, &checked, answer)?;
+        told(app, engine, &checked, answer)
+    })
+    .await
+}
+
+/// An answer with what is said beside its results.
+fn explained(app: &App, engine: &Engine, checked: &Checked, answer: Answer) -> Result<SearchAnswer, Error> {
     app.metrics.searched(&answer.timings);
     if answer.total > 0 {
         app.suggestions.asked(&checked.request.query);

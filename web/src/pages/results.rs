@@ -69,9 +69,9 @@ async fn find(app: Arc<App>, shared: web::Data<Shared>, address: SearchAddress) 
         explain: false,
     };
     let checked = body.check(&app.config.limits)?;
-    app.compute(move |app, engine| {
-        let answer = api::run(app, engine, &checked)?.answer;
-        let facets = alternatives(engine, &checked, &address, answer.facets.clone().unwrap_or_default())?;
+    api::run(&app, checked, move |_, engine, checked, answer| {
+        let answer = answer.answer;
+        let facets = alternatives(engine, checked, &address, answer.facets.clone().unwrap_or_default())?;
         Ok(Found { answer, facets, survey: shared.surveys.get(engine)?, can_rerank: engine.reranker.is_some() })
     })
     .await
