@@ -206,7 +206,8 @@ impl LimitsConfig {
         ];
         for (key, all, one, least) in shares {
             if one < least {
-                problems.push(format!("limits.client_{key}: expected at least {least}, the largest request, got {one}"));
+                problems
+                    .push(format!("limits.client_{key}: expected at least {least}, the largest request, got {one}"));
             }
             if all < one {
                 problems.push(format!("limits.{key}: expected at least limits.client_{key}, {one}, got {all}"));

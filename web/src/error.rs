@@ -229,9 +229,12 @@ impl Error {
     fn headers(&self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Rate { retry_after } => response.insert_header((header::RETRY_AFTER, retry_after.to_string())),
-            Self::OverShare { .. } | Self::Crowded { .. } | Self::Busy | Self::Timeout { .. } | Self::Starting | Self::Stopping => {
-                response.insert_header((header::RETRY_AFTER, "1"))
-            }
+            Self::OverShare { .. }
+            | Self::Crowded { .. }
+            | Self::Busy
+            | Self::Timeout { .. }
+            | Self::Starting
+            | Self::Stopping => response.insert_header((header::RETRY_AFTER, "1")),
             // A browser asks for a key by itself when a page needs one: the user name is not looked at.
             Self::NoKey { browser: true } | Self::BadKey { browser: true } => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"quarry\", charset=\"UTF-8\""))

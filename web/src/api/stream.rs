@@ -50,7 +50,8 @@ pub(crate) async fn stream(
     });
     // What fails before the first order has a status of its own; afterwards it is told in the stream.
     let (search, results) = app.in_time(begin).await?;
-    let mut live = Live { app, client, search: Some(search), orders: 1, generation: results.1, sending: None, _room: room };
+    let mut live =
+        Live { app, client, search: Some(search), orders: 1, generation: results.1, sending: None, _room: room };
     live.sending = Some(live.packed(results.0)?);
     let pieces = stream::unfold(live, |mut live| async move {
         let piece = live.next().await?;

@@ -21,7 +21,8 @@ pub(super) fn ranked(
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ranked: Vec<(usize, f32)> = wanted.wait(reranker.begin(query, instruct, texts)?)?.into_iter().enumerate().collect();
+    let mut ranked: Vec<(usize, f32)> =
+        wanted.wait(reranker.begin(query, instruct, texts)?)?.into_iter().enumerate().collect();
     // Stable: equal scores stay in the order of the request.
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     Ok(ranked)

@@ -90,12 +90,7 @@ pub(super) fn lines(engine: &Engine, asked: &Asked) -> Result<Lines, Error> {
 }
 
 /// `GET /status/files.csv`: all lines that the filters admit.
-pub(super) async fn csv(
-    app: web::Data<App>,
-    visit: Visit,
-    asked: Params<Asked>,
-    request: HttpRequest,
-) -> HttpResponse {
+pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>, request: HttpRequest) -> HttpResponse {
     let asked = asked.0;
     let app = app.into_inner();
     let sources = app.engine().map(|engine| {

@@ -10,7 +10,10 @@ mod metered;
 mod pieces;
 mod stall;
 
+use std::sync::Arc;
+
 use actix_web::{HttpMessage as _, HttpRequest};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use budget::{Budget, Ticket};
 pub(crate) use metered::metered;
@@ -23,6 +26,8 @@ use crate::guard::Caller;
 
 /// Bytes of an answer that are sent at once.
 pub(crate) const PIECE: usize = 64 << 10;
+/// Requests that write to disk at once.
+const KEEPERS: usize = 8;
 
 /// The budgets of all clients.
 pub(crate) struct Traffic {
@@ -32,6 +37,8 @@ pub(crate) struct Traffic {
     pub(crate) transfers: Budget,
     /// Bytes of uploads on disk that are not in place yet.
     pub(crate) unfinished: Budget,
+    /// Requests that write to disk.
+    keepers: Arc<Semaphore>,
 }
 
 impl Traffic {
@@ -39,7 +46,12 @@ impl Traffic {
         Self {
             memory: Budget::new("bytes in memory", limits.inflight_bytes, limits.client_inflight_bytes),
             transfers: Budget::new("open streams and downloads", limits.transfers, limits.client_transfers),
-            unfinished: Budget::new("bytes of unfinished uploads", limits.unfinished_bytes, limits.client_unfinished_bytes),
+            unfinished: Budget::new(
+                "bytes of unfinished uploads",
+                limits.unfinished_bytes,
+                limits.client_unfinished_bytes,
+            ),
+            keepers: Arc::new(Semaphore::new(KEEPERS)),
         }
     }
 
@@ -49,6 +61,14 @@ impl Traffic {
     /// [`Error::Crowded`], [`Error::OverShare`].
     pub(crate) fn transfer(&self, client: &str) -> Result<[Ticket; 2], Error> {
         Ok([self.transfers.take(client, 1)?, self.memory.take(client, 2 * PIECE)?])
+    }
+
+    /// Waits until a request may write to disk: those that wait take no thread.
+    ///
+    /// # Errors
+    /// [`Error::Stopping`].
+    pub(crate) async fn keep(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.keepers).acquire_owned().await.map_err(|_| Error::Stopping)
     }
 }
 

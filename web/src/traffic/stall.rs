@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
+use socket2::SockRef;
 
 /// What is to be done with a new connection.
 pub(crate) fn cut_off_after(stalled: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static {
-    let milliseconds = u32::try_from(stalled.as_millis()).unwrap_or(u32::MAX);
     move |connection, _| {
         let Some(socket) = connection.downcast_ref::<TcpStream>() else { return };
-        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(socket, milliseconds) {
+        if let Err(error) = SockRef::from(socket).set_tcp_user_timeout(Some(stalled)) {
             tracing::warn!("a client that reads nothing will not be cut off: {error}");
         }
     }
