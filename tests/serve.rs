@@ -1,6 +1,7 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
 mod doors;
+mod flow;
 mod guard;
 mod load;
 mod pages;

@@ -6,6 +6,7 @@
 //! the candidates left fewer than [`SearchConfig::settle`](crate::SearchConfig) are expected to score above its last one
 //! (see [`Outlook`](crate::outlook::Outlook)).
 
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -17,7 +18,7 @@ use crate::error::SearchError;
 use crate::facet;
 use crate::marks::{self, Marker};
 use crate::query::ParsedQuery;
-use crate::rerank::{Candidates, Reader};
+use crate::rerank::{Candidates, Followed, Reader, Reading};
 use crate::search::{Counting, Group, Marking, Rerank, SearchRequest, Searcher, group, show};
 use crate::sentence::Sentences;
 
@@ -45,14 +46,28 @@ pub enum RerankState {
     Abandoned,
 }
 
-/// A search in the course of being ranked.
-pub struct Ranking<'s> {
-    searcher: &'s Searcher,
-    snapshot: &'s Snapshot,
-    request: &'s SearchRequest,
+/// What the one who waits for a better order wishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The best order that can be had.
+    GoOn,
+    /// That this step ends here; the next one takes it up. What the reranker reads, it reads on meanwhile.
+    Rest,
+    /// Nothing any more.
+    Stop,
+}
+
+/// A search in the course of being ranked, on a snapshot that is borrowed or shared. With a shared one it can be put
+/// aside between two steps.
+pub struct Ranking<S> {
+    searcher: Searcher,
+    snapshot: S,
+    request: SearchRequest,
     query: ParsedQuery,
     candidates: Candidates,
-    sentences: Sentences<'s>,
+    /// What the reranker reads while this rests.
+    reading: Option<Reading>,
+    sentences: Sentences,
     state: RerankState,
     timings: Timings,
     started: Instant,
@@ -60,14 +75,10 @@ pub struct Ranking<'s> {
     reranking: Duration,
 }
 
-impl<'s> Ranking<'s> {
-    pub(crate) fn new(
-        searcher: &'s Searcher,
-        snapshot: &'s Snapshot,
-        request: &'s SearchRequest,
-    ) -> Result<Self, SearchError> {
+impl<S: Deref<Target = Snapshot>> Ranking<S> {
+    pub(crate) fn new(searcher: &Searcher, snapshot: S, request: SearchRequest) -> Result<Self, SearchError> {
         let started = Instant::now();
-        let (query, recalled) = searcher.recall(snapshot, request)?;
+        let (query, recalled) = searcher.recall(&snapshot, &request)?;
         let budget = match request.rerank {
             Rerank::Within(budget) => budget,
             Rerank::Configured | Rerank::Off => crate::search::RerankBudget::default(),
@@ -89,11 +100,12 @@ impl<'s> Ranking<'s> {
         };
         let deadline = budget.time.map(|time| started + time);
         Ok(Self {
-            searcher,
+            searcher: searcher.clone(),
             snapshot,
             request,
             query,
             candidates,
+            reading: None,
             sentences: Sentences::new(&searcher.embedder, &searcher.config),
             state,
             timings,
@@ -108,47 +120,62 @@ impl<'s> Ranking<'s> {
         self.state
     }
 
-    /// Has the reranker read some more, while `wanted` says that somebody waits, and says how far it got. Does nothing
-    /// once reranking has ended.
+    /// Whether the last step ended on the wish to rest: there is no better order yet.
+    pub fn is_resting(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// Has the reranker read some more, as long as `wish` says so, and says how far it got. Does nothing once reranking
+    /// has ended.
     ///
     /// # Errors
     /// The index is damaged or the model failed.
-    pub fn step(&mut self, wanted: &dyn Fn() -> bool) -> Result<RerankState, SearchError> {
+    pub fn step(&mut self, wish: &dyn Fn() -> Wish) -> Result<RerankState, SearchError> {
         let Some(reranker) = self.searcher.reranker.as_ref().filter(|_| self.state == RerankState::Running) else {
             return Ok(self.state);
         };
         let begin = Instant::now();
-        let reader = Reader {
-            snapshot: self.snapshot,
-            reranker,
-            query: &self.query.text,
-            instruct: self.request.instruct.as_deref(),
-            patience: PATIENCE,
+        let reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => {
+                let reader = Reader {
+                    snapshot: &self.snapshot,
+                    reranker,
+                    query: &self.query.text,
+                    instruct: self.request.instruct.as_deref(),
+                };
+                self.candidates.begin(self.candidates.next(self.candidates.scored().max(FIRST_STEP)), &reader)?
+            }
         };
-        let next = self.candidates.next(self.candidates.scored().max(FIRST_STEP));
-        let complete = self.candidates.read(&next, &reader, self.deadline, wanted)?;
+        let followed = self.candidates.follow(reading, self.deadline, PATIENCE, wish)?;
         self.reranking += begin.elapsed();
-        self.state = self.judge(complete, wanted)?;
+        self.state = self.judge(followed)?;
         Ok(self.state)
     }
 
-    /// [`Ranking::step`] until reranking has ended.
+    /// [`Ranking::step`] until reranking has ended, without a rest.
     ///
     /// # Errors
     /// As there.
-    pub fn finish(&mut self, wanted: &dyn Fn() -> bool) -> Result<RerankState, SearchError> {
-        while self.step(wanted)? == RerankState::Running {}
+    pub fn finish(&mut self) -> Result<RerankState, SearchError> {
+        while self.step(&|| Wish::GoOn)? == RerankState::Running {}
         Ok(self.state)
     }
 
-    fn judge(&self, complete: bool, wanted: &dyn Fn() -> bool) -> Result<RerankState, SearchError> {
-        if !complete && !wanted() {
-            return Ok(RerankState::Abandoned);
-        }
+    fn judge(&mut self, followed: Followed) -> Result<RerankState, SearchError> {
+        let is_complete = match followed {
+            Followed::Unwanted => return Ok(RerankState::Abandoned),
+            Followed::Resting(reading) => {
+                self.reading = Some(reading);
+                return Ok(RerankState::Running);
+            }
+            Followed::Complete => true,
+            Followed::Late => false,
+        };
         if self.candidates.scored() == self.candidates.depth() {
             return Ok(RerankState::Complete);
         }
-        if !complete || self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if !is_complete || self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(RerankState::Late);
         }
         Ok(if self.is_settled()? { RerankState::Settled } else { RerankState::Running })
@@ -157,9 +184,9 @@ impl<'s> Ranking<'s> {
     /// The documents in the order known now.
     fn documents(&self) -> Result<Vec<Group>, SearchError> {
         let config = &self.searcher.config;
-        let documents = group(self.snapshot, self.candidates.ranked(), config)?;
+        let documents = group(&self.snapshot, self.candidates.ranked(), config)?;
         Ok(match self.request.copies {
-            Copies::Together => copies::together(self.snapshot, documents, config.copy_bits),
+            Copies::Together => copies::together(&self.snapshot, documents, config.copy_bits),
             Copies::Apart => documents,
         })
     }
@@ -180,7 +207,7 @@ impl<'s> Ranking<'s> {
     /// # Errors
     /// The index is damaged.
     pub fn answer(&mut self) -> Result<Answer, SearchError> {
-        let (snapshot, request, config) = (self.snapshot, self.request, &self.searcher.config);
+        let (snapshot, request, config) = (&*self.snapshot, &self.request, &self.searcher.config);
         let documents = self.documents()?;
         let total = documents.len();
         let facets = match request.counting {
@@ -209,7 +236,7 @@ impl<'s> Ranking<'s> {
             rerank_depth: self.candidates.depth(),
             rerank_state: self.state,
             timings,
-            generation: snapshot.sequence(),
+            generation: self.snapshot.sequence(),
             notes: self.query.notes.clone(),
             facets,
         })

@@ -1,14 +1,15 @@
 //! Reranking: the cross-encoder reads query and passage together, the most promising candidates first, and every step
 //! gives an order that can be shown.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use qwen3::{Arrival, RerankHandle};
+use qwen3::{Arrival, Pending, RerankHandle};
 use storage::{PassageRef, Snapshot};
 
 use crate::error::SearchError;
 use crate::fuse::Fused;
 use crate::outlook::Outlook;
+use crate::ranking::Wish;
 
 /// A candidate on its way to the answer.
 #[derive(Debug, Clone)]
@@ -49,31 +50,44 @@ impl Candidates {
         (0..self.depth).filter(|index| self.relevance[*index].is_none()).take(count).collect()
     }
 
-    /// Has the reranker read the candidates of `indexes`. Stops at the deadline, or when `wanted` says that nobody
-    /// waits any more; what was read until then counts. Says whether all were read.
-    pub(crate) fn read(
-        &mut self,
-        indexes: &[usize],
-        reader: &Reader,
-        deadline: Option<Instant>,
-        wanted: &dyn Fn() -> bool,
-    ) -> Result<bool, SearchError> {
+    /// Has the reranker begin with the candidates of `indexes`.
+    pub(crate) fn begin(&self, indexes: Vec<usize>, reader: &Reader) -> Result<Reading, SearchError> {
         let texts = indexes.iter().map(|index| passage_text(reader.snapshot, self.fused[*index].id));
         let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
-        let mut pending = reader.reranker.begin(reader.query, reader.instruct, &texts)?;
-        let complete = loop {
-            let look_up = Instant::now() + reader.patience;
-            match pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up)))? {
-                Arrival::Complete => break true,
-                Arrival::More | Arrival::Late if !wanted() => break false,
-                Arrival::Late if deadline.is_some_and(|deadline| deadline <= Instant::now()) => break false,
-                Arrival::More | Arrival::Late => {}
+        let pending = reader.reranker.begin(reader.query, reader.instruct, &texts)?;
+        Ok(Reading { indexes, pending })
+    }
+
+    /// Takes what the reranker says of the candidates that it reads, until it has read all, the deadline is over, or
+    /// `wish` says otherwise, which is asked as often as `patience` is over. What was read until then counts.
+    pub(crate) fn follow(
+        &mut self,
+        mut reading: Reading,
+        deadline: Option<Instant>,
+        patience: Duration,
+        wish: &dyn Fn() -> Wish,
+    ) -> Result<Followed, SearchError> {
+        let is_late = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let (is_complete, wish) = loop {
+            let look_up = Instant::now() + patience;
+            match reading.pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up)))? {
+                Arrival::Complete => break (true, Wish::GoOn),
+                Arrival::Late if is_late() => break (false, Wish::GoOn),
+                Arrival::More | Arrival::Late => match wish() {
+                    Wish::GoOn => {}
+                    other => break (false, other),
+                },
             }
         };
-        for (index, score) in indexes.iter().zip(pending.outputs()) {
+        for (index, score) in reading.indexes.iter().zip(reading.pending.outputs()) {
             self.relevance[*index] = *score;
         }
-        Ok(complete)
+        Ok(match (is_complete, wish) {
+            (true, _) => Followed::Complete,
+            (false, Wish::Rest) => Followed::Resting(reading),
+            (false, Wish::Stop) => Followed::Unwanted,
+            (false, Wish::GoOn) => Followed::Late,
+        })
     }
 
     /// What the scores so far lead to expect of the others.
@@ -129,8 +143,24 @@ pub(crate) struct Reader<'r> {
     pub(crate) reranker: &'r RerankHandle,
     pub(crate) query: &'r str,
     pub(crate) instruct: Option<&'r str>,
-    /// How often to ask whether the answer is still wanted.
-    pub(crate) patience: std::time::Duration,
+}
+
+/// Candidates that the reranker reads. It goes on by itself, whether or not somebody follows; dropping this stops it.
+pub(crate) struct Reading {
+    indexes: Vec<usize>,
+    pending: Pending<f32>,
+}
+
+/// How the following of a reading ended.
+pub(crate) enum Followed {
+    /// All were read.
+    Complete,
+    /// The time was over.
+    Late,
+    /// Nobody waits any more.
+    Unwanted,
+    /// The reader reads on.
+    Resting(Reading),
 }
 
 fn blend(weight: f64, probability: f64, rank: usize) -> f64 {

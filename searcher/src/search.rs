@@ -1,5 +1,6 @@
 //! One search from query text to answer.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use qwen3::{EmbedHandle, RerankHandle};
@@ -131,8 +132,8 @@ impl Searcher {
     /// # Errors
     /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`].
     pub fn search(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Answer, SearchError> {
-        let mut ranking = self.begin(snapshot, request)?;
-        ranking.finish(&|| true)?;
+        let mut ranking = self.begin(snapshot, request.clone())?;
+        ranking.finish()?;
         ranking.answer()
     }
 
@@ -140,7 +141,11 @@ impl Searcher {
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn begin<'s>(&'s self, snapshot: &'s Snapshot, request: &'s SearchRequest) -> Result<Ranking<'s>, SearchError> {
+    pub fn begin<S: Deref<Target = Snapshot>>(
+        &self,
+        snapshot: S,
+        request: SearchRequest,
+    ) -> Result<Ranking<S>, SearchError> {
         Ranking::new(self, snapshot, request)
     }
 

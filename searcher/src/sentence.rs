@@ -28,8 +28,8 @@ const BYTES_PER_TOKEN: usize = 3;
 type Place = (usize, usize);
 
 /// Finds and marks sentences for one query; what was found once is kept for the next order of the same results.
-pub(crate) struct Sentences<'s> {
-    embedder: &'s EmbedHandle,
+pub(crate) struct Sentences {
+    embedder: EmbedHandle,
     time: Duration,
     max_chars: usize,
     found: HashMap<(String, u32), Option<Range<usize>>>,
@@ -41,10 +41,10 @@ struct Candidate {
     sentences: Vec<Range<usize>>,
 }
 
-impl<'s> Sentences<'s> {
-    pub(crate) fn new(embedder: &'s EmbedHandle, config: &SearchConfig) -> Self {
+impl Sentences {
+    pub(crate) fn new(embedder: &EmbedHandle, config: &SearchConfig) -> Self {
         let time = Duration::from_millis(config.sentence_ms);
-        Self { embedder, time, max_chars: config.snippet_chars, found: HashMap::new() }
+        Self { embedder: embedder.clone(), time, max_chars: config.snippet_chars, found: HashMap::new() }
     }
 
     /// Marks the sentence nearest to the vector in every passage without marks that the vector leg found.

@@ -1,5 +1,5 @@
 //! How many requests compute at once, and how many may wait for it. More are told to come back: a queue that grows
-//! without bound helps nobody in it.
+//! without bound helps nobody in it. A place is held while something is computed, never while a client is waited for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,6 +48,15 @@ impl Admission {
         Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Stopping)
     }
 
+    /// Waits for another turn of a request that has had one: beside all others, and however long the queue is, since what
+    /// it has done so far would be lost.
+    ///
+    /// # Errors
+    /// [`Error::Stopping`].
+    pub(crate) async fn enter_again(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Stopping)
+    }
+
     /// Requests that wait now.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
@@ -74,6 +83,32 @@ mod tests {
         drop(first);
         assert!(second.await.unwrap());
         assert_eq!(admission.waiting(), 0);
+    }
+
+    #[actix_web::test]
+    async fn another_turn_waits_behind_those_who_wait_already() {
+        let limits = LimitsConfig { concurrent: 1, queue: 8, ..LimitsConfig::default() };
+        let admission = Arc::new(Admission::new(&limits));
+        let first = admission.enter().await.unwrap();
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let spawn = |name: &'static str| {
+            let (admission, order) = (Arc::clone(&admission), Arc::clone(&order));
+            actix_web::rt::spawn(async move {
+                let permit = if name == "new" { admission.enter().await } else { admission.enter_again().await };
+                order.lock().unwrap().push(name);
+                drop(permit.unwrap());
+            })
+        };
+        let new = spawn("new");
+        while admission.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let again = spawn("again");
+        tokio::task::yield_now().await;
+        drop(first);
+        new.await.unwrap();
+        again.await.unwrap();
+        assert_eq!(*order.lock().unwrap(), ["new", "again"]);
     }
 
     #[actix_web::test]

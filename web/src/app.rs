@@ -12,7 +12,9 @@ use crate::guard::{Keys, Rates};
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
+use crate::traffic::Traffic;
 use crate::unread::UnreadFiles;
+use crate::wanted::{Waiting, Wanted};
 
 /// The state of the server.
 pub(crate) struct App {
@@ -20,6 +22,7 @@ pub(crate) struct App {
     pub(crate) keys: Keys,
     pub(crate) rates: Rates,
     pub(crate) admission: Admission,
+    pub(crate) traffic: Traffic,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
@@ -29,11 +32,21 @@ pub(crate) struct App {
     stopping: AtomicBool,
 }
 
+/// Which turn of a request it is that waits for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The first: it may be sent away.
+    First,
+    /// Another one.
+    Next,
+}
+
 impl App {
     pub(crate) fn new(config: Config, keys: Keys) -> Self {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
+            traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
             unread: UnreadFiles::default(),
             jobs: Arc::default(),
@@ -80,17 +93,42 @@ impl App {
         self: Arc<Self>,
         work: impl FnOnce(&Self, &Engine) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.in_time(self.turn(Turn::First, |app, engine, _| work(app, engine))).await
+    }
+
+    /// [`App::compute`] for work that takes long enough to be left off when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn compute_while_wanted<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Self, &Engine, &Wanted) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.in_time(self.turn(Turn::First, work)).await
+    }
+
+    /// One turn of work on one of the bounded places. It is wanted as long as this is waited for.
+    ///
+    /// # Errors
+    /// What the work says; [`Error::Busy`] if it is the first turn and too many wait; [`Error::Starting`].
+    pub(crate) async fn turn<T: Send + 'static>(
+        self: &Arc<Self>,
+        turn: Turn,
+        work: impl FnOnce(&Self, &Engine, &Wanted) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         self.engine()?;
-        let app = Arc::clone(&self);
-        self.in_time(async move {
-            let permit = app.admission.enter().await?;
-            let task = tokio::task::spawn_blocking(move || {
-                let _permit = permit;
-                work(&app, app.engine()?)
-            });
-            task.await.map_err(|error| Error::internal(format!("the work of a request panicked: {error}")))?
-        })
-        .await
+        let permit = match turn {
+            Turn::First => self.admission.enter().await?,
+            Turn::Next => self.admission.enter_again().await?,
+        };
+        let app = Arc::clone(self);
+        let (_waiting, wanted) = Waiting::new();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            wanted.check()?;
+            work(&app, app.engine()?, &wanted)
+        });
+        task.await.map_err(|error| Error::internal(format!("the work of a request panicked: {error}")))?
     }
 
     /// Waits for something no longer than a request may take.

@@ -84,6 +84,20 @@ pub struct LimitsConfig {
     pub rate_burst: u32,
     /// Texts of one embedding or reranking request.
     pub model_texts: usize,
+    /// Bytes of requests and answers that are held in memory while clients send or take them, of all clients.
+    pub inflight_bytes: usize,
+    /// The same, of one client: a key, a user that the proxy names, or an address.
+    pub client_inflight_bytes: usize,
+    /// Streams, downloads and lists that are open at once, of all clients.
+    pub transfers: usize,
+    /// The same, of one client.
+    pub client_transfers: usize,
+    /// Bytes of uploads that are not complete, on disk, of all clients.
+    pub unfinished_bytes: usize,
+    /// The same, of one client.
+    pub client_unfinished_bytes: usize,
+    /// Seconds after which a client that takes nothing of its answer is cut off.
+    pub stalled_seconds: u64,
 }
 
 /// What is indexed.
@@ -177,6 +191,34 @@ impl Default for LimitsConfig {
             rate_per_second: 0,
             rate_burst: 50,
             model_texts: 1_024,
+            inflight_bytes: 256 << 20,
+            client_inflight_bytes: 128 << 20,
+            transfers: 256,
+            client_transfers: 64,
+            unfinished_bytes: 2 << 30,
+            client_unfinished_bytes: 1 << 30,
+            stalled_seconds: 20,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// What one client may have is enough for the largest request and no more than what all may have.
+    fn shares(&self, problems: &mut Vec<String>) {
+        let largest = self.body_bytes.max(self.upload_bytes);
+        let shares = [
+            ("inflight_bytes", self.inflight_bytes, self.client_inflight_bytes, largest),
+            ("unfinished_bytes", self.unfinished_bytes, self.client_unfinished_bytes, self.upload_bytes),
+            ("transfers", self.transfers, self.client_transfers, 1),
+        ];
+        for (key, all, one, least) in shares {
+            if one < least {
+                problems
+                    .push(format!("limits.client_{key}: expected at least {least}, the largest request, got {one}"));
+            }
+            if all < one {
+                problems.push(format!("limits.{key}: expected at least limits.client_{key}, {one}, got {all}"));
+            }
         }
     }
 }
@@ -213,12 +255,14 @@ impl Config {
             ("limits.page_depth", self.limits.page_depth),
             ("limits.request_seconds", usize::try_from(self.limits.request_seconds).unwrap_or(usize::MAX)),
             ("limits.model_texts", self.limits.model_texts),
+            ("limits.stalled_seconds", usize::try_from(self.limits.stalled_seconds).unwrap_or(usize::MAX)),
             ("index.commit_documents", self.index.commit_documents),
             ("index.poll_seconds", usize::try_from(self.index.poll_seconds).unwrap_or(usize::MAX)),
         ];
         for (key, _) in positive.into_iter().filter(|(_, value)| *value == 0) {
             problems.push(format!("{key}: expected at least 1, got 0"));
         }
+        self.limits.shares(&mut problems);
         if self.index.max_deleted_percent > 100 {
             let found = self.index.max_deleted_percent;
             problems.push(format!("index.max_deleted_percent: expected at most 100, got {found}"));

@@ -78,6 +78,10 @@ pub(crate) enum Error {
     Method,
     #[error("{detail}")]
     Conflict { detail: String },
+    #[error("{detail}")]
+    NotWhole { detail: String },
+    #[error("the disk of the data folder is full")]
+    DiskFull,
     #[error("the folder is not one in which sources may be added")]
     FolderNotAllowed,
     #[error("the document gives no text: {reason}")]
@@ -86,6 +90,12 @@ pub(crate) enum Error {
     Rate { retry_after: u64 },
     #[error("all places for requests that compute are taken, and the queue is full")]
     Busy,
+    #[error("this client has as much under way as it may: {limit} {what}")]
+    OverShare { what: &'static str, limit: usize },
+    #[error("all clients together have as much under way as they may: {limit} {what}")]
+    Crowded { what: &'static str, limit: usize },
+    #[error("nobody waits for this any more")]
+    Unwanted,
     #[error("the request took longer than {seconds} s and was given up")]
     Timeout { seconds: u64 },
     #[error("the index is being opened")]
@@ -158,9 +168,14 @@ impl Error {
             Self::NotFound { .. } => line(S::NOT_FOUND, "not-found", "Not found", "check the address; documents are listed at /api/v1/documents"),
             Self::Method => line(S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "see /api/docs for what this address takes"),
             Self::Conflict { .. } => line(S::CONFLICT, "conflict", "Something else has that name", "choose another name"),
+            Self::NotWhole { .. } => line(S::CONFLICT, "not-whole", "This is not a document that was pushed by itself", "delete the file that it is in, or push that file again without it; of a folder, delete each document, together in one bulk request if there are many"),
+            Self::DiskFull => line(S::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", "make room on the disk of the data folder, then send it again"),
             Self::FolderNotAllowed => line(S::FORBIDDEN, "folder-not-allowed", "The folder may not be added", "name it, or a folder above it, in index.allow_folders of quarry.toml, or index it on the command line"),
             Self::Unreadable { .. } => line(S::UNPROCESSABLE_ENTITY, "unreadable", "The document cannot be read", "send text, or a file of a format that quarry reads"),
             Self::Rate { .. } => line(S::TOO_MANY_REQUESTS, "rate-limited", "Too many requests", "wait as long as Retry-After says"),
+            Self::OverShare { .. } => line(S::TOO_MANY_REQUESTS, "over-share", "One client has too much under way", "read or close what is open and try again after Retry-After; the limits are limits.client_... in quarry.toml"),
+            Self::Crowded { .. } => line(S::SERVICE_UNAVAILABLE, "crowded", "Too much is under way", "try again after Retry-After"),
+            Self::Unwanted => line(S::SERVICE_UNAVAILABLE, "unwanted", "The work was left off", "ask again"),
             Self::Busy => line(S::SERVICE_UNAVAILABLE, "busy", "The server is busy", "try again after Retry-After"),
             Self::Timeout { .. } => line(S::SERVICE_UNAVAILABLE, "timeout", "The request took too long", "ask for less, or raise limits.request_seconds in quarry.toml"),
             Self::Starting => line(S::SERVICE_UNAVAILABLE, "starting", "The server is starting", "try again soon; /health/ready says when"),
@@ -214,9 +229,12 @@ impl Error {
     fn headers(&self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Rate { retry_after } => response.insert_header((header::RETRY_AFTER, retry_after.to_string())),
-            Self::Busy | Self::Timeout { .. } | Self::Starting | Self::Stopping => {
-                response.insert_header((header::RETRY_AFTER, "1"))
-            }
+            Self::OverShare { .. }
+            | Self::Crowded { .. }
+            | Self::Busy
+            | Self::Timeout { .. }
+            | Self::Starting
+            | Self::Stopping => response.insert_header((header::RETRY_AFTER, "1")),
             // A browser asks for a key by itself when a page needs one: the user name is not looked at.
             Self::NoKey { browser: true } | Self::BadKey { browser: true } => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"quarry\", charset=\"UTF-8\""))

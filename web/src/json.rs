@@ -6,13 +6,14 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::traffic::client_of;
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -68,20 +69,29 @@ pub(crate) fn has_type(request: &HttpRequest, expected: &str) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(expected))
 }
 
-/// A whole body of at most `limit` bytes.
+/// A whole body of at most `limit` bytes, which count as the client's as long as the request lasts.
 pub(crate) async fn collect(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Error> {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    // What is announced as too long is not read at all.
-    if length.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
-        return Err(Error::TooLarge { limit });
-    }
+    announced(request, limit)?;
+    let mut room = app(request)?.traffic.memory.take(&client_of(request), 0)?;
     let mut body = Vec::new();
     while let Some(part) = payload.next().await {
         let part = part.map_err(|error| Error::bad(format!("the body cannot be read: {error}")))?;
         if body.len() + part.len() > limit {
             return Err(Error::TooLarge { limit });
         }
+        room.grow(part.len())?;
         body.extend_from_slice(&part);
     }
+    request.extensions_mut().insert(room);
     Ok(body)
+}
+
+/// Refuses a body that is announced as too long, before any of it is read.
+///
+/// # Errors
+/// [`Error::TooLarge`].
+pub(crate) fn announced(request: &HttpRequest, limit: usize) -> Result<(), Error> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limit) { Err(Error::TooLarge { limit }) } else { Ok(()) }
 }

@@ -25,7 +25,9 @@ mod pages;
 mod pushed;
 mod server;
 mod suggestions;
+mod traffic;
 mod unread;
+mod wanted;
 mod writer;
 
 pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};

@@ -1,15 +1,18 @@
 //! Documents that programs push: kept as files in the data folder, below `pushed/SOURCE/`, each folder a source like any
 //! other. So they are read by the same readers, found again by a rebuild, and safe before their commit: a file is
-//! synced, then renamed into place.
+//! written as a draft and synced, then renamed into place.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use storage::Source;
 
 use crate::error::Error;
+use crate::traffic::Ticket;
 
 /// Bytes of a path within a source.
 const MAX_PATH: usize = 512;
@@ -19,6 +22,33 @@ const MAX_NAME: usize = 64;
 /// The folder of all pushed documents.
 pub(crate) struct Pushed {
     root: PathBuf,
+    placing: Mutex<()>,
+}
+
+/// A file that is not in place yet, below `.unfinished`; removed when it is dropped, unless it was put in place. What is
+/// left of a crash is removed at the next start.
+pub(crate) struct Draft {
+    path: PathBuf,
+    /// Until it is finished.
+    file: Option<File>,
+    room: Ticket,
+}
+
+/// The files of pushed sources while nobody else changes them.
+pub(crate) struct Placing<'a> {
+    pushed: &'a Pushed,
+    /// Folders in which something was put or removed since the last sync.
+    folders: BTreeSet<PathBuf>,
+    _lock: MutexGuard<'a, ()>,
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// A document.
+    There,
+    /// Nothing.
+    Missing,
 }
 
 impl Pushed {
@@ -30,7 +60,7 @@ impl Pushed {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self { root: root.canonicalize()?, placing: Mutex::default() })
     }
 
     /// The source of that name, whether or not it exists yet.
@@ -68,62 +98,28 @@ impl Pushed {
         Ok(sources)
     }
 
-    /// Puts a file in place, durably.
-    pub(crate) fn write(
-        &self,
-        source: &Source,
-        path: &str,
-        content: &[u8],
-        modified: Option<i64>,
-    ) -> Result<(), Error> {
-        check_path(path)?;
-        let place = source.root.join(path);
-        let taken = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => {
-                Error::Conflict { detail: format!("{path}: a folder and a document cannot have the same name") }
-            }
-            _ => Error::internal(format!("cannot keep a pushed document: {error}")),
-        };
-        let folder = place.parent().ok_or_else(|| Error::bad("path: expected a file name"))?;
-        fs::create_dir_all(folder).map_err(taken)?;
-        let draft = self.root.join(".unfinished").join(random_name()?);
-        let written = self.write_draft(&draft, content, modified).and_then(|()| fs::rename(&draft, &place));
-        if let Err(error) = written {
-            // Left behind, it is removed at the next start.
-            let _ = fs::remove_file(&draft);
-            return Err(taken(error));
-        }
-        // Each folder on the way may be new: its own entry has to be durable too.
-        let mut folder = Some(folder);
-        while let Some(this) = folder.filter(|folder| folder.starts_with(&self.root)) {
-            File::open(this).and_then(|folder| folder.sync_all()).map_err(taken)?;
-            folder = this.parent();
-        }
-        Ok(())
+    /// A new draft, whose bytes count as `room`.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], or what else the disk says.
+    pub(crate) fn draft(&self, room: Ticket) -> Result<Draft, Error> {
+        let path = self.root.join(".unfinished").join(random_name()?);
+        let file = File::create_new(&path).map_err(not_kept)?;
+        Ok(Draft { path, file: Some(file), room })
     }
 
-    fn write_draft(&self, draft: &Path, content: &[u8], modified: Option<i64>) -> io::Result<()> {
-        let mut file = File::create_new(draft)?;
-        file.write_all(content)?;
-        if let Some(seconds) = modified.and_then(|seconds| u64::try_from(seconds).ok()) {
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))?;
-        }
-        file.sync_all()
-    }
-
-    /// Removes a file; nothing happens if it is gone already.
-    pub(crate) fn remove(&self, source: &Source, path: &str) -> Result<(), Error> {
-        check_path(path)?;
-        match fs::remove_file(source.root.join(path)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::internal(format!("cannot remove a pushed document: {error}")))
-            }
-            _ => Ok(()),
+    /// Keeps others from putting and removing files until it is dropped: what was checked stays true.
+    pub(crate) fn lock(&self) -> Placing<'_> {
+        Placing {
+            pushed: self,
+            folders: BTreeSet::new(),
+            _lock: self.placing.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 
     /// Removes all documents of a pushed source.
     pub(crate) fn remove_source(&self, source: &Source) -> io::Result<()> {
+        let _placing = self.lock();
         if self.owns(source) && source.root.is_dir() {
             fs::remove_dir_all(&source.root)?;
         }
@@ -131,8 +127,201 @@ impl Pushed {
     }
 }
 
+impl Draft {
+    /// Writes more.
+    ///
+    /// # Errors
+    /// [`Error::OverShare`], [`Error::Crowded`], [`Error::DiskFull`], or what else the disk says.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.room.grow(bytes.len())?;
+        let file = self.file.as_mut().ok_or_else(|| Error::internal("a draft was written to after its end"))?;
+        file.write_all(bytes).map_err(not_kept)
+    }
+
+    /// Closes its file: there may be many drafts.
+    pub(crate) fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// Makes it durable, with the time of its last change, and closes its file.
+    ///
+    /// # Errors
+    /// As [`Draft::append`].
+    pub(crate) fn finish(&mut self, modified: Option<i64>) -> Result<(), Error> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::options().write(true).open(&self.path).map_err(not_kept)?,
+        };
+        if let Some(seconds) = modified.and_then(|seconds| u64::try_from(seconds).ok()) {
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).map_err(not_kept)?;
+        }
+        file.sync_all().map_err(not_kept)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After it was put in place there is nothing here any more.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Placing<'_> {
+    /// Whether a document can be put at `path`, once the documents for which `goes` says so are removed.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where a folder and a document would have the same name.
+    pub(crate) fn check_put(&self, source: &Source, path: &str, goes: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        let same = |what: &str| Error::Conflict {
+            detail: format!("{path}: {what}; a folder and a document cannot have the same name"),
+        };
+        for above in above(path) {
+            match lies_at(&source.root.join(above))? {
+                Some(Lies::Folder) => {}
+                Some(Lies::File) if !goes(above) => return Err(same(&format!("{above} is a document"))),
+                Some(Lies::File) | None => return Ok(()),
+            }
+        }
+        let stays =
+            |file: &Path| file.strip_prefix(&source.root).ok().and_then(Path::to_str).is_none_or(|path| !goes(path));
+        match lies_at(&source.root.join(path))? {
+            Some(Lies::Folder) if holds(&source.root.join(path), &stays).map_err(not_kept)? => {
+                Err(same("it is a folder with documents"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the document at `path` can be removed, and whether there is one.
+    ///
+    /// # Errors
+    /// [`Error::NotWhole`] if it is a folder, or lies inside of a file that was pushed as a whole.
+    pub(crate) fn check_remove(&self, source: &Source, path: &str) -> Result<Presence, Error> {
+        for above in above(path) {
+            match lies_at(&source.root.join(above))? {
+                Some(Lies::Folder) => {}
+                Some(Lies::File) => {
+                    let detail = format!("{path}: it lies inside of {above}, which was pushed as a whole");
+                    return Err(Error::NotWhole { detail });
+                }
+                None => return Ok(Presence::Missing),
+            }
+        }
+        match lies_at(&source.root.join(path))? {
+            Some(Lies::Folder) => Err(Error::NotWhole { detail: format!("{path}: it is a folder") }),
+            Some(Lies::File) => Ok(Presence::There),
+            None => Ok(Presence::Missing),
+        }
+    }
+
+    /// Puts a finished draft in place. It stays there after a power loss only once [`Placing::sync`] was called.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], or what else the disk says; then nothing is changed.
+    pub(crate) fn put(&mut self, source: &Source, path: &str, draft: &Draft) -> Result<(), Error> {
+        let place = source.root.join(path);
+        let folder = place.parent().ok_or_else(|| Error::bad("path: expected a file name"))?;
+        fs::create_dir_all(folder).map_err(not_kept)?;
+        if lies_at(&place)? == Some(Lies::Folder) {
+            remove_empty(&place).map_err(not_kept)?;
+        }
+        fs::rename(&draft.path, &place).map_err(not_kept)?;
+        self.changed(folder);
+        Ok(())
+    }
+
+    /// Removes a document; nothing happens if it is gone already. As durable as [`Placing::put`].
+    ///
+    /// # Errors
+    /// What the disk says; then nothing is changed.
+    pub(crate) fn remove(&mut self, source: &Source, path: &str) -> Result<(), Error> {
+        let place = source.root.join(path);
+        match fs::remove_file(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(not_kept(error)),
+            Err(_) => {}
+            Ok(()) => place.parent().into_iter().for_each(|folder| self.changed(folder)),
+        }
+        Ok(())
+    }
+
+    /// Each folder on the way may be new: its own entry has to be durable too.
+    fn changed(&mut self, folder: &Path) {
+        let mut folder = Some(folder);
+        while let Some(this) = folder.filter(|folder| folder.starts_with(&self.pushed.root)) {
+            if !self.folders.insert(this.to_path_buf()) {
+                break;
+            }
+            folder = this.parent();
+        }
+    }
+
+    /// Makes all that was put and removed durable.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        // The innermost first: a folder's entry is worth something once its content is there.
+        for folder in std::mem::take(&mut self.folders).iter().rev() {
+            match File::open(folder).and_then(|folder| folder.sync_all()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(not_kept(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lies {
+    Folder,
+    File,
+}
+
+/// What lies at a place, links not followed.
+fn lies_at(place: &Path) -> Result<Option<Lies>, Error> {
+    match fs::symlink_metadata(place) {
+        Ok(found) if found.is_dir() => Ok(Some(Lies::Folder)),
+        Ok(_) => Ok(Some(Lies::File)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(not_kept(error)),
+    }
+}
+
+/// The folders above a path, outermost first.
+pub(crate) fn above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(slash, _)| &path[..slash])
+}
+
+/// Whether a folder holds a file for which `counts` says so, however deep.
+fn holds(folder: &Path, counts: &dyn Fn(&Path) -> bool) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let found = if entry.file_type()?.is_dir() { holds(&entry.path(), counts)? } else { counts(&entry.path()) };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Removes a folder that holds folders alone.
+fn remove_empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        remove_empty(&entry?.path())?;
+    }
+    fs::remove_dir(folder)
+}
+
+/// What the disk said, without its paths for those who may not know them.
+fn not_kept(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull,
+        _ => Error::internal(format!("the folder of pushed documents cannot be changed: {error}")),
+    }
+}
+
 /// Refuses what would leave the source, be hidden from the walk, or not be a file name.
-fn check_path(path: &str) -> Result<(), Error> {
+pub(crate) fn check_path(path: &str) -> Result<(), Error> {
     let bad = |why: &str| Err(Error::bad(format!("path: {why}; expected something like `notes/2025/plan.md`")));
     if path.is_empty() || path.len() > MAX_PATH {
         return bad(&format!("has {} bytes, 1 to {MAX_PATH} are allowed", path.len()));
@@ -157,6 +346,7 @@ fn random_name() -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::Budget;
 
     #[test]
     fn paths_stay_within_their_source() {
@@ -169,20 +359,75 @@ mod tests {
         }
     }
 
+    fn open(data: &Path) -> (Pushed, Source, Budget) {
+        let pushed = Pushed::open(data).unwrap();
+        let source = pushed.source("api").unwrap();
+        (pushed, source, Budget::new("bytes", 100, 100))
+    }
+
+    fn put(pushed: &Pushed, source: &Source, budget: &Budget, path: &str, text: &str) -> Result<(), Error> {
+        let mut draft = pushed.draft(budget.take("ann", 0)?)?;
+        draft.append(text.as_bytes())?;
+        draft.finish(Some(1_000))?;
+        let mut placing = pushed.lock();
+        placing.check_put(source, path, &|_| false)?;
+        placing.put(source, path, &draft)?;
+        placing.sync()
+    }
+
     #[test]
     fn files_are_put_replaced_and_removed() {
         let data = tempfile::tempdir().unwrap();
-        let pushed = Pushed::open(data.path()).unwrap();
-        let source = pushed.source("api").unwrap();
+        let (pushed, source, budget) = open(data.path());
         assert!(pushed.owns(&source) && pushed.source("../x").is_err());
-        pushed.write(&source, "a/b.md", b"one", Some(1_000)).unwrap();
-        pushed.write(&source, "a/b.md", b"two", None).unwrap();
+        put(&pushed, &source, &budget, "a/b.md", "one").unwrap();
+        put(&pushed, &source, &budget, "a/b.md", "two").unwrap();
         assert_eq!(fs::read(source.root.join("a/b.md")).unwrap(), b"two");
-        assert!(matches!(pushed.write(&source, "a", b"x", None), Err(Error::Conflict { .. })));
-        assert!(matches!(pushed.write(&source, "a/b.md/c", b"x", None), Err(Error::Conflict { .. })));
-        pushed.remove(&source, "a/b.md").unwrap();
-        pushed.remove(&source, "a/b.md").unwrap();
+        assert!(matches!(put(&pushed, &source, &budget, "a", "x"), Err(Error::Conflict { .. })));
+        assert!(matches!(put(&pushed, &source, &budget, "a/b.md/c", "x"), Err(Error::Conflict { .. })));
+        let mut placing = pushed.lock();
+        assert_eq!(placing.check_remove(&source, "a/b.md").unwrap(), Presence::There);
+        placing.remove(&source, "a/b.md").unwrap();
+        placing.remove(&source, "a/b.md").unwrap();
+        assert_eq!(placing.check_remove(&source, "a/b.md").unwrap(), Presence::Missing);
+        placing.sync().unwrap();
+        drop(placing);
         assert!(!source.root.join("a/b.md").exists());
+        put(&pushed, &source, &budget, "a", "the folder was empty").unwrap();
         assert_eq!(fs::read_dir(data.path().join("pushed/.unfinished")).unwrap().count(), 0);
+        assert_eq!(budget.held(), 0);
+    }
+
+    #[test]
+    fn what_is_not_a_document_by_itself_cannot_be_removed() {
+        let data = tempfile::tempdir().unwrap();
+        let (pushed, source, budget) = open(data.path());
+        put(&pushed, &source, &budget, "a/inner.zip", "x").unwrap();
+        let placing = pushed.lock();
+        for path in ["a", "a/inner.zip/in.md", "a/inner.zip/deep/in.md"] {
+            assert!(matches!(placing.check_remove(&source, path), Err(Error::NotWhole { .. })), "{path}");
+        }
+        assert_eq!(placing.check_remove(&source, "b/c/d.md").unwrap(), Presence::Missing);
+        let goes = |path: &str| path == "a/inner.zip";
+        placing.check_put(&source, "a/inner.zip/in.md", &goes).unwrap();
+        placing.check_put(&source, "a", &goes).unwrap();
+        assert!(placing.check_put(&source, "a", &|_| false).is_err());
+    }
+
+    #[test]
+    fn a_draft_counts_while_it_lasts_and_leaves_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let (pushed, _, budget) = open(data.path());
+        let mut draft = pushed.draft(budget.take("ann", 0).unwrap()).unwrap();
+        draft.append(&[b'x'; 90]).unwrap();
+        assert!(matches!(draft.append(&[b'x'; 11]), Err(Error::OverShare { .. })));
+        let drafts = || fs::read_dir(data.path().join("pushed/.unfinished")).unwrap().count();
+        assert_eq!((budget.held(), drafts()), (90, 1));
+        drop(draft);
+        assert_eq!((budget.held(), drafts()), (0, 0));
+        fs::write(data.path().join("pushed/.unfinished/left"), "x").unwrap();
+        drop(pushed);
+        Pushed::open(data.path()).unwrap();
+        assert_eq!(drafts(), 0, "what a crash left is removed at the start");
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
@@ -16,7 +17,7 @@ use crate::config::{Config, ServerConfig, is_loopback};
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
 use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, observe, unmatched};
-use crate::{api, compat, pages, suggestions};
+use crate::{api, compat, pages, suggestions, traffic};
 
 /// What a starting server has to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +120,7 @@ fn bind(app: &Arc<App>, door: Door, listen: SocketAddr, workers: usize) -> Resul
     let server = server.workers(workers).shutdown_timeout(app.config.server.shutdown_seconds);
     // A client that has closed its side has gone: work for it is to end, not to go on until something is written.
     let server = server.h1_allow_half_closed(false);
+    let server = server.on_connect(traffic::cut_off_after(Duration::from_secs(app.config.limits.stalled_seconds)));
     let server = server.disable_signals().bind(listen).map_err(|source| ServeError::Bind { listen, source })?;
     let bound = server.addrs().first().copied().unwrap_or(listen);
     Ok((bound, server.run()))
@@ -142,6 +144,7 @@ pub(crate) fn service(
         .app_data(app)
         .app_data(web::Data::new(pages::Shared::default()))
         // The last layer named is the first that a request meets.
+        .wrap(from_fn(traffic::metered))
         .wrap(from_fn(pages::for_people))
         .wrap(Compress::default())
         .wrap(from_fn(observe))

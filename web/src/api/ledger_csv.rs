@@ -1,4 +1,5 @@
-//! The ledger as CSV: all lines that are asked for, sent while they are read, so that a long ledger takes no memory.
+//! The ledger as CSV: all lines that are asked for, read piece by piece as the client takes them, so that a long ledger
+//! takes no memory and a slow client no place to compute.
 
 use std::sync::Arc;
 
@@ -6,69 +7,88 @@ use actix_web::{HttpResponse, web};
 use futures_util::stream;
 use indexer::{LEDGER_COLUMNS, ledger_row};
 use storage::LedgerEntry;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::app::App;
+use crate::app::{App, Turn};
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::traffic::PIECE;
 
-/// Bytes that are sent at once.
-const PIECE: usize = 64 << 10;
-/// Pieces that may wait for a slow client; the reading waits with them.
-const WAITING: usize = 4;
+/// Lines that are looked at in one turn.
+const LOOKED_AT: usize = 10_000;
 
-/// Answers with the lines of `sources` that are admitted.
+/// The reading of a ledger.
+struct Reader<F> {
+    sources: Vec<String>,
+    admits: F,
+    /// Number of the source that is read.
+    source: usize,
+    /// The path behind which it goes on.
+    after: String,
+    /// What was read and is not sent.
+    piece: String,
+}
+
+/// Answers `client` with the lines of `sources` that are admitted.
 ///
 /// # Errors
-/// [`Error::Starting`]; [`Error::Busy`] if too many wait.
+/// [`Error::Starting`]; [`Error::Busy`] if too many wait; [`Error::OverShare`] or [`Error::Crowded`].
 pub(crate) async fn answer(
     app: Arc<App>,
+    client: &str,
     sources: Vec<String>,
     admits: impl Fn(&LedgerEntry) -> bool + Send + 'static,
 ) -> Result<HttpResponse, Error> {
     app.engine()?;
-    let permit = app.admission.enter().await?;
-    let (sender, receiver) = channel(WAITING);
-    tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        if let Err(error) = send(&app, &sources, &admits, &sender) {
-            // The status has been sent long ago: a cut transfer is how the client learns of it.
-            tracing::error!("a list of files broke off: {error}");
-            let _ = sender.blocking_send(Err(error));
+    let room = app.traffic.transfer(client)?;
+    let reader = Reader { sources, admits, source: 0, after: String::new(), piece: LEDGER_COLUMNS.to_string() };
+    let reader = read(&app, Turn::First, reader).await?;
+    let pieces = stream::try_unfold((app, reader, room), |(app, mut reader, room)| async move {
+        while reader.piece.is_empty() && !reader.is_at_end() && !app.is_stopping() {
+            reader = read(&app, Turn::Next, reader).await.inspect_err(|error| {
+                // The status has been sent long ago: a cut transfer is how the client learns of it.
+                tracing::error!("a list of files broke off: {error}");
+            })?;
         }
-    });
-    let pieces = stream::unfold(receiver, |mut receiver: Receiver<Result<web::Bytes, Error>>| async move {
-        receiver.recv().await.map(|piece| (piece, receiver))
+        let piece = std::mem::take(&mut reader.piece);
+        Ok::<_, Error>((!piece.is_empty()).then(|| (web::Bytes::from(piece), (app, reader, room))))
     });
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8; header=present")
         .insert_header(("content-disposition", "attachment; filename=\"files.csv\""))
         .insert_header(("cache-control", "no-store"))
-        .streaming(pieces))
+        .streaming(Box::pin(pieces)))
 }
 
-fn send(
-    app: &App,
-    sources: &[String],
-    admits: &dyn Fn(&LedgerEntry) -> bool,
-    sender: &Sender<Result<web::Bytes, Error>>,
-) -> Result<(), Error> {
-    let engine = app.engine()?;
-    let mut piece = LEDGER_COLUMNS.to_string();
-    for source in sources {
-        for entry in engine.truth.ledger(source, "") {
-            let entry = entry?;
-            if !admits(&entry) {
-                continue;
-            }
-            piece.push_str(&ledger_row(&engine.truth.told(entry)?));
-            let is_unwanted =
-                piece.len() >= PIECE && sender.blocking_send(Ok(std::mem::take(&mut piece).into())).is_err();
-            if is_unwanted || app.is_stopping() {
-                return Ok(());
-            }
-        }
+async fn read<F>(app: &Arc<App>, turn: Turn, reader: Reader<F>) -> Result<Reader<F>, Error>
+where
+    F: Fn(&LedgerEntry) -> bool + Send + 'static,
+{
+    app.turn(turn, move |_, engine, _| reader.read(engine)).await
+}
+
+impl<F: Fn(&LedgerEntry) -> bool> Reader<F> {
+    fn is_at_end(&self) -> bool {
+        self.source == self.sources.len()
     }
-    // A client that has gone misses nothing.
-    let _ = sender.blocking_send(Ok(piece.into()));
-    Ok(())
+
+    /// Reads on until there is enough to send, or others should have their turn.
+    fn read(mut self, engine: &Engine) -> Result<Self, Error> {
+        let mut looked_at = 0;
+        while let Some(source) = self.sources.get(self.source) {
+            for entry in engine.truth.ledger(source, &self.after) {
+                let entry = entry?;
+                looked_at += 1;
+                self.after.clone_from(&entry.path);
+                if (self.admits)(&entry) {
+                    self.piece.push_str(&ledger_row(&engine.truth.told(entry)?));
+                }
+                if self.piece.len() >= PIECE || looked_at >= LOOKED_AT {
+                    return Ok(self);
+                }
+            }
+            self.source += 1;
+            self.after.clear();
+        }
+        Ok(self)
+    }
 }

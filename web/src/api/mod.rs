@@ -1,7 +1,9 @@
 //! The REST API: one file for each noun.
 
+mod carry;
 mod documents;
 mod health;
+mod incoming;
 mod ledger_csv;
 mod openapi;
 mod ordering;

@@ -1,12 +1,15 @@
-//! How far an answer is reranked: the one place where budgets meet the searcher.
+//! How far an answer is reranked, turn by turn: the one place where budgets and places to compute meet the searcher.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use searcher::{Answer, Rerank, RerankBudget, RerankState, SearchRequest};
+use searcher::{Answer, Ranking, Rerank, RerankBudget, RerankState, SearchRequest, Wish};
 use storage::Snapshot;
 
+use crate::app::{App, Turn};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::wanted::Wanted;
 
 /// What reranking may cost. `None` leaves it to the configuration.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,42 +33,110 @@ impl Budget {
     }
 }
 
-/// The best order within the budget.
-pub(crate) fn best_within(
-    engine: &Engine,
-    snapshot: &Snapshot,
-    request: &SearchRequest,
-    budget: Budget,
-) -> Result<Answer, Error> {
-    let request = SearchRequest { rerank: budget.rerank(), ..request.clone() };
-    Ok(engine.searcher.search(snapshot, &request)?)
+/// How long a search has its place before others that wait get theirs.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// A search that is ranked turn by turn: between two turns it holds no place to compute, and the reranker reads on.
+pub(crate) struct Search {
+    ranking: Ranking<Arc<Snapshot>>,
 }
 
-/// Whether somebody still waits for better orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Going {
-    /// Yes.
-    On,
-    /// The client has gone, or the server stops.
-    Away,
-}
-
-/// Hands every better order to `found`, the fused one first, until the best within the budget is reached or nobody waits.
-pub(crate) fn steps(
-    engine: &Engine,
-    snapshot: &Snapshot,
-    request: &SearchRequest,
-    budget: Budget,
-    going: &dyn Fn() -> Going,
-    found: &mut dyn FnMut(Answer),
-) -> Result<(), Error> {
-    let request = SearchRequest { rerank: budget.rerank(), ..request.clone() };
-    let mut ranking = engine.searcher.begin(snapshot, &request)?;
-    found(ranking.answer()?);
-    let wanted = || going() == Going::On;
-    while ranking.state() == RerankState::Running && wanted() {
-        ranking.step(&wanted)?;
-        found(ranking.answer()?);
+impl Search {
+    /// Recalls candidates. Blocks; for [`App::turn`], as all of this.
+    ///
+    /// # Errors
+    /// The index is damaged or the model failed.
+    pub(crate) fn begin(engine: &Engine, request: &SearchRequest, budget: Budget) -> Result<Self, Error> {
+        let request = SearchRequest { rerank: budget.rerank(), ..request.clone() };
+        Ok(Self { ranking: engine.searcher.begin(engine.snapshot(), request)? })
     }
-    Ok(())
+
+    /// Whether a better order may come.
+    pub(crate) fn is_running(&self) -> bool {
+        self.ranking.state() == RerankState::Running
+    }
+
+    /// Reads on for a turn, or until the order gets better. Says whether it did, or will not any more.
+    ///
+    /// # Errors
+    /// As [`Search::begin`].
+    pub(crate) fn read(&mut self, wanted: &Wanted) -> Result<bool, Error> {
+        self.read_until(Instant::now() + SLICE, wanted)?;
+        Ok(!self.ranking.is_resting())
+    }
+
+    fn read_until(&mut self, over: Instant, wanted: &Wanted) -> Result<(), Error> {
+        self.ranking.step(&|| match wanted.holds() {
+            false => Wish::Stop,
+            true if Instant::now() >= over => Wish::Rest,
+            true => Wish::GoOn,
+        })?;
+        Ok(())
+    }
+
+    /// The best order known now.
+    ///
+    /// # Errors
+    /// As [`Search::begin`].
+    pub(crate) fn answer(&mut self) -> Result<Answer, Error> {
+        Ok(self.ranking.answer()?)
+    }
+}
+
+/// A search on its way to the best order within its budget, and what is made of that.
+struct Best<F> {
+    search: Search,
+    told: F,
+}
+
+/// Where a turn left it.
+enum Turned<F, T> {
+    More(Best<F>),
+    Done(T),
+}
+
+impl<F> Best<F> {
+    /// Reads on for a turn; at the end of reading, answers in the same turn.
+    fn turn<T>(mut self, app: &App, engine: &Engine, wanted: &Wanted) -> Result<Turned<F, T>, Error>
+    where
+        F: FnOnce(&App, &Engine, Answer) -> Result<T, Error>,
+    {
+        let over = Instant::now() + SLICE;
+        while self.search.is_running() {
+            if Instant::now() >= over {
+                return Ok(Turned::More(self));
+            }
+            self.search.read_until(over, wanted)?;
+        }
+        wanted.check()?;
+        Ok(Turned::Done((self.told)(app, engine, self.search.answer()?)?))
+    }
+}
+
+/// The best order within the budget, and what `told` makes of it.
+///
+/// # Errors
+/// Those of the search and of `told`; [`Error::Busy`], [`Error::Timeout`].
+pub(crate) async fn best_within<T: Send + 'static>(
+    app: &Arc<App>,
+    request: SearchRequest,
+    budget: Budget,
+    told: impl FnOnce(&App, &Engine, Answer) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let best = async {
+        let first = move |app: &App, engine: &Engine, wanted: &Wanted| {
+            Best { search: Search::begin(engine, &request, budget)?, told }.turn(app, engine, wanted)
+        };
+        let mut turned = app.turn(Turn::First, first).await?;
+        loop {
+            match turned {
+                Turned::Done(told) => return Ok(told),
+                Turned::More(best) => {
+                    let next = move |app: &App, engine: &Engine, wanted: &Wanted| best.turn(app, engine, wanted);
+                    turned = app.turn(Turn::Next, next).await?;
+                }
+            }
+        }
+    };
+    app.in_time(best).await
 }

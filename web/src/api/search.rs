@@ -327,17 +327,34 @@ pub(crate) async fn post(app: web::Data<App>, body: Json<SearchBody>, caller: Ca
 async fn answer(app: Arc<App>, body: SearchBody, caller: Caller) -> Result<HttpResponse, Error> {
     let checked = body.check(&app.config.limits)?;
     // The answer becomes JSON where it was computed, not in the thread that serves connections.
-    let text = app.compute(move |app, engine| {
-        let answer = run(app, engine, &checked, &caller)?;
-        serde_json::to_string(&answer).map_err(Error::internal)
-    });
+    let text = run(&app, checked, caller, |_, _, _, answer| serde_json::to_string(&answer).map_err(Error::internal));
     Ok(HttpResponse::Ok().content_type("application/json").body(text.await?))
 }
 
-/// Computes an answer. Blocks; for [`App::compute`].
-pub(crate) fn run(app: &App, engine: &Engine, checked: &Checked, caller: &Caller) -> Result<SearchAnswer, Error> {
+/// Computes an answer, and what `told` makes of it.
+pub(crate) async fn run<T: Send + 'static>(
+    app: &Arc<App>,
+    checked: Checked,
+    caller: Caller,
+    told: impl FnOnce(&App, &Engine, &Checked, SearchAnswer) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let budget = checked.budget.or_within(app.config.limits.rerank_ms);
-    let answer = ordering::best_within(engine, &engine.snapshot(), &checked.request, budget)?;
+    let request = checked.request.clone();
+    ordering::best_within(app, request, budget, move |app, engine, answer| {
+        let answer = explained(app, engine, &checked, &caller, answer)?;
+        told(app, engine, &checked, answer)
+    })
+    .await
+}
+
+/// An answer with what is said beside its results.
+fn explained(
+    app: &App,
+    engine: &Engine,
+    checked: &Checked,
+    caller: &Caller,
+    answer: Answer,
+) -> Result<SearchAnswer, Error> {
     app.metrics.searched(&answer.timings);
     if let Some(person) = caller.asker.as_ref().filter(|_| answer.total > 0) {
         app.suggestions.asked(&checked.request.query, person);

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
+use crate::traffic::client_of;
 use crate::writer::Deletions;
 
 /// A source and how its files fare.
@@ -296,7 +297,7 @@ pub(crate) async fn ledger(
     if format == FormatParam::Csv || accepts_csv(&request) {
         app.engine()?.source(&source).ok_or(Error::NotFound { what: "the source" })?;
         let admits = move |entry: &LedgerEntry| state.is_none_or(|state| state.admits(&entry.state));
-        return ledger_csv::answer(app.into_inner(), vec![source], admits).await;
+        return ledger_csv::answer(app.into_inner(), &client_of(&request), vec![source], admits).await;
     }
     let page = app.into_inner().compute(move |_, engine| {
         engine.source(&source).ok_or(Error::NotFound { what: "the source" })?;

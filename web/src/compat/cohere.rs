@@ -108,9 +108,9 @@ pub(crate) async fn rerank_v2(app: web::Data<App>, body: Json<RerankBody>) -> Re
 
 async fn rerank(app: Arc<App>, body: RerankBody, version: &'static str) -> Result<HttpResponse, Error> {
     let RerankBody { model, query, documents, top_n, return_documents, instruct } = body;
-    let answer = app.compute(move |app, engine| {
+    let answer = app.compute_while_wanted(move |app, engine, wanted| {
         let texts: Vec<String> = documents.into_iter().map(Candidate::into_text).collect();
-        let ranked = score::ranked(app, engine, &query, instruct.as_deref(), &texts)?;
+        let ranked = score::ranked(app, engine, &query, instruct.as_deref(), &texts, wanted)?;
         let scored = |(index, relevance_score): (usize, f32)| Scored {
             index,
             relevance_score,

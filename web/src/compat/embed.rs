@@ -7,6 +7,7 @@ use qwen3::{EmbedHandle, Lane, Pending};
 use crate::api::within;
 use crate::config::LimitsConfig;
 use crate::error::Error;
+use crate::wanted::Wanted;
 
 /// The smallest dimension that the models were trained to be cut to.
 const LEAST_DIMENSION: usize = 32;
@@ -75,16 +76,21 @@ pub(super) fn check(
     }
 }
 
-/// Embeds texts or tokens. Blocks.
+/// Embeds texts or tokens as long as somebody waits for them. Blocks.
 pub(super) fn embed(
     embedder: &EmbedHandle,
     input: Input,
     form: &Form,
     dimension: Option<usize>,
+    wanted: &Wanted,
 ) -> Result<Embedded, Error> {
     let wait = |pending: Pending<Vec<f32>>| {
         let tokens = pending.tokens();
-        Ok::<_, Error>((pending.wait()?, tokens))
+        Ok::<_, Error>((wanted.wait(pending)?, tokens))
+    };
+    let query = |text: &String, instruct: &Option<String>| {
+        wanted.check()?;
+        Ok::<_, Error>(embedder.embed_query(text, instruct.as_deref())?)
     };
     let (mut vectors, tokens) = match (input, form) {
         (Input::Tokens(sequences), Form::Document) => {
@@ -95,7 +101,7 @@ pub(super) fn embed(
         }
         (Input::Texts(texts), Form::Document) => wait(embedder.embed_documents_in(Lane::Soon, &texts)?)?,
         (Input::Texts(texts), Form::Query(instruct)) => {
-            let vectors = texts.iter().map(|text| embedder.embed_query(text, instruct.as_deref()));
+            let vectors = texts.iter().map(|text| query(text, instruct));
             let tokens = texts.iter().map(|text| embedder.tokenizer().count(text));
             (vectors.collect::<Result<_, _>>()?, tokens.sum::<Result<usize, _>>()?)
         }

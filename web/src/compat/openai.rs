@@ -117,9 +117,9 @@ pub(crate) async fn embeddings(app: web::Data<App>, body: Json<EmbeddingsBody>) 
     let EmbeddingsBody { input, model, encoding_format, dimensions, input_type, instruct } = body.0;
     let form = Form::of(input_type.as_deref(), instruct)?;
     let input = embed::Input::from(input);
-    let answer = app.into_inner().compute(move |app, engine| {
+    let answer = app.into_inner().compute_while_wanted(move |app, engine, wanted| {
         embed::check(&app.config.limits, &engine.embedder, input.len(), dimensions)?;
-        let embedded = embed::embed(&engine.embedder, input, &form, dimensions)?;
+        let embedded = embed::embed(&engine.embedder, input, &form, dimensions, wanted)?;
         let data = embedded.vectors.into_iter().enumerate().map(|(index, values)| Embedding {
             object: "embedding",
             index,

@@ -4,6 +4,7 @@ use crate::api::within;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::wanted::Wanted;
 
 /// Each text's place in the request and its probability of relevance, the most relevant first. Blocks.
 pub(super) fn ranked(
@@ -12,6 +13,7 @@ pub(super) fn ranked(
     query: &str,
     instruct: Option<&str>,
     texts: &[String],
+    wanted: &Wanted,
 ) -> Result<Vec<(usize, f32)>, Error> {
     within("the number of texts", texts.len(), app.config.limits.model_texts)?;
     within("query", query.chars().count(), app.config.limits.query_chars)?;
@@ -19,7 +21,8 @@ pub(super) fn ranked(
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ranked: Vec<(usize, f32)> = reranker.score(query, instruct, texts)?.into_iter().enumerate().collect();
+    let mut ranked: Vec<(usize, f32)> =
+        wanted.wait(reranker.begin(query, instruct, texts)?)?.into_iter().enumerate().collect();
     // Stable: equal scores stay in the order of the request.
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     Ok(ranked)

@@ -43,9 +43,9 @@ pub(crate) async fn embed(app: web::Data<App>, body: Json<TeiEmbedBody>) -> Resu
         Inputs::One(text) => vec![text],
         Inputs::Many(texts) => texts,
     };
-    let vectors = app.into_inner().compute(move |app, engine| {
+    let vectors = app.into_inner().compute_while_wanted(move |app, engine, wanted| {
         embed::check(&app.config.limits, &engine.embedder, texts.len(), dimensions)?;
-        Ok(embed::embed(&engine.embedder, embed::Input::Texts(texts), &form, dimensions)?.vectors)
+        Ok(embed::embed(&engine.embedder, embed::Input::Texts(texts), &form, dimensions, wanted)?.vectors)
     });
     Ok(HttpResponse::Ok().json(vectors.await?))
 }
@@ -77,8 +77,8 @@ pub(crate) struct Rank {
     responses((status = 200, body = Vec<Rank>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn rerank(app: web::Data<App>, body: Json<TeiRerankBody>) -> Result<HttpResponse, Error> {
     let TeiRerankBody { query, texts, raw_scores, return_text } = body.0;
-    let ranks = app.into_inner().compute(move |app, engine| {
-        let ranked = score::ranked(app, engine, &query, None, &texts)?;
+    let ranks = app.into_inner().compute_while_wanted(move |app, engine, wanted| {
+        let ranked = score::ranked(app, engine, &query, None, &texts, wanted)?;
         let rank = |(index, score): (usize, f32)| Rank {
             index,
             score: if raw_scores { log_odds(score) } else { score },

@@ -1,11 +1,15 @@
 //! `/document/{id}/file`: the file itself, as it lies in its source. Never as a page of this site: text is shown as plain
-//! text, everything else is saved.
+//! text, everything else is saved. It is read as the client takes it, so a download costs an open file and two pieces.
 
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
+use actix_web::body::SizedStream;
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::{Stream, stream};
 use indexer::open_beneath;
 use storage::DocumentId;
 
@@ -17,39 +21,74 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::traffic::{PIECE, Ticket, client_of};
 
-/// A file that was read.
-struct Sent {
+/// A file that was opened.
+struct Found {
     name: String,
-    is_text: bool,
-    bytes: Vec<u8>,
+    /// What a browser is told that it is.
+    media_type: &'static str,
+    shown: &'static str,
+    file: File,
+    length: u64,
 }
 
 /// `GET /document/{id}/file`.
-pub(super) async fn file(app: web::Data<App>, visit: Visit, id: web::Path<String>) -> HttpResponse {
-    let limit = app.config.limits.upload_bytes;
-    let read = move |_: &App, engine: &Engine| read(engine, &id, limit);
-    let sent = app.into_inner().compute(read).await;
-    problem::or(&visit, &SearchAddress::default(), sent.map(send))
+pub(super) async fn file(
+    app: web::Data<App>,
+    visit: Visit,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let sent = sent(app.into_inner(), id.into_inner(), &client_of(&request)).await;
+    problem::or(&visit, &SearchAddress::default(), sent)
 }
 
-fn read(engine: &Engine, id: &str, limit: usize) -> Result<Sent, Error> {
+async fn sent(app: Arc<App>, id: String, client: &str) -> Result<HttpResponse, Error> {
+    let room = app.traffic.transfer(client)?;
+    let found = app.compute(move |_, engine| find(engine, &id)).await?;
+    Ok(send(found, room))
+}
+
+fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
     let missing = || Error::NotFound { what: "this file" };
     let id = DocumentId::parse(id).ok_or_else(missing)?;
     let passages = engine.snapshot().document(id)?;
     let document = &passages.first().ok_or_else(missing)?.document;
     let source = engine.source(&document.source).ok_or_else(missing)?;
     let (path, file) = outermost(&source.root, &document.path).ok_or_else(missing)?;
-    let mut bytes = Vec::new();
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|_| missing())?;
-    if bytes.len() > limit {
-        return Err(Error::TooLarge { limit });
-    }
+    let length = file.metadata().map_err(|_| missing())?.len();
     // Formats that readers take apart are packed; what is shown line by line or written as markup is text.
     let reads_as_text =
         matches!(document.kind.as_str(), "markdown" | "html") || Reading::of(&document.kind) != Reading::Prose;
     let is_text = reads_as_text && path == document.path;
-    Ok(Sent { name: file_name(path).to_string(), is_text, bytes })
+    let media_type = match is_text {
+        true if is_utf_8(&file).map_err(|_| missing())? => "text/plain; charset=utf-8",
+        true => "text/plain",
+        false => "application/octet-stream",
+    };
+    let shown = if is_text { "inline" } else { "attachment" };
+    Ok(Found { name: file_name(path).to_string(), media_type, shown, file, length })
+}
+
+/// Whether a whole file is UTF-8, read piece by piece.
+fn is_utf_8(mut file: &File) -> std::io::Result<bool> {
+    let mut buffer = vec![0; PIECE];
+    let mut kept = 0;
+    loop {
+        let read = file.read(&mut buffer[kept..])?;
+        let filled = kept + read;
+        kept = match std::str::from_utf8(&buffer[..filled]) {
+            Ok(_) => 0,
+            // A character may be cut at the end of a piece, not at the end of the file.
+            Err(error) if error.error_len().is_none() && read > 0 => filled - error.valid_up_to(),
+            Err(_) => return Ok(false),
+        };
+        if read == 0 {
+            return Ok(true);
+        }
+        buffer.copy_within(filled - kept..filled, 0);
+    }
 }
 
 /// The file at `path` below `root`, opened; for a document inside of an archive or a mail, the file that holds it. No link
@@ -59,26 +98,54 @@ fn outermost<'a>(root: &std::path::Path, path: &'a str) -> Option<(&'a str, File
     std::iter::once(path).chain(around).find_map(|path| open_beneath(root, path).ok().map(|file| (path, file)))
 }
 
-fn send(sent: Sent) -> HttpResponse {
-    let Sent { name, is_text, bytes } = sent;
-    let utf_8 = std::str::from_utf8(&bytes).is_ok();
-    let media_type = match (is_text, utf_8) {
-        (true, true) => "text/plain; charset=utf-8",
-        (true, false) => "text/plain",
-        (false, _) => "application/octet-stream",
-    };
-    let shown = if is_text { "inline" } else { "attachment" };
+fn send(found: Found, room: [Ticket; 2]) -> HttpResponse {
     // RFC 8187; `+` means itself there.
-    let name = encoded(&name).replace('+', "%20");
+    let name = encoded(&found.name).replace('+', "%20");
     HttpResponse::Ok()
-        .content_type(media_type)
-        .insert_header((header::CONTENT_DISPOSITION, format!("{shown}; filename*=UTF-8''{name}")))
-        .body(bytes)
+        .content_type(found.media_type)
+        .insert_header((header::CONTENT_DISPOSITION, format!("{}; filename*=UTF-8''{name}", found.shown)))
+        .body(SizedStream::new(found.length, Box::pin(pieces(found.file, found.length, room))))
+}
+
+/// The first `length` bytes of a file, each piece read when the one before is on its way.
+fn pieces(file: File, length: u64, room: [Ticket; 2]) -> impl Stream<Item = Result<web::Bytes, Error>> {
+    stream::try_unfold((Arc::new(file), 0, room), move |(file, at, room)| async move {
+        let wanted = (length - at).min(PIECE as u64);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let opened = Arc::clone(&file);
+        let read = tokio::task::spawn_blocking(move || piece(&opened, at, wanted as usize));
+        let piece = read.await.map_err(Error::internal)?.map_err(|error| {
+            // The status has been sent long ago: a cut transfer is how the client learns of it.
+            Error::internal(format!("a download broke off: {error}"))
+        })?;
+        let at = at + piece.len() as u64;
+        Ok(Some((piece, (file, at, room))))
+    })
+}
+
+fn piece(file: &File, at: u64, wanted: usize) -> std::io::Result<web::Bytes> {
+    let mut piece = vec![0; wanted];
+    let mut filled = 0;
+    while filled < wanted {
+        match file.read_at(&mut piece[filled..], at + filled as u64) {
+            Ok(0) => return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file has become shorter")),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(piece.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
+    use crate::config::LimitsConfig;
+    use crate::traffic::Traffic;
 
     #[test]
     fn nothing_outside_of_a_source_is_sent() {
@@ -96,12 +163,61 @@ mod tests {
         }
     }
 
+    fn found(content: &[u8], media_type: &'static str, shown: &'static str) -> Found {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, content).unwrap();
+        let name = "a \"b\"\r\n.html".to_string();
+        Found { name, media_type, shown, file, length: content.len() as u64 }
+    }
+
+    fn room() -> (Traffic, [Ticket; 2]) {
+        let traffic = Traffic::new(&LimitsConfig::default());
+        let room = traffic.transfer("ann").unwrap();
+        (traffic, room)
+    }
+
     #[test]
     fn a_file_is_never_a_page() {
-        let send = |is_text| send(Sent { name: "a \"b\"\r\n.html".to_string(), is_text, bytes: b"<script>".to_vec() });
-        let text = send(true);
-        assert_eq!(text.headers().get("content-type").unwrap(), "text/plain; charset=utf-8");
-        let disposition = send(false).headers().get("content-disposition").unwrap().to_str().unwrap().to_string();
+        let answer = send(found(b"<script>", "application/octet-stream", "attachment"), room().1);
+        let disposition = answer.headers().get("content-disposition").unwrap().to_str().unwrap().to_string();
         assert_eq!(disposition, "attachment; filename*=UTF-8''a%20%22b%22%0D%0A.html");
+    }
+
+    #[actix_web::test]
+    async fn a_file_is_sent_whole_in_pieces_and_gives_its_room_back() {
+        let content: Vec<u8> = (0..2 * PIECE + 9).map(|number| (number % 251) as u8).collect();
+        let (traffic, room) = room();
+        let Found { file, length, .. } = found(&content, "", "");
+        let mut pieces = Box::pin(pieces(file, length, room));
+        let mut seen = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            seen.extend_from_slice(&piece.unwrap());
+        }
+        assert_eq!((seen == content, traffic.transfers.held()), (true, 1));
+        drop(pieces);
+        assert_eq!((traffic.transfers.held(), traffic.memory.held()), (0, 0));
+    }
+
+    #[actix_web::test]
+    async fn a_file_that_became_shorter_breaks_the_transfer_off() {
+        let Found { file, length, .. } = found(b"abc", "", "");
+        let (_traffic, room) = room();
+        let pieces = Box::pin(pieces(file, length + 1, room));
+        assert!(matches!(&pieces.collect::<Vec<_>>().await[..], [Err(_)]));
+    }
+
+    #[test]
+    fn text_is_utf_8_across_pieces_or_not_at_all() {
+        let mut cut = vec![b'a'; PIECE - 1];
+        cut.extend_from_slice("报销".repeat(PIECE).as_bytes());
+        let is_utf_8 = |content: &[u8]| {
+            let mut file = found(content, "", "").file;
+            std::io::Seek::rewind(&mut file).unwrap();
+            super::is_utf_8(&file).unwrap()
+        };
+        assert!(is_utf_8(&cut) && is_utf_8(b""));
+        assert!(!is_utf_8(&cut[..cut.len() - 1]), "the last character is cut");
+        cut[PIECE + 5] = 0xff;
+        assert!(!is_utf_8(&cut));
     }
 }

@@ -1,6 +1,6 @@
 //! The ledger on the status page: every file and what became of it, page by page, with filters.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 use storage::{FileState, LedgerEntry};
@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::json::Params;
+use crate::traffic::client_of;
 
 /// Lines of one page.
 const LINES: usize = 50;
@@ -89,7 +90,7 @@ pub(super) fn lines(engine: &Engine, asked: &Asked) -> Result<Lines, Error> {
 }
 
 /// `GET /status/files.csv`: all lines that the filters admit.
-pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>) -> HttpResponse {
+pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>, request: HttpRequest) -> HttpResponse {
     let asked = asked.0;
     let app = app.into_inner();
     let sources = app.engine().map(|engine| {
@@ -98,7 +99,7 @@ pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>)
         names.filter(|name| asked.source.is_empty() || *name == asked.source).collect()
     });
     let answer = match sources {
-        Ok(sources) => api::ledger_csv(app, sources, move |entry| asked.admits(entry)).await,
+        Ok(sources) => api::ledger_csv(app, &client_of(&request), sources, move |entry| asked.admits(entry)).await,
         Err(error) => Err(error),
     };
     problem::or(&visit, &SearchAddress::default(), answer)

@@ -43,6 +43,7 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
     let words = visit.words();
     let Told { title, cure } = told(words, error);
     let cure = match error {
+        Error::OverShare { .. } => fill(cure, &[&visit.language.duration(1e3)]),
         Error::Rate { retry_after } => fill(cure, &[&visit.language.duration(*retry_after as f64 * 1e3)]),
         Error::Timeout { seconds } => fill(cure, &[&visit.language.duration(*seconds as f64 * 1e3)]),
         _ => cure.to_string(),
@@ -50,7 +51,7 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
     // What exactly was wrong with a request is known in English alone, and only there it says more than the title.
     let is_told =
         visit.language == Language::English && matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. });
-    let waits = matches!(error, Error::Starting | Error::Busy);
+    let waits = matches!(error, Error::Starting | Error::Busy | Error::Crowded { .. });
     let again = waits || matches!(error, Error::Rate { .. } | Error::Timeout { .. } | Error::Stopping);
     let main = html! {
         main #main.problem data-retry=[waits.then_some("2")] {
@@ -70,9 +71,9 @@ fn told(words: &Strings, error: &Error) -> Told {
         Error::NotFound { .. } => words.not_found,
         Error::Starting => words.starting,
         Error::Stopping => words.stopping,
-        Error::Busy => words.busy,
+        Error::Busy | Error::Crowded { .. } | Error::Unwanted => words.busy,
         Error::Timeout { .. } => words.too_slow,
-        Error::Rate { .. } => words.too_often,
+        Error::Rate { .. } | Error::OverShare { .. } => words.too_often,
         Error::NoKey { .. } => words.key_needed,
         Error::BadKey { .. } => words.key_bad,
         Error::Scope { .. } => words.key_scope,
@@ -83,9 +84,11 @@ fn told(words: &Strings, error: &Error) -> Told {
         Error::BadRequest { .. }
         | Error::MediaType { .. }
         | Error::Conflict { .. }
+        | Error::NotWhole { .. }
         | Error::FolderNotAllowed
         | Error::Unreadable { .. } => words.bad_request,
         Error::NoReranker
+        | Error::DiskFull
         | Error::Search(_)
         | Error::Storage(_)
         | Error::Model(_)

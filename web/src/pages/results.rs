@@ -76,9 +76,9 @@ async fn find(
         explain: false,
     };
     let checked = body.check(&app.config.limits)?;
-    app.compute(move |app, engine| {
-        let answer = api::run(app, engine, &checked, &caller)?.answer;
-        let facets = alternatives(engine, &checked, &address, answer.facets.clone().unwrap_or_default())?;
+    api::run(&app, checked, caller, move |_, engine, checked, answer| {
+        let answer = answer.answer;
+        let facets = alternatives(engine, checked, &address, answer.facets.clone().unwrap_or_default())?;
         Ok(Found { answer, facets, survey: shared.surveys.get(engine)?, can_rerank: engine.reranker.is_some() })
     })
     .await
