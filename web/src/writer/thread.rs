@@ -158,6 +158,9 @@ struct Done {
 fn placeless(error: &IndexError, source: &str) -> String {
     match error {
         IndexError::Root(_) => format!("the folder of {source} cannot be read: is a disk not mounted?"),
+        IndexError::RootChanged { .. } => format!(
+            "the folder of {source} was moved, unmounted or replaced while it was indexed; nothing was removed"
+        ),
         IndexError::SuddenlyEmpty { documents, .. } => {
             format!("the folder of {source} is empty, but {documents} of its files are indexed: is a disk not mounted?")
         }
