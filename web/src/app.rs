@@ -37,6 +37,8 @@ pub(crate) struct App {
 pub(crate) enum Turn {
     /// The first: it may be sent away.
     First,
+    /// The first of work that goes on while somebody reads what it gives.
+    Long,
     /// Another one.
     Next,
 }
@@ -119,6 +121,7 @@ impl App {
         self.engine()?;
         let permit = match turn {
             Turn::First => self.admission.enter().await?,
+            Turn::Long => self.admission.enter_long().await?,
             Turn::Next => self.admission.enter_again().await?,
         };
         let app = Arc::clone(self);

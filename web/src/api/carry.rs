@@ -406,4 +406,22 @@ mod tests {
             .collect();
         assert_eq!(acts, ["replaced", "replaced", "put", "remove", "put"]);
     }
+
+    #[test]
+    fn what_the_server_could_not_do_is_told_of_that_line_alone() {
+        let line = |act| {
+            let Edit { label, source, path, .. } = edit("line 1", "a.md", None);
+            Line { label, source, path, act }
+        };
+        let committed: Committed = Ok(Vec::new());
+        let Outcome { item, undone } = line(Act::Failed(Error::DiskFull)).outcome(0, Some(&committed));
+        assert_eq!((item.state, item.reason.as_str()), ("failed", "the disk of the data folder is full"));
+        assert!(matches!(undone, Some(Error::DiskFull)));
+        let Outcome { item, undone } = line(Act::Remove(Presence::There)).outcome(7, Some(&committed));
+        assert_eq!((item.state, item.job, undone.is_none()), ("deleted", 7, true));
+        let failed: Committed = Err("the index failed".to_string());
+        let Outcome { item, undone } = line(Act::Remove(Presence::There)).outcome(7, Some(&failed));
+        assert_eq!((item.state, item.reason.as_str(), undone.is_some()), ("failed", "the index failed", true));
+        assert_eq!(line(Act::Remove(Presence::There)).outcome(7, None).item.state, "queued");
+    }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn answer(
     app.engine()?;
     let room = app.traffic.transfer(client)?;
     let reader = Reader { sources, admits, source: 0, after: String::new(), piece: LEDGER_COLUMNS.to_string() };
-    let reader = read(&app, Turn::First, reader).await?;
+    let reader = read(&app, Turn::Long, reader).await?;
     let pieces = stream::try_unfold((app, reader, room), |(app, mut reader, room)| async move {
         while reader.piece.is_empty() && !reader.is_at_end() && !app.is_stopping() {
             reader = read(&app, Turn::Next, reader).await.inspect_err(|error| {

@@ -34,7 +34,7 @@ impl Budget {
 }
 
 /// How long a search has its place before others that wait get theirs.
-const SLICE: Duration = Duration::from_millis(100);
+const SLICE: Duration = Duration::from_millis(50);
 
 /// A search that is ranked turn by turn: between two turns it holds no place to compute, and the reranker reads on.
 pub(crate) struct Search {

@@ -43,7 +43,7 @@ pub(crate) async fn stream(
     let client = client_of(&request);
     let checked = SearchBody::from(params.0).check(&app.config.limits)?;
     let room = app.traffic.transfer(&client)?;
-    let begin = app.turn(Turn::First, move |app, engine, _| {
+    let begin = app.turn(Turn::Long, move |app, engine, _| {
         let mut search = Search::begin(engine, &checked.request, checked.budget)?;
         let results = results(app, &mut search)?;
         Ok((search, results))
