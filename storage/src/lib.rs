@@ -5,7 +5,9 @@
 //! segments are derived from it and can be rebuilt at any time. See the README's design section for the protocol.
 
 mod batch;
+mod closed;
 mod crash;
+mod database;
 mod documents;
 mod error;
 mod facets;
@@ -28,8 +30,9 @@ mod vectors;
 mod verify;
 
 pub use batch::Batch;
+pub use closed::ClosedStore;
 pub use crash::Step;
-pub use error::{Error, Result};
+pub use error::{Error, Result, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced};
