@@ -24,3 +24,4 @@ mod train;
 mod train_data;
 mod watch;
 mod webdriver;
+mod writer;

@@ -3,11 +3,13 @@
 //! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract` makes
 //! it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
 
+mod assembly;
 mod chunk;
 mod counter;
 mod error;
 mod ledger;
 mod ocr;
+mod overtaken;
 mod passages;
 mod pipeline;
 mod plan;
@@ -18,6 +20,7 @@ mod reader;
 mod sandbox;
 mod shingles;
 pub mod synthesis;
+mod vanished;
 mod walk;
 mod watch;
 
@@ -30,15 +33,16 @@ pub use extract::{
 pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
 pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};
-pub use pipeline::{IndexOptions, Indexer, Vanished};
+pub use pipeline::{IndexOptions, Indexer};
 pub use plan::Comparison;
 pub use prepare::TextDocument;
-pub use progress::{Counters, Observer, RunReport, Silent};
+pub use progress::{Counters, Interlude, Observer, RunReport, Silent};
 pub use read::read_file;
 pub use reader::{FileReader, InProcess};
 pub use sandbox::{
     Confinement, FrameError, Launch, ProgramLimits, Sandbox, SandboxError, SandboxLimits, exec_confined,
     extraction_worker, read_frame,
 };
+pub use vanished::Vanished;
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

@@ -23,7 +23,9 @@ pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<Exi
     if report.findings.is_empty() {
         match report.notes.is_empty() {
             true => println!("everything is as it was written"),
-            false => println!("nothing is lost or damaged; the next `quarry index` or `quarry serve` finishes this by itself"),
+            false => println!(
+                "nothing is lost or damaged; the next `quarry index` or `quarry serve` finishes this by itself"
+            ),
         }
         return Ok(ExitCode::SUCCESS);
     }

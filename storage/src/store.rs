@@ -320,9 +320,8 @@ impl Store {
         let stored = self.vectors.len();
         let mut fresh: Vec<Option<(ContentKey, &[f32])>> = Vec::new();
         let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-        let of_chunks = chunks.filter_map(|chunk| {
-            Some((ContentKey::of(&chunk.headings, &chunk.text), chunk.vector.as_ref()?))
-        });
+        let of_chunks =
+            chunks.filter_map(|chunk| Some((ContentKey::of(&chunk.headings, &chunk.text), chunk.vector.as_ref()?)));
         for (key, vector) in batch.vectors.iter().map(|(key, vector)| (*key, vector)).chain(of_chunks) {
             let Some(&ordinal) = resolved.get(&key) else { continue };
             if ordinal >= stored {

@@ -111,7 +111,8 @@ impl Iterator for LedgerPages<'_> {
     type Item = Result<LedgerEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.is_over
+        if self.page.is_empty()
+            && !self.is_over
             && let Err(error) = self.turn()
         {
             self.is_over = true;

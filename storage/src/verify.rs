@@ -110,7 +110,8 @@ fn verify_vectors(
         report.add("vectors", format!("expected {expected} vectors, found {}", view.len()));
     }
     if view.len() > expected {
-        report.note("vectors", format!("{} are of a commit that was interrupted; they are kept", view.len() - expected));
+        report
+            .note("vectors", format!("{} are of a commit that was interrupted; they are kept", view.len() - expected));
     }
     let damaged = view.verify();
     // A damaged record that no content is mapped to was given up by an earlier repair.
@@ -180,12 +181,7 @@ fn verify_ledger(documents: &Documents, settings: &Settings, report: &mut Verifi
     Ok(())
 }
 
-fn verify_lexical(
-    folder: &Path,
-    documents: &Documents,
-    live: &LivePassages,
-    report: &mut Verification,
-) -> Result<()> {
+fn verify_lexical(folder: &Path, documents: &Documents, live: &LivePassages, report: &mut Verification) -> Result<()> {
     let path = layout::lexical(folder);
     if live.is_empty() && !path.join("meta.json").exists() {
         report.note("lexical", "it is not made yet");

@@ -55,7 +55,7 @@ pub(crate) struct Job {
     pub(crate) progress: Progress,
     /// What was done, in words.
     pub(crate) outcome: Option<String>,
-    /// Why it failed, in words.
+    /// Why it failed, in words; of a job that is queued: why it has to be tried again.
     pub(crate) error: Option<String>,
 }
 
@@ -126,11 +126,20 @@ impl Jobs {
         self.change(id, |job| job.state = JobState::Queued);
     }
 
+    /// Puts a job that failed back into the queue, with the reason: it is tried again.
+    pub(crate) fn retry(&self, id: u64, reason: &str) {
+        self.change(id, |job| {
+            job.state = JobState::Queued;
+            job.error = Some(reason.to_string());
+        });
+    }
+
     pub(crate) fn finish(&self, id: u64, state: JobState, outcome: Result<String, String>) {
         self.change(id, |job| {
             job.state = state;
             job.finished = Some(now());
             job.progress.seconds_left = None;
+            job.error = None;
             match outcome {
                 Ok(outcome) => job.outcome = Some(outcome),
                 Err(error) => job.error = Some(error),

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use storage::Source;
 
 use crate::error::Error;
+use crate::writer::Failure;
 
 /// Bytes of a path within a source.
 const MAX_PATH: usize = 512;
@@ -82,7 +83,7 @@ impl Pushed {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => {
                 Error::Conflict { detail: format!("{path}: a folder and a document cannot have the same name") }
             }
-            _ => Error::internal(format!("cannot keep a pushed document: {error}")),
+            _ => Error::Unwritable(Failure::disk(&error)),
         };
         let folder = place.parent().ok_or_else(|| Error::bad("path: expected a file name"))?;
         fs::create_dir_all(folder).map_err(taken)?;
@@ -115,9 +116,7 @@ impl Pushed {
     pub(crate) fn remove(&self, source: &Source, path: &str) -> Result<(), Error> {
         check_path(path)?;
         match fs::remove_file(source.root.join(path)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::internal(format!("cannot remove a pushed document: {error}")))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Unwritable(Failure::disk(&error))),
             _ => Ok(()),
         }
     }

@@ -17,6 +17,7 @@ use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::error::{Error, Problem};
 use crate::json::{self, Json};
+use crate::writer::Placed;
 
 /// Source of documents that name none.
 const SOURCE: &str = "api";
@@ -261,41 +262,38 @@ fn several(app: &App, started: Instant, items: Vec<Pushed>) -> Result<HttpRespon
     Ok(HttpResponse::build(status).json(timed(started, generation, PushedList { items })))
 }
 
-/// Writes the files, has them committed, and waits for that as long as a request may take.
+/// Writes the files once it is their turn, has them committed, and waits for that as long as a request may take.
 async fn apply(app: &Arc<App>, edits: Vec<Edit>) -> Result<Vec<Pushed>, Error> {
+    let patience = tokio::time::Instant::now() + app.patience() * 4 / 5;
+    let mut wanted: Vec<(Source, Vec<String>)> = Vec::new();
+    for Edit { source, path, .. } in &edits {
+        match wanted.iter_mut().find(|(known, _)| known == source) {
+            Some((_, paths)) => paths.push(path.clone()),
+            None => wanted.push((source.clone(), vec![path.clone()])),
+        }
+    }
+    // From here on, nothing that was accepted earlier undoes it.
+    let placing = app.engine()?.writer.reserve(wanted)?.cleared(patience).await?;
     let keeper = Arc::clone(app);
     let write = tokio::task::spawn_blocking(move || {
         let pushed = &keeper.engine()?.pushed;
-        let mut places = Vec::new();
         for Edit { source, path, content } in edits {
             match &content {
                 Some((content, modified)) => pushed.write(&source, &path, content, *modified)?,
                 None => pushed.remove(&source, &path)?,
             }
-            places.push((source, path));
         }
-        Ok::<_, Error>(places)
+        Ok::<_, Error>(placing.commit())
     });
-    let places = write.await.map_err(Error::internal)??;
-    let mut sources: Vec<Source> = Vec::new();
-    for (source, _) in &places {
-        if !sources.contains(source) {
-            sources.push(source.clone());
-        }
-    }
     let mut items = Vec::new();
-    let patience = tokio::time::Instant::now() + app.patience() * 4 / 5;
-    for source in sources {
-        let mine = places.iter().filter(|(of, _)| *of == source);
-        let paths: Vec<String> = mine.clone().map(|(_, path)| path.clone()).collect();
-        let (job, answer) = app.engine()?.writer.change(source.clone(), paths)?;
+    for Placed { source, paths, job, answer } in write.await.map_err(Error::internal)?? {
         let lines = match tokio::time::timeout_at(patience, answer).await {
             Ok(Ok(Ok(lines))) => Some(lines),
-            Ok(Ok(Err(error))) => return Err(Error::internal(error)),
+            Ok(Ok(Err(failure))) => return Err(Error::Unwritable(failure)),
             Ok(Err(_)) => return Err(Error::Stopping),
             Err(_) => None,
         };
-        items.extend(mine.map(|(source, path)| item(source, path, job, lines.as_deref())));
+        items.extend(paths.iter().map(|path| item(&source, path, job, lines.as_deref())));
     }
     Ok(items)
 }

@@ -74,9 +74,9 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
 fn told(words: &Strings, error: &Error) -> Told {
     match error {
         Error::NotFound { .. } => words.not_found,
-        Error::Starting => words.starting,
+        Error::Starting | Error::Storage(storage::Error::Reopening) => words.starting,
         Error::Stopping => words.stopping,
-        Error::Busy => words.busy,
+        Error::Busy | Error::SourceBusy { .. } => words.busy,
         Error::Timeout { .. } => words.too_slow,
         Error::Rate { .. } => words.too_often,
         Error::NoKey { .. } => words.key_needed,
@@ -91,7 +91,9 @@ fn told(words: &Strings, error: &Error) -> Told {
         | Error::Conflict { .. }
         | Error::FolderNotAllowed
         | Error::Unreadable { .. } => words.bad_request,
-        Error::NoReranker
+        Error::Unwritable(_)
+        | Error::NotAlive(_)
+        | Error::NoReranker
         | Error::Search(_)
         | Error::Storage(_)
         | Error::Model(_)

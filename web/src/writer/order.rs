@@ -26,8 +26,8 @@ struct Place {
     /// The paths of a change.
     paths: BTreeSet<String>,
     stage: Stage,
-    /// How often it has made room for others.
-    yielded: u32,
+    /// Where it stands among those of its kind: its number, or a later one once it has made room for others.
+    position: PlaceId,
 }
 
 /// How far a place is.
@@ -47,7 +47,8 @@ impl Order {
     /// Gives a place behind all others.
     pub(super) fn accept(&mut self, source: &str, kind: Kind, paths: BTreeSet<String>, stage: Stage) -> PlaceId {
         self.last += 1;
-        self.places.insert(self.last, Place { source: source.to_string(), kind, paths, stage, yielded: 0 });
+        let place = Place { source: source.to_string(), kind, paths, stage, position: self.last };
+        self.places.insert(self.last, place);
         self.last
     }
 
@@ -67,10 +68,20 @@ impl Order {
 
     /// Goes behind the others of its kind, not behind what came later for its source.
     pub(super) fn make_room(&mut self, id: PlaceId) {
+        self.last += 1;
         if let Some(place) = self.places.get_mut(&id) {
             place.stage = Stage::Ready;
-            place.yielded += 1;
+            place.position = self.last;
         }
+    }
+
+    /// Whether it has made room for others: it takes long.
+    pub(super) fn takes_long(&self, id: PlaceId) -> bool {
+        self.places.get(&id).is_some_and(|place| place.position != id)
+    }
+
+    pub(super) fn stage(&self, id: PlaceId) -> Option<Stage> {
+        self.places.get(&id).map(|place| place.stage)
     }
 
     pub(super) fn done(&mut self, id: PlaceId) {
@@ -81,7 +92,7 @@ impl Order {
     pub(super) fn next(&self, kind: Kind) -> Option<PlaceId> {
         let ready = self.places.iter().filter(|(_, place)| place.kind == kind && place.stage == Stage::Ready);
         let may_run = ready.filter(|(id, _)| self.may_run(**id));
-        may_run.min_by_key(|(id, place)| (place.yielded, **id)).map(|(id, _)| *id)
+        may_run.min_by_key(|(_, place)| place.position).map(|(id, _)| *id)
     }
 
     /// The places of a source, the latest last.
@@ -210,6 +221,9 @@ mod tests {
         assert_eq!(order.next(Kind::Change), Some(ids[1]));
         order.done(ids[1]);
         assert_eq!((order.next(Kind::Removal), order.next(Kind::Change)), (None, Some(ids[0])));
+        let late = order.accept("b", Kind::Change, BTreeSet::new(), Stage::Ready);
+        assert!(order.takes_long(ids[0]) && !order.takes_long(late));
+        assert_eq!(order.next(Kind::Change), Some(ids[0]), "a stream of new ones does not go before it for ever");
         order.done(ids[0]);
         assert_eq!(order.next(Kind::Removal), Some(gone));
     }
