@@ -137,7 +137,8 @@ fn a_removal_that_was_acknowledged_survives_a_kill() {
 #[test]
 fn one_large_file_holds_up_no_push_and_shows_its_progress() {
     let (bench, server) = over_documents(2);
-    let long: String = (0..120_000).map(|number| format!("Item {number}: pump {} is well.\n\n", number % 9973)).collect();
+    let long: String =
+        (0..120_000).map(|number| format!("Item {number}: pump {} is well.\n\n", number % 9973)).collect();
     bench.write("long.txt", &long);
     let running = || jobs_of(&server, "index").into_iter().find(|job| job["state"] == "running");
     wait_until("the pass has begun", || running().is_some());

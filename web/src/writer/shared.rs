@@ -228,13 +228,12 @@ impl Shared {
                 Some(retry) if retry <= now => return Next::Reopen,
                 Some(_) => {}
                 None => {
+                    // Before the step: what is due has a right to its turn as soon as it is.
+                    while self.queue_due(&mut queue, now) {}
                     if let Some(step) = queue.next() {
                         // A pass that is about to start is not told to stop for what came before it.
                         self.cancel.store(false, Ordering::Relaxed);
                         return Next::Step(step);
-                    }
-                    if self.queue_due(&mut queue, now) {
-                        continue;
                     }
                 }
             }
@@ -409,5 +408,94 @@ fn answer(change: &mut Change, outcome: Committed) {
     if let Some(reply) = change.reply.take() {
         // Nobody may be waiting any more.
         let _ = reply.send(outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(data: &std::path::Path) -> Arc<Shared> {
+        let model = storage::IndexModel { name: "m".to_string(), fingerprint: "f".to_string(), dimension: 4 };
+        let store = storage::Store::open(data, &model).unwrap();
+        Arc::new(Shared::new(Arc::default(), Journal::open(data).unwrap(), store.snapshots()))
+    }
+
+    fn source(data: &std::path::Path, name: &str) -> Source {
+        Source { name: name.to_string(), root: data.join(name) }
+    }
+
+    /// Accepts a change, and says that its files are in place.
+    fn push(shared: &Arc<Shared>, source: &Source, path: &str) {
+        let reservation = shared.reserve(vec![(source.clone(), vec![path.to_string()])]).unwrap();
+        let until = tokio::time::Instant::now() + Duration::from_secs(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(reservation.cleared(until)).unwrap_or_else(|error| panic!("{error}")).commit();
+    }
+
+    #[test]
+    fn what_is_due_comes_to_its_turn_though_changes_never_end() {
+        let data = tempfile::tempdir().unwrap();
+        let (shared, folder, api) = (shared(data.path()), source(data.path(), "docs"), source(data.path(), "api"));
+        shared.begin(&folder, Habit::default());
+        shared.lock().timetable.retry("docs", Instant::now());
+        for number in 0..10 {
+            push(&shared, &api, &format!("{number}.md"));
+            match shared.next() {
+                Next::Step(Step::Changes(ids)) => {
+                    shared.spent(Kind::Change, Duration::from_millis(10));
+                    push(&shared, &api, "another.md");
+                    shared.changes_done(ids.into_iter().map(|id| (id, Ok(Vec::new()))).collect());
+                }
+                Next::Step(Step::Pass(_)) => return,
+                _ => panic!("neither a change nor a pass"),
+            }
+        }
+        panic!("the pass never came");
+    }
+
+    #[test]
+    fn a_failing_store_keeps_nobody_waiting_and_forgets_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let (shared, api) = (shared(data.path()), source(data.path(), "api"));
+        push(&shared, &api, "kept.md");
+        let Next::Step(Step::Changes(ids)) = shared.next() else { panic!("expected changes") };
+        let full = Failure::disk(&std::io::Error::from_raw_os_error(28));
+        shared.failing(&full);
+        shared.put_back(&ids, &full);
+        assert!(matches!(shared.reserve(vec![(api.clone(), vec!["no.md".to_string()])]), Err(Error::Unwritable(_))));
+        assert!(matches!(shared.next(), Next::Reopen), "it is tried again by itself");
+        shared.recovered();
+        let Next::Step(Step::Changes(again)) = shared.next() else { panic!("expected changes") };
+        assert_eq!(again, ids);
+        for _ in 1..MAX_TRIES {
+            shared.put_back(&ids, &full);
+        }
+        assert!(shared.lock().changes.is_empty(), "given up in the end");
+        assert_eq!(shared.jobs.all()[0].state, JobState::Failed);
+        assert!(
+            shared.lock().timetable.next().is_some_and(|(source, _)| source == "api"),
+            "and looked for again later"
+        );
+    }
+
+    #[test]
+    fn a_pass_asked_for_behind_a_removal_is_another_one_and_earlier_ones_are_not_needed() {
+        let data = tempfile::tempdir().unwrap();
+        let (shared, docs) = (shared(data.path()), source(data.path(), "docs"));
+        let index = Task::Index(Deletions::Guarded);
+        shared.queue_run(docs.clone(), index, Origin::Asked, None);
+        let first = Shared::waits_already(&shared.lock(), &docs, index).unwrap();
+        let place = shared.place_run(&mut shared.lock(), docs.clone(), Task::Remove, Origin::Asked, Stage::Prepares);
+        let entry = shared.journal.add(super::super::journal::Errand::Remove, &docs).unwrap();
+        shared.noted(place, entry);
+        assert_eq!(shared.jobs.get(first).unwrap().state, JobState::Done, "not needed");
+        assert_eq!(Shared::waits_already(&shared.lock(), &docs, index), None);
+        shared.queue_run(docs.clone(), index, Origin::Asked, None);
+        let Next::Step(Step::Removal(id)) = shared.next() else { panic!("expected the removal") };
+        assert_eq!(id, place);
+        assert!(shared.next_beside_pass(Duration::ZERO).is_none(), "the pass waits for the removal");
+        shared.run_done(id);
+        assert!(matches!(shared.next(), Next::Step(Step::Pass(_))));
     }
 }
