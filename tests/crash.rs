@@ -39,6 +39,25 @@ fn every_step_is_reached_at_least_once() {
     }
 }
 
+#[test]
+fn verify_notes_what_the_next_start_finishes_and_cries_about_nothing() {
+    let mut noted = 0;
+    for step in Step::ALL {
+        for passage in [1, 2, 3, 4] {
+            let bench = Bench::with_documents(DOCUMENTS);
+            if !index_killed_at(&bench, step, passage) || !bench.data().join("index.json").exists() {
+                continue;
+            }
+            let told = bench.run(&["verify"]).succeeded().stdout();
+            noted += usize::from(told.contains("by itself"));
+            bench.index();
+            let told = bench.run(&["verify"]).succeeded().stdout();
+            assert!(told.contains("as it was written"), "{step:?}:{passage}: {told}");
+        }
+    }
+    assert!(noted >= 5, "only {noted} of the kills left something undone");
+}
+
 /// Runs an indexing process that is killed at a point, then checks what the next start finds. Whether it was killed.
 fn survives(step: Step, passage: usize) -> bool {
     let bench = Bench::with_documents(DOCUMENTS);

@@ -27,3 +27,4 @@ mod train;
 mod train_data;
 mod watch;
 mod webdriver;
+mod writer;

@@ -84,10 +84,11 @@ impl Server {
         Self { process, address, said }
     }
 
-    /// Waits until the first index is searchable.
+    /// Waits until all sources named at start are searchable whole.
     pub(crate) fn ready(self) -> Self {
         let started = Instant::now();
-        while self.get("/health/ready").status != 200 {
+        let is_whole = |reply: Reply| reply.status == 200 && reply.json()["awaited"] == 0;
+        while !is_whole(self.get("/health/ready")) {
             assert!(started.elapsed() < PATIENCE, "not ready");
             std::thread::sleep(Duration::from_millis(20));
         }

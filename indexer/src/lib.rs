@@ -3,12 +3,14 @@
 //! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract` makes
 //! it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
 
+mod assembly;
 mod beneath;
 mod chunk;
 mod counter;
 mod error;
 mod ledger;
 mod ocr;
+mod overtaken;
 mod passages;
 mod pipeline;
 mod plan;
@@ -22,6 +24,7 @@ mod stop;
 mod suspects;
 pub mod synthesis;
 mod unlisted;
+mod vanished;
 mod walk;
 mod watch;
 
@@ -35,10 +38,10 @@ pub use extract::{
 pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
 pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};
-pub use pipeline::{IndexOptions, Indexer, Vanished};
+pub use pipeline::{IndexOptions, Indexer};
 pub use plan::Comparison;
 pub use prepare::TextDocument;
-pub use progress::{Counters, Observer, RunReport, Silent};
+pub use progress::{Counters, Interlude, Observer, RunReport, Silent};
 pub use read::read_file;
 pub use reader::{FileReader, InProcess};
 pub use sandbox::{
@@ -46,5 +49,6 @@ pub use sandbox::{
     extraction_worker, read_frame,
 };
 pub use stop::Stop;
+pub use vanished::Vanished;
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

@@ -3,37 +3,44 @@
 //! Two batches are under way at any time: while one is embedded, the next is read and the one before is committed. A
 //! batch holds a few seconds' worth of tokens, so that little is lost when the process is killed. Only contents that the
 //! store does not know are embedded.
+//!
+//! Whatever it waits for, a run looks up several times a second: it tells how far it is, stops if it was asked to (what
+//! is embedded by then is kept), and makes room for the caller's other work on the store ([`Interlude`]). One large file
+//! holds up nobody.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, bounded};
-use qwen3::{EmbedHandle, Pending};
-use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use qwen3::{Arrival, EmbedHandle, Lane, Pending};
+use storage::{Batch, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
 
+use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
+use crate::overtaken::Overtaken;
 use crate::plan::{Comparison, Work, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
-use crate::progress::{Counters, Observer, RunReport};
+use crate::progress::{Counters, Interlude, Observer, RunReport};
 use crate::reader::{FileReader, InProcess, version};
 use crate::stop::Stop;
 use crate::suspects::{Sorted, Vigil, is_said, sort};
+use crate::vanished::Vanished;
 use crate::walk::{WalkOptions, find};
 use extract::ExtractLimits;
 
 /// Time one batch should take the model.
 const BATCH_TIME: Duration = Duration::from_secs(4);
-/// Longest a batch waits for slow files before it is closed.
-const BATCH_AGE: Duration = Duration::from_secs(5);
 /// Bounds of a batch in tokens; between them it follows the measured speed.
 const BATCH_TOKENS: (u64, u64) = (4_096, 1_000_000);
 /// Bytes of English text per token, for sizing batches before the tokens are counted.
 const BYTES_PER_TOKEN: usize = 4;
+/// Time between two looks up from what a run waits for.
+const TICK: Duration = Duration::from_millis(100);
 /// Prepared documents that may wait for the writer, which bounds the memory.
 const QUEUE: usize = 64;
 
@@ -73,35 +80,6 @@ impl Default for IndexOptions {
     }
 }
 
-/// What it means that many files of a source are gone at once. Files that were moved within the source are not gone.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Vanished {
-    /// Likely an unmounted disk: remove nothing if all files are gone, or more than this share of them (0 to 1) and not
-    /// just a few.
-    RefuseAbove(f64),
-    /// The files were deleted: remove their documents.
-    Remove,
-}
-
-impl Default for Vanished {
-    fn default() -> Self {
-        Self::RefuseAbove(0.5)
-    }
-}
-
-/// Files that may go at once whatever share of the source they are.
-const FEW_FILES: usize = 20;
-
-impl Vanished {
-    /// Whether so many of the known files may not go at once.
-    pub fn refuses(self, gone: usize, known: usize) -> bool {
-        match self {
-            Self::RefuseAbove(share) => gone > FEW_FILES && gone as f64 > share * known as f64,
-            Self::Remove => false,
-        }
-    }
-}
-
 /// Brings documents into a store.
 pub struct Indexer<'a> {
     store: &'a mut Store,
@@ -109,6 +87,10 @@ pub struct Indexer<'a> {
     options: IndexOptions,
     observer: &'a dyn Observer,
     cancel: &'a AtomicBool,
+    interlude: Option<&'a mut dyn Interlude>,
+    lane: Lane,
+    /// Files of the source that the interlude has committed: what this run knows of them is out of date.
+    overtaken: Overtaken,
     /// What earlier parts of the run have done.
     done: Counters,
 }
@@ -122,7 +104,20 @@ impl<'a> Indexer<'a> {
         observer: &'a dyn Observer,
         cancel: &'a AtomicBool,
     ) -> Self {
-        Self { store, embedder, options, observer, cancel, done: Counters::default() }
+        let (interlude, lane, overtaken) = (None, Lane::Bulk, Overtaken::default());
+        Self { store, embedder, options, observer, cancel, interlude, lane, overtaken, done: Counters::default() }
+    }
+
+    /// Makes room for other work on the store whenever a run can.
+    pub fn with_interlude(mut self, interlude: &'a mut dyn Interlude) -> Self {
+        self.interlude = Some(interlude);
+        self
+    }
+
+    /// Somebody waits: embeds before the runs that nobody waits for.
+    pub fn soon(mut self) -> Self {
+        self.lane = Lane::Soon;
+        self
     }
 
     /// Makes the index equal to the source's folder.
@@ -160,7 +155,8 @@ impl<'a> Indexer<'a> {
                 return Err(IndexError::ManyGone { root: source.root.clone(), gone: lost, known: plan.known });
             }
             in_place(&plan.root, source)?;
-            let gone: Vec<String> = plan.gone.into_iter().map(|entry| entry.path).collect();
+            let gone = plan.gone.into_iter().map(|entry| entry.path).filter(|path| !self.overtaken.covers(path));
+            let gone: Vec<String> = gone.collect();
             report.removed += self.finish(&source.name, &gone)?;
         }
         report.elapsed = started.elapsed();
@@ -335,25 +331,7 @@ struct Line<'a, 'b> {
     batch_tokens: u64,
     counters: Counters,
     report: RunReport,
-}
-
-/// A batch in the making.
-#[derive(Default)]
-struct Assembly {
-    prepared: Vec<Prepared>,
-    /// Contents to embed, each once.
-    texts: Vec<String>,
-    keys: HashMap<ContentKey, usize>,
-    tokens: u64,
-    opened: Option<Instant>,
-}
-
-impl Assembly {
-    fn is_full(&self, tokens: u64, documents: usize) -> bool {
-        self.tokens >= tokens
-            || self.prepared.len() >= documents.max(1)
-            || self.opened.is_some_and(|opened| opened.elapsed() >= BATCH_AGE)
-    }
+    ticked: Instant,
 }
 
 impl<'a, 'b> Line<'a, 'b> {
@@ -368,22 +346,28 @@ impl<'a, 'b> Line<'a, 'b> {
             batch_tokens: BATCH_TOKENS.0 * 8,
             counters,
             report: RunReport::default(),
+            ticked: Instant::now(),
         }
     }
 
     fn write(mut self, prepared: Receiver<Prepared>) -> Result<RunReport, IndexError> {
-        for prepared in prepared {
-            // What waits in the queues is left for the next run; what is in a batch is committed.
-            if self.indexer.cancel.load(Ordering::Relaxed) {
+        loop {
+            let next = prepared.recv_timeout(TICK);
+            self.look_up()?;
+            // What waits in the queues is left for the next run; what is with the model is kept.
+            if self.is_cancelled() {
                 break;
             }
-            self.take(prepared)?;
+            match next {
+                Ok(prepared) => self.take(prepared)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
             if self.open.is_full(self.batch_tokens, self.indexer.options.commit_documents) {
                 self.turn()?;
             }
         }
-        if self.indexer.options.stop.is_asked() {
-            // What the model has not begun with would take it too long.
+        if self.is_cancelled() {
             self.open = Assembly::default();
         }
         self.turn()?;
@@ -394,6 +378,23 @@ impl<'a, 'b> Line<'a, 'b> {
         self.report.tokens = self.counters.tokens;
         self.report.chunks = self.counters.chunks;
         Ok(self.report)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.indexer.cancel.load(Ordering::Relaxed)
+    }
+
+    /// Tells how far the run is, and makes room for others.
+    fn look_up(&mut self) -> Result<(), IndexError> {
+        if self.ticked.elapsed() < TICK {
+            return Ok(());
+        }
+        self.indexer.observer.progressed(&self.counters);
+        if let Some(interlude) = &mut self.indexer.interlude {
+            self.indexer.overtaken.add(interlude.room(self.indexer.store)?);
+        }
+        self.ticked = Instant::now();
+        Ok(())
     }
 
     fn take(&mut self, prepared: Prepared) -> Result<(), IndexError> {
@@ -426,17 +427,56 @@ impl<'a, 'b> Line<'a, 'b> {
     /// Hands the open batch to the model and commits the one that was with it.
     fn turn(&mut self) -> Result<(), IndexError> {
         let mut open = std::mem::take(&mut self.open);
-        let pending = self.indexer.embedder.embed_documents(&std::mem::take(&mut open.texts))?;
+        let pending = self.indexer.embedder.embed_documents_in(self.indexer.lane, &std::mem::take(&mut open.texts))?;
         let previous = self.embedding.replace((open, pending, Instant::now()));
         let Some((assembly, pending, started)) = previous else { return Ok(()) };
-        let tokens = pending.tokens();
-        // What is not done when the process has to end is left for the next run.
-        let Some(vectors) = self.indexer.options.stop.wait(pending) else { return Ok(()) };
-        if !assembly.keys.is_empty() {
-            self.counters.tokens += tokens as u64;
-            self.adapt(tokens as u64, started.elapsed());
+        let tokens = pending.tokens() as u64;
+        match self.embedded(&assembly, pending)? {
+            Embedded::Stopped => Ok(()),
+            Embedded::Whole(vectors) => {
+                if !assembly.keys.is_empty() {
+                    self.adapt(tokens, started.elapsed());
+                }
+                self.commit(assembly, vectors)
+            }
         }
-        self.commit(assembly, vectors)
+    }
+
+    /// Waits for the model. A run that is stopped meanwhile keeps the vectors that are there, without their documents:
+    /// the next run reads those files again, and goes on where this one was.
+    fn embedded(&mut self, assembly: &Assembly, mut pending: Pending<Vec<f32>>) -> Result<Embedded, IndexError> {
+        let before = self.counters;
+        let tokens = pending.tokens() as u64;
+        loop {
+            match pending.advance_until(Instant::now() + TICK) {
+                Ok(Arrival::Complete) => break,
+                Ok(Arrival::More | Arrival::Late) => {}
+                Err(error) => return Ok(Embedded::Whole(Err(error))),
+            }
+            let all = pending.outputs().len().max(1) as u64;
+            let done = pending.outputs().iter().flatten().count() as u64;
+            self.counters.tokens = before.tokens + tokens * done / all;
+            self.counters.embedded = before.embedded + done;
+            self.look_up()?;
+            if self.is_cancelled() {
+                self.keep(assembly, pending.outputs())?;
+                return Ok(Embedded::Stopped);
+            }
+        }
+        self.counters.tokens = before.tokens + tokens;
+        self.counters.embedded = before.embedded + pending.outputs().len() as u64;
+        Ok(Embedded::Whole(pending.wait()))
+    }
+
+    fn keep(&mut self, assembly: &Assembly, outputs: &[Option<Vec<f32>>]) -> Result<(), IndexError> {
+        let mut batch = Batch::default();
+        for (key, at) in &assembly.keys {
+            if let Some(Some(vector)) = outputs.get(*at) {
+                batch.keep_vector(*key, vector.clone());
+            }
+        }
+        self.indexer.store.commit(batch)?;
+        Ok(())
     }
 
     fn adapt(&mut self, tokens: u64, elapsed: Duration) {
@@ -447,6 +487,8 @@ impl<'a, 'b> Line<'a, 'b> {
 
     fn commit(&mut self, assembly: Assembly, vectors: Result<Vec<Vec<f32>>, qwen3::Error>) -> Result<(), IndexError> {
         let Assembly { mut prepared, keys, .. } = assembly;
+        let attempts: Vec<u64> = prepared.iter().filter_map(|prepared| prepared.attempt).collect();
+        prepared.retain(|prepared| !self.indexer.overtaken.covers(&prepared.entry.path));
         let mut known: HashMap<ContentKey, Vec<f32>> = HashMap::new();
         // A failed batch leaves nothing known: each document is then tried alone, and only the bad one fails.
         if let Ok(mut vectors) = vectors {
@@ -460,9 +502,7 @@ impl<'a, 'b> Line<'a, 'b> {
         // What was not found may only be out of reach.
         self.root.map_or(Ok(()), |root| in_place(root, self.source))?;
         let mut batch = Batch::default();
-        let mut attempts = Vec::new();
-        for Prepared { entry, content, attempt } in prepared {
-            attempts.extend(attempt);
+        for Prepared { entry, content, .. } in prepared {
             self.count(&entry, &content);
             match content {
                 Content::Fresh(document, chunks) => batch.put(*document, drafts(chunks, &known)),
@@ -478,7 +518,6 @@ impl<'a, 'b> Line<'a, 'b> {
         }
         self.indexer.store.commit(batch)?;
         self.indexer.store.attempts().end(&attempts)?;
-        self.counters.embedded += known.len() as u64;
         self.indexer.observer.progressed(&self.counters);
         Ok(())
     }
@@ -498,8 +537,8 @@ impl<'a, 'b> Line<'a, 'b> {
             return Ok(true);
         }
         let (keys, texts): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-        let embedded =
-            self.indexer.embedder.embed_documents(&texts).map(|pending| self.indexer.options.stop.wait(pending));
+        let embedded = self.indexer.embedder.embed_documents_in(self.indexer.lane, &texts);
+        let embedded = embedded.map(|pending| self.indexer.options.stop.wait(pending));
         match embedded.and_then(Option::transpose) {
             Ok(None) => return Ok(false),
             Ok(Some(vectors)) => known.extend(keys.into_iter().zip(vectors)),
@@ -528,13 +567,4 @@ impl<'a, 'b> Line<'a, 'b> {
         };
         *counter += 1;
     }
-}
-
-fn drafts(chunks: Vec<ChunkText>, known: &HashMap<ContentKey, Vec<f32>>) -> Vec<ChunkDraft> {
-    let draft = |chunk: ChunkText| {
-        let vector = known.get(&ContentKey::of(&chunk.headings, &chunk.text)).cloned();
-        let ChunkText { text, headings, span, lines, page, .. } = chunk;
-        ChunkDraft { headings, text, span: span.start as u64..span.end as u64, lines, page, vector }
-    };
-    chunks.into_iter().map(draft).collect()
 }

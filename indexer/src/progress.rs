@@ -1,6 +1,10 @@
-//! What a run tells while it goes on, and what it reports at the end.
+//! What a run tells while it goes on, whom it makes room for, and what it reports at the end.
 
 use std::time::Duration;
+
+use storage::Store;
+
+use crate::error::IndexError;
 
 /// Watches a run. Called from the run's own thread; keep it short.
 pub trait Observer {
@@ -8,6 +12,15 @@ pub trait Observer {
     fn planned(&self, files: u64, unchanged: u64);
     /// Something went on.
     fn progressed(&self, counters: &Counters);
+}
+
+/// Other work on the store, done between two steps of a run. Called from the run's own thread, several times a second.
+pub trait Interlude {
+    /// Does what there is to do, if anything; the paths of the run's own source that it has committed.
+    ///
+    /// # Errors
+    /// The store failed: the run ends.
+    fn room(&mut self, store: &mut Store) -> Result<Vec<String>, IndexError>;
 }
 
 /// An observer for callers that do not want to know.

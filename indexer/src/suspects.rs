@@ -88,6 +88,7 @@ pub(crate) struct Vigil {
 
 impl Vigil {
     pub(crate) fn begin(attempts: Arc<Attempts>, stop: Stop) -> Self {
+        attempts.start();
         let (end, ended) = channel::<()>();
         let kept = Arc::clone(&attempts);
         let watch = move || {

@@ -19,8 +19,16 @@ pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<Exi
     }
     let report = storage::verify(&folder)?;
     println!("checked {} documents, {} passages, {} vectors", report.documents, report.chunks, report.vectors);
+    for note in &report.notes {
+        println!("{}: {}", note.part, note.detail);
+    }
     if report.findings.is_empty() {
-        println!("everything is as it was written");
+        match report.notes.is_empty() {
+            true => println!("everything is as it was written"),
+            false => println!(
+                "nothing is lost or damaged; the next `quarry index` or `quarry serve` finishes this by itself"
+            ),
+        }
         return Ok(ExitCode::SUCCESS);
     }
     for finding in &report.findings {

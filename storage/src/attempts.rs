@@ -92,6 +92,8 @@ struct Log {
     /// By source and path.
     suspects: BTreeMap<(String, String), Suspect>,
     unsynced: bool,
+    /// Runs that go on.
+    runs: usize,
     /// Why the log can no longer be written.
     broken: Option<String>,
 }
@@ -198,8 +200,19 @@ impl Attempts {
         log.under_way.clear();
     }
 
-    /// A run is over. Leaves no log where there is nothing to remember.
+    /// A run begins; it may be in the middle of another.
+    pub fn start(&self) {
+        self.lock().runs += 1;
+    }
+
+    /// A run is over. The outermost leaves nothing under way, and no log where there is nothing to remember.
     pub fn finish(&self) {
+        let mut log = self.lock();
+        log.runs = log.runs.saturating_sub(1);
+        if log.runs > 0 {
+            return;
+        }
+        drop(log);
         self.pardon();
         let mut log = self.lock();
         if log.bytes > 0 && log.suspects.is_empty() {

@@ -1,8 +1,8 @@
 //! Changes on their way into the store: everything in one batch becomes durable and visible together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::record::{ChunkDraft, Document, DocumentId, LedgerEntry};
+use crate::record::{ChunkDraft, ContentKey, Document, DocumentId, LedgerEntry};
 
 /// Documents to put or remove and ledger lines to write. A later change of the same document replaces an earlier one.
 #[derive(Debug, Default)]
@@ -10,6 +10,7 @@ pub struct Batch {
     pub(crate) documents: BTreeMap<DocumentId, Option<DocumentDraft>>,
     pub(crate) ledger: BTreeMap<(String, String), Option<LedgerEntry>>,
     pub(crate) runs: BTreeMap<String, i64>,
+    pub(crate) vectors: HashMap<ContentKey, Vec<f32>>,
 }
 
 /// A document with its chunks.
@@ -45,9 +46,15 @@ impl Batch {
         self.runs.insert(source.to_string(), finished);
     }
 
+    /// Keeps the embedding of a content whose document is not whole yet: a large document is embedded in parts, and what
+    /// is done is not done again.
+    pub fn keep_vector(&mut self, content: ContentKey, vector: Vec<f32>) {
+        self.vectors.insert(content, vector);
+    }
+
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.documents.is_empty() && self.ledger.is_empty() && self.runs.is_empty()
+        self.documents.is_empty() && self.ledger.is_empty() && self.runs.is_empty() && self.vectors.is_empty()
     }
 
     /// Documents in the batch.

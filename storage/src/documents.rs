@@ -5,24 +5,16 @@
 //! full scan at open notices a flipped byte, a lost page and a rolled-back log alike. A commit is durable when
 //! [`Documents::apply`] returns, not before.
 
-use std::fs::TryLockError;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sled::IVec;
 
 use crate::crash::{self, Step};
+use crate::database::{Database, WHAT};
 use crate::error::{Error, Result};
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
-
-/// Memory sled may use for its page cache, in bytes.
-const CACHE_BYTES: u64 = 64 << 20;
-
-/// How long a database dropped by this process may take to let go of its files.
-const SLED_LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 const DOCUMENT: u8 = b'd';
 const CHUNK: u8 = b'c';
@@ -133,7 +125,7 @@ impl Changes {
 /// The document store. A clone reads the same database; only one of them may write.
 #[derive(Clone)]
 pub(crate) struct Documents {
-    tree: sled::Db,
+    database: Database,
     totals: Totals,
 }
 
@@ -143,16 +135,7 @@ impl Documents {
     /// # Errors
     /// [`Error::Damaged`] when any entry, or the sum of all, is not what was written.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let folder = folder.to_path_buf();
-        // sled asserts on some damaged files; a panic there must not take the process with it.
-        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_and_scan(&folder)));
-        opened.unwrap_or_else(|_| Err(damaged("its log cannot be read")))
-    }
-
-    fn open_and_scan(folder: &Path) -> Result<Self> {
-        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let tree = open_when_free(&config).map_err(as_damage)?;
-        let mut documents = Self { tree, totals: Totals::default() };
+        let mut documents = Self { database: Database::open(folder)?, totals: Totals::default() };
         documents.totals = documents.scan()?;
         Ok(documents)
     }
@@ -161,8 +144,10 @@ impl Documents {
     pub(crate) fn scan(&self) -> Result<Totals> {
         let mut found = Totals::default();
         let mut stored = None;
-        for entry in self.tree.iter() {
-            let (key, value) = entry.map_err(as_damage)?;
+        let mut is_empty = true;
+        for entry in self.database.all() {
+            let (key, value) = entry?;
+            is_empty = false;
             let payload = check(&key, &value)?;
             if key == TOTALS {
                 stored = Some(decode::<Totals>(&key, payload)?);
@@ -170,7 +155,7 @@ impl Documents {
             }
             found.add(&key, &value);
         }
-        if self.tree.is_empty() {
+        if is_empty {
             return Ok(found);
         }
         let stored = stored.ok_or_else(|| damaged("its totals are missing"))?;
@@ -208,8 +193,8 @@ impl Documents {
     /// Forgets the log up to and including `sequence`, which every derived index has applied.
     pub(crate) fn trim_log(&mut self, sequence: u64) -> Result<()> {
         let mut writes = Vec::new();
-        for key in self.tree.range(vec![CHANGE]..=change_key(sequence)).keys() {
-            writes.push((key?.to_vec(), None));
+        for entry in self.database.range(vec![CHANGE]..=change_key(sequence)) {
+            writes.push((entry?.0.to_vec(), None));
         }
         if writes.is_empty() {
             return Ok(());
@@ -225,7 +210,7 @@ impl Documents {
         // The last write of a key wins, as it does in the batch.
         let last: std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>> = writes.into_iter().collect();
         for (key, value) in last {
-            if let Some(old) = self.tree.get(&key)? {
+            if let Some(old) = self.database.get(&key)? {
                 totals.remove(&key, &old);
             }
             match value {
@@ -237,9 +222,9 @@ impl Documents {
             }
         }
         batch.insert(TOTALS, frame(TOTALS, totals));
-        self.tree.apply_batch(batch)?;
+        self.database.apply(batch)?;
         crash::point(Step::TruthWritten);
-        self.tree.flush()?;
+        self.database.flush()?;
         crash::point(Step::TruthFlushed);
         Ok(())
     }
@@ -267,8 +252,8 @@ impl Documents {
     /// Every document id that has chunks, with their number.
     pub(crate) fn chunk_counts(&self) -> Result<std::collections::BTreeMap<DocumentId, u32>> {
         let mut counts = std::collections::BTreeMap::new();
-        for key in self.tree.scan_prefix([CHUNK]).keys() {
-            let key = key?;
+        for entry in self.database.prefixed(&[CHUNK]) {
+            let (key, _) = entry?;
             let id = key.get(1..17).and_then(|id| <[u8; 16]>::try_from(id).ok());
             let id = id.ok_or_else(|| damaged("a chunk's key is too short"))?;
             *counts.entry(DocumentId::from_bytes(id)).or_default() += 1;
@@ -282,7 +267,7 @@ impl Documents {
 
     /// Keys that begin with `prefix`, in order.
     pub(crate) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<IVec>> + '_ {
-        self.tree.scan_prefix(prefix).keys().map(|key| key.map_err(as_damage))
+        self.database.prefixed(prefix).map(|entry| Ok(entry?.0))
     }
 
     /// The ledger of a source in the order of paths.
@@ -303,11 +288,11 @@ impl Documents {
     ) -> impl Iterator<Item = Result<LedgerEntry>> + use<'a> {
         let prefix = ledger_key(source, "");
         let start = ledger_key(source, after);
-        let entries = self.tree.range((std::ops::Bound::Excluded(start), std::ops::Bound::Unbounded));
+        let entries = self.database.range((std::ops::Bound::Excluded(start), std::ops::Bound::Unbounded));
         let of_source =
             entries.take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)));
         of_source.map(|entry| {
-            let (key, value) = entry.map_err(as_damage)?;
+            let (key, value) = entry?;
             decode(&key, check(&key, &value)?)
         })
     }
@@ -329,8 +314,8 @@ impl Documents {
 
     /// Every content that has a vector, with its ordinal.
     pub(crate) fn contents(&self) -> impl Iterator<Item = Result<(ContentKey, u64)>> + '_ {
-        self.tree.scan_prefix([VECTOR]).map(|entry| {
-            let (key, value) = entry.map_err(as_damage)?;
+        self.database.prefixed(&[VECTOR]).map(|entry| {
+            let (key, value) = entry?;
             let content = key.get(1..).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
             let content = content.ok_or_else(|| damaged("a content key has the wrong length"))?;
             Ok((ContentKey(content), decode(&key, check(&key, &value)?)?))
@@ -341,7 +326,7 @@ impl Documents {
     pub(crate) fn changed_since(&self, sequence: u64) -> Result<Vec<DocumentId>> {
         let mut changed = std::collections::BTreeSet::new();
         let start = change_key(sequence + 1);
-        for entry in self.tree.range(start..change_key(u64::MAX)) {
+        for entry in self.database.range(start..change_key(u64::MAX)) {
             let (key, value) = entry?;
             changed.extend(decode::<Vec<DocumentId>>(&key, check(&key, &value)?)?);
         }
@@ -349,62 +334,21 @@ impl Documents {
     }
 
     fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>> {
-        let Some(value) = self.tree.get(key).map_err(as_damage)? else { return Ok(None) };
+        let Some(value) = self.database.get(key)? else { return Ok(None) };
         decode(key, check(key, &value)?).map(Some)
     }
 
     fn values<T: DeserializeOwned>(&self, prefix: &[u8]) -> impl Iterator<Item = Result<T>> + use<'_, T> {
-        self.tree.scan_prefix(prefix).map(|entry: sled::Result<(IVec, IVec)>| {
-            let (key, value) = entry.map_err(as_damage)?;
+        self.database.prefixed(prefix).map(|entry| {
+            let (key, value) = entry?;
             decode(&key, check(&key, &value)?)
         })
     }
 
     /// Bytes on disk.
     pub(crate) fn size_on_disk(&self) -> Result<u64> {
-        Ok(self.tree.size_on_disk()?)
+        self.database.size_on_disk()
     }
-}
-
-/// Opens sled once its own lock is free. The caller holds the data folder's lock, so the only holder there can be is a
-/// database that this process has dropped and whose background threads have not ended yet.
-fn open_when_free(config: &sled::Config) -> sled::Result<sled::Db> {
-    let started = Instant::now();
-    loop {
-        match config.open() {
-            Err(sled::Error::Io(error)) if is_held(&error) && started.elapsed() < SLED_LOCK_PATIENCE => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            opened => return opened,
-        }
-    }
-}
-
-/// Waits until a database that this process has dropped has let go of its files.
-///
-/// # Errors
-/// It still holds them after a while.
-pub(crate) fn wait_until_free(folder: &Path) -> Result<()> {
-    let path = folder.join("db");
-    let file = std::fs::File::open(&path).map_err(Error::io("open", &path))?;
-    let started = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if started.elapsed() < SLED_LOCK_PATIENCE => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked { path: folder.to_path_buf(), holder: "this process".to_string() });
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-        }
-    }
-}
-
-/// sled wraps the system's answer in an error of its own; only the text tells.
-fn is_held(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
 impl Totals {
@@ -459,15 +403,7 @@ fn decode<T: DeserializeOwned>(key: &[u8], payload: &[u8]) -> Result<T> {
 }
 
 fn damaged(detail: impl Into<String>) -> Error {
-    Error::damaged("the document store", detail)
-}
-
-fn as_damage(error: sled::Error) -> Error {
-    match error {
-        sled::Error::Corruption { .. } => damaged("sled reports a corrupt page"),
-        sled::Error::Io(ref io) if io.kind() == std::io::ErrorKind::UnexpectedEof => damaged("its log ends too early"),
-        other => Error::Documents(other),
-    }
+    Error::damaged(WHAT, detail)
 }
 
 fn document_key(id: DocumentId) -> Vec<u8> {

@@ -105,11 +105,14 @@ pub enum Error {
         /// The earlier failure.
         cause: String,
     },
+    /// The store is being opened again after a failure.
+    #[error("the index is being opened again after a failure; try again soon")]
+    Reopening,
     /// The document store failed.
-    #[error("the document store failed: {0}")]
-    Documents(#[from] sled::Error),
+    #[error("the document store failed: {}{}", .0, told_cure(.0))]
+    Documents(#[source] sled::Error),
     /// The lexical index failed.
-    #[error("the lexical index failed: {0}")]
+    #[error("the lexical index failed: {}{}", .0, told_cure(.0))]
     Lexical(#[from] tantivy::TantivyError),
     /// The vector side failed.
     #[error(transparent)]
@@ -125,15 +128,85 @@ impl Error {
     pub(crate) fn damaged(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Damaged { what: what.into(), detail: detail.into() }
     }
+
+    /// The system's answer, if the disk is what failed: what to tell people who may not see paths.
+    pub fn system(&self) -> Option<io::Error> {
+        match self {
+            Self::Io { source, .. } | Self::Vectors(VectorError::Io { source, .. }) => Some(same(source)),
+            Self::Documents(error) => system_answer(error),
+            Self::Lexical(error) => system_answer(error),
+            _ => None,
+        }
+    }
+
+    /// Whether this says no to what was asked, and the store is as it was: everything else leaves it in doubt, and it has
+    /// to be opened again.
+    pub fn is_refusal(&self) -> bool {
+        use VectorError::{Dimension, NotFinite};
+        matches!(
+            self,
+            Self::NoVector { .. }
+                | Self::SourceName { .. }
+                | Self::SourceRoot { .. }
+                | Self::Model { .. }
+                | Self::Vectors(Dimension { .. } | NotFinite { .. })
+        )
+    }
+}
+
+/// Whether an answer of the system means that there is no room left.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+fn same(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+}
+
+/// The system's answer within an error of a library. sled and tantivy hand it on as text: `Os { code: 28, ..` or
+/// `.. (os error 28)`.
+pub(crate) fn system_answer(error: &impl std::fmt::Debug) -> Option<io::Error> {
+    let text = format!("{error:?}");
+    let number = |mark: &str| {
+        let digits = text.split_once(mark)?.1;
+        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    number("os error ").or_else(|| number("code: ")).map(io::Error::from_raw_os_error)
+}
+
+fn told_cure(error: &impl std::fmt::Debug) -> &'static str {
+    system_answer(error).as_ref().map_or("", io_cure)
 }
 
 /// What helps against an answer of the system, to be put behind it; empty where nothing general can be said.
 pub(crate) fn io_cure(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "; free some space and run the same command again, nothing that was committed is lost"
-        }
+        _ if is_full(error) => "; free some space and run the same command again, nothing that was committed is lost",
         io::ErrorKind::PermissionDenied => "; check the permissions, or choose another folder with --data-dir",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_of_the_disk_is_found_in_every_wrapping() {
+        let full = || io::Error::from_raw_os_error(28);
+        let cloned = sled::Error::Io(full()).clone();
+        let wrapped = [
+            Error::io("write", Path::new("/x"))(full()),
+            Error::Documents(sled::Error::Io(full())),
+            Error::Documents(cloned),
+            Error::Lexical(full().into()),
+            Error::Lexical(tantivy::TantivyError::ErrorInThread(format!("{:?}", full()))),
+        ];
+        for error in wrapped {
+            let answer = error.system().unwrap_or_else(|| panic!("{error:?}"));
+            assert!(is_full(&answer), "{error:?}");
+            assert!(error.to_string().contains("free some space") && !error.is_refusal(), "{error}");
+        }
+        assert!(Error::Reopening.system().is_none());
     }
 }

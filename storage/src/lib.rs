@@ -6,7 +6,9 @@
 
 mod attempts;
 mod batch;
+mod closed;
 mod crash;
+mod database;
 mod documents;
 mod edition;
 mod error;
@@ -33,10 +35,11 @@ mod verify;
 
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
+pub use closed::ClosedStore;
 pub use crash::Step;
 #[cfg(debug_assertions)]
 pub use crash::die_on;
-pub use error::{Error, Result};
+pub use error::{Error, Result, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced};

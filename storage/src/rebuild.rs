@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::crash::{self, Step};
-use crate::documents::{self, Documents};
+use crate::database::Database;
+use crate::documents::Documents;
 use crate::error::{Error, Result};
 use crate::lock::Lock;
 use crate::record::{IndexModel, Source};
@@ -76,7 +77,7 @@ impl Rebuild {
         let Self { data, store, .. } = self;
         let _lock = store.close_locked()?;
         // sled's threads must be done with the folder before it gets another name.
-        documents::wait_until_free(&layout::documents(&edition::unfinished(&data)))?;
+        Database::wait_until_free(&layout::documents(&edition::unfinished(&data)))?;
         crash::point(Step::RebuildFinished);
         edition::change_over(&data)?;
         crash::point(Step::RebuildInForce);

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::attempts::Attempts;
 use crate::batch::{Batch, DocumentDraft};
+use crate::closed::ClosedStore;
 use crate::crash::{self, Step};
 use crate::documents::{Changes, Documents, Settings};
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ use crate::record::{Chunk, ChunkDraft, ContentKey, DocumentId, IndexModel, Ledge
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
-use crate::truth::{TruthReader, statistics};
+use crate::truth::{SharedDocuments, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
 use crate::{edition, private, twins};
@@ -39,6 +40,7 @@ pub struct Store {
     lexical: LexicalIndex,
     index: VectorIndex,
     current: SnapshotHandle,
+    truth: SharedDocuments,
     repairs: Vec<String>,
     poisoned: Option<String>,
     attempts: Arc<Attempts>,
@@ -101,6 +103,7 @@ impl Store {
         Ok(Self {
             folder: folder.to_path_buf(),
             settings,
+            truth: SharedDocuments::new(documents.clone()),
             documents,
             vectors,
             lexical,
@@ -111,6 +114,49 @@ impl Store {
             attempts: Arc::new(attempts),
             lock,
         })
+    }
+
+    /// Closes the store after a failure, to open it again in place. Searches go on on the last snapshot.
+    pub fn suspend(self) -> ClosedStore {
+        let Self { folder, settings, current, truth, lock, .. } = self;
+        // The parts are dropped here: their files have to be free before they are opened again.
+        truth.set(None);
+        ClosedStore { folder, model: settings.model, current, truth, lock }
+    }
+
+    /// A store made of parts that were opened again, and the handles of those who read the one before.
+    pub(crate) fn resume(closed: ClosedStore, opened: Opened) -> Result<Self, (Box<ClosedStore>, Error)> {
+        let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
+        let (index, snapshot) = match view(&settings, &lexical, &index) {
+            Ok(viewed) => viewed,
+            Err(error) => return Err((Box::new(closed), error)),
+        };
+        let ClosedStore { folder, model: _, current, truth, lock } = closed;
+        current.set(snapshot);
+        truth.set(Some(documents.clone()));
+        let (poisoned, attempts) = (None, Arc::new(attempts));
+        Ok(Self {
+            folder,
+            settings,
+            documents,
+            vectors,
+            lexical,
+            index,
+            current,
+            truth,
+            repairs,
+            poisoned,
+            attempts,
+            lock,
+        })
+    }
+
+    /// The store, once it has shown that it can write: a disk that is full opens well.
+    pub(crate) fn checked(mut self) -> Result<Self, (Box<ClosedStore>, Error)> {
+        match self.write_settings(self.settings.clone()) {
+            Ok(()) => Ok(self),
+            Err(error) => Err((Box::new(self.suspend()), error)),
+        }
     }
 
     /// What was repaired at open, in words.
@@ -167,6 +213,11 @@ impl Store {
 
     fn write_settings(&mut self, settings: Settings) -> Result<()> {
         self.check_poison()?;
+        let written = self.write_and_publish(settings);
+        self.poison_unless_done(written)
+    }
+
+    fn write_and_publish(&mut self, settings: Settings) -> Result<()> {
         let mut changes = Changes::default();
         changes.put_settings(&settings);
         self.documents.apply(changes, self.vectors.len())?;
@@ -192,7 +243,7 @@ impl Store {
 
     /// A reading side of the truth for threads that work beside the writer.
     pub fn truth(&self) -> TruthReader {
-        TruthReader::new(self.folder.clone(), self.documents.clone())
+        TruthReader::new(self.folder.clone(), self.truth.clone())
     }
 
     /// Whether the content under this key has a vector already.
@@ -245,10 +296,15 @@ impl Store {
         }
         let resolved = self.resolve(&batch)?;
         let committed = self.commit_resolved(batch, &resolved);
-        if let Err(error) = &committed {
+        self.poison_unless_done(committed)
+    }
+
+    /// What was half done must not be built upon: after a failure nothing more is written until the next open.
+    fn poison_unless_done<T>(&mut self, done: Result<T>) -> Result<T> {
+        if let Err(error) = &done {
             self.poisoned = Some(error.to_string());
         }
-        committed
+        done
     }
 
     fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
@@ -272,6 +328,12 @@ impl Store {
     fn resolve(&self, batch: &Batch) -> Result<HashMap<ContentKey, u64>> {
         let mut ordinals = HashMap::new();
         let mut next = self.vectors.len();
+        for (&key, vector) in &batch.vectors {
+            check_vector(vector, self.settings.model.dimension)?;
+            let known = self.documents.ordinal(key)?;
+            ordinals.insert(key, known.unwrap_or(next));
+            next += u64::from(known.is_none());
+        }
         for draft in batch.documents.values().flatten() {
             for (number, chunk) in draft.chunks.iter().enumerate() {
                 let key = ContentKey::of(&chunk.headings, &chunk.text);
@@ -295,9 +357,11 @@ impl Store {
     fn append_vectors(&mut self, batch: &Batch, resolved: &HashMap<ContentKey, u64>) -> Result<()> {
         let stored = self.vectors.len();
         let mut fresh: Vec<Option<(ContentKey, &[f32])>> = Vec::new();
-        for chunk in batch.documents.values().flatten().flat_map(|draft| &draft.chunks) {
-            let key = ContentKey::of(&chunk.headings, &chunk.text);
-            let (Some(&ordinal), Some(vector)) = (resolved.get(&key), &chunk.vector) else { continue };
+        let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
+        let of_chunks =
+            chunks.filter_map(|chunk| Some((ContentKey::of(&chunk.headings, &chunk.text), chunk.vector.as_ref()?)));
+        for (key, vector) in batch.vectors.iter().map(|(key, vector)| (*key, vector)).chain(of_chunks) {
+            let Some(&ordinal) = resolved.get(&key) else { continue };
             if ordinal >= stored {
                 let at = (ordinal - stored) as usize;
                 fresh.resize(fresh.len().max(at + 1), None);

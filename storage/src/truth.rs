@@ -1,36 +1,68 @@
 //! Reading the truth while its writer works: the ledger, times of runs, counts and sizes.
 //!
-//! Each entry is read whole and checked; several entries read one after another may belong to different commits.
+//! Each entry is read whole and checked; several entries read one after another may belong to different commits. A writer
+//! that has to open its store again takes the document store away for that time ([`Error::Reopening`]) and gives the new
+//! one to all readers; nobody holds the old one for longer than it takes to read a page of the ledger.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::documents::{Documents, Totals};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout;
 use crate::record::LedgerEntry;
 use crate::store::Statistics;
 use crate::twins;
 
+/// Lines of the ledger that are read at once.
+const PAGE: usize = 512;
+
+/// The document store as all readers see it; `None` while it is opened again.
+#[derive(Clone)]
+pub(crate) struct SharedDocuments(Arc<RwLock<Option<Documents>>>);
+
+impl SharedDocuments {
+    pub(crate) fn new(documents: Documents) -> Self {
+        Self(Arc::new(RwLock::new(Some(documents))))
+    }
+
+    /// Gives another store to the readers, or none for now.
+    pub(crate) fn set(&self, documents: Option<Documents>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = documents;
+    }
+
+    fn get(&self) -> Result<Documents> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Reopening)
+    }
+}
+
 /// A reading side of a [`Store`](crate::Store) for other threads of its process. Cheap to clone.
 #[derive(Clone)]
 pub struct TruthReader {
     folder: PathBuf,
-    documents: Documents,
+    documents: SharedDocuments,
 }
 
 impl TruthReader {
-    pub(crate) fn new(folder: PathBuf, documents: Documents) -> Self {
+    pub(crate) fn new(folder: PathBuf, documents: SharedDocuments) -> Self {
         Self { folder, documents }
     }
 
     /// The ledger line of a file.
     pub fn ledger_entry(&self, source: &str, path: &str) -> Result<Option<LedgerEntry>> {
-        self.documents.ledger_entry(source, path)
+        self.documents.get()?.ledger_entry(source, path)
     }
 
     /// The ledger of a source in the order of paths, from behind `after`.
     pub fn ledger<'a>(&'a self, source: &str, after: &str) -> impl Iterator<Item = Result<LedgerEntry>> + use<'a> {
-        self.documents.ledger_after(source, after)
+        LedgerPages {
+            documents: &self.documents,
+            source: source.to_string(),
+            after: after.to_string(),
+            page: VecDeque::new(),
+            is_over: false,
+        }
     }
 
     /// A ledger line for people: with a note on the file that it is equal to, byte for byte, if there is an earlier one.
@@ -38,18 +70,55 @@ impl TruthReader {
     /// # Errors
     /// The store is damaged.
     pub fn told(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
-        twins::told(&self.documents, entry)
+        twins::told(&self.documents.get()?, entry)
     }
 
     /// When the last run over a source ended, in seconds of Unix time.
     pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
-        self.documents.last_run(source)
+        self.documents.get()?.last_run(source)
     }
 
     /// Counts and sizes.
     pub fn statistics(&self) -> Result<Statistics> {
-        let totals = self.documents.totals_now()?;
-        statistics(&self.folder, &self.documents, &totals)
+        let documents = self.documents.get()?;
+        let totals = documents.totals_now()?;
+        statistics(&self.folder, &documents, &totals)
+    }
+}
+
+/// A ledger read page by page: between two pages nothing is held.
+struct LedgerPages<'a> {
+    documents: &'a SharedDocuments,
+    source: String,
+    after: String,
+    page: VecDeque<LedgerEntry>,
+    is_over: bool,
+}
+
+impl LedgerPages<'_> {
+    fn turn(&mut self) -> Result<()> {
+        let documents = self.documents.get()?;
+        self.page = documents.ledger_after(&self.source, &self.after).take(PAGE).collect::<Result<_>>()?;
+        self.is_over = self.page.len() < PAGE;
+        if let Some(last) = self.page.back() {
+            self.after.clone_from(&last.path);
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for LedgerPages<'_> {
+    type Item = Result<LedgerEntry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.is_empty()
+            && !self.is_over
+            && let Err(error) = self.turn()
+        {
+            self.is_over = true;
+            return Some(Err(error));
+        }
+        self.page.pop_front().map(Ok)
     }
 }
 

@@ -1,6 +1,9 @@
 //! `quarry verify`: every checksum and every cross-reference; `--repair`: everything derived anew.
+//!
+//! What an interrupted commit leaves behind is no damage: it is noted, not cried about, because the next writer finishes
+//! it by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::documents::{Changes, Documents, Settings};
@@ -35,6 +38,8 @@ pub struct Verification {
     pub vectors: u64,
     /// Everything that is wrong; empty for a sound index.
     pub findings: Vec<Finding>,
+    /// What an interrupted commit left undone: the next writer finishes it by itself, and nothing is lost.
+    pub notes: Vec<Finding>,
 }
 
 impl Verification {
@@ -42,6 +47,10 @@ impl Verification {
         if self.findings.iter().filter(|finding| finding.part == part).count() < MAX_FINDINGS {
             self.findings.push(Finding { part, detail: detail.into() });
         }
+    }
+
+    fn note(&mut self, part: &'static str, detail: impl Into<String>) {
+        self.notes.push(Finding { part, detail: detail.into() });
     }
 
     fn check<T>(&mut self, part: &'static str, result: Result<T>) -> Option<T> {
@@ -68,15 +77,15 @@ pub fn verify(data: &Path) -> Result<Verification> {
         return Ok(report);
     };
     let stored = report.check("documents", documents.settings()).flatten();
-    if described.is_some() && stored != described {
-        report.add("index.json", "it differs from the settings in the document store");
+    if report.findings.is_empty() && stored != described {
+        report.note("index.json", "it is not yet that of the last commit; it is written anew");
     }
     let Some(settings) = stored.or(described) else { return Ok(report) };
     let vectors = verify_vectors(folder, &settings, &documents, &mut report);
     let view = vectors.as_ref().map(VectorReader::view);
     let live = verify_documents(&documents, view.as_ref(), &mut report)?;
     verify_ledger(&documents, &settings, &mut report)?;
-    verify_lexical(folder, &live, &mut report);
+    verify_lexical(folder, &documents, &live, &mut report)?;
     if let Some(reader) = &vectors {
         let broken = report.check("segments", layout::verify_segments(folder, reader));
         broken.into_iter().flatten().for_each(|detail| report.add("segments", detail));
@@ -91,13 +100,21 @@ fn verify_vectors(
     report: &mut Verification,
 ) -> Option<VectorReader> {
     let path = layout::vector_file(folder);
+    let expected = documents.totals().vectors;
+    if expected == 0 && !path.exists() {
+        report.note("vectors", "the file is not made yet");
+        return None;
+    }
     let opened = VectorReader::open(&path, settings.model.dimension, &layout::fingerprint(&settings.model));
     let reader = report.check("vectors", opened.map_err(Error::from))?;
     let view = reader.view();
     report.vectors = view.len();
-    let expected = documents.totals().vectors;
     if view.len() < expected {
         report.add("vectors", format!("expected {expected} vectors, found {}", view.len()));
+    }
+    if view.len() > expected {
+        report
+            .note("vectors", format!("{} are of a commit that was interrupted; they are kept", view.len() - expected));
     }
     let damaged = view.verify();
     // A damaged record that no content is mapped to was given up by an earlier repair.
@@ -167,8 +184,22 @@ fn verify_ledger(documents: &Documents, settings: &Settings, report: &mut Verifi
     Ok(())
 }
 
-fn verify_lexical(folder: &Path, live: &LivePassages, report: &mut Verification) {
-    let Some(lexical) = report.check("lexical", LexicalReader::open(&layout::lexical(folder))) else { return };
+fn verify_lexical(folder: &Path, documents: &Documents, live: &LivePassages, report: &mut Verification) -> Result<()> {
+    let path = layout::lexical(folder);
+    if live.is_empty() && !path.join("meta.json").exists() {
+        report.note("lexical", "it is not made yet");
+        return Ok(());
+    }
+    let Some(lexical) = report.check("lexical", LexicalReader::open(&path)) else { return Ok(()) };
+    let (applied, last) = (lexical.payload().sequence, documents.totals().sequence);
+    if applied > last {
+        report.add("documents", format!("they end at commit {last}, the lexical index knows commit {applied}"));
+    }
+    // Documents of commits that were acknowledged and not yet applied: the log is kept for them.
+    let late: BTreeSet<DocumentId> = documents.changed_since(applied)?.into_iter().collect();
+    if !late.is_empty() {
+        report.note("lexical", format!("{} documents of an interrupted commit are not yet in it", late.len()));
+    }
     let mut indexed = LivePassages::new();
     let mut problems = Vec::new();
     let visited = lexical.for_each_ordinal(|passage, ordinal| match lexical.passage(passage) {
@@ -179,14 +210,15 @@ fn verify_lexical(folder: &Path, live: &LivePassages, report: &mut Verification)
     });
     report.check("lexical", visited);
     problems.into_iter().for_each(|problem| report.add("lexical", problem));
-    for ((id, number), ordinal) in live {
+    for ((id, number), ordinal) in live.iter().filter(|((id, _), _)| !late.contains(id)) {
         if indexed.get(&(*id, *number)) != Some(ordinal) {
             report.add("lexical", format!("chunk {number} of document {id} is missing or has another vector"));
         }
     }
-    for (id, number) in indexed.keys().filter(|key| !live.contains_key(key)) {
+    for (id, number) in indexed.keys().filter(|key| !live.contains_key(key) && !late.contains(&key.0)) {
         report.add("lexical", format!("chunk {number} of document {id} is not in the document store"));
     }
+    Ok(())
 }
 
 /// Rebuilds everything that is derived and drops from the truth what is damaged, so that the next indexing run of the

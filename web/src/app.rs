@@ -15,6 +15,7 @@ use crate::suggestions::Suggestions;
 use crate::traffic::Traffic;
 use crate::unread::UnreadFiles;
 use crate::wanted::{Waiting, Wanted};
+use crate::writer::Failure;
 
 /// The state of the server.
 pub(crate) struct App {
@@ -74,9 +75,21 @@ impl App {
         let _ = self.engine.set(engine);
     }
 
-    /// Whether every folder that was named at start is searchable.
+    /// Whether searches can be answered: there is a snapshot that holds something, or nothing is left to be looked
+    /// through for the first time. What the writer has to do does not count: searches never wait for it.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_stopping() && self.engine.get().is_some_and(|engine| engine.writer.is_ready())
+        let can_search = |engine: &Engine| engine.snapshot().passages() > 0 || engine.writer.awaited() == 0;
+        !self.is_stopping() && self.engine.get().is_some_and(can_search)
+    }
+
+    /// Sources that are known and were never looked through as a whole.
+    pub(crate) fn awaited(&self) -> usize {
+        self.engine.get().map_or(0, |engine| engine.writer.awaited())
+    }
+
+    /// Why nothing can be committed at the moment, if so.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.engine.get().and_then(|engine| engine.writer.failure())
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -12,7 +12,7 @@ use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
 use crate::config::IndexConfig;
 use crate::jobs::Jobs;
 use crate::pushed::Pushed;
-use crate::writer::Writer;
+use crate::writer::{Writer, WriterParts};
 
 /// Why the index or a model could not be opened.
 pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,7 +42,7 @@ pub(crate) struct Engine {
     pub(crate) reranker_name: String,
     pub(crate) truth: TruthReader,
     pub(crate) writer: Writer,
-    pub(crate) pushed: Pushed,
+    pub(crate) pushed: Arc<Pushed>,
     snapshots: SnapshotHandle,
 }
 
@@ -56,11 +56,20 @@ impl Engine {
             ..indexing
         };
         let (reranker_name, reranker) = reranker.map_or((String::new(), None), |(name, handle)| (name, Some(handle)));
-        let pushed = Pushed::open(&data_dir)?;
+        let pushed = Arc::new(Pushed::open(&data_dir)?);
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig::default());
-        let writer = Writer::start(store, embedder.clone(), config, indexing, jobs, sources, &pushed)?;
+        let writer = Writer::start(WriterParts {
+            store,
+            embedder: embedder.clone(),
+            config,
+            indexing,
+            jobs,
+            first: sources,
+            pushed: Arc::clone(&pushed),
+            data_dir: &data_dir,
+        })?;
         Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, snapshots })
     }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::OpenError;
+use crate::writer::{Cause, Failure};
 
 /// Why the server could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +81,6 @@ pub(crate) enum Error {
     Conflict { detail: String },
     #[error("{detail}")]
     NotWhole { detail: String },
-    #[error("the disk of the data folder is full")]
-    DiskFull,
     #[error("the folder is not one in which sources may be added")]
     FolderNotAllowed,
     #[error("the document gives no text: {reason}")]
@@ -102,6 +101,14 @@ pub(crate) enum Error {
     Starting,
     #[error("the server is stopping")]
     Stopping,
+    #[error(
+        "the source {source_name:?} is still being removed, or an earlier change of the same document is under way; nothing was written"
+    )]
+    SourceBusy { source_name: String },
+    #[error("the index cannot be written: {}", .0.words)]
+    Unwritable(Failure),
+    #[error("the index cannot be written: {}", .0.words)]
+    NotAlive(Failure),
     #[error("no reranker is configured")]
     NoReranker,
     #[error(transparent)]
@@ -169,7 +176,6 @@ impl Error {
             Self::Method => line(S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "see /api/docs for what this address takes"),
             Self::Conflict { .. } => line(S::CONFLICT, "conflict", "Something else has that name", "choose another name"),
             Self::NotWhole { .. } => line(S::CONFLICT, "not-whole", "This is not a document that was pushed by itself", "delete the file that it is in, or push that file again without it; of a folder, delete each document, together in one bulk request if there are many"),
-            Self::DiskFull => line(S::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", "make room on the disk of the data folder, then send it again"),
             Self::FolderNotAllowed => line(S::FORBIDDEN, "folder-not-allowed", "The folder may not be added", "name it, or a folder above it, in index.allow_folders of quarry.toml, or index it on the command line"),
             Self::Unreadable { .. } => line(S::UNPROCESSABLE_ENTITY, "unreadable", "The document cannot be read", "send text, or a file of a format that quarry reads"),
             Self::Rate { .. } => line(S::TOO_MANY_REQUESTS, "rate-limited", "Too many requests", "wait as long as Retry-After says"),
@@ -180,6 +186,11 @@ impl Error {
             Self::Timeout { .. } => line(S::SERVICE_UNAVAILABLE, "timeout", "The request took too long", "ask for less, or raise limits.request_seconds in quarry.toml"),
             Self::Starting => line(S::SERVICE_UNAVAILABLE, "starting", "The server is starting", "try again soon; /health/ready says when"),
             Self::Stopping => line(S::SERVICE_UNAVAILABLE, "stopping", "The server is stopping", "try again when it is back"),
+            Self::SourceBusy { .. } => line(S::SERVICE_UNAVAILABLE, "source-busy", "The source is busy", "try again when the removal is done; /api/v1/jobs shows it"),
+            Self::NotAlive(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "free space or mend the disk; searches go on, and it is tried again by itself"),
+            Self::Unwritable(Failure { cause: Cause::Full, .. }) => line(S::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", "free some space on the server's disk; nothing that was acknowledged is lost, and it is tried again by itself"),
+            Self::Unwritable(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "try again later: the server opens it again by itself; /health/live tells how it is"),
+            Self::Storage(storage::Error::Reopening) => line(S::SERVICE_UNAVAILABLE, "reopening", "The index is being opened again", "try again soon"),
             Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "start the server with --reranker FOLDER"),
             Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
             Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
@@ -193,6 +204,7 @@ impl Error {
     fn public_detail(&self) -> String {
         match self {
             Self::Model(error @ qwen3::Error::NoDirection { .. }) => error.to_string(),
+            Self::Storage(error @ storage::Error::Reopening) => error.to_string(),
             Self::Search(_) | Self::Storage(_) | Self::Model(_) | Self::Index(_) | Self::Internal { .. } => {
                 "the server could not do this; its log says why".to_string()
             }
@@ -234,7 +246,10 @@ impl Error {
             | Self::Busy
             | Self::Timeout { .. }
             | Self::Starting
-            | Self::Stopping => response.insert_header((header::RETRY_AFTER, "1")),
+            | Self::Stopping
+            | Self::SourceBusy { .. }
+            | Self::Storage(storage::Error::Reopening) => response.insert_header((header::RETRY_AFTER, "1")),
+            Self::Unwritable(_) | Self::NotAlive(_) => response.insert_header((header::RETRY_AFTER, "5")),
             // A browser asks for a key by itself when a page needs one: the user name is not looked at.
             Self::NoKey { browser: true } | Self::BadKey { browser: true } => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"quarry\", charset=\"UTF-8\""))

@@ -7,9 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::guard::Caller;
+use crate::writer::Failure;
 
-/// What is told of a failure that may name places on the server.
-const FAILED: &str = "this failed; administrators see why, and the server's log says it";
 /// Finished jobs that are remembered.
 const REMEMBERED: usize = 200;
 
@@ -59,9 +58,10 @@ pub(crate) struct Job {
     pub(crate) progress: Progress,
     /// What was done, in words.
     pub(crate) outcome: Option<String>,
-    /// Why it failed, in words. Where on the server it failed is for administrators.
+    /// Why it failed, in words; of a job that is queued: why it has to be tried again. Where on the server it failed is for
+    /// administrators.
     pub(crate) error: Option<String>,
-    /// Why it failed, in words that name no place on the server; without them, others hear that it failed.
+    /// The same in words that name no place on the server.
     #[serde(skip)]
     placeless: Option<String>,
 }
@@ -134,21 +134,29 @@ impl Jobs {
         self.change(id, |job| job.state = JobState::Queued);
     }
 
-    pub(crate) fn finish(&self, id: u64, state: JobState, outcome: Result<String, String>) {
+    /// Puts a job that failed back into the queue, with the reason: it is tried again.
+    pub(crate) fn retry(&self, id: u64, failure: &Failure) {
         self.change(id, |job| {
-            job.state = state;
-            job.finished = Some(now());
-            job.progress.seconds_left = None;
-            match outcome {
-                Ok(outcome) => job.outcome = Some(outcome),
-                Err(error) => job.error = Some(error),
-            }
+            job.state = JobState::Queued;
+            job.explain(failure);
         });
     }
 
-    /// Says why a job failed in words that anybody may read: they name no place on the server.
-    pub(crate) fn explain(&self, id: u64, words: String) {
-        self.change(id, |job| job.placeless = Some(words));
+    /// A job is over, with what was done in words.
+    pub(crate) fn finish(&self, id: u64, state: JobState, outcome: String) {
+        self.change(id, |job| {
+            job.end(state);
+            job.error = None;
+            job.outcome = Some(outcome);
+        });
+    }
+
+    /// A job failed for good.
+    pub(crate) fn fail(&self, id: u64, failure: &Failure) {
+        self.change(id, |job| {
+            job.end(JobState::Failed);
+            job.explain(failure);
+        });
     }
 
     /// Forgets a job that turned out to be none.
@@ -173,11 +181,21 @@ impl Jobs {
 }
 
 impl Job {
+    fn end(&mut self, state: JobState) {
+        self.state = state;
+        self.finished = Some(now());
+        self.progress.seconds_left = None;
+    }
+
+    fn explain(&mut self, failure: &Failure) {
+        self.error = Some(failure.for_admins().to_string());
+        self.placeless = Some(failure.words.clone());
+    }
+
     /// The job as a caller may see it. What nobody has put into words for all is not shown to all.
     pub(crate) fn as_seen_by(mut self, caller: &Caller) -> Self {
         if !caller.sees_places() {
-            let words = self.placeless.take();
-            self.error = self.error.map(|_| words.unwrap_or_else(|| FAILED.to_string()));
+            self.error = self.placeless.take();
         }
         self
     }
@@ -201,6 +219,8 @@ pub(crate) fn now() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use indexer::IndexError;
+
     use super::*;
     use crate::guard::Scope;
 
@@ -208,17 +228,15 @@ mod tests {
     fn places_on_the_server_are_for_administrators() {
         let jobs = Jobs::default();
         let id = jobs.add(JobKind::Index, "wiki");
-        jobs.finish(id, JobState::Failed, Err("cannot index /srv/secret/wiki".to_string()));
+        let root = "/srv/secret/wiki".into();
+        jobs.fail(id, &Failure::of(&IndexError::SuddenlyEmpty { root, documents: 7 }));
         let shown = |scopes: &[Scope]| {
             let caller = Caller { scopes: scopes.to_vec(), ..Caller::default() };
             serde_json::to_string(&jobs.get(id).unwrap().as_seen_by(&caller)).unwrap()
         };
         assert!(shown(&[Scope::Admin]).contains("/srv/secret/wiki"));
         let others = [Scope::Search, Scope::Index];
-        assert!(!shown(&others).contains("/srv") && shown(&others).contains(FAILED));
-        jobs.explain(id, "the folder of wiki is gone".to_string());
-        assert!(!shown(&others).contains("/srv") && shown(&others).contains("the folder of wiki is gone"));
-        assert!(shown(&[Scope::Admin]).contains("/srv/secret/wiki"));
+        assert!(!shown(&others).contains("/srv") && shown(&others).contains("7 of its files are indexed"));
     }
 
     #[test]
@@ -227,7 +245,7 @@ mod tests {
         let waiting = jobs.add(JobKind::Index, "a");
         for _ in 0..REMEMBERED + 50 {
             let id = jobs.add(JobKind::Documents, "b");
-            jobs.finish(id, JobState::Done, Ok(String::new()));
+            jobs.finish(id, JobState::Done, String::new());
         }
         let last = jobs.add(JobKind::Index, "c");
         assert_eq!(jobs.all().len(), REMEMBERED + 2);

@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     passages: Gauge,
     waiting: Gauge,
     ready: Gauge,
+    awaited: Gauge,
+    failing: Gauge,
     models: ModelMetrics,
 }
 
@@ -63,9 +65,12 @@ impl Metrics {
         registry.register("index_generation", "Number of the commit that searches see", generation.clone());
         registry.register("index_passages", "Passages that searches see", passages.clone());
         registry.register("compute_waiting", "Requests that wait for a place to compute", waiting.clone());
-        registry.register("ready", "Whether the first index is searchable", ready.clone());
+        let (awaited, failing) = <(Gauge, Gauge)>::default();
+        registry.register("ready", "Whether searches can be answered", ready.clone());
+        registry.register("sources_awaited", "Sources that were never looked through as a whole", awaited.clone());
+        registry.register("writer_failing", "Whether the index cannot be written", failing.clone());
         let models = ModelMetrics::register(&mut registry);
-        Self { registry, requests, seconds, stages, generation, passages, waiting, ready, models }
+        Self { registry, requests, seconds, stages, generation, passages, waiting, ready, awaited, failing, models }
     }
 
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {
@@ -102,6 +107,8 @@ impl Metrics {
         }
         self.waiting.set(as_i64(app.admission.waiting() as u64));
         self.ready.set(i64::from(app.is_ready()));
+        self.awaited.set(as_i64(app.awaited() as u64));
+        self.failing.set(i64::from(app.failure().is_some()));
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(Error::internal)?;
         Ok(text)

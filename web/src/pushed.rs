@@ -13,6 +13,7 @@ use storage::Source;
 
 use crate::error::Error;
 use crate::traffic::Ticket;
+use crate::writer::Failure;
 
 /// Bytes of a path within a source.
 const MAX_PATH: usize = 512;
@@ -101,7 +102,7 @@ impl Pushed {
     /// A new draft, whose bytes count as `room`.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], or what else the disk says.
+    /// [`Error::Unwritable`] with what the disk says.
     pub(crate) fn draft(&self, room: Ticket) -> Result<Draft, Error> {
         let path = self.root.join(".unfinished").join(random_name()?);
         let file = File::create_new(&path).map_err(not_kept)?;
@@ -131,7 +132,7 @@ impl Draft {
     /// Writes more.
     ///
     /// # Errors
-    /// [`Error::OverShare`], [`Error::Crowded`], [`Error::DiskFull`], or what else the disk says.
+    /// [`Error::OverShare`], [`Error::Crowded`], [`Error::Unwritable`] with what the disk says.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.room.grow(bytes.len())?;
         let file = self.file.as_mut().ok_or_else(|| Error::internal("a draft was written to after its end"))?;
@@ -217,7 +218,7 @@ impl Placing<'_> {
     /// Puts a finished draft in place. It stays there after a power loss only once [`Placing::sync`] was called.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], or what else the disk says; then nothing is changed.
+    /// [`Error::Unwritable`] with what the disk says; then nothing is changed.
     pub(crate) fn put(&mut self, source: &Source, path: &str, draft: &Draft) -> Result<(), Error> {
         let place = source.root.join(path);
         let folder = place.parent().ok_or_else(|| Error::bad("path: expected a file name"))?;
@@ -314,10 +315,8 @@ fn remove_empty(folder: &Path) -> io::Result<()> {
 
 /// What the disk said, without its paths for those who may not know them.
 fn not_kept(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull,
-        _ => Error::internal(format!("the folder of pushed documents cannot be changed: {error}")),
-    }
+    tracing::error!("the folder of pushed documents cannot be changed: {error}");
+    Error::Unwritable(Failure::disk(&error))
 }
 
 /// Refuses what would leave the source, be hidden from the walk, or not be a file name.

@@ -1,15 +1,15 @@
 //! Carrying out the changes that one request asks for.
 //!
-//! In this order: everything is checked that can be without the disk, all contents become durable drafts, and then, while
-//! nobody else changes pushed files, names are checked on disk, files are put in place and handed to the writer. So a
-//! request that is refused has changed nothing. What fails afterwards (a disk) is told for each change, and what is in
+//! In this order: everything is checked that can be without the disk, all contents become durable drafts, a place in the
+//! writer's order is reserved and waited for, and then, while nobody else changes pushed files, names are checked on disk,
+//! files are put in place and handed to the writer. So a request that is refused has changed nothing, and nothing that was
+//! accepted earlier undoes what was put in place. What fails afterwards (a disk) is told for each change, and what is in
 //! place is always handed to the writer, also when the client has gone. Removals come before what is put.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use storage::{DocumentId, FileState, LedgerEntry, Source};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::push::Pushed;
@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::pushed::{Draft, Placing, Presence, above, check_path};
 use crate::traffic::Ticket;
-use crate::writer::{Committed, Deletions};
+use crate::writer::{Committed, Placed as Handed, Turn};
 
 /// Problems of one request that are told together.
 const TOLD: usize = 10;
@@ -84,16 +84,10 @@ enum Act {
     Failed(Error),
 }
 
-/// The plan once it is on disk, and the jobs that commit it, by source.
+/// The plan once it is in place, and what the writer has of it.
 struct Placed {
     lines: Vec<Line>,
-    jobs: BTreeMap<String, Handed>,
-}
-
-/// Changes of a source that the writer has, or finds at its next run.
-struct Handed {
-    job: u64,
-    answer: Option<oneshot::Receiver<Committed>>,
+    handed: Vec<Handed>,
 }
 
 /// Carries changes out for a client, has them committed, and waits for that as long as a request may take.
@@ -103,15 +97,26 @@ struct Handed {
 pub(super) async fn carry_out(app: &Arc<App>, client: String, edits: Edits) -> Result<Vec<Outcome>, Error> {
     let patience = Instant::now() + app.patience() * 4 / 5;
     let plan = Plan::of(edits)?;
+    let wanted = plan.wanted();
+    let plan = on_disk(app, move |app| plan.drafted(app, &client)).await?;
+    // From here on, nothing that was accepted earlier undoes it.
+    let turn = app.engine()?.writer.reserve(wanted)?.cleared(patience).await?;
+    let placed = on_disk(app, move |app| plan.placed(app.engine()?, turn)).await?;
+    Ok(placed.committed(patience).await)
+}
+
+/// Does work on the disk once there is room for it. It goes on to its end also if nobody waits any more.
+async fn on_disk<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let keeping = app.in_time(app.traffic.keep()).await?;
     let keeper = Arc::clone(app);
-    // It goes on to its end also if nobody waits any more.
-    let work = tokio::task::spawn_blocking(move || {
+    let done = tokio::task::spawn_blocking(move || {
         let _keeping = keeping;
-        plan.drafted(&keeper, &client)?.placed(keeper.engine()?)
+        work(&keeper)
     });
-    let placed = work.await.map_err(|error| Error::internal(format!("a change of documents panicked: {error}")))??;
-    Ok(placed.committed(patience).await)
+    done.await.map_err(|error| Error::internal(format!("a change of documents panicked: {error}")))?
 }
 
 impl Plan {
@@ -144,6 +149,15 @@ impl Plan {
         }
     }
 
+    /// The paths that it changes, by source.
+    fn wanted(&self) -> Vec<(Source, Vec<String>)> {
+        let mut sources: BTreeMap<&str, (Source, Vec<String>)> = BTreeMap::new();
+        for Line { source, path, .. } in self.lines.iter().filter(|line| !matches!(line.act, Act::Replaced { .. })) {
+            sources.entry(&source.name).or_insert_with(|| (source.clone(), Vec::new())).1.push(path.clone());
+        }
+        sources.into_values().collect()
+    }
+
     /// Makes every content durable, none of them in place.
     fn drafted(mut self, app: &App, client: &str) -> Result<Self, Error> {
         let pushed = &app.engine()?.pushed;
@@ -162,7 +176,7 @@ impl Plan {
     }
 
     /// Puts everything in place and hands it to the writer.
-    fn placed(mut self, engine: &Engine) -> Result<Placed, Error> {
+    fn placed(mut self, engine: &Engine, turn: Turn) -> Result<Placed, Error> {
         let mut placing = engine.pushed.lock();
         self.check_names(&placing)?;
         self.lines
@@ -171,13 +185,14 @@ impl Plan {
             .for_each(|line| line.place(&mut placing));
         self.lines.iter_mut().filter(|line| matches!(line.act, Act::Put(_))).for_each(|line| line.place(&mut placing));
         let synced = placing.sync();
-        let jobs = hand_over(engine, &self.lines);
+        // Also what could not be put in place: the writer finds it as it was.
+        let handed = turn.commit();
         if let Err(error) = synced {
             tracing::error!("pushed documents are in place, and may not be after a power loss: {error}");
             let in_place = self.lines.iter_mut().filter(|line| line.is_in_place());
             in_place.for_each(|line| line.act = Act::Failed(Error::internal(&error)));
         }
-        Ok(Placed { lines: self.lines, jobs })
+        Ok(Placed { lines: self.lines, handed })
     }
 
     /// Checks names against what lies on disk.
@@ -226,7 +241,7 @@ impl Line {
             (Act::Failed(error), _) => ("failed", error.problem().detail, 0, Some(error)),
             (Act::Replaced { by }, _) => ("replaced", format!("{by} changes the same document and counts"), 0, None),
             (_, None) => ("queued", String::new(), 0, None),
-            (_, Some(Err(why))) => ("failed", why.clone(), 0, Some(Error::internal(why))),
+            (_, Some(Err(why))) => ("failed", why.words.clone(), 0, Some(Error::Unwritable(why.clone()))),
             (act, Some(Ok(entries))) => match (entry(entries), act) {
                 (Some(entry), _) => (entry.state.label(), FileState::reason(&entry.state), entry.chunks, None),
                 (None, Act::Remove(Presence::Missing)) => {
@@ -244,16 +259,13 @@ impl Placed {
     /// Waits for all commits until the time is over.
     async fn committed(self, patience: Instant) -> Vec<Outcome> {
         let mut known = BTreeMap::new();
-        for (source, Handed { job, answer }) in self.jobs {
-            let committed = match answer {
-                None => None,
-                Some(answer) => match tokio::time::timeout_at(patience, answer).await {
-                    Ok(Ok(committed)) => Some(committed),
-                    // The writer ended without it: it is found at the next start.
-                    Ok(Err(_)) | Err(_) => None,
-                },
+        for Handed { source, job, answer } in self.handed {
+            let committed = match tokio::time::timeout_at(patience, answer).await {
+                Ok(Ok(committed)) => Some(committed),
+                // The writer ended without it: it is found at the next start.
+                Ok(Err(_)) | Err(_) => None,
             };
-            known.insert(source, (job, committed));
+            known.insert(source.name, (job, committed));
         }
         let outcome = |line: Line| {
             let (job, committed) = known.get(&line.source.name).map_or((0, None), |(job, done)| (*job, done.as_ref()));
@@ -262,25 +274,6 @@ impl Placed {
         };
         self.lines.into_iter().map(outcome).collect()
     }
-}
-
-/// Hands what is in place to the writer, source by source. One whose queue is full looks through the whole source later.
-fn hand_over(engine: &Engine, lines: &[Line]) -> BTreeMap<String, Handed> {
-    let mut sources: BTreeMap<&str, (&Source, Vec<String>)> = BTreeMap::new();
-    for line in lines.iter().filter(|line| line.is_in_place()) {
-        let paths = &mut sources.entry(&line.source.name).or_insert((&line.source, Vec::new())).1;
-        paths.push(line.path.clone());
-    }
-    let hand = |(name, (source, paths)): (&str, (&Source, Vec<String>))| {
-        let handed = match engine.writer.change(source.clone(), paths) {
-            Ok((job, answer)) => Handed { job, answer: Some(answer) },
-            Err(Error::Busy) => Handed { job: engine.writer.index(source.clone(), Deletions::Guarded), answer: None },
-            // The server is stopping: its next start looks through all sources.
-            Err(_) => Handed { job: 0, answer: None },
-        };
-        (name.to_string(), handed)
-    };
-    sources.into_iter().map(hand).collect()
 }
 
 /// Documents that would lie inside of one another.
@@ -345,11 +338,16 @@ pub(super) fn together(problems: Vec<Error>) -> Option<Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::writer::Failure;
 
     fn edit(label: &str, path: &str, text: Option<&str>) -> Edit {
         let source = Source { name: "api".to_string(), root: "/nowhere".into() };
         let content = text.map(|text| Content { text: Text::Memory(text.into()), modified: None });
         Edit { label: label.to_string(), source, path: path.to_string(), content }
+    }
+
+    fn full() -> Error {
+        Error::Unwritable(Failure::disk(&std::io::Error::from(std::io::ErrorKind::StorageFull)))
     }
 
     fn plan(edits: Vec<Edit>) -> Result<Plan, Error> {
@@ -414,12 +412,13 @@ mod tests {
             Line { label, source, path, act }
         };
         let committed: Committed = Ok(Vec::new());
-        let Outcome { item, undone } = line(Act::Failed(Error::DiskFull)).outcome(0, Some(&committed));
-        assert_eq!((item.state, item.reason.as_str()), ("failed", "the disk of the data folder is full"));
-        assert!(matches!(undone, Some(Error::DiskFull)));
+        let Outcome { item, undone } = line(Act::Failed(full())).outcome(0, Some(&committed));
+        assert_eq!(item.state, "failed");
+        assert!(item.reason.contains("the disk refused"), "{}", item.reason);
+        assert!(matches!(undone, Some(Error::Unwritable(_))));
         let Outcome { item, undone } = line(Act::Remove(Presence::There)).outcome(7, Some(&committed));
         assert_eq!((item.state, item.job, undone.is_none()), ("deleted", 7, true));
-        let failed: Committed = Err("the index failed".to_string());
+        let failed: Committed = Err(Failure::other("the index failed"));
         let Outcome { item, undone } = line(Act::Remove(Presence::There)).outcome(7, Some(&failed));
         assert_eq!((item.state, item.reason.as_str(), undone.is_some()), ("failed", "the index failed", true));
         assert_eq!(line(Act::Remove(Presence::There)).outcome(7, None).item.state, "queued");

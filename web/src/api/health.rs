@@ -11,20 +11,28 @@ use crate::error::{Error, Problem};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
+    /// Sources that were never looked through as a whole: until it is 0, a search may miss some of their files.
+    awaited: usize,
 }
 
-/// Answers as soon as the server listens.
-#[utoipa::path(get, path = "/health/live", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "live" })
+/// Answers as soon as the server listens; 503 with the reason while the index cannot be written. Searches are answered
+/// then too, and it is tried again by itself.
+#[utoipa::path(get, path = "/health/live", tag = "server",
+    responses((status = 200, body = Health), (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn live(app: web::Data<App>) -> Result<HttpResponse, Error> {
+    match app.failure() {
+        Some(failure) => Err(Error::NotAlive(failure)),
+        None => Ok(HttpResponse::Ok().json(Health { status: "live", awaited: app.awaited() })),
+    }
 }
 
-/// Answers 200 once the folders named at start are searchable.
+/// Answers 200 once searches can be answered: from what the index holds, or once the sources named at start were looked
+/// through.
 #[utoipa::path(get, path = "/health/ready", tag = "server",
     responses((status = 200, body = Health), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Error> {
     match (app.is_ready(), app.is_stopping()) {
-        (true, _) => Ok(HttpResponse::Ok().json(Health { status: "ready" })),
+        (true, _) => Ok(HttpResponse::Ok().json(Health { status: "ready", awaited: app.awaited() })),
         (false, true) => Err(Error::Stopping),
         (false, false) => Err(Error::Starting),
     }

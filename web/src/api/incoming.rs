@@ -21,7 +21,7 @@ const MAX_UNREADABLE: usize = 100;
 /// The files of a form. None is in place yet.
 ///
 /// # Errors
-/// What is wrong with it; [`Error::TooLarge`], [`Error::OverShare`], [`Error::Crowded`], [`Error::DiskFull`].
+/// What is wrong with it; [`Error::TooLarge`], [`Error::OverShare`], [`Error::Crowded`], [`Error::Unwritable`].
 pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, parts: web::Payload) -> Result<Edits, Error> {
     let limit = app.config.limits.upload_bytes;
     json::announced(request, limit.saturating_add(MAX_LINES * MAX_WORD))?;

@@ -18,7 +18,7 @@ use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
 use crate::traffic::client_of;
-use crate::writer::Deletions;
+use crate::writer::{Deletions, Writer};
 
 /// A source and how its files fare.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -134,7 +134,8 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>) -> Result<Http
     if engine.source(&name).is_some_and(|known| known.root != root) {
         return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
     }
-    let job = engine.writer.index(Source { name: name.clone(), root }, Deletions::Guarded);
+    let source = Source { name: name.clone(), root };
+    let job = on_disk(&app, move |writer| writer.add(source)).await?;
     let content = Accepted { source: name, job };
     Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
 }
@@ -160,7 +161,7 @@ pub(crate) async fn reindex(
     let engine = app.engine()?;
     let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
     let deletions = if query.0.accept_deletions { Deletions::Confirmed } else { Deletions::Guarded };
-    let job = engine.writer.index(source, deletions);
+    let job = on_disk(&app, move |writer| writer.index(source, deletions)).await?;
     let content = Accepted { source: name.into_inner(), job };
     Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
 }
@@ -172,10 +173,19 @@ pub(crate) async fn remove(app: web::Data<App>, name: web::Path<String>) -> Resu
     let started = Instant::now();
     let engine = app.engine()?;
     let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
-    engine.pushed.remove_source(&source).map_err(Error::internal)?;
-    let job = engine.writer.remove(source);
+    let job = on_disk(&app, move |writer| writer.remove(source)).await?;
     let content = Accepted { source: name.into_inner(), job };
     Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+}
+
+/// Asks the writer for something that is noted on disk before it is answered.
+async fn on_disk(
+    app: &web::Data<App>,
+    ask: impl FnOnce(&Writer) -> Result<u64, Error> + Send + 'static,
+) -> Result<u64, Error> {
+    let app = web::Data::clone(app);
+    let asked = tokio::task::spawn_blocking(move || ask(&app.engine()?.writer));
+    asked.await.map_err(Error::internal)?
 }
 
 /// Which lines of the ledger are listed.

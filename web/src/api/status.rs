@@ -20,8 +20,12 @@ use crate::models::ModelView;
 pub(crate) struct Status {
     /// Version of quarry.
     pub(crate) version: &'static str,
-    /// Whether the folders named at start are searchable.
+    /// Whether searches can be answered.
     pub(crate) ready: bool,
+    /// Sources that were never looked through as a whole.
+    pub(crate) awaited: usize,
+    /// Why nothing can be committed at the moment; null if all is well.
+    pub(crate) failure: Option<String>,
     /// Seconds since the start.
     pub(crate) uptime_seconds: u64,
     /// The embedding model.
@@ -62,6 +66,8 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
     Ok(Status {
         version: env!("CARGO_PKG_VERSION"),
         ready: app.is_ready(),
+        awaited: app.awaited(),
+        failure: app.failure().map(|failure| failure.words),
         uptime_seconds: app.started.elapsed().as_secs(),
         model: ModelView::embedding(engine),
         reranker: ModelView::reranker(engine),

@@ -69,9 +69,9 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
 fn told(words: &Strings, error: &Error) -> Told {
     match error {
         Error::NotFound { .. } => words.not_found,
-        Error::Starting => words.starting,
+        Error::Starting | Error::Storage(storage::Error::Reopening) => words.starting,
         Error::Stopping => words.stopping,
-        Error::Busy | Error::Crowded { .. } | Error::Unwanted => words.busy,
+        Error::Busy | Error::Crowded { .. } | Error::Unwanted | Error::SourceBusy { .. } => words.busy,
         Error::Timeout { .. } => words.too_slow,
         Error::Rate { .. } | Error::OverShare { .. } => words.too_often,
         Error::NoKey { .. } => words.key_needed,
@@ -87,8 +87,9 @@ fn told(words: &Strings, error: &Error) -> Told {
         | Error::NotWhole { .. }
         | Error::FolderNotAllowed
         | Error::Unreadable { .. } => words.bad_request,
-        Error::NoReranker
-        | Error::DiskFull
+        Error::Unwritable(_)
+        | Error::NotAlive(_)
+        | Error::NoReranker
         | Error::Search(_)
         | Error::Storage(_)
         | Error::Model(_)

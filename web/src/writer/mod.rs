@@ -1,34 +1,49 @@
 //! The one writer: a thread that owns the store. Searches never wait for it; they read the snapshot of the last commit.
 //!
-//! Changes that somebody waits for (pushed documents) go before runs over whole sources: a run that is under way commits
-//! what it has, makes room, and goes on afterwards. Promises: a change is answered after its commit, not before; at a
-//! stop, the batch under way is committed and the store closed.
+//! Promises: a change is answered after its commit, not before. What was accepted for a source is done in that order
+//! (`order`), and what was acknowledged for a whole source is done after a restart too (`journal`). Changes, removals and
+//! passes over sources share the time, so that none starves (`turns`); a pass makes room for the others where it stands.
+//! After a failure the store is opened again in place and what was not acknowledged is done again (`thread`); while that
+//! does not work, the reason is told and nothing is accepted. At a stop, the commit under way is finished and the store
+//! closed.
 
+mod condition;
+mod desk;
 mod folders;
+mod journal;
+mod order;
+mod places;
+mod queue;
+mod shared;
 mod thread;
 mod timetable;
+mod turns;
+mod watch;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use indexer::{IndexOptions, Stop};
+use indexer::IndexOptions;
 use qwen3::EmbedHandle;
-use storage::{LedgerEntry, Source, Store};
-use tokio::sync::oneshot;
+use storage::{Source, Store};
 
+pub(crate) use self::condition::{Cause, Failure};
+use self::desk::Desk;
 use self::folders::Folders;
-use self::timetable::{Habit, Timetable};
+use self::journal::{Errand, Journal};
+use self::order::Stage;
+pub(crate) use self::places::{Placed, Reservation, Turn};
+pub(crate) use self::queue::Committed;
+use self::queue::{Origin, Outlook, Task};
+use self::shared::Shared;
+use self::turns::Kind;
 use crate::config::IndexConfig;
 use crate::engine::OpenError;
 use crate::error::Error;
-use crate::jobs::{JobKind, Jobs};
+use crate::jobs::Jobs;
 use crate::pushed::Pushed;
-
-/// Changes that may wait.
-const MAX_CHANGES: usize = 256;
 
 /// The writer's side for requests.
 pub(crate) struct Writer {
@@ -36,61 +51,17 @@ pub(crate) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What requests and the thread share.
-pub(crate) struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    /// Tells a run to commit what it has and return.
-    cancel: AtomicBool,
-    /// Tells it not to finish even what it has begun, because the process is going to end.
-    stop: Stop,
+/// What a writer works with.
+pub(crate) struct WriterParts<'a> {
+    pub(crate) store: Store,
+    pub(crate) embedder: EmbedHandle,
+    pub(crate) config: &'a IndexConfig,
+    pub(crate) indexing: IndexOptions,
     pub(crate) jobs: Arc<Jobs>,
-}
-
-#[derive(Default)]
-struct Queue {
-    changes: VecDeque<Change>,
-    runs: VecDeque<Run>,
-    timetable: Timetable,
-    /// Where each source was found, for runs that nobody asked for.
-    known: BTreeMap<String, Source>,
-    /// Sources named at start that were never indexed and are not yet.
-    awaited: BTreeSet<String>,
-    stopping: bool,
-}
-
-/// Files of a source that were put or removed, and who waits for the commit.
-struct Change {
-    job: u64,
-    source: Source,
-    paths: Vec<String>,
-    reply: oneshot::Sender<Committed>,
-}
-
-/// What became of the files of a change: their ledger lines, without those that are gone; or why nothing did.
-pub(crate) type Committed = Result<Vec<LedgerEntry>, String>;
-
-/// A whole source.
-struct Run {
-    job: u64,
-    source: Source,
-    task: Task,
-    origin: Origin,
-}
-
-/// Why a run takes place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// Somebody asked for it, or the server started.
-    Asked,
-    /// The folder changed, or it is time.
-    Timetable,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Task {
-    Index(Deletions),
-    Remove,
+    /// The sources to begin with.
+    pub(crate) first: Vec<Source>,
+    pub(crate) pushed: Arc<Pushed>,
+    pub(crate) data_dir: &'a Path,
 }
 
 /// What happens if a large share of a source's files is gone.
@@ -102,29 +73,27 @@ pub(crate) enum Deletions {
     Confirmed,
 }
 
-/// What the thread does next.
-enum Next {
-    Changes(Vec<Change>),
-    Run(Run),
-    Stop,
-}
-
 impl Writer {
-    /// Starts the thread; it begins with `first`, then the other sources of the store.
-    pub(crate) fn start(
-        store: Store,
-        embedder: EmbedHandle,
-        config: &IndexConfig,
-        indexing: IndexOptions,
-        jobs: Arc<Jobs>,
-        first: Vec<Source>,
-        pushed: &Pushed,
-    ) -> Result<Self, OpenError> {
-        let stop = indexing.stop.clone();
-        let cancel = AtomicBool::new(false);
-        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), cancel, stop, jobs });
+    /// Starts the thread; it begins with what an earlier process had accepted, then `first`, then the other sources.
+    pub(crate) fn start(parts: WriterParts) -> Result<Self, OpenError> {
+        let WriterParts { store, embedder, config, indexing, jobs, first, pushed, data_dir } = parts;
+        let shared = Arc::new(Shared::new(jobs, Journal::open(data_dir)?, store.snapshots(), indexing.stop.clone()));
+        let mut removed = BTreeSet::new();
+        for (id, entry) in shared.journal.entries() {
+            let task = match entry.errand {
+                Errand::Index => Task::Index(Deletions::Guarded),
+                Errand::IndexWithDeletions => Task::Index(Deletions::Confirmed),
+                Errand::Remove => Task::Remove,
+            };
+            match task {
+                Task::Remove => removed.insert(entry.source.name.clone()),
+                Task::Index(_) => removed.remove(&entry.source.name),
+            };
+            shared.queue_run(entry.source, task, Origin::Asked, Some(id));
+        }
+        let known = store.sources().iter().cloned().chain(pushed.sources()?);
         let mut sources = first;
-        for source in store.sources().iter().cloned().chain(pushed.sources()?) {
+        for source in known.filter(|source| !removed.contains(&source.name)) {
             if !sources.iter().any(|known| known.name == source.name) {
                 sources.push(source);
             }
@@ -133,58 +102,110 @@ impl Writer {
             if store.last_run(&source.name)?.is_none() {
                 shared.lock().awaited.insert(source.name.clone());
             }
-            shared.queue_run(source, Task::Index(Deletions::Guarded), Origin::Asked);
+            shared.queue_run(source, Task::Index(Deletions::Guarded), Origin::Asked, None);
         }
         let folders = Folders::new(config, pushed.root().to_path_buf());
-        let worker = thread::Worker::new(store, embedder, indexing, folders, Arc::clone(&shared));
+        let desk = Desk::new(embedder, indexing, folders, pushed, Arc::clone(&shared));
+        let worker = thread::Worker::new(store, desk, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Brings a source up to date; the number of the job. A source that waits already is not queued twice.
-    pub(crate) fn index(&self, source: Source, deletions: Deletions) -> u64 {
-        self.shared.queue_run(source, Task::Index(deletions), Origin::Asked)
-    }
-
-    /// Takes a source out of the index; the number of the job.
-    pub(crate) fn remove(&self, source: Source) -> u64 {
-        self.shared.queue_run(source, Task::Remove, Origin::Asked)
-    }
-
-    /// Commits files that were put or removed; the number of the job, and the answer once it is committed.
+    /// Adds a source, or brings it up to date; the number of the job. Blocks for a write to the disk.
     ///
     /// # Errors
-    /// [`Error::Busy`] if too many changes wait, [`Error::Stopping`].
-    pub(crate) fn change(
+    /// [`Error::Conflict`] if the name is going to be that of another source; [`Error::Unwritable`], [`Error::Stopping`].
+    pub(crate) fn add(&self, source: Source) -> Result<u64, Error> {
+        self.accept(source, Task::Index(Deletions::Guarded), |outlook, source| match outlook {
+            Outlook::Is(other) if other != *source => {
+                Err(Error::Conflict { detail: format!("there is another source {:?}", source.name) })
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// Brings a source up to date; the number of the job. One that waits already is not queued twice.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is being removed; otherwise as [`Writer::add`].
+    pub(crate) fn index(&self, source: Source, deletions: Deletions) -> Result<u64, Error> {
+        self.accept(source, Task::Index(deletions), |outlook, _| match outlook {
+            Outlook::Gone => Err(Error::NotFound { what: "the source" }),
+            _ => Ok(()),
+        })
+    }
+
+    /// Takes a source out of the index, and its documents out of the folder of pushed ones; the number of the job. What
+    /// is accepted later for that source comes after it. Blocks for a write to the disk.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub(crate) fn remove(&self, source: Source) -> Result<u64, Error> {
+        self.accept(source, Task::Remove, |_, _| Ok(()))
+    }
+
+    /// Gives work on a source its place, notes it durably, and has it done.
+    fn accept(
         &self,
         source: Source,
-        paths: Vec<String>,
-    ) -> Result<(u64, oneshot::Receiver<Committed>), Error> {
-        let mut queue = self.shared.lock();
-        if queue.stopping {
-            return Err(Error::Stopping);
+        task: Task,
+        fits: impl FnOnce(Outlook, &Source) -> Result<(), Error>,
+    ) -> Result<u64, Error> {
+        let place = {
+            let mut queue = self.shared.lock();
+            if queue.stopping {
+                return Err(Error::Stopping);
+            }
+            fits(queue.outlook(&source.name), &source)?;
+            if let Some(job) = Shared::waits_already(&queue, &source, task) {
+                return Ok(job);
+            }
+            self.shared.place_run(&mut queue, source.clone(), task, Origin::Asked, Stage::Prepares)
+        };
+        let errand = match task {
+            Task::Index(Deletions::Guarded) => Errand::Index,
+            Task::Index(Deletions::Confirmed) => Errand::IndexWithDeletions,
+            Task::Remove => Errand::Remove,
+        };
+        match self.shared.journal.add(errand, &source) {
+            Ok(entry) => Ok(self.shared.noted(place, entry)),
+            Err(error) => {
+                tracing::error!("cannot note what was asked for: {error}");
+                self.shared.give_up_run(place);
+                Err(Error::Unwritable(Failure::disk(&error)))
+            }
         }
-        if queue.changes.len() >= MAX_CHANGES {
-            return Err(Error::Busy);
-        }
-        let (reply, answer) = oneshot::channel();
-        let job = self.shared.jobs.add(JobKind::Documents, &source.name);
-        queue.changes.push_back(Change { job, source, paths, reply });
-        self.shared.wake.notify_one();
-        Ok((job, answer))
     }
 
-    /// Whether all sources named at start have been indexed at least once.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.shared.lock().awaited.is_empty()
+    /// Reserves a place for changes of files: `paths` of each source. Only once it is [cleared](Reservation::cleared) may
+    /// the files be put in place.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if too many changes wait, [`Error::Conflict`] if a source's name is going to be that of another,
+    /// [`Error::Unwritable`], [`Error::Stopping`].
+    pub(crate) fn reserve(&self, wanted: Vec<(Source, Vec<String>)>) -> Result<Reservation, Error> {
+        self.shared.reserve(wanted)
     }
 
-    /// Commits the batch under way, closes the store and ends the thread.
+    /// How many of the sources named at start were never indexed and are not yet.
+    pub(crate) fn awaited(&self) -> usize {
+        self.shared.lock().awaited.len()
+    }
+
+    /// Why nothing can be committed at the moment, if so.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let queue = self.shared.lock();
+        if let Some(failure) = queue.condition.failure() {
+            return Some(failure.clone());
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = !queue.stopping && thread.as_ref().is_some_and(JoinHandle::is_finished);
+        has_ended.then(|| Failure::other("the writer has ended; restart the server, its log says why it ended"))
+    }
+
+    /// Finishes the commit under way, closes the store and ends the thread.
     pub(crate) fn stop(&self) {
-        self.shared.lock().stopping = true;
-        self.shared.cancel.store(true, Ordering::Relaxed);
-        self.shared.stop.ask();
-        self.shared.wake.notify_one();
+        self.shared.stop();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer panicked; what was committed is safe");
@@ -192,119 +213,10 @@ impl Writer {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+/// The kind of work that a task is.
+fn kind_of(task: Task) -> Kind {
+    match task {
+        Task::Index(_) => Kind::Pass,
+        Task::Remove => Kind::Removal,
     }
-
-    fn queue_run(&self, source: Source, task: Task, origin: Origin) -> u64 {
-        let mut queue = self.lock();
-        let job = self.queue_run_in(&mut queue, source, task, origin);
-        self.wake.notify_one();
-        job
-    }
-
-    fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin) -> u64 {
-        if let Some(run) = queue.runs.iter().find(|run| run.source == source && run.task == task) {
-            return run.job;
-        }
-        let kind = match task {
-            Task::Index(_) => JobKind::Index,
-            Task::Remove => JobKind::RemoveSource,
-        };
-        let job = self.jobs.add(kind, &source.name);
-        queue.runs.push_back(Run { job, source, task, origin });
-        job
-    }
-
-    /// A file below a source's folder changed.
-    fn touched(&self, source: &str, now: Instant) {
-        self.lock().timetable.touched(source, now);
-        self.wake.notify_one();
-    }
-
-    /// Waits for work: changes first, then runs that were asked for, then what the timetable says.
-    fn next(&self) -> Next {
-        let mut queue = self.lock();
-        loop {
-            if queue.stopping {
-                return Next::Stop;
-            }
-            if !queue.changes.is_empty() {
-                return Next::Changes(take_changes(&mut queue.changes));
-            }
-            if let Some(run) = queue.runs.pop_front() {
-                // A run that is about to start is not told to stop for what came before it.
-                self.cancel.store(false, Ordering::Relaxed);
-                return Next::Run(run);
-            }
-            let due = queue.timetable.next().map(|(source, due)| (source.to_string(), due));
-            let Some((source, due)) = due else {
-                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let wait = due.saturating_duration_since(Instant::now());
-            if wait.is_zero() {
-                queue.timetable.begin(&source);
-                match queue.known.get(&source).cloned() {
-                    Some(source) => {
-                        self.queue_run_in(&mut queue, source, Task::Index(Deletions::Guarded), Origin::Timetable);
-                    }
-                    None => queue.timetable.remove(&source),
-                }
-                continue;
-            }
-            queue = self.wake.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// A run over a source begins.
-    fn begin(&self, source: &Source, habit: Habit) {
-        let mut queue = self.lock();
-        queue.known.insert(source.name.clone(), source.clone());
-        queue.timetable.set(&source.name, habit, Instant::now());
-        queue.timetable.begin(&source.name);
-    }
-
-    /// A run over a source ended.
-    fn end(&self, source: &Source, planning: Duration) {
-        self.lock().timetable.end(&source.name, Instant::now(), planning);
-    }
-
-    /// A source is removed.
-    fn forget(&self, source: &str) {
-        let mut queue = self.lock();
-        queue.timetable.remove(source);
-        queue.known.remove(source);
-    }
-
-    fn has_changes(&self) -> bool {
-        !self.lock().changes.is_empty()
-    }
-
-    /// A run made room: it goes on before the others.
-    fn postpone(&self, run: Run) {
-        self.jobs.postpone(run.job);
-        self.lock().runs.push_front(run);
-    }
-
-    fn arrived(&self, source: &str) {
-        self.lock().awaited.remove(source);
-    }
-}
-
-/// The first change and those behind it that one commit can take: of the same source, not too many.
-fn take_changes(changes: &mut VecDeque<Change>) -> Vec<Change> {
-    const MAX_PATHS: usize = 1_000;
-    let mut taken: Vec<Change> = Vec::new();
-    let mut paths = 0;
-    while let Some(change) = changes.front() {
-        let fits = paths + change.paths.len() <= MAX_PATHS;
-        if taken.first().is_some_and(|first| first.source != change.source || !fits) {
-            break;
-        }
-        paths += change.paths.len();
-        taken.extend(changes.pop_front());
-    }
-    taken
 }

@@ -35,13 +35,19 @@ struct Entry {
     compared: Instant,
     /// No comparison begins before this time has passed since.
     rest: Duration,
+    /// When a comparison that failed is made again.
+    retry: Option<Instant>,
 }
 
 impl Timetable {
     /// Sets how a source is compared from now on.
     pub(super) fn set(&mut self, source: &str, habit: Habit, now: Instant) {
-        let blank = Entry { habit, changes: None, compared: now, rest: Duration::ZERO };
-        self.entries.entry(source.to_string()).or_insert(blank).habit = habit;
+        self.entries.entry(source.to_string()).or_insert_with(|| Entry::blank(now)).habit = habit;
+    }
+
+    /// A comparison failed, or something of a source could not be committed: it is compared at `then`.
+    pub(super) fn retry(&mut self, source: &str, then: Instant) {
+        self.entries.entry(source.to_string()).or_insert_with(|| Entry::blank(then)).retry = Some(then);
     }
 
     /// Forgets a source.
@@ -61,6 +67,7 @@ impl Timetable {
     pub(super) fn begin(&mut self, source: &str) {
         if let Some(entry) = self.entries.get_mut(source) {
             entry.changes = None;
+            entry.retry = None;
         }
     }
 
@@ -80,12 +87,17 @@ impl Timetable {
 }
 
 impl Entry {
+    fn blank(now: Instant) -> Self {
+        Self { habit: Habit::default(), changes: None, compared: now, rest: Duration::ZERO, retry: None }
+    }
+
     fn due(&self) -> Option<Instant> {
         let settled = self.changes.map(|(first, last)| (last + QUIET).min(first + PATIENCE));
         let polled = self.habit.poll.map(|poll| self.compared + poll);
         let in_any_case = self.habit.every.map(|every| self.compared + every);
-        let earliest = settled.into_iter().chain(polled).chain(in_any_case).min()?;
-        Some(earliest.max(self.compared + self.rest))
+        let earliest = settled.into_iter().chain(polled).chain(in_any_case).min();
+        let rested = earliest.map(|earliest| earliest.max(self.compared + self.rest));
+        rested.into_iter().chain(self.retry).min()
     }
 }
 
@@ -116,6 +128,16 @@ mod tests {
         table.begin("a");
         assert_eq!(table.next(), None);
         table.touched("nobody", now);
+        assert_eq!(table.next(), None);
+    }
+
+    #[test]
+    fn what_failed_is_compared_again_once() {
+        let now = Instant::now();
+        let mut table = Timetable::default();
+        table.retry("a", now + SECOND);
+        assert_eq!(table.next(), Some(("a", now + SECOND)));
+        table.begin("a");
         assert_eq!(table.next(), None);
     }
 

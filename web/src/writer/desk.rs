@@ -1,0 +1,279 @@
+//! Where the writer's work is done: changes, removals and passes, one step at a time, on an open store.
+//!
+//! An error of a step means that the store is in doubt and has to be opened again; what was under way then is in
+//! [`Desk::under_way`] and is done again. Everything else that goes wrong is told to whoever asked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use indexer::{IndexError, IndexOptions, Indexer, RunReport, Vanished};
+use qwen3::EmbedHandle;
+use storage::{Batch, LedgerEntry, Store};
+
+use super::Deletions;
+use super::condition::Failure;
+use super::folders::Folders;
+use super::order::PlaceId;
+use super::queue::{Change, Origin, Run, Step, Task};
+use super::shared::Shared;
+use super::turns::Kind;
+use super::watch::{Room, SLICE, Slice, Watch};
+use crate::jobs::{JobState, Progress};
+use crate::pushed::Pushed;
+
+/// Documents of a source that are removed in one commit.
+const REMOVED_AT_ONCE: usize = 10_000;
+
+/// Everything but the store.
+pub(super) struct Desk {
+    embedder: EmbedHandle,
+    options: IndexOptions,
+    folders: Folders,
+    pushed: Arc<Pushed>,
+    /// What a run by the timetable failed with last, by source: told once.
+    failures: HashMap<String, String>,
+    pub(super) shared: Arc<Shared>,
+    /// What is being done at this moment.
+    pub(super) under_way: Vec<PlaceId>,
+}
+
+/// What a pass did.
+struct Done {
+    words: String,
+    /// Whether it found nothing to do.
+    is_idle: bool,
+}
+
+impl Desk {
+    pub(super) fn new(
+        embedder: EmbedHandle,
+        options: IndexOptions,
+        folders: Folders,
+        pushed: Arc<Pushed>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self { embedder, options, folders, pushed, failures: HashMap::new(), shared, under_way: Vec::new() }
+    }
+
+    /// Does a part of the work.
+    ///
+    /// # Errors
+    /// The store is in doubt.
+    pub(super) fn step(&mut self, store: &mut Store, step: Step) -> Result<(), IndexError> {
+        let ids = match &step {
+            Step::Changes(ids) => ids.clone(),
+            Step::Removal(id) | Step::Pass(id) => vec![*id],
+        };
+        self.under_way.extend(&ids);
+        match step {
+            Step::Changes(ids) => self.changes(store, &ids)?,
+            Step::Removal(id) => self.removal(store, id)?,
+            Step::Pass(id) => self.pass(store, id)?,
+        }
+        self.under_way.retain(|id| !ids.contains(id));
+        Ok(())
+    }
+
+    /// The paths of changes, if they are of that source.
+    pub(super) fn paths(&self, ids: &[PlaceId], source: &str) -> Vec<String> {
+        let queue = self.shared.lock();
+        let changes = ids.iter().filter_map(|id| queue.changes.get(id));
+        changes.filter(|change| change.source.name == source).flat_map(|change| change.paths.clone()).collect()
+    }
+
+    /// Commits changes of one source together and answers each.
+    fn changes(&mut self, store: &mut Store, ids: &[PlaceId]) -> Result<(), IndexError> {
+        let (source, job, paths) = {
+            let queue = self.shared.lock();
+            let changes: Vec<&Change> = ids.iter().filter_map(|id| queue.changes.get(id)).collect();
+            changes.iter().for_each(|change| self.shared.jobs.start(change.job));
+            let Some(first) = changes.first() else { return Ok(()) };
+            let paths: BTreeSet<&String> = changes.iter().flat_map(|change| &change.paths).collect();
+            (first.source.clone(), first.job, paths.into_iter().cloned().collect::<Vec<String>>())
+        };
+        let cancel = AtomicBool::new(false);
+        let shared = Arc::clone(&self.shared);
+        let slice = Slice::new(&shared, job, &cancel);
+        let mut indexer = Indexer::new(store, &self.embedder, self.options.clone(), &slice, &cancel).soon();
+        let outcome = match indexer.index_paths(&source, &paths) {
+            Ok(report) if report.interrupted => {
+                self.shared.make_room(ids);
+                return Ok(());
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(refusal(error)?),
+        };
+        let mut outcomes = Vec::new();
+        for id in ids {
+            let committed = match &outcome {
+                Ok(()) => Ok(self.committed(store, *id)?),
+                Err(failure) => Err(failure.clone()),
+            };
+            outcomes.push((*id, committed));
+        }
+        self.shared.changes_done(outcomes);
+        Ok(())
+    }
+
+    fn committed(&self, store: &Store, id: PlaceId) -> Result<Vec<LedgerEntry>, IndexError> {
+        let (source, paths) = {
+            let queue = self.shared.lock();
+            let Some(change) = queue.changes.get(&id) else { return Ok(Vec::new()) };
+            (change.source.name.clone(), change.paths.clone())
+        };
+        let mut lines = Vec::new();
+        for path in &paths {
+            lines.extend(store.ledger_entry(&source, path)?);
+        }
+        Ok(lines)
+    }
+
+    fn begin(&self, id: PlaceId) -> Option<Run> {
+        let run = self.shared.lock().runs.get(&id).cloned()?;
+        self.shared.jobs.start(run.job);
+        Some(run)
+    }
+
+    fn pass(&mut self, store: &mut Store, id: PlaceId) -> Result<(), IndexError> {
+        let Some(run) = self.begin(id) else { return Ok(()) };
+        let deletions = if let Task::Index(deletions) = run.task { deletions } else { Deletions::Guarded };
+        let name = run.source.name.clone();
+        let by_clock = run.origin == Origin::Timetable;
+        match self.index(store, &run, deletions) {
+            Ok(Some(done)) => {
+                self.close(&run)?;
+                self.failures.remove(&name);
+                if done.is_idle && by_clock {
+                    self.shared.jobs.forget(run.job);
+                } else {
+                    self.shared.jobs.finish(run.job, JobState::Done, done.words);
+                }
+            }
+            Ok(None) if self.shared.lock().stopping => {
+                let words = "stopped with the server; goes on at its next start".to_string();
+                self.shared.jobs.finish(run.job, JobState::Interrupted, words);
+            }
+            Ok(None) if self.shared.is_leaving(&name) => self.shared.finish_needless(&run),
+            Ok(None) => {
+                self.shared.make_room(&[id]);
+                return Ok(());
+            }
+            Err(error) => {
+                let words = error.to_string();
+                let failure = refusal(error)?;
+                self.close(&run)?;
+                let told_before = self.failures.insert(name.clone(), words.clone());
+                if by_clock && told_before.is_some_and(|before| before == words) {
+                    self.shared.jobs.forget(run.job);
+                } else {
+                    tracing::error!(source = name, "indexing failed: {words}");
+                    self.shared.jobs.fail(run.job, &failure);
+                }
+            }
+        }
+        self.shared.run_done(id);
+        Ok(())
+    }
+
+    /// What was done; `None` if the pass was stopped before its end.
+    fn index(&mut self, store: &mut Store, run: &Run, deletions: Deletions) -> Result<Option<Done>, IndexError> {
+        let shared = Arc::clone(&self.shared);
+        // Watched before it is read: nothing that changes meanwhile is missed.
+        let habit = self.folders.tend(&run.source, &Arc::downgrade(&shared));
+        shared.begin(&run.source, habit);
+        let watch = Watch::new(&shared, run.job);
+        let (mut options, embedder) = (self.options.clone(), self.embedder.clone());
+        if deletions == Deletions::Confirmed {
+            options.vanished = Vanished::Remove;
+        }
+        let started = Instant::now();
+        let mut room = Room { desk: self, source: run.source.name.clone(), since: started };
+        let indexer = Indexer::new(store, &embedder, options, &watch, &shared.cancel);
+        let outcome = indexer.with_interlude(&mut room).index_source(&run.source);
+        shared.spent(Kind::Pass, room.since.elapsed());
+        let planning = outcome.as_ref().map_or_else(|_| started.elapsed(), |report| report.planning);
+        shared.end(&run.source, planning);
+        let report = outcome?;
+        Ok((!report.interrupted).then(|| Done { words: words(&report), is_idle: report.is_idle() }))
+    }
+
+    /// Takes a source out. Goes on where it was if it had to make room, or the process ended.
+    fn removal(&mut self, store: &mut Store, id: PlaceId) -> Result<(), IndexError> {
+        let Some(run) = self.begin(id) else { return Ok(()) };
+        let name = &run.source.name;
+        self.folders.forget(name);
+        // The files go first: what cannot be removed would come back at the next start.
+        if let Err(error) = self.pushed.remove_source(&run.source) {
+            tracing::error!(source = name, "the pushed documents cannot be removed: {error}");
+            self.close(&run)?;
+            self.shared.jobs.fail(run.job, &Failure::disk(&error));
+            self.shared.run_done(id);
+            return Ok(());
+        }
+        let started = Instant::now();
+        let mut removed = self.shared.jobs.get(run.job).map_or(0, |job| job.progress.files);
+        loop {
+            let mut batch = Batch::default();
+            for entry in store.ledger(name).take(REMOVED_AT_ONCE) {
+                let entry = entry?;
+                batch.remove(&entry.source, &entry.path);
+                batch.forget(&entry.source, &entry.path);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            removed += batch.documents() as u64;
+            store.commit(batch)?;
+            self.shared.jobs.progress(run.job, Progress { files: removed, ..Progress::default() });
+            let has_to_yield = {
+                let queue = self.shared.lock();
+                queue.stopping || (started.elapsed() >= SLICE && queue.others_wait())
+            };
+            if has_to_yield {
+                self.shared.make_room(&[id]);
+                return Ok(());
+            }
+        }
+        store.remove_source(name)?;
+        self.close(&run)?;
+        self.failures.remove(name);
+        self.shared.jobs.finish(run.job, JobState::Done, format!("{removed} documents removed"));
+        self.shared.run_done(id);
+        Ok(())
+    }
+
+    /// Takes what is done out of the journal: until then it would be done again at the next start, behind what is
+    /// accepted from now on. So nothing is let past before it has worked.
+    fn close(&self, run: &Run) -> Result<(), IndexError> {
+        let closed = run.entry.map_or(Ok(()), |entry| self.shared.journal.done(entry));
+        let failed = |source: io::Error| storage::Error::Io { action: "write", path: "accepted.json".into(), source };
+        closed.map_err(|error| IndexError::Storage(failed(error)))
+    }
+}
+
+/// What to tell of an error that leaves the store as it was; any other is passed on.
+fn refusal(error: IndexError) -> Result<Failure, IndexError> {
+    match &error {
+        IndexError::Storage(storage) if !storage.is_refusal() => Err(error),
+        _ => {
+            tracing::error!("not committed: {error}");
+            Ok(Failure::of(&error))
+        }
+    }
+}
+
+fn words(report: &RunReport) -> String {
+    let RunReport { indexed, partly, unchanged, skipped, unreadable, failed, removed, .. } = report;
+    let unread = unreadable + failed;
+    let listed = report.problems.len();
+    format!(
+        "{indexed} indexed, {partly} partly, {unchanged} unchanged, {skipped} skipped, {removed} removed, {unread} not readable, \
+         {listed} not listed; {} passages, {} tokens in {:.1} s",
+        report.chunks,
+        report.tokens,
+        report.elapsed.as_secs_f64()
+    )
+}
