@@ -41,7 +41,9 @@ impl Server {
     }
 
     fn is_ready(&self) -> bool {
-        ureq::get(format!("{}/health/ready", self.address)).call().is_ok()
+        let reply = ureq::get(format!("{}/health/ready", self.address)).call();
+        let body = reply.ok().and_then(|mut reply| reply.body_mut().read_to_string().ok());
+        body.is_some_and(|body| body.contains("\"awaited\":0"))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

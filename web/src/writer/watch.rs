@@ -56,7 +56,8 @@ impl Observer for Watch<'_> {
             passages: counters.chunks,
             tokens: counters.tokens,
             tokens_per_second: counters.tokens as f64 / seconds,
-            seconds_left: (counters.files > 0).then(|| left * seconds / counters.files as f64),
+            // Of the last files nothing is known until they are embedded: better no guess than none left.
+            seconds_left: (counters.files > 0 && left > 0.0).then(|| left * seconds / counters.files as f64),
             ..self.progress.get()
         });
     }
