@@ -9,6 +9,7 @@ mod counter;
 mod error;
 mod ledger;
 mod ocr;
+mod options;
 mod passages;
 mod pipeline;
 mod plan;
@@ -22,6 +23,7 @@ mod stop;
 mod suspects;
 pub mod synthesis;
 mod unlisted;
+mod vanished;
 mod walk;
 mod watch;
 
@@ -34,8 +36,9 @@ pub use extract::{
 };
 pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
+pub use options::IndexOptions;
 pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};
-pub use pipeline::{IndexOptions, Indexer, Vanished};
+pub use pipeline::Indexer;
 pub use plan::Comparison;
 pub use prepare::TextDocument;
 pub use progress::{Counters, Observer, RunReport, Silent};
@@ -46,5 +49,6 @@ pub use sandbox::{
     extraction_worker, read_frame,
 };
 pub use stop::Stop;
+pub use vanished::Vanished;
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

@@ -14,17 +14,17 @@ use qwen3::{EmbedHandle, Pending};
 use storage::{Batch, ChunkDraft, ContentKey, FileState, LedgerEntry, Source, Store, embedding_text};
 
 use crate::beneath::Root;
-use crate::chunk::{ChunkLimits, ChunkText};
+use crate::chunk::ChunkText;
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
-use crate::plan::{Comparison, Work, plan};
+use crate::options::IndexOptions;
+use crate::plan::{Work, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
 use crate::progress::{Counters, Observer, RunReport};
-use crate::reader::{FileReader, InProcess, version};
-use crate::stop::Stop;
+use crate::reader::version;
 use crate::suspects::{Sorted, Vigil, is_said, sort};
-use crate::walk::{WalkOptions, find};
-use extract::ExtractLimits;
+use crate::vanished::Vanished;
+use crate::walk::find;
 
 /// Time one batch should take the model.
 const BATCH_TIME: Duration = Duration::from_secs(4);
@@ -36,70 +36,6 @@ const BATCH_TOKENS: (u64, u64) = (4_096, 1_000_000);
 const BYTES_PER_TOKEN: usize = 4;
 /// Prepared documents that may wait for the writer, which bounds the memory.
 const QUEUE: usize = 64;
-
-/// How a run goes about it.
-#[derive(Debug, Clone)]
-pub struct IndexOptions {
-    /// How to tell that a file has not changed.
-    pub comparison: Comparison,
-    /// Which files are seen.
-    pub walk: WalkOptions,
-    /// Who reads the files.
-    pub reader: Arc<dyn FileReader>,
-    /// Limits of extraction.
-    pub extract: ExtractLimits,
-    /// Sizes of chunks in tokens.
-    pub chunk: ChunkLimits,
-    /// What to do when every file of a source that has documents is gone.
-    pub vanished: Vanished,
-    /// Most documents of one commit.
-    pub commit_documents: usize,
-    /// Asked when the whole process is to end: a run then does not finish even what it has begun.
-    pub stop: Stop,
-}
-
-impl Default for IndexOptions {
-    fn default() -> Self {
-        Self {
-            comparison: Comparison::default(),
-            walk: WalkOptions::default(),
-            reader: Arc::new(InProcess),
-            extract: ExtractLimits::default(),
-            chunk: ChunkLimits::default(),
-            vanished: Vanished::default(),
-            commit_documents: 2_000,
-            stop: Stop::default(),
-        }
-    }
-}
-
-/// What it means that many files of a source are gone at once. Files that were moved within the source are not gone.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Vanished {
-    /// Likely an unmounted disk: remove nothing if all files are gone, or more than this share of them (0 to 1) and not
-    /// just a few.
-    RefuseAbove(f64),
-    /// The files were deleted: remove their documents.
-    Remove,
-}
-
-impl Default for Vanished {
-    fn default() -> Self {
-        Self::RefuseAbove(0.5)
-    }
-}
-
-/// Files that may go at once whatever share of the source they are.
-const FEW_FILES: usize = 20;
-
-impl Vanished {
-    fn refuses(self, gone: usize, known: usize) -> bool {
-        match self {
-            Self::RefuseAbove(share) => gone > FEW_FILES && gone as f64 > share * known as f64,
-            Self::Remove => false,
-        }
-    }
-}
 
 /// Brings documents into a store.
 pub struct Indexer<'a> {

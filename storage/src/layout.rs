@@ -7,6 +7,7 @@
 //! vectors.bin    the vector file
 //! lexical/       tantivy
 //! segments/      sealed vector segments and their manifest
+//! attempts.log   files that were under way, should the process die; absent where there is nothing to remember
 //! ```
 
 use std::path::{Path, PathBuf};
