@@ -100,9 +100,9 @@ fn a_run_ends_soon_when_it_is_told_to_in_the_middle_of_a_slow_file() {
 }
 
 #[test]
-fn titles_of_megabytes_cost_nothing_and_are_noted() {
+fn titles_without_end_cost_nothing_and_are_noted() {
     let bench = Bench::new();
-    let title = "vicuna travel money ".repeat(1 << 16);
+    let title = "vicuna travel money ".repeat(1 << 14);
     let body: String =
         (0..400).map(|n| format!("{} claim {n}\n\n", "travel money office report ".repeat(25))).collect();
     bench.write("a.md", &format!("# {title}\n\nvicuna body\n\n{body}"));
@@ -182,7 +182,7 @@ fn a_folder_that_cannot_be_listed_is_in_the_ledger_and_loses_nothing() {
     let state = bench.state("sub/");
     assert!(state["unreadable"]["reason"].as_str().unwrap().contains("is a pipe"), "{state}");
     assert_eq!(bench.paths(&["markerinner", "--lexical"]), ["sub/inner.md"]);
-    assert_eq!(bench.state("sub/inner.md")["indexed"].is_object(), true);
+    assert!(bench.state("sub/inner.md")["indexed"].is_object());
     bench.index();
     bench.verify();
     fs::remove_file(&rules).unwrap();

@@ -10,6 +10,7 @@ mod counter;
 mod error;
 mod ledger;
 mod ocr;
+mod options;
 mod overtaken;
 mod passages;
 mod pipeline;
@@ -37,8 +38,9 @@ pub use extract::{
 };
 pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
+pub use options::IndexOptions;
 pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};
-pub use pipeline::{IndexOptions, Indexer};
+pub use pipeline::Indexer;
 pub use plan::Comparison;
 pub use prepare::TextDocument;
 pub use progress::{Counters, Interlude, Observer, RunReport, Silent};

@@ -14,7 +14,7 @@ use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter, chunk_until};
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
-use crate::pipeline::IndexOptions;
+use crate::options::IndexOptions;
 use crate::read::read_file;
 use crate::stop::Stop;
 use crate::walk::{FoundFile, ProblemKind, walk};

@@ -19,19 +19,18 @@ use storage::{Batch, ContentKey, FileState, LedgerEntry, Source, Store, embeddin
 
 use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
-use crate::chunk::{ChunkLimits, ChunkText};
+use crate::chunk::ChunkText;
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
+use crate::options::IndexOptions;
 use crate::overtaken::Overtaken;
-use crate::plan::{Comparison, Work, plan};
+use crate::plan::{Work, plan};
 use crate::prepare::{Content, Job, Prepared, Preparer, TextDocument};
 use crate::progress::{Counters, Interlude, Observer, RunReport};
-use crate::reader::{FileReader, InProcess, version};
-use crate::stop::Stop;
+use crate::reader::version;
 use crate::suspects::{Sorted, Vigil, is_said, sort};
 use crate::vanished::Vanished;
-use crate::walk::{WalkOptions, find};
-use extract::ExtractLimits;
+use crate::walk::find;
 
 /// Time one batch should take the model.
 const BATCH_TIME: Duration = Duration::from_secs(4);
@@ -43,42 +42,6 @@ const BYTES_PER_TOKEN: usize = 4;
 const TICK: Duration = Duration::from_millis(100);
 /// Prepared documents that may wait for the writer, which bounds the memory.
 const QUEUE: usize = 64;
-
-/// How a run goes about it.
-#[derive(Debug, Clone)]
-pub struct IndexOptions {
-    /// How to tell that a file has not changed.
-    pub comparison: Comparison,
-    /// Which files are seen.
-    pub walk: WalkOptions,
-    /// Who reads the files.
-    pub reader: Arc<dyn FileReader>,
-    /// Limits of extraction.
-    pub extract: ExtractLimits,
-    /// Sizes of chunks in tokens.
-    pub chunk: ChunkLimits,
-    /// What to do when every file of a source that has documents is gone.
-    pub vanished: Vanished,
-    /// Most documents of one commit.
-    pub commit_documents: usize,
-    /// Asked when the whole process is to end: a run then does not finish even what it has begun.
-    pub stop: Stop,
-}
-
-impl Default for IndexOptions {
-    fn default() -> Self {
-        Self {
-            comparison: Comparison::default(),
-            walk: WalkOptions::default(),
-            reader: Arc::new(InProcess),
-            extract: ExtractLimits::default(),
-            chunk: ChunkLimits::default(),
-            vanished: Vanished::default(),
-            commit_documents: 2_000,
-            stop: Stop::default(),
-        }
-    }
-}
 
 /// Brings documents into a store.
 pub struct Indexer<'a> {

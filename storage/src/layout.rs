@@ -7,7 +7,7 @@
 //! vectors.bin    the vector file
 //! lexical/       tantivy
 //! segments/      sealed vector segments and their manifest
-//! attempts.log   files under way when a process died, if one did
+//! attempts.log   files that were under way, should the process die; absent where there is nothing to remember
 //! ```
 //!
 //! All but the lock is in `index-N/` once there was a rebuild: see `edition`.

@@ -1,0 +1,48 @@
+//! How a run over a source goes about it.
+
+use std::sync::Arc;
+
+use extract::ExtractLimits;
+
+use crate::chunk::ChunkLimits;
+use crate::plan::Comparison;
+use crate::reader::{FileReader, InProcess};
+use crate::stop::Stop;
+use crate::vanished::Vanished;
+use crate::walk::WalkOptions;
+
+/// How a run goes about it.
+#[derive(Debug, Clone)]
+pub struct IndexOptions {
+    /// How to tell that a file has not changed.
+    pub comparison: Comparison,
+    /// Which files are seen.
+    pub walk: WalkOptions,
+    /// Who reads the files.
+    pub reader: Arc<dyn FileReader>,
+    /// Limits of extraction.
+    pub extract: ExtractLimits,
+    /// Sizes of chunks in tokens.
+    pub chunk: ChunkLimits,
+    /// What to do when every file of a source that has documents is gone.
+    pub vanished: Vanished,
+    /// Most documents of one commit.
+    pub commit_documents: usize,
+    /// Asked when the whole process is to end: a run then does not finish even what it has begun.
+    pub stop: Stop,
+}
+
+impl Default for IndexOptions {
+    fn default() -> Self {
+        Self {
+            comparison: Comparison::default(),
+            walk: WalkOptions::default(),
+            reader: Arc::new(InProcess),
+            extract: ExtractLimits::default(),
+            chunk: ChunkLimits::default(),
+            vanished: Vanished::default(),
+            commit_documents: 2_000,
+            stop: Stop::default(),
+        }
+    }
+}
