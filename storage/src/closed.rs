@@ -36,3 +36,37 @@ impl ClosedStore {
         recover::open(&self.folder, &self.model)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+    use crate::error::Error;
+    use crate::record::ContentKey;
+
+    #[test]
+    fn readers_follow_a_store_that_is_opened_again_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".to_string(), fingerprint: "f".to_string(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        let (snapshots, truth) = (store.snapshots(), store.truth());
+        let key = ContentKey::of(&[], "text");
+        let mut batch = Batch::default();
+        batch.finish_run("docs", 7);
+        batch.keep_vector(key, vec![1.0, 0.0]);
+        store.commit(batch).unwrap();
+        let before = snapshots.get();
+        let closed = store.suspend();
+        assert!(matches!(truth.last_run("docs"), Err(Error::Reopening)));
+        assert!(matches!(truth.ledger("docs", "").next(), Some(Err(Error::Reopening))));
+        assert!(matches!(Store::open(folder.path(), &model), Err(Error::Locked { .. })), "the lock is kept");
+        let mut store = closed.open().map_err(|(_, error)| error).unwrap();
+        assert_eq!(truth.last_run("docs").unwrap(), Some(7));
+        assert!(store.has_vector(key).unwrap(), "a vector without a document is kept");
+        assert!(!std::sync::Arc::ptr_eq(&before, &snapshots.get()), "the new snapshot is seen");
+        let mut batch = Batch::default();
+        batch.finish_run("docs", 8);
+        store.commit(batch).unwrap();
+        assert_eq!(truth.last_run("docs").unwrap(), Some(8));
+    }
+}
