@@ -93,9 +93,12 @@ impl Chunker<'_> {
         }
     }
 
-    /// Whether a joined text keeps the maximum. The sum of its parts' counts is trusted well below it; near it, the
+    /// Whether a joined text keeps the maximum, in bytes too: marks and blanks without end may have hardly a token. The sum of its parts' counts is trusted well below it; near it, the
     /// joined text is counted.
     fn fits(&self, estimate: usize, header: Option<&Range<usize>>, span: Range<usize>) -> bool {
+        if span.len() > self.limits.max.saturating_mul(split::OBVIOUS_BYTES) {
+            return false;
+        }
         estimate * 4 <= self.limits.max * 3 || self.counter.count(&self.text_of(header, span)) <= self.limits.max
     }
 

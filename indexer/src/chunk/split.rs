@@ -11,7 +11,7 @@ use extract::grammar;
 use extract::{BlockKind, floor_boundary};
 
 /// A text this many bytes a token long is above any limit without counting.
-const OBVIOUS_BYTES: usize = 32;
+pub(super) const OBVIOUS_BYTES: usize = 32;
 
 /// Smallest window for prose and for code: code needs more of its surroundings to be understood.
 const PROSE_WINDOW: usize = 8 << 10;

@@ -191,3 +191,19 @@ proptest! {
         assert_promises(&document, &Bytes, limits);
     }
 }
+
+#[test]
+fn text_of_hardly_a_token_makes_no_endless_passage() {
+    let limits = ChunkLimits::default();
+    for text in [format!("a{}", " ".repeat(1_000)).repeat(300), format!("a{}", "\u{301}".repeat(200_000))] {
+        struct Starts;
+        impl TokenCounter for Starts {
+            fn count(&self, text: &str) -> usize {
+                text.matches('a').count()
+            }
+        }
+        let chunks = chunk(&document("a.txt", &text), &Starts, limits);
+        let longest = chunks.iter().map(|chunk| chunk.text.len()).max().unwrap();
+        assert!(longest <= limits.max * split::OBVIOUS_BYTES, "{longest} bytes in one of {}", chunks.len());
+    }
+}
