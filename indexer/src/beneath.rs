@@ -201,10 +201,12 @@ fn told(error: Errno) -> BeneathError {
     }
 }
 
+#[allow(clippy::unnecessary_cast, reason = "other systems have narrower types")]
 fn identity(stat: &Stat) -> (u64, u64) {
     (stat.st_dev as u64, stat.st_ino as u64)
 }
 
+#[allow(clippy::unnecessary_cast, reason = "other systems have narrower types")]
 fn nanoseconds(stat: &Stat) -> i64 {
     let seconds = (stat.st_mtime as i64).saturating_mul(1_000_000_000);
     seconds.saturating_add(i64::try_from(stat.st_mtime_nsec).unwrap_or(0))

@@ -9,6 +9,7 @@ mod chunk;
 mod counter;
 mod error;
 mod ledger;
+mod line;
 mod ocr;
 mod options;
 mod overtaken;

@@ -245,10 +245,10 @@ fn a_client_has_a_share_of_what_is_under_way() {
 
     let line = json!({ "put": { "path": "b.md", "text": text } });
     let slow = begun("/api/v1/documents/bulk", "application/x-ndjson", &line.to_string());
-    until("another bulk request is refused", || bulk(&server, &[line.clone()]).status == 429);
+    until("another bulk request is refused", || bulk(&server, std::slice::from_ref(&line)).status == 429);
     server.put("c.md", "a small request has its room").expect(200);
     drop(slow);
-    until("there is room again", || bulk(&server, &[line.clone()]).status == 200);
+    until("there is room again", || bulk(&server, std::slice::from_ref(&line)).status == 200);
 }
 
 #[test]

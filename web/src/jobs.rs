@@ -193,7 +193,7 @@ impl Job {
     }
 
     /// The job as a caller may see it. What nobody has put into words for all is not shown to all.
-    pub(crate) fn as_seen_by(mut self, caller: &Caller) -> Self {
+    pub(crate) fn seen_by(mut self, caller: &Caller) -> Self {
         if !caller.sees_places() {
             self.error = self.placeless.take();
         }
@@ -232,7 +232,7 @@ mod tests {
         jobs.fail(id, &Failure::of(&IndexError::SuddenlyEmpty { root, documents: 7 }));
         let shown = |scopes: &[Scope]| {
             let caller = Caller { scopes: scopes.to_vec(), ..Caller::default() };
-            serde_json::to_string(&jobs.get(id).unwrap().as_seen_by(&caller)).unwrap()
+            serde_json::to_string(&jobs.get(id).unwrap().seen_by(&caller)).unwrap()
         };
         assert!(shown(&[Scope::Admin]).contains("/srv/secret/wiki"));
         let others = [Scope::Search, Scope::Index];

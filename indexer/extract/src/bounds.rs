@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn every_attribute_is_bounded_and_what_is_not_is_noticed() {
-        let spoilt: Vec<(&str, Box<dyn Fn(&mut Extraction)>)> = vec![
+        type Spoil = Box<dyn Fn(&mut Extraction)>;
+        let spoilt: Vec<(&str, Spoil)> = vec![
             ("kind", Box::new(|all| all.kind = "k".repeat(1 << 20))),
             ("warnings", Box::new(|all| all.warnings = vec![String::new(); 10_000])),
             ("path", Box::new(|all| all.parts[0].path = "p/".repeat(10_000) + "x")),

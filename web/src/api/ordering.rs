@@ -91,7 +91,7 @@ struct Best<F> {
 
 /// Where a turn left it.
 enum Turned<F, T> {
-    More(Best<F>),
+    More(Box<Best<F>>),
     Done(T),
 }
 
@@ -104,7 +104,7 @@ impl<F> Best<F> {
         let over = Instant::now() + SLICE;
         while self.search.is_running() {
             if Instant::now() >= over {
-                return Ok(Turned::More(self));
+                return Ok(Turned::More(Box::new(self)));
             }
             self.search.read_until(over, wanted)?;
         }

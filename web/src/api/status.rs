@@ -76,7 +76,7 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
         vectors: statistics.vectors,
         bytes: statistics.bytes.into_iter().map(|(part, bytes)| Part { part, bytes }).collect(),
         sources: views(engine, caller.sees_places())?,
-        jobs: app.jobs.all().into_iter().filter(active).map(|job| job.as_seen_by(caller)).collect(),
+        jobs: app.jobs.all().into_iter().filter(active).map(|job| job.seen_by(caller)).collect(),
     })
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn status(app: web::Data<App>, caller: Caller) -> Result<HttpRe
 pub(crate) async fn jobs(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let generation = app.engine()?.snapshot().sequence();
-    let jobs = app.jobs.all().into_iter().map(|job| job.as_seen_by(&caller)).collect();
+    let jobs = app.jobs.all().into_iter().map(|job| job.seen_by(&caller)).collect();
     Ok(HttpResponse::Ok().json(timed(started, generation, JobList { jobs })))
 }
 
@@ -108,5 +108,5 @@ pub(crate) async fn job(app: web::Data<App>, id: web::Path<String>, caller: Call
     let started = Instant::now();
     let generation = app.engine()?.snapshot().sequence();
     let job = id.parse().ok().and_then(|id| app.jobs.get(id)).ok_or(Error::NotFound { what: "the job" })?;
-    Ok(HttpResponse::Ok().json(timed(started, generation, job.as_seen_by(&caller))))
+    Ok(HttpResponse::Ok().json(timed(started, generation, job.seen_by(&caller))))
 }

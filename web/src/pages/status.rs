@@ -55,7 +55,7 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
     let read = move |app: &App, engine: &crate::engine::Engine| {
         Ok(State {
             survey: shared.surveys.get(engine)?,
-            jobs: app.jobs.all().into_iter().map(|job| job.as_seen_by(&caller)).collect(),
+            jobs: app.jobs.all().into_iter().map(|job| job.seen_by(&caller)).collect(),
             lines: ledger::lines(engine, &asked)?,
             embedding: ModelView::embedding(engine),
             reranker: ModelView::reranker(engine),

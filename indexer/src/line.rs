@@ -1,0 +1,287 @@
+//! The writer's end of the line.
+//!
+//! Two batches are under way at any time: while one is embedded, the next is read and the one before is committed. A
+//! batch holds a few seconds' worth of tokens, so that little is lost when the process is killed. Only contents that the
+//! store does not know are embedded.
+//!
+//! Whatever it waits for, it looks up several times a second: it tells how far the run is, stops if it was asked to (what
+//! is embedded by then is kept), and makes room for the caller's other work on the store
+//! ([`Interlude`](crate::Interlude)). One large file holds up nobody.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use qwen3::{Arrival, Pending};
+use storage::{Batch, ContentKey, FileState, LedgerEntry, Source, embedding_text};
+
+use crate::assembly::{Assembly, Embedded, drafts};
+use crate::beneath::Root;
+use crate::chunk::ChunkText;
+use crate::error::IndexError;
+use crate::pipeline::Indexer;
+use crate::prepare::{Content, Prepared};
+use crate::progress::{Counters, RunReport};
+
+/// Time one batch should take the model.
+const BATCH_TIME: Duration = Duration::from_secs(4);
+/// Bounds of a batch in tokens; between them it follows the measured speed.
+const BATCH_TOKENS: (u64, u64) = (4_096, 1_000_000);
+/// Bytes of English text per token, for sizing batches before the tokens are counted.
+const BYTES_PER_TOKEN: usize = 4;
+/// Time between two looks up from what a run waits for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Stops a run whose root is no longer the folder it began with.
+pub(crate) fn in_place(root: &Root, source: &Source) -> Result<(), IndexError> {
+    if root.is_in_place() { Ok(()) } else { Err(IndexError::RootChanged { root: source.root.clone() }) }
+}
+
+/// The writer's end of the line.
+pub(crate) struct Line<'a, 'b> {
+    indexer: &'a mut Indexer<'b>,
+    source: &'a Source,
+    root: Option<&'a Root>,
+    open: Assembly,
+    embedding: Option<(Assembly, Pending<Vec<f32>>, Instant)>,
+    batch_tokens: u64,
+    counters: Counters,
+    report: RunReport,
+    ticked: Instant,
+}
+
+impl<'a, 'b> Line<'a, 'b> {
+    pub(crate) fn new(indexer: &'a mut Indexer<'b>, source: &'a Source, root: Option<&'a Root>) -> Self {
+        let counters = indexer.done;
+        Self {
+            indexer,
+            source,
+            root,
+            open: Assembly::default(),
+            embedding: None,
+            batch_tokens: BATCH_TOKENS.0 * 8,
+            counters,
+            report: RunReport::default(),
+            ticked: Instant::now(),
+        }
+    }
+
+    pub(crate) fn write(mut self, prepared: Receiver<Prepared>) -> Result<RunReport, IndexError> {
+        loop {
+            let next = prepared.recv_timeout(TICK);
+            self.look_up()?;
+            // What waits in the queues is left for the next run; what is with the model is kept.
+            if self.is_cancelled() {
+                break;
+            }
+            match next {
+                Ok(prepared) => self.take(prepared)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.open.is_full(self.batch_tokens, self.indexer.options.commit_documents) {
+                self.turn()?;
+            }
+        }
+        if self.is_cancelled() {
+            self.open = Assembly::default();
+        }
+        self.turn()?;
+        self.turn()?;
+        self.indexer.done = self.counters;
+        self.report.interrupted = self.indexer.cancel.load(Ordering::Relaxed);
+        self.report.embedded = self.counters.embedded;
+        self.report.tokens = self.counters.tokens;
+        self.report.chunks = self.counters.chunks;
+        Ok(self.report)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.indexer.cancel.load(Ordering::Relaxed)
+    }
+
+    /// Tells how far the run is, and makes room for others.
+    fn look_up(&mut self) -> Result<(), IndexError> {
+        if self.ticked.elapsed() < TICK {
+            return Ok(());
+        }
+        self.indexer.observer.progressed(&self.counters);
+        if let Some(interlude) = &mut self.indexer.interlude {
+            self.indexer.overtaken.add(interlude.room(self.indexer.store)?);
+        }
+        self.ticked = Instant::now();
+        Ok(())
+    }
+
+    fn take(&mut self, prepared: Prepared) -> Result<(), IndexError> {
+        if let Content::Fresh(_, chunks) = &prepared.content {
+            for chunk in chunks {
+                self.need(chunk)?;
+            }
+            self.counters.chunks += chunks.len() as u64;
+        }
+        self.counters.files += 1;
+        self.open.opened.get_or_insert_with(Instant::now);
+        self.open.prepared.push(prepared);
+        self.indexer.observer.progressed(&self.counters);
+        Ok(())
+    }
+
+    /// Marks a chunk for embedding unless its content is stored, or on its way already.
+    fn need(&mut self, chunk: &ChunkText) -> Result<(), IndexError> {
+        let key = ContentKey::of(&chunk.headings, &chunk.text);
+        let under_way = self.embedding.as_ref().is_some_and(|(assembly, ..)| assembly.keys.contains_key(&key));
+        if under_way || self.open.keys.contains_key(&key) || self.indexer.store.has_vector(key)? {
+            return Ok(());
+        }
+        self.open.keys.insert(key, self.open.texts.len());
+        self.open.texts.push(embedding_text(&chunk.headings, &chunk.text));
+        self.open.tokens += (chunk.text.len() / BYTES_PER_TOKEN) as u64 + 1;
+        Ok(())
+    }
+
+    /// Hands the open batch to the model and commits the one that was with it.
+    fn turn(&mut self) -> Result<(), IndexError> {
+        let mut open = std::mem::take(&mut self.open);
+        let pending = self.indexer.embedder.embed_documents_in(self.indexer.lane, &std::mem::take(&mut open.texts))?;
+        let previous = self.embedding.replace((open, pending, Instant::now()));
+        let Some((assembly, pending, started)) = previous else { return Ok(()) };
+        let tokens = pending.tokens() as u64;
+        match self.embedded(&assembly, pending)? {
+            Embedded::Stopped => Ok(()),
+            Embedded::Whole(vectors) => {
+                if !assembly.keys.is_empty() {
+                    self.adapt(tokens, started.elapsed());
+                }
+                self.commit(assembly, vectors)
+            }
+        }
+    }
+
+    /// Waits for the model. A run that is stopped meanwhile keeps the vectors that are there, without their documents:
+    /// the next run reads those files again, and goes on where this one was.
+    fn embedded(&mut self, assembly: &Assembly, mut pending: Pending<Vec<f32>>) -> Result<Embedded, IndexError> {
+        let before = self.counters;
+        let tokens = pending.tokens() as u64;
+        loop {
+            match pending.advance_until(Instant::now() + TICK) {
+                Ok(Arrival::Complete) => break,
+                Ok(Arrival::More | Arrival::Late) => {}
+                Err(error) => return Ok(Embedded::Whole(Err(error))),
+            }
+            let all = pending.outputs().len().max(1) as u64;
+            let done = pending.outputs().iter().flatten().count() as u64;
+            self.counters.tokens = before.tokens + tokens * done / all;
+            self.counters.embedded = before.embedded + done;
+            self.look_up()?;
+            if self.is_cancelled() {
+                self.keep(assembly, pending.outputs())?;
+                return Ok(Embedded::Stopped);
+            }
+        }
+        self.counters.tokens = before.tokens + tokens;
+        self.counters.embedded = before.embedded + pending.outputs().len() as u64;
+        Ok(Embedded::Whole(pending.wait()))
+    }
+
+    fn keep(&mut self, assembly: &Assembly, outputs: &[Option<Vec<f32>>]) -> Result<(), IndexError> {
+        let mut batch = Batch::default();
+        for (key, at) in &assembly.keys {
+            if let Some(Some(vector)) = outputs.get(*at) {
+                batch.keep_vector(*key, vector.clone());
+            }
+        }
+        self.indexer.store.commit(batch)?;
+        Ok(())
+    }
+
+    fn adapt(&mut self, tokens: u64, elapsed: Duration) {
+        let speed = tokens as f64 / elapsed.as_secs_f64().max(1e-3);
+        let wanted = speed * BATCH_TIME.as_secs_f64();
+        self.batch_tokens = (wanted as u64).clamp(BATCH_TOKENS.0, BATCH_TOKENS.1);
+    }
+
+    fn commit(&mut self, assembly: Assembly, vectors: Result<Vec<Vec<f32>>, qwen3::Error>) -> Result<(), IndexError> {
+        let Assembly { mut prepared, keys, .. } = assembly;
+        let attempts: Vec<u64> = prepared.iter().filter_map(|prepared| prepared.attempt).collect();
+        prepared.retain(|prepared| !self.indexer.overtaken.covers(&prepared.entry.path));
+        let mut known: HashMap<ContentKey, Vec<f32>> = HashMap::new();
+        // A failed batch leaves nothing known: each document is then tried alone, and only the bad one fails.
+        if let Ok(mut vectors) = vectors {
+            known.extend(keys.iter().filter_map(|(key, at)| Some((*key, std::mem::take(vectors.get_mut(*at)?)))));
+        }
+        for prepared in &mut prepared {
+            if !self.complete(prepared, &mut known)? {
+                return Ok(());
+            }
+        }
+        // What was not found may only be out of reach.
+        self.root.map_or(Ok(()), |root| in_place(root, self.source))?;
+        let mut batch = Batch::default();
+        for Prepared { entry, content, .. } in prepared {
+            self.count(&entry, &content);
+            match content {
+                Content::Fresh(document, chunks) => batch.put(*document, drafts(chunks, &known)),
+                Content::Nothing => batch.remove(&entry.source, &entry.path),
+                Content::Gone => {
+                    batch.remove(&entry.source, &entry.path);
+                    batch.forget(&entry.source, &entry.path);
+                    continue;
+                }
+                Content::Unchanged => {}
+            }
+            batch.record(entry);
+        }
+        self.indexer.store.commit(batch)?;
+        self.indexer.store.attempts().end(&attempts)?;
+        self.indexer.observer.progressed(&self.counters);
+        Ok(())
+    }
+
+    /// Embeds what a document still lacks; false if the process has to end before that is done. If the model fails on
+    /// it, that is recorded and the run goes on.
+    fn complete(&self, prepared: &mut Prepared, known: &mut HashMap<ContentKey, Vec<f32>>) -> Result<bool, IndexError> {
+        let Content::Fresh(_, chunks) = &prepared.content else { return Ok(true) };
+        let mut missing: Vec<(ContentKey, String)> = Vec::new();
+        for chunk in chunks {
+            let key = ContentKey::of(&chunk.headings, &chunk.text);
+            if !known.contains_key(&key) && !self.indexer.store.has_vector(key)? {
+                missing.push((key, embedding_text(&chunk.headings, &chunk.text)));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        let (keys, texts): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+        let embedded = self.indexer.embedder.embed_documents_in(self.indexer.lane, &texts);
+        let embedded = embedded.map(|pending| self.indexer.options.stop.wait(pending));
+        match embedded.and_then(Option::transpose) {
+            Ok(None) => return Ok(false),
+            Ok(Some(vectors)) => known.extend(keys.into_iter().zip(vectors)),
+            Err(error @ qwen3::Error::Closed) => return Err(error.into()),
+            Err(error) => {
+                let error = format!("the model failed on it: {error}");
+                prepared.entry.state = FileState::Failed { error, tries: 1 };
+                prepared.entry.chunks = 0;
+                // The file itself was fine: without its hash, the next run reads it again.
+                prepared.entry.content = None;
+                prepared.content = Content::Nothing;
+            }
+        }
+        Ok(true)
+    }
+
+    fn count(&mut self, entry: &LedgerEntry, content: &Content) {
+        let counter = match (&entry.state, content) {
+            (_, Content::Unchanged) => &mut self.report.unchanged,
+            (_, Content::Gone) => &mut self.report.removed,
+            (FileState::Indexed { .. }, _) => &mut self.report.indexed,
+            (FileState::Partly { .. }, _) => &mut self.report.partly,
+            (FileState::Skipped { .. }, _) => &mut self.report.skipped,
+            (FileState::Unreadable { .. }, _) => &mut self.report.unreadable,
+            (FileState::Failed { .. }, _) => &mut self.report.failed,
+        };
+        *counter += 1;
+    }
+}
