@@ -9,6 +9,7 @@ use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::config::{LogConfig, LogFormat};
+use crate::plain::{is_order, shown_json};
 
 /// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
 /// what holds otherwise.
@@ -55,7 +56,7 @@ struct Plain<'a, W>(&'a mut W);
 impl<W: fmt::Write> fmt::Write for Plain<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         text.chars()
-            .try_for_each(|c| if is_plain(c) { self.0.write_char(c) } else { write!(self.0, "{}", c.escape_unicode()) })
+            .try_for_each(|c| if is_order(c) { write!(self.0, "{}", c.escape_unicode()) } else { self.0.write_char(c) })
     }
 }
 
@@ -64,26 +65,13 @@ struct PlainJson<W>(W);
 
 impl<W: io::Write> io::Write for PlainJson<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut plain = String::with_capacity(line.len());
-        for c in String::from_utf8_lossy(line).chars() {
-            if is_plain(c) || c == '\n' {
-                plain.push(c);
-            } else {
-                plain.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-        }
-        self.0.write_all(plain.as_bytes())?;
+        self.0.write_all(shown_json(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
-}
-
-fn is_plain(c: char) -> bool {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !c.is_control() && !turns
 }
 
 #[cfg(test)]
@@ -108,7 +96,7 @@ mod tests {
         let mut line = Vec::new();
         io::Write::write_all(&mut PlainJson(&mut line), format!("{told}\n").as_bytes()).unwrap();
         let line = String::from_utf8(line).unwrap();
-        assert!(line.trim_end_matches('\n').chars().all(is_plain), "{line:?}");
+        assert!(!line.trim_end_matches('\n').contains(is_order), "{line:?}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), told);
     }
 }

@@ -1,7 +1,8 @@
 //! Foreign words on their way to a terminal. Names, titles, reasons and texts come from files that anybody may have
 //! written; a terminal takes some characters in them for orders (move the cursor, change the title, fill the clipboard) or
 //! lets them rearrange what stands beside them. Whatever is foreign goes through here before it is printed: such
-//! characters are shown as what they are, `\u{1b}`. JSON keeps its values exactly and escapes the same characters.
+//! characters are shown as what they are, `\u{1b}`. JSON keeps its values exactly and escapes the same characters. The
+//! log does the same: see `logging`.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use serde::Serialize;
 const MAX_SHOWN: usize = 1_000;
 
 /// Orders to a terminal (C0, DEL, C1), what reverses the direction of a line, and what breaks one unseen.
-fn is_order(character: char) -> bool {
+pub(crate) fn is_order(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -60,9 +61,14 @@ fn escaped(text: &str, stays: impl Fn(char) -> bool) -> String {
 /// itself demands it.)
 pub(crate) fn json(value: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value)?;
+    Ok(shown_json(&text).into_owned())
+}
+
+/// JSON text that means the same, with nothing in it that a terminal obeys but its line ends.
+pub(crate) fn shown_json(text: &str) -> Cow<'_, str> {
     let hides = |character: char| is_order(character) && character != '\n';
     if !text.contains(hides) {
-        return Ok(text);
+        return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 64);
     for character in text.chars() {
@@ -73,7 +79,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String> {
             out.push(character);
         }
     }
-    Ok(out)
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

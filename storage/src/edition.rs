@@ -43,6 +43,7 @@ pub(crate) fn change_over(data: &Path) -> Result<()> {
     let next = numbered(data, newest(data)?.map_or(1, |number| number + 1));
     // Everything below is durable; its folder's entries are made so here, before the rename can be.
     files::sync_folder(&unfinished)?;
+    // An empty folder in its place gives way; a file or a folder with anything in it is an error, and nothing has changed.
     fs::rename(&unfinished, &next).map_err(Error::io("rename", &unfinished))?;
     files::sync_folder(data)
 }
@@ -80,7 +81,8 @@ fn numbers(data: &Path) -> Result<Vec<u32>> {
         let Some(number) = number.filter(|number| name.to_str() == Some(&format!("{PREFIX}{number}"))) else {
             continue;
         };
-        if entry.file_type().map_err(Error::io("list", data))?.is_dir() {
+        // An empty folder of that name is somebody else's: taking it for an index would give the real one up.
+        if layout::parts(&entry.path()).iter().any(|part| part.exists()) {
             numbers.push(number);
         }
     }
@@ -92,12 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_number_is_in_force_and_only_folders_count() {
+    fn the_highest_number_is_in_force_and_only_indexes_count() {
         let data = tempfile::tempdir().unwrap();
         assert_eq!(in_force(data.path()).unwrap(), data.path());
         for name in ["index-2", "index-10", "index-011", "index-x", "rebuild"] {
             fs::create_dir(data.path().join(name)).unwrap();
+            fs::write(data.path().join(name).join("index.json"), "{}").unwrap();
         }
+        fs::create_dir(data.path().join("index-13")).unwrap();
         fs::write(data.path().join("index-12"), "a file").unwrap();
         assert_eq!(in_force(data.path()).unwrap(), data.path().join("index-10"));
         change_over(data.path()).unwrap();
@@ -108,7 +112,7 @@ mod tests {
         assert!(!remove_superseded(data.path()).unwrap());
         let mut left: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["index-011", "index-11", "index-12", "index-x", "keys.json"]);
+        assert_eq!(left, ["index-011", "index-11", "index-12", "index-13", "index-x", "keys.json"]);
     }
 
     #[test]
@@ -117,6 +121,7 @@ mod tests {
         let read = |folder: &Path| {
             if folder == data.path() {
                 fs::create_dir(data.path().join("index-1")).unwrap();
+                fs::write(data.path().join("index-1/index.json"), "{}").unwrap();
                 return Err(Error::NoIndex { path: folder.to_path_buf() });
             }
             Ok(folder.to_path_buf())

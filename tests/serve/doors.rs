@@ -256,7 +256,8 @@ fn places_on_the_server_are_for_administrators() {
         assert_ne!(reply.status, 403, "{path}");
     }
     let told = with(&search, "GET", &format!("/api/v1/jobs/{job}")).expect(200);
-    assert!(told["error"].as_str().unwrap().contains("docs"), "the source is named: {told}");
+    assert!(told["error"].as_str().unwrap().contains("folder cannot be read"), "others hear what it is: {told}");
+    assert_eq!(told["source"], "docs");
     assert!(with(&admin, "GET", "/status").text.contains(&docs), "administrators see the place");
 }
 

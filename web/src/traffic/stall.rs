@@ -6,18 +6,29 @@
 //! task then ends with an error, and with it the answer and the work for it.
 
 use std::any::Any;
+use std::io;
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
-use socket2::SockRef;
 
 /// What is to be done with a new connection.
 pub(crate) fn cut_off_after(stalled: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static {
     move |connection, _| {
         let Some(socket) = connection.downcast_ref::<TcpStream>() else { return };
-        if let Err(error) = SockRef::from(socket).set_tcp_user_timeout(Some(stalled)) {
+        if let Err(error) = limit(socket, stalled) {
             tracing::warn!("a client that reads nothing will not be cut off: {error}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn limit(socket: &TcpStream, stalled: Duration) -> io::Result<()> {
+    socket2::SockRef::from(socket).set_tcp_user_timeout(Some(stalled))
+}
+
+/// Other systems have no such option: there, the budgets alone bound what such a client costs.
+#[cfg(not(target_os = "linux"))]
+fn limit(_: &TcpStream, _: Duration) -> io::Result<()> {
+    Ok(())
 }
