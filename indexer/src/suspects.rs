@@ -11,8 +11,8 @@ use storage::{Attempt, Attempts, FileState};
 use crate::plan::{Comparison, Work};
 use crate::stop::Stop;
 
-/// How often what was noted is made durable, and a wish to stop is noted.
-const TICK: Duration = Duration::from_millis(500);
+/// How often what was noted is made durable, and a wish to stop or a long wait is noted.
+const TICK: Duration = Duration::from_millis(400);
 
 /// What the ledger says of a file that was set aside.
 const SET_ASIDE: &str = "stopped the indexer twice and is left out so that the others get on; \
@@ -24,7 +24,7 @@ const SET_ASIDE: &str = "stopped the indexer twice and is left out so that the o
 pub(crate) struct Sorted {
     /// Nothing speaks against them.
     pub(crate) usual: Vec<Work>,
-    /// Under way at a death: alone, small ones first.
+    /// Under way at a death: alone, the least suspicious last, small ones first.
     pub(crate) suspects: Vec<Work>,
     /// Left alone.
     pub(crate) aside: Vec<Work>,
@@ -59,7 +59,9 @@ pub(crate) fn sort(
             _ => sorted.suspects.push(work),
         }
     }
-    sorted.suspects.sort_by_key(|work| work.file.bytes);
+    // Whom a death met that says little comes last: a process that is killed again and again soon after its start would
+    // meet the same file.
+    sorted.suspects.sort_by_key(|work| (attempts.doubts(&attempt(source, work, version)), work.file.bytes));
     sorted
 }
 
@@ -96,6 +98,7 @@ impl Vigil {
                 if stop.is_asked() {
                     kept.pardon();
                 }
+                kept.note_long();
                 kept.sync();
             }
         };

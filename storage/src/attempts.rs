@@ -4,7 +4,10 @@
 //! index is opened next was under way when the process was killed, and is a suspect.
 //!
 //! A suspect is tried again alone ([`Attempts::strikes`] is 1), so that a second death says who did it; one that did is
-//! set aside ([`SET_ASIDE`]). Whoever goes through is cleared. Promises: a file has at most one strike for a death; ends
+//! set aside ([`SET_ASIDE`]). Whoever goes through is cleared. A process that is killed from outside while it tries
+//! suspects dies most likely in one of their short commits: such a death says half as much as any other.
+//!
+//! Promises: a file has at most one strike for a death; ends
 //! in good order, errors among them, strike nobody; nor does a death after the process was asked to stop
 //! ([`Attempts::pardon`]). The lines survive the death of the process as soon as they are written, and that of the
 //! machine once [`Attempts::sync`] has run.
@@ -17,7 +20,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,9 @@ use crate::files;
 
 /// Deaths after which a file is left alone.
 pub const SET_ASIDE: u32 = 2;
+
+/// Time after which a suspect that is still under way has made itself more suspicious: most files take a small part of it.
+const LONG: Duration = Duration::from_millis(400);
 
 /// Seconds after which a file that was set aside is tried once more: whoever killed the process may have meant no harm to
 /// it. The next wait is a day, and doubles with every further death.
@@ -59,18 +65,33 @@ pub struct Attempt {
 enum Line {
     /// Work on a file begins.
     Begin(u64, Attempt),
+    /// Suspects are handed to the store.
+    Commit(Vec<u64>),
+    /// Suspects have been under way for a while.
+    Long(Vec<u64>),
     /// It was committed.
     End(Vec<u64>),
     /// The run ended in good order, or was asked to.
     Pardon,
-    /// It was under way at so many deaths, the last one then; none: it is cleared.
-    Strikes(Attempt, u32, i64),
+    /// Its strikes, of which there may have been doubts, and when the last death was noticed; no strike: it is cleared.
+    Strikes(Attempt, u32, u32, i64),
+}
+
+/// A file that is being worked on.
+#[derive(Debug)]
+struct UnderWay {
+    attempt: Attempt,
+    since: Instant,
+    is_committed: bool,
+    is_long: bool,
 }
 
 #[derive(Debug)]
 struct Suspect {
     attempt: Attempt,
     strikes: u32,
+    /// Deaths that say half as much: two of them are a strike.
+    doubts: u32,
     /// Seconds of Unix time of the last death that was noticed.
     last: i64,
 }
@@ -88,7 +109,7 @@ struct Log {
     file: Option<File>,
     bytes: u64,
     next: u64,
-    under_way: BTreeMap<u64, Attempt>,
+    under_way: BTreeMap<u64, UnderWay>,
     /// By source and path.
     suspects: BTreeMap<(String, String), Suspect>,
     unsynced: bool,
@@ -134,6 +155,11 @@ impl Attempts {
         self.lock().suspect(attempt).map_or(0, |suspect| suspect.strikes)
     }
 
+    /// How often it was met by a death that says little.
+    pub fn doubts(&self, attempt: &Attempt) -> u32 {
+        self.lock().suspect(attempt).map_or(0, |suspect| suspect.doubts)
+    }
+
     /// Whether a file is to be left alone: it has its strikes, and it is too early to try it once more.
     pub fn is_set_aside(&self, attempt: &Attempt) -> bool {
         self.lock().suspect(attempt).is_some_and(|suspect| {
@@ -151,8 +177,29 @@ impl Attempts {
         let number = log.next;
         log.next += 1;
         log.append(&self.path, &Line::Begin(number, attempt.clone()));
-        log.under_way.insert(number, attempt);
+        log.under_way.insert(number, UnderWay::new(attempt));
         number
+    }
+
+    /// These files are handed to the store.
+    pub fn commit(&self, numbers: &[u64]) {
+        let mut log = self.lock();
+        let suspects: Vec<u64> = numbers.iter().copied().filter(|number| log.is_suspect(*number)).collect();
+        if !suspects.is_empty() {
+            log.append(&self.path, &Line::Commit(suspects));
+        }
+    }
+
+    /// Notes which suspects have been under way for so long that chance does not explain a death.
+    pub fn note_long(&self) {
+        let mut log = self.lock();
+        let is_new = |it: &UnderWay| !it.is_long && it.since.elapsed() >= LONG;
+        let long = log.under_way.iter().filter(|(number, it)| is_new(it) && log.is_suspect(**number));
+        let long: Vec<u64> = long.map(|(number, _)| *number).collect();
+        if !long.is_empty() {
+            log.mark(&long, |it| it.is_long = true);
+            log.append(&self.path, &Line::Long(long));
+        }
     }
 
     /// These files are committed, and thereby cleared of all suspicion.
@@ -180,7 +227,7 @@ impl Attempts {
     pub fn acquit(&self, attempt: &Attempt) {
         let mut log = self.lock();
         if log.suspect(attempt).is_some() {
-            log.append(&self.path, &Line::Strikes(attempt.clone(), 0, now()));
+            log.append(&self.path, &Line::Strikes(attempt.clone(), 0, 0, now()));
             log.suspects.remove(&key(attempt));
         }
     }
@@ -250,15 +297,17 @@ impl Log {
             match line {
                 Line::Begin(number, attempt) => {
                     self.next = self.next.max(number + 1);
-                    self.under_way.insert(number, attempt);
+                    self.under_way.insert(number, UnderWay::new(attempt));
                 }
+                Line::Commit(numbers) => self.mark(&numbers, |it| it.is_committed = true),
+                Line::Long(numbers) => self.mark(&numbers, |it| it.is_long = true),
                 Line::End(numbers) => self.clear(&numbers),
                 Line::Pardon => self.under_way.clear(),
-                Line::Strikes(attempt, 0, _) => {
+                Line::Strikes(attempt, 0, ..) => {
                     self.suspects.remove(&key(&attempt));
                 }
-                Line::Strikes(attempt, strikes, last) => {
-                    self.suspects.insert(key(&attempt), Suspect { attempt, strikes, last });
+                Line::Strikes(attempt, strikes, doubts, last) => {
+                    self.suspects.insert(key(&attempt), Suspect { attempt, strikes, doubts, last });
                 }
             }
         }
@@ -271,16 +320,30 @@ impl Log {
 
     fn clear(&mut self, numbers: &[u64]) {
         for number in numbers {
-            if let Some(attempt) = self.under_way.remove(number) {
+            if let Some(UnderWay { attempt, .. }) = self.under_way.remove(number) {
                 self.suspects.remove(&key(&attempt));
             }
         }
     }
 
+    fn mark(&mut self, numbers: &[u64], mark: impl Fn(&mut UnderWay)) {
+        for number in numbers {
+            self.under_way.get_mut(number).into_iter().for_each(&mark);
+        }
+    }
+
+    fn is_suspect(&self, number: u64) -> bool {
+        self.under_way.get(&number).is_some_and(|it| self.suspect(&it.attempt).is_some())
+    }
+
     fn strike_all(&mut self, now: i64) {
-        for attempt in std::mem::take(&mut self.under_way).into_values() {
-            let before = self.suspect(&attempt).map_or(0, |suspect| suspect.strikes);
-            self.suspects.insert(key(&attempt), Suspect { attempt, strikes: before + 1, last: now });
+        for UnderWay { attempt, is_committed, is_long, .. } in std::mem::take(&mut self.under_way).into_values() {
+            let (mut strikes, mut doubts) =
+                self.suspect(&attempt).map_or((0, 0), |suspect| (suspect.strikes, suspect.doubts));
+            let is_doubtful = strikes > 0 && is_committed && !is_long;
+            doubts += u32::from(is_doubtful);
+            strikes += u32::from(!is_doubtful || doubts.is_multiple_of(2));
+            self.suspects.insert(key(&attempt), Suspect { attempt, strikes, doubts, last: now });
         }
     }
 
@@ -308,8 +371,8 @@ impl Log {
     /// The log with nothing in it that is past.
     fn rewrite(&mut self, path: &Path) -> Result<()> {
         let strikes = self.suspects.values();
-        let strikes = strikes.map(|it| Line::Strikes(it.attempt.clone(), it.strikes, it.last));
-        let under_way = self.under_way.iter().map(|(number, attempt)| Line::Begin(*number, attempt.clone()));
+        let strikes = strikes.map(|it| Line::Strikes(it.attempt.clone(), it.strikes, it.doubts, it.last));
+        let under_way = self.under_way.iter().map(|(number, it)| Line::Begin(*number, it.attempt.clone()));
         let mut text = Vec::new();
         for line in strikes.chain(under_way) {
             serde_json::to_writer(&mut text, &line).map_err(|error| Error::io("write", path)(error.into()))?;
@@ -318,6 +381,12 @@ impl Log {
         files::replace(path, &text)?;
         (self.file, self.bytes, self.unsynced) = (None, text.len() as u64, false);
         Ok(())
+    }
+}
+
+impl UnderWay {
+    fn new(attempt: Attempt) -> Self {
+        Self { attempt, since: Instant::now(), is_committed: false, is_long: false }
     }
 }
 
@@ -384,6 +453,30 @@ mod tests {
     }
 
     #[test]
+    fn a_death_in_a_short_commit_says_half_as_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let die = |committing: bool, long: bool| {
+            let attempts = reopened(folder.path());
+            let number = attempts.begin(attempt("a"));
+            if committing {
+                attempts.commit(&[number]);
+            }
+            if long {
+                std::thread::sleep(LONG);
+                attempts.note_long();
+            }
+            drop(attempts);
+            let after = reopened(folder.path());
+            (after.strikes(&attempt("a")), after.doubts(&attempt("a")))
+        };
+        assert_eq!(die(true, false), (1, 0), "the first time, it is a suspect among others");
+        assert_eq!(die(true, false), (1, 1));
+        assert_eq!(die(true, false), (2, 2));
+        assert_eq!(die(false, false), (3, 2));
+        assert_eq!(die(true, true), (4, 2), "long enough to be no chance");
+    }
+
+    #[test]
     fn ends_in_good_order_strike_nobody() {
         let folder = tempfile::tempdir().unwrap();
         for end in [Attempts::finish, Attempts::pardon] {
@@ -422,7 +515,7 @@ mod tests {
     fn a_file_that_was_set_aside_may_appeal_later() {
         let folder = tempfile::tempdir().unwrap();
         let line = |strikes, age| {
-            format!("{}\n", serde_json::to_string(&Line::Strikes(attempt("a"), strikes, now() - age)).unwrap())
+            format!("{}\n", serde_json::to_string(&Line::Strikes(attempt("a"), strikes, 0, now() - age)).unwrap())
         };
         for (strikes, age, aside) in [
             (2, APPEAL - 60, true),

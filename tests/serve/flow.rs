@@ -319,6 +319,9 @@ fn the_last_line_of_a_document_counts_and_what_was_not_there_is_told() {
         (states(&answer)[0], answer["items"][0]["reason"].as_str()),
         ("deleted", Some("there was no such document"))
     );
+    // Nor is a source of which nothing was ever put a disk that is not mounted.
+    let answer = bulk(&server, &[json!({ "delete": { "source": "never", "path": "none.md" } })]).expect(200);
+    assert_eq!(states(&answer), ["deleted"], "{answer}");
 }
 
 #[test]

@@ -239,6 +239,11 @@ impl Placing<'_> {
         let place = source.root.join(path);
         match fs::remove_file(&place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(not_kept(error)),
+            // A source of which nothing was ever put is an empty folder, not one that is out of reach.
+            Err(_) if !source.root.is_dir() => {
+                fs::create_dir_all(&source.root).map_err(not_kept)?;
+                self.changed(&source.root);
+            }
             Err(_) => {}
             Ok(()) => place.parent().into_iter().for_each(|folder| self.changed(folder)),
         }
