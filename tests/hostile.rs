@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Bench, Run};
 
 const SIGKILL: i32 = 9;
+const SIGABRT: i32 = 6;
 
 /// A run in which whatever holds `POISONMARK` takes the process with it.
 fn index_with_poison(bench: &Bench, more: &[&str]) -> Run {
@@ -21,7 +22,7 @@ fn index_with_poison(bench: &Bench, more: &[&str]) -> Run {
 }
 
 fn was_killed(run: &Run) -> bool {
-    run.0.status.signal() == Some(SIGKILL)
+    run.0.status.signal() == Some(SIGABRT)
 }
 
 #[test]
@@ -63,9 +64,7 @@ fn kills_from_outside_make_no_innocent_pay_for_long() {
         assert_eq!(killed.status.signal(), Some(SIGKILL), "{step}");
     }
     bench.index();
-    // The one that was alone at the second death waits; all others went through.
-    assert!(bench.status()["documents"].as_u64().unwrap() >= 59);
-    bench.run(&["index", "--checksum", &docs]).succeeded();
+    // It was alone at the second death, but nothing says that it brought it about.
     assert_eq!(bench.status()["documents"], 60);
     bench.verify();
 }

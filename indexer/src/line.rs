@@ -233,7 +233,6 @@ impl<'a, 'b> Line<'a, 'b> {
             }
             batch.record(entry);
         }
-        self.indexer.store.attempts().commit(&attempts);
         self.indexer.store.commit(batch)?;
         self.indexer.store.attempts().end(&attempts)?;
         self.indexer.observer.progressed(&self.counters);

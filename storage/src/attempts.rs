@@ -4,8 +4,9 @@
 //! index is opened next was under way when the process was killed, and is a suspect.
 //!
 //! A suspect is tried again alone ([`Attempts::strikes`] is 1), so that a second death says who did it; one that did is
-//! set aside ([`SET_ASIDE`]). Whoever goes through is cleared. A process that is killed from outside while it tries
-//! suspects dies most likely in one of their short commits: such a death says half as much as any other.
+//! set aside ([`SET_ASIDE`]). Whoever goes through is cleared. A death that may have come from outside says half as much:
+//! one that the process did not bring about itself (by an abort, as for want of memory or stack) and that came soon after
+//! the file's turn began (a process that eats all memory takes longer).
 //!
 //! Promises: a file has at most one strike for a death; ends
 //! in good order, errors among them, strike nobody; nor does a death after the process was asked to stop
@@ -65,8 +66,6 @@ pub struct Attempt {
 enum Line {
     /// Work on a file begins.
     Begin(u64, Attempt),
-    /// Suspects are handed to the store.
-    Commit(Vec<u64>),
     /// Suspects have been under way for a while.
     Long(Vec<u64>),
     /// It was committed.
@@ -82,7 +81,6 @@ enum Line {
 struct UnderWay {
     attempt: Attempt,
     since: Instant,
-    is_committed: bool,
     is_long: bool,
 }
 
@@ -106,13 +104,15 @@ pub struct Attempts {
 #[derive(Debug, Default)]
 struct Log {
     /// Open once there is something to write.
-    file: Option<File>,
+    file: Option<Marked>,
     bytes: u64,
     next: u64,
     under_way: BTreeMap<u64, UnderWay>,
     /// By source and path.
     suspects: BTreeMap<(String, String), Suspect>,
     unsynced: bool,
+    /// Whether the process that wrote it brought its end about itself.
+    aborted: bool,
     /// Runs that go on.
     runs: usize,
     /// Why the log can no longer be written.
@@ -179,15 +179,6 @@ impl Attempts {
         log.append(&self.path, &Line::Begin(number, attempt.clone()));
         log.under_way.insert(number, UnderWay::new(attempt));
         number
-    }
-
-    /// These files are handed to the store.
-    pub fn commit(&self, numbers: &[u64]) {
-        let mut log = self.lock();
-        let suspects: Vec<u64> = numbers.iter().copied().filter(|number| log.is_suspect(*number)).collect();
-        if !suspects.is_empty() {
-            log.append(&self.path, &Line::Commit(suspects));
-        }
     }
 
     /// Notes which suspects have been under way for so long that chance does not explain a death.
@@ -276,7 +267,7 @@ impl Attempts {
             if !std::mem::take(&mut log.unsynced) {
                 return;
             }
-            log.file.as_ref().and_then(|file| file.try_clone().ok())
+            log.file.as_ref().and_then(|marked| marked.file.try_clone().ok())
         };
         // Without it, only a fall of the whole machine goes unnoticed.
         let _ = file.map(|file| file.sync_data());
@@ -299,7 +290,6 @@ impl Log {
                     self.next = self.next.max(number + 1);
                     self.under_way.insert(number, UnderWay::new(attempt));
                 }
-                Line::Commit(numbers) => self.mark(&numbers, |it| it.is_committed = true),
                 Line::Long(numbers) => self.mark(&numbers, |it| it.is_long = true),
                 Line::End(numbers) => self.clear(&numbers),
                 Line::Pardon => self.under_way.clear(),
@@ -311,7 +301,8 @@ impl Log {
                 }
             }
         }
-        whole == text.len()
+        self.aborted = text[whole..] == *ABORTED;
+        whole == text.len() || self.aborted
     }
 
     fn suspect(&self, attempt: &Attempt) -> Option<&Suspect> {
@@ -337,10 +328,10 @@ impl Log {
     }
 
     fn strike_all(&mut self, now: i64) {
-        for UnderWay { attempt, is_committed, is_long, .. } in std::mem::take(&mut self.under_way).into_values() {
+        for UnderWay { attempt, is_long, .. } in std::mem::take(&mut self.under_way).into_values() {
             let (mut strikes, mut doubts) =
                 self.suspect(&attempt).map_or((0, 0), |suspect| (suspect.strikes, suspect.doubts));
-            let is_doubtful = strikes > 0 && is_committed && !is_long;
+            let is_doubtful = strikes > 0 && !is_long && !self.aborted;
             doubts += u32::from(is_doubtful);
             strikes += u32::from(!is_doubtful || doubts.is_multiple_of(2));
             self.suspects.insert(key(&attempt), Suspect { attempt, strikes, doubts, last: now });
@@ -358,10 +349,10 @@ impl Log {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         if self.file.is_none() {
-            self.file = Some(OpenOptions::new().append(true).create(true).open(path)?);
+            self.file = Some(Marked::open(path)?);
         }
-        if let Some(file) = &mut self.file {
-            file.write_all(&text)?;
+        if let Some(marked) = &mut self.file {
+            marked.file.write_all(&text)?;
         }
         self.bytes += text.len() as u64;
         self.unsynced = true;
@@ -384,9 +375,41 @@ impl Log {
     }
 }
 
+/// What an abort leaves at the end of the log.
+const ABORTED: &[u8] = b"X";
+
+/// The log's file, which an abort of the process leaves its mark in.
+#[derive(Debug)]
+struct Marked {
+    file: File,
+    #[cfg(unix)]
+    mark: signal_hook::SigId,
+}
+
+impl Marked {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        // Writes one `X`, and lets the abort go on.
+        #[cfg(unix)]
+        let mark = signal_hook::low_level::pipe::register(signal_hook::consts::SIGABRT, file.try_clone()?)?;
+        Ok(Self {
+            file,
+            #[cfg(unix)]
+            mark,
+        })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Marked {
+    fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.mark);
+    }
+}
+
 impl UnderWay {
     fn new(attempt: Attempt) -> Self {
-        Self { attempt, since: Instant::now(), is_committed: false, is_long: false }
+        Self { attempt, since: Instant::now(), is_long: false }
     }
 }
 
@@ -437,6 +460,7 @@ mod tests {
         second.end(&[cleared]).unwrap();
         second.begin(attempt("c"));
         drop(second);
+        OpenOptions::new().append(true).open(folder.path().join(NAME)).unwrap().write_all(ABORTED).unwrap();
         let third = reopened(folder.path());
         assert_eq!(["a", "b", "c"].map(|path| third.strikes(&attempt(path))), [0, 0, 2]);
         assert!(third.is_set_aside(&attempt("c")));
@@ -453,27 +477,34 @@ mod tests {
     }
 
     #[test]
-    fn a_death_in_a_short_commit_says_half_as_much() {
+    fn a_death_that_may_have_come_from_outside_says_half_as_much() {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Death {
+            Sudden,
+            Late,
+            Abort,
+        }
         let folder = tempfile::tempdir().unwrap();
-        let die = |committing: bool, long: bool| {
+        let die = |death: Death| {
             let attempts = reopened(folder.path());
-            let number = attempts.begin(attempt("a"));
-            if committing {
-                attempts.commit(&[number]);
-            }
-            if long {
+            attempts.begin(attempt("a"));
+            if death == Death::Late {
                 std::thread::sleep(LONG);
                 attempts.note_long();
             }
             drop(attempts);
+            if death == Death::Abort {
+                let mut log = OpenOptions::new().append(true).open(folder.path().join(NAME)).unwrap();
+                log.write_all(ABORTED).unwrap();
+            }
             let after = reopened(folder.path());
             (after.strikes(&attempt("a")), after.doubts(&attempt("a")))
         };
-        assert_eq!(die(true, false), (1, 0), "the first time, it is a suspect among others");
-        assert_eq!(die(true, false), (1, 1));
-        assert_eq!(die(true, false), (2, 2));
-        assert_eq!(die(false, false), (3, 2));
-        assert_eq!(die(true, true), (4, 2), "long enough to be no chance");
+        assert_eq!(die(Death::Sudden), (1, 0), "the first time, it is a suspect among others");
+        assert_eq!(die(Death::Sudden), (1, 1));
+        assert_eq!(die(Death::Sudden), (2, 2));
+        assert_eq!(die(Death::Abort), (3, 2));
+        assert_eq!(die(Death::Late), (4, 2));
     }
 
     #[test]
