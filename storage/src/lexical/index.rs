@@ -71,6 +71,9 @@ impl LexicalIndex {
         };
         let writer: IndexWriter<TantivyDocument> = index.writer_with_num_threads(1, WRITER_BYTES)?;
         writer.set_merge_policy(merge_policy());
+        // A commit that was killed may have left the deletions of a segment behind. tantivy counts on from the last commit:
+        // the same work then wants a file of the same name, and would never get it.
+        writer.garbage_collect_files().wait()?;
         let reader = reader_of(&index)?;
         Ok(Self { writer, reader, fields })
     }
@@ -157,4 +160,70 @@ pub(super) fn payload_of(index: &Index) -> Result<Option<Payload>> {
 
 fn damaged(detail: impl Into<String>) -> Error {
     Error::damaged("the lexical index", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use super::*;
+
+    fn document(path: &str) -> Document {
+        Document {
+            source: "a".into(),
+            path: path.into(),
+            title: path.into(),
+            kind: "text".into(),
+            language: None,
+            modified: 0,
+            bytes: 1,
+            metadata: BTreeMap::new(),
+            fingerprint: None,
+        }
+    }
+
+    fn chunk(text: &str) -> Chunk {
+        Chunk { headings: Vec::new(), text: text.into(), span: 0..1, lines: 1..2, page: None, ordinal: 0 }
+    }
+
+    fn change(folder: &Path) -> Result<()> {
+        let mut index = LexicalIndex::open(folder)?;
+        index.replace(&document("7"), &[chunk("changed")])?;
+        index.commit(Payload { sequence: 2, chunks: 20 })?;
+        index.close()
+    }
+
+    #[test]
+    fn what_a_killed_commit_left_behind_does_not_stop_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let (killed, whole) = (root.path().join("killed"), root.path().join("whole"));
+        let mut index = LexicalIndex::open(&killed).unwrap();
+        // So many that one change does not make a merge worth while.
+        for number in 0..20 {
+            index.replace(&document(&number.to_string()), &[chunk("text")]).unwrap();
+        }
+        index.commit(Payload { sequence: 1, chunks: 20 }).unwrap();
+        index.close().unwrap();
+        fs::create_dir(&whole).unwrap();
+        for entry in fs::read_dir(&killed).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), whole.join(entry.file_name())).unwrap();
+        }
+        // The same commit, whole; then its deletions are put where one would have left them that was killed just before
+        // its end.
+        change(&whole).unwrap();
+        let mut left = 0;
+        for entry in fs::read_dir(&whole).unwrap() {
+            let name = entry.unwrap().file_name();
+            let is_deletions = name.to_string_lossy().ends_with(".del");
+            if is_deletions || name == ".managed.json" {
+                fs::copy(whole.join(&name), killed.join(&name)).unwrap();
+                left += usize::from(is_deletions);
+            }
+        }
+        assert!(left > 0, "the commit deleted nothing");
+        change(&killed).unwrap();
+        assert_eq!(LexicalIndex::open(&killed).unwrap().payload().unwrap().map(|payload| payload.sequence), Some(2));
+    }
 }
