@@ -43,7 +43,8 @@ pub struct Indexer<'a> {
 }
 
 impl<'a> Indexer<'a> {
-    /// An indexer that writes to `store`. When `cancel` becomes true it commits what is done and returns.
+    /// An indexer that writes to `store`. When `cancel` becomes true it returns soon: what is committed stays, and of the
+    /// batch that is with the model the vectors that are there.
     pub fn new(
         store: &'a mut Store,
         embedder: &'a EmbedHandle,

@@ -108,21 +108,7 @@ impl Preparer<'_> {
     }
 
     fn blank_entry(&self, path: &str, bytes: u64, modified_ns: i64) -> LedgerEntry {
-        LedgerEntry {
-            source: self.source.to_string(),
-            path: path.to_string(),
-            state: FileState::Indexed { notes: Vec::new() },
-            kind: String::new(),
-            bytes,
-            modified_ns,
-            inode: None,
-            content: None,
-            characters: 0,
-            chunks: 0,
-            micros: 0,
-            coverage: None,
-            reader: self.version.to_string(),
-        }
+        LedgerEntry { bytes, modified_ns, ..LedgerEntry::blank(self.source, path, self.version) }
     }
 
     fn text(&self, text: TextDocument) -> Prepared {

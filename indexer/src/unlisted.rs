@@ -36,19 +36,9 @@ impl Unlisted {
         let below = folder.strip_prefix(root.path()).unwrap_or(folder);
         let path = format!("{}/", relative(below));
         let line = LedgerEntry {
-            source: source.to_string(),
-            path: path.clone(),
             state: FileState::Unreadable { reason: problem.reason.clone() },
             kind: KIND.to_string(),
-            bytes: 0,
-            modified_ns: 0,
-            inode: None,
-            content: None,
-            characters: 0,
-            chunks: 0,
-            micros: 0,
-            coverage: None,
-            reader: version.to_string(),
+            ..LedgerEntry::blank(source, &path, version)
         };
         self.now.entry(path).or_insert(line);
     }

@@ -288,6 +288,25 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
+    /// A line that says nothing yet of a file but where it is and what reads it.
+    pub fn blank(source: &str, path: &str, reader: &str) -> Self {
+        Self {
+            source: source.to_string(),
+            path: path.to_string(),
+            state: FileState::Indexed { notes: Vec::new() },
+            kind: String::new(),
+            bytes: 0,
+            modified_ns: 0,
+            inode: None,
+            content: None,
+            characters: 0,
+            chunks: 0,
+            micros: 0,
+            coverage: None,
+            reader: reader.to_string(),
+        }
+    }
+
     /// Whether a document of this file is in the index. An archive has none of its own: the files inside have lines of
     /// their own.
     pub fn is_searchable(&self) -> bool {
