@@ -1,4 +1,4 @@
-//! What a document's likeness to others is measured by: its shingles, runs of consecutive words.
+//! Shingles, runs of consecutive words, by which a document's likeness to others is measured.
 
 use std::collections::VecDeque;
 

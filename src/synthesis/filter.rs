@@ -1,5 +1,6 @@
-//! Which pairs a model would learn something right from: query and passage near enough in meaning, and a search for the
-//! query finds the passage (round trip). Both are asked of the embedding model in use and of a temporary index.
+//! A filter for the pairs that a model would learn something right from: query and passage near enough in meaning, and
+//! a search for the query finds the passage (round trip). Both are asked of the embedding model in use and of a
+//! temporary index.
 
 use anyhow::Result;
 use indexer::synthesis::Fault;

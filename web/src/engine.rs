@@ -1,5 +1,5 @@
-//! What answers: the searcher over the newest snapshot, the models, and the writer. Made in the background while the
-//! server already says that it lives.
+//! The engine behind all answers: the searcher over the newest snapshot, the models, and the writer. Made in the
+//! background while the server already says that it lives.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What callers hold: cheap, `Clone + Send + Sync` handles to a model thread. Texts become tokens in the caller's
+//! Handles for callers: cheap, `Clone + Send + Sync` handles to a model thread. Texts become tokens in the caller's
 //! thread (on all cores), so a bulk caller prepares its next request while the model computes the last.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Measures every way to search on the questions of a set.
+//! The measurement of every way to search on the questions of a set.
 
 use std::collections::HashSet;
 

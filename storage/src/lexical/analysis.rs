@@ -1,4 +1,4 @@
-//! From text to terms: the one analysis that indexing, querying and highlighting share.
+//! The analysis of text into terms, the one that indexing, querying and highlighting share.
 //!
 //! Three streams of terms come out of a text, one for each lexical field:
 //! * *words*: runs of letters and digits, compatibility-normalised (NFKC), lower-cased, stemmed in the document's

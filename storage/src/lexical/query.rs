@@ -1,4 +1,4 @@
-//! What the lexical leg is asked, and how it becomes a tantivy query.
+//! The query of lexical retrieval, and how it becomes a tantivy query.
 //!
 //! Free text is a disjunction: every word, pair of characters and code adds its BM25 score where it occurs. Phrases must
 //! occur, excluded words must not. A word is looked up as it is stemmed in each language that the index holds, because

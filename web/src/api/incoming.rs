@@ -1,5 +1,5 @@
-//! What programs send to be kept, read as it arrives: files of a form go to drafts on disk, texts of lines into memory that
-//! is counted.
+//! Incoming documents that programs send to be kept, read as they arrive: files of a form go to drafts on disk, texts
+//! of lines into memory that is counted.
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{HttpRequest, web};

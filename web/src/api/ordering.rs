@@ -1,4 +1,5 @@
-//! How far an answer is reranked, turn by turn: the one place where budgets and places to compute meet the searcher.
+//! The ordering of an answer, turn by turn, as far as it is reranked: the one place where budgets and places to compute
+//! meet the searcher.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! When a page cannot be made: what happened and what helps, as a page in the visitor's language, with the same status and
-//! headers as the API.
+//! The page in place of one that cannot be made: what happened and what helps, as a page in the visitor's language,
+//! with the same status and headers as the API.
 
 use actix_web::HttpResponse;
 use actix_web::body::{EitherBody, MessageBody};
