@@ -4,7 +4,6 @@
 //! to one command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
-mod beir;
 mod cli;
 mod commands;
 mod config;
@@ -15,7 +14,6 @@ mod output;
 mod paths;
 mod plain;
 mod reading;
-mod synthesis;
 
 use std::process::ExitCode;
 
@@ -54,10 +52,9 @@ fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(options) => commands::verify::run(cli, options, &file),
         Command::Extract(options) => commands::extract::run(options, &file),
         Command::Remove(options) => commands::remove::run(cli, options),
-        Command::Eval(options) => commands::eval::run(cli, options, &file),
-        Command::Bench(options) => commands::bench::run(cli, options),
         Command::Models(options) => commands::models::run(cli, options),
-        Command::Train(options) => commands::train::run(cli, options, &file),
+        #[cfg(feature = "lab")]
+        Command::Lab(command) => commands::lab::run(cli, command, &file),
         Command::ExtractWorker => Ok(indexer::extraction_worker()),
         Command::RunConfined(options) => Err(commands::confined::run(options)),
     }

@@ -24,7 +24,6 @@ mod sandbox;
 mod shingles;
 mod stop;
 mod suspects;
-pub mod synthesis;
 mod unlisted;
 mod vanished;
 mod walk;

@@ -1,9 +1,7 @@
 //! Answers a query: recall, fuse, rerank, highlight.
 
 mod answer;
-mod beir;
 mod candidate;
-mod candidates;
 mod collapse;
 mod config;
 mod error;
@@ -13,8 +11,6 @@ mod fuse;
 mod group;
 mod highlight;
 mod marks;
-mod metrics;
-mod mining;
 mod plan;
 mod present;
 mod query;
@@ -23,24 +19,19 @@ mod request;
 mod rerank;
 mod search;
 mod sentence;
-mod significance;
 mod similar;
 mod slips;
 mod snippet;
 mod suggest;
 
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
-pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
 pub use candidate::Candidate;
-pub use candidates::{CandidateSet, RecalledPassage};
 pub use config::{FusionMethod, SearchConfig};
 pub use error::SearchError;
 pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Place, Retrieved, fuse};
 pub use highlight::{Span, Terms, highlight};
 pub use marks::Marker;
-pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
-pub use mining::{Margin, Mined, MiningOptions, Negative, Pick, Positive};
 pub use plan::SearchPlan;
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use recall::Recall;
@@ -50,7 +41,6 @@ pub use request::{
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};
-pub use significance::{Comparison, Trials, compare};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};

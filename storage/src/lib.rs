@@ -56,5 +56,5 @@ pub use simhash::SimHash;
 pub use snapshot::{Listing, Passage, Scope, Snapshot};
 pub use store::{SnapshotHandle, Statistics, Store};
 pub use truth::TruthReader;
-pub use vectors::{BenchParams, BenchReport, BenchRow, SealParams, exact_neighbours, measure, read_fvecs, read_ivecs};
+pub use vectors::{SealParams, VectorSearch};
 pub use verify::{Finding, Verification, repair, verify};
