@@ -36,7 +36,7 @@ pub use fuse::{Fused, Fusion, Leg, Place, fuse};
 pub use highlight::{Normaliser, Span, Terms, highlight};
 pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
 pub use mining::{Margin, Mined, MiningOptions, Negative, Pick, Positive};
-pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
+pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date, parse_kind};
 pub use ranking::{Ranking, RerankState, Wish};
 pub use search::{Counting, MAX_RESULTS, Marking, Mode, Rerank, RerankBudget, SearchRequest, Searcher, Syntax};
 pub use significance::{Comparison, Trials, compare};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
-use searcher::{Answer, Copies, Counting, Marking, Mode, Rerank, SearchRequest, Syntax, parse_date};
+use searcher::{Answer, Copies, Counting, Marking, Mode, Rerank, SearchRequest, Syntax, parse_date, parse_kind};
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 use utoipa::{IntoParams, ToSchema};
@@ -74,7 +74,7 @@ pub(crate) struct FilterParams {
     pub(crate) source: Vec<String>,
     /// Parts of the path.
     pub(crate) path: Vec<String>,
-    /// Document types: markdown, html, ...
+    /// Document types: markdown, html, ... File endings work too.
     #[serde(rename = "type")]
     pub(crate) kind: Vec<String>,
     /// ISO 639-1 codes.
@@ -152,7 +152,7 @@ pub(crate) struct SearchParams {
     /// Parts of the path.
     #[serde(default)]
     path: Vec<String>,
-    /// Document types: markdown, html, ...
+    /// Document types: markdown, html, ... File endings work too.
     #[serde(default, rename = "type")]
     #[param(rename = "type")]
     kind: Vec<String>,
@@ -290,10 +290,11 @@ impl FilterParams {
             let read = text.map(|text| parse_date(&text).map_err(|why| Error::bad(format!("{name}: {why}"))));
             read.transpose()
         };
+        let kinds = self.kind.iter().map(|word| parse_kind(word).map_err(|why| Error::bad(format!("type: {why}"))));
         Ok(Filter {
             sources: self.source,
             paths: self.path,
-            kinds: self.kind,
+            kinds: kinds.collect::<Result<_, _>>()?,
             languages: self.lang,
             after: date("after", self.after)?,
             before: date("before", self.before)?,
