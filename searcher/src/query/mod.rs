@@ -27,7 +27,8 @@ use serde::Serialize;
 use storage::{Filter, is_unspaced};
 
 use self::field::Field;
-pub use self::field::{first_second as parse_date, kind as parse_kind};
+pub use self::field::first_second as parse_date;
+pub(crate) use self::field::kind as parse_kind;
 use self::limit::TermBudget;
 pub use self::note::Note;
 use self::scan::{Kind, Scanner};
