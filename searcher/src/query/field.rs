@@ -149,7 +149,7 @@ fn several(value: &str, field: Field, read: impl Fn(&str) -> Result<Value, Strin
 ///
 /// # Errors
 /// What was expected instead, in words.
-pub fn kind(word: &str) -> Result<String, String> {
+pub(crate) fn kind(word: &str) -> Result<String, String> {
     let known = || Format::all().iter().filter(|format| format.family != Family::Binary).map(|format| format.name);
     let expected = || format!("expected a type of documents: {}", known().collect::<Vec<_>>().join(", "));
     Format::meant_by(word).map(|format| format.name.to_owned()).ok_or_else(expected)
