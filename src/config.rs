@@ -33,6 +33,8 @@ pub(crate) struct FileConfig {
     index: web::IndexConfig,
     pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
+    /// What search, serve and eval use.
+    pub(crate) search: searcher::SearchConfig,
 }
 
 /// What is logged, and how.
@@ -102,6 +104,15 @@ impl FileConfig {
         }
     }
 
+    /// How is searched.
+    pub(crate) fn search(&self) -> Result<searcher::SearchConfig> {
+        let problems = self.search.problems();
+        if !problems.is_empty() {
+            bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
+        }
+        Ok(self.search.clone())
+    }
+
     /// The server's part.
     pub(crate) fn web(&self) -> web::Config {
         web::Config {
@@ -129,6 +140,7 @@ mod tests {
         assert_eq!(config.dimension, Some(256));
         assert_eq!(config.web(), web::Config::default());
         assert_eq!(config.extract, ExtractConfig::default());
+        assert_eq!(config.search, searcher::SearchConfig::default());
     }
 
     #[test]
