@@ -184,7 +184,7 @@ proptest! {
         for (number, (kind, text)) in (0..).zip(blocks) {
             builder.push(kind, &text, number * 10 + 1..number * 10 + 5);
         }
-        let document = builder.finish("text");
+        let document = builder.finish(extract::Format::of("text"));
         let limits = ChunkLimits { target, max: target + room };
         assert_promises(&document, &Quarters, limits);
         assert_promises(&document, &Words, limits);

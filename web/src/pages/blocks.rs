@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use formats::{Family, Format};
 use maud::{Markup, html};
 
 use super::text::{clean, marked};
@@ -42,11 +43,10 @@ pub(super) enum Reading {
 
 impl Reading {
     pub(super) fn of(kind: &str) -> Self {
-        match kind {
-            "text" => Self::Lines,
-            "markdown" | "html" | "pdf" | "docx" | "odt" | "rtf" | "pptx" | "xlsx" | "ods" | "epub" | "eml"
-            | "mbox" => Self::Prose,
-            _ => Self::Code,
+        match Format::named(kind).map(|format| format.family) {
+            Some(Family::Lines) => Self::Lines,
+            Some(Family::Code) => Self::Code,
+            Some(Family::Prose | Family::Binary) | None => Self::Prose,
         }
     }
 }

@@ -373,7 +373,7 @@ pub(super) fn margins(parts: &Parts<'_>, styles: &Styles) -> Result<Vec<Piece>, 
     let mut content = Content::new(parts, styles);
     let mut masters = 0usize;
     let mut open = 0usize;
-    let mut xml = Xml::new(parts.styles, parts.format);
+    let mut xml = Xml::new(parts.styles, parts.format.name);
     while let Some(node) = xml.next()? {
         match node {
             Node::Open(element) => match element.name() {

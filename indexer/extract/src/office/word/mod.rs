@@ -21,8 +21,11 @@ use super::package::Package;
 use super::properties;
 use super::relations::Relations;
 use super::story::{self, Piece, Role};
+use crate::Format;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
+
+pub(crate) const FORMAT: &Format = Format::of("docx");
 
 /// Reads a package whose main part is a Word document.
 pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredText, FileError> {
@@ -49,7 +52,7 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     let margins = margins(&mut parts, &context)?;
     story::tell(&mut builder, body);
     story::tell(&mut builder, margins);
-    Ok(properties::finish(builder, format, declared))
+    Ok(properties::finish(builder, FORMAT, declared))
 }
 
 /// What a paragraph is by the name of its style, in many languages; `None` for one that says nothing.
