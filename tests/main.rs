@@ -18,6 +18,7 @@ mod hub;
 #[cfg(feature = "hub")]
 mod models;
 mod private;
+mod readers;
 mod rebuild;
 mod serve;
 mod server;

@@ -363,7 +363,7 @@ fn explained(
         Syntax::Operators => searcher::ParsedQuery::parse(&checked.request.query),
         Syntax::Plain => searcher::ParsedQuery::plain(&checked.request.query),
     });
-    let unread_files = (answer.total == 0).then(|| app.unread.of(engine, &sources(&checked.request))).transpose()?;
+    let unread_files = (answer.total == 0).then(|| engine.snapshot().totals().unread(&sources(&checked.request)));
     Ok(SearchAnswer { answer, understood, unread_files })
 }
 
