@@ -19,6 +19,7 @@ mod hub;
 #[cfg(feature = "hub")]
 mod models;
 mod private;
+mod readers;
 mod rebuild;
 mod serve;
 mod server;

@@ -38,6 +38,12 @@ pub enum Error {
         /// The data folder.
         path: PathBuf,
     },
+    /// The index has no totals for readers: it was made by an older version, or a writer died while it made the index.
+    #[error("the index in {} was not counted yet; the next run of the indexer does it", path.display())]
+    NoTotals {
+        /// The folder of the index.
+        path: PathBuf,
+    },
     /// The data folder was written by another version of quarry.
     #[error(
         "the data folder {} has format {found}, this quarry reads format {expected}; \

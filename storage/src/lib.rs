@@ -18,6 +18,7 @@ mod filter;
 mod layout;
 mod lexical;
 mod lock;
+mod overview;
 mod placement;
 mod private;
 mod rebuild;
@@ -27,6 +28,7 @@ mod settings;
 mod simhash;
 mod snapshot;
 mod store;
+mod totals;
 mod truth;
 mod twins;
 mod vectorfile;
@@ -46,6 +48,8 @@ pub use lexical::{
     AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
     QueryWord, Script, Sequence, is_stopword, is_unspaced, runs,
 };
+pub use overview::{Overview, overview};
+pub use private::is_shared;
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{
     Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,
@@ -55,6 +59,7 @@ pub use settings::model_of;
 pub use simhash::SimHash;
 pub use snapshot::{Listing, Passage, Scope, Snapshot};
 pub use store::{SnapshotHandle, Statistics, Store};
+pub use totals::{IndexTotals, SourceTotals};
 pub use truth::TruthReader;
 pub use vectors::{SealParams, VectorSearch};
 pub use verify::{Finding, Verification, repair, verify};

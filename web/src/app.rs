@@ -13,7 +13,6 @@ use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
 use crate::traffic::Traffic;
-use crate::unread::UnreadFiles;
 use crate::wanted::{Waiting, Wanted};
 use crate::writer::Failure;
 
@@ -27,7 +26,6 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
-    pub(crate) unread: UnreadFiles,
     pub(crate) started: Instant,
     engine: OnceLock<Engine>,
     stopping: AtomicBool,
@@ -51,7 +49,6 @@ impl App {
             admission: Admission::new(&config.limits),
             traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
-            unread: UnreadFiles::default(),
             jobs: Arc::default(),
             metrics: Metrics::new(),
             keys,
