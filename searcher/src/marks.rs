@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ops::Range;
 
 use storage::{Analyzer, Snapshot};
 
 use crate::highlight::{Normaliser, Terms, highlight};
 use crate::query::ParsedQuery;
-use crate::snippet::snippet;
+use crate::snippet::{Snippet, snippet};
 
 /// Cuts and marks passages for one query.
 pub(crate) struct Marker<'n> {
@@ -21,10 +20,9 @@ impl<'n> Marker<'n> {
         Self { terms: Terms::of(query, normalise), max_chars }
     }
 
-    /// The part of a passage to show, and the bytes of it that match.
-    pub(crate) fn snippet(&self, text: &str) -> (String, Vec<Range<usize>>) {
-        let cut = snippet(text, &highlight(text, &self.terms), self.max_chars);
-        (cut.text, cut.spans.into_iter().map(|span| span.range).collect())
+    /// The part of a passage to show, with the bytes of it that match.
+    pub(crate) fn snippet(&self, text: &str) -> Snippet {
+        snippet(text, &highlight(text, &self.terms), self.max_chars)
     }
 }
 

@@ -1,10 +1,10 @@
 //! One search from query text to answer.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::time::Duration;
 
 use qwen3::{EmbedHandle, RerankHandle};
-use storage::{Filter, Passage, PassageRef, Snapshot};
+use storage::{Filter, Passage, PassageRef, Place, Snapshot};
 
 use crate::answer::{Answer, DocumentHit, Marked, PassageHit};
 use crate::config::SearchConfig;
@@ -262,14 +262,18 @@ fn show_one(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<Docume
 
 fn show_passage(passage: &Passage, marker: &Marker, entry: &Ranked) -> PassageHit {
     let chunk = &passage.chunk;
-    let (snippet, highlights) = marker.snippet(&chunk.text);
+    let cut = marker.snippet(&chunk.text);
+    let highlights: Vec<Range<usize>> = cut.spans.into_iter().map(|span| span.range).collect();
     PassageHit {
         number: passage.number,
         headings: chunk.headings.clone(),
         lines: chunk.lines.clone(),
-        page: chunk.page,
+        page: chunk.place.as_ref().and_then(Place::number),
+        place: chunk.place.clone(),
         text: chunk.text.clone(),
-        snippet,
+        blocks: chunk.blocks.clone(),
+        snippet: cut.text,
+        snippet_start: cut.range.start,
         marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
         highlights,
         score: entry.score,

@@ -111,11 +111,6 @@ impl Changes {
         self.writes.is_empty()
     }
 
-    /// Documents that were put or removed.
-    pub(crate) fn touched(&self) -> &[DocumentId] {
-        &self.touched
-    }
-
     fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
         let framed = frame(&key, value);
         self.writes.push((key, Some(framed)));

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod batch;
+mod block;
 mod closed;
 mod crash;
 mod database;
@@ -35,6 +36,7 @@ mod verify;
 
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
+pub use block::{Block, BlockKind, Marker, Place};
 pub use closed::ClosedStore;
 pub use crash::Step;
 #[cfg(debug_assertions)]

@@ -181,7 +181,7 @@ fn rebuild_lexical(documents: &Documents, index: &mut LexicalIndex) -> Result<()
 }
 
 /// Brings the lexical index to the truth's state of these documents; the caller commits.
-pub(crate) fn apply_to_lexical(documents: &Documents, index: &LexicalIndex, touched: &[DocumentId]) -> Result<()> {
+fn apply_to_lexical(documents: &Documents, index: &LexicalIndex, touched: &[DocumentId]) -> Result<()> {
     for id in touched {
         match documents.document(*id)? {
             Some(document) => index.replace(&document, &documents.chunks(*id)?)?,

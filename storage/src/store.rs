@@ -19,7 +19,7 @@ use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::lock::Lock;
 use crate::placement::Placement;
-use crate::record::{Chunk, ChunkDraft, ContentKey, DocumentId, IndexModel, LedgerEntry, Source};
+use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
@@ -61,6 +61,9 @@ impl SnapshotHandle {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 }
+
+/// A document that a commit puts, with its chunks, or removes.
+type Touched = (DocumentId, Option<(Document, Vec<Chunk>)>);
 
 /// Counts and sizes of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -309,11 +312,15 @@ impl Store {
 
     fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
         self.append_vectors(&batch, resolved)?;
-        let changes = self.changes(batch, resolved)?;
-        let touched = changes.touched().to_vec();
+        let (changes, touched) = self.changes(batch, resolved)?;
         let totals = self.documents.apply(changes, self.vectors.len())?;
         if !touched.is_empty() {
-            recover::apply_to_lexical(&self.documents, &self.lexical, &touched)?;
+            for (id, written) in &touched {
+                match written {
+                    Some((document, chunks)) => self.lexical.replace(document, chunks)?,
+                    None => self.lexical.delete(*id),
+                }
+            }
             self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
             self.publish()?;
         }
@@ -336,7 +343,7 @@ impl Store {
         }
         for draft in batch.documents.values().flatten() {
             for (number, chunk) in draft.chunks.iter().enumerate() {
-                let key = ContentKey::of(&chunk.headings, &chunk.text);
+                let key = chunk.key;
                 if ordinals.contains_key(&key) {
                     continue;
                 }
@@ -358,8 +365,7 @@ impl Store {
         let stored = self.vectors.len();
         let mut fresh: Vec<Option<(ContentKey, &[f32])>> = Vec::new();
         let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-        let of_chunks =
-            chunks.filter_map(|chunk| Some((ContentKey::of(&chunk.headings, &chunk.text), chunk.vector.as_ref()?)));
+        let of_chunks = chunks.filter_map(|chunk| Some((chunk.key, chunk.vector.as_ref()?)));
         for (key, vector) in batch.vectors.iter().map(|(key, vector)| (*key, vector)).chain(of_chunks) {
             let Some(&ordinal) = resolved.get(&key) else { continue };
             if ordinal >= stored {
@@ -379,15 +385,18 @@ impl Store {
         Ok(())
     }
 
-    fn changes(&self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<Changes> {
+    /// What a batch writes to the truth, and the documents that the lexical index replaces or removes for it.
+    fn changes(&self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<(Changes, Vec<Touched>)> {
         let mut changes = Changes::default();
+        let mut touched = Vec::with_capacity(batch.documents.len());
         for (id, draft) in batch.documents {
             let old = self.documents.chunks(id)?;
             match draft {
-                Some(draft) => put_document(&mut changes, id, draft, &old, resolved),
+                Some(draft) => touched.push((id, Some(put_document(&mut changes, id, draft, &old, resolved)))),
                 None if self.documents.document(id)?.is_some() => {
                     (0u32..).zip(&old).for_each(|(number, _)| changes.remove_chunk(id, number));
                     changes.remove_document(id);
+                    touched.push((id, None));
                 }
                 None => {}
             }
@@ -409,7 +418,7 @@ impl Store {
                 None => changes.remove_ledger(&source, &path),
             }
         }
-        Ok(changes)
+        Ok((changes, touched))
     }
 
     fn publish(&mut self) -> Result<()> {
@@ -453,7 +462,7 @@ fn view(settings: &Settings, lexical: &LexicalIndex, index: &VectorIndex) -> Res
 
 fn has_vector_elsewhere(batch: &Batch, key: ContentKey) -> bool {
     let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-    chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| ContentKey::of(&chunk.headings, &chunk.text) == key)
+    chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| chunk.key == key)
 }
 
 fn put_document(
@@ -462,22 +471,26 @@ fn put_document(
     draft: DocumentDraft,
     old: &[Chunk],
     resolved: &HashMap<ContentKey, u64>,
-) {
-    let count = draft.chunks.len();
-    for (number, chunk) in (0u32..).zip(draft.chunks) {
-        let ordinal = resolved.get(&ContentKey::of(&chunk.headings, &chunk.text)).copied().unwrap_or_default();
-        let chunk = chunk.stored_at(ordinal);
-        if old.get(number as usize) != Some(&chunk) {
-            changes.put_chunk(id, number, &chunk);
+) -> (Document, Vec<Chunk>) {
+    let DocumentDraft { document, chunks } = draft;
+    let stored = |chunk: ChunkDraft| {
+        let ordinal = resolved.get(&chunk.key).copied().unwrap_or_default();
+        chunk.stored_at(ordinal)
+    };
+    let chunks: Vec<Chunk> = chunks.into_iter().map(stored).collect();
+    for (number, chunk) in (0u32..).zip(&chunks) {
+        if old.get(number as usize) != Some(chunk) {
+            changes.put_chunk(id, number, chunk);
         }
     }
-    (0u32..).zip(old).skip(count).for_each(|(number, _)| changes.remove_chunk(id, number));
-    changes.put_document(&draft.document);
+    (0u32..).zip(old).skip(chunks.len()).for_each(|(number, _)| changes.remove_chunk(id, number));
+    changes.put_document(&document);
+    (document, chunks)
 }
 
 impl ChunkDraft {
     fn stored_at(self, ordinal: u64) -> Chunk {
-        let Self { headings, text, span, lines, page, vector: _ } = self;
-        Chunk { headings, text, span, lines, page, ordinal }
+        let Self { headings, text, span, lines, place, blocks, key: _, vector: _ } = self;
+        Chunk { headings, text, span, lines, place, blocks, ordinal }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
             "csv" | "tsv" => BlockKind::Table,
             name => BlockKind::Code { language: Some(name.to_owned()), definition: part.definition },
         };
-        (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, page: None, cells: None })
+        (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, place: None })
     };
     let blocks: Vec<Block> = parts.into_iter().filter_map(block).collect();
     let mut document = StructuredText::verbatim(language.name, decoded.text, blocks);

@@ -14,7 +14,6 @@ use indexer::open_beneath;
 use storage::DocumentId;
 
 use super::address::{SearchAddress, encoded};
-use super::blocks::Reading;
 use super::hit::file_name;
 use super::problem;
 use super::visit::Visit;
@@ -59,8 +58,10 @@ fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
     let (path, file) = outermost(&source.root, &document.path).ok_or_else(missing)?;
     let length = file.metadata().map_err(|_| missing())?.len();
     // Formats that readers take apart are packed; what is shown line by line or written as markup is text.
-    let reads_as_text =
-        matches!(document.kind.as_str(), "markdown" | "html") || Reading::of(&document.kind) != Reading::Prose;
+    let reads_as_text = !matches!(
+        document.kind.as_str(),
+        "pdf" | "docx" | "odt" | "rtf" | "pptx" | "xlsx" | "ods" | "epub" | "eml" | "mbox"
+    );
     let is_text = reads_as_text && path == document.path;
     let media_type = match is_text {
         true if is_utf_8(&file).map_err(|_| missing())? => "text/plain; charset=utf-8",

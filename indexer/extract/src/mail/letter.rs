@@ -9,6 +9,7 @@ use crate::Input;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::place::Place;
 
 /// Longest subject in a path, in characters.
 const MAX_NAME: usize = 80;
@@ -84,6 +85,7 @@ impl Letter<'_> {
 
     fn document(&self, input: &Input<'_>, kind: &str) -> StructuredText {
         let mut builder = TextBuilder::default();
+        builder.place = Some(Place::Mail);
         let subject = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
         builder.push(BlockKind::Heading { level: 1 }, &subject, 1..2);
         builder.title = Some(subject);

@@ -17,6 +17,7 @@ use super::story::{self, Role, Story};
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::{ExtractLimits, Input};
+use crate::place::Place;
 
 /// First bytes of a compound file.
 const MAGIC: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -107,7 +108,7 @@ fn document(
     for (index, section) in parsed.sections.into_iter().enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let is_slide = format == "ppt";
-        builder.page = is_slide.then_some(number);
+        builder.place = is_slide.then_some(Place::Slide(number));
         let title = if is_slide { slide_title(&section, number) } else { None };
         if let Some(title) = title {
             builder.push(BlockKind::Heading { level: 1 }, &title, story::NO_LINES);
@@ -285,6 +286,6 @@ mod tests {
         parsed.add_section(section);
         let document = document(Ok(parsed), "ppt", &ExtractLimits::default()).unwrap();
         assert_eq!(document.text, "Head\n\ntext\n\n| a | b |\n| --- | --- |\n\nNotes: spoken");
-        assert_eq!(document.blocks[0].page, Some(1));
+        assert_eq!(document.blocks[0].place, Some(Place::Slide(1)));
     }
 }
