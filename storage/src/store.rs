@@ -26,7 +26,7 @@ use crate::snapshot::Snapshot;
 use crate::truth::{SharedDocuments, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
-use crate::{edition, private, twins};
+use crate::{edition, private, twins, upgrade};
 
 /// Commits after which the change log is trimmed.
 const TRIM_EVERY: u64 = 64;
@@ -81,11 +81,12 @@ pub struct Statistics {
 }
 
 impl Store {
-    /// Opens the index in the data folder for writing, or makes an empty one, and repairs what a crash left undone.
+    /// Opens the index in the data folder for writing, or makes an empty one; brings one of an earlier format forward, and
+    /// repairs what a crash left undone.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process writes, [`Error::Model`] if the index was built with another model,
-    /// [`Error::Format`] if another version of quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
+    /// [`Error::Format`] if a newer quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
     pub fn open(data: &Path, model: &IndexModel) -> Result<Self> {
         let mut repairs = Vec::new();
         repairs.extend(private::make_folder(data)?);
@@ -93,6 +94,7 @@ impl Store {
         if edition::remove_superseded(data)? {
             repairs.push("removed the index that a rebuild has replaced".to_string());
         }
+        repairs.extend(upgrade::bring_forward(data, model)?);
         let folder = edition::in_force(data)?;
         let mut opened = recover::open(&folder, model)?;
         repairs.append(&mut opened.repairs);
