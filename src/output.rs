@@ -1,4 +1,4 @@
-//! What a person sees in the terminal.
+//! The terminal output for people.
 
 use std::cell::Cell;
 use std::io::{IsTerminal, stderr, stdout};

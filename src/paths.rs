@@ -1,4 +1,4 @@
-//! Where things are when the user does not say.
+//! Default paths, for when the user does not say where things are.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! How files are read: `[extract]` of the configuration file, and the reader that it makes.
+//! The settings by which files are read: `[extract]` of the configuration file, and the reader that it makes.
 
 use std::sync::Arc;
 

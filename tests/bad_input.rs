@@ -1,4 +1,4 @@
-//! What users and disks do wrong: a clear error or a recorded skip, and nothing lost.
+//! Mistakes of users and disks: a clear error or a recorded skip, and nothing lost.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What a user does: index, search, change files, look at the state.
+//! The everyday commands: index, search, change files, look at the state.
 
 use std::fs;
 

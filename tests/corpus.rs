@@ -1,4 +1,4 @@
-//! Replays the corpus of the fuzz targets: what once broke a reader, and what is worth starting from.
+//! A replay of the corpus of the fuzz targets: what once broke a reader, and what is worth starting from.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Flips a byte in every file of the data folder: a clear message and a rebuild or a refusal, never a wrong answer.
+//! A flipped byte in every file of the data folder: a clear message and a rebuild or a refusal, never a wrong answer.
 
 use std::fs;
 use std::path::{Path, PathBuf};

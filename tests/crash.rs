@@ -1,4 +1,5 @@
-//! Kills the indexing process between any two effects of a commit, and at random moments, and looks what is left.
+//! Crash tests: the indexing process is killed between any two effects of a commit, and at random moments, and they
+//! look at what is left.
 //!
 //! The build under test has debug assertions, so `QUARRY_KILL_AT=Step:n` makes it send itself SIGKILL at the n-th passage
 //! of a step (see `storage/src/crash.rs`).

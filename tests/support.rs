@@ -1,4 +1,4 @@
-//! What the tests share: a folder of documents, a data folder, and the binary.
+//! The fixture that tests share: a folder of documents, a data folder, and the binary.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! How long a text is to the model, for sizing passages.
+//! The count of a text's tokens, for sizing passages.
 //!
 //! A tokenizer that knows a script needs about one token per Chinese character; one that falls back to bytes needs three,
 //! and passages sized by it would be a third as long as they should be. A character of such a script then counts as one

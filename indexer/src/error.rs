@@ -1,4 +1,4 @@
-//! Why a run could not go on.
+//! The errors that end a run.
 
 use std::path::PathBuf;
 

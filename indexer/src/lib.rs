@@ -1,7 +1,7 @@
-//! Turns folders of files into committed chunks. An [`Indexer`] brings a source up to date: it compares
-//! the folder with the ledger, prepares what has changed, has it embedded and commits it. The pure half, from a folder to
-//! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract` makes
-//! it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
+//! The indexing of folders, from files to committed chunks. An [`Indexer`] brings a source up to date: it compares the
+//! folder with the ledger, prepares what has changed, has it embedded and commits it. The pure half, from a folder to
+//! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract`
+//! makes it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
 
 mod assembly;
 mod beneath;

@@ -1,4 +1,4 @@
-//! How a run over a source goes about it.
+//! The options of a run over a source.
 
 use std::sync::Arc;
 

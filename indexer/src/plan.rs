@@ -1,4 +1,4 @@
-//! What has to be done: the folder as it is against the ledger as it was.
+//! The plan of a run: the folder as it is against the ledger as it was.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

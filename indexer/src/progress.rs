@@ -1,4 +1,4 @@
-//! What a run tells while it goes on, whom it makes room for, and what it reports at the end.
+//! The progress of a run: what it tells while it goes on, whom it makes room for, and what it reports at the end.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Reads one file that the walk found, and nothing else: what stands there now must be an ordinary file, within the
-//! limit, and the same before and after the reading. Everything that can go wrong is a [`FileError`] for the ledger.
+//! The read of one file that the walk found, and of nothing else: what stands there now must be an ordinary file,
+//! within the limit, and the same before and after the reading. Everything that can go wrong is a [`FileError`] for the
+//! ledger.
 
 use std::io::Read as _;
 

@@ -1,4 +1,4 @@
-//! Who reads files: the process itself, or one that is made for it and may die.
+//! The reader of files: the process itself, or one that is made for it and may die.
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! Files that are gone: deleted, or on a disk that is not mounted?
+//! Files that are gone: were they deleted, or on a disk that is not mounted?
 
 /// What it means that many files of a source are gone at once. Files that were moved within the source are not gone.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,8 +1,8 @@
-//! Lists the files of a folder in a fixed order. What lies inside the root decides alone: its `.gitignore` files (with
-//! or without a git repository) and `.quarryignore` files; ignore files above the root and of the user do not.
-//! Hidden files are left out. Symbolic links are never followed: what they point to inside of the root is found
-//! where it lies, what lies outside is not wanted. Pipes, sockets and devices are reported and never opened. Whatever
-//! cannot be read is one problem; the walk goes on.
+//! The walk over a folder, which lists its files in a fixed order. What lies inside the root decides alone: its
+//! `.gitignore` files (with or without a git repository) and `.quarryignore` files; ignore files above the root and of
+//! the user do not. Hidden files are left out. Symbolic links are never followed: what they point to inside of the root
+//! is found where it lies, what lies outside is not wanted. Pipes, sockets and devices are reported and never opened.
+//! Whatever cannot be read is one problem; the walk goes on.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

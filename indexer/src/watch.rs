@@ -1,7 +1,7 @@
-//! Notices that something changes below a source's folder. An event is a hint that the folder is to be compared with the
-//! ledger again, never a statement of what changed: events are lost, doubled and reordered by every system, a comparison
-//! is not. Where the system sends no events (network file systems, too many folders), the caller is told to look by the
-//! clock instead.
+//! The watch over a source's folder, which notices that something changes below it. An event is a hint that the folder
+//! is to be compared with the ledger again, never a statement of what changed: events are lost, doubled and reordered
+//! by every system, a comparison is not. Where the system sends no events (network file systems, too many folders), the
+//! caller is told to look by the clock instead.
 
 use std::path::{Component, Path};
 

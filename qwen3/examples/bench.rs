@@ -1,4 +1,4 @@
-//! How fast an embedding model is on this machine: load time, tokenising, embedding, query latency.
+//! A benchmark of an embedding model on this machine: load time, tokenising, embedding, query latency.
 //!
 //! `cargo run --release -p qwen3 --example bench -- MODEL_FOLDER TEXTS [BATCH_TOKENS]` where TEXTS is a file with one
 //! document per line. `RAYON_NUM_THREADS` sets the threads.

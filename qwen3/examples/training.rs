@@ -1,4 +1,4 @@
-//! How fast an embedding model is trained on this machine: tokens a second of whole steps (forward, loss, backward,
+//! A benchmark of training an embedding model on this machine: tokens a second of whole steps (forward, loss, backward,
 //! AdamW), over made-up texts.
 //!
 //! `cargo run --release -p qwen3 --example training -- MODEL_FOLDER [EXAMPLES_PER_BATCH [TOKENS_PER_TEXT [STEPS]]]`.

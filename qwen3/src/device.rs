@@ -1,4 +1,4 @@
-//! Which processor computes: chosen once, when a model is opened. The one place, beside the attention's entry point,
+//! The processor that computes: chosen once, when a model is opened. The one place, beside the attention's entry point,
 //! that knows whether this build can use a GPU.
 
 use std::{fmt, str::FromStr};

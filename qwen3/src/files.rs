@@ -1,6 +1,6 @@
-//! Where the bytes of a model come from: a folder as Hugging Face lays it out, a GGUF file, the binary itself, or
-//! nowhere (made-up weights for measuring). Opening checks that every file is there and that the headers are consistent
-//! with the files' lengths; no length or offset of a file is trusted after that without a bounds check.
+//! The sources of a model's bytes: a folder as Hugging Face lays it out, a GGUF file, the binary itself, or nowhere
+//! (made-up weights for measuring). Opening checks that every file is there and that the headers are consistent with
+//! the files' lengths; no length or offset of a file is trusted after that without a bounds check.
 
 use std::{
     collections::BTreeMap,

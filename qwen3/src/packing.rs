@@ -1,5 +1,6 @@
-//! How the numbers of a tensor lie in its file: plain floats, or the blocks of GGUF, each with its own scales. Decoding
-//! is by whole rows into f32, so that no quantised matrix is ever unpacked as a whole unless someone asks for it.
+//! The packing of a tensor's numbers in its file: plain floats, or the blocks of GGUF, each with its own scales.
+//! Decoding is by whole rows into f32, so that no quantised matrix is ever unpacked as a whole unless someone asks for
+//! it.
 //!
 //! Layouts: `block_q8_0` .. `block_q6_K` of ggml (ggml-common.h), little endian. Every decoder works on fixed-size
 //! arrays: a row of the wrong length cannot be read past its end.

@@ -1,6 +1,6 @@
-//! How well a document answers a query, as the model's probability of "yes" against "no". Only two rows of the output
-//! matrix are needed, and only their difference. All candidates of a query begin alike (system text, instruction,
-//! query): that beginning runs through the model once.
+//! The reranker: how well a document answers a query, as the model's probability of "yes" against "no". Only two rows
+//! of the output matrix are needed, and only their difference. All candidates of a query begin alike (system text,
+//! instruction, query): that beginning runs through the model once.
 
 use std::{
     collections::VecDeque,

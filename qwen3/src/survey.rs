@@ -1,5 +1,5 @@
-//! What a model's weights consist of and whether all of them are numbers: for `quarry models verify` and its like,
-//! which look at files without running the model.
+//! A survey of a model's weights, what they consist of and whether all of them are numbers: for `quarry models verify`
+//! and its like, which look at files without running the model.
 
 use crate::{error::Result, files::ModelFiles, weights::Weights};
 

@@ -1,4 +1,4 @@
-//! What a pull recorded of a model: a small JSON file in the model's folder, so that a later check can tell whether
+//! The manifest of a pulled model: a small JSON file in the model's folder, so that a later check can tell whether
 //! every byte is still what the hub sent. Folders that were copied by hand need none.
 
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
-//! What a model may be called: `nano`, a short name of the Qwen3 family, a Hugging Face repository, or a path.
+//! The names that a model may be called by: `nano`, a short name of the Qwen3 family, a Hugging Face repository, or a
+//! path.
 //!
 //! The rule: what exists as a file or folder is that file or folder; anything else is a name. Reading a name has no
 //! effects and looks at no network.

@@ -1,10 +1,11 @@
-//! Which pairs a model would learn something right from: query and passage near enough in meaning, and a search for the
-//! query finds the passage (round trip). Both are asked of the embedding model in use and of a temporary index.
+//! A filter for the pairs that a model would learn something right from: query and passage near enough in meaning, and
+//! a search for the query finds the passage (round trip). Both are asked of the embedding model in use and of a
+//! temporary index.
 
 use anyhow::Result;
 use indexer::synthesis::Fault;
 use qwen3::EmbedHandle;
-use searcher::{Copies, Mode, Rerank, SearchConfig, SearchRequest, Searcher, Syntax};
+use searcher::{Copies, Mode, RerankBudget, SearchConfig, SearchRequest, Searcher, Syntax};
 
 use super::Scratch;
 
@@ -76,7 +77,7 @@ impl PairFilter {
             syntax: Syntax::Plain,
             top: self.top,
             mode: Mode::Hybrid,
-            rerank: Rerank::Off,
+            rerank: RerankBudget::OFF,
             copies: Copies::Apart,
             ..SearchRequest::default()
         };

@@ -1,7 +1,7 @@
-//! Which files were being worked on when the process died. A file that takes the process with it (memory, a stack, an
-//! abort in a library) would do so again at every start, and nothing behind it would ever be indexed. So a line is
-//! written before a file is touched and another once its commit is done; what has the first and not the second when the
-//! index is opened next was under way when the process was killed, and is a suspect.
+//! The record of attempts: which files were being worked on when the process died. A file that takes the process with
+//! it (memory, a stack, an abort in a library) would do so again at every start, and nothing behind it would ever be
+//! indexed. So a line is written before a file is touched and another once its commit is done; what has the first and
+//! not the second when the index is opened next was under way when the process was killed, and is a suspect.
 //!
 //! A suspect is tried again alone ([`Attempts::strikes`] is 1), so that a second death says who did it; one that did is
 //! set aside ([`SET_ASIDE`]). Whoever goes through is cleared. A death that may have come from outside says half as much:

@@ -1,4 +1,4 @@
-//! What can go wrong in the store, each with its cure.
+//! The errors of the store, each with its cure.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What passages are filed under: source, kind, language and date, for counting without reading the passages.
+//! Facets that passages are filed under: source, kind, language and date, for counting without reading the passages.
 //!
 //! Made once for a snapshot, when somebody first asks, from the term lists of the lexical index.
 

@@ -1,4 +1,4 @@
-//! Whole small files, written so that a crash leaves either the old or the new content.
+//! Small files as a whole, written so that a crash leaves either the old or the new content.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

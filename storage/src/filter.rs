@@ -1,4 +1,4 @@
-//! Which documents a search may return.
+//! The filter that says which documents a search may return.
 //!
 //! A filter is plain data: the searcher reads it from the query, the lexical index turns it into a term query, and the
 //! vector leg gets the same documents as a set of ordinals. An empty list or `None` means "no restriction"; the values

@@ -1,4 +1,4 @@
-//! Where everything lies in a data folder, and how the vector side is opened and kept in shape.
+//! The layout of a data folder, and the upkeep of its vector side.
 //!
 //! ```text
 //! index.json     format version, model, sources: what a reader needs first

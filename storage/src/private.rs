@@ -1,5 +1,5 @@
-//! Who may look into a data folder: its owner and nobody else. It holds the text of everything that is indexed, also of
-//! files that not everybody may read.
+//! The privacy of a data folder: its owner may look into it and nobody else. It holds the text of everything that is
+//! indexed, also of files that not everybody may read.
 
 use std::fs;
 use std::io;

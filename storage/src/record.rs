@@ -1,4 +1,4 @@
-//! What is stored about documents: the records of the truth.
+//! The records that are stored about documents: the truth.
 //!
 //! Every other room speaks of documents through these types. They hold plain data; how they are encoded and checked is
 //! `documents`' business.

@@ -1,4 +1,5 @@
-//! How the page looks and to whom: colours, languages, narrow windows, assistive technology, and the README's pictures.
+//! The looks of the page, and for whom: colours, languages, narrow windows, assistive technology, and the README's
+//! pictures.
 
 use std::fs;
 use std::path::PathBuf;

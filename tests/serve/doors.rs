@@ -1,4 +1,5 @@
-//! What others tried in order to get in: spellings, hosts, proxies, lost keys, planted queries. Each gave something away once.
+//! Attempts of strangers to get in: spellings, hosts, proxies, lost keys, planted queries. Each gave something away
+//! once.
 
 use std::fs;
 use std::io::{Read as _, Write as _};

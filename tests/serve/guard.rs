@@ -1,4 +1,4 @@
-//! Who may ask, from where, how much and how often.
+//! Admission of requests: who may ask, from where, how much and how often.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! What people see: failures, weight, marked sentences, near-duplicates.
+//! The pages that people see: failures, weight, marked sentences, near-duplicates.
 
 use std::time::{Duration, Instant};
 

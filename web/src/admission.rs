@@ -1,5 +1,6 @@
-//! How many requests compute at once, and how many may wait for it. More are told to come back: a queue that grows
-//! without bound helps nobody in it. A place is held while something is computed, never while a client is waited for.
+//! The limit on requests that compute at once, and on those that wait for it. More are told to come back: a queue that
+//! grows without bound helps nobody in it. A place is held while something is computed, never while a client is waited
+//! for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

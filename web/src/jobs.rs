@@ -1,4 +1,4 @@
-//! What the writer has to do, does and did: for `/api/v1/jobs`, the status page and those who wait.
+//! The writer's jobs, to be done, under way and done: for `/api/v1/jobs`, the status page and those who wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

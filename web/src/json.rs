@@ -1,5 +1,5 @@
-//! What clients send, read strictly: within the limits, of the right type, and without a field or parameter that means
-//! nothing. A typo in a filter must not silently find everything.
+//! Strict reading of what clients send: within the limits, of the right type, and without a field or parameter that
+//! means nothing. A typo in a filter must not silently find everything.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;

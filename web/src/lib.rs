@@ -1,4 +1,5 @@
-//! HTTP in, searcher out: the REST API, the model endpoints, the page, and the writer thread behind them.
+//! The server, HTTP in and searcher out: the REST API, the model endpoints, the page, and the writer thread behind
+//! them.
 //!
 //! [`serve`] is the whole server: it binds, opens the index in the background, answers until it is told to stop, and
 //! closes the index in good order. [`Config`] is everything that can be set, [`KeyFile`] the API keys of a data folder.

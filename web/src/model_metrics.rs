@@ -1,4 +1,4 @@
-//! What the model threads do, as numbers for Prometheus. The threads count for themselves; their counts are copied when
+//! The model threads' work, as numbers for Prometheus. The threads count for themselves; their counts are copied when
 //! somebody asks.
 
 use std::sync::atomic::AtomicU64;

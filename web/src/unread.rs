@@ -1,5 +1,5 @@
-//! How many files could not be read, for answers without results: the text that was looked for may stand in one of them.
-//! Counting reads the whole ledger, so a count is kept for a while.
+//! The number of files that could not be read, for answers without results: the text that was looked for may stand in
+//! one of them. Counting reads the whole ledger, so a count is kept for a while.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

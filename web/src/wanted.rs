@@ -1,4 +1,5 @@
-//! Whether somebody still waits for a piece of work: who has gone, or was told that it took too long, wants nothing.
+//! The demand for a piece of work, whether somebody still waits for it: who has gone, or was told that it took too
+//! long, wants nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

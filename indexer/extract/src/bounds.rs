@@ -1,7 +1,7 @@
-//! How much a reader may say beside the text itself. A title goes into every passage's context, a heading path too, a
-//! member's path into the ledger and every result: whatever is not bounded here is paid for again and again further on.
-//! So every attribute is cut in this one place, where an [`Extraction`] leaves its reader, and whoever takes one from a
-//! process that may be hostile asks [`Extraction::excess`] first.
+//! Bounds on everything that a reader says beside the text itself. A title goes into every passage's context, a heading
+//! path too, a member's path into the ledger and every result: whatever is not bounded here is paid for again and again
+//! further on. So every attribute is cut in this one place, where an [`Extraction`] leaves its reader, and whoever
+//! takes one from a process that may be hostile asks [`Extraction::excess`] first.
 //!
 //! What is cut ends in an ellipsis, on a character, and the ledger has a note. The text of a document is not an attribute:
 //! [`crate::ExtractLimits::max_text`] bounds it.

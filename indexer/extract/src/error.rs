@@ -1,4 +1,4 @@
-//! What can befall one file on its way from the disk to its chunks. Every variant is about that file alone: the ledger
+//! The errors of one file on its way from the disk to its chunks. Every variant is about that file alone: the ledger
 //! records it and the run goes on. [`FileError::verdict`] says under which state it is recorded.
 
 use std::io;

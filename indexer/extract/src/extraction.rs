@@ -1,4 +1,4 @@
-//! What reading a file gives: its own text, and the documents that lie inside of it.
+//! The extraction, the result of reading a file: its own text, and the documents that lie inside of it.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a reader is given: bytes, the name they came under, and what reading them may cost.
+//! The input of a reader: bytes, the name they came under, and what reading them may cost.
 
 use std::cell::Cell;
 use std::path::Path;

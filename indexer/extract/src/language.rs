@@ -1,6 +1,6 @@
-//! Which natural language a text is written in, by a sample of its prose. Scripts decide for Chinese, Japanese and
-//! Korean (documents mix them with English words and code), trigrams for the rest. Unsure means `None`: a wrong
-//! language would stem words wrongly, no language only stems nothing.
+//! Detection of the natural language that a text is written in, by a sample of its prose. Scripts decide for Chinese,
+//! Japanese and Korean (documents mix them with English words and code), trigrams for the rest. Unsure means `None`: a
+//! wrong language would stem words wrongly, no language only stems nothing.
 
 use whatlang::Lang;
 

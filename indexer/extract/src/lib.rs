@@ -1,7 +1,7 @@
-//! From the bytes of a file to its text: every format becomes one [`StructuredText`] of blocks, so that there is one
-//! chunker. Nothing here opens a file, starts a thread or knows a model: a reader gets bytes and a name and returns an
-//! [`Extraction`] or a [`FileError`], within [`ExtractLimits`]. That is why it can run in a process of its own without
-//! any right to the disk. A new format is one file and one line in the table in `formats`.
+//! Text extraction, from the bytes of a file to its text: every format becomes one [`StructuredText`] of blocks, so
+//! that there is one chunker. Nothing here opens a file, starts a thread or knows a model: a reader gets bytes and a
+//! name and returns an [`Extraction`] or a [`FileError`], within [`ExtractLimits`]. That is why it can run in a process
+//! of its own without any right to the disk. A new format is one file and one line in the table in `formats`.
 
 mod archives;
 mod block;

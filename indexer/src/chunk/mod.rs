@@ -1,6 +1,6 @@
-//! Cuts a structured text into passages. Structure first: a passage stays within its section, blocks are packed whole
-//! up to the target, and only a block above it is split. Promises: in order, nothing that is not white space is lost,
-//! spans do not overlap, and no passage has more than the maximum of tokens.
+//! The chunker, which cuts a structured text into passages. Structure first: a passage stays within its section, blocks
+//! are packed whole up to the target, and only a block above it is split. Promises: in order, nothing that is not white
+//! space is lost, spans do not overlap, and no passage has more than the maximum of tokens.
 
 mod blocks;
 mod lines;

@@ -1,4 +1,4 @@
-//! Puts what OCR read on the pages it was read from, and says so.
+//! The insertion of OCR: puts what was read on the pages it was read from, and says so.
 
 use extract::{Block, BlockKind, Missing, Place, StructuredText, detect_language};
 

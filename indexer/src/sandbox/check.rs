@@ -1,6 +1,6 @@
-//! Is an answer what a reader would give? It comes from a process that a hostile file may have taken over, so nothing
-//! that others rely on (spans that lie in the text, in order, on characters; paths that stay below their file; attributes
-//! within their bounds) is taken on trust.
+//! The check of a reading process's answer: is it what a reader would give? It comes from a process that a hostile file
+//! may have taken over, so nothing that others rely on (spans that lie in the text, in order, on characters; paths that
+//! stay below their file; attributes within their bounds) is taken on trust.
 
 use extract::{Extraction, StructuredText};
 

@@ -1,5 +1,6 @@
-//! What a process gives up for good before it looks at a foreign byte. Every step is as strict as the system allows;
-//! what it does not allow is listed, so that it can be said, and the process works without.
+//! The confinement of a process: the rights it gives up for good before it looks at a foreign byte. Every step is as
+//! strict as the system allows; what it does not allow is listed, so that it can be said, and the process works
+//! without.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};

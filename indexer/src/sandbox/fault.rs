@@ -1,6 +1,6 @@
-//! What hostile files can make of a reader, on demand: for tests of what becomes of the others. A file that begins with
-//! `QUARRY-FAULT` and a word misbehaves so, in builds with debug assertions that have `QUARRY_FAULTS` in their environment
-//! only; a release build has none of this.
+//! Faults that hostile files can cause in a reader, on demand: for tests of what becomes of the others. A file that
+//! begins with `QUARRY-FAULT` and a word misbehaves so, in builds with debug assertions that have `QUARRY_FAULTS` in
+//! their environment only; a release build has none of this.
 
 use std::hint::black_box;
 use std::net::{TcpStream, UdpSocket};

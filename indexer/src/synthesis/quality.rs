@@ -1,5 +1,5 @@
-//! Which pairs teach something: not too short or long, in words, no licence, and no query that its passage begins with (a
-//! model would learn to copy).
+//! The quality of pairs, for those that teach something: not too short or long, in words, no licence, and no query that
+//! its passage begins with (a model would learn to copy).
 
 use serde::Serialize;
 

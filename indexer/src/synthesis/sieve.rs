@@ -1,5 +1,6 @@
-//! What only all documents together tell. Every pair is noted by its hashes alone (40 bytes), so that millions fit into
-//! memory while the pairs themselves wait on the disk; then each gets its verdict, in the same order.
+//! The sieve over all pairs, for what only all documents together tell. Every pair is noted by its hashes alone (40
+//! bytes), so that millions fit into memory while the pairs themselves wait on the disk; then each gets its verdict, in
+//! the same order.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,6 +1,6 @@
-//! Which BERT this is: the numbers of config.json, and from the files beside it how hidden states become one vector and
-//! how long a text may be. Parsed leniently, checked strictly: what would compute something else than the reference is
-//! refused by name.
+//! The configuration of a BERT: the numbers of config.json, and from the files beside it how hidden states become one
+//! vector and how long a text may be. Parsed leniently, checked strictly: what would compute something else than the
+//! reference is refused by name.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Reads little-endian numbers and strings from bytes that may end anywhere and say anything.
+//! A cursor that reads little-endian numbers and strings from bytes that may end anywhere and say anything.
 
 /// What was read, or what is wrong with the file.
 pub(crate) type Parsed<T> = std::result::Result<T, String>;

@@ -1,4 +1,4 @@
-//! Which vector instructions a product may use. Found out once, at run time: one portable binary is fast everywhere.
+//! The vector instructions that a product may use. Found out once, at run time: one portable binary is fast everywhere.
 
 use std::fmt;
 

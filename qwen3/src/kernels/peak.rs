@@ -1,4 +1,4 @@
-//! What the machine's vector units reach at most: independent sums in registers, no memory touched. The measure that
+//! The peak rate of the machine's vector units: independent sums in registers, no memory touched. The measure that
 //! products are held against.
 #![expect(unsafe_code, reason = "vector instructions, only those that the machine was found to have")]
 

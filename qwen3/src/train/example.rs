@@ -1,5 +1,5 @@
-//! What a model is trained on: a query, a text that answers it, and texts that do not. One JSON object a line, with the
-//! keys that common fine-tuning frameworks use.
+//! The example that a model is trained on: a query, a text that answers it, and texts that do not. One JSON object a
+//! line, with the keys that common fine-tuning frameworks use.
 
 use std::{io::Write, path::Path};
 

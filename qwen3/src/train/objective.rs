@@ -1,4 +1,4 @@
-//! What a run works at: the seam between the loop and a task.
+//! The objective of a run: the seam between the loop and a task.
 
 use std::collections::BTreeMap;
 

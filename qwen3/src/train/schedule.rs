@@ -1,4 +1,4 @@
-//! How large a step is at what time: a linear warm-up, then half a cosine (Loshchilov and Hutter 2016).
+//! The schedule of step sizes: a linear warm-up, then half a cosine (Loshchilov and Hutter 2016).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What a model thread has done, counted where it happens and read from anywhere.
+//! The statistics of a model thread, counted where it happens and read from anywhere.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},

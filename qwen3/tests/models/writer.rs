@@ -1,4 +1,4 @@
-//! Writes GGUF files for tests, independently of the reader: from a model folder in any format, with any metadata.
+//! A writer of GGUF files for tests, independently of the reader: from a model folder in any format, with any metadata.
 
 use std::{collections::HashMap, fs, path::Path};
 

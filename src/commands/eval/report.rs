@@ -1,4 +1,4 @@
-//! What is said of one setup: a table for each set and, of several, the means.
+//! The report on one setup: a table for each set and, of several, the means.
 
 use searcher::{BeirSet, mean};
 use serde_json::{Map, Value, json};

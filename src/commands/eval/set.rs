@@ -1,4 +1,4 @@
-//! Opens a set of judged questions as the command line asks for it.
+//! The set of judged questions that the command line asks for, opened.
 
 use std::path::Path;
 

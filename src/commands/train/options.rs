@@ -1,4 +1,4 @@
-//! What every training run is asked, and what every run does around its steps.
+//! The options that all training runs share, and what every run does around its steps.
 
 use std::fs;
 use std::io::Write;

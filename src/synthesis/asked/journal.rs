@@ -1,6 +1,6 @@
-//! What was asked already: a line for each passage in a file beside the result, written after the result's own line. A
-//! killed run goes on where it was: passages with a line in either file are not asked about again, and a line that was cut
-//! off is taken away.
+//! The journal of what was asked already: a line for each passage in a file beside the result, written after the
+//! result's own line. A killed run goes on where it was: passages with a line in either file are not asked about again,
+//! and a line that was cut off is taken away.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};

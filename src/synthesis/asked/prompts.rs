@@ -1,5 +1,5 @@
-//! What a model is asked, and how its answers are read. The answers are untrusted text: a JSON object of the fields asked
-//! for with values of the lists given, or nothing.
+//! The prompts that a model is asked with, and the reading of its answers. The answers are untrusted text: a JSON
+//! object of the fields asked for with values of the lists given, or nothing.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -1,11 +1,13 @@
-//! What the lexical leg is asked, and how it becomes a tantivy query.
+//! A query of the lexical index, its analysis, and the tantivy query it becomes.
 //!
 //! Free text is a disjunction: every word, pair of characters and code adds its BM25 score where it occurs. Phrases must
 //! occur, excluded words must not. A word is looked up as it is stemmed in each language that the index holds, because
 //! the language of three words cannot be told.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
@@ -28,8 +30,9 @@ pub struct LexicalQuery {
     pub without: Vec<String>,
 }
 
-/// How much a match in each field counts. The defaults were measured on the evaluation sets named in the README.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How much a match in each field counts. The defaults were measured on the evaluation sets named in `docs/BENCHMARKS.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct LexicalWeights {
     /// A word anywhere in the passage, its headings or its title.
     pub body: f32,
@@ -51,100 +54,196 @@ impl Default for LexicalWeights {
     }
 }
 
-/// Builds tantivy queries for the fields and languages of one index.
+/// A lexical query as the index compares it: analysed once, in every language that the index holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnalysedQuery {
+    /// The distinct words.
+    pub words: Vec<QueryWord>,
+    /// Characters and pairs of characters of unspaced scripts.
+    pub grams: Vec<String>,
+    /// Exact names and numbers.
+    pub codes: Vec<String>,
+    /// Tokens of several words (`e-mail`, `ERR_4711`): they need not occur, but where they do, they are what was meant.
+    pub compounds: Vec<Sequence>,
+    /// What must occur.
+    pub phrases: Vec<Sequence>,
+    /// What must not.
+    pub without: Vec<Sequence>,
+}
+
+/// A word of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryWord {
+    /// Its form in every language.
+    pub forms: BTreeSet<String>,
+    /// Whether it was typed only inside of a name (`ERR_4711`) or as a lone letter of a compound (`e-mail`): it counts, but
+    /// says nothing where it stands alone.
+    pub is_part: bool,
+}
+
+/// Words or characters in their order, with their positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// The words in the distinct forms that the languages give them.
+    pub words: Vec<Vec<(usize, String)>>,
+    /// Characters or pairs of them.
+    pub characters: Vec<(usize, String)>,
+}
+
+impl AnalysedQuery {
+    /// Analyses a query as an index of these languages does.
+    pub fn of(query: &LexicalQuery, analyzers: &[Analyzer]) -> Self {
+        let sequences =
+            |texts: &[String]| texts.iter().map(|text| Sequence::of(text, analyzers)).filter(Sequence::asks).collect();
+        Self {
+            words: query_words(&query.text, analyzers),
+            grams: distinct(Analyzer::grams(&query.text)),
+            codes: distinct(Analyzer::codes(&query.text)),
+            compounds: compounds(&query.text, analyzers),
+            phrases: sequences(&query.phrases),
+            without: sequences(&query.without),
+        }
+    }
+}
+
+/// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
+fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
+    let terms = Analyzer::for_language(None).words(text);
+    let alone: BTreeSet<&str> =
+        terms.iter().filter(|term| !is_part(text, &term.span)).map(|term| term.text.as_str()).collect();
+    let words = distinct(terms.clone());
+    let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
+    let mut found: Vec<QueryWord> = Vec::new();
+    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(word))) {
+        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect();
+        let is_part = !alone.contains(word.as_str());
+        match found.iter_mut().find(|known| known.forms == forms) {
+            Some(known) => known.is_part &= is_part,
+            None => found.push(QueryWord { forms, is_part }),
+        }
+    }
+    found
+}
+
+/// Whether a word of a text stands inside of a name with underscores, or as a lone letter or digit of a compound.
+fn is_part(text: &str, word: &Range<usize>) -> bool {
+    let ends_token = |c: char| c.is_whitespace() || analysis::is_unspaced(c);
+    let start =
+        text[..word.start].char_indices().rev().find(|(_, c)| ends_token(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+    let end = text[word.end..].find(ends_token).map_or(text.len(), |at| word.end + at);
+    let others = [&text[start..word.start], &text[word.end..end]];
+    let in_name = text[..word.start].ends_with('_') || text[word.end..].starts_with('_');
+    let is_single = text[word.clone()].chars().nth(1).is_none();
+    others.iter().any(|other| other.contains(char::is_alphanumeric)) && (in_name || is_single)
+}
+
+/// Tokens of several words of a spaced script.
+fn compounds(text: &str, analyzers: &[Analyzer]) -> Vec<Sequence> {
+    let words_in =
+        |token: &str| analysis::runs(token).filter(|(_, script)| *script == analysis::Script::Spaced).count();
+    let tokens = text.split(|c: char| c.is_whitespace() || analysis::is_unspaced(c));
+    tokens.filter(|token| words_in(token) > 1).take(MAX_TERMS).map(|token| Sequence::of(token, analyzers)).collect()
+}
+
+impl Sequence {
+    fn of(text: &str, analyzers: &[Analyzer]) -> Self {
+        let mut words: Vec<Vec<(usize, String)>> = Vec::new();
+        for analyzer in analyzers {
+            let own: Vec<(usize, String)> = first_at_each_position(analyzer.words(text))
+                .map(|term| (term.position, term.text))
+                .take(MAX_TERMS)
+                .collect();
+            if !own.is_empty() && !words.contains(&own) {
+                words.push(own);
+            }
+        }
+        let grams = Analyzer::grams(text);
+        let longest = grams.iter().map(|gram| gram.text.chars().count()).max().unwrap_or(0);
+        let pairs = grams.into_iter().filter(|gram| gram.text.chars().count() == longest);
+        Self { words, characters: pairs.map(|gram| (gram.position, gram.text)).take(MAX_TERMS).collect() }
+    }
+
+    /// Whether there is anything that could occur.
+    fn asks(&self) -> bool {
+        !self.words.is_empty() || !self.characters.is_empty()
+    }
+}
+
+/// Builds tantivy queries for the fields of one index.
 pub(super) struct QueryBuilder<'a> {
     pub(super) fields: &'a Fields,
-    pub(super) analyzers: &'a [Analyzer],
     pub(super) weights: LexicalWeights,
 }
 
 impl QueryBuilder<'_> {
     /// The query, or `None` if nothing is asked that the lexical index could answer.
-    pub(super) fn build(&self, query: &LexicalQuery) -> Option<BooleanQuery> {
-        let mut clauses = self.free_text(&query.text);
-        let mut musts = 0;
-        for phrase in &query.phrases {
-            if let Some(phrase) = self.phrase(phrase) {
-                clauses.push((Occur::Must, phrase));
-                musts += 1;
-            }
-        }
-        if clauses.is_empty() && musts == 0 {
+    pub(super) fn build(&self, query: &AnalysedQuery) -> Option<BooleanQuery> {
+        let mut clauses = self.free_text(query);
+        clauses.extend(query.phrases.iter().filter_map(|phrase| Some((Occur::Must, self.sequence(phrase)?))));
+        if clauses.is_empty() {
             return None;
         }
-        clauses.extend(self.exclusions(&query.without).into_iter().map(|query| (Occur::MustNot, query)));
+        clauses.extend(self.exclusions(query));
         Some(BooleanQuery::new(clauses))
     }
 
-    /// What a passage of average length scores that holds every word, pair of characters and code of a text once: the sum
-    /// of their weights, each times `idf` of the term. A word counts as its most frequent form.
-    pub(super) fn whole(&self, text: &str, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
-        let LexicalWeights { body, pairs, characters, codes, .. } = self.weights;
+    /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
+    /// sum of their weights, each times `idf` of the term. A word counts as its most frequent form.
+    pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
+        let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
-        for forms in self.word_forms(text) {
-            let rarities: Vec<f32> = forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
+        for word in &query.words {
+            let rarities: Vec<f32> = word.forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
             sum += body * rarities.into_iter().reduce(f32::min).unwrap_or(0.0);
         }
-        for gram in distinct(Analyzer::grams(text)) {
-            let weight = if gram.chars().nth(1).is_none() { characters } else { pairs };
-            sum += weight * of(self.fields.grams, &gram)?;
+        for gram in &query.grams {
+            sum += self.gram_weight(gram) * of(self.fields.grams, gram)?;
         }
-        for code in distinct(Analyzer::codes(text)) {
-            sum += codes * of(self.fields.codes, &code)?;
+        for code in &query.codes {
+            sum += codes * of(self.fields.codes, code)?;
         }
         Ok(sum)
     }
 
-    /// Matches what must not occur.
-    pub(super) fn exclusions(&self, without: &[String]) -> Vec<Box<dyn Query>> {
-        without.iter().filter_map(|text| self.phrase(text)).collect()
-    }
-
-    /// What must occur, without regard to score: for legs that rank by something else.
-    pub(super) fn requirements(&self, query: &LexicalQuery) -> Option<BooleanQuery> {
+    /// What must occur, without regard to score: for retrievers that rank by something else.
+    pub(super) fn requirements(&self, query: &AnalysedQuery) -> Option<BooleanQuery> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> =
-            query.phrases.iter().filter_map(|text| Some((Occur::Must, self.phrase(text)?))).collect();
-        let excluded = self.exclusions(&query.without);
+            query.phrases.iter().filter_map(|phrase| Some((Occur::Must, self.sequence(phrase)?))).collect();
+        let excluded: Vec<_> = self.exclusions(query).collect();
         if clauses.is_empty() && excluded.is_empty() {
             return None;
         }
         if clauses.is_empty() {
             clauses.push((Occur::Must, Box::new(tantivy::query::AllQuery)));
         }
-        clauses.extend(excluded.into_iter().map(|query| (Occur::MustNot, query)));
+        clauses.extend(excluded);
         Some(BooleanQuery::new(clauses))
     }
 
-    fn free_text(&self, text: &str) -> Vec<(Occur, Box<dyn Query>)> {
+    /// Matches what must not occur.
+    fn exclusions<'q>(&'q self, query: &'q AnalysedQuery) -> impl Iterator<Item = (Occur, Box<dyn Query>)> + 'q {
+        query.without.iter().filter_map(|sequence| Some((Occur::MustNot, self.sequence(sequence)?)))
+    }
+
+    fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
         let mut clauses = Vec::new();
-        for forms in self.word_forms(text) {
-            for form in &forms {
-                self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
-                self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
-                self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);
-            }
+        for form in query.words.iter().flat_map(|word| &word.forms) {
+            self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
+            self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
+            self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);
         }
-        for gram in distinct(Analyzer::grams(text)) {
-            let single = gram.chars().nth(1).is_none();
-            let weight = if single { self.weights.characters } else { self.weights.pairs };
-            self.push_term(&mut clauses, self.fields.grams, &gram, weight);
+        for gram in &query.grams {
+            self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
         }
-        for code in distinct(Analyzer::codes(text)) {
-            self.push_term(&mut clauses, self.fields.codes, &code, self.weights.codes);
+        for code in &query.codes {
+            self.push_term(&mut clauses, self.fields.codes, code, self.weights.codes);
         }
         clauses
     }
 
-    /// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
-    fn word_forms(&self, text: &str) -> Vec<BTreeSet<String>> {
-        let plain = Analyzer::for_language(None);
-        let words = distinct(plain.words(text));
-        let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
-        let forms = words.into_iter().filter(|word| !(has_topic && is_stopword(word)));
-        let mut seen = BTreeSet::new();
-        let forms = forms.map(|word| self.analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect());
-        forms.filter(|forms: &BTreeSet<String>| seen.insert(forms.clone())).collect()
+    fn gram_weight(&self, gram: &str) -> f32 {
+        if gram.chars().nth(1).is_none() { self.weights.characters } else { self.weights.pairs }
     }
 
     fn push_term(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, field: Field, text: &str, weight: f32) {
@@ -157,44 +256,31 @@ impl QueryBuilder<'_> {
         clauses.push((Occur::Should, boosted));
     }
 
-    /// A sequence of words in any of the languages, or of characters.
-    fn phrase(&self, text: &str) -> Option<Box<dyn Query>> {
-        let mut alternatives: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for analyzer in self.analyzers {
-            let words: Vec<(usize, String)> =
-                first_at_each_position(analyzer.words(text)).map(|term| (term.position, term.text)).collect();
-            if seen.insert(words.clone()) {
-                alternatives.extend(self.sequence(self.fields.body, words).map(|query| (Occur::Should, query)));
-            }
+    /// A sequence of words in any of the languages, and of characters.
+    fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
+        let languages = sequence.words.iter().filter_map(|words| in_order(self.fields.body, words));
+        let languages: Vec<(Occur, Box<dyn Query>)> = languages.map(|words| (Occur::Should, words)).collect();
+        let characters = in_order(self.fields.grams, &sequence.characters);
+        if languages.is_empty() {
+            return characters.map(constant);
         }
-        let grams = Analyzer::grams(text);
-        let longest = grams.iter().map(|gram| gram.text.chars().count()).max().unwrap_or(0);
-        let pairs = grams.into_iter().filter(|gram| gram.text.chars().count() == longest);
-        let pairs = pairs.map(|gram| (gram.position, gram.text)).collect();
-        let pairs = self.sequence(self.fields.grams, pairs);
-        if alternatives.is_empty() {
-            return pairs.map(constant);
-        }
-        let words: Box<dyn Query> = Box::new(BooleanQuery::new(alternatives));
-        Some(constant(match pairs {
-            Some(pairs) => Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, pairs)])),
+        let words: Box<dyn Query> = Box::new(BooleanQuery::new(languages));
+        Some(constant(match characters {
+            Some(characters) => Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)])),
             None => words,
         }))
     }
+}
 
-    fn sequence(&self, field: Field, words: Vec<(usize, String)>) -> Option<Box<dyn Query>> {
-        let mut terms: Vec<(usize, Term)> = words
-            .into_iter()
-            .take(MAX_TERMS)
-            .map(|(position, text)| (position, Term::from_field_text(field, &text)))
-            .collect();
-        match terms.len() {
-            0 => None,
-            1 => terms
-                .pop()
-                .map(|(_, term)| -> Box<dyn Query> { Box::new(TermQuery::new(term, IndexRecordOption::Basic)) }),
-            _ => Some(Box::new(PhraseQuery::new_with_offset(terms))),
+/// Terms that stand at these distances from each other.
+fn in_order(field: Field, terms: &[(usize, String)]) -> Option<Box<dyn Query>> {
+    let term = |text: &String| Term::from_field_text(field, text);
+    match terms {
+        [] => None,
+        [(_, text)] => Some(Box::new(TermQuery::new(term(text), IndexRecordOption::Basic))),
+        _ => {
+            let terms = terms.iter().map(|(position, text)| (*position, term(text))).collect();
+            Some(Box::new(PhraseQuery::new_with_offset(terms)))
         }
     }
 }
@@ -247,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_is_what_a_passage_with_every_word_scores() {
+    fn full_coverage_is_what_a_passage_with_every_word_scores() {
         let folder = tempfile::tempdir().unwrap();
         let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
         let mut store = Store::open(folder.path(), &model).unwrap();
@@ -259,8 +345,8 @@ mod tests {
         store.commit(batch).unwrap();
         let snapshot = store.snapshot();
         let weights = LexicalWeights { title: 0.0, headings: 0.0, ..LexicalWeights::default() };
-        let ask = |text: &str| LexicalQuery { text: text.into(), ..LexicalQuery::default() };
-        let whole = |text: &str| snapshot.lexical_whole(&ask(text), weights).unwrap();
+        let ask = |text: &str| snapshot.analyse(&LexicalQuery { text: text.into(), ..LexicalQuery::default() });
+        let whole = |text: &str| snapshot.full_coverage(&ask(text), weights).unwrap();
         // Of three passages two hold "pump", one "rotor", none "zebra": ln(1 + (3 - n + .5) / (n + .5)).
         assert!((whole("pump") - 0.470_004).abs() < 1e-5 && (whole("rotor") - 0.980_829).abs() < 1e-5);
         assert!((whole("rotor zebra rotor") - 0.980_829 - 2.079_442).abs() < 1e-5);

@@ -1,4 +1,5 @@
-//! Measures the vector index: how long it takes to build, and how many queries a second it answers at which recall.
+//! A benchmark of the vector index: how long it takes to build, and how many queries a second it answers at which
+//! recall.
 //!
 //! The index measured is the one that a search uses: vector file, one sealed segment, exact rescoring.
 

@@ -1,4 +1,4 @@
-//! Builds the neighbour graph with hnsw_rs and takes it out as plain lists.
+//! The construction of the neighbour graph, by hnsw_rs, taken out as plain lists.
 //!
 //! hnsw_rs does the hard part, inserting from several threads. Its memory is large and its search slow (a pointer per
 //! neighbour), so that nothing of it is kept: the lists go to [`Links`], everything else is dropped.

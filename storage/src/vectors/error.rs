@@ -1,4 +1,4 @@
-//! What can go wrong with vectors, in one enum, each message saying what was expected and what to do.
+//! The errors of the vector side, in one enum, each message saying what was expected and what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Reads the TEXMEX formats of benchmark vectors: each row a little-endian i32 length, then that many values.
+//! A reader of the TEXMEX formats of benchmark vectors: each row a little-endian i32 length, then that many values.
 
 use std::fs;
 use std::path::Path;

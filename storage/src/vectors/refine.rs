@@ -1,4 +1,4 @@
-//! Makes the graph that hnsw_rs built better before it is sealed.
+//! The refinement of the graph that hnsw_rs built, before it is sealed.
 //!
 //! hnsw_rs keeps the nearest neighbours where a list overflows, so that clusters close up and a search does not get
 //! out of them; and it is slow. So it builds a rough graph, and each row then looks for its neighbours again with the

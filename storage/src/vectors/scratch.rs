@@ -1,4 +1,4 @@
-//! What a search needs while it runs, kept for the next one.
+//! The scratch memory of a search, kept for the next one.
 
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};

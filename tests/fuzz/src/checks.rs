@@ -1,6 +1,6 @@
-//! What must hold for any bytes, one function for each reader of ours. The fuzz targets feed them with what libFuzzer
-//! invents; `tests/corpus.rs` with the files of `corpus/`, which hold what was found and what is worth starting from.
-//! A check fails by a panic.
+//! The properties that must hold for any bytes, one function for each reader of ours. The fuzz targets feed them with
+//! what libFuzzer invents; `tests/corpus.rs` with the files of `corpus/`, which hold what was found and what is worth
+//! starting from. A check fails by a panic.
 
 use std::cell::OnceCell;
 use std::fs;

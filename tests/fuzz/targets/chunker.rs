@@ -1,4 +1,4 @@
-//! Fuzzes `quarry_fuzz::chunker`.
+//! The fuzz target of `quarry_fuzz::chunker`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::chunker(data));

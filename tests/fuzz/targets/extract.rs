@@ -1,4 +1,4 @@
-//! Fuzzes `quarry_fuzz::extract_text`.
+//! The fuzz target of `quarry_fuzz::extract_text`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::extract_text(data));

@@ -1,4 +1,4 @@
-//! Fuzzes `quarry_fuzz::frame`.
+//! The fuzz target of `quarry_fuzz::frame`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::frame(data));

@@ -1,4 +1,4 @@
-//! Fuzzes `quarry_fuzz::gguf`.
+//! The fuzz target of `quarry_fuzz::gguf`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::gguf(data));

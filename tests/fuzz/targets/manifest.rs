@@ -1,4 +1,4 @@
-//! Fuzzes `quarry_fuzz::manifest`.
+//! The fuzz target of `quarry_fuzz::manifest`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::manifest(data));

@@ -1,4 +1,4 @@
-//! Fuzzes `quarry_fuzz::safetensors`.
+//! The fuzz target of `quarry_fuzz::safetensors`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| quarry_fuzz::safetensors(data));

@@ -1,4 +1,4 @@
-//! Whether the server lives, whether it can search, and its numbers.
+//! Health checks: whether the server lives, whether it can search, and its numbers.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Which address goes where, and who may go there.
+//! The table of routes: which address goes where, and who may go there.
 
 use super::{documents, health, openapi, push, search, similar, sources, status, stream, suggest};
 use crate::guard::{Endpoint, Need, Scope};

@@ -1,4 +1,4 @@
-//! What every answer that is not a search says of itself: its time, and the commit that was looked at.
+//! The facts that every answer but a search's says of itself: its time, and the commit that was looked at.
 
 use std::time::Instant;
 

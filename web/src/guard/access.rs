@@ -1,4 +1,4 @@
-//! Who asks, and whether they may: the check that stands around each route.
+//! Access control, who asks and whether they may: the check that stands around each route.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;

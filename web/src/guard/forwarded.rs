@@ -1,4 +1,5 @@
-//! What a trusted reverse proxy says of the client behind it: `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`.
+//! The headers by which a trusted reverse proxy names the client behind it: `X-Forwarded-For`, `X-Forwarded-Proto`,
+//! `X-Forwarded-Host`.
 //!
 //! From anybody else these headers mean nothing. `Forwarded` (RFC 7239) means nothing from anybody: a proxy that sets the
 //! one passes the other through as the client wrote it, and nobody could tell which to believe.

@@ -1,4 +1,4 @@
-//! Whom a request is addressed to.
+//! The hosts that a request may be addressed to.
 //!
 //! A page of another site can make a browser send requests here, and by rebinding its name to our address even read the
 //! answers. It cannot choose the Host header.

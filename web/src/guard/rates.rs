@@ -1,4 +1,4 @@
-//! How often one client may ask: a bucket of tokens for each, filled at a steady rate.
+//! The rate limit of each client: a bucket of tokens for each, filled at a steady rate.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Which site a request comes from: one of our own pages, a page of another site, or nothing that says so.
+//! The site that a request comes from: one of our own pages, a page of another site, or nothing that says so.
 //!
 //! A browser cannot be made to lie about `Sec-Fetch-Site` and `Origin`, but it leaves both out of some requests: a picture
 //! of another site on a server without TLS comes with neither. Silence is no proof of anything.

@@ -1,4 +1,4 @@
-//! What all pages share: head, search field, tools, foot.
+//! The layout that all pages share: head, search field, tools, foot.
 
 use actix_web::HttpResponse;
 use maud::{DOCTYPE, Markup, html};

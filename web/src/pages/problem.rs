@@ -1,5 +1,5 @@
-//! When a page cannot be made: what happened and what helps, as a page in the visitor's language, with the same status and
-//! headers as the API.
+//! The page in place of one that cannot be made: what happened and what helps, as a page in the visitor's language,
+//! with the same status and headers as the API.
 
 use actix_web::HttpResponse;
 use actix_web::body::{EitherBody, MessageBody};
@@ -80,8 +80,11 @@ fn told(words: &Strings, error: &Error) -> Told {
         Error::Host => words.unknown_host,
         Error::Origin => words.other_site,
         Error::Method => words.no_method,
-        Error::OverLimit { .. } | Error::TooLarge { .. } => words.too_much,
+        Error::OverLimit { .. } | Error::TooLarge { .. } | Error::Request(searcher::RequestError::OverLimit { .. }) => {
+            words.too_much
+        }
         Error::BadRequest { .. }
+        | Error::Request(_)
         | Error::MediaType { .. }
         | Error::Conflict { .. }
         | Error::NotWhole { .. }

@@ -1,4 +1,4 @@
-//! What is in the index, source by source: for the first page, the status page and the hint that files could not be
+//! A survey of the index, source by source: for the first page, the status page and the hint that files could not be
 //! read. Counting reads the whole ledger, so the result is kept for a while.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Who looks at a page: in which language, in which colours, from where.
+//! The visit of somebody who looks at a page: in which language, in which colours, from where.
 
 use std::future::{Ready, ready};
 

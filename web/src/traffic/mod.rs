@@ -1,5 +1,5 @@
-//! What is under way between the server and its clients, and how much of it there may be: bytes in memory, answers that
-//! are sent while they are made, uploads on disk.
+//! The traffic under way between the server and its clients, and its limits: bytes in memory, answers that are sent
+//! while they are made, uploads on disk.
 //!
 //! Promises: a client that is slow, or does not read or send at all, costs a bounded part of each, also with many
 //! connections; it holds no place to compute and no thread while it is waited for; and one that takes nothing for

@@ -1,4 +1,5 @@
-//! Whether the index can be written, what the matter is if not, and when it is tried again. Pure: the time comes along.
+//! The condition of the index: whether it can be written, what the matter is if not, and when it is tried again. Pure:
+//! the time comes along.
 
 use std::time::{Duration, Instant};
 

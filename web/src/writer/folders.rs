@@ -1,4 +1,4 @@
-//! Watches the folders of sources on behalf of the writer, and says by what each is compared again.
+//! The watch over the folders of sources on behalf of the writer, which says by what each is compared again.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
-//! What was accepted for whole sources and is not done yet, kept in the data folder: a removal that was answered 202 is
-//! made after a restart too, and so is a source that was added. Written whole and renamed into place, before the answer.
+//! The journal of what was accepted for whole sources and is not done yet, kept in the data folder: a removal that was
+//! answered 202 is made after a restart too, and so is a source that was added. Written whole and renamed into place,
+//! before the answer.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

@@ -1,4 +1,5 @@
-//! What is asked of the writer and not done yet: who waits for what, in which order it may be done, and whose turn it is.
+//! The queue of what is asked of the writer and not done yet: who waits for what, in which order it may be done, and
+//! whose turn it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What requests and the writer's thread share: the queue, and the bell that wakes the thread.
+//! The state that requests and the writer's thread share: the queue, and the bell that wakes the thread.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};

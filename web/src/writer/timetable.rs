@@ -1,5 +1,5 @@
-//! When each source is compared with its folder again: after changes have settled, by the clock, or not at all. Pure:
-//! every question comes with the time, so that tests need no clock.
+//! The timetable by which each source is compared with its folder again: after changes have settled, by the clock, or
+//! not at all. Pure: every question comes with the time, so that tests need no clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Whose turn it is: changes, removals and passes over sources share the writer's time, so that each gets on while the
-//! others come without end. Pure: time comes in as what was used.
+//! The taking of turns: changes, removals and passes over sources share the writer's time, so that each gets on while
+//! the others come without end. Pure: time comes in as what was used.
 //!
 //! The kind that has used the least goes next. A kind that had nothing to do has no claim to the time it did not use,
 //! and none has to make up for more than [`DEBT`]: so none waits longer than that, and for the step under way.

@@ -1,5 +1,5 @@
-//! Watches work that is under way: tells how far a pass is, makes room for the others beside it, and has a commit of
-//! changes that takes long make room for the next.
+//! The watch over work that is under way: tells how far a pass is, makes room for the others beside it, and has a
+//! commit of changes that takes long make room for the next.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

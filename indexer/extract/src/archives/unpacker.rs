@@ -1,7 +1,7 @@
-//! What all archives have in common: which members are read, and what unpacking them may cost. A member that breaks a
-//! limit of its own is recorded and the next one follows; when the limits of the whole archive are used up, unpacking
-//! ends and what is left out is said. Nothing is ever written, so absolute paths, `..` and links cannot do harm: links
-//! and devices are no documents and are passed over, paths are cleaned by [`Extraction`].
+//! The unpacker that all archives share: it decides which members are read, and what unpacking them may cost. A member
+//! that breaks a limit of its own is recorded and the next one follows; when the limits of the whole archive are used
+//! up, unpacking ends and what is left out is said. Nothing is ever written, so absolute paths, `..` and links cannot
+//! do harm: links and devices are no documents and are passed over, paths are cleaned by [`Extraction`].
 
 use std::io::Read;
 use std::ops::ControlFlow;

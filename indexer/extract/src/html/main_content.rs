@@ -1,4 +1,4 @@
-//! What of a page is its content, by what the page says itself: `main`, or the only `article`; and which tables are
+//! The main content of a page, by what the page says itself: `main`, or the only `article`; and which tables are
 //! tables.
 
 use std::collections::HashSet;

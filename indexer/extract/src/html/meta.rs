@@ -1,5 +1,5 @@
-//! What an HTML page says of itself: its encoding (before it is decoded), and title, author, dates, description and
-//! language (from its head).
+//! Metadata of an HTML page, as it says of itself: its encoding (before it is decoded), and title, author, dates,
+//! description and language (from its head).
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What the HTML reader asks of the source text itself, outside of the tree: how deep it nests, where a piece of text
-//! stands (the tree does not remember), and its bare text when it is not parsed at all.
+//! Questions of the HTML reader to the source text itself, outside of the tree: how deep it nests, where a piece of
+//! text stands (the tree does not remember), and its bare text when it is not parsed at all.
 
 use crate::block::{LineIndex, floor_boundary};
 

@@ -1,6 +1,6 @@
-//! What Outlook's formats share: the numbers of the properties that are read (Microsoft, [MS-OXPROPS]), code pages,
-//! compressed RTF ([MS-OXRTFCP]) and Windows times. Decompression is our own: the `compressed-rtf` crate panics on short
-//! input and reserves whatever size the file claims.
+//! The parts that Outlook's formats share: the numbers of the properties that are read (Microsoft, [MS-OXPROPS]), code
+//! pages, compressed RTF ([MS-OXRTFCP]) and Windows times. Decompression is our own: the `compressed-rtf` crate panics
+//! on short input and reserves whatever size the file claims.
 
 use encoding_rs::Encoding;
 

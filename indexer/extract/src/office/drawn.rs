@@ -1,5 +1,5 @@
-//! What drawings of Office Open XML say in words: charts (titles, series and their numbers as a table), diagrams
-//! (SmartArt: the texts of their points), what a picture is said to show, and comments.
+//! The words in drawings of Office Open XML: charts (titles, series and their numbers as a table), diagrams (SmartArt:
+//! the texts of their points), what a picture is said to show, and comments.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
-//! Which office document a ZIP package is, told from what is in it: the type of its main part (Office Open XML) or its
-//! member `mimetype` (OpenDocument, EPUB). The extension is asked only when the package is too damaged to tell.
+//! The kind of office document that a ZIP package is, told from what is in it: the type of its main part (Office Open
+//! XML) or its member `mimetype` (OpenDocument, EPUB). The extension is asked only when the package is too damaged to
+//! tell.
 
 use super::package::Package;
 use super::relations::Relations;

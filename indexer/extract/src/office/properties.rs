@@ -1,5 +1,5 @@
-//! What a document says of itself: `docProps/core.xml` and `app.xml` of Office Open XML, `meta.xml` of OpenDocument, the
-//! package file of an EPUB. All use the names of Dublin Core, so that one reading serves all.
+//! The properties that a document states of itself: `docProps/core.xml` and `app.xml` of Office Open XML, `meta.xml` of
+//! OpenDocument, the package file of an EPUB. All use the names of Dublin Core, so that one reading serves all.
 
 use super::package::Package;
 use super::xml::{Node, Xml};

@@ -1,5 +1,5 @@
-//! How the parts of an Office Open XML package refer to each other (ECMA-376 part 2): `_rels/X.rels` beside part X
-//! holds, by id, a type and a target.
+//! The references between parts of an Office Open XML package (ECMA-376 part 2): `_rels/X.rels` beside part X holds, by
+//! id, a type and a target.
 
 use std::collections::HashMap;
 

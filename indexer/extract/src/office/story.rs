@@ -1,6 +1,6 @@
-//! Collects what a document says in reading order, whatever format it comes from: paragraphs, tables, and what hangs on
-//! a paragraph (text boxes, notes, comments), each of which can hold the others. What is open is a stack of frames, so
-//! nothing recurses. Readers open and close; a closing that fits nothing is harmless.
+//! The story of a document, what it says in reading order, whatever format it comes from: paragraphs, tables, and what
+//! hangs on a paragraph (text boxes, notes, comments), each of which can hold the others. What is open is a stack of
+//! frames, so nothing recurses. Readers open and close; a closing that fits nothing is harmless.
 
 use super::grid::{self, Cell, Span};
 use crate::block::{BlockKind, TextBuilder};

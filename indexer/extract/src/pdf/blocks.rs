@@ -1,4 +1,4 @@
-//! From lines in reading order to paragraphs, items of lists and verbatim text. A paragraph ends where the lines move
+//! Paragraphs, items of lists and verbatim text, made of lines in reading order. A paragraph ends where the lines move
 //! apart, change their size or weight, start further in, or begin with the mark of a list.
 
 use super::columns::Region;

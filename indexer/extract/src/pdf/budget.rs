@@ -1,4 +1,4 @@
-//! What one document may cost: operators run, bytes unpacked, glyphs kept. A small file can ask for any amount of work
+//! The budget of one document: operators run, bytes unpacked, glyphs kept. A small file can ask for any amount of work
 //! (streams that unpack a thousandfold, drawings that contain each other over and over), so every step is paid for from
 //! here, and what cannot be paid is left out and said, before memory is taken for it.
 

@@ -1,6 +1,6 @@
-//! From a page's operators to its characters, ruled lines and pictures. Only what text needs is followed: matrices,
-//! fonts, text, drawings inside of drawings, lines and boxes; colours, patterns and masks are not, so there is less to
-//! go wrong on hostile files, and it is fast. Operators: ISO 32000-1, annex A.
+//! The interpreter of a page's operators, which gives its characters, ruled lines and pictures. Only what text needs is
+//! followed: matrices, fonts, text, drawings inside of drawings, lines and boxes; colours, patterns and masks are not,
+//! so there is less to go wrong on hostile files, and it is fast. Operators: ISO 32000-1, annex A.
 
 use std::rc::Rc;
 

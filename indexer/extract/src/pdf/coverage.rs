@@ -1,5 +1,5 @@
-//! Which pages gave text, and why the others did not. A picture of a page with a stamp on it is not a text layer, and
-//! neither are characters that no one can read because the fonts do not say what they draw.
+//! The coverage of a document: which pages gave text, and why the others did not. A picture of a page with a stamp on
+//! it is not a text layer, and neither are characters that no one can read because the fonts do not say what they draw.
 
 use super::budget::Refusal;
 use super::content::PageContent;

@@ -1,6 +1,6 @@
-//! Which paragraphs are headings. Letters larger than those of the running text make one, and so do bold ones in a line
-//! of their own; the sizes in use, from the largest, are the levels. One judgement for the whole document, because a
-//! title page knows nothing of the text behind it.
+//! Headings among paragraphs. Letters larger than those of the running text make one, and so do bold ones in a line of
+//! their own; the sizes in use, from the largest, are the levels. One judgement for the whole document, because a title
+//! page knows nothing of the text behind it.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! What a document says of itself: title, author, subject, keywords, dates and language, from its information dictionary
-//! and its catalogue. Titles that a program filled in (a file name, "Untitled") are no titles.
+//! The properties that a document states of itself: title, author, subject, keywords, dates and language, from its
+//! information dictionary and its catalogue. Titles that a program filled in (a file name, "Untitled") are no titles.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! From characters to words and from words to lines. A line is what stands side by side without a wide gap: the two
+//! Words made of characters, and lines made of words. A line is what stands side by side without a wide gap: the two
 //! halves of a row in a page of two columns, or two cells of a table, are lines of their own. The order of the file is
 //! trusted for neighbours (it knows which base an exponent belongs to), their places decide everything else.
 

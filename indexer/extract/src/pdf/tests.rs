@@ -1,4 +1,4 @@
-//! Whole documents, written in code.
+//! Tests on whole documents, written in code.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What training makes small: differentiable functions of vectors, similarities or scores, computed in the type of their
-//! inputs (f32, or f64 in tests).
+//! Loss functions, which training makes small: differentiable functions of vectors, similarities or scores, computed in
+//! the type of their inputs (f32, or f64 in tests).
 
 mod answer;
 mod distillation;

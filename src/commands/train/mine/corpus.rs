@@ -1,4 +1,4 @@
-//! What is mined for, and where: the examples as tasks, and an index of the texts that negatives come from.
+//! The corpus of mining: the examples as tasks, and an index of the texts that negatives come from.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;

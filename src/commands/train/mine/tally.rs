@@ -1,4 +1,4 @@
-//! What mining came to, in figures.
+//! The tally of mining, in figures.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What RTF tokens mean: destinations (text, notes, tables of fonts and styles, what nobody reads), properties that a
-//! group opens and its end takes back, paragraphs and cells.
+//! The meaning of RTF tokens: destinations (text, notes, tables of fonts and styles, what nobody reads), properties
+//! that a group opens and its end takes back, paragraphs and cells.
 
 use std::collections::HashMap;
 

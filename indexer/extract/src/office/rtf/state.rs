@@ -1,5 +1,5 @@
-//! What RTF is told with: where text goes, which destinations nobody reads, and the properties that a group opens and its
-//! end takes back.
+//! The state that RTF is read with: where text goes, which destinations nobody reads, and the properties that a group
+//! opens and its end takes back.
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 

@@ -1,4 +1,4 @@
-//! Where one table of a sheet ends and the next begins, and what its merged cells say.
+//! The areas of a sheet: where one table ends and the next begins, and what its merged cells say.
 
 use std::collections::BTreeSet;
 
