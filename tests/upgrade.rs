@@ -81,6 +81,9 @@ fn an_index_of_format_2_gives_the_answers_of_a_fresh_one() {
     let survey = fresh.root.path().join("survey");
     copy(&fixture("index-format-2/files"), &survey);
     fresh.run(&["index", &survey.display().to_string()]).succeeded();
+    let places = ["mooring ropes", "echo sounder of the Plover", "outboard motor estuary"]
+        .map(|question| shape(&fresh, question).0);
+    assert_eq!(places.map(Option::unwrap), ["Budget!A1:C6", "slide 2", "mail"]);
     let upgraded = stored();
     let said = write_to(&upgraded);
     assert!(said.contains("brought the index from format 2 to format 3; nothing was embedded again"), "{said}");

@@ -338,6 +338,15 @@ mod tests {
     }
 
     #[test]
+    fn an_upgrade_says_how_far_it_is() {
+        let error = Error::Upgrading(storage::UpgradeProgress { from: 2, to: 3, percent: 41 });
+        let problem = error.problem();
+        assert_eq!((problem.status, problem.code), (503, "upgrading"));
+        assert!(problem.detail.contains("41 %"), "{}", problem.detail);
+        assert!(error.error_response().headers().contains_key("retry-after"));
+    }
+
+    #[test]
     fn waiting_is_told() {
         let response = Error::Rate { retry_after: 7 }.error_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
