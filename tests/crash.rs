@@ -98,7 +98,11 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         // A seal follows the commit that filled the tail.
         Step::SegmentWritten | Step::SegmentRenamed | Step::ManifestWritten => passage,
         // Not of a commit.
-        Step::RebuildFinished | Step::RebuildInForce => 0,
+        Step::RebuildFinished
+        | Step::RebuildInForce
+        | Step::UpgradeConverted
+        | Step::UpgradeFinished
+        | Step::UpgradeInForce => 0,
     };
     (commits * EVERY).min(DOCUMENTS)
 }

@@ -28,6 +28,7 @@ mod support;
 mod tidy;
 mod train;
 mod train_data;
+mod upgrade;
 mod watch;
 mod webdriver;
 mod writer;

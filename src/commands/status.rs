@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use indexer::{Confinement, LEDGER_COLUMNS, ledger_row};
 use serde::Serialize;
-use storage::{Error, FileState, LedgerEntry, Overview, Source, SourceTotals, Store};
+use storage::{Error, FileState, LedgerEntry, Overview, Source, SourceTotals, Store, UpgradeProgress};
 
 use crate::cli::{Cli, FileFilter, StatusArgs};
 use crate::config::FileConfig;
@@ -71,6 +71,9 @@ struct SourceStatus {
 
 pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<ExitCode> {
     let folder = paths::data_dir(cli)?;
+    if let Some(upgrade) = storage::upgrade_progress(&folder) {
+        return show_upgrade(&upgrade, args);
+    }
     // Opening the store for the files finishes what a crash left undone: the counts are read after that.
     let files = match args.files {
         Some(filter) => ledger(&folder, filter)?,
@@ -89,6 +92,16 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<Exi
         println!("{}", plain::json(&status)?);
     } else {
         show(&status);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How far the upgrade of an index is that cannot be read until then.
+fn show_upgrade(upgrade: &UpgradeProgress, args: &StatusArgs) -> Result<ExitCode> {
+    if args.json {
+        println!("{}", plain::json(&serde_json::json!({ "upgrade": upgrade }))?);
+    } else {
+        println!("{upgrade}; if no quarry is running, the next `quarry index` or `quarry serve` begins it again");
     }
     Ok(ExitCode::SUCCESS)
 }

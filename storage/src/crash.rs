@@ -32,6 +32,12 @@ pub enum Step {
     RebuildFinished,
     /// A rebuild is in force, what it replaced is still there.
     RebuildInForce,
+    /// The truth of an upgrade is whole, what is derived is not made yet.
+    UpgradeConverted,
+    /// An upgrade is whole, and not in force yet.
+    UpgradeFinished,
+    /// An upgrade is in force, what it replaced is still there.
+    UpgradeInForce,
 }
 
 impl Step {

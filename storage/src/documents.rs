@@ -112,11 +112,6 @@ impl Changes {
         self.writes.is_empty()
     }
 
-    /// Documents that were put or removed.
-    pub(crate) fn touched(&self) -> &[DocumentId] {
-        &self.touched
-    }
-
     fn put<T: Serialize>(&mut self, key: Vec<u8>, value: &T) {
         let framed = frame(&key, value);
         self.writes.push((key, Some(framed)));
@@ -204,6 +199,19 @@ impl Documents {
         self.apply_writes(&mut counts, writes)?;
         self.counts = counts;
         Ok(self.counts.totals)
+    }
+
+    /// Takes entries over as another index had them, for an index in the making: keys and encoded values, and its totals.
+    pub(crate) fn import(&mut self, entries: Vec<(Vec<u8>, Vec<u8>)>, sequence: u64, vectors: u64) -> Result<()> {
+        let mut totals = self.totals;
+        (totals.sequence, totals.vectors) = (sequence, vectors);
+        let framed = entries.into_iter().map(|(key, payload)| {
+            let value = sealed(&key, [&[0; 4], payload.as_slice()].concat());
+            (key, Some(value))
+        });
+        self.apply_writes(&mut totals, framed.collect())?;
+        self.totals = totals;
+        Ok(())
     }
 
     /// Forgets the log up to and including `sequence`, which every derived index has applied.
@@ -415,7 +423,7 @@ impl Totals {
 }
 
 /// The frame's checksum spread over 64 bits, so that a sum of many does not cancel out.
-fn entry_digest(value: &[u8]) -> u64 {
+pub(crate) fn entry_digest(value: &[u8]) -> u64 {
     let mut head = [0; 4];
     head.copy_from_slice(value.get(..4).unwrap_or(&[0; 4]));
     u64::from(u32::from_le_bytes(head)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -423,13 +431,17 @@ fn entry_digest(value: &[u8]) -> u64 {
 
 fn frame<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
     // Records are plain data: encoding them into memory cannot fail.
-    let mut framed = postcard::to_extend(value, vec![0; 4]).expect("plain data encodes");
+    sealed(key, postcard::to_extend(value, vec![0; 4]).expect("plain data encodes"))
+}
+
+/// A value with its checksum in the four bytes that are kept free for it.
+fn sealed(key: &[u8], mut framed: Vec<u8>) -> Vec<u8> {
     let checksum = crc32c::crc32c_append(crc32c::crc32c(key), &framed[4..]);
     framed[..4].copy_from_slice(&checksum.to_le_bytes());
     framed
 }
 
-fn check<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8]> {
+pub(crate) fn check<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8]> {
     let (head, payload) = value.split_at_checked(4).ok_or_else(|| damaged("an entry is too short"))?;
     let checksum = crc32c::crc32c_append(crc32c::crc32c(key), payload);
     if head != checksum.to_le_bytes() {

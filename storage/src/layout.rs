@@ -11,7 +11,7 @@
 //! attempts.log   files that were under way, should the process die; absent where there is nothing to remember
 //! ```
 //!
-//! All but the lock is in `index-N/` once there was a rebuild: see `edition`.
+//! All but the lock is in `index-N/` once there was a rebuild or an upgrade: see `edition`.
 
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod batch;
+mod block;
 mod closed;
 mod crash;
 mod database;
@@ -31,12 +32,14 @@ mod store;
 mod totals;
 mod truth;
 mod twins;
+mod upgrade;
 mod vectorfile;
 mod vectors;
 mod verify;
 
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
+pub use block::{Block, BlockKind, Marker, Place};
 pub use closed::ClosedStore;
 pub use crash::Step;
 #[cfg(debug_assertions)]
@@ -61,5 +64,6 @@ pub use snapshot::{Listing, Passage, Scope, Snapshot};
 pub use store::{SnapshotHandle, Statistics, Store};
 pub use totals::{IndexTotals, SourceTotals};
 pub use truth::TruthReader;
+pub use upgrade::{UpgradeProgress, upgrade_progress};
 pub use vectors::{SealParams, VectorSearch};
 pub use verify::{Finding, Verification, repair, verify};

@@ -72,7 +72,11 @@ pub fn verify(data: &Path) -> Result<Verification> {
     // A rebuild may have ended just before the lock was taken.
     let folder = &edition::in_force(data)?;
     let mut report = Verification::default();
-    let described = report.check("index.json", settings::read(folder)).flatten();
+    let described = match settings::read(folder) {
+        // What another format says is not for this one to check.
+        Err(other @ (Error::Outdated { .. } | Error::Format { .. })) => return Err(other),
+        described => report.check("index.json", described).flatten(),
+    };
     let Some(documents) = report.check("documents", Documents::open(&layout::documents(folder))) else {
         return Ok(report);
     };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Format;
 use crate::bounds::{few, few_facts};
 use crate::language;
+use crate::place::Place;
 
 /// A document as quarry sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +80,8 @@ pub struct Block {
     /// Its lines in the source file: the first is 1, the end is exclusive. Exact for Markdown, text and code,
     /// approximate for HTML.
     pub lines: Range<u32>,
-    /// Page or slide, from 1, where the format has them.
-    pub page: Option<u32>,
-    /// Cells of a sheet that it was made from, as spreadsheets write them: `A1:F40`.
-    pub cells: Option<String>,
+    /// Page, slide, cells or mail, where the format has them.
+    pub place: Option<Place>,
 }
 
 /// What a block is.
@@ -155,18 +154,26 @@ pub struct TextBuilder {
     pub pages: Option<PageCount>,
     /// See [`StructuredText::scans`].
     pub scans: Vec<Scan>,
-    /// The page, slide or sheet that the next blocks stand on, from 1.
-    pub page: Option<u32>,
+    /// Where the next blocks stand.
+    pub place: Option<Place>,
 }
 
 impl TextBuilder {
     /// Appends a block; blank text is left out. Code keeps its indentation, everything else is trimmed.
     pub fn push(&mut self, kind: BlockKind, text: &str, lines: Range<u32>) {
-        self.push_cells(kind, text, lines, None);
+        self.push_at(kind, text, lines, self.place.clone());
     }
 
-    /// Like [`TextBuilder::push`], for a block made from `cells` of a sheet.
-    pub fn push_cells(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, cells: Option<String>) {
+    /// Like [`TextBuilder::push`], for a block made from these cells of the sheet.
+    pub fn push_cells(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, of_block: String) {
+        let mut place = self.place.clone();
+        if let Some(Place::Sheet { cells, .. }) = &mut place {
+            *cells = Some(of_block);
+        }
+        self.push_at(kind, text, lines, place);
+    }
+
+    fn push_at(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, place: Option<Place>) {
         let text = match kind {
             BlockKind::Code { .. } => trim_blank_lines(text),
             BlockKind::ListItem => text.trim_end().trim_start_matches('\n'),
@@ -182,7 +189,7 @@ impl TextBuilder {
         let start = self.text.len();
         self.text.push_str(text);
         let lines = lines.start..lines.end.max(lines.start + 1);
-        self.blocks.push(Block { kind, span: start..self.text.len(), lines, page: self.page, cells });
+        self.blocks.push(Block { kind, span: start..self.text.len(), lines, place });
     }
 
     /// The finished document with its language and title.

@@ -24,8 +24,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let lines = LineIndex::new(&decoded.text);
     let block = |part: Part| {
         let span = trim_span(&decoded.text, part.span);
-        let kind = BlockKind::Code { language: Some(language.name.to_owned()), definition: part.definition };
-        (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, page: None, cells: None })
+        let kind = match language.name {
+            "csv" | "tsv" => BlockKind::Table,
+            name => BlockKind::Code { language: Some(name.to_owned()), definition: part.definition },
+        };
+        (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, place: None })
     };
     let blocks: Vec<Block> = parts.into_iter().filter_map(block).collect();
     let mut document = StructuredText::verbatim(language, decoded.text, blocks);

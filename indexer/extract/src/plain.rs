@@ -27,7 +27,7 @@ pub(crate) fn structure(text: String) -> StructuredText {
     let mut blocks = Vec::new();
     let mut push = |kind: BlockKind, span: Range<usize>| {
         if !span.is_empty() {
-            blocks.push(Block { kind, lines: lines.lines(&span), span, page: None, cells: None });
+            blocks.push(Block { kind, lines: lines.lines(&span), span, place: None });
         }
     };
     for (number, paragraph) in paragraphs.iter().enumerate() {

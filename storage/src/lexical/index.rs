@@ -187,7 +187,15 @@ mod tests {
     }
 
     fn chunk(text: &str) -> Chunk {
-        Chunk { headings: Vec::new(), text: text.into(), span: 0..1, lines: 1..2, page: None, ordinal: 0 }
+        Chunk {
+            headings: Vec::new(),
+            text: text.into(),
+            span: 0..1,
+            lines: 1..2,
+            place: None,
+            blocks: Vec::new(),
+            ordinal: 0,
+        }
     }
 
     fn change(folder: &Path) -> Result<()> {

@@ -308,7 +308,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{Batch, ChunkDraft, Document, IndexModel, Source, Store};
+    use crate::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Source, Store};
 
     fn put(batch: &mut Batch, path: &str, text: &str) {
         let document = Document {
@@ -327,7 +327,9 @@ mod tests {
             text: text.into(),
             span: 0..1,
             lines: 1..2,
-            page: None,
+            place: None,
+            blocks: Vec::new(),
+            key: ContentKey::of(&[], text),
             vector: Some(vec![1.0, 0.0]),
         };
         batch.put(document, vec![draft]);

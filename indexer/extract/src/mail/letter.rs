@@ -8,6 +8,7 @@ use super::body::{self, Block};
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::place::Place;
 use crate::{Format, Input};
 
 /// Longest subject in a path, in characters.
@@ -84,6 +85,7 @@ impl Letter<'_> {
 
     fn document(&self, input: &Input<'_>, format: &Format) -> StructuredText {
         let mut builder = TextBuilder::default();
+        builder.place = Some(Place::Mail);
         let subject = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
         builder.push(BlockKind::Heading { level: 1 }, &subject, 1..2);
         builder.title = Some(subject);

@@ -18,6 +18,7 @@ use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::{ExtractLimits, Input};
+use crate::place::Place;
 
 /// First bytes of a compound file.
 const MAGIC: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -102,7 +103,7 @@ fn document(
     for (index, section) in parsed.sections.into_iter().enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let is_slide = format == PPT;
-        builder.page = is_slide.then_some(number);
+        builder.place = is_slide.then_some(Place::Slide(number));
         let title = if is_slide { slide_title(&section, number) } else { None };
         if let Some(title) = title {
             builder.push(BlockKind::Heading { level: 1 }, &title, story::NO_LINES);
@@ -280,6 +281,6 @@ mod tests {
         parsed.add_section(section);
         let document = document(Ok(parsed), PPT, &ExtractLimits::default()).unwrap();
         assert_eq!(document.text, "Head\n\ntext\n\n| a | b |\n| --- | --- |\n\nNotes: spoken");
-        assert_eq!(document.blocks[0].page, Some(1));
+        assert_eq!(document.blocks[0].place, Some(Place::Slide(1)));
     }
 }

@@ -43,6 +43,7 @@ use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::Input;
+use crate::place::Place;
 
 use blocks::{Kind, PageBlock};
 use budget::Budget;
@@ -215,7 +216,7 @@ fn build(blocks: Vec<PageBlock>, info: info::Info) -> StructuredText {
     let mut line: u32 = 1;
     for block in blocks {
         let lines = u32::try_from(block.lines).unwrap_or(u32::MAX);
-        builder.page = Some(block.page);
+        builder.place = Some(Place::Page(block.page));
         let kind = match block.kind {
             Kind::Heading(level) => BlockKind::Heading { level },
             Kind::Paragraph => BlockKind::Paragraph,

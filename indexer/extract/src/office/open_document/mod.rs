@@ -115,7 +115,7 @@ fn document(parts: &Parts<'_>) -> Result<StructuredText, FileError> {
     }
     if !is_sheets {
         let margins = content::margins(parts, &styles)?;
-        builder.page = None;
+        builder.place = None;
         story::tell(&mut builder, margins);
         return Ok(properties::finish(builder, parts.format, declared));
     }

@@ -360,7 +360,10 @@ mod tests {
         let expected = "Costs\n\n| Share | Day |\n| --- | --- |\n| 12.5% | 2025-10-13 |\n\nB3: Comment by Ana: check this\n\n\
                         Old\n\n1\n\n2";
         assert_eq!(document.text, expected);
-        assert_eq!((document.blocks[1].cells.as_deref(), document.blocks[1].page), (Some("B2:C3"), Some(1)));
+        assert_eq!(
+            document.blocks[1].place.as_ref().map(|place| (place.cells(), place.number())),
+            Some((Some("B2:C3"), Some(1)))
+        );
         assert_eq!(document.blocks[1].kind, BlockKind::Table);
         assert_eq!(document.warnings, ["sheet Old is hidden"]);
         assert_eq!(document.title, None);

@@ -19,6 +19,7 @@ use super::xml::{Node, Xml};
 use crate::Format;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
+use crate::place::Place;
 
 pub(crate) const FORMAT: &Format = Format::of("pptx");
 
@@ -34,7 +35,7 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     let mut deck = Deck { authors: authors(package, &relations)?, ..Deck::default() };
     for (index, part) in slides.iter().enumerate().take(MAX_SLIDES) {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        builder.page = Some(number);
+        builder.place = Some(Place::Slide(number));
         match deck.slide(package, part) {
             Ok(slide) => {
                 if slide.hidden {
