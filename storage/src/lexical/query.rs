@@ -28,7 +28,7 @@ pub struct LexicalQuery {
     pub without: Vec<String>,
 }
 
-/// How much a match in each field counts. The defaults were measured on the evaluation sets named in the README.
+/// How much a match in each field counts. The defaults were measured on the evaluation sets named in docs/BENCHMARKS.md.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LexicalWeights {
     /// A word anywhere in the passage, its headings or its title.
