@@ -1,5 +1,5 @@
-//! The looks of the page, and for whom: colours, languages, narrow windows, assistive technology, and the pictures of the
-//! pictures.
+//! The looks of the page, and for whom: colours, languages, narrow windows, assistive technology, and the
+//! pictures of the documents.
 
 use std::fs;
 use std::path::PathBuf;
