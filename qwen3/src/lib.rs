@@ -52,4 +52,4 @@ pub use reranker::{Answer, RerankEncoder, Reranker, RerankerOptions, score_ids, 
 pub use stock::{StockModel, stock_forward};
 pub use survey::{NonFinite, TensorFacts};
 pub use tokenizer::Tokenizer;
-pub use worker::{Arrival, EmbedHandle, Lane, Pending, RerankHandle, WorkerOptions, WorkerStats};
+pub use worker::{Arrival, EmbedHandle, Lane, Pending, PendingQuery, RerankHandle, WorkerOptions, WorkerStats};

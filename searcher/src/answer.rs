@@ -1,15 +1,15 @@
-//! What a search returns: the shape of `search --json` and, later, of the REST API.
+//! The answer of a search: the shape of the REST API and of `quarry search --json`.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use serde::Serialize;
+use storage::{Document, DocumentId};
 
-use crate::copies::DocumentCopy;
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
-use crate::query::Note;
-use crate::ranking::RerankState;
+use crate::query::{Note, ParsedQuery};
+use crate::rerank::RerankState;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +37,10 @@ pub struct Answer {
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,
+    /// How the query was understood, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub understood: Option<ParsedQuery>,
 }
 
 /// A document with its best passages.
@@ -90,12 +94,35 @@ pub struct PassageHit {
     pub marked: Marked,
     /// The score the order is by.
     pub score: f64,
-    /// Rank and BM25 score in the lexical leg.
+    /// Rank and BM25 score by the lexical retriever.
     pub lexical: Option<Place>,
-    /// Rank and cosine in the vector leg.
+    /// Rank and cosine by the vector retriever.
     pub vector: Option<Place>,
     /// Probability of relevance by the reranker.
     pub reranker: Option<f32>,
+}
+
+/// Another document with almost the same text as the one that is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DocumentCopy {
+    /// Stable id of the document.
+    pub id: String,
+    /// Name of its source.
+    pub source: String,
+    /// Path below the source's root.
+    pub path: String,
+    /// Title.
+    pub title: String,
+    /// Last change, seconds of Unix time.
+    pub modified: i64,
+}
+
+impl DocumentCopy {
+    pub(crate) fn of(id: DocumentId, document: Document) -> Self {
+        let Document { source, path, title, modified, .. } = document;
+        Self { id: id.to_string(), source, path, title, modified }
+    }
 }
 
 /// What the marks of a snippet stand for.
@@ -112,10 +139,12 @@ pub enum Marked {
     Sentence,
 }
 
-/// Milliseconds per stage. The two legs run side by side, so the total is less than the sum.
+/// Milliseconds per stage. The two retrievers run side by side, so the total is less than the sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timings {
+    /// Parsing and analysing the query.
+    pub plan_ms: f64,
     /// BM25 over the lexical index.
     pub lexical_ms: f64,
     /// Embedding of the query.

@@ -7,21 +7,22 @@ use storage::Snapshot;
 
 use crate::error::SearchError;
 use crate::fuse::Place;
-use crate::recall::{LEXICAL, VECTOR};
-use crate::search::{SearchRequest, Searcher};
+use crate::recall::recall;
+use crate::request::SearchRequest;
+use crate::search::Searcher;
 
 /// Everything that a search would fuse.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CandidateSet {
     /// In the order of fusion.
-    pub passages: Vec<Candidate>,
+    pub passages: Vec<RecalledPassage>,
     /// What a passage scores by BM25 that holds every word of the query once.
     pub whole: f32,
 }
 
 /// A passage that a leg recalled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
+pub struct RecalledPassage {
     /// Path of its document.
     pub path: String,
     /// Rank and BM25 score in the lexical leg.
@@ -36,18 +37,18 @@ impl Searcher {
     /// # Errors
     /// As [`Searcher::search`].
     pub fn candidates(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<CandidateSet, SearchError> {
-        let (_, recalled) = self.recall(snapshot, request)?;
+        let mut plan = self.plan(snapshot, request.clone())?;
+        let recalled = recall(snapshot, &self.config, &mut plan)?;
         let mut paths = HashMap::new();
-        let whole = recalled.whole;
+        let whole = recalled.full_coverage;
         let mut passages = Vec::with_capacity(recalled.candidates.len());
         for entry in recalled.candidates {
             // Reading a passage unpacks its text: once for each document.
-            let path: &String = match paths.entry(snapshot.group(entry.id)?) {
+            let path: &String = match paths.entry(snapshot.group(entry.passage)?) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(snapshot.passage(entry.id)?.document.path),
+                Entry::Vacant(new) => new.insert(snapshot.passage(entry.passage)?.document.path),
             };
-            let (lexical, vector) = (entry.places[LEXICAL], entry.places[VECTOR]);
-            passages.push(Candidate { path: path.clone(), lexical, vector });
+            passages.push(RecalledPassage { path: path.clone(), lexical: entry.lexical, vector: entry.vector });
         }
         Ok(CandidateSet { passages, whole })
     }

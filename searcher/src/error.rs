@@ -16,6 +16,10 @@ pub enum SearchError {
     #[error(transparent)]
     Model(#[from] qwen3::Error),
 
+    /// The request cannot be read.
+    #[error(transparent)]
+    Request(#[from] crate::request::RequestError),
+
     /// A stage of the search panicked.
     #[error("the {stage} stage of the search panicked: a bug, please report the query")]
     Panicked {

@@ -1,10 +1,10 @@
-//! Counts what a search found by what it is filed under: source, type, language, year of change.
+//! Facets: counts of what a search found by source, type, language and year of change.
 
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use storage::{PassageRef, Snapshot};
+use storage::{Filter, PassageRef, Snapshot};
 
 use crate::error::SearchError;
 
@@ -58,6 +58,27 @@ pub(crate) fn count(
         language: by_count(languages),
         year: year.into_iter().map(|(year, count)| FacetCount { value: year.to_string(), count }).collect(),
     })
+}
+
+/// Counts in which each field that `filter` restricts is counted as `recount` says without that restriction.
+pub(crate) fn with_alternatives(
+    mut counts: FacetCounts,
+    filter: &Filter,
+    recount: impl Fn(Filter) -> Result<FacetCounts, SearchError>,
+) -> Result<FacetCounts, SearchError> {
+    if !filter.sources.is_empty() {
+        counts.source = recount(Filter { sources: Vec::new(), ..filter.clone() })?.source;
+    }
+    if !filter.kinds.is_empty() {
+        counts.kind = recount(Filter { kinds: Vec::new(), ..filter.clone() })?.kind;
+    }
+    if !filter.languages.is_empty() {
+        counts.language = recount(Filter { languages: Vec::new(), ..filter.clone() })?.language;
+    }
+    if filter.after.is_some() || filter.before.is_some() {
+        counts.year = recount(Filter { after: None, before: None, ..filter.clone() })?.year;
+    }
+    Ok(counts)
 }
 
 fn by_count(counts: HashMap<&str, usize>) -> Vec<FacetCount> {

@@ -2,20 +2,24 @@
 
 mod answer;
 mod beir;
+mod candidate;
 mod candidates;
+mod collapse;
 mod config;
-mod copies;
 mod error;
+mod expectation;
 mod facet;
 mod fuse;
+mod group;
 mod highlight;
 mod marks;
 mod metrics;
 mod mining;
-mod outlook;
+mod plan;
+mod present;
 mod query;
-mod ranking;
 mod recall;
+mod request;
 mod rerank;
 mod search;
 mod sentence;
@@ -25,20 +29,26 @@ mod snippet;
 mod suggest;
 mod units;
 
-pub use answer::{Answer, DocumentHit, Marked, PassageHit, Timings};
+pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
 pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
-pub use candidates::{Candidate, CandidateSet};
-pub use config::SearchConfig;
-pub use copies::{Copies, DocumentCopy};
+pub use candidate::Candidate;
+pub use candidates::{CandidateSet, RecalledPassage};
+pub use config::{FusionMethod, SearchConfig};
 pub use error::SearchError;
 pub use facet::{FacetCount, FacetCounts};
-pub use fuse::{Fused, Fusion, Leg, Place, fuse};
+pub use fuse::{Fused, Fusion, Place, Retrieved, fuse};
 pub use highlight::{Normaliser, Span, Terms, highlight};
 pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
 pub use mining::{Margin, Mined, MiningOptions, Negative, Pick, Positive};
+pub use plan::SearchPlan;
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
-pub use ranking::{Ranking, RerankState, Wish};
-pub use search::{Counting, MAX_RESULTS, Marking, Mode, Rerank, RerankBudget, SearchRequest, Searcher, Syntax};
+pub use recall::Recall;
+pub use request::{
+    Copies, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget, SearchRequest,
+    Syntax,
+};
+pub use rerank::{RerankState, Wish};
+pub use search::{Search, Searcher};
 pub use significance::{Comparison, Trials, compare};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};

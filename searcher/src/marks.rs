@@ -1,4 +1,4 @@
-//! Marks in the passages of an answer: the words that made the lexical leg find them.
+//! Marks in the passages of an answer: the words that made the lexical retriever find them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

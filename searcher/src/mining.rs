@@ -6,13 +6,12 @@
 
 use std::collections::HashSet;
 
-use storage::{Filter, Passage, Snapshot, embedding_text, is_unspaced};
+use storage::{Passage, Snapshot, embedding_text, is_unspaced};
 
+use crate::candidate::Candidate;
 use crate::error::SearchError;
-use crate::fuse::Fused;
-use crate::query::ParsedQuery;
-use crate::recall::{self, VECTOR};
-use crate::search::{Mode, Rerank, SearchRequest, Searcher};
+use crate::request::{Mode, RerankBudget, SearchRequest, Syntax};
+use crate::search::Searcher;
 
 /// Share of its shingles from which the smaller of two texts counts as a part of the other.
 const NEAR: f64 = 0.8;
@@ -141,15 +140,15 @@ impl Searcher {
             if options.pick == Pick::Hardest && mined.negatives.len() >= options.negatives {
                 break;
             }
-            let passage = snapshot.passage(candidate.id)?;
+            let passage = snapshot.passage(candidate.passage)?;
             let text = embedding_text(&passage.chunk.headings, &passage.chunk.text);
             if is_own(&passage) || own.is_near(&Shingles::of(&passage.chunk.text)) {
                 mined.own += 1;
                 continue;
             }
-            let cosine = match candidate.places[VECTOR] {
+            let cosine = match candidate.vector {
                 Some(place) => place.score,
-                None => cosine(&query, &snapshot.vector(candidate.id)?),
+                None => cosine(&query, &snapshot.vector(candidate.passage)?),
             };
             if cosine > limit {
                 mined.too_near += 1;
@@ -168,17 +167,17 @@ impl Searcher {
         snapshot: &Snapshot,
         query: &str,
         options: &MiningOptions,
-    ) -> Result<Vec<Fused<storage::PassageRef>>, SearchError> {
+    ) -> Result<Vec<Candidate>, SearchError> {
         let request = SearchRequest {
             query: query.to_owned(),
+            syntax: Syntax::Plain,
             mode: options.mode,
-            rerank: Rerank::Off,
-            filter: Filter::default(),
+            rerank: RerankBudget::OFF,
             ..SearchRequest::default()
         };
-        let parsed = ParsedQuery::plain(query);
-        let found = recall::recall(snapshot, &self.embedder, &self.config, &request, &parsed, options.depth)?;
-        Ok(found.candidates)
+        let mut plan = self.plan(snapshot, request)?;
+        plan.depth = options.depth;
+        Ok(self.recall(snapshot, &mut plan)?.candidates)
     }
 }
 

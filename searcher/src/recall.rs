@@ -1,152 +1,165 @@
-//! Recall: the candidates of both legs, side by side, and their fusion.
+//! Recall: the candidates of both retrievers, side by side, and their fusion.
 
 use std::time::{Duration, Instant};
 
-use qwen3::EmbedHandle;
-use storage::{Filter, LexicalQuery, PassageRef, Snapshot};
+use storage::{Filter, PassageRef, Snapshot};
 
+use crate::candidate::Candidate;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
-use crate::fuse::{Fused, Leg, fuse};
-use crate::query::ParsedQuery;
-use crate::search::{Mode, SearchRequest};
-
-/// Index of the lexical leg in [`Fused::places`].
-pub(crate) const LEXICAL: usize = 0;
-/// Index of the vector leg in [`Fused::places`].
-pub(crate) const VECTOR: usize = 1;
+use crate::fuse::{Retrieved, fuse};
+use crate::plan::SearchPlan;
+use crate::request::Mode;
 
 /// The fused candidates, best first, and what they cost.
-pub(crate) struct Recalled {
-    pub(crate) candidates: Vec<Fused<PassageRef>>,
+#[derive(Debug, Clone)]
+pub struct Recall {
+    /// The candidates, in the order of fusion.
+    pub candidates: Vec<Candidate>,
     /// What a passage scores by BM25 that holds every word of the query once; 0 where vectors have no say.
-    pub(crate) whole: f32,
-    pub(crate) lexical: Duration,
-    pub(crate) embed: Duration,
-    pub(crate) vector: Duration,
-    pub(crate) fuse: Duration,
+    pub full_coverage: f32,
+    /// Time of the lexical retriever.
+    pub lexical: Duration,
+    /// Time until the query's vector was there.
+    pub embed: Duration,
+    /// Time of the vector retriever.
+    pub vector: Duration,
+    /// Time of fusion.
+    pub fuse: Duration,
 }
 
+/// What the lexical retriever found.
 #[derive(Default)]
-struct LexicalLeg {
+struct Lexical {
     hits: Vec<(PassageRef, f32)>,
-    /// See [`Recalled::whole`].
-    whole: f32,
-    search: Duration,
+    /// See [`Recall::full_coverage`].
+    full_coverage: f32,
+    took: Duration,
 }
 
+/// What the vector retriever found.
 #[derive(Default)]
-struct VectorLeg {
+struct Nearest {
     hits: Vec<(PassageRef, f32)>,
+    /// The vector of the query.
+    vector: Option<Vec<f32>>,
     embed: Duration,
-    search: Duration,
+    took: Duration,
 }
 
-/// Runs the legs that the request's mode asks for and fuses them.
-pub(crate) fn recall(
-    snapshot: &Snapshot,
-    embedder: &EmbedHandle,
-    config: &SearchConfig,
-    request: &SearchRequest,
-    query: &ParsedQuery,
-    depth: usize,
-) -> Result<Recalled, SearchError> {
-    let filters = [request.filter.clone(), query.filter.clone()];
-    let lexical_query = lexical_query(query);
-    let weight = vector_weight(embedder, config, request.mode, &query.text)?;
-    let (lexical, vector) = std::thread::scope(|scope| {
-        let vector = (weight > 0.0)
-            .then(|| scope.spawn(|| vector_leg(snapshot, embedder, request, query, &filters, &lexical_query, depth)));
-        let lexical = match request.mode {
-            Mode::Semantic => Ok(LexicalLeg::default()),
-            Mode::Hybrid | Mode::Lexical => {
-                lexical_leg(snapshot, config, &lexical_query, &filters, depth, weight > 0.0)
-            }
-        };
-        let vector = vector.map_or(Ok(VectorLeg::default()), |leg| {
-            leg.join().unwrap_or(Err(SearchError::Panicked { stage: "vector" }))
+/// Runs the retrievers that the plan asks for and fuses what they found. The plan has its vector afterwards.
+pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
+    let embedding = plan.embedding.take();
+    let filters = plan.filters();
+    let planned = &*plan;
+    let span = tracing::Span::current();
+    let (lexical, nearest) = std::thread::scope(|scope| {
+        let lexical = (planned.request.mode != Mode::Semantic)
+            .then(|| scope.spawn(|| span.in_scope(|| lexical(snapshot, config, planned, &filters))));
+        let nearest = nearest(snapshot, planned, &filters, embedding);
+        let lexical = lexical.map_or(Ok(Lexical::default()), |lexical| {
+            lexical.join().unwrap_or(Err(SearchError::Panicked { stage: "lexical" }))
         });
-        (lexical, vector)
+        (lexical, nearest)
     });
-    let (lexical, vector) = (lexical?, vector?);
-
-    let started = Instant::now();
-    let legs = [
-        Leg { ranked: &lexical.hits, weight: 1.0, floor: Some(0.0), full: config.coverage * lexical.whole },
-        Leg { ranked: &vector.hits, weight, floor: Some(config.cosine_floor), full: 0.0 },
-    ];
-    let candidates = fuse(&legs, config.fusion);
-    Ok(Recalled {
-        candidates,
-        whole: lexical.whole,
-        lexical: lexical.search,
-        embed: vector.embed,
-        vector: vector.search,
-        fuse: started.elapsed(),
-    })
+    let (lexical, nearest) = (lexical?, nearest?);
+    let fused = fused(config, plan.vector_weight, &lexical, &nearest);
+    plan.vector = nearest.vector;
+    Ok(fused)
 }
 
-pub(crate) fn lexical_query(query: &ParsedQuery) -> LexicalQuery {
-    LexicalQuery {
-        text: query.lexical_text(),
-        phrases: query.phrases.clone(),
-        without: query.without.iter().map(|exclusion| exclusion.text().to_string()).collect(),
-    }
-}
-
-/// How much the vector leg counts for this query.
-///
-/// A tokenizer that knows a script needs well under one token per character; one that falls back to bytes needs two to
-/// four, and the model behind it has learnt nothing about such text. Between the two bounds the weight falls linearly.
-fn vector_weight(embedder: &EmbedHandle, config: &SearchConfig, mode: Mode, text: &str) -> Result<f64, SearchError> {
-    match mode {
-        Mode::Lexical => Ok(0.0),
-        Mode::Semantic => Ok(1.0),
-        Mode::Hybrid => {
-            let fertility = f64::from(embedder.tokenizer().fertility(text)?);
-            let (known, unknown) = config.fertility;
-            let share = ((unknown - fertility) / (unknown - known)).clamp(0.0, 1.0);
-            Ok(config.vector_weight * share)
-        }
-    }
-}
-
-fn lexical_leg(
+/// Recall under other restrictions than the plan's, with the vector that it has: for counting alternatives.
+pub(crate) fn recall_within(
     snapshot: &Snapshot,
     config: &SearchConfig,
-    query: &LexicalQuery,
+    plan: &SearchPlan,
     filters: &[Filter],
-    depth: usize,
-    beside_vectors: bool,
-) -> Result<LexicalLeg, SearchError> {
-    let started = Instant::now();
-    let hits = snapshot.lexical(query, filters, config.lexical, depth)?;
-    let whole = if beside_vectors { snapshot.lexical_whole(query, config.lexical)? } else { 0.0 };
-    Ok(LexicalLeg { hits, whole, search: started.elapsed() })
+) -> Result<Recall, SearchError> {
+    let lexical = match plan.request.mode {
+        Mode::Semantic => Lexical::default(),
+        Mode::Hybrid | Mode::Lexical => lexical(snapshot, config, plan, filters)?,
+    };
+    let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, plan, filters, vector)).transpose()?;
+    let nearest = Nearest { hits: hits.unwrap_or_default(), ..Nearest::default() };
+    Ok(fused(config, plan.vector_weight, &lexical, &nearest))
 }
 
-fn vector_leg(
+fn lexical(
     snapshot: &Snapshot,
-    embedder: &EmbedHandle,
-    request: &SearchRequest,
-    query: &ParsedQuery,
+    config: &SearchConfig,
+    plan: &SearchPlan,
     filters: &[Filter],
-    requirements: &LexicalQuery,
-    depth: usize,
-) -> Result<VectorLeg, SearchError> {
-    if query.text.trim().is_empty() {
-        return Ok(VectorLeg::default());
-    }
+) -> Result<Lexical, SearchError> {
+    let _span = tracing::debug_span!("recall_lexical").entered();
     let started = Instant::now();
-    let vector = match embedder.embed_query(&query.text, request.instruct.as_deref()) {
+    let hits = snapshot.lexical(&plan.terms, filters, config.lexical, plan.depth)?;
+    let is_beside_vectors = plan.vector_weight > 0.0;
+    let full_coverage = if is_beside_vectors { snapshot.full_coverage(&plan.terms, config.lexical)? } else { 0.0 };
+    Ok(Lexical { hits, full_coverage, took: started.elapsed() })
+}
+
+fn nearest(
+    snapshot: &Snapshot,
+    plan: &SearchPlan,
+    filters: &[Filter],
+    embedding: Option<qwen3::PendingQuery>,
+) -> Result<Nearest, SearchError> {
+    let _span = tracing::debug_span!("recall_vector").entered();
+    let Some(embedding) = embedding else { return Ok(Nearest::default()) };
+    let vector = match embedding.wait() {
         Ok(vector) => vector,
         // The model sees nothing in it (zero-width characters, say): there is no direction to look in.
-        Err(qwen3::Error::NoDirection { .. }) => return Ok(VectorLeg::default()),
+        Err(qwen3::Error::NoDirection { .. }) => return Ok(Nearest::default()),
         Err(error) => return Err(error.into()),
     };
-    let embed = started.elapsed();
-    let scope = snapshot.scope(filters, requirements)?;
-    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };
-    hits.truncate(depth);
-    Ok(VectorLeg { hits, embed, search: started.elapsed().saturating_sub(embed) })
+    let embed = plan.started.elapsed();
+    let searching = Instant::now();
+    let hits = hits_near(snapshot, plan, filters, &vector)?;
+    Ok(Nearest { hits, vector: Some(vector), embed, took: searching.elapsed() })
+}
+
+fn hits_near(
+    snapshot: &Snapshot,
+    plan: &SearchPlan,
+    filters: &[Filter],
+    vector: &[f32],
+) -> Result<Vec<(PassageRef, f32)>, SearchError> {
+    let scope = snapshot.scope(filters, &plan.terms)?;
+    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, &scope, plan.depth)? };
+    hits.truncate(plan.depth);
+    Ok(hits)
+}
+
+fn fused(config: &SearchConfig, vector_weight: f64, lexical: &Lexical, nearest: &Nearest) -> Recall {
+    let _span = tracing::debug_span!("fuse").entered();
+    let started = Instant::now();
+    let full = config.coverage * lexical.full_coverage;
+    let candidates = candidates(
+        Retrieved { ranked: &lexical.hits, weight: 1.0, floor: Some(0.0), full },
+        Retrieved { ranked: &nearest.hits, weight: vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
+        config,
+    );
+    Recall {
+        candidates,
+        full_coverage: lexical.full_coverage,
+        lexical: lexical.took,
+        embed: nearest.embed,
+        vector: nearest.took,
+        fuse: started.elapsed(),
+    }
+}
+
+/// What both retrievers found as candidates, best first.
+pub(crate) fn candidates(
+    lexical: Retrieved<'_, PassageRef>,
+    vector: Retrieved<'_, PassageRef>,
+    config: &SearchConfig,
+) -> Vec<Candidate> {
+    let fused = fuse(&[lexical, vector], config.fusion());
+    let candidate = |entry: crate::fuse::Fused<PassageRef>| {
+        let mut places = entry.places.into_iter();
+        let (lexical, vector) = (places.next().flatten(), places.next().flatten());
+        Candidate { passage: entry.id, lexical, vector, relevance: None, score: entry.score }
+    };
+    fused.into_iter().map(candidate).collect()
 }

@@ -4,36 +4,63 @@
 use std::time::{Duration, Instant};
 
 use qwen3::{Arrival, Pending, RerankHandle};
+use serde::Serialize;
 use storage::{PassageRef, Snapshot};
 
+use crate::candidate::Candidate;
 use crate::error::SearchError;
-use crate::fuse::Fused;
-use crate::outlook::Outlook;
-use crate::ranking::Wish;
+use crate::expectation::Expectation;
+use crate::plan::SearchPlan;
 
-/// A candidate on its way to the answer.
-#[derive(Debug, Clone)]
-pub(crate) struct Ranked {
-    pub(crate) candidate: Fused<PassageRef>,
-    /// Probability of relevance by the reranker, if it scored this candidate.
-    pub(crate) relevance: Option<f32>,
-    /// What the final order is by.
-    pub(crate) score: f64,
+/// Candidates read in the first step; each further step doubles what was read.
+const FIRST_STEP: usize = 8;
+/// How often a step looks whether its answer is still wanted.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How far reranking got, and why no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RerankState {
+    /// There is no reranker, or it was not wanted.
+    Off,
+    /// Another step may better the order.
+    Running,
+    /// The first page is not expected to change any more.
+    Settled,
+    /// Every candidate within the depth was read.
+    Complete,
+    /// The time was over.
+    Late,
+    /// Nobody waited any more.
+    Abandoned,
+}
+
+/// What the one who waits for a better order wishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The best order that can be had.
+    GoOn,
+    /// That this step ends here; the next one takes it up. What the reranker reads, it reads on meanwhile.
+    Rest,
+    /// Nothing any more.
+    Stop,
 }
 
 /// The candidates of one query in the order of recall, and what the reranker has said of them so far.
-pub(crate) struct Candidates {
-    fused: Vec<Fused<PassageRef>>,
-    relevance: Vec<Option<f32>>,
+pub(crate) struct Reranking {
+    fused: Vec<Candidate>,
     /// Candidates the reranker may read.
     depth: usize,
     /// Its share in the blended score.
     weight: f64,
+    /// What the reranker reads while the search rests.
+    reading: Option<Reading>,
 }
 
-impl Candidates {
-    pub(crate) fn new(fused: Vec<Fused<PassageRef>>, depth: usize, weight: f64) -> Self {
-        Self { relevance: vec![None; fused.len()], depth: depth.min(fused.len()), fused, weight }
+impl Reranking {
+    pub(crate) fn new(fused: Vec<Candidate>, depth: usize, weight: f64) -> Self {
+        Self { depth: depth.min(fused.len()), fused, weight, reading: None }
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -42,68 +69,65 @@ impl Candidates {
 
     /// How many the reranker has read.
     pub(crate) fn scored(&self) -> usize {
-        self.relevance.iter().flatten().count()
+        self.fused.iter().filter(|candidate| candidate.relevance.is_some()).count()
     }
 
-    /// The first `count` candidates that the reranker may read and has not.
-    pub(crate) fn next(&self, count: usize) -> Vec<usize> {
-        (0..self.depth).filter(|index| self.relevance[*index].is_none()).take(count).collect()
+    /// Whether the last step ended on the wish to rest.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.reading.is_some()
     }
 
-    /// Has the reranker begin with the candidates of `indexes`.
-    pub(crate) fn begin(&self, indexes: Vec<usize>, reader: &Reader) -> Result<Reading, SearchError> {
-        let texts = indexes.iter().map(|index| passage_text(reader.snapshot, self.fused[*index].id));
+    /// Has the reranker read some more for the plan's query, until it has read what this step holds, the plan's deadline is
+    /// over, or `wish` says otherwise. What was read until then counts.
+    pub(crate) fn step(
+        &mut self,
+        snapshot: &Snapshot,
+        reranker: &RerankHandle,
+        plan: &SearchPlan,
+        wish: &dyn Fn() -> Wish,
+    ) -> Result<Step, SearchError> {
+        let _span = tracing::debug_span!("rerank").entered();
+        let mut reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.begin(snapshot, reranker, plan)?,
+        };
+        let step = reading.follow(plan.deadline, wish)?;
+        for (index, relevance) in reading.indexes.iter().zip(reading.pending.outputs()) {
+            self.fused[*index].relevance = *relevance;
+        }
+        if step == Step::Resting {
+            self.reading = Some(reading);
+        }
+        Ok(step)
+    }
+
+    fn begin(&self, snapshot: &Snapshot, reranker: &RerankHandle, plan: &SearchPlan) -> Result<Reading, SearchError> {
+        let indexes = self.unread(self.scored().max(FIRST_STEP));
+        let texts = indexes.iter().map(|index| passage_text(snapshot, self.fused[*index].passage));
         let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
-        let pending = reader.reranker.begin(reader.query, reader.instruct, &texts)?;
+        let pending = reranker.begin(&plan.query.text, plan.request.instruct.as_deref(), &texts)?;
         Ok(Reading { indexes, pending })
     }
 
-    /// Takes what the reranker says of the candidates that it reads, until it has read all, the deadline is over, or
-    /// `wish` says otherwise, which is asked as often as `patience` is over. What was read until then counts.
-    pub(crate) fn follow(
-        &mut self,
-        mut reading: Reading,
-        deadline: Option<Instant>,
-        patience: Duration,
-        wish: &dyn Fn() -> Wish,
-    ) -> Result<Followed, SearchError> {
-        let is_late = || deadline.is_some_and(|deadline| deadline <= Instant::now());
-        let (is_complete, wish) = loop {
-            let look_up = Instant::now() + patience;
-            match reading.pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up)))? {
-                Arrival::Complete => break (true, Wish::GoOn),
-                Arrival::Late if is_late() => break (false, Wish::GoOn),
-                Arrival::More | Arrival::Late => match wish() {
-                    Wish::GoOn => {}
-                    other => break (false, other),
-                },
-            }
-        };
-        for (index, score) in reading.indexes.iter().zip(reading.pending.outputs()) {
-            self.relevance[*index] = *score;
-        }
-        Ok(match (is_complete, wish) {
-            (true, _) => Followed::Complete,
-            (false, Wish::Rest) => Followed::Resting(reading),
-            (false, Wish::Stop) => Followed::Unwanted,
-            (false, Wish::GoOn) => Followed::Late,
-        })
+    /// The first `count` candidates that the reranker may read and has not.
+    fn unread(&self, count: usize) -> Vec<usize> {
+        (0..self.depth).filter(|index| self.fused[*index].relevance.is_none()).take(count).collect()
     }
 
     /// What the scores so far lead to expect of the others.
-    pub(crate) fn outlook(&self) -> Outlook {
-        let scored = |(index, relevance): (usize, &Option<f32>)| Some((index + 1, f64::from((*relevance)?)));
-        Outlook::learn(self.relevance.iter().enumerate().filter_map(scored))
+    fn expectation(&self) -> Expectation {
+        let scored = |(index, candidate): (usize, &Candidate)| Some((index + 1, f64::from(candidate.relevance?)));
+        Expectation::learn(self.fused.iter().enumerate().filter_map(scored))
     }
 
     /// How many of the unread candidates would on average score higher than `score`.
     pub(crate) fn expected_above(&self, score: f64) -> f64 {
-        let outlook = self.outlook();
+        let expectation = self.expectation();
         let chance = |index: &usize| {
             let rank = index + 1;
-            outlook.chance_above(rank, (score - (1.0 - self.weight) / rank as f64) / self.weight)
+            expectation.chance_above(rank, (score - (1.0 - self.weight) / rank as f64) / self.weight)
         };
-        self.next(self.depth).iter().map(chance).sum()
+        self.unread(self.depth).iter().map(chance).sum()
     }
 
     /// The best order known: blended scores of what was read, expected ones of what was not, and behind them, in the
@@ -111,56 +135,61 @@ impl Candidates {
     ///
     /// The blend is `w * p + (1 - w) / rank`, with the reranker's probability `p` and the fused rank counted from 1:
     /// what recall was most sure of (an exact code, a quoted phrase) is never lost to a model that does not know it.
-    pub(crate) fn ranked(&self) -> Vec<Ranked> {
-        let unranked = self.fused.iter().map(|candidate| Ranked {
-            score: candidate.score,
-            candidate: candidate.clone(),
-            relevance: None,
-        });
-        let mut ranked: Vec<Ranked> = unranked.collect();
+    pub(crate) fn ranked(&self) -> Vec<Candidate> {
+        let mut ranked = self.fused.clone();
         if self.scored() == 0 {
             return ranked;
         }
-        let outlook = self.outlook();
-        for (index, entry) in ranked[..self.depth].iter_mut().enumerate() {
-            entry.relevance = self.relevance[index];
-            let p = entry.relevance.map_or_else(|| outlook.expected(index + 1), f64::from);
-            entry.score = blend(self.weight, p, index + 1);
+        let expectation = self.expectation();
+        for (index, candidate) in ranked[..self.depth].iter_mut().enumerate() {
+            let p = candidate.relevance.map_or_else(|| expectation.expected(index + 1), f64::from);
+            candidate.score = blend(self.weight, p, index + 1);
         }
         ranked[..self.depth].sort_by(|a, b| b.score.total_cmp(&a.score));
         // Scores fall along the whole list, so that what was not reranked cannot seem better than what was.
-        let lowest = ranked[..self.depth].last().map_or(f64::INFINITY, |entry| entry.score);
-        for entry in &mut ranked[self.depth..] {
-            entry.score = entry.score.min(lowest);
+        let lowest = ranked[..self.depth].last().map_or(f64::INFINITY, |candidate| candidate.score);
+        for candidate in &mut ranked[self.depth..] {
+            candidate.score = candidate.score.min(lowest);
         }
         ranked
     }
 }
 
-/// Who reads candidates, for which question.
-pub(crate) struct Reader<'r> {
-    pub(crate) snapshot: &'r Snapshot,
-    pub(crate) reranker: &'r RerankHandle,
-    pub(crate) query: &'r str,
-    pub(crate) instruct: Option<&'r str>,
-}
-
 /// Candidates that the reranker reads. It goes on by itself, whether or not somebody follows; dropping this stops it.
-pub(crate) struct Reading {
+struct Reading {
     indexes: Vec<usize>,
     pending: Pending<f32>,
 }
 
-/// How the following of a reading ended.
-pub(crate) enum Followed {
-    /// All were read.
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// All that it held was read.
     Complete,
     /// The time was over.
     Late,
     /// Nobody waits any more.
     Unwanted,
-    /// The reader reads on.
-    Resting(Reading),
+    /// The reranker reads on.
+    Resting,
+}
+
+impl Reading {
+    fn follow(&mut self, deadline: Option<Instant>, wish: &dyn Fn() -> Wish) -> Result<Step, SearchError> {
+        let is_late = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+        loop {
+            let look_up = Instant::now() + PATIENCE;
+            match self.pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up)))? {
+                Arrival::Complete => return Ok(Step::Complete),
+                Arrival::Late if is_late() => return Ok(Step::Late),
+                Arrival::More | Arrival::Late => match wish() {
+                    Wish::GoOn => {}
+                    Wish::Rest => return Ok(Step::Resting),
+                    Wish::Stop => return Ok(Step::Unwanted),
+                },
+            }
+        }
+    }
 }
 
 fn blend(weight: f64, probability: f64, rank: usize) -> f64 {

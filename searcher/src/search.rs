@@ -1,117 +1,30 @@
-//! One search from query text to answer.
+//! The line of a search: request -> plan -> recall -> fuse -> rerank -> group -> collapse -> present.
+//!
+//! A search can be had at once and bettered while the reranker reads (*anytime* reranking). The order of recall is there
+//! first. Each step has the reranker read the most promising candidates that it has not read, in growing numbers, and
+//! gives a better order. Reading ends when every candidate within the depth was read, when the time is over, when nobody
+//! waits any more, or when the first page is *settled*: all its documents were read, and of the candidates left fewer than
+//! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
 use std::ops::Deref;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
-use storage::{Filter, Passage, PassageRef, Snapshot};
+use storage::Snapshot;
 
-use crate::answer::{Answer, DocumentHit, Marked, PassageHit};
+use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
+use crate::collapse::collapse;
 use crate::config::SearchConfig;
-use crate::copies::{Copies, DocumentCopy};
 use crate::error::SearchError;
-use crate::marks::Marker;
-use crate::query::ParsedQuery;
-use crate::ranking::Ranking;
-use crate::recall::{self, LEXICAL, Recalled, VECTOR};
-use crate::rerank::Ranked;
-
-/// Most documents one answer holds; deeper pages cost more than they are worth.
-pub const MAX_RESULTS: usize = 1000;
-
-/// Passages recalled for each document that is asked for, since several may belong to one.
-const PASSAGES_PER_RESULT: usize = 5;
-
-/// Which legs recall candidates.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Both, fused.
-    #[default]
-    Hybrid,
-    /// BM25 alone.
-    Lexical,
-    /// Vectors alone.
-    Semantic,
-}
-
-/// How far the reranker goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Rerank {
-    /// As far as the configuration says, if there is a reranker.
-    #[default]
-    Configured,
-    /// Not at all.
-    Off,
-    /// As far as a budget allows.
-    Within(RerankBudget),
-}
-
-/// What reranking may cost; `None` leaves it to the configuration.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RerankBudget {
-    /// Candidates to read at the most.
-    pub candidates: Option<usize>,
-    /// Time from the beginning of the search.
-    pub time: Option<Duration>,
-}
-
-/// How the query is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Syntax {
-    /// As [`ParsedQuery::parse`] does: phrases, exclusions, filters.
-    #[default]
-    Operators,
-    /// As words alone: for questions that were not written in the query language.
-    Plain,
-}
-
-/// Whether the documents found are counted by what they are filed under.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Counting {
-    /// They are not.
-    #[default]
-    Off,
-    /// By source, type, language and year.
-    Facets,
-}
-
-/// What is marked in the passages found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Marking {
-    /// Words of the query.
-    #[default]
-    Words,
-    /// Where no word of the query stands, the sentence nearest to it in meaning: for people, as it costs the model more
-    /// than the search does.
-    Sentences,
-}
-
-/// What is asked.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SearchRequest {
-    /// The query.
-    pub query: String,
-    /// How it is read.
-    pub syntax: Syntax,
-    /// Documents to return.
-    pub top: usize,
-    /// Documents to skip.
-    pub offset: usize,
-    /// Which legs recall.
-    pub mode: Mode,
-    /// How far to rerank.
-    pub rerank: Rerank,
-    /// What the model is told to look for, instead of its default instruction.
-    pub instruct: Option<String>,
-    /// Restrictions beside those in the query.
-    pub filter: Filter,
-    /// Whether facets are counted.
-    pub counting: Counting,
-    /// Whether near-duplicates are one result.
-    pub copies: Copies,
-    /// What is marked.
-    pub marking: Marking,
-}
+use crate::facet::{self, FacetCounts};
+use crate::group::{Group, group};
+use crate::marks::{self, Marker};
+use crate::plan::SearchPlan;
+use crate::present::present;
+use crate::recall::{Recall, recall, recall_within};
+use crate::request::{Copies, Marking, SearchRequest};
+use crate::rerank::{RerankState, Reranking, Step, Wish};
+use crate::sentence::Sentences;
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
@@ -127,14 +40,19 @@ impl Searcher {
         Self { embedder, reranker, config }
     }
 
+    /// The settings in force.
+    pub fn config(&self) -> &SearchConfig {
+        &self.config
+    }
+
     /// Answers a request on a snapshot, reranked as far as the request and the configuration say.
     ///
     /// # Errors
-    /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`].
+    /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`](crate::ParsedQuery).
     pub fn search(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Answer, SearchError> {
-        let mut ranking = self.begin(snapshot, request.clone())?;
-        ranking.finish()?;
-        ranking.answer()
+        let mut search = self.begin(snapshot, request.clone())?;
+        search.finish()?;
+        search.answer()
     }
 
     /// Recalls candidates; reranking is taken step by step from there.
@@ -145,136 +63,204 @@ impl Searcher {
         &self,
         snapshot: S,
         request: SearchRequest,
-    ) -> Result<Ranking<S>, SearchError> {
-        Ranking::new(self, snapshot, request)
+    ) -> Result<Search<S>, SearchError> {
+        let mut plan = self.plan(&snapshot, request)?;
+        let planned = plan.started.elapsed();
+        let recalled = recall(&snapshot, &self.config, &mut plan)?;
+        let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
+        let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
+        Ok(Search {
+            searcher: self.clone(),
+            snapshot,
+            state: if reranking.depth() == 0 { RerankState::Off } else { RerankState::Running },
+            sentences: Sentences::new(&self.embedder, &self.config),
+            timings: Timings {
+                plan_ms: milliseconds(planned),
+                lexical_ms: milliseconds(recalled.lexical),
+                embed_ms: milliseconds(recalled.embed),
+                vector_ms: milliseconds(recalled.vector),
+                fuse_ms: milliseconds(recalled.fuse),
+                ..Timings::default()
+            },
+            reranked_for: Duration::ZERO,
+            plan,
+            reranking,
+        })
     }
 
-    /// The query as it was understood, and its candidates.
-    pub(crate) fn recall(
-        &self,
-        snapshot: &Snapshot,
-        request: &SearchRequest,
-    ) -> Result<(ParsedQuery, Recalled), SearchError> {
-        let query = match request.syntax {
-            Syntax::Operators => ParsedQuery::parse(&request.query),
-            Syntax::Plain => ParsedQuery::plain(&request.query),
+    /// What a search for this request does.
+    ///
+    /// # Errors
+    /// A date in the request's filters cannot be read, or the model cannot read the query.
+    pub fn plan(&self, snapshot: &Snapshot, request: SearchRequest) -> Result<SearchPlan, SearchError> {
+        let _span = tracing::debug_span!("plan").entered();
+        SearchPlan::new(snapshot, &self.embedder, &self.config, request)
+    }
+
+    /// The candidates of a plan that was just made, before anything is made of them: the ground for measuring and tuning.
+    /// The plan has its vector afterwards.
+    ///
+    /// # Errors
+    /// As [`Searcher::search`].
+    pub fn recall(&self, snapshot: &Snapshot, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
+        recall(snapshot, &self.config, plan)
+    }
+}
+
+/// A search in the course of being ranked, on a snapshot that is borrowed or shared. With a shared one it can be put
+/// aside between two steps.
+pub struct Search<S> {
+    searcher: Searcher,
+    snapshot: S,
+    plan: SearchPlan,
+    reranking: Reranking,
+    sentences: Sentences,
+    state: RerankState,
+    timings: Timings,
+    reranked_for: Duration,
+}
+
+impl<S: Deref<Target = Snapshot>> Search<S> {
+    /// What it does.
+    pub fn plan(&self) -> &SearchPlan {
+        &self.plan
+    }
+
+    /// How far reranking got.
+    pub fn state(&self) -> RerankState {
+        self.state
+    }
+
+    /// Whether the last step ended on the wish to rest: there is no better order yet.
+    pub fn is_resting(&self) -> bool {
+        self.reranking.is_resting()
+    }
+
+    /// Has the reranker read some more, as long as `wish` says so, and says how far it got. Does nothing once reranking
+    /// has ended.
+    ///
+    /// # Errors
+    /// The index is damaged or the model failed.
+    pub fn step(&mut self, wish: &dyn Fn() -> Wish) -> Result<RerankState, SearchError> {
+        let Some(reranker) = self.searcher.reranker.as_ref().filter(|_| self.state == RerankState::Running) else {
+            return Ok(self.state);
         };
-        let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
-        let depth = self.config.depth.max(wanted * PASSAGES_PER_RESULT);
-        let recalled = recall::recall(snapshot, &self.embedder, &self.config, request, &query, depth)?;
-        Ok((query, recalled))
-    }
-}
-
-/// Passages of one document, best first, and the score of the document.
-pub(crate) struct Group {
-    passages: Vec<Ranked>,
-    score: f64,
-    /// Documents with almost the same text, best first.
-    pub(crate) copies: Vec<Group>,
-}
-
-impl Group {
-    pub(crate) fn first(&self) -> Option<PassageRef> {
-        self.passages.first().map(|entry| entry.candidate.id)
+        let begin = Instant::now();
+        let step = self.reranking.step(&self.snapshot, reranker, &self.plan, wish)?;
+        self.reranked_for += begin.elapsed();
+        self.state = self.judge(step)?;
+        Ok(self.state)
     }
 
-    pub(crate) fn score(&self) -> f64 {
-        self.score
+    /// [`Search::step`] until reranking has ended, without a rest.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(&mut self) -> Result<RerankState, SearchError> {
+        while self.step(&|| Wish::GoOn)? == RerankState::Running {}
+        Ok(self.state)
     }
 
-    /// Whether the reranker has read what the document stands for.
-    pub(crate) fn is_read(&self) -> bool {
-        self.passages.first().is_some_and(|entry| entry.relevance.is_some())
-    }
-}
-
-/// Passages of the same document together, best document first.
-///
-/// In the order of recall, a document counts `s1 + d * s2 + d^2 * s3` for its best passages and a decay `d`: several
-/// passages that agree are better evidence than one. A reranker judges each passage for itself; there the best one counts.
-pub(crate) fn group(
-    snapshot: &Snapshot,
-    ranked: Vec<Ranked>,
-    config: &SearchConfig,
-) -> Result<Vec<Group>, SearchError> {
-    let is_judged = ranked.iter().any(|entry| entry.relevance.is_some());
-    let decay = if is_judged { 0.0 } else { config.passage_decay };
-    let mut places = std::collections::HashMap::new();
-    let mut documents: Vec<Group> = Vec::new();
-    for entry in ranked {
-        let place = *places.entry(snapshot.group(entry.candidate.id)?).or_insert_with(|| {
-            documents.push(Group { passages: Vec::new(), score: 0.0, copies: Vec::new() });
-            documents.len() - 1
-        });
-        let document = &mut documents[place];
-        if let Ok(earlier) = i32::try_from(document.passages.len())
-            && document.passages.len() < config.passages_per_document
-        {
-            document.score += entry.score * decay.powi(earlier);
-            document.passages.push(entry);
+    fn judge(&self, step: Step) -> Result<RerankState, SearchError> {
+        match step {
+            Step::Unwanted => return Ok(RerankState::Abandoned),
+            Step::Resting => return Ok(RerankState::Running),
+            Step::Complete | Step::Late => {}
         }
+        if self.reranking.scored() == self.reranking.depth() {
+            return Ok(RerankState::Complete);
+        }
+        if step == Step::Late || self.plan.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(RerankState::Late);
+        }
+        Ok(if self.is_settled()? { RerankState::Settled } else { RerankState::Running })
     }
-    // Stable: equal documents stay in the order of their best passages.
-    documents.sort_by(|a, b| b.score.total_cmp(&a.score));
-    Ok(documents)
+
+    fn is_settled(&self) -> Result<bool, SearchError> {
+        let settle = self.searcher.config.settle;
+        if settle <= 0.0 {
+            return Ok(false);
+        }
+        let documents = self.documents()?;
+        let request = &self.plan.request;
+        let page = &documents[..documents.len().min(request.top.saturating_add(request.offset))];
+        let Some(last) = page.last().filter(|_| page.iter().all(Group::is_read)) else { return Ok(false) };
+        Ok(self.reranking.expected_above(last.score) < settle)
+    }
+
+    /// The documents in the order known now.
+    fn documents(&self) -> Result<Vec<Group>, SearchError> {
+        let config = &self.searcher.config;
+        let documents = group(&self.snapshot, self.reranking.ranked(), config)?;
+        Ok(collapsed(&self.snapshot, documents, self.plan.request.copies, config))
+    }
+
+    /// The answer in the best order known now.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn answer(&mut self) -> Result<Answer, SearchError> {
+        let documents = self.documents()?;
+        let total = documents.len();
+        let facets = self.plan.request.facets.then(|| self.facets(&documents)).transpose()?;
+        let presenting = Instant::now();
+        let results = self.present(documents)?;
+        let timings = Timings {
+            rerank_ms: milliseconds(self.reranked_for),
+            highlight_ms: milliseconds(presenting.elapsed()),
+            total_ms: milliseconds(self.plan.started.elapsed()),
+            ..self.timings
+        };
+        Ok(Answer {
+            query: self.plan.query.text.clone(),
+            results,
+            total,
+            reranked: self.reranking.scored(),
+            rerank_depth: self.reranking.depth(),
+            rerank_state: self.state,
+            timings,
+            generation: self.snapshot.sequence(),
+            notes: self.plan.query.notes.clone(),
+            facets,
+            understood: self.plan.request.explain.then(|| self.plan.query.clone()),
+        })
+    }
+
+    /// The documents of the page that was asked for.
+    fn present(&mut self, documents: Vec<Group>) -> Result<Vec<DocumentHit>, SearchError> {
+        let _span = tracing::debug_span!("present").entered();
+        let (snapshot, request) = (&*self.snapshot, &self.plan.request);
+        let normalise = |word: &str| marks::forms(snapshot, word);
+        let marker = Marker::new(&self.plan.query, &normalise, self.searcher.config.snippet_chars);
+        let page = documents.into_iter().skip(request.offset).take(request.top);
+        let mut results = page.map(|group| present(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(vector) = self.plan.vector.as_ref().filter(|_| request.mark == Marking::Sentences) {
+            self.sentences.mark(&mut results, vector)?;
+        }
+        Ok(results)
+    }
+
+    /// Counts of the documents found; with open facets, each field that is restricted is counted as if it were not.
+    fn facets(&self, documents: &[Group]) -> Result<FacetCounts, SearchError> {
+        let _span = tracing::debug_span!("facets").entered();
+        let found = facet::count(&self.snapshot, documents.iter().filter_map(Group::first))?;
+        if !self.plan.counts_alternatives() {
+            return Ok(found);
+        }
+        facet::with_alternatives(found, &self.plan.filter, |filter| {
+            let config = &self.searcher.config;
+            let filters = [filter, self.plan.query.filter.clone()];
+            let recalled = recall_within(&self.snapshot, config, &self.plan, &filters)?;
+            let documents = group(&self.snapshot, recalled.candidates, config)?;
+            let documents = collapsed(&self.snapshot, documents, self.plan.request.copies, config);
+            facet::count(&self.snapshot, documents.iter().filter_map(Group::first))
+        })
+    }
 }
 
-/// A document as it is shown. Of several with almost the same text the newest stands for all, at the best one's place.
-pub(crate) fn show(snapshot: &Snapshot, marker: &Marker, mut group: Group) -> Result<DocumentHit, SearchError> {
-    let score = group.score;
-    let mut members = vec![];
-    for copy in std::mem::take(&mut group.copies).into_iter().chain([group]) {
-        let first = copy.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
-        let Passage { document_id, document, .. } = snapshot.passage(first)?;
-        members.push((copy, document_id, document));
-    }
-    // Stable, from the last: of equally new ones the best is shown.
-    members.sort_by_key(|(_, _, document)| document.modified);
-    let (newest, ..) = members.pop().ok_or(SearchError::Panicked { stage: "grouping" })?;
-    let others = members.into_iter().rev().map(|(_, id, document)| DocumentCopy::of(id, document)).collect();
-    Ok(DocumentHit { score, copies: others, ..show_one(snapshot, marker, newest)? })
-}
-
-fn show_one(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
-    let mut passages = Vec::with_capacity(group.passages.len());
-    let mut best: Option<Passage> = None;
-    for entry in group.passages {
-        let passage = snapshot.passage(entry.candidate.id)?;
-        passages.push(show_passage(&passage, marker, &entry));
-        best.get_or_insert(passage);
-    }
-    let Passage { document_id, document, .. } = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
-    let score = group.score;
-    Ok(DocumentHit {
-        id: document_id.to_string(),
-        source: document.source,
-        path: document.path,
-        title: document.title,
-        kind: document.kind,
-        language: document.language,
-        modified: document.modified,
-        score,
-        passages,
-        copies: Vec::new(),
-    })
-}
-
-fn show_passage(passage: &Passage, marker: &Marker, entry: &Ranked) -> PassageHit {
-    let chunk = &passage.chunk;
-    let (snippet, highlights) = marker.snippet(&chunk.text);
-    PassageHit {
-        number: passage.number,
-        headings: chunk.headings.clone(),
-        lines: chunk.lines.clone(),
-        page: chunk.page,
-        text: chunk.text.clone(),
-        snippet,
-        marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
-        highlights,
-        score: entry.score,
-        lexical: entry.candidate.places[LEXICAL],
-        vector: entry.candidate.places[VECTOR],
-        reranker: entry.relevance,
+fn collapsed(snapshot: &Snapshot, documents: Vec<Group>, copies: Copies, config: &SearchConfig) -> Vec<Group> {
+    match copies {
+        Copies::Together => collapse(snapshot, documents, config.copy_bits),
+        Copies::Apart => documents,
     }
 }

@@ -25,7 +25,7 @@ const MOST_SENTENCES: usize = 24;
 const BYTES_PER_TOKEN: usize = 3;
 
 /// A passage within an answer: number of the document, number of its passage.
-type Place = (usize, usize);
+type Position = (usize, usize);
 
 /// Finds and marks sentences for one query; what was found once is kept for the next order of the same results.
 pub(crate) struct Sentences {
@@ -36,8 +36,8 @@ pub(crate) struct Sentences {
 }
 
 /// Sentences of one passage that are to be compared.
-struct Candidate {
-    place: Place,
+struct Question {
+    place: Position,
     sentences: Vec<Range<usize>>,
 }
 
@@ -47,16 +47,16 @@ impl Sentences {
         Self { embedder: embedder.clone(), time, max_chars: config.snippet_chars, found: HashMap::new() }
     }
 
-    /// Marks the sentence nearest to the vector in every passage without marks that the vector leg found.
+    /// Marks the sentence nearest to the vector in every passage without marks that the vector retriever found.
     pub(crate) fn mark(&mut self, hits: &mut [DocumentHit], vector: &[f32]) -> Result<(), SearchError> {
-        let candidates = self.candidates(hits);
-        if let Some(vectors) = self.embed(hits, &candidates)? {
+        let questions = self.questions(hits);
+        if let Some(vectors) = self.embed(hits, &questions)? {
             let mut vectors = vectors.into_iter();
-            for candidate in candidates {
-                let cosines = vectors.by_ref().take(candidate.sentences.len()).map(|sentence| dot(&sentence, vector));
-                let best = candidate.sentences.iter().zip(cosines).max_by(|a, b| a.1.total_cmp(&b.1));
+            for question in questions {
+                let cosines = vectors.by_ref().take(question.sentences.len()).map(|sentence| dot(&sentence, vector));
+                let best = question.sentences.iter().zip(cosines).max_by(|a, b| a.1.total_cmp(&b.1));
                 let sentence = best.map(|(sentence, _)| sentence.clone());
-                self.found.insert(key(hits, candidate.place), sentence);
+                self.found.insert(key(hits, question.place), sentence);
             }
         }
         for place in bare(hits) {
@@ -68,10 +68,10 @@ impl Sentences {
     }
 
     /// The passages to look at: as many as the model can read in time, the first ones of all documents before the others.
-    fn candidates(&self, hits: &[DocumentHit]) -> Vec<Candidate> {
+    fn questions(&self, hits: &[DocumentHit]) -> Vec<Question> {
         let pace = self.embedder.stats().tokens_per_second();
         let mut room = (pace * self.time.as_secs_f64()) as usize * BYTES_PER_TOKEN;
-        let mut candidates = Vec::new();
+        let mut questions = Vec::new();
         for place in bare(hits) {
             if self.found.contains_key(&key(hits, place)) {
                 continue;
@@ -86,18 +86,18 @@ impl Sentences {
                 break;
             }
             room -= bytes;
-            candidates.push(Candidate { place, sentences });
+            questions.push(Question { place, sentences });
         }
-        candidates
+        questions
     }
 
     /// Vectors of all sentences; `None` if the model did not get to it in time.
-    fn embed(&self, hits: &[DocumentHit], candidates: &[Candidate]) -> Result<Option<Vec<Vec<f32>>>, SearchError> {
-        let text = |Candidate { place, sentences }: &Candidate| {
+    fn embed(&self, hits: &[DocumentHit], questions: &[Question]) -> Result<Option<Vec<Vec<f32>>>, SearchError> {
+        let text = |Question { place, sentences }: &Question| {
             let text = &hits[place.0].passages[place.1].text;
             sentences.iter().map(|sentence| text[sentence.clone()].to_owned()).collect::<Vec<_>>()
         };
-        let texts: Vec<String> = candidates.iter().flat_map(text).collect();
+        let texts: Vec<String> = questions.iter().flat_map(text).collect();
         if texts.is_empty() {
             return Ok(None);
         }
@@ -109,12 +109,12 @@ impl Sentences {
     }
 }
 
-fn key(hits: &[DocumentHit], (document, passage): Place) -> (String, u32) {
+fn key(hits: &[DocumentHit], (document, passage): Position) -> (String, u32) {
     (hits[document].id.clone(), hits[document].passages[passage].number)
 }
 
 /// Passages that were found by meaning and show no word of the query.
-fn bare(hits: &[DocumentHit]) -> Vec<Place> {
+fn bare(hits: &[DocumentHit]) -> Vec<Position> {
     let is_bare = |passage: &PassageHit| passage.vector.is_some() && passage.marked == Marked::Nothing;
     let all = hits.iter().enumerate().flat_map(|(document, hit)| {
         hit.passages
@@ -123,7 +123,7 @@ fn bare(hits: &[DocumentHit]) -> Vec<Place> {
             .filter(|(_, passage)| is_bare(passage))
             .map(move |(number, _)| (document, number))
     });
-    let mut places: Vec<Place> = all.collect();
+    let mut places: Vec<Position> = all.collect();
     places.sort_by_key(|(document, passage)| (*passage, *document));
     places
 }

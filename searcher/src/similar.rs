@@ -2,16 +2,18 @@
 
 use std::time::Instant;
 
-use storage::{DocumentId, Filter, LexicalQuery, Passage, PassageRef, Snapshot};
+use storage::{AnalysedQuery, DocumentId, Filter, Passage, PassageRef, Snapshot};
 
 use crate::answer::{Answer, Timings, milliseconds};
 use crate::error::SearchError;
-use crate::fuse::{Leg, fuse};
+use crate::fuse::Retrieved;
+use crate::group::group;
 use crate::marks::{self, Marker};
+use crate::present::present;
 use crate::query::ParsedQuery;
-use crate::ranking::RerankState;
-use crate::rerank::Candidates;
-use crate::search::{Searcher, group, show};
+use crate::recall::candidates;
+use crate::rerank::RerankState;
+use crate::search::Searcher;
 use crate::sentence::Sentences;
 
 /// Most documents of one answer.
@@ -42,24 +44,25 @@ impl Searcher {
         let started = Instant::now();
         let own = snapshot.places(request.document)?;
         let Some((seed, vector)) = seed(snapshot, &own, request.passage)? else { return Ok(None) };
-        let scope = snapshot.scope(std::slice::from_ref(&request.filter), &LexicalQuery::default())?;
+        let scope = snapshot.scope(std::slice::from_ref(&request.filter), &AnalysedQuery::default())?;
         // The document's own passages are nearest to it: room for them beside the others.
         let depth = self.config.depth + own.len();
         let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };
         hits.retain(|(passage, _)| !own.contains(passage));
-        let legs = [
-            Leg { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
-            Leg { ranked: &hits, weight: 1.0, floor: Some(self.config.cosine_floor), full: 0.0 },
-        ];
-        let documents =
-            group(snapshot, Candidates::new(fuse(&legs, self.config.fusion), 0, 0.0).ranked(), &self.config)?;
+        let floor = Some(self.config.cosine_floor);
+        let candidates = candidates(
+            Retrieved { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
+            Retrieved { ranked: &hits, weight: 1.0, floor, full: 0.0 },
+            &self.config,
+        );
+        let documents = group(snapshot, candidates, &self.config)?;
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let normalise = |word: &str| marks::forms(snapshot, word);
         let highlighting = Instant::now();
         let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
-        let mut results = page.map(|group| show(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
+        let mut results = page.map(|group| present(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
         Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector)?;
         let (highlight, elapsed) = (milliseconds(highlighting.elapsed()), milliseconds(started.elapsed()));
         Ok(Some(Answer {
@@ -78,6 +81,7 @@ impl Searcher {
             generation: snapshot.sequence(),
             notes: Vec::new(),
             facets: None,
+            understood: None,
         }))
     }
 }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
-use searcher::{Answer, Mode, ParsedQuery, Rerank, SearchConfig, SearchRequest, Searcher};
+use searcher::{
+    Answer, Filters, Mode, ParsedQuery, RequestLimits, RerankBudget, SearchConfig, SearchRequest, Searcher,
+};
 use serde::Serialize;
-use storage::{Error, Filter, IndexModel, Snapshot, Source, Store};
+use storage::{Error, IndexModel, Snapshot, Source, Store};
 
 use crate::cli::{Cli, SearchArgs};
 use crate::commands::index;
@@ -28,6 +30,7 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
     check_model(&snapshot, &model)?;
     let searcher = Searcher::new(embedder, reranker, SearchConfig::default());
     let request = request(args, source);
+    request.check(&RequestLimits::default())?;
     let answer = searcher.search(&snapshot, &request)?;
     let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
     if args.json {
@@ -62,9 +65,9 @@ fn request(args: &SearchArgs, source: Option<Source>) -> SearchRequest {
             (_, true) => Mode::Semantic,
             _ => Mode::Hybrid,
         },
-        rerank: if args.no_rerank { Rerank::Off } else { Rerank::Configured },
+        rerank: if args.no_rerank { RerankBudget::OFF } else { RerankBudget::default() },
         instruct: args.instruct.clone(),
-        filter: Filter { sources: source.map(|source| source.name).into_iter().collect(), ..Filter::default() },
+        filters: Filters { source: source.map(|source| source.name).into_iter().collect(), ..Filters::default() },
         ..SearchRequest::default()
     }
 }
@@ -113,7 +116,7 @@ fn unread_files(folder: &Path, model: &IndexModel, request: &SearchRequest) -> R
         Err(Error::Locked { .. }) => return Ok(None),
         Err(other) => return Err(other.into()),
     };
-    let named = [&request.filter.sources[..], &ParsedQuery::parse(&request.query).filter.sources].concat();
+    let named = [&request.filters.source[..], &ParsedQuery::parse(&request.query).filter.sources].concat();
     let mut unread = 0;
     for source in store.sources().iter().filter(|source| named.is_empty() || named.contains(&source.name)) {
         for entry in store.ledger(&source.name) {

@@ -5,7 +5,7 @@
 use anyhow::Result;
 use indexer::synthesis::Fault;
 use qwen3::EmbedHandle;
-use searcher::{Copies, Mode, Rerank, SearchConfig, SearchRequest, Searcher, Syntax};
+use searcher::{Copies, Mode, RerankBudget, SearchConfig, SearchRequest, Searcher, Syntax};
 
 use super::Scratch;
 
@@ -77,7 +77,7 @@ impl PairFilter {
             syntax: Syntax::Plain,
             top: self.top,
             mode: Mode::Hybrid,
-            rerank: Rerank::Off,
+            rerank: RerankBudget::OFF,
             copies: Copies::Apart,
             ..SearchRequest::default()
         };

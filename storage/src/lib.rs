@@ -42,7 +42,9 @@ pub use crash::die_on;
 pub use error::{Error, Result, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
-pub use lexical::{AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced};
+pub use lexical::{
+    AnalysedQuery, AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced,
+};
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{
     Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,

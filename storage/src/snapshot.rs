@@ -8,7 +8,7 @@ use crate::documents::Settings;
 use crate::error::{Error, Result};
 use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
+use crate::lexical::{AnalysedQuery, Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::simhash::SimHash;
@@ -114,8 +114,13 @@ impl Snapshot {
         self.lexical.analyzers()
     }
 
+    /// A query analysed as this index compares it: once for all that a search asks.
+    pub fn analyse(&self, query: &LexicalQuery) -> AnalysedQuery {
+        self.lexical.analyse(query)
+    }
+
     /// What the filters and the hard requirements of a query (phrases, exclusions) let through.
-    pub fn scope(&self, filters: &[Filter], query: &LexicalQuery) -> Result<Scope> {
+    pub fn scope(&self, filters: &[Filter], query: &AnalysedQuery) -> Result<Scope> {
         let Some(passages) = self.lexical.allowed(filters, query)? else { return Ok(Scope { restricted: None }) };
         let passages: HashSet<PassageRef> = passages.into_iter().collect();
         let mut ordinals = OrdinalSet::new(self.placement.live().len());
@@ -130,7 +135,7 @@ impl Snapshot {
     /// The best `limit` passages by BM25, best first.
     pub fn lexical(
         &self,
-        query: &LexicalQuery,
+        query: &AnalysedQuery,
         filters: &[Filter],
         weights: LexicalWeights,
         limit: usize,
@@ -140,8 +145,8 @@ impl Snapshot {
 
     /// What a passage of average length scores by BM25 that holds every word of the query once: how good a score is, is
     /// seen beside it. Words that no passage holds count most.
-    pub fn lexical_whole(&self, query: &LexicalQuery, weights: LexicalWeights) -> Result<f32> {
-        self.lexical.whole(query, weights)
+    pub fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
+        self.lexical.full_coverage(query, weights)
     }
 
     /// The passages nearest to a normalised vector by cosine, best first: `limit` distinct vectors, every live passage

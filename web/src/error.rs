@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use searcher::{RequestError, SearchError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -112,7 +113,9 @@ pub(crate) enum Error {
     #[error("no reranker is configured")]
     NoReranker,
     #[error(transparent)]
-    Search(#[from] searcher::SearchError),
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
     #[error(transparent)]
     Storage(#[from] storage::Error),
     #[error(transparent)]
@@ -121,6 +124,11 @@ pub(crate) enum Error {
     Index(#[from] indexer::IndexError),
     #[error("{detail}")]
     Internal { detail: String },
+}
+
+/// Refuses more than a limit.
+pub(crate) fn within(what: &'static str, got: usize, limit: usize) -> Result<(), Error> {
+    if got > limit { Err(Error::OverLimit { what, got, limit }) } else { Ok(()) }
 }
 
 /// One line of the table: how a failure looks from outside.
@@ -147,6 +155,18 @@ pub(crate) struct Problem {
     code: &'static str,
     /// What helps.
     pub(crate) cure: &'static str,
+    /// The fields of the request that are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+}
+
+/// What is wrong with a field of the request.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FieldProblem {
+    /// The field, as it is called in a JSON body.
+    field: &'static str,
+    /// Stable name for programs: one for each field and fault.
+    code: &'static str,
 }
 
 impl Error {
@@ -158,13 +178,28 @@ impl Error {
         Self::Internal { detail: detail.to_string() }
     }
 
+    const BAD_REQUEST: Line = Line {
+        status: StatusCode::BAD_REQUEST,
+        code: "bad-request",
+        title: "The request is not valid",
+        cure: "see /api/docs for the fields and their values",
+    };
+    const OVER_LIMIT: Line = Line {
+        status: StatusCode::BAD_REQUEST,
+        code: "over-limit",
+        title: "The request asks for too much",
+        cure: "ask for less, or raise the limit in quarry.toml",
+    };
+
     #[rustfmt::skip]
     fn line(&self) -> Line {
         use StatusCode as S;
         let line = |status, code, title, cure| Line { status, code, title, cure };
         match self {
-            Self::BadRequest { .. } => line(S::BAD_REQUEST, "bad-request", "The request is not valid", "see /api/docs for the fields and their values"),
-            Self::OverLimit { .. } => line(S::BAD_REQUEST, "over-limit", "The request asks for too much", "ask for less, or raise the limit in quarry.toml"),
+            Self::BadRequest { .. } => Self::BAD_REQUEST,
+            Self::OverLimit { .. } => Self::OVER_LIMIT,
+            Self::Request(RequestError::OverLimit { .. }) => Self::OVER_LIMIT,
+            Self::Request(_) | Self::Search(SearchError::Request(_)) => Self::BAD_REQUEST,
             Self::TooLarge { .. } => line(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "send less at once, or raise limits.body_bytes or limits.upload_bytes in quarry.toml"),
             Self::MediaType { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body has another type", "set the Content-Type header"),
             Self::NoKey { .. } => line(S::UNAUTHORIZED, "key-missing", "An API key is needed", "send `Authorization: Bearer KEY`; an administrator makes one with `quarry keys create`"),
@@ -205,6 +240,7 @@ impl Error {
         match self {
             Self::Model(error @ qwen3::Error::NoDirection { .. }) => error.to_string(),
             Self::Storage(error @ storage::Error::Reopening) => error.to_string(),
+            Self::Search(SearchError::Request(error)) => error.to_string(),
             Self::Search(_) | Self::Storage(_) | Self::Model(_) | Self::Index(_) | Self::Internal { .. } => {
                 "the server could not do this; its log says why".to_string()
             }
@@ -221,6 +257,16 @@ impl Error {
             detail: self.public_detail(),
             code: line.code,
             cure: line.cure,
+            errors: self.fields(),
+        }
+    }
+
+    fn fields(&self) -> Vec<FieldProblem> {
+        match self {
+            Self::Request(error) | Self::Search(SearchError::Request(error)) => {
+                vec![FieldProblem { field: error.field(), code: error.code() }]
+            }
+            _ => Vec::new(),
         }
     }
 

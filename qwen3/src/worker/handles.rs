@@ -51,6 +51,31 @@ pub struct RerankHandle {
     kept: Kept,
 }
 
+/// The vector of one query, on its way.
+pub struct PendingQuery(State);
+
+enum State {
+    Known(Arc<[f32]>),
+    Coming { pending: Pending<Vec<f32>>, key: Key, cache: Arc<Cache<Arc<[f32]>>> },
+}
+
+impl PendingQuery {
+    /// Blocks until the vector is there.
+    ///
+    /// # Errors
+    /// As [`EmbedHandle::embed_query`].
+    pub fn wait(self) -> Result<Vec<f32>> {
+        match self.0 {
+            State::Known(vector) => Ok(vector.to_vec()),
+            State::Coming { pending, key, cache } => {
+                let vector = pending.wait()?.pop().ok_or(Error::Closed)?;
+                cache.put(key, vector.as_slice().into());
+                Ok(vector)
+            }
+        }
+    }
+}
+
 impl EmbedHandle {
     /// Gives the model a thread of its own.
     ///
@@ -74,14 +99,21 @@ impl EmbedHandle {
     /// # Errors
     /// What went wrong with this query, [`Error::Closed`] if the thread is gone.
     pub fn embed_query(&self, query: &str, instruction: Option<&str>) -> Result<Vec<f32>> {
+        self.begin_query(query, instruction)?.wait()
+    }
+
+    /// [`EmbedHandle::embed_query`], begun: the model computes while the caller does something else.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], [`Error::Closed`].
+    pub fn begin_query(&self, query: &str, instruction: Option<&str>) -> Result<PendingQuery> {
         let key = Key::of(instruction, &[query]);
         if let Some(vector) = self.cache.get(&key) {
-            return Ok(vector.to_vec());
+            return Ok(PendingQuery(State::Known(vector)));
         }
         let ids = self.facts.encoder.query(query, instruction)?;
-        let vector = self.queue.submit(Lane::Urgent, vec![ids])?.wait()?.pop().ok_or(Error::Closed)?;
-        self.cache.put(key, vector.as_slice().into());
-        Ok(vector)
+        let pending = self.queue.submit(Lane::Urgent, vec![ids])?;
+        Ok(PendingQuery(State::Coming { pending, key, cache: Arc::clone(&self.cache) }))
     }
 
     /// Unit vectors of documents, in order, once waited for. Blocks only for tokenising and while the queue is full.

@@ -9,7 +9,7 @@ mod queue;
 mod stats;
 mod thread;
 
-pub use handles::{EmbedHandle, RerankHandle};
+pub use handles::{EmbedHandle, PendingQuery, RerankHandle};
 pub use queue::{Arrival, Lane, Pending};
 pub use stats::WorkerStats;
 

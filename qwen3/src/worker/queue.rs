@@ -45,7 +45,7 @@ pub enum Arrival {
 }
 
 /// Told of each output as it arrives, with the index of its sequence among those handed in.
-type OnOutput<O> = Box<dyn Fn(usize, &O) + Send>;
+type OnOutput<O> = Box<dyn Fn(usize, &O) + Send + Sync>;
 
 /// Which requests go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl<O> Pending<O> {
     }
 
     /// Calls `told` with each output as it arrives and the index of its sequence among those handed in.
-    pub(crate) fn on_output(mut self, told: impl Fn(usize, &O) + Send + 'static) -> Self {
+    pub(crate) fn on_output(mut self, told: impl Fn(usize, &O) + Send + Sync + 'static) -> Self {
         self.on_output = Some(Box::new(told));
         self
     }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use searcher::{
-    Answer, BeirQuery, Copies, MAX_RESULTS, Mode, Rerank, SearchRequest, Searcher, Syntax, mean, ndcg, percentile,
-    recall, reciprocal_rank,
+    Answer, BeirQuery, Copies, MAX_RESULTS, Mode, RerankBudget, SearchRequest, Searcher, Syntax, mean, ndcg,
+    percentile, recall, reciprocal_rank,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -51,13 +51,13 @@ pub(super) fn measure(
 ) -> Result<Vec<Leg>> {
     let one = |name, mode, rerank| leg(name, snapshot, queries, searcher, (mode, rerank), clock);
     let mut legs = vec![
-        one("bm25", Mode::Lexical, Rerank::Off)?,
-        one("vector", Mode::Semantic, Rerank::Off)?,
-        one("hybrid", Mode::Hybrid, Rerank::Off)?,
+        one("bm25", Mode::Lexical, RerankBudget::OFF)?,
+        one("vector", Mode::Semantic, RerankBudget::OFF)?,
+        one("hybrid", Mode::Hybrid, RerankBudget::OFF)?,
     ];
     if has_reranker {
         // A page as deep as this one is only settled once everything was read.
-        legs.push(one("hybrid+rerank", Mode::Hybrid, Rerank::Configured)?);
+        legs.push(one("hybrid+rerank", Mode::Hybrid, RerankBudget::default())?);
     }
     Ok(legs)
 }
@@ -67,7 +67,7 @@ fn leg(
     snapshot: &Snapshot,
     queries: &[BeirQuery],
     searcher: &Searcher,
-    (mode, rerank): (Mode, Rerank),
+    (mode, rerank): (Mode, RerankBudget),
     clock: Clock,
 ) -> Result<Leg> {
     let mut scores: [Vec<f64>; 4] = Default::default();
@@ -80,7 +80,7 @@ fn leg(
         scores[2].push(recall(&ranking, &query.grades, 10));
         scores[3].push(recall(&ranking, &query.grades, DEPTH));
         // Latency is that of a page of ten, as a user asks for it.
-        if rerank == Rerank::Off && clock == Clock::Running {
+        if rerank.is_off() && clock == Clock::Running {
             answers.push(ask(10)?);
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum as _;
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{Fusion, SearchConfig, Searcher};
+use searcher::{SearchConfig, Searcher};
 use storage::IndexModel;
 
 use crate::cli::{Cli, Precision};
@@ -38,7 +38,7 @@ impl Setup {
         let mut setup = Self { cli: cli.clone(), config: SearchConfig::default() };
         for setting in settings {
             let (name, value) = pair(setting)?;
-            if !set(&mut setup.config, name, value)? {
+            if !setup.set(name, value)? {
                 bail!("{setting:?} is no search setting; `quarry eval --help` lists them");
             }
         }
@@ -70,13 +70,18 @@ impl Setup {
                 let number = value.parse().with_context(|| format!("dimension: expected a number, got {value:?}"));
                 self.cli.dimension = Some(number?);
             }
-            _ if set(&mut self.config, name, value)? => {}
+            _ if self.set(name, value)? => {}
             _ => bail!(
                 "{setting:?} is no setting; expected model, reranker, precision, dimension or a setting of the search \
                  (`quarry eval --help` lists them)"
             ),
         }
         Ok(())
+    }
+
+    /// Changes one setting of the search; false if there is none of that name.
+    fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+        self.config.set(name, value).map_err(anyhow::Error::msg)
     }
 
     /// Whether both embed alike, so that one index serves both.
@@ -128,32 +133,6 @@ fn pair(setting: &str) -> Result<(&str, &str)> {
     setting.split_once('=').with_context(|| format!("expected NAME=VALUE, got {setting:?}"))
 }
 
-/// Changes one setting of the search; false if there is none of that name.
-fn set(config: &mut SearchConfig, name: &str, value: &str) -> Result<bool> {
-    let number = || value.parse::<f64>().with_context(|| format!("{name}: expected a number, got {value:?}"));
-    match name {
-        "vector-weight" => config.vector_weight = number()?,
-        "rrf-constant" => config.fusion = Fusion::ReciprocalRank { constant: number()? },
-        "fusion" if value == "convex" => config.fusion = Fusion::Convex,
-        "fusion" if value == "rrf" => config.fusion = Fusion::default(),
-        "cosine-floor" => config.cosine_floor = number()? as f32,
-        "coverage" => config.coverage = number()? as f32,
-        "depth" => config.depth = number()? as usize,
-        "passage-decay" => config.passage_decay = number()?,
-        "rerank-weight" => config.rerank_weight = number()?,
-        "settle" => config.settle = number()?,
-        "rerank-depth" => config.rerank_depth = number()? as usize,
-        "body" => config.lexical.body = number()? as f32,
-        "title" => config.lexical.title = number()? as f32,
-        "headings" => config.lexical.headings = number()? as f32,
-        "pairs" => config.lexical.pairs = number()? as f32,
-        "characters" => config.lexical.characters = number()? as f32,
-        "codes" => config.lexical.codes = number()? as f32,
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -171,7 +150,7 @@ mod tests {
             base().with_side("model=other/one, vector-weight=0.7,fusion=rrf,dimension=64,precision=int8").unwrap();
         assert_eq!(side.cli.model, Some(PathBuf::from("other/one")));
         assert_eq!((side.cli.dimension, side.cli.precision), (Some(64), Some(Precision::Int8)));
-        assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, Fusion::default()));
+        assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, searcher::FusionMethod::Rrf));
         assert_eq!(side.config.passage_decay, 0.3, "what --set says holds for both");
         assert!(!side.shares_embedder(&base()));
         for nothing in ["", "default", " default , "] {

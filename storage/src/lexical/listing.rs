@@ -11,7 +11,7 @@ use super::schema::StoredPassage;
 use crate::error::Result;
 use crate::facets::{Facets, SegmentFacets, Values};
 use crate::filter::Filter;
-use crate::lexical::LexicalQuery;
+use crate::lexical::AnalysedQuery;
 use crate::record::DocumentId;
 
 impl LexicalReader {
@@ -32,7 +32,7 @@ impl LexicalReader {
     /// One passage of each document that passes the filters, by group.
     pub(crate) fn groups(&self, filters: &[Filter]) -> Result<Vec<(u64, PassageRef)>> {
         let mut groups = BTreeMap::new();
-        match self.allowed(filters, &LexicalQuery::default())? {
+        match self.allowed(filters, &AnalysedQuery::default())? {
             Some(passages) => {
                 for passage in passages {
                     groups.entry(self.group(passage)?).or_insert(passage);

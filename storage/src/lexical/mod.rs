@@ -10,7 +10,7 @@ mod stopwords;
 
 pub use analysis::{Analyzer, Term as AnalyzedTerm, is_unspaced};
 pub(crate) use index::{LexicalIndex, Payload};
-pub use query::{LexicalQuery, LexicalWeights};
+pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
 pub(crate) use schema::StoredPassage;

@@ -1,4 +1,4 @@
-//! The query of lexical retrieval, and how it becomes a tantivy query.
+//! A query of the lexical index, its analysis, and the tantivy query it becomes.
 //!
 //! Free text is a disjunction: every word, pair of characters and code adds its BM25 score where it occurs. Phrases must
 //! occur, excluded words must not. A word is looked up as it is stemmed in each language that the index holds, because
@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
@@ -28,8 +29,9 @@ pub struct LexicalQuery {
     pub without: Vec<String>,
 }
 
-/// How much a match in each field counts. The defaults were measured on the evaluation sets named in docs/BENCHMARKS.md.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How much a match in each field counts. The defaults were measured on the evaluation sets named in `docs/BENCHMARKS.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct LexicalWeights {
     /// A word anywhere in the passage, its headings or its title.
     pub body: f32,
@@ -51,100 +53,151 @@ impl Default for LexicalWeights {
     }
 }
 
-/// Builds tantivy queries for the fields and languages of one index.
+/// A lexical query as the index compares it: analysed once, in every language that the index holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnalysedQuery {
+    /// The distinct words, each in its form in every language.
+    words: Vec<BTreeSet<String>>,
+    /// Characters and pairs of characters of unspaced scripts.
+    grams: Vec<String>,
+    codes: Vec<String>,
+    phrases: Vec<Sequence>,
+    without: Vec<Sequence>,
+}
+
+/// Words or characters in their order, with their positions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sequence {
+    /// The words in the distinct forms that the languages give them.
+    words: Vec<Vec<(usize, String)>>,
+    characters: Vec<(usize, String)>,
+}
+
+impl AnalysedQuery {
+    /// Analyses a query in these languages.
+    pub(super) fn of(query: &LexicalQuery, analyzers: &[Analyzer]) -> Self {
+        let sequences =
+            |texts: &[String]| texts.iter().map(|text| Sequence::of(text, analyzers)).filter(Sequence::asks).collect();
+        Self {
+            words: word_forms(&query.text, analyzers),
+            grams: distinct(Analyzer::grams(&query.text)),
+            codes: distinct(Analyzer::codes(&query.text)),
+            phrases: sequences(&query.phrases),
+            without: sequences(&query.without),
+        }
+    }
+}
+
+/// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
+fn word_forms(text: &str, analyzers: &[Analyzer]) -> Vec<BTreeSet<String>> {
+    let plain = Analyzer::for_language(None);
+    let words = distinct(plain.words(text));
+    let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
+    let forms = words.into_iter().filter(|word| !(has_topic && is_stopword(word)));
+    let mut seen = BTreeSet::new();
+    let forms = forms.map(|word| analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect());
+    forms.filter(|forms: &BTreeSet<String>| seen.insert(forms.clone())).collect()
+}
+
+impl Sequence {
+    fn of(text: &str, analyzers: &[Analyzer]) -> Self {
+        let mut words: Vec<Vec<(usize, String)>> = Vec::new();
+        for analyzer in analyzers {
+            let own: Vec<(usize, String)> = first_at_each_position(analyzer.words(text))
+                .map(|term| (term.position, term.text))
+                .take(MAX_TERMS)
+                .collect();
+            if !own.is_empty() && !words.contains(&own) {
+                words.push(own);
+            }
+        }
+        let grams = Analyzer::grams(text);
+        let longest = grams.iter().map(|gram| gram.text.chars().count()).max().unwrap_or(0);
+        let pairs = grams.into_iter().filter(|gram| gram.text.chars().count() == longest);
+        Self { words, characters: pairs.map(|gram| (gram.position, gram.text)).take(MAX_TERMS).collect() }
+    }
+
+    /// Whether there is anything that could occur.
+    fn asks(&self) -> bool {
+        !self.words.is_empty() || !self.characters.is_empty()
+    }
+}
+
+/// Builds tantivy queries for the fields of one index.
 pub(super) struct QueryBuilder<'a> {
     pub(super) fields: &'a Fields,
-    pub(super) analyzers: &'a [Analyzer],
     pub(super) weights: LexicalWeights,
 }
 
 impl QueryBuilder<'_> {
     /// The query, or `None` if nothing is asked that the lexical index could answer.
-    pub(super) fn build(&self, query: &LexicalQuery) -> Option<BooleanQuery> {
-        let mut clauses = self.free_text(&query.text);
-        let mut musts = 0;
-        for phrase in &query.phrases {
-            if let Some(phrase) = self.phrase(phrase) {
-                clauses.push((Occur::Must, phrase));
-                musts += 1;
-            }
-        }
-        if clauses.is_empty() && musts == 0 {
+    pub(super) fn build(&self, query: &AnalysedQuery) -> Option<BooleanQuery> {
+        let mut clauses = self.free_text(query);
+        clauses.extend(query.phrases.iter().filter_map(|phrase| Some((Occur::Must, self.sequence(phrase)?))));
+        if clauses.is_empty() {
             return None;
         }
-        clauses.extend(self.exclusions(&query.without).into_iter().map(|query| (Occur::MustNot, query)));
+        clauses.extend(self.exclusions(query));
         Some(BooleanQuery::new(clauses))
     }
 
-    /// What a passage of average length scores that holds every word, pair of characters and code of a text once: the sum
-    /// of their weights, each times `idf` of the term. A word counts as its most frequent form.
-    pub(super) fn whole(&self, text: &str, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
-        let LexicalWeights { body, pairs, characters, codes, .. } = self.weights;
+    /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
+    /// sum of their weights, each times `idf` of the term. A word counts as its most frequent form.
+    pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
+        let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
-        for forms in self.word_forms(text) {
+        for forms in &query.words {
             let rarities: Vec<f32> = forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
             sum += body * rarities.into_iter().reduce(f32::min).unwrap_or(0.0);
         }
-        for gram in distinct(Analyzer::grams(text)) {
-            let weight = if gram.chars().nth(1).is_none() { characters } else { pairs };
-            sum += weight * of(self.fields.grams, &gram)?;
+        for gram in &query.grams {
+            sum += self.gram_weight(gram) * of(self.fields.grams, gram)?;
         }
-        for code in distinct(Analyzer::codes(text)) {
-            sum += codes * of(self.fields.codes, &code)?;
+        for code in &query.codes {
+            sum += codes * of(self.fields.codes, code)?;
         }
         Ok(sum)
     }
 
-    /// Matches what must not occur.
-    pub(super) fn exclusions(&self, without: &[String]) -> Vec<Box<dyn Query>> {
-        without.iter().filter_map(|text| self.phrase(text)).collect()
-    }
-
-    /// What must occur, without regard to score: for legs that rank by something else.
-    pub(super) fn requirements(&self, query: &LexicalQuery) -> Option<BooleanQuery> {
+    /// What must occur, without regard to score: for retrievers that rank by something else.
+    pub(super) fn requirements(&self, query: &AnalysedQuery) -> Option<BooleanQuery> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> =
-            query.phrases.iter().filter_map(|text| Some((Occur::Must, self.phrase(text)?))).collect();
-        let excluded = self.exclusions(&query.without);
+            query.phrases.iter().filter_map(|phrase| Some((Occur::Must, self.sequence(phrase)?))).collect();
+        let excluded: Vec<_> = self.exclusions(query).collect();
         if clauses.is_empty() && excluded.is_empty() {
             return None;
         }
         if clauses.is_empty() {
             clauses.push((Occur::Must, Box::new(tantivy::query::AllQuery)));
         }
-        clauses.extend(excluded.into_iter().map(|query| (Occur::MustNot, query)));
+        clauses.extend(excluded);
         Some(BooleanQuery::new(clauses))
     }
 
-    fn free_text(&self, text: &str) -> Vec<(Occur, Box<dyn Query>)> {
+    /// Matches what must not occur.
+    fn exclusions<'q>(&'q self, query: &'q AnalysedQuery) -> impl Iterator<Item = (Occur, Box<dyn Query>)> + 'q {
+        query.without.iter().filter_map(|sequence| Some((Occur::MustNot, self.sequence(sequence)?)))
+    }
+
+    fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
         let mut clauses = Vec::new();
-        for forms in self.word_forms(text) {
-            for form in &forms {
-                self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
-                self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
-                self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);
-            }
+        for form in query.words.iter().flatten() {
+            self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
+            self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
+            self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);
         }
-        for gram in distinct(Analyzer::grams(text)) {
-            let single = gram.chars().nth(1).is_none();
-            let weight = if single { self.weights.characters } else { self.weights.pairs };
-            self.push_term(&mut clauses, self.fields.grams, &gram, weight);
+        for gram in &query.grams {
+            self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
         }
-        for code in distinct(Analyzer::codes(text)) {
-            self.push_term(&mut clauses, self.fields.codes, &code, self.weights.codes);
+        for code in &query.codes {
+            self.push_term(&mut clauses, self.fields.codes, code, self.weights.codes);
         }
         clauses
     }
 
-    /// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
-    fn word_forms(&self, text: &str) -> Vec<BTreeSet<String>> {
-        let plain = Analyzer::for_language(None);
-        let words = distinct(plain.words(text));
-        let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
-        let forms = words.into_iter().filter(|word| !(has_topic && is_stopword(word)));
-        let mut seen = BTreeSet::new();
-        let forms = forms.map(|word| self.analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect());
-        forms.filter(|forms: &BTreeSet<String>| seen.insert(forms.clone())).collect()
+    fn gram_weight(&self, gram: &str) -> f32 {
+        if gram.chars().nth(1).is_none() { self.weights.characters } else { self.weights.pairs }
     }
 
     fn push_term(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, field: Field, text: &str, weight: f32) {
@@ -157,44 +210,31 @@ impl QueryBuilder<'_> {
         clauses.push((Occur::Should, boosted));
     }
 
-    /// A sequence of words in any of the languages, or of characters.
-    fn phrase(&self, text: &str) -> Option<Box<dyn Query>> {
-        let mut alternatives: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for analyzer in self.analyzers {
-            let words: Vec<(usize, String)> =
-                first_at_each_position(analyzer.words(text)).map(|term| (term.position, term.text)).collect();
-            if seen.insert(words.clone()) {
-                alternatives.extend(self.sequence(self.fields.body, words).map(|query| (Occur::Should, query)));
-            }
+    /// A sequence of words in any of the languages, and of characters.
+    fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
+        let languages = sequence.words.iter().filter_map(|words| in_order(self.fields.body, words));
+        let languages: Vec<(Occur, Box<dyn Query>)> = languages.map(|words| (Occur::Should, words)).collect();
+        let characters = in_order(self.fields.grams, &sequence.characters);
+        if languages.is_empty() {
+            return characters.map(constant);
         }
-        let grams = Analyzer::grams(text);
-        let longest = grams.iter().map(|gram| gram.text.chars().count()).max().unwrap_or(0);
-        let pairs = grams.into_iter().filter(|gram| gram.text.chars().count() == longest);
-        let pairs = pairs.map(|gram| (gram.position, gram.text)).collect();
-        let pairs = self.sequence(self.fields.grams, pairs);
-        if alternatives.is_empty() {
-            return pairs.map(constant);
-        }
-        let words: Box<dyn Query> = Box::new(BooleanQuery::new(alternatives));
-        Some(constant(match pairs {
-            Some(pairs) => Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, pairs)])),
+        let words: Box<dyn Query> = Box::new(BooleanQuery::new(languages));
+        Some(constant(match characters {
+            Some(characters) => Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)])),
             None => words,
         }))
     }
+}
 
-    fn sequence(&self, field: Field, words: Vec<(usize, String)>) -> Option<Box<dyn Query>> {
-        let mut terms: Vec<(usize, Term)> = words
-            .into_iter()
-            .take(MAX_TERMS)
-            .map(|(position, text)| (position, Term::from_field_text(field, &text)))
-            .collect();
-        match terms.len() {
-            0 => None,
-            1 => terms
-                .pop()
-                .map(|(_, term)| -> Box<dyn Query> { Box::new(TermQuery::new(term, IndexRecordOption::Basic)) }),
-            _ => Some(Box::new(PhraseQuery::new_with_offset(terms))),
+/// Terms that stand at these distances from each other.
+fn in_order(field: Field, terms: &[(usize, String)]) -> Option<Box<dyn Query>> {
+    let term = |text: &String| Term::from_field_text(field, text);
+    match terms {
+        [] => None,
+        [(_, text)] => Some(Box::new(TermQuery::new(term(text), IndexRecordOption::Basic))),
+        _ => {
+            let terms = terms.iter().map(|(position, text)| (*position, term(text))).collect();
+            Some(Box::new(PhraseQuery::new_with_offset(terms)))
         }
     }
 }
@@ -245,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_is_what_a_passage_with_every_word_scores() {
+    fn full_coverage_is_what_a_passage_with_every_word_scores() {
         let folder = tempfile::tempdir().unwrap();
         let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
         let mut store = Store::open(folder.path(), &model).unwrap();
@@ -257,8 +297,8 @@ mod tests {
         store.commit(batch).unwrap();
         let snapshot = store.snapshot();
         let weights = LexicalWeights { title: 0.0, headings: 0.0, ..LexicalWeights::default() };
-        let ask = |text: &str| LexicalQuery { text: text.into(), ..LexicalQuery::default() };
-        let whole = |text: &str| snapshot.lexical_whole(&ask(text), weights).unwrap();
+        let ask = |text: &str| snapshot.analyse(&LexicalQuery { text: text.into(), ..LexicalQuery::default() });
+        let whole = |text: &str| snapshot.full_coverage(&ask(text), weights).unwrap();
         // Of three passages two hold "pump", one "rotor", none "zebra": ln(1 + (3 - n + .5) / (n + .5)).
         assert!((whole("pump") - 0.470_004).abs() < 1e-5 && (whole("rotor") - 0.980_829).abs() < 1e-5);
         assert!((whole("rotor zebra rotor") - 0.980_829 - 2.079_442).abs() < 1e-5);

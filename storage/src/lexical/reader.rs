@@ -15,7 +15,7 @@ use tantivy::{
 
 use super::analysis::Analyzer;
 use super::index::{Payload, open_checked};
-use super::query::{LexicalQuery, LexicalWeights, QueryBuilder};
+use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryBuilder};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -106,7 +106,7 @@ impl LexicalReader {
     /// The best `limit` passages by BM25, best first, equal scores in index order.
     pub(crate) fn search(
         &self,
-        query: &LexicalQuery,
+        query: &AnalysedQuery,
         filters: &[Filter],
         weights: LexicalWeights,
         limit: usize,
@@ -124,10 +124,15 @@ impl LexicalReader {
         Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
     }
 
+    /// A query analysed in every language of the index.
+    pub(crate) fn analyse(&self, query: &LexicalQuery) -> AnalysedQuery {
+        AnalysedQuery::of(query, &self.analyzers)
+    }
+
     /// What a passage of average length scores that holds all of the query's text once.
-    pub(crate) fn whole(&self, query: &LexicalQuery, weights: LexicalWeights) -> Result<f32> {
+    pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
         let passages = self.searcher.num_docs() as f32;
-        self.builder(weights).whole(&query.text, |term| {
+        self.builder(weights).coverage(query, |term| {
             let holders = self.searcher.doc_freq(term)? as f32;
             // BM25's inverse document frequency; a deleted passage may still be counted as a holder.
             Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
@@ -135,7 +140,7 @@ impl LexicalReader {
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.
-    pub(crate) fn allowed(&self, filters: &[Filter], query: &LexicalQuery) -> Result<Option<Vec<PassageRef>>> {
+    pub(crate) fn allowed(&self, filters: &[Filter], query: &AnalysedQuery) -> Result<Option<Vec<PassageRef>>> {
         let requirements = self.builder(LexicalWeights::default()).requirements(query);
         let filter = self.filter_query(filters)?;
         let combined: Box<dyn Query> = match (requirements, filter) {
@@ -150,7 +155,7 @@ impl LexicalReader {
     }
 
     fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
-        QueryBuilder { fields: &self.fields, analyzers: &self.analyzers, weights }
+        QueryBuilder { fields: &self.fields, weights }
     }
 
     fn filter_query(&self, filters: &[Filter]) -> Result<Option<Box<dyn Query>>> {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use actix_web::{HttpResponse, web};
+use searcher::Filters;
 use serde::{Deserialize, Serialize};
 use storage::{Document, DocumentId, Passage};
 use utoipa::{IntoParams, ToSchema};
 
-use super::search::{FilterParams, within};
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, within};
 use crate::json::Params;
 
 /// Documents or passages of a page when nothing is said, and at most.
@@ -97,7 +97,9 @@ pub(crate) struct DocumentList {
 pub(crate) async fn list(app: web::Data<App>, params: Params<ListParams>) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let ListParams { source, path, kind, lang, after, before, cursor, limit } = params.0;
-    let filter = FilterParams { source, path, kind, lang, after, before }.check(&app.config.limits)?;
+    let filters = Filters { source, path, kind, lang, after, before };
+    filters.check(&app.config.limits.requests())?;
+    let filter = filters.resolve()?;
     let cursor =
         cursor.map(|cursor| DocumentId::parse(&cursor).ok_or_else(|| Error::bad("cursor: expected `next` of a page")));
     let (cursor, limit) = (cursor.transpose()?, page_size(limit)?);

@@ -37,7 +37,7 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, parts: 
             "source" => source = word(&mut part, &name).await?,
             "path" => path = word(&mut part, &name).await?,
             "file" => {
-                super::within("the number of files", list.len() + 1, MAX_LINES)?;
+                crate::error::within("the number of files", list.len() + 1, MAX_LINES)?;
                 let file = part.content_disposition().and_then(|d| d.get_filename()).map(str::to_string);
                 let full = match file {
                     _ if !path.is_empty() && !path.ends_with('/') => std::mem::take(&mut path),
@@ -159,7 +159,7 @@ impl Lines<'_> {
         if self.problems.len() > MAX_UNREADABLE {
             return together(std::mem::take(&mut self.problems)).map_or(Ok(()), Err);
         }
-        super::within("the number of lines", self.list.len() + self.problems.len(), MAX_LINES)
+        crate::error::within("the number of lines", self.list.len() + self.problems.len(), MAX_LINES)
     }
 
     fn edit(&self, line: &[u8], label: String) -> Result<Edit, Error> {

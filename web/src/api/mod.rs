@@ -7,6 +7,7 @@ mod incoming;
 mod ledger_csv;
 mod openapi;
 mod ordering;
+mod parameters;
 mod push;
 mod routes;
 pub(crate) mod search;
@@ -19,4 +20,3 @@ mod timing;
 
 pub(crate) use ledger_csv::answer as ledger_csv;
 pub(crate) use routes::{endpoints, metrics, probes};
-pub(crate) use search::within;

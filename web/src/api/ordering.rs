@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use searcher::{Answer, Ranking, Rerank, RerankBudget, RerankState, SearchRequest, Wish};
+use searcher::{Answer, RerankState, SearchPlan, SearchRequest, Wish};
 use storage::Snapshot;
 
 use crate::app::{App, Turn};
@@ -12,34 +12,12 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::wanted::Wanted;
 
-/// What reranking may cost. `None` leaves it to the configuration.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Budget {
-    pub(crate) milliseconds: Option<u64>,
-    pub(crate) candidates: Option<usize>,
-}
-
-impl Budget {
-    /// With a time where the request names none: an answer in one piece must not wait for a slow machine.
-    pub(crate) fn or_within(self, milliseconds: u64) -> Self {
-        Self { milliseconds: self.milliseconds.or(Some(milliseconds)), ..self }
-    }
-
-    /// As the searcher takes it.
-    pub(crate) fn rerank(self) -> Rerank {
-        if self.milliseconds == Some(0) || self.candidates == Some(0) {
-            return Rerank::Off;
-        }
-        Rerank::Within(RerankBudget { candidates: self.candidates, time: self.milliseconds.map(Duration::from_millis) })
-    }
-}
-
 /// How long a search has its place before others that wait get theirs.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// A search that is ranked turn by turn: between two turns it holds no place to compute, and the reranker reads on.
 pub(crate) struct Search {
-    ranking: Ranking<Arc<Snapshot>>,
+    search: searcher::Search<Arc<Snapshot>>,
 }
 
 impl Search {
@@ -47,14 +25,18 @@ impl Search {
     ///
     /// # Errors
     /// The index is damaged or the model failed.
-    pub(crate) fn begin(engine: &Engine, request: &SearchRequest, budget: Budget) -> Result<Self, Error> {
-        let request = SearchRequest { rerank: budget.rerank(), ..request.clone() };
-        Ok(Self { ranking: engine.searcher.begin(engine.snapshot(), request)? })
+    pub(crate) fn begin(engine: &Engine, request: SearchRequest) -> Result<Self, Error> {
+        Ok(Self { search: engine.searcher.begin(engine.snapshot(), request)? })
+    }
+
+    /// What it does.
+    pub(crate) fn plan(&self) -> &SearchPlan {
+        self.search.plan()
     }
 
     /// Whether a better order may come.
     pub(crate) fn is_running(&self) -> bool {
-        self.ranking.state() == RerankState::Running
+        self.search.state() == RerankState::Running
     }
 
     /// Reads on for a turn, or until the order gets better. Says whether it did, or will not any more.
@@ -63,11 +45,11 @@ impl Search {
     /// As [`Search::begin`].
     pub(crate) fn read(&mut self, wanted: &Wanted) -> Result<bool, Error> {
         self.read_until(Instant::now() + SLICE, wanted)?;
-        Ok(!self.ranking.is_resting())
+        Ok(!self.search.is_resting())
     }
 
     fn read_until(&mut self, over: Instant, wanted: &Wanted) -> Result<(), Error> {
-        self.ranking.step(&|| match wanted.holds() {
+        self.search.step(&|| match wanted.holds() {
             false => Wish::Stop,
             true if Instant::now() >= over => Wish::Rest,
             true => Wish::GoOn,
@@ -80,14 +62,14 @@ impl Search {
     /// # Errors
     /// As [`Search::begin`].
     pub(crate) fn answer(&mut self) -> Result<Answer, Error> {
-        Ok(self.ranking.answer()?)
+        Ok(self.search.answer()?)
     }
 }
 
 /// A search on its way to the best order within its budget, and what is made of that.
 struct Best<F> {
     search: Search,
-    told: F,
+    make: F,
 }
 
 /// Where a turn left it.
@@ -100,7 +82,7 @@ impl<F> Best<F> {
     /// Reads on for a turn; at the end of reading, answers in the same turn.
     fn turn<T>(mut self, app: &App, engine: &Engine, wanted: &Wanted) -> Result<Turned<F, T>, Error>
     where
-        F: FnOnce(&App, &Engine, Answer) -> Result<T, Error>,
+        F: FnOnce(&App, &Engine, &mut Search) -> Result<T, Error>,
     {
         let over = Instant::now() + SLICE;
         while self.search.is_running() {
@@ -110,28 +92,27 @@ impl<F> Best<F> {
             self.search.read_until(over, wanted)?;
         }
         wanted.check()?;
-        Ok(Turned::Done((self.told)(app, engine, self.search.answer()?)?))
+        Ok(Turned::Done((self.make)(app, engine, &mut self.search)?))
     }
 }
 
-/// The best order within the budget, and what `told` makes of it.
+/// The best order within the request's budget, and what `make` makes of it.
 ///
 /// # Errors
-/// Those of the search and of `told`; [`Error::Busy`], [`Error::Timeout`].
-pub(crate) async fn best_within<T: Send + 'static>(
+/// Those of the search and of `make`; [`Error::Busy`], [`Error::Timeout`].
+pub(crate) async fn best<T: Send + 'static>(
     app: &Arc<App>,
     request: SearchRequest,
-    budget: Budget,
-    told: impl FnOnce(&App, &Engine, Answer) -> Result<T, Error> + Send + 'static,
+    make: impl FnOnce(&App, &Engine, &mut Search) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let best = async {
         let first = move |app: &App, engine: &Engine, wanted: &Wanted| {
-            Best { search: Search::begin(engine, &request, budget)?, told }.turn(app, engine, wanted)
+            Best { search: Search::begin(engine, request)?, make }.turn(app, engine, wanted)
         };
         let mut turned = app.turn(Turn::First, first).await?;
         loop {
             match turned {
-                Turned::Done(told) => return Ok(told),
+                Turned::Done(made) => return Ok(made),
                 Turned::More(best) => {
                     let next = move |app: &App, engine: &Engine, wanted: &Wanted| best.turn(app, engine, wanted);
                     turned = app.turn(Turn::Next, next).await?;

@@ -1,14 +1,13 @@
 //! `/api/v1/similar`: more like this.
 
 use actix_web::{HttpResponse, web};
-use searcher::{Answer, SimilarRequest};
+use searcher::{Answer, Filters, SimilarRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::documents::document_id;
-use super::search::{FilterParams, within};
 use crate::app::App;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, within};
 use crate::json::Params;
 
 /// What is to be resembled.
@@ -38,8 +37,9 @@ fn default_top() -> usize {
 pub(crate) async fn similar(app: web::Data<App>, params: Params<SimilarParams>) -> Result<HttpResponse, Error> {
     let SimilarParams { id, passage, top, source } = params.0;
     within("top", top, searcher::MAX_SIMILAR)?;
-    let filter = FilterParams { source, ..FilterParams::default() }.check(&app.config.limits)?;
-    let request = SimilarRequest { document: document_id(&id)?, passage, top, filter };
+    let filters = Filters { source, ..Filters::default() };
+    filters.check(&app.config.limits.requests())?;
+    let request = SimilarRequest { document: document_id(&id)?, passage, top, filter: filters.resolve()? };
     let answer = app.into_inner().compute(move |_, engine| {
         let answer = engine.searcher.similar(&engine.snapshot(), &request)?;
         answer.ok_or(Error::NotFound { what: "the document or passage" })

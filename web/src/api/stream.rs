@@ -14,10 +14,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::ordering::Search;
-use super::search::{SearchAnswer, SearchBody, SearchParams};
+use super::parameters::SearchParams;
+use super::search::SearchAnswer;
 use crate::app::{App, Turn};
 use crate::error::{Error, Problem};
-use crate::json::Params;
 use crate::traffic::{PIECE, Pieces, Ticket, client_of};
 
 /// One event of the stream.
@@ -35,16 +35,17 @@ pub(crate) struct StreamEvent {
     responses((status = 200, body = StreamEvent, content_type = "text/event-stream"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn stream(
     app: web::Data<App>,
-    params: Params<SearchParams>,
+    params: SearchParams,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let app = app.into_inner();
     app.engine()?;
     let client = client_of(&request);
-    let checked = SearchBody::from(params.0).check(&app.config.limits)?;
+    let asked = params.0;
+    asked.check(&app.config.limits.requests())?;
     let room = app.traffic.transfer(&client)?;
     let begin = app.turn(Turn::Long, move |app, engine, _| {
-        let mut search = Search::begin(engine, &checked.request, checked.budget)?;
+        let mut search = Search::begin(engine, asked)?;
         let results = results(app, &mut search)?;
         Ok((search, results))
     });
@@ -130,7 +131,7 @@ fn results(app: &App, search: &mut Search) -> Result<(web::Bytes, u64), Error> {
     let answer = search.answer()?;
     app.metrics.searched(&answer.timings);
     let generation = answer.generation;
-    Ok((event("results", &SearchAnswer { answer, understood: None, unread_files: None }), generation))
+    Ok((event("results", &SearchAnswer { answer, unread_files: None }), generation))
 }
 
 fn event(name: &str, data: &impl Serialize) -> web::Bytes {

@@ -7,10 +7,9 @@ use searcher::Suggestion;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::search::within;
 use super::timing::{Timed, timed};
 use crate::app::App;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, within};
 use crate::json::Params;
 
 /// Suggestions of one answer at most.

@@ -4,9 +4,8 @@
 
 use qwen3::{EmbedHandle, Lane, Pending};
 
-use crate::api::within;
 use crate::config::LimitsConfig;
-use crate::error::Error;
+use crate::error::{Error, within};
 use crate::wanted::Wanted;
 
 /// The smallest dimension that the models were trained to be cut to.

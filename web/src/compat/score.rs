@@ -1,9 +1,8 @@
 //! Scores of texts for a query, for all reranking endpoints.
 
-use crate::api::within;
 use crate::app::App;
 use crate::engine::Engine;
-use crate::error::Error;
+use crate::error::{Error, within};
 use crate::wanted::Wanted;
 
 /// Each text's place in the request and its probability of relevance, the most relevant first. Blocks.

@@ -1,9 +1,8 @@
 //! The address of a search: what stands behind `/search?`, read and written. Unknown parameters are ignored, as links to
 //! pages gather them on their way through mail programs; the API is strict instead.
 
+use searcher::{FacetScope, Filters, Marking, RerankBudget, SearchRequest};
 use serde::Deserialize;
-
-use crate::api::search::FilterParams;
 
 /// Results on one page.
 pub(super) const PAGE: usize = 10;
@@ -105,16 +104,32 @@ impl SearchAddress {
         Self { offset: 0, close: None, ..self.clone() }
     }
 
-    pub(super) fn filters(&self) -> FilterParams {
+    pub(super) fn filters(&self) -> Filters {
         // An empty value is what a form sends for nothing.
         let some = |values: &[String]| values.iter().filter(|value| !value.is_empty()).cloned().collect();
-        FilterParams {
+        Filters {
             source: some(&self.source),
             path: some(&self.path),
             kind: some(&self.kind),
             lang: some(&self.lang),
             after: self.after.clone().filter(|date| !date.is_empty()),
             before: self.before.clone().filter(|date| !date.is_empty()),
+        }
+    }
+
+    /// The search that this page shows. The order of recall is there at once; who has scripts sees the reranker at work, who
+    /// has none may ask for it.
+    pub(super) fn request(&self) -> SearchRequest {
+        SearchRequest {
+            query: self.q.clone(),
+            filters: self.filters(),
+            facets: true,
+            facet_scope: FacetScope::Open,
+            top: PAGE,
+            offset: self.offset,
+            rerank: if self.close.is_some() { RerankBudget::default() } else { RerankBudget::OFF },
+            mark: Marking::Sentences,
+            ..SearchRequest::default()
         }
     }
 

@@ -74,7 +74,7 @@ async fn read(app: web::Data<App>, visit: &Visit, id: &str, asked: &Asked) -> Re
     let id = DocumentId::parse(id).ok_or_else(missing)?;
     let window = if visit.part { PREVIEW } else { WINDOW };
     let (query, wanted, from) = (asked.q.clone(), asked.passage, asked.from);
-    crate::api::search::within("query", query.chars().count(), app.config.limits.query_chars)?;
+    crate::error::within("query", query.chars().count(), app.config.limits.query_chars)?;
     let read =
         move |_: &App, engine: &crate::engine::Engine| show(&engine.snapshot(), id, &query, wanted, from, window);
     app.into_inner().compute(read).await?.ok_or_else(missing)

@@ -80,8 +80,11 @@ fn told(words: &Strings, error: &Error) -> Told {
         Error::Host => words.unknown_host,
         Error::Origin => words.other_site,
         Error::Method => words.no_method,
-        Error::OverLimit { .. } | Error::TooLarge { .. } => words.too_much,
+        Error::OverLimit { .. } | Error::TooLarge { .. } | Error::Request(searcher::RequestError::OverLimit { .. }) => {
+            words.too_much
+        }
         Error::BadRequest { .. }
+        | Error::Request(_)
         | Error::MediaType { .. }
         | Error::Conflict { .. }
         | Error::NotWhole { .. }

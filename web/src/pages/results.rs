@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, FacetCounts, SearchConfig, SearchRequest};
+use searcher::Answer;
 
 use super::Shared;
-use super::address::{Field, PAGE, SearchAddress};
+use super::address::{PAGE, SearchAddress};
 use super::language::{Noun, number};
 use super::layout::Page;
 use super::strings::fill;
@@ -16,9 +16,8 @@ use super::text::clean;
 use super::visit::Visit;
 use super::why::Judges;
 use super::{facets, hit, problem};
-use crate::api::search::{self as api, Checked, SearchBody};
+use crate::api::search as api;
 use crate::app::App;
-use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::Caller;
 use crate::json::Params;
@@ -26,15 +25,14 @@ use crate::json::Params;
 /// What a page of results shows.
 struct Found {
     answer: Answer,
-    facets: FacetCounts,
     survey: Arc<Survey>,
-    /// Whether there is a reranker that could read the best results.
-    can_rerank: bool,
+    /// How many of the best results a reranker could read, if there is one.
+    reranker_depth: Option<usize>,
 }
 
 impl Found {
     fn judges(&self) -> Judges {
-        if self.can_rerank { Judges::RecallAndReranker } else { Judges::Recall }
+        if self.reranker_depth.is_some() { Judges::RecallAndReranker } else { Judges::Recall }
     }
 }
 
@@ -60,73 +58,28 @@ async fn find(
     caller: Caller,
     address: SearchAddress,
 ) -> Result<Found, Error> {
-    let body = SearchBody {
-        query: address.q.clone(),
-        filters: address.filters(),
-        facets: true,
-        top: PAGE,
-        offset: address.offset,
-        // The order of recall is there at once; who has scripts sees the reranker at work, who has none may ask for it.
-        rerank: api::RerankParams { ms: address.close.is_none().then_some(0), candidates: None },
-        mode: api::ModeParam::default(),
-        syntax: api::SyntaxParam::default(),
-        mark: api::MarkParam::Sentences,
-        copies: api::CopiesParam::default(),
-        instruct: None,
-        explain: false,
-    };
-    let checked = body.check(&app.config.limits)?;
-    api::run(&app, checked, caller, move |_, engine, checked, answer| {
-        let answer = answer.answer;
-        let facets = alternatives(engine, checked, &address, answer.facets.clone().unwrap_or_default())?;
-        Ok(Found { answer, facets, survey: shared.surveys.get(engine)?, can_rerank: engine.reranker.is_some() })
+    api::run(&app, address.request(), caller, move |_, engine, answer| {
+        let (survey, config) = (shared.surveys.get(engine)?, engine.searcher.config());
+        let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
+        Ok(Found { answer: answer.answer, survey, reranker_depth })
     })
     .await
-}
-
-/// The counts of each field as they are without its own filter, so that alternatives to what was chosen can be seen.
-fn alternatives(
-    engine: &Engine,
-    checked: &Checked,
-    address: &SearchAddress,
-    mut counts: FacetCounts,
-) -> Result<FacetCounts, Error> {
-    let open = |change: &dyn Fn(&mut storage::Filter)| -> Result<FacetCounts, Error> {
-        let mut request = SearchRequest { top: 1, offset: 0, ..checked.request.clone() };
-        request.rerank = searcher::Rerank::Off;
-        request.marking = searcher::Marking::Words;
-        change(&mut request.filter);
-        Ok(engine.searcher.search(&engine.snapshot(), &request)?.facets.unwrap_or_default())
-    };
-    if !address.values(Field::Source).is_empty() {
-        counts.source = open(&|filter| filter.sources.clear())?.source;
-    }
-    if !address.values(Field::Kind).is_empty() {
-        counts.kind = open(&|filter| filter.kinds.clear())?.kind;
-    }
-    if !address.values(Field::Language).is_empty() {
-        counts.language = open(&|filter| filter.languages.clear())?.language;
-    }
-    if address.is_dated() {
-        let undated = |filter: &mut storage::Filter| (filter.after, filter.before) = (None, None);
-        counts.year = open(&undated)?.year;
-    }
-    Ok(counts)
 }
 
 fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
     let words = visit.words();
     let answer = &found.answer;
     let title = fill(words.results_for, &[address.q.trim()]);
-    let streams = found.can_rerank && address.close.is_none() && address.offset == 0 && answer.results.len() > 1;
+    let streams =
+        found.reranker_depth.is_some() && address.close.is_none() && address.offset == 0 && answer.results.len() > 1;
     let main = html! {
         main #main.results {
-            div.column #results data-copied=(words.copied) data-stream=[streams.then(|| address.query_string())] data-depth=[streams.then_some(SearchConfig::default().rerank_depth)]
+            div.column #results data-copied=(words.copied) data-stream=[streams.then(|| address.query_string())] data-depth=[found.reranker_depth.filter(|_| streams)]
                 data-reranking=[streams.then_some(words.reranking)] data-settled=[streams.then_some(words.settled)] data-held=[streams.then_some(words.show_order)] data-lost=[streams.then_some(words.stream_lost)]
                 data-score=[streams.then_some(words.why_reader_score)] data-words=[streams.then_some(words.why_words_rank)] data-nowords=[streams.then_some(words.why_words_none)]
                 data-meaning=[streams.then_some(words.why_meaning_rank)] data-nomeaning=[streams.then_some(words.why_meaning_none)] data-more=[streams.then_some(words.more_passages)] data-lines=[streams.then_some(words.lines)] data-page=[streams.then_some(words.page)] data-changed=[streams.then_some(words.changed)] {
                 h1.hidden { (clean(&title)) }
-                (facets::chips(visit, &address, &found.facets))
+                @if let Some(facets) = &answer.facets { (facets::chips(visit, &address, facets)) }
                 (truth(visit, &address, found))
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
@@ -153,7 +106,7 @@ fn truth(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
             span #settling { @if answer.reranked > 0 { (fill(words.reranked, &[&number(answer.reranked as u64)])) } }
             @if unread > 0 { " " a href="/status?state=unread#files" { (fill(words.unread_files, &[&visit.language.count(unread, Noun::File)])) } }
         }
-        @if found.can_rerank && address.close.is_none() && answer.total > 1 {
+        @if found.reranker_depth.is_some() && address.close.is_none() && answer.total > 1 {
             noscript { p.note { a href=(SearchAddress { close: Some("1".to_string()), ..address.clone() }.link()) { (words.rerank_all) } } }
         }
     }

@@ -1,4 +1,4 @@
-//! What may be expected of candidates that the reranker has not read, learnt from those it has: the ground on which an
+//! Expected relevance of candidates that the reranker has not read, learnt from those it has: the ground on which an
 //! answer is declared settled.
 //!
 //! Two things can bring an unread candidate to the first page. It may be relevant: the chance of that falls with the fused
@@ -26,7 +26,7 @@ const CLOSEST: f64 = 1e-4;
 
 /// What was learnt.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Outlook {
+pub(crate) struct Expectation {
     /// Chance of being relevant at rank 1, before it is capped.
     relevant: f64,
     /// The line of the others.
@@ -36,7 +36,7 @@ pub(crate) struct Outlook {
     spread: f64,
 }
 
-impl Outlook {
+impl Expectation {
     /// Learns from fused ranks (from 1) and the reranker's probabilities.
     pub(crate) fn learn(scored: impl Iterator<Item = (usize, f64)> + Clone) -> Self {
         let others = scored.clone().filter(|(_, p)| !is_relevant(*p));
@@ -132,15 +132,15 @@ mod tests {
     #[test]
     fn finds_the_line_that_is_there() {
         let scored = (1..=50).map(|rank| (rank, sigmoid(-1.0 - 1.5 * (rank as f64).ln())));
-        let outlook = Outlook::learn(scored);
-        assert!((outlook.slope + 1.5).abs() < 0.15, "{outlook:?}");
-        assert!((outlook.expected(60) - sigmoid(-1.0 - 1.5 * 60f64.ln())).abs() < 0.01, "{outlook:?}");
+        let expectation = Expectation::learn(scored);
+        assert!((expectation.slope + 1.5).abs() < 0.15, "{expectation:?}");
+        assert!((expectation.expected(60) - sigmoid(-1.0 - 1.5 * 60f64.ln())).abs() < 0.01, "{expectation:?}");
     }
 
     #[test]
     fn a_steep_fall_leaves_little_hope_and_a_flat_one_much() {
-        let steep = Outlook::learn((1..=24).map(|rank| (rank, if rank <= 3 { 0.98 } else { 0.001 })));
-        let flat = Outlook::learn((1..=24).map(|rank| (rank, if rank % 3 == 0 { 0.9 } else { 0.1 })));
+        let steep = Expectation::learn((1..=24).map(|rank| (rank, if rank <= 3 { 0.98 } else { 0.001 })));
+        let flat = Expectation::learn((1..=24).map(|rank| (rank, if rank % 3 == 0 { 0.9 } else { 0.1 })));
         assert!(steep.chance_above(60, 0.5) < 0.002, "{}", steep.chance_above(60, 0.5));
         assert!(flat.chance_above(60, 0.5) > 0.02, "{}", flat.chance_above(60, 0.5));
     }
@@ -148,17 +148,17 @@ mod tests {
     #[test]
     fn relevant_ones_do_not_blur_the_others() {
         let quiet = |rank: usize| (rank, if rank == 2 || rank == 5 { 0.99 } else { 0.0005 });
-        let outlook = Outlook::learn((1..=32).map(quiet));
-        assert!(outlook.spread < 1.5, "{outlook:?}");
+        let expectation = Expectation::learn((1..=32).map(quiet));
+        assert!(expectation.spread < 1.5, "{expectation:?}");
         // Nothing that deep is likely to get past a tenth result that the reranker thinks nothing of.
-        assert!(outlook.chance_above(60, 0.03) < 0.002, "{}", outlook.chance_above(60, 0.03));
+        assert!(expectation.chance_above(60, 0.03) < 0.002, "{}", expectation.chance_above(60, 0.03));
     }
 
     #[test]
     fn nothing_read_means_modest_expectations() {
-        let outlook = Outlook::learn(std::iter::empty());
-        assert!((0.05..0.5).contains(&outlook.expected(1)), "{}", outlook.expected(1));
-        assert!(outlook.expected(100) < 0.05);
+        let expectation = Expectation::learn(std::iter::empty());
+        assert!((0.05..0.5).contains(&expectation.expected(1)), "{}", expectation.expected(1));
+        assert!(expectation.expected(100) < 0.05);
     }
 
     #[test]
@@ -174,8 +174,8 @@ mod tests {
             scores in proptest::collection::vec(0.0f64..=1.0, 0..100),
             p in -0.5f64..1.5,
         ) {
-            let outlook = Outlook::learn(scores.iter().enumerate().map(|(i, p)| (i + 1, *p)));
-            let chances: Vec<f64> = (1..=100).map(|rank| outlook.chance_above(rank, p)).collect();
+            let expectation = Expectation::learn(scores.iter().enumerate().map(|(i, p)| (i + 1, *p)));
+            let chances: Vec<f64> = (1..=100).map(|rank| expectation.chance_above(rank, p)).collect();
             prop_assert!(chances.iter().all(|c| (0.0..=1.0).contains(c)));
             prop_assert!(chances.windows(2).all(|pair| pair[1] <= pair[0] + 1e-12));
         }

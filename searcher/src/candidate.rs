@@ -1,0 +1,20 @@
+//! A candidate: a passage that a retriever recalled, on its way to the answer.
+
+use storage::PassageRef;
+
+use crate::fuse::Place;
+
+/// A recalled passage, and what each stage says of it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The passage in its snapshot.
+    pub passage: PassageRef,
+    /// Rank and BM25 score by the lexical retriever.
+    pub lexical: Option<Place>,
+    /// Rank and cosine by the vector retriever.
+    pub vector: Option<Place>,
+    /// Probability of relevance by the reranker, if it has read this candidate.
+    pub relevance: Option<f32>,
+    /// What the order is by: fused, or blended with the relevance.
+    pub score: f64,
+}

@@ -1,0 +1,358 @@
+//! A search request: everything that can be asked, with its defaults and limits.
+//!
+//! The REST API and the page read it, the command line and evaluation build it. An option exists once it is a field here
+//! and [`SearchPlan`](crate::SearchPlan) or the stage that it belongs to acts on it; what describes requests (the OpenAPI
+//! document, the parameters of an address) is derived from this struct.
+
+use serde::{Deserialize, Serialize};
+use storage::Filter;
+
+use crate::query::parse_date;
+
+/// Most documents one answer holds; deeper pages cost more than they are worth.
+pub const MAX_RESULTS: usize = 1000;
+
+/// Which retrievers recall candidates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Words and meaning, fused.
+    #[default]
+    Hybrid,
+    /// Words alone: BM25.
+    Lexical,
+    /// Meaning alone: vectors.
+    Semantic,
+}
+
+/// How the query is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Syntax {
+    /// With phrases, exclusions and filters.
+    #[default]
+    Operators,
+    /// As words alone: for questions that were not written in the query language.
+    Plain,
+}
+
+/// What is marked in snippets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Marking {
+    /// Words of the query.
+    #[default]
+    Words,
+    /// Where there are none, the sentence nearest in meaning: costs the model more than the search itself.
+    Sentences,
+}
+
+/// Whether near-duplicates are one result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Copies {
+    /// They are one result: the newest, with the others in its `copies`.
+    #[default]
+    Together,
+    /// Each is a result.
+    Apart,
+}
+
+/// Which documents are counted by what they are filed under.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum FacetScope {
+    /// Those that were found.
+    #[default]
+    Found,
+    /// For each field, those that would be found without the restrictions on it in `filters`: the alternatives to what
+    /// was chosen.
+    Open,
+}
+
+/// Restrictions on the documents. Values of one field are alternatives; all fields have to agree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Filters {
+    /// Names of sources.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    pub source: Vec<String>,
+    /// Parts of the path.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    pub path: Vec<String>,
+    /// Document types: markdown, html, ...
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    pub kind: Vec<String>,
+    /// ISO 639-1 codes.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
+    pub lang: Vec<String>,
+    /// Changed on or after the first day of YYYY, YYYY-MM or YYYY-MM-DD.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^\d{4}(-\d{2}(-\d{2})?)?$", example = "2026-01"))]
+    pub after: Option<String>,
+    /// Changed before it.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^\d{4}(-\d{2}(-\d{2})?)?$", example = "2026"))]
+    pub before: Option<String>,
+}
+
+/// What reranking may cost; 0 switches it off, and what is left out is as configured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RerankBudget {
+    /// Milliseconds from the beginning of the search.
+    pub ms: Option<u64>,
+    /// Candidates to read at the most.
+    pub candidates: Option<usize>,
+}
+
+impl RerankBudget {
+    /// No reranking.
+    pub const OFF: Self = Self { ms: None, candidates: Some(0) };
+
+    /// Whether nothing may be reranked.
+    pub fn is_off(&self) -> bool {
+        self.ms == Some(0) || self.candidates == Some(0)
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    /// The question. Words, "phrases", -without, source: path: type: lang: after: before:
+    pub query: String,
+    /// Restrictions beside those in the query.
+    #[serde(default)]
+    pub filters: Filters,
+    /// Whether documents are counted by source, type, language and year.
+    #[serde(default)]
+    pub facets: bool,
+    /// Which documents are counted.
+    #[serde(default)]
+    pub facet_scope: FacetScope,
+    /// Documents to return.
+    #[serde(default = "default_top")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000, default = 10))]
+    pub top: usize,
+    /// Documents to skip.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(maximum = 999))]
+    pub offset: usize,
+    /// Which retrievers recall candidates.
+    #[serde(default)]
+    pub mode: Mode,
+    /// How the query is read.
+    #[serde(default)]
+    pub syntax: Syntax,
+    /// What is marked in snippets.
+    #[serde(default)]
+    pub mark: Marking,
+    /// Whether documents with almost the same text are one result.
+    #[serde(default)]
+    pub copies: Copies,
+    /// How much reranking may cost; as configured if it is left out.
+    #[serde(default)]
+    pub rerank: RerankBudget,
+    /// What the models are told to look for, instead of their default instruction.
+    #[serde(default)]
+    pub instruct: Option<String>,
+    /// Whether the answer says how the query was understood.
+    #[serde(default)]
+    pub explain: bool,
+}
+
+fn default_top() -> usize {
+    10
+}
+
+impl Default for SearchRequest {
+    fn default() -> Self {
+        Self {
+            query: String::new(),
+            filters: Filters::default(),
+            facets: false,
+            facet_scope: FacetScope::default(),
+            top: default_top(),
+            offset: 0,
+            mode: Mode::default(),
+            syntax: Syntax::default(),
+            mark: Marking::default(),
+            copies: Copies::default(),
+            rerank: RerankBudget::default(),
+            instruct: None,
+            explain: false,
+        }
+    }
+}
+
+/// How much one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Characters of the query, and of the instruction.
+    pub query_chars: usize,
+    /// Documents returned and skipped together, at most [`MAX_RESULTS`].
+    pub results: usize,
+    /// Values of filters.
+    pub filter_values: usize,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { query_chars: 8_000, results: MAX_RESULTS, filter_values: 1_000 }
+    }
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// More of something than the limit.
+    #[error("{field} is {got}, more than the limit of {limit}")]
+    OverLimit {
+        /// The field, or what is counted.
+        field: &'static str,
+        /// How much there is.
+        got: usize,
+        /// How much there may be.
+        limit: usize,
+    },
+    /// Nothing is to be returned.
+    #[error("top: expected at least 1")]
+    NoResults,
+    /// A date that cannot be read.
+    #[error("{field}: {reason}")]
+    Date {
+        /// The field.
+        field: &'static str,
+        /// What was expected.
+        reason: String,
+    },
+}
+
+impl RequestError {
+    /// The field that is wrong, as it is called in a JSON body.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::OverLimit { field, .. } => match *field {
+                "offset + top" => "top",
+                "the number of filter values" => "filters",
+                field => field,
+            },
+            Self::NoResults => "top",
+            Self::Date { field, .. } => field,
+        }
+    }
+
+    /// A stable name for programs: one for each field and fault.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OverLimit { .. } => match self.field() {
+                "query" => "query-too-long",
+                "instruct" => "instruct-too-long",
+                "filters" => "filters-too-many",
+                _ => "top-too-large",
+            },
+            Self::NoResults => "top-too-small",
+            Self::Date { field: "after", .. } => "after-not-a-date",
+            Self::Date { .. } => "before-not-a-date",
+        }
+    }
+}
+
+impl SearchRequest {
+    /// Checks the request against the limits.
+    ///
+    /// # Errors
+    /// The first field that asks for too much or cannot be read.
+    pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
+        within("query", self.query.chars().count(), limits.query_chars)?;
+        within("offset + top", self.offset.saturating_add(self.top), limits.results.min(MAX_RESULTS))?;
+        let instruct = self.instruct.as_ref().map_or(0, |instruct| instruct.chars().count());
+        within("instruct", instruct, limits.query_chars)?;
+        if self.top == 0 {
+            return Err(RequestError::NoResults);
+        }
+        self.filters.check(limits)
+    }
+}
+
+impl Filters {
+    /// Checks the filters against the limits.
+    ///
+    /// # Errors
+    /// Too many values, or a date that cannot be read.
+    pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
+        let values = self.source.len() + self.path.len() + self.kind.len() + self.lang.len();
+        within("the number of filter values", values, limits.filter_values)?;
+        self.resolve().map(drop)
+    }
+
+    /// The filter as storage takes it.
+    ///
+    /// # Errors
+    /// A date that cannot be read.
+    pub fn resolve(&self) -> Result<Filter, RequestError> {
+        Ok(Filter {
+            sources: self.source.clone(),
+            paths: self.path.clone(),
+            kinds: self.kind.clone(),
+            languages: self.lang.clone(),
+            after: date("after", self.after.as_deref())?,
+            before: date("before", self.before.as_deref())?,
+        })
+    }
+}
+
+fn date(field: &'static str, text: Option<&str>) -> Result<Option<i64>, RequestError> {
+    text.map(|text| parse_date(text).map_err(|reason| RequestError::Date { field, reason })).transpose()
+}
+
+fn within(field: &'static str, got: usize, limit: usize) -> Result<(), RequestError> {
+    if got > limit { Err(RequestError::OverLimit { field, got, limit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<SearchRequest, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default_and_what_is_unknown_is_refused() {
+        assert_eq!(read(r#"{"query":"a"}"#).unwrap(), SearchRequest { query: "a".into(), ..SearchRequest::default() });
+        assert!(read(r#"{"query":"a","filters":{"typ":["md"]}}"#).is_err());
+        assert!(read(r#"{"query":"a","tpo":3}"#).is_err());
+        let full = read(r#"{"query":"a","filters":{"type":["md"],"after":"2026"},"mode":"lexical","rerank":{"ms":0}}"#);
+        let full = full.unwrap();
+        assert!(full.rerank.is_off() && full.mode == Mode::Lexical && full.filters.kind == ["md"]);
+        let again = read(&serde_json::to_string(&full).unwrap()).unwrap();
+        assert_eq!(again, full);
+    }
+
+    #[test]
+    fn each_fault_names_its_field() {
+        let limits = RequestLimits { query_chars: 5, results: 20, filter_values: 1 };
+        let of = |change: &dyn Fn(&mut SearchRequest)| {
+            let mut request = SearchRequest { query: "abc".into(), ..SearchRequest::default() };
+            change(&mut request);
+            request.check(&limits).err().map(|error| (error.field(), error.code()))
+        };
+        assert_eq!(of(&|_| ()), None);
+        assert_eq!(of(&|request| request.query = "abcdef".into()), Some(("query", "query-too-long")));
+        assert_eq!(of(&|request| request.instruct = Some("abcdef".into())), Some(("instruct", "instruct-too-long")));
+        assert_eq!(of(&|request| request.top = 0), Some(("top", "top-too-small")));
+        assert_eq!(of(&|request| request.offset = 11), Some(("top", "top-too-large")));
+        assert_eq!(of(&|request| request.filters.lang = vec!["a".into(); 2]), Some(("filters", "filters-too-many")));
+        assert_eq!(of(&|request| request.filters.after = Some("x".into())), Some(("after", "after-not-a-date")));
+        assert_eq!(of(&|request| request.filters.before = Some("1".into())), Some(("before", "before-not-a-date")));
+    }
+}
