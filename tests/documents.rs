@@ -12,7 +12,7 @@ use help::Help;
 use markdown::{Document, cells, root, spans};
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 3] = ["--features", "--no-default-features", "--list"];
+const FLAGS_OF_OTHERS: [&str; 4] = ["--avoid", "--features", "--list", "--no-default-features"];
 
 /// Files that begin like a key of the configuration.
 const FILE_TYPES: [&str; 2] = ["json", "toml"];

@@ -7,10 +7,9 @@ use std::path::Path;
 use super::markdown::root;
 
 /// Crates by name, with the folder of their sources.
-const CRATES: [(&str, &str); 8] = [
+const CRATES: [(&str, &str); 7] = [
     ("extract", "indexer/extract/src"),
     ("indexer", "indexer/src"),
-    ("lab", "lab/src"),
     ("quarry", "src"),
     ("qwen3", "qwen3/src"),
     ("searcher", "searcher/src"),
