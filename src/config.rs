@@ -33,6 +33,8 @@ pub(crate) struct FileConfig {
     index: web::IndexConfig,
     pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
+    /// What search, serve and eval use.
+    pub(crate) search: searcher::SearchConfig,
 }
 
 /// What is logged, and how.
@@ -129,6 +131,7 @@ mod tests {
         assert_eq!(config.dimension, Some(256));
         assert_eq!(config.web(), web::Config::default());
         assert_eq!(config.extract, ExtractConfig::default());
+        assert_eq!(config.search, searcher::SearchConfig::default());
     }
 
     #[test]

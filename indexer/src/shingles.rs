@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use storage::SimHash;
+use storage::{Script, SimHash};
 
 /// Words of a shingle. Three tell the order of words apart and survive small edits.
 const WORDS: usize = 3;
@@ -25,18 +25,14 @@ pub(crate) fn fingerprint(text: &str) -> SimHash {
     if full || run.is_empty() { whole } else { SimHash::of(std::iter::once(hash(&run))) }
 }
 
+/// The words of a text in lower case; where a script has no spaces, its characters.
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    let mut characters = text.chars().peekable();
-    std::iter::from_fn(move || {
-        let first = characters.find(|c| c.is_alphanumeric() || storage::is_unspaced(*c))?;
-        if storage::is_unspaced(first) {
-            return Some(first.to_string());
+    storage::runs(text).flat_map(|(run, script)| {
+        let run = &text[run];
+        match script {
+            Script::Spaced => vec![run.to_lowercase()],
+            Script::Unspaced => run.chars().map(String::from).collect(),
         }
-        let mut word: String = first.to_lowercase().collect();
-        while let Some(next) = characters.next_if(|c| c.is_alphanumeric() && !storage::is_unspaced(*c)) {
-            word.extend(next.to_lowercase());
-        }
-        Some(word)
     })
 }
 

@@ -1,8 +1,9 @@
-//! Finds the words of a query in a passage, to be marked for the reader.
+//! Highlighting: the places of a passage that show words of the query, to be marked for the reader.
 //!
-//! Marks are byte ranges, never markup: who shows the text decides how. Words match by what the caller's normaliser makes
-//! of them (stems, folded letters), so `travelled` is marked for `travelling`; scripts without spaces match by pairs of
-//! characters that merge into runs; phrases and codes such as `CVE-2024-1` are marked as a whole.
+//! Marks are byte ranges, never markup: who shows the text decides how. What is compared are the terms that the index
+//! holds, of the passage in its own language, so a mark is what the lexical retriever found the passage by: `travelled` for
+//! `travelling`; pairs of characters that merge into runs where a script has no spaces; names such as `CVE-2024-1` and
+//! phrases as a whole.
 //!
 //! Promises: spans lie inside the text, at character boundaries, sorted, neither touching nor overlapping.
 
@@ -10,16 +11,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::Serialize;
-
-use crate::ParsedQuery;
-use crate::units::{Unit, units};
-
-/// Turns a word into the forms it is compared by, for the query and for the text alike: its stem, lower-cased; or several
-/// (`err_4711`, `err`, `4711`). A word matches when one form agrees. No form at all means that the word is never marked
-/// by itself, as befits `the`; in a phrase it still has to stand in its place.
-///
-/// Characters of scripts without spaces are compared as they are and do not pass through it.
-pub type Normaliser<'n> = &'n dyn Fn(&str) -> Vec<String>;
+use storage::{AnalysedQuery, AnalysedTerm, AnalysedText, Sequence};
 
 /// A part of a text that shows terms of the query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,168 +23,79 @@ pub struct Span {
 }
 
 /// What to mark: the terms of a query, ready to be found in many passages.
-pub struct Terms<'n> {
-    normalise: Normaliser<'n>,
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
     words: HashMap<String, usize>,
-    pairs: HashMap<(char, char), usize>,
-    characters: HashMap<char, usize>,
-    sequences: Vec<Sequence>,
-    count: usize,
+    grams: HashMap<String, usize>,
+    codes: HashMap<String, usize>,
+    sequences: Vec<(usize, Sequence)>,
 }
 
-/// Units that have to follow each other.
-struct Sequence {
-    term: usize,
-    units: Vec<Form>,
-}
-
-/// What a unit is compared by.
-enum Form {
-    Word { written: String, keys: Vec<String> },
-    Character(char),
-}
-
-impl Form {
-    fn of(text: &str, unit: &Unit, normalise: Normaliser<'_>) -> Self {
-        match unit.character {
-            Some(character) => Self::Character(character),
-            None => {
-                let written = plain_word(&text[unit.range.clone()]);
-                Self::Word { keys: normalise(&written), written }
-            }
-        }
-    }
-
-    fn matches(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Character(a), Self::Character(b)) => a == b,
-            (Self::Word { written: a, keys: forms }, Self::Word { written: b, keys: others }) => {
-                a == b || forms.iter().any(|key| others.contains(key))
-            }
-            _ => false,
-        }
-    }
-}
-
-impl<'n> Terms<'n> {
-    /// The words and phrases of a query.
-    pub fn of(query: &ParsedQuery, normalise: Normaliser<'n>) -> Self {
-        Self::new(&query.words, &query.phrases, normalise)
-    }
-
-    /// These words and phrases. A word may be a whole clause in a script without spaces, or a code of several parts.
-    pub fn new<Text: AsRef<str>>(words: &[Text], phrases: &[Text], normalise: Normaliser<'n>) -> Self {
-        let mut terms = Self {
-            normalise,
-            words: HashMap::new(),
-            pairs: HashMap::new(),
-            characters: HashMap::new(),
-            sequences: Vec::new(),
-            count: 0,
+impl Terms {
+    /// The terms of a query that are worth a mark.
+    pub fn of(query: &AnalysedQuery) -> Self {
+        let mut terms = Self::default();
+        let mut count = 0;
+        let mut next = || {
+            count += 1;
+            count - 1
         };
-        for phrase in phrases {
-            terms.add_sequence(phrase.as_ref());
+        for word in query.words.iter().filter(|word| !word.is_part) {
+            let number = next();
+            terms.words.extend(word.forms.iter().map(|form| (form.clone(), number)));
         }
-        for word in words {
-            terms.add_word(word.as_ref());
+        let is_pair = |gram: &&String| gram.chars().nth(1).is_some();
+        // A character that belongs to a pair would be marked everywhere.
+        let is_paired = |gram: &String| query.grams.iter().filter(is_pair).any(|pair| pair.contains(gram.as_str()));
+        for gram in query.grams.iter().filter(|gram| is_pair(gram) || !is_paired(gram)) {
+            terms.grams.insert(gram.clone(), next());
+        }
+        for code in &query.codes {
+            terms.codes.insert(code.clone(), next());
+        }
+        for sequence in query.phrases.iter().chain(&query.compounds) {
+            terms.sequences.push((next(), sequence.clone()));
         }
         terms
     }
-
-    fn add_sequence(&mut self, phrase: &str) {
-        let units: Vec<Form> = units(phrase).map(|unit| Form::of(phrase, &unit, self.normalise)).collect();
-        if !units.is_empty() {
-            self.sequences.push(Sequence { term: self.count, units });
-            self.count += 1;
-        }
-    }
-
-    fn add_word(&mut self, word: &str) {
-        let parts: Vec<Unit> = units(word).collect();
-        if parts.len() > 1 && parts.iter().all(|part| part.character.is_none()) {
-            self.add_sequence(word);
-        }
-        for (index, part) in parts.iter().enumerate() {
-            match part.character {
-                Some(character) => self.add_character(character, index, &parts),
-                // A lone letter or digit of `e-mail` or `1.2.3` would be marked everywhere; a query of one letter is meant.
-                None if parts.len() > 1 && word[part.range.clone()].chars().count() < 2 => {}
-                None => self.add_plain(&word[part.range.clone()]),
-            }
-        }
-    }
-
-    fn add_plain(&mut self, word: &str) {
-        let written = plain_word(word);
-        let mut keys = (self.normalise)(&written);
-        // A name of several parts is meant as a whole: its parts stand in many other names.
-        if written.contains('_') && keys.contains(&written) {
-            keys.retain(|key| *key == written);
-        }
-        let known = keys.iter().find_map(|key| self.words.get(key)).copied();
-        let term = known.unwrap_or(self.count);
-        self.count = self.count.max(term + usize::from(!keys.is_empty()));
-        for key in keys {
-            self.words.entry(key).or_insert(term);
-        }
-    }
-
-    /// Adds the pair that begins here, or the character where it stands alone.
-    fn add_character(&mut self, character: char, index: usize, parts: &[Unit]) {
-        let next = parts.get(index + 1).and_then(|next| touching(&parts[index], next));
-        let paired_before =
-            index > 0 && touching(&parts[index - 1], &parts[index]).is_some() && parts[index - 1].character.is_some();
-        let count = self.count;
-        let term = match next {
-            Some(next) => *self.pairs.entry((character, next)).or_insert(count),
-            None if paired_before => return,
-            None => *self.characters.entry(character).or_insert(count),
-        };
-        self.count = count.max(term + 1);
-    }
 }
 
-/// The places in the text where terms of the query stand.
-pub fn highlight(text: &str, terms: &Terms<'_>) -> Vec<Span> {
-    let units: Vec<Unit> = units(text).collect();
-    let forms: Vec<Form> = units.iter().map(|unit| Form::of(text, unit, terms.normalise)).collect();
+/// The places in a text where terms of the query stand; `text` is its analysis.
+pub fn highlight(text: &AnalysedText, terms: &Terms) -> Vec<Span> {
     let mut found: Vec<(Range<usize>, usize)> = Vec::new();
-    for (index, (unit, form)) in units.iter().zip(&forms).enumerate() {
-        match form {
-            Form::Word { keys, .. } => {
-                let term = keys.iter().find_map(|key| terms.words.get(key));
-                found.extend(term.map(|term| (unit.range.clone(), *term)));
-            }
-            Form::Character(character) => {
-                found.extend(terms.characters.get(character).map(|term| (unit.range.clone(), *term)));
-                let Some(next) = units.get(index + 1) else { continue };
-                let pair = touching(unit, next).and_then(|second| terms.pairs.get(&(*character, second)));
-                found.extend(pair.map(|term| (unit.range.start..next.range.end, *term)));
-            }
-        }
+    let streams = [(&text.words, &terms.words), (&text.grams, &terms.grams), (&text.codes, &terms.codes)];
+    for (stream, wanted) in streams.into_iter().filter(|(_, wanted)| !wanted.is_empty()) {
+        found.extend(stream.iter().filter_map(|term| Some((term.span.clone(), *wanted.get(&term.text)?))));
     }
-    for sequence in &terms.sequences {
-        found.extend(
-            places(sequence, &forms)
-                .map(|at| (units[at.start].range.start..units[at.end - 1].range.end, sequence.term)),
-        );
+    for (number, sequence) in &terms.sequences {
+        let words: Vec<Range<usize>> = sequence.words.iter().flat_map(|words| places(&text.words, words)).collect();
+        let characters: Vec<Range<usize>> = places(&text.grams, &sequence.characters).collect();
+        // Where it has both, both have to be there.
+        let is_whole = (sequence.words.is_empty() || !words.is_empty())
+            && (sequence.characters.is_empty() || !characters.is_empty());
+        if is_whole {
+            found.extend(words.into_iter().chain(characters).map(|range| (range, *number)));
+        }
     }
     merge(found)
 }
 
-/// Where in the text's units the sequence stands.
-fn places<'a>(sequence: &'a Sequence, forms: &'a [Form]) -> impl Iterator<Item = Range<usize>> + 'a {
-    let length = sequence.units.len();
-    forms
-        .windows(length)
-        .enumerate()
-        .filter(|(_, window)| window.iter().zip(&sequence.units).all(|(here, wanted)| here.matches(wanted)))
-        .map(move |(at, _)| at..at + length)
-}
-
-/// The next unit's character, when it follows without a gap and is one.
-fn touching(unit: &Unit, next: &Unit) -> Option<char> {
-    if unit.range.end == next.range.start { next.character } else { None }
+/// Where in a stream of terms others stand at the same distances.
+fn places<'a>(stream: &'a [AnalysedTerm], wanted: &'a [(usize, String)]) -> impl Iterator<Item = Range<usize>> + 'a {
+    let at = |position: usize, text: &str| {
+        let from = stream.partition_point(|term| term.position < position);
+        stream[from..].iter().take_while(|term| term.position == position).find(|term| term.text == text)
+    };
+    let place = move |first: &AnalysedTerm| {
+        let (start, _) = wanted.first()?;
+        let mut end = first.span.end;
+        for (position, text) in &wanted[1..] {
+            end = end.max(at(first.position + (position - start), text)?.span.end);
+        }
+        Some(first.span.start..end)
+    };
+    let begins = move |term: &&AnalysedTerm| wanted.first().is_some_and(|(_, text)| term.text == *text);
+    stream.iter().filter(begins).filter_map(place)
 }
 
 /// Joins ranges that overlap or touch.
@@ -215,100 +118,92 @@ fn merge(mut found: Vec<(Range<usize>, usize)>) -> Vec<Span> {
     spans
 }
 
-/// The word in lower case, with plain apostrophes and without the possessive.
-fn plain_word(word: &str) -> String {
-    let word = word.to_lowercase().replace('’', "'");
-    match word.strip_suffix("'s") {
-        Some(owner) => owner.to_owned(),
-        None => word,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use storage::{Analyzer, LexicalQuery, NormalForms};
 
     use super::*;
 
-    /// A toy stemmer: cuts endings, knows one stop word, splits codes.
-    fn stem(word: &str) -> Vec<String> {
-        if word == "the" || word == "of" {
-            return Vec::new();
-        }
-        let stem = ["ling", "led", "ing", "s"].iter().find_map(|ending| word.strip_suffix(ending)).unwrap_or(word);
-        let mut forms = vec![stem.to_owned()];
-        if word.contains('_') {
-            forms.extend(word.split('_').map(str::to_owned));
-        }
-        forms
+    fn terms(words: &str, phrases: &[&str]) -> Terms {
+        let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
+        let query = LexicalQuery { text: words.to_owned(), phrases, without: Vec::new() };
+        Terms::of(&AnalysedQuery::of(&query, &[Analyzer::for_language(Some("en"))]))
     }
 
-    fn marked<'a>(text: &'a str, words: &[&str], phrases: &[&str]) -> Vec<&'a str> {
-        highlight(text, &Terms::new(words, phrases, &stem)).into_iter().map(|span| &text[span.range]).collect()
+    fn spans(text: &str, terms: &Terms) -> Vec<Span> {
+        highlight(&Analyzer::for_language(Some("en")).analyse(text, &mut NormalForms::default()), terms)
+    }
+
+    fn marked<'a>(text: &'a str, words: &str, phrases: &[&str]) -> Vec<&'a str> {
+        spans(text, &terms(words, phrases)).into_iter().map(|span| &text[span.range]).collect()
     }
 
     #[test]
     fn stems_match_and_stop_words_do_not() {
         let text = "The Travelled roads of the travelling: TRAVELs, unravel.";
-        assert_eq!(marked(text, &["travel", "the"], &[]), ["Travelled", "travelling", "TRAVELs"]);
-        assert_eq!(marked("Bob’s and Bob's", &["bob"], &[]), ["Bob’s", "Bob's"]);
+        assert_eq!(marked(text, "travel the", &[]), ["Travelled", "travelling", "TRAVELs"]);
+        assert_eq!(marked("Bob’s and Bob's", "bob", &[]), ["Bob", "Bob"]);
+        assert_eq!(marked("I don't know", "don't", &[]), ["don't"]);
+        assert_eq!(marked("a t-shirt, t", "t-shirt", &[]), ["t-shirt"]);
     }
 
     #[test]
     fn codes_are_marked_as_a_whole() {
         let text = "Seen ERR_4711 (CVE-2024-1234, v1.2.3) in err; 2 3 std::vector, vector";
-        assert_eq!(marked(text, &["err_4711"], &[]), ["ERR_4711"]);
-        assert_eq!(marked("ERR_4711 or ERR_4701", &["err_4711"], &[]), ["ERR_4711"]);
-        assert_eq!(marked("ERR_4711 or ERR_4701", &["err"], &[]), ["ERR_4711", "ERR_4701"]);
-        assert_eq!(marked(text, &["4711"], &[]), ["ERR_4711"]);
-        assert_eq!(marked(text, &["cve-2024-1234"], &[]), ["CVE-2024-1234"]);
-        assert_eq!(marked(text, &["v1.2.3"], &[]), ["v1.2.3"]);
-        assert_eq!(marked(text, &["std::vector"], &[]), ["std::vector", "vector"]);
+        assert_eq!(marked(text, "err_4711", &[]), ["ERR_4711"]);
+        assert_eq!(marked("ERR_4711 or ERR_4701 or err 4711", "err_4711", &[]), ["ERR_4711", "err 4711"]);
+        assert_eq!(marked("ERR_4711 or ERR_4701", "err", &[]), ["ERR", "ERR"]);
+        assert_eq!(marked(text, "4711", &[]), ["4711"]);
+        assert_eq!(marked(text, "cve-2024-1234", &[]), ["CVE-2024-1234"]);
+        assert_eq!(marked(text, "v1.2.3", &[]), ["v1.2.3"]);
+        assert_eq!(marked(text, "std::vector", &[]), ["std::vector", "vector"]);
+        assert_eq!(marked("call getUserName now", "username", &[]), Vec::<&str>::new());
+        assert_eq!(marked("call getUserName now", "user", &[]), ["User"]);
     }
 
     #[test]
     fn chinese_pairs_merge_into_runs() {
-        assert_eq!(marked("公司的年假申请流程，请年底提交", &["年假申请"], &[]), ["年假申请"]);
-        assert_eq!(marked("假期：年假。申请", &["年假申请"], &[]), ["年假", "申请"]);
-        assert_eq!(marked("一年一度", &["年"], &[]), ["年"]);
-        assert_eq!(marked("用Rust语言写", &["rust语言"], &[]), ["Rust语言"]);
-        assert_eq!(marked("年 假", &["年假"], &[]), Vec::<&str>::new());
+        assert_eq!(marked("公司的年假申请流程，请年底提交", "年假申请", &[]), ["年假申请"]);
+        assert_eq!(marked("假期：年假。申请", "年假申请", &[]), ["年假", "申请"]);
+        assert_eq!(marked("一年一度", "年", &[]), ["年"]);
+        assert_eq!(marked("用Rust语言写", "rust语言", &[]), ["Rust语言"]);
+        assert_eq!(marked("年 假", "年假", &[]), Vec::<&str>::new());
     }
 
     #[test]
     fn phrases_are_marked_only_in_full() {
         let text = "End of life. The end, of no life; the life's ends";
-        assert_eq!(marked(text, &[], &["end of life"]), ["End of life"]);
-        assert_eq!(marked(text, &["life"], &["end of"]), ["End of", "life", "end, of", "life", "life's"]);
-        assert_eq!(marked("申请年假，年假", &[], &["申请年假"]), ["申请年假"]);
+        assert_eq!(marked(text, "", &["end of life"]), ["End of life"]);
+        assert_eq!(marked(text, "life", &["end of"]), ["End of life", "end, of", "life", "life"]);
+        assert_eq!(marked("申请年假，年假", "", &["申请年假"]), ["申请年假"]);
+        assert_eq!(marked("Rust 语言, Rust语言", "", &["没有 rust"]), Vec::<&str>::new());
     }
 
     #[test]
     fn equal_terms_have_equal_numbers() {
-        let terms = Terms::new(&["travel", "travelling", "money"], &[], &stem);
-        let spans = highlight("money travelled, travels money", &terms);
-        let numbers: Vec<_> = spans.iter().map(|span| span.terms.clone()).collect();
+        let found = spans("money travelled, travels money", &terms("travel travelling money", &[]));
+        let numbers: Vec<_> = found.iter().map(|span| span.terms.clone()).collect();
         assert_eq!(numbers, [vec![1], vec![0], vec![0], vec![1]]);
-        let terms = Terms::new(&["年假申请"], &[], &stem);
-        assert_eq!(highlight("年假申请", &terms)[0].terms, [0, 1, 2]);
+        assert_eq!(spans("年假申请", &terms("年假申请", &[]))[0].terms, [0, 1, 2]);
     }
 
     #[test]
     fn nothing_to_mark_is_fine() {
-        assert_eq!(marked("", &["x"], &["y z"]), Vec::<&str>::new());
-        assert_eq!(marked("text", &["", "--"], &["!", ""]), Vec::<&str>::new());
+        assert_eq!(marked("", "x", &["y z"]), Vec::<&str>::new());
+        assert_eq!(marked("text", "--", &["!", ""]), Vec::<&str>::new());
     }
 
     proptest! {
         #[test]
         fn spans_are_sorted_apart_and_at_characters(
             text in "([a-c年假é\u{301} _.'-]|\\PC){0,60}",
-            words in proptest::collection::vec("[a-c年假é\u{301}_.'-]{0,4}", 0..5),
+            words in "[a-c年假é\u{301}_.' -]{0,20}",
             phrases in proptest::collection::vec("[a-c年假 ]{0,5}", 0..3),
         ) {
-            let spans = highlight(&text, &Terms::new(&words, &phrases, &stem));
+            let phrases: Vec<&str> = phrases.iter().map(String::as_str).collect();
             let mut end = None;
-            for span in spans {
+            for span in spans(&text, &terms(&words, &phrases)) {
                 prop_assert!(end.is_none_or(|end| end < span.range.start));
                 prop_assert!(span.range.start < span.range.end && span.range.end <= text.len());
                 prop_assert!(text.get(span.range.clone()).is_some());
@@ -321,8 +216,7 @@ mod tests {
         fn every_word_of_a_text_finds_itself(words in proptest::collection::vec("[a-zäж]{2,6}|[年假申请]{1,6}", 1..10), pick in 0usize..10) {
             let text = words.join(" ");
             let word = &words[pick % words.len()];
-            prop_assume!(word != "the" && word != "of");
-            let found = marked(&text, &[word], &[]);
+            let found = marked(&text, word, &[]);
             prop_assert!(found.iter().any(|found| found == word), "{} in {:?}", word, found);
         }
     }

@@ -74,7 +74,7 @@ impl SearchPlan {
             vector_weight,
             depth: config.depth.max(wanted * PASSAGES_PER_RESULT),
             rerank_depth,
-            terms: snapshot.analyse(&lexical_query(&query)),
+            terms: snapshot.analyse(&LexicalQuery::from(&query)),
             embedding,
             started,
             deadline: request.rerank.ms.map(|ms| started + Duration::from_millis(ms)),
@@ -96,14 +96,6 @@ impl SearchPlan {
     /// Whether alternatives to what was chosen are counted.
     pub(crate) fn counts_alternatives(&self) -> bool {
         self.request.facets && self.request.facet_scope == FacetScope::Open
-    }
-}
-
-fn lexical_query(query: &ParsedQuery) -> LexicalQuery {
-    LexicalQuery {
-        text: query.lexical_text(),
-        phrases: query.phrases.clone(),
-        without: query.without.iter().map(|exclusion| exclusion.text().to_string()).collect(),
     }
 }
 

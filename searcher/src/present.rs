@@ -1,67 +1,82 @@
 //! Presentation: the documents of one page as they are shown, with their passages cut and marked.
 
-use storage::{Passage, Snapshot};
+use storage::{AnalysedQuery, Passage, Snapshot};
 
 use crate::answer::{DocumentCopy, DocumentHit, Marked, PassageHit};
 use crate::candidate::Candidate;
+use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::group::Group;
 use crate::marks::Marker;
 
-/// A document as it is shown. Of several with almost the same text the newest stands for all, at the best one's place.
-pub(crate) fn present(snapshot: &Snapshot, marker: &Marker, mut group: Group) -> Result<DocumentHit, SearchError> {
-    let score = group.score;
-    let mut members = vec![];
-    for copy in std::mem::take(&mut group.copies).into_iter().chain([group]) {
-        let first = copy.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
-        let Passage { document_id, document, .. } = snapshot.passage(first)?;
-        members.push((copy, document_id, document));
-    }
-    // Stable, from the last: of equally new ones the best is shown.
-    members.sort_by_key(|(_, _, document)| document.modified);
-    let (newest, ..) = members.pop().ok_or(SearchError::Panicked { stage: "grouping" })?;
-    let others = members.into_iter().rev().map(|(_, id, document)| DocumentCopy::of(id, document)).collect();
-    Ok(DocumentHit { score, copies: others, ..one(snapshot, marker, newest)? })
+/// Shows documents for one query.
+pub(crate) struct Presenter<'s> {
+    snapshot: &'s Snapshot,
+    marker: Marker,
+    snippet_chars: usize,
 }
 
-fn one(snapshot: &Snapshot, marker: &Marker, group: Group) -> Result<DocumentHit, SearchError> {
-    let mut passages = Vec::with_capacity(group.passages.len());
-    let mut best: Option<Passage> = None;
-    for candidate in group.passages {
-        let passage = snapshot.passage(candidate.passage)?;
-        passages.push(hit(&passage, marker, &candidate));
-        best.get_or_insert(passage);
+impl<'s> Presenter<'s> {
+    pub(crate) fn new(snapshot: &'s Snapshot, terms: &AnalysedQuery, config: &SearchConfig) -> Self {
+        Self { snapshot, marker: Marker::new(terms), snippet_chars: config.snippet_chars }
     }
-    let Passage { document_id, document, .. } = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
-    Ok(DocumentHit {
-        id: document_id.to_string(),
-        source: document.source,
-        path: document.path,
-        title: document.title,
-        kind: document.kind,
-        language: document.language,
-        modified: document.modified,
-        score: group.score,
-        passages,
-        copies: Vec::new(),
-    })
-}
 
-fn hit(passage: &Passage, marker: &Marker, candidate: &Candidate) -> PassageHit {
-    let chunk = &passage.chunk;
-    let (snippet, highlights) = marker.snippet(&chunk.text);
-    PassageHit {
-        number: passage.number,
-        headings: chunk.headings.clone(),
-        lines: chunk.lines.clone(),
-        page: chunk.page,
-        text: chunk.text.clone(),
-        snippet,
-        marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
-        highlights,
-        score: candidate.score,
-        lexical: candidate.lexical,
-        vector: candidate.vector,
-        reranker: candidate.relevance,
+    /// A document as it is shown. Of several with almost the same text the newest stands for all, at the best one's place.
+    pub(crate) fn document(&self, mut group: Group) -> Result<DocumentHit, SearchError> {
+        let score = group.score;
+        let mut members = vec![];
+        for copy in std::mem::take(&mut group.copies).into_iter().chain([group]) {
+            let first = copy.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
+            let Passage { document_id, document, .. } = self.snapshot.passage(first)?;
+            members.push((copy, document_id, document));
+        }
+        // Stable, from the last: of equally new ones the best is shown.
+        members.sort_by_key(|(_, _, document)| document.modified);
+        let (newest, ..) = members.pop().ok_or(SearchError::Panicked { stage: "grouping" })?;
+        let others = members.into_iter().rev().map(|(_, id, document)| DocumentCopy::of(id, document)).collect();
+        Ok(DocumentHit { score, copies: others, ..self.one(newest)? })
+    }
+
+    fn one(&self, group: Group) -> Result<DocumentHit, SearchError> {
+        let mut passages = Vec::with_capacity(group.passages.len());
+        let mut best: Option<Passage> = None;
+        for candidate in group.passages {
+            let passage = self.snapshot.passage(candidate.passage)?;
+            passages.push(self.passage(&passage, &candidate));
+            best.get_or_insert(passage);
+        }
+        let Passage { document_id, document, .. } = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
+        Ok(DocumentHit {
+            id: document_id.to_string(),
+            source: document.source,
+            path: document.path,
+            title: document.title,
+            kind: document.kind,
+            language: document.language,
+            modified: document.modified,
+            score: group.score,
+            passages,
+            copies: Vec::new(),
+        })
+    }
+
+    fn passage(&self, passage: &Passage, candidate: &Candidate) -> PassageHit {
+        let chunk = &passage.chunk;
+        let cut = self.marker.snippet(passage, self.snippet_chars);
+        let highlights: Vec<_> = cut.spans.into_iter().map(|span| span.range).collect();
+        PassageHit {
+            number: passage.number,
+            headings: chunk.headings.clone(),
+            lines: chunk.lines.clone(),
+            page: chunk.page,
+            text: chunk.text.clone(),
+            snippet: cut.text,
+            marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
+            highlights,
+            score: candidate.score,
+            lexical: candidate.lexical,
+            vector: candidate.vector,
+            reranker: candidate.relevance,
+        }
     }
 }

@@ -18,9 +18,8 @@ use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
-use crate::marks::{self, Marker};
 use crate::plan::SearchPlan;
-use crate::present::present;
+use crate::present::Presenter;
 use crate::recall::{Recall, recall, recall_within};
 use crate::request::{Copies, Marking, SearchRequest};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
@@ -230,10 +229,9 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     fn present(&mut self, documents: Vec<Group>) -> Result<Vec<DocumentHit>, SearchError> {
         let _span = tracing::debug_span!("present").entered();
         let (snapshot, request) = (&*self.snapshot, &self.plan.request);
-        let normalise = |word: &str| marks::forms(snapshot, word);
-        let marker = Marker::new(&self.plan.query, &normalise, self.searcher.config.snippet_chars);
+        let presenter = Presenter::new(snapshot, &self.plan.terms, &self.searcher.config);
         let page = documents.into_iter().skip(request.offset).take(request.top);
-        let mut results = page.map(|group| present(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
+        let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
         if let Some(vector) = self.plan.vector.as_ref().filter(|_| request.mark == Marking::Sentences) {
             self.sentences.mark(&mut results, vector)?;
         }

@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use storage::{AnalysedQuery, DocumentId, Filter, Passage, PassageRef, Snapshot};
+use storage::{AnalysedQuery, DocumentId, Filter, LexicalQuery, Passage, PassageRef, Snapshot};
 
 use crate::answer::{Answer, Timings, milliseconds};
 use crate::error::SearchError;
 use crate::fuse::Retrieved;
 use crate::group::group;
-use crate::marks::{self, Marker};
-use crate::present::present;
+use crate::present::Presenter;
 use crate::query::ParsedQuery;
 use crate::recall::candidates;
 use crate::rerank::RerankState;
@@ -58,11 +57,10 @@ impl Searcher {
         let documents = group(snapshot, candidates, &self.config)?;
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
-        let normalise = |word: &str| marks::forms(snapshot, word);
         let highlighting = Instant::now();
-        let marker = Marker::new(&query, &normalise, self.config.snippet_chars);
+        let presenter = Presenter::new(snapshot, &snapshot.analyse(&LexicalQuery::from(&query)), &self.config);
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
-        let mut results = page.map(|group| present(snapshot, &marker, group)).collect::<Result<Vec<_>, _>>()?;
+        let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
         Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector)?;
         let (highlight, elapsed) = (milliseconds(highlighting.elapsed()), milliseconds(started.elapsed()));
         Ok(Some(Answer {

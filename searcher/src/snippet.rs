@@ -187,13 +187,16 @@ fn clip(span: &Span, range: &Range<usize>) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use storage::{AnalysedQuery, Analyzer, LexicalQuery, NormalForms};
 
     use super::*;
     use crate::highlight::{Terms, highlight};
 
     fn of(text: &str, words: &[&str], max_chars: usize) -> Snippet {
-        let lower = |word: &str| vec![word.to_owned()];
-        snippet(text, &highlight(text, &Terms::new(words, &[], &lower)), max_chars)
+        let query = LexicalQuery { text: words.join(" "), ..LexicalQuery::default() };
+        let analyzer = Analyzer::for_language(None);
+        let terms = Terms::of(&AnalysedQuery::of(&query, std::slice::from_ref(&analyzer)));
+        snippet(text, &highlight(&analyzer.analyse(text, &mut NormalForms::default()), &terms), max_chars)
     }
 
     fn marked(snippet: &Snippet) -> Vec<&str> {

@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use storage::{Snapshot, is_unspaced};
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use storage::{Analyzer, Snapshot, is_unspaced, runs};
 
 use crate::error::SearchError;
+use crate::slips;
 
 /// Texts that are kept; more documents than this have titles enough.
 const MAX_TEXTS: usize = 200_000;
@@ -174,7 +173,8 @@ impl Suggester {
         // Few slips hit the first letter, and with it only a slice of the vocabulary is looked at.
         let from = self.words.partition_point(|(word, _)| word.as_str() < initial.as_str());
         for (word, places) in self.words[from..].iter().take_while(|(word, _)| word.starts_with(&initial)) {
-            if let Some(slips) = slips_to_beginning(&typed, word, allowed) {
+            let letters: Vec<char> = word.chars().take(typed.len() + allowed).collect();
+            if let Some(slips) = slips::to_beginning(&typed, &letters, allowed) {
                 note(texts, places, SLIP * Distance::try_from(slips).unwrap_or(SLIP));
             }
         }
@@ -197,43 +197,11 @@ fn slips_allowed(part: &str) -> usize {
     }
 }
 
-/// The least number of insertions, deletions, replacements and swaps of neighbours that make `typed` a beginning of
-/// `word`, if it is within `allowed` (optimal string alignment).
-fn slips_to_beginning(typed: &[char], word: &str, allowed: usize) -> Option<usize> {
-    let word: Vec<char> = word.chars().take(typed.len() + allowed).collect();
-    if word.len() + allowed < typed.len() {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut previous: Vec<usize> = (0..=word.len()).collect();
-    for (row, letter) in typed.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in word.iter().enumerate() {
-            let replaced = previous[column] + usize::from(letter != other);
-            let mut least = replaced.min(previous[column + 1] + 1).min(current[column] + 1);
-            let swapped = row > 0 && column > 0 && *letter == word[column - 1] && typed[row - 1] == *other;
-            if swapped {
-                least = least.min(before[column - 1] + 1);
-            }
-            current.push(least);
-        }
-        if current.iter().all(|slips| *slips > allowed) {
-            return None;
-        }
-        before = std::mem::replace(&mut previous, current);
-    }
-    previous.into_iter().min().filter(|slips| *slips <= allowed)
-}
-
-/// Lower case, without accents, words with single spaces between them.
+/// The words as the index folds them, unstemmed, with single spaces between them.
 fn normal(text: &str) -> String {
-    let plain: String = text
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-        .map(|c| if c.is_alphanumeric() || c == '_' { c } else { ' ' })
-        .collect();
-    plain.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let analyzer = Analyzer::for_language(None);
+    let words: Vec<String> = runs(text).map(|(run, _)| analyzer.normalize(&text[run])).collect();
+    words.join(" ")
 }
 
 /// The words of a normal text; where the script has no spaces, a run from every character.
@@ -297,18 +265,6 @@ mod tests {
         use SuggestionKind::{Heading, Query};
         let all = suggester(&[("Leave", Heading, 9), ("leave", Query, 3)]);
         assert_eq!(texts(&all, "le"), ["leave"]);
-    }
-
-    fn chars(text: &str) -> Vec<char> {
-        text.chars().collect()
-    }
-
-    #[test]
-    fn slips_are_counted() {
-        assert_eq!(slips_to_beginning(&chars("vacaton"), "vacations", 1), Some(1));
-        assert_eq!(slips_to_beginning(&chars("vcaation"), "vacation", 1), Some(1));
-        assert_eq!(slips_to_beginning(&chars("vacation"), "vacancy", 1), None);
-        assert_eq!(slips_to_beginning(&chars("trav"), "travelling", 0), Some(0));
     }
 
     proptest! {

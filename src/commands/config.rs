@@ -16,7 +16,7 @@ pub(crate) fn run(cli: &Cli, args: &ConfigArgs, file: &FileConfig) -> Result<Exi
 }
 
 fn check(file: &FileConfig) -> Result<()> {
-    let problems = [file.web().problems(), file.extract.problems()].concat();
+    let problems = [file.web().problems(), file.extract.problems(), file.search.problems()].concat();
     if !problems.is_empty() {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }

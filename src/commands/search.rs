@@ -7,9 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
-use searcher::{
-    Answer, Filters, Mode, ParsedQuery, RequestLimits, RerankBudget, SearchConfig, SearchRequest, Searcher,
-};
+use searcher::{Answer, Filters, Mode, ParsedQuery, RequestLimits, RerankBudget, SearchRequest, Searcher};
 use serde::Serialize;
 use storage::{Error, IndexModel, Snapshot, Source, Store};
 
@@ -28,7 +26,7 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
-    let searcher = Searcher::new(embedder, reranker, SearchConfig::default());
+    let searcher = Searcher::new(embedder, reranker, file.search.clone());
     let request = request(args, source);
     request.check(&RequestLimits::default())?;
     let answer = searcher.search(&snapshot, &request)?;

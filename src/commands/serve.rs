@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indexer::IndexOptions;
+use searcher::SearchConfig;
 use storage::{Source, Store};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
@@ -22,7 +23,13 @@ pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<Exit
     let data_dir = paths::data_dir(cli)?;
     let reading = file.extract.start()?;
     let named = config.index.sources.clone();
-    let opener = Opener { cli: cli.clone(), args: args.clone(), named, indexing: reading.options() };
+    let opener = Opener {
+        cli: cli.clone(),
+        args: args.clone(),
+        named,
+        indexing: reading.options(),
+        search: file.search.clone(),
+    };
     web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -42,6 +49,7 @@ struct Opener {
     args: ServeArgs,
     named: Vec<SourceConfig>,
     indexing: IndexOptions,
+    search: SearchConfig,
 }
 
 impl Opener {
@@ -52,7 +60,7 @@ impl Opener {
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing: self.indexing })
+        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing: self.indexing, search: self.search })
     }
 
     /// What the status calls the reranker: never where it lies.

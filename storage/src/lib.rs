@@ -43,7 +43,8 @@ pub use error::{Error, Result, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
-    AnalysedQuery, AnalyzedTerm, Analyzer, LexicalQuery, LexicalWeights, PassageRef, is_stopword, is_unspaced,
+    AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
+    QueryWord, Script, Sequence, is_stopword, is_unspaced, runs,
 };
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{

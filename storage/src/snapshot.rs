@@ -8,7 +8,7 @@ use crate::documents::Settings;
 use crate::error::{Error, Result};
 use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{AnalysedQuery, Analyzer, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
+use crate::lexical::{AnalysedQuery, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::simhash::SimHash;
@@ -107,11 +107,6 @@ impl Snapshot {
     /// Languages of the documents, as ISO 639-1 codes.
     pub fn languages(&self) -> &[String] {
         self.lexical.languages()
-    }
-
-    /// The word analyses of all languages of the index, for highlighting what a query matches.
-    pub fn analyzers(&self) -> &[Analyzer] {
-        self.lexical.analyzers()
     }
 
     /// A query analysed as this index compares it: once for all that a search asks.

@@ -360,7 +360,7 @@ mod tests {
         let mut kept = String::new();
         for line in lines {
             if let Some(table) = line.strip_prefix('[') {
-                inside = !table.starts_with("log") && !table.starts_with("extract");
+                inside = !["log", "extract", "search"].iter().any(|other| table.starts_with(other));
             }
             if inside {
                 kept.push_str(line);

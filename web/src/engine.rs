@@ -31,6 +31,8 @@ pub struct EngineParts {
     pub data_dir: PathBuf,
     /// How files are read.
     pub indexing: IndexOptions,
+    /// How is searched.
+    pub search: SearchConfig,
 }
 
 /// Everything a request needs.
@@ -49,7 +51,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
-        let EngineParts { store, embedder, reranker, sources, data_dir, indexing } = parts;
+        let EngineParts { store, embedder, reranker, sources, data_dir, indexing, search } = parts;
         let indexing = IndexOptions {
             commit_documents: config.commit_documents,
             vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
@@ -59,7 +61,7 @@ impl Engine {
         let pushed = Arc::new(Pushed::open(&data_dir)?);
         let snapshots = store.snapshots();
         let truth = store.truth();
-        let searcher = Searcher::new(embedder.clone(), reranker.clone(), SearchConfig::default());
+        let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
         let writer = Writer::start(WriterParts {
             store,
             embedder: embedder.clone(),

@@ -4,6 +4,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use storage::Filter;
 
+use crate::slips;
+
 /// A field that restricts the documents of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -126,8 +128,9 @@ impl Field {
         if value.is_empty() || name.len() > 8 || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return None;
         }
-        let name = name.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|field| is_one_slip(name.as_bytes(), field.name().as_bytes()))
+        let name: Vec<char> = name.to_ascii_lowercase().chars().collect();
+        let letters = |field: &Self| field.name().chars().collect::<Vec<char>>();
+        Self::ALL.into_iter().find(|field| slips::between(&name, &letters(field), 1) == Some(1))
     }
 
     /// Reads the field's value, which can be several for `type:` and `lang:`. The error says what was expected.
@@ -227,20 +230,6 @@ pub fn first_second(value: &str) -> Result<i64, String> {
     let date = Date::new(year, month, day).map_err(|_| format!("there is no such date; {}", expected()))?;
     let midnight = date.to_zoned(TimeZone::UTC).map_err(|_| expected())?;
     Ok(midnight.timestamp().as_second())
-}
-
-/// Whether one insertion, deletion, replacement or swap of neighbours makes one word of the other.
-fn is_one_slip(a: &[u8], b: &[u8]) -> bool {
-    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    let same = short.iter().zip(long).take_while(|(x, y)| x == y).count();
-    let (short, long) = (&short[same..], &long[same..]);
-    match (short, long) {
-        ([], [_]) => true,
-        ([x, y, rest_a @ ..], [v, w, rest_b @ ..]) if x == w && y == v && rest_a == rest_b => true,
-        ([_, rest_a @ ..], [_, rest_b @ ..]) if rest_a == rest_b => true,
-        (_, [_, rest @ ..]) => rest == short && !rest.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

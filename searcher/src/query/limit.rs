@@ -1,6 +1,7 @@
 //! Keeps a query within bounds, so that a pasted book costs no more than a paragraph.
 
-use storage::is_unspaced;
+use storage::{Script, runs};
+use unicode_normalization::char::is_combining_mark;
 
 use super::MAX_WORDS;
 
@@ -25,18 +26,18 @@ impl TermBudget {
     ///
     /// Counted are the runs of letters and digits, not the spaces: an index splits `a,b,c` into three terms.
     pub(super) fn spend<'a>(&mut self, text: &'a str) -> &'a str {
-        let mut inside_word = false;
-        let mut run = 0;
-        for (at, character) in text.char_indices() {
-            let unspaced = is_unspaced(character);
-            let letter = !unspaced && (character.is_alphanumeric() || character == '_');
-            let begins = (unspaced && run % GROUP == 0) || (letter && !inside_word);
-            if begins && self.left == 0 {
-                return &text[..at];
+        for (run, script) in runs(text) {
+            let group = match script {
+                Script::Spaced => usize::MAX,
+                Script::Unspaced => GROUP,
+            };
+            let letters = text[run.clone()].char_indices().filter(|(_, character)| !is_combining_mark(*character));
+            for (at, _) in letters.step_by(group) {
+                if self.left == 0 {
+                    return &text[..run.start + at];
+                }
+                self.left -= 1;
             }
-            self.left -= usize::from(begins);
-            run = if unspaced { run + 1 } else { 0 };
-            inside_word = letter;
         }
         text
     }
@@ -68,7 +69,7 @@ mod tests {
         assert_eq!(TermBudget::default().spend(&"x".repeat(5000)).len(), 5000);
         let mut budget = TermBudget::default();
         budget.spend(&"年".repeat(249));
-        assert_eq!(budget.spend("word foo_bar"), "word ");
+        assert_eq!(budget.spend("word foo"), "word ");
         assert_eq!(budget.spend("年"), "");
     }
 

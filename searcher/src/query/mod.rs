@@ -24,7 +24,7 @@ mod note;
 mod scan;
 
 use serde::Serialize;
-use storage::{Filter, is_unspaced};
+use storage::{Filter, LexicalQuery, is_unspaced};
 
 use self::field::Field;
 pub use self::field::first_second as parse_date;
@@ -110,6 +110,16 @@ impl ParsedQuery {
     /// Whether there is nothing to look for: no words and no phrases (filters and exclusions may be there).
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+}
+
+impl From<&ParsedQuery> for LexicalQuery {
+    fn from(query: &ParsedQuery) -> Self {
+        Self {
+            text: query.lexical_text(),
+            phrases: query.phrases.clone(),
+            without: query.without.iter().map(|exclusion| exclusion.text().to_string()).collect(),
+        }
     }
 }
 

@@ -8,11 +8,14 @@
 //! * *codes*: exact names and numbers such as `ERR_4711`, `foo_bar` or `v1.2.3`, only lower-cased.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use frostem::Stemmer;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+
+use super::schema::DEFAULT_LANGUAGE;
 
 /// Longest term in bytes; anything longer is no word anybody types (base64, minified code).
 const MAX_TERM_BYTES: usize = 100;
@@ -28,6 +31,39 @@ pub struct Term {
     pub position: usize,
 }
 
+/// A text as the index compares it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnalysedText {
+    /// Its words, in order of their positions.
+    pub words: Vec<Term>,
+    /// Its characters and pairs of characters of unspaced scripts, in order of their positions.
+    pub grams: Vec<Term>,
+    /// Its exact names and numbers.
+    pub codes: Vec<Term>,
+}
+
+/// Words whose normal forms are kept; when there are more, it begins anew.
+const KEPT_FORMS: usize = 20_000;
+
+/// The normal forms of words that were met before, in one language: stemming the passages of an answer takes longer than
+/// finding them, and most words are met again and again.
+#[derive(Debug, Default)]
+pub struct NormalForms(HashMap<String, String>);
+
+impl NormalForms {
+    fn of(&mut self, analyzer: &Analyzer, word: &str) -> String {
+        if let Some(form) = self.0.get(word) {
+            return form.clone();
+        }
+        if self.0.len() >= KEPT_FORMS {
+            self.0.clear();
+        }
+        let form = analyzer.normalize(word);
+        self.0.insert(word.to_owned(), form.clone());
+        form
+    }
+}
+
 /// Turns text into terms, in one language.
 #[derive(Clone)]
 pub struct Analyzer {
@@ -40,8 +76,29 @@ impl Analyzer {
         Self { stemmer: language.and_then(|code| Stemmer::try_from_name(code).ok()) }
     }
 
+    /// The analysis of documents in this language; of those in none that is known, that of the default language.
+    pub fn for_documents(language: Option<&str>) -> Self {
+        Self::for_language(Some(language.unwrap_or(DEFAULT_LANGUAGE)))
+    }
+
     /// The words of `text`, stemmed.
     pub fn words(&self, text: &str) -> Vec<Term> {
+        self.words_by(text, |word| self.normalize(word))
+    }
+
+    /// All three streams of a text.
+    pub fn analyse(&self, text: &str, known: &mut NormalForms) -> AnalysedText {
+        let words = self.words_by(text, |word| known.of(self, word));
+        AnalysedText { words, grams: Self::grams(text), codes: Self::codes(text) }
+    }
+
+    fn words_by(&self, text: &str, mut normalize: impl FnMut(&str) -> String) -> Vec<Term> {
+        let mut push = |terms: &mut Vec<Term>, span: Range<usize>, position: usize| {
+            let text = normalize(&text[span.clone()]);
+            if !text.is_empty() && text.len() <= MAX_TERM_BYTES {
+                terms.push(Term { text, span, position });
+            }
+        };
         let mut terms = Vec::with_capacity(text.len() / 6);
         let mut position = 0;
         for (span, script) in runs(text) {
@@ -52,11 +109,10 @@ impl Analyzer {
             }
             let word = &text[span.clone()];
             let parts = camel_parts(word);
-            self.push_word(&mut terms, word, span.clone(), position);
+            push(&mut terms, span.clone(), position);
             if parts.len() > 1 {
                 for part in parts {
-                    let part_span = span.start + part.start..span.start + part.end;
-                    self.push_word(&mut terms, &text[part_span.clone()], part_span, position);
+                    push(&mut terms, span.start + part.start..span.start + part.end, position);
                     position += 1;
                 }
             } else {
@@ -64,13 +120,6 @@ impl Analyzer {
             }
         }
         terms
-    }
-
-    fn push_word(&self, terms: &mut Vec<Term>, word: &str, span: Range<usize>, position: usize) {
-        let text = self.normalize(word);
-        if !text.is_empty() && text.len() <= MAX_TERM_BYTES {
-            terms.push(Term { text, span, position });
-        }
     }
 
     /// One word as it is stored in the index.
@@ -128,14 +177,17 @@ fn gram(text: &str, span: Range<usize>, position: usize) -> Term {
     Term { text: fold_compatibility(text).to_lowercase(), span, position }
 }
 
+/// How a script separates words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
+pub enum Script {
+    /// By spaces: a run is a word.
     Spaced,
+    /// Not at all: a run is a clause.
     Unspaced,
 }
 
-/// Runs of letters and digits, each of one kind of script.
-fn runs(text: &str) -> impl Iterator<Item = (Range<usize>, Script)> + '_ {
+/// Runs of letters and digits, each of one kind of script, as byte ranges: what all analysis begins with.
+pub fn runs(text: &str) -> impl Iterator<Item = (Range<usize>, Script)> + '_ {
     let mut rest = text.char_indices().peekable();
     std::iter::from_fn(move || {
         let (start, first) = rest.find(|(_, character)| character.is_alphanumeric())?;

@@ -8,9 +8,9 @@ mod reader;
 mod schema;
 mod stopwords;
 
-pub use analysis::{Analyzer, Term as AnalyzedTerm, is_unspaced};
+pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, runs};
 pub(crate) use index::{LexicalIndex, Payload};
-pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights};
+pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
 pub(crate) use schema::StoredPassage;

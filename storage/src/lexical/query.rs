@@ -5,6 +5,7 @@
 //! the language of three words cannot be told.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery};
@@ -56,32 +57,49 @@ impl Default for LexicalWeights {
 /// A lexical query as the index compares it: analysed once, in every language that the index holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AnalysedQuery {
-    /// The distinct words, each in its form in every language.
-    words: Vec<BTreeSet<String>>,
+    /// The distinct words.
+    pub words: Vec<QueryWord>,
     /// Characters and pairs of characters of unspaced scripts.
-    grams: Vec<String>,
-    codes: Vec<String>,
-    phrases: Vec<Sequence>,
-    without: Vec<Sequence>,
+    pub grams: Vec<String>,
+    /// Exact names and numbers.
+    pub codes: Vec<String>,
+    /// Tokens of several words (`e-mail`, `ERR_4711`): they need not occur, but where they do, they are what was meant.
+    pub compounds: Vec<Sequence>,
+    /// What must occur.
+    pub phrases: Vec<Sequence>,
+    /// What must not.
+    pub without: Vec<Sequence>,
+}
+
+/// A word of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryWord {
+    /// Its form in every language.
+    pub forms: BTreeSet<String>,
+    /// Whether it was typed only inside of a name (`ERR_4711`) or as a lone letter of a compound (`e-mail`): it counts, but
+    /// says nothing where it stands alone.
+    pub is_part: bool,
 }
 
 /// Words or characters in their order, with their positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Sequence {
+pub struct Sequence {
     /// The words in the distinct forms that the languages give them.
-    words: Vec<Vec<(usize, String)>>,
-    characters: Vec<(usize, String)>,
+    pub words: Vec<Vec<(usize, String)>>,
+    /// Characters or pairs of them.
+    pub characters: Vec<(usize, String)>,
 }
 
 impl AnalysedQuery {
-    /// Analyses a query in these languages.
-    pub(super) fn of(query: &LexicalQuery, analyzers: &[Analyzer]) -> Self {
+    /// Analyses a query as an index of these languages does.
+    pub fn of(query: &LexicalQuery, analyzers: &[Analyzer]) -> Self {
         let sequences =
             |texts: &[String]| texts.iter().map(|text| Sequence::of(text, analyzers)).filter(Sequence::asks).collect();
         Self {
-            words: word_forms(&query.text, analyzers),
+            words: query_words(&query.text, analyzers),
             grams: distinct(Analyzer::grams(&query.text)),
             codes: distinct(Analyzer::codes(&query.text)),
+            compounds: compounds(&query.text, analyzers),
             phrases: sequences(&query.phrases),
             without: sequences(&query.without),
         }
@@ -89,14 +107,42 @@ impl AnalysedQuery {
 }
 
 /// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
-fn word_forms(text: &str, analyzers: &[Analyzer]) -> Vec<BTreeSet<String>> {
-    let plain = Analyzer::for_language(None);
-    let words = distinct(plain.words(text));
+fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
+    let terms = Analyzer::for_language(None).words(text);
+    let alone: BTreeSet<&str> =
+        terms.iter().filter(|term| !is_part(text, &term.span)).map(|term| term.text.as_str()).collect();
+    let words = distinct(terms.clone());
     let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
-    let forms = words.into_iter().filter(|word| !(has_topic && is_stopword(word)));
-    let mut seen = BTreeSet::new();
-    let forms = forms.map(|word| analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect());
-    forms.filter(|forms: &BTreeSet<String>| seen.insert(forms.clone())).collect()
+    let mut found: Vec<QueryWord> = Vec::new();
+    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(word))) {
+        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect();
+        let is_part = !alone.contains(word.as_str());
+        match found.iter_mut().find(|known| known.forms == forms) {
+            Some(known) => known.is_part &= is_part,
+            None => found.push(QueryWord { forms, is_part }),
+        }
+    }
+    found
+}
+
+/// Whether a word of a text stands inside of a name with underscores, or as a lone letter or digit of a compound.
+fn is_part(text: &str, word: &Range<usize>) -> bool {
+    let ends_token = |c: char| c.is_whitespace() || analysis::is_unspaced(c);
+    let start =
+        text[..word.start].char_indices().rev().find(|(_, c)| ends_token(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+    let end = text[word.end..].find(ends_token).map_or(text.len(), |at| word.end + at);
+    let others = [&text[start..word.start], &text[word.end..end]];
+    let in_name = text[..word.start].ends_with('_') || text[word.end..].starts_with('_');
+    let is_single = text[word.clone()].chars().nth(1).is_none();
+    others.iter().any(|other| other.contains(char::is_alphanumeric)) && (in_name || is_single)
+}
+
+/// Tokens of several words of a spaced script.
+fn compounds(text: &str, analyzers: &[Analyzer]) -> Vec<Sequence> {
+    let words_in =
+        |token: &str| analysis::runs(token).filter(|(_, script)| *script == analysis::Script::Spaced).count();
+    let tokens = text.split(|c: char| c.is_whitespace() || analysis::is_unspaced(c));
+    tokens.filter(|token| words_in(token) > 1).take(MAX_TERMS).map(|token| Sequence::of(token, analyzers)).collect()
 }
 
 impl Sequence {
@@ -147,8 +193,8 @@ impl QueryBuilder<'_> {
         let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
-        for forms in &query.words {
-            let rarities: Vec<f32> = forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
+        for word in &query.words {
+            let rarities: Vec<f32> = word.forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
             sum += body * rarities.into_iter().reduce(f32::min).unwrap_or(0.0);
         }
         for gram in &query.grams {
@@ -182,7 +228,7 @@ impl QueryBuilder<'_> {
 
     fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
         let mut clauses = Vec::new();
-        for form in query.words.iter().flatten() {
+        for form in query.words.iter().flat_map(|word| &word.forms) {
             self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
             self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
             self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);

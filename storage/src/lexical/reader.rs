@@ -87,10 +87,6 @@ impl LexicalReader {
         &self.languages
     }
 
-    pub(crate) fn analyzers(&self) -> &[Analyzer] {
-        &self.analyzers
-    }
-
     /// Calls `visit` with every live passage and its ordinal.
     pub(crate) fn for_each_ordinal(&self, mut visit: impl FnMut(PassageRef, u64)) -> Result<()> {
         for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {

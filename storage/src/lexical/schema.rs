@@ -83,7 +83,7 @@ pub(super) fn schema() -> (Schema, Fields) {
 impl Fields {
     /// The tantivy document of a chunk.
     pub(super) fn document_of(&self, document: &Document, number: u32, chunk: &Chunk) -> TantivyDocument {
-        let analyzer = Analyzer::for_language(Some(document.language.as_deref().unwrap_or(DEFAULT_LANGUAGE)));
+        let analyzer = Analyzer::for_documents(document.language.as_deref());
         let name = document.path.rsplit('/').next().unwrap_or_default();
         let headings = chunk.headings.join("\n");
         // The title often is the first heading: it counts once.

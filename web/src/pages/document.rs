@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{ParsedQuery, Terms, highlight};
+use searcher::{Marker, ParsedQuery};
 use serde::Deserialize;
-use storage::{Analyzer, DocumentId, Passage, Snapshot};
+use storage::{DocumentId, Passage, Snapshot};
 
 use super::address::{SearchAddress, query_string};
 use super::blocks::{Reading, one_line, passage};
@@ -94,24 +94,13 @@ fn show(
     let place = wanted.and_then(|wanted| all.iter().position(|passage| passage.number == wanted)).unwrap_or(0);
     let from = from.unwrap_or_else(|| place.saturating_sub(window / 3)).min(total.saturating_sub(1));
     let contents = contents(&all, &first.document.title);
-    let normalise = |word: &str| forms(snapshot, word);
-    let parsed = ParsedQuery::parse(query);
-    let terms = Terms::of(&parsed, &normalise);
-    let marks = |passage: Passage| {
-        let spans = highlight(&passage.chunk.text, &terms).into_iter().map(|span| span.range);
-        let spans = spans.collect();
-        (passage, spans)
+    let marker = Marker::of_query(snapshot, &ParsedQuery::parse(query));
+    let marked = |passage: Passage| {
+        let marks = marker.marks(&passage);
+        (passage, marks)
     };
-    let passages = all.into_iter().skip(from).take(window).map(marks).collect();
+    let passages = all.into_iter().skip(from).take(window).map(marked).collect();
     Ok(Some(Shown { passages, from, total, contents }))
-}
-
-/// What a word is compared by: its forms in the languages of the index. Function words have none.
-fn forms(snapshot: &Snapshot, word: &str) -> Vec<String> {
-    let words = snapshot.analyzers().iter().flat_map(|analyzer| analyzer.words(word));
-    let mut forms: Vec<String> = words.chain(Analyzer::codes(word)).map(|term| term.text).collect();
-    forms.retain(|form| !storage::is_stopword(form));
-    forms
 }
 
 fn contents(passages: &[Passage], title: &str) -> Vec<(u32, String, usize)> {
