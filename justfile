@@ -13,11 +13,11 @@ test *filter:
     #!/usr/bin/env bash
     set -euo pipefail
     if cargo nextest --version >/dev/null 2>&1; then
-      cargo nextest run --workspace {{filter}}
+      cargo nextest run --workspace {{ filter }}
       # nextest runs no doctests.
-      [ -n "{{filter}}" ] || cargo test --workspace --doc
+      [ -n "{{ filter }}" ] || cargo test --workspace --doc
     else
-      cargo test --workspace {{filter}}
+      cargo test --workspace {{ filter }}
     fi
 
 # Formatting, and clippy with warnings as errors.
@@ -35,7 +35,7 @@ browser:
 
 # The hot paths, by criterion.
 bench *filter:
-    cargo bench --workspace {{filter}}
+    cargo bench --workspace {{ filter }}
 
 # The documentation of the code, and the tests of the documents.
 docs:
