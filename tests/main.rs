@@ -4,6 +4,7 @@
 mod bad_input;
 mod bert;
 mod browser;
+mod circles;
 mod commands;
 mod corpus;
 mod corruption;
@@ -22,6 +23,7 @@ mod private;
 mod rebuild;
 mod serve;
 mod server;
+mod settings;
 mod support;
 mod tidy;
 mod train;

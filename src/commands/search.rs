@@ -26,7 +26,7 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
-    let searcher = Searcher::new(embedder, reranker, file.search.clone());
+    let searcher = Searcher::new(embedder, reranker, file.search()?);
     let request = request(args, source);
     request.check(&RequestLimits::default())?;
     let answer = searcher.search(&snapshot, &request)?;

@@ -200,6 +200,7 @@ pub(crate) struct LedgerParams {
     #[serde(default)]
     cursor: String,
     /// Lines of a page, at most 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
     /// `csv` (or `Accept: text/csv`): every line at once, for a spreadsheet.
     #[serde(default)]
