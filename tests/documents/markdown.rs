@@ -115,7 +115,7 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir()
-            && !["target", "handbook", "corpus", "shared"].contains(&name.as_str())
+            && !["target", "handbook", "corpus", "files", "shared"].contains(&name.as_str())
             && !name.starts_with('.')
         {
             find(&path, found);
