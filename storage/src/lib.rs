@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] is the one writer of a data folder; a [`Snapshot`] is what a search sees. The truth is a sled database
 //! (documents, chunks, ledger, change log) and an append-only vector file; the tantivy index and the sealed vector
-//! segments are derived from it and can be rebuilt at any time. See the README's design section for the protocol.
+//! segments are derived from it and can be rebuilt at any time. docs/ARCHITECTURE.md has the protocol.
 
 mod attempts;
 mod batch;
