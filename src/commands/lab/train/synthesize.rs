@@ -345,7 +345,10 @@ impl Tally {
 
     fn write(&mut self, out: &mut Out, pairs: Vec<Pair>, filter: Option<&PairFilter>) -> Result<()> {
         let candidates: Vec<Candidate<'_>> = pairs.iter().map(candidate).collect();
-        let faults = filter.map_or_else(|| Ok(vec![None; pairs.len()]), |filter| filter.judge(&candidates))?;
+        let faults = match filter {
+            Some(filter) => filter.judge(&candidates)?,
+            None => vec![None; pairs.len()],
+        };
         for (pair, fault) in pairs.into_iter().zip(faults) {
             match fault {
                 Some(fault) => self.drop(pair.rule, fault),
