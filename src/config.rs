@@ -104,6 +104,15 @@ impl FileConfig {
         }
     }
 
+    /// How is searched.
+    pub(crate) fn search(&self) -> Result<searcher::SearchConfig> {
+        let problems = self.search.problems();
+        if !problems.is_empty() {
+            bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
+        }
+        Ok(self.search.clone())
+    }
+
     /// The server's part.
     pub(crate) fn web(&self) -> web::Config {
         web::Config {

@@ -39,7 +39,7 @@ fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
     file.apply(&mut cli);
     let cli = &cli;
     if cli.command.writes_data_folder() {
-        paths::create_privately();
+        paths::create_privately(&paths::data_dir(cli)?);
     }
     logging::start(cli.verbose, &file.log)?;
     match &cli.command {

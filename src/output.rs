@@ -182,10 +182,7 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
 fn place(hit: &DocumentHit, passage: &PassageHit) -> String {
     let headings = passage.headings.iter().filter(|heading| **heading != hit.title);
     let headings = headings.map(String::as_str).collect::<Vec<_>>().join(" > ");
-    let at = match passage.page {
-        Some(page) => format!("page {page}"),
-        None => lines(&passage.lines),
-    };
+    let at = passage.place.as_ref().map_or_else(|| lines(&passage.lines), ToString::to_string);
     let mut why = vec![format!("score {:.4}", passage.score)];
     why.extend(passage.lexical.map(|place| format!("BM25 #{}", place.rank)));
     why.extend(passage.vector.map(|place| format!("vector #{} ({:.2})", place.rank, place.score)));

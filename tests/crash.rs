@@ -94,11 +94,15 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         Step::TruthWritten => passage.saturating_sub(3),
         Step::TruthFlushed => passage.saturating_sub(2),
         Step::LexicalPrepared | Step::LexicalCommitted => passage,
-        Step::Published => passage,
+        Step::TotalsWritten | Step::Published => passage,
         // A seal follows the commit that filled the tail.
         Step::SegmentWritten | Step::SegmentRenamed | Step::ManifestWritten => passage,
         // Not of a commit.
-        Step::RebuildFinished | Step::RebuildInForce => 0,
+        Step::RebuildFinished
+        | Step::RebuildInForce
+        | Step::UpgradeConverted
+        | Step::UpgradeFinished
+        | Step::UpgradeInForce => 0,
     };
     (commits * EVERY).min(DOCUMENTS)
 }

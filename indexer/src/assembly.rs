@@ -42,9 +42,9 @@ impl Assembly {
 /// The chunks of a document with their vectors, as far as these are new.
 pub(crate) fn drafts(chunks: Vec<ChunkText>, known: &HashMap<ContentKey, Vec<f32>>) -> Vec<ChunkDraft> {
     let draft = |chunk: ChunkText| {
-        let vector = known.get(&ContentKey::of(&chunk.headings, &chunk.text)).cloned();
-        let ChunkText { text, headings, span, lines, page, .. } = chunk;
-        ChunkDraft { headings, text, span: span.start as u64..span.end as u64, lines, page, vector }
+        let ChunkText { text, headings, span, lines, place, blocks, key } = chunk;
+        let span = span.start as u64..span.end as u64;
+        ChunkDraft { headings, text, span, lines, place, blocks, vector: known.get(&key).cloned(), key }
     };
     chunks.into_iter().map(draft).collect()
 }

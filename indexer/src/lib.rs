@@ -33,7 +33,7 @@ pub use beneath::{BeneathError, Root, open_beneath};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 pub use error::IndexError;
 pub use extract::{
-    Block, BlockKind, ExtractLimits, Extraction, FileError, Missing, PageCount, Part, StructuredText, Verdict,
+    Block, BlockKind, ExtractLimits, Extraction, FileError, Missing, PageCount, Part, Place, StructuredText, Verdict,
     detect_language, extract,
 };
 pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};

@@ -130,7 +130,7 @@ impl<'a, 'b> Line<'a, 'b> {
 
     /// Marks a chunk for embedding unless its content is stored, or on its way already.
     fn need(&mut self, chunk: &ChunkText) -> Result<(), IndexError> {
-        let key = ContentKey::of(&chunk.headings, &chunk.text);
+        let key = chunk.key;
         let under_way = self.embedding.as_ref().is_some_and(|(assembly, ..)| assembly.keys.contains_key(&key));
         if under_way || self.open.keys.contains_key(&key) || self.indexer.store.has_vector(key)? {
             return Ok(());
@@ -245,9 +245,8 @@ impl<'a, 'b> Line<'a, 'b> {
         let Content::Fresh(_, chunks) = &prepared.content else { return Ok(true) };
         let mut missing: Vec<(ContentKey, String)> = Vec::new();
         for chunk in chunks {
-            let key = ContentKey::of(&chunk.headings, &chunk.text);
-            if !known.contains_key(&key) && !self.indexer.store.has_vector(key)? {
-                missing.push((key, embedding_text(&chunk.headings, &chunk.text)));
+            if !known.contains_key(&chunk.key) && !self.indexer.store.has_vector(chunk.key)? {
+                missing.push((chunk.key, embedding_text(&chunk.headings, &chunk.text)));
             }
         }
         if missing.is_empty() {

@@ -22,12 +22,6 @@ use crate::walk::{FoundFile, ProblemKind, walk};
 /// Bytes above which a passage is not asked whether it has any token.
 const SURE_TO_HAVE_TOKENS: usize = 256;
 
-/// Characters of a heading that go into a heading path; longer "headings" are whole paragraphs in disguise.
-const MAX_HEADING_CHARS: usize = 200;
-
-/// Bytes of a heading path, which is stored, searched and embedded with every passage below it.
-const MAX_CONTEXT_BYTES: usize = 800;
-
 /// Files that may be under way at once: as later ones wait for a slow one, this bounds the memory.
 const WINDOW: usize = 64;
 
@@ -54,7 +48,7 @@ impl PassageCutter {
     }
 }
 
-/// The passages of a document, each with its heading path; `None` if it was stopped before its end.
+/// The passages of a document that say anything; `None` if it was stopped before its end.
 pub(crate) fn passages(
     document: &StructuredText,
     counter: &dyn TokenCounter,
@@ -64,27 +58,7 @@ pub(crate) fn passages(
     let mut chunks = chunk_until(document, counter, limits, stop)?;
     // Text without a single token (zero-width characters, say) can neither be embedded nor asked for.
     chunks.retain(|chunk| chunk.text.len() > SURE_TO_HAVE_TOKENS || counter.count(&chunk.text) > 0);
-    shape_headings(document.title.as_deref(), &mut chunks);
     Some(chunks)
-}
-
-/// A title found in the document opens every heading path: a passage alone does not say what it is about. A title made
-/// from a file name does not, so that renaming a file changes no content.
-fn shape_headings(title: Option<&str>, chunks: &mut [ChunkText]) {
-    for chunk in chunks {
-        if let Some(title) = title.filter(|title| chunk.headings.first().is_none_or(|first| first != title)) {
-            chunk.headings.insert(0, title.to_string());
-        }
-        for heading in &mut chunk.headings {
-            if let Some((end, _)) = heading.char_indices().nth(MAX_HEADING_CHARS) {
-                heading.truncate(end);
-            }
-        }
-        // The title and the innermost headings say most.
-        while chunk.headings.len() > 2 && chunk.headings.iter().map(String::len).sum::<usize>() > MAX_CONTEXT_BYTES {
-            chunk.headings.remove(1);
-        }
-    }
 }
 
 /// A document that was read.

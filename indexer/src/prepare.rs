@@ -299,6 +299,8 @@ fn now_ns() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use storage::ContentKey;
+
     use super::*;
 
     fn document() -> StructuredText {
@@ -306,7 +308,15 @@ mod tests {
     }
 
     fn chunk() -> ChunkText {
-        ChunkText { text: "x".to_string(), headings: Vec::new(), span: 0..1, lines: 1..2, page: None }
+        ChunkText {
+            text: "x".to_string(),
+            headings: Vec::new(),
+            span: 0..1,
+            lines: 1..2,
+            place: None,
+            blocks: Vec::new(),
+            key: ContentKey::of(&[], "x"),
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::facet::FacetCounts;
 use crate::fuse::Place;
 use crate::query::{Note, ParsedQuery};
 use crate::rerank::RerankState;
+use crate::shape;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -81,12 +82,22 @@ pub struct PassageHit {
     /// Lines of the file, from 1, end excluded.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub lines: Range<u32>,
-    /// Page, from 1, for formats that have pages.
+    /// Number of the page, slide or sheet, from 1, for formats that have them; `place` says which.
     pub page: Option<u32>,
+    /// Page, slide, cells or mail that it begins on, for formats that have them.
+    #[serde(serialize_with = "shape::place")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<shape::PlaceView>))]
+    pub place: Option<storage::Place>,
     /// The whole passage.
     pub text: String,
+    /// The parts of `text`, in order.
+    #[serde(serialize_with = "shape::blocks")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<shape::BlockView>))]
+    pub blocks: Vec<storage::Block>,
     /// The part of it to show.
     pub snippet: String,
+    /// Byte of `text` where `snippet` begins.
+    pub snippet_start: usize,
     /// Bytes of `snippet` that are marked.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub highlights: Vec<Range<usize>>,

@@ -19,6 +19,7 @@ mod request;
 mod rerank;
 mod search;
 mod sentence;
+mod shape;
 mod similar;
 mod slips;
 mod snippet;
@@ -41,6 +42,7 @@ pub use request::{
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};
+pub use shape::{BlockView, PlaceView};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};

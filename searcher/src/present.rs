@@ -1,6 +1,6 @@
 //! Presentation: the documents of one page as they are shown, with their passages cut and marked.
 
-use storage::{AnalysedQuery, Passage, Snapshot};
+use storage::{AnalysedQuery, Passage, Place, Snapshot};
 
 use crate::answer::{DocumentCopy, DocumentHit, Marked, PassageHit};
 use crate::candidate::Candidate;
@@ -68,9 +68,12 @@ impl<'s> Presenter<'s> {
             number: passage.number,
             headings: chunk.headings.clone(),
             lines: chunk.lines.clone(),
-            page: chunk.page,
+            page: chunk.place.as_ref().and_then(Place::number),
+            place: chunk.place.clone(),
             text: chunk.text.clone(),
+            blocks: chunk.blocks.clone(),
             snippet: cut.text,
+            snippet_start: cut.range.start,
             marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
             highlights,
             score: candidate.score,

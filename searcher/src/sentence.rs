@@ -133,6 +133,7 @@ fn show(passage: &mut PassageHit, sentence: Range<usize>, max_chars: usize) {
     let cut = snippet(&passage.text, &[Span { range: sentence, terms: vec![0] }], max_chars);
     passage.highlights = cut.spans.into_iter().map(|span| span.range).collect();
     passage.snippet = cut.text;
+    passage.snippet_start = cut.range.start;
     passage.marked = Marked::Sentence;
 }
 
@@ -205,6 +206,9 @@ mod tests {
             headings: Vec::new(),
             lines: 1..2,
             page: None,
+            place: None,
+            blocks: Vec::new(),
+            snippet_start: 0,
             snippet: text[..100].to_owned(),
             text,
             highlights: Vec::new(),

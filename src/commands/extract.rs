@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use indexer::{Block, BlockKind, Extraction, FileError, FoundFile, Root, Stop, StructuredText, read_file, state_of};
+use indexer::{
+    Block, BlockKind, Extraction, FileError, FoundFile, Place, Root, Stop, StructuredText, read_file, state_of,
+};
 use serde_json::{Value, json};
 use storage::FileState;
 
@@ -85,15 +87,16 @@ fn as_text(extraction: &Extraction) -> String {
     out
 }
 
-/// The text with what Markdown would say of it: `#` before headings, a line where another page begins.
+/// The text with what Markdown would say of it: `#` before headings, a line where another page, slide or sheet begins.
 fn push_document(out: &mut String, document: &StructuredText) {
     let mut end = 0;
-    let mut page = None;
+    let mut before = None;
     for block in &document.blocks {
-        if block.page.is_some() && block.page != page {
-            page = block.page;
-            let before = if end == 0 { "" } else { "\n\n" };
-            out.push_str(&format!("{before}<!-- page {} -->\n\n", page.unwrap_or_default()));
+        let part = block.place.as_ref().and_then(part_of);
+        if part.is_some() && part != before {
+            let gap = if end == 0 { "" } else { "\n\n" };
+            out.push_str(&format!("{gap}<!-- {} -->\n\n", part.as_deref().unwrap_or_default()));
+            before = part;
         } else {
             out.push_str(&document.text[end..block.span.start]);
         }
@@ -105,6 +108,16 @@ fn push_document(out: &mut String, document: &StructuredText) {
         end = block.span.end;
     }
     out.push('\n');
+}
+
+/// What people call the part of a file that a block stands on.
+fn part_of(place: &Place) -> Option<String> {
+    match place {
+        Place::Page(number) => Some(format!("page {number}")),
+        Place::Slide(number) => Some(format!("slide {number}")),
+        Place::Sheet { name, .. } => Some(format!("sheet {}", plain::shown(name))),
+        Place::Mail => None,
+    }
 }
 
 fn as_json(args: &ExtractArgs, outcome: &Result<Extraction, FileError>, state: &FileState, seconds: f64) -> Value {
@@ -153,8 +166,9 @@ fn document_json(document: &StructuredText) -> Value {
 fn block_json(document: &StructuredText, block: &Block) -> Value {
     let mut value = json!({
         "kind": "",
-        "page": block.page,
-        "cells": block.cells,
+        "page": block.place.as_ref().and_then(Place::number),
+        "place": block.place.as_ref().and_then(part_of),
+        "cells": block.place.as_ref().and_then(Place::cells),
         "bytes": [block.span.start, block.span.end],
         "lines": [block.lines.start, block.lines.end],
         "text": document.text[block.span.clone()],

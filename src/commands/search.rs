@@ -26,11 +26,11 @@ pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<Exi
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
-    let searcher = Searcher::new(embedder, reranker, file.search.clone());
+    let searcher = Searcher::new(embedder, reranker, file.search()?);
     let request = request(args, source);
     request.check(&RequestLimits::default())?;
     let answer = searcher.search(&snapshot, &request)?;
-    let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
+    let unread = answer.results.is_empty().then(|| unread_files(&snapshot, &request));
     if args.json {
         println!("{}", plain::json(&Printed { answer: &answer, unread_files: unread })?);
     } else {
@@ -107,22 +107,10 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
     Ok((Arc::new(snapshot), Some(source)))
 }
 
-/// Files of the sources searched that could not be read; `None` while another process writes to the index and alone knows.
-fn unread_files(folder: &Path, model: &IndexModel, request: &SearchRequest) -> Result<Option<u64>> {
-    let store = match Store::open(folder, model) {
-        Ok(store) => store,
-        Err(Error::Locked { .. }) => return Ok(None),
-        Err(other) => return Err(other.into()),
-    };
+/// Files of the sources searched that could not be read.
+fn unread_files(snapshot: &Snapshot, request: &SearchRequest) -> u64 {
     let named = [&request.filters.source[..], &ParsedQuery::parse(&request.query).filter.sources].concat();
-    let mut unread = 0;
-    for source in store.sources().iter().filter(|source| named.is_empty() || named.contains(&source.name)) {
-        for entry in store.ledger(&source.name) {
-            unread += u64::from(entry?.state.is_unread());
-        }
-    }
-    store.close()?;
-    Ok(Some(unread))
+    snapshot.totals().unread(&named)
 }
 
 fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {

@@ -23,13 +23,8 @@ pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<Exit
     let data_dir = paths::data_dir(cli)?;
     let reading = file.extract.start()?;
     let named = config.index.sources.clone();
-    let opener = Opener {
-        cli: cli.clone(),
-        args: args.clone(),
-        named,
-        indexing: reading.options(),
-        search: file.search.clone(),
-    };
+    let opener =
+        Opener { cli: cli.clone(), args: args.clone(), named, indexing: reading.options(), search: file.search()? };
     web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
-//! Editions of the index in a data folder: the one in force, and the one that a rebuild makes beside it.
+//! Editions of the index in a data folder: the one in force, and the one that a rebuild or an upgrade makes beside it.
 //!
-//! The first edition lies in the data folder itself. A rebuild makes the next one in `rebuild/` and at its end renames that
-//! folder to `index-N`. The rename is the change-over, whole or absent: whoever opens the data folder takes the highest N
+//! The first edition lies in the data folder itself. A rebuild makes the next one in `rebuild/`, an upgrade in
+//! `upgrade/`, and at its end renames that folder to `index-N`. The rename is the change-over, whole or absent: whoever opens the data folder takes the highest N
 //! there is, and the data folder itself where there is none. What is superseded is removed by the next writer, if the
 //! rebuild did not get to it.
 
@@ -14,6 +14,8 @@ use crate::{files, layout};
 
 /// Where a rebuild works until it is whole.
 const UNFINISHED: &str = "rebuild";
+/// Where an upgrade works until it is whole.
+const UPGRADING: &str = "upgrade";
 const PREFIX: &str = "index-";
 
 /// The folder of the edition in force.
@@ -21,9 +23,14 @@ pub(crate) fn in_force(data: &Path) -> Result<PathBuf> {
     Ok(newest(data)?.map_or_else(|| data.to_path_buf(), |number| numbered(data, number)))
 }
 
-/// The folder of an edition in the making.
+/// The folder of an edition that a rebuild makes.
 pub(crate) fn unfinished(data: &Path) -> PathBuf {
     data.join(UNFINISHED)
+}
+
+/// The folder of an edition that an upgrade makes.
+pub(crate) fn upgrading(data: &Path) -> PathBuf {
+    data.join(UPGRADING)
 }
 
 /// Reads the edition in force; once more if a rebuild replaced it meanwhile.
@@ -37,14 +44,13 @@ pub(crate) fn reading<T>(data: &Path, read: impl Fn(&Path) -> Result<T>) -> Resu
     }
 }
 
-/// Puts the finished edition in force. Its files must be closed.
-pub(crate) fn change_over(data: &Path) -> Result<()> {
-    let unfinished = unfinished(data);
+/// Puts a finished edition in force. Its files must be closed.
+pub(crate) fn change_over(data: &Path, unfinished: &Path) -> Result<()> {
     let next = numbered(data, newest(data)?.map_or(1, |number| number + 1));
     // Everything below is durable; its folder's entries are made so here, before the rename can be.
-    files::sync_folder(&unfinished)?;
+    files::sync_folder(unfinished)?;
     // An empty folder in its place gives way; a file or a folder with anything in it is an error, and nothing has changed.
-    fs::rename(&unfinished, &next).map_err(Error::io("rename", &unfinished))?;
+    fs::rename(unfinished, &next).map_err(Error::io("rename", unfinished))?;
     files::sync_folder(data)
 }
 
@@ -104,7 +110,7 @@ mod tests {
         fs::create_dir(data.path().join("index-13")).unwrap();
         fs::write(data.path().join("index-12"), "a file").unwrap();
         assert_eq!(in_force(data.path()).unwrap(), data.path().join("index-10"));
-        change_over(data.path()).unwrap();
+        change_over(data.path(), &unfinished(data.path())).unwrap();
         assert_eq!(in_force(data.path()).unwrap(), data.path().join("index-11"));
         fs::write(data.path().join("vectors.bin"), "of the first edition").unwrap();
         fs::write(data.path().join("keys.json"), "not of an edition").unwrap();

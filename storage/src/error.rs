@@ -38,19 +38,49 @@ pub enum Error {
         /// The data folder.
         path: PathBuf,
     },
-    /// The data folder was written by another version of quarry.
-    #[error(
-        "the data folder {} has format {found}, this quarry reads format {expected}; \
-         index into a new folder with --data-dir, or run `quarry index --rebuild`",
-        path.display()
-    )]
+    /// The index has no totals for readers: it was made by an older version, or a writer died while it made the index.
+    #[error("the index in {} was not counted yet; the next run of the indexer does it", path.display())]
+    NoTotals {
+        /// The folder of the index.
+        path: PathBuf,
+    },
+    /// The index was written by a newer version of quarry, or by one whose format is no longer known.
+    #[error("the index in {} has format {found}, this quarry knows format {expected}; {}", path.display(), format_cure(*found, *expected))]
     Format {
-        /// The data folder.
+        /// The folder of the index.
         path: PathBuf,
         /// Format version found.
         found: u32,
         /// Format version this build reads and writes.
         expected: u32,
+    },
+    /// The index has an earlier format, which the next writer brings forward.
+    #[error(
+        "the index in {} has format {found}; whatever writes to it next (`quarry index`, `quarry serve`) brings it to \
+         format {expected} and embeds nothing again",
+        path.display()
+    )]
+    Outdated {
+        /// The folder of the index.
+        path: PathBuf,
+        /// Format version found.
+        found: u32,
+        /// Format version this build reads and writes.
+        expected: u32,
+    },
+    /// The index has an earlier format and is too damaged to be brought forward.
+    #[error(
+        "the index in {} has format {found} and is too damaged to be brought forward ({detail}); \
+         make it anew with `quarry index --rebuild`",
+        path.display()
+    )]
+    NotUpgradable {
+        /// The folder of the index.
+        path: PathBuf,
+        /// Format version found.
+        found: u32,
+        /// What is wrong with it.
+        detail: String,
     },
     /// The index was built with another model.
     #[error(
@@ -157,6 +187,14 @@ impl Error {
 /// Whether an answer of the system means that there is no room left.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+fn format_cure(found: u32, expected: u32) -> &'static str {
+    if found > expected {
+        "it was written by a newer quarry: use that one, or index into a new folder with --data-dir"
+    } else {
+        "it is too old to be brought forward: make it anew with `quarry index --rebuild`"
+    }
 }
 
 fn same(error: &io::Error) -> io::Error {

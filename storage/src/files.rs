@@ -12,6 +12,15 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
     Ok(write_atomically(path, |file| file.write_all(content))?)
 }
 
+/// Gives a file a second name; where the disk has no such thing, copies it durably.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let copied = fs::copy(from, to).and_then(|_| File::open(to)?.sync_all());
+    copied.map_err(Error::io("copy to", to))
+}
+
 /// Makes renames and creations in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))

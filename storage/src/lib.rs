@@ -2,10 +2,11 @@
 //!
 //! A [`Store`] is the one writer of a data folder; a [`Snapshot`] is what a search sees. The truth is a sled database
 //! (documents, chunks, ledger, change log) and an append-only vector file; the tantivy index and the sealed vector
-//! segments are derived from it and can be rebuilt at any time. See the README's design section for the protocol.
+//! segments are derived from it and can be rebuilt at any time. docs/ARCHITECTURE.md has the protocol.
 
 mod attempts;
 mod batch;
+mod block;
 mod closed;
 mod crash;
 mod database;
@@ -18,6 +19,7 @@ mod filter;
 mod layout;
 mod lexical;
 mod lock;
+mod overview;
 mod placement;
 mod private;
 mod rebuild;
@@ -27,14 +29,17 @@ mod settings;
 mod simhash;
 mod snapshot;
 mod store;
+mod totals;
 mod truth;
 mod twins;
+mod upgrade;
 mod vectorfile;
 mod vectors;
 mod verify;
 
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
+pub use block::{Block, BlockKind, Marker, Place};
 pub use closed::ClosedStore;
 pub use crash::Step;
 #[cfg(debug_assertions)]
@@ -46,6 +51,8 @@ pub use lexical::{
     AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
     QueryWord, Script, Sequence, is_stopword, is_unspaced, runs,
 };
+pub use overview::{Overview, overview};
+pub use private::is_shared;
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{
     Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,
@@ -55,6 +62,8 @@ pub use settings::model_of;
 pub use simhash::SimHash;
 pub use snapshot::{Listing, Passage, Scope, Snapshot};
 pub use store::{SnapshotHandle, Statistics, Store};
+pub use totals::{IndexTotals, SourceTotals};
 pub use truth::TruthReader;
+pub use upgrade::{UpgradeProgress, upgrade_progress};
 pub use vectors::{SealParams, VectorSearch};
 pub use verify::{Finding, Verification, repair, verify};

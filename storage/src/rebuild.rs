@@ -79,7 +79,7 @@ impl Rebuild {
         // sled's threads must be done with the folder before it gets another name.
         Database::wait_until_free(&layout::documents(&edition::unfinished(&data)))?;
         crash::point(Step::RebuildFinished);
-        edition::change_over(&data)?;
+        edition::change_over(&data, &edition::unfinished(&data))?;
         crash::point(Step::RebuildInForce);
         edition::remove_superseded(&data)?;
         Ok(())

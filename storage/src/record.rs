@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::block::{Block, Place};
 use crate::simhash::SimHash;
 
 /// Stable identity of a document: a hash of its source's name and its path below the source's root.
@@ -169,9 +170,11 @@ pub struct Chunk {
     pub span: Range<u64>,
     /// Lines of the file it comes from, counted from 1, end excluded.
     pub lines: Range<u32>,
-    /// Page, slide or sheet, counted from 1, for formats that have them.
-    pub page: Option<u32>,
-    /// Number of its vector in the vector file.
+    /// Page, slide, cells or mail that it begins on, for formats that have them.
+    pub place: Option<Place>,
+    /// The blocks of its text.
+    pub blocks: Vec<Block>,
+    /// Number of its vector in the vector file, which holds its content key.
     pub ordinal: u64,
 }
 
@@ -186,8 +189,12 @@ pub struct ChunkDraft {
     pub span: Range<u64>,
     /// See [`Chunk::lines`].
     pub lines: Range<u32>,
-    /// See [`Chunk::page`].
-    pub page: Option<u32>,
+    /// See [`Chunk::place`].
+    pub place: Option<Place>,
+    /// See [`Chunk::blocks`].
+    pub blocks: Vec<Block>,
+    /// The key of its headings and text, which whoever made the chunk has told once.
+    pub key: ContentKey,
     /// The normalised embedding, or `None` where the store already holds one for this content.
     pub vector: Option<Vec<f32>>,
 }

@@ -15,6 +15,7 @@ use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::record::{ContentKey, DocumentId, IndexModel};
 use crate::settings;
+use crate::totals;
 use crate::vectorfile::VectorFile;
 use crate::vectors::VectorIndex;
 
@@ -44,10 +45,13 @@ pub(crate) fn open(folder: &Path, model: &IndexModel) -> Result<Opened> {
     let vectors = open_vectors(folder, model, &mut documents, &mut repairs)?;
     let lexical = open_lexical(folder, &mut documents, &mut repairs)?;
     let index = layout::open_vectors_for_writing(folder, &vectors, &mut repairs)?;
+    if totals::bring_up_to_date(folder, &documents.index_totals())? {
+        repairs.push("totals.json was damaged and has been written anew".to_string());
+    }
     Ok(Opened { settings, documents, vectors, lexical, index, repairs, attempts })
 }
 
-fn check_model(settings: Option<&Settings>, model: &IndexModel) -> Result<()> {
+pub(crate) fn check_model(settings: Option<&Settings>, model: &IndexModel) -> Result<()> {
     match settings {
         Some(settings) if settings.model.fingerprint != model.fingerprint => {
             Err(Error::Model { index: settings.model.describe(), given: model.describe() })
@@ -145,7 +149,7 @@ fn open_lexical(folder: &Path, documents: &mut Documents, repairs: &mut Vec<Stri
     }
     match payload {
         Some(payload) => replay(documents, &mut index, payload, repairs)?,
-        None => rebuild_lexical(documents, &mut index)?,
+        None => rebuild_lexical(documents, &mut index, |_| Ok(()))?,
     }
     if index.payload()?.is_some_and(|payload| payload.chunks != documents.totals().chunks) {
         return Err(Error::damaged("the lexical index", "it does not hold the chunks of the document store"));
@@ -168,20 +172,26 @@ fn replay(documents: &Documents, index: &mut LexicalIndex, payload: Payload, rep
     Ok(())
 }
 
-fn rebuild_lexical(documents: &Documents, index: &mut LexicalIndex) -> Result<()> {
+/// Makes the lexical index from the truth. `told` hears how many documents it holds.
+pub(crate) fn rebuild_lexical(
+    documents: &Documents,
+    index: &mut LexicalIndex,
+    mut told: impl FnMut(u64) -> Result<()>,
+) -> Result<()> {
     let totals = documents.totals();
     if totals.documents == 0 {
         return Ok(());
     }
-    for document in documents.documents() {
+    for (done, document) in (1..).zip(documents.documents()) {
         let document = document?;
         index.replace(&document, &documents.chunks(document.id())?)?;
+        told(done)?;
     }
     index.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })
 }
 
 /// Brings the lexical index to the truth's state of these documents; the caller commits.
-pub(crate) fn apply_to_lexical(documents: &Documents, index: &LexicalIndex, touched: &[DocumentId]) -> Result<()> {
+fn apply_to_lexical(documents: &Documents, index: &LexicalIndex, touched: &[DocumentId]) -> Result<()> {
     for id in touched {
         match documents.document(*id)? {
             Some(document) => index.replace(&document, &documents.chunks(*id)?)?,

@@ -1,9 +1,9 @@
 //! The writing side: one process at a time, commits that are whole or absent.
 //!
-//! A commit goes through five steps, each durable before the next begins: vectors are appended and synced; the truth is
+//! A commit goes through six steps, each durable before the next begins: vectors are appended and synced; the truth is
 //! written in one sled batch and flushed (from here on the commit is acknowledged); the lexical index replaces the
-//! touched documents; the vector index takes in the new vectors; a fresh snapshot is swapped in. Whatever a crash leaves
-//! undone, the next open finishes (see `recover`).
+//! touched documents; the totals for readers are written; the vector index takes in the new vectors; a fresh snapshot is
+//! swapped in. Whatever a crash leaves undone, the next open finishes (see `recover`).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,15 @@ use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::lock::Lock;
 use crate::placement::Placement;
-use crate::record::{Chunk, ChunkDraft, ContentKey, DocumentId, IndexModel, LedgerEntry, Source};
+use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
+use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
-use crate::{edition, private, twins};
+use crate::{edition, private, twins, upgrade};
 
 /// Commits after which the change log is trimmed.
 const TRIM_EVERY: u64 = 64;
@@ -62,6 +63,9 @@ impl SnapshotHandle {
     }
 }
 
+/// A document that a commit puts, with its chunks, or removes.
+type Touched = (DocumentId, Option<(Document, Vec<Chunk>)>);
+
 /// Counts and sizes of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics {
@@ -78,11 +82,12 @@ pub struct Statistics {
 }
 
 impl Store {
-    /// Opens the index in the data folder for writing, or makes an empty one, and repairs what a crash left undone.
+    /// Opens the index in the data folder for writing, or makes an empty one; brings one of an earlier format forward, and
+    /// repairs what a crash left undone.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process writes, [`Error::Model`] if the index was built with another model,
-    /// [`Error::Format`] if another version of quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
+    /// [`Error::Format`] if a newer quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
     pub fn open(data: &Path, model: &IndexModel) -> Result<Self> {
         let mut repairs = Vec::new();
         repairs.extend(private::make_folder(data)?);
@@ -90,6 +95,7 @@ impl Store {
         if edition::remove_superseded(data)? {
             repairs.push("removed the index that a rebuild has replaced".to_string());
         }
+        repairs.extend(upgrade::bring_forward(data, model)?);
         let folder = edition::in_force(data)?;
         let mut opened = recover::open(&folder, model)?;
         repairs.append(&mut opened.repairs);
@@ -99,7 +105,7 @@ impl Store {
 
     pub(crate) fn with(folder: &Path, lock: Lock, opened: Opened) -> Result<Self> {
         let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
-        let (index, snapshot) = view(&settings, &lexical, &index)?;
+        let (index, snapshot) = view(&settings, documents.index_totals(), &lexical, &index)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             settings,
@@ -127,7 +133,7 @@ impl Store {
     /// A store made of parts that were opened again, and the handles of those who read the one before.
     pub(crate) fn resume(closed: ClosedStore, opened: Opened) -> Result<Self, (Box<ClosedStore>, Error)> {
         let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
-        let (index, snapshot) = match view(&settings, &lexical, &index) {
+        let (index, snapshot) = match view(&settings, documents.index_totals(), &lexical, &index) {
             Ok(viewed) => viewed,
             Err(error) => return Err((Box::new(closed), error)),
         };
@@ -222,6 +228,7 @@ impl Store {
         changes.put_settings(&settings);
         self.documents.apply(changes, self.vectors.len())?;
         settings::write(&self.folder, &settings)?;
+        totals::write(&self.folder, &self.documents.index_totals())?;
         self.settings = settings;
         self.publish()
     }
@@ -309,12 +316,23 @@ impl Store {
 
     fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
         self.append_vectors(&batch, resolved)?;
-        let changes = self.changes(batch, resolved)?;
-        let touched = changes.touched().to_vec();
+        let (changes, touched) = self.changes(batch, resolved)?;
         let totals = self.documents.apply(changes, self.vectors.len())?;
         if !touched.is_empty() {
-            recover::apply_to_lexical(&self.documents, &self.lexical, &touched)?;
+            for (id, written) in &touched {
+                match written {
+                    Some((document, chunks)) => self.lexical.replace(document, chunks)?,
+                    None => self.lexical.delete(*id),
+                }
+            }
             self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
+        }
+        let counted = self.documents.index_totals();
+        totals::write(&self.folder, &counted)?;
+        crash::point(Step::TotalsWritten);
+        if touched.is_empty() {
+            self.current.set(self.current.get().counted_anew(counted));
+        } else {
             self.publish()?;
         }
         if totals.sequence.is_multiple_of(TRIM_EVERY) {
@@ -336,7 +354,7 @@ impl Store {
         }
         for draft in batch.documents.values().flatten() {
             for (number, chunk) in draft.chunks.iter().enumerate() {
-                let key = ContentKey::of(&chunk.headings, &chunk.text);
+                let key = chunk.key;
                 if ordinals.contains_key(&key) {
                     continue;
                 }
@@ -358,8 +376,7 @@ impl Store {
         let stored = self.vectors.len();
         let mut fresh: Vec<Option<(ContentKey, &[f32])>> = Vec::new();
         let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-        let of_chunks =
-            chunks.filter_map(|chunk| Some((ContentKey::of(&chunk.headings, &chunk.text), chunk.vector.as_ref()?)));
+        let of_chunks = chunks.filter_map(|chunk| Some((chunk.key, chunk.vector.as_ref()?)));
         for (key, vector) in batch.vectors.iter().map(|(key, vector)| (*key, vector)).chain(of_chunks) {
             let Some(&ordinal) = resolved.get(&key) else { continue };
             if ordinal >= stored {
@@ -379,15 +396,18 @@ impl Store {
         Ok(())
     }
 
-    fn changes(&self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<Changes> {
+    /// What a batch writes to the truth, and the documents that the lexical index replaces or removes for it.
+    fn changes(&self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<(Changes, Vec<Touched>)> {
         let mut changes = Changes::default();
+        let mut touched = Vec::with_capacity(batch.documents.len());
         for (id, draft) in batch.documents {
             let old = self.documents.chunks(id)?;
             match draft {
-                Some(draft) => put_document(&mut changes, id, draft, &old, resolved),
+                Some(draft) => touched.push((id, Some(put_document(&mut changes, id, draft, &old, resolved)))),
                 None if self.documents.document(id)?.is_some() => {
                     (0u32..).zip(&old).for_each(|(number, _)| changes.remove_chunk(id, number));
                     changes.remove_document(id);
+                    touched.push((id, None));
                 }
                 None => {}
             }
@@ -409,11 +429,11 @@ impl Store {
                 None => changes.remove_ledger(&source, &path),
             }
         }
-        Ok(changes)
+        Ok((changes, touched))
     }
 
     fn publish(&mut self) -> Result<()> {
-        let (index, snapshot) = view(&self.settings, &self.lexical, &self.index)?;
+        let (index, snapshot) = view(&self.settings, self.documents.index_totals(), &self.lexical, &self.index)?;
         self.index = index;
         self.current.set(snapshot);
         Ok(())
@@ -444,16 +464,21 @@ impl Store {
 }
 
 /// The state after the last commit, and the vector index it uses.
-fn view(settings: &Settings, lexical: &LexicalIndex, index: &VectorIndex) -> Result<(VectorIndex, Snapshot)> {
+fn view(
+    settings: &Settings,
+    totals: IndexTotals,
+    lexical: &LexicalIndex,
+    index: &VectorIndex,
+) -> Result<(VectorIndex, Snapshot)> {
     let lexical = lexical.reader()?;
     let placement = Placement::of(&lexical)?;
     let index = layout::take_in_vectors(index, &placement)?;
-    Ok((index.clone(), Snapshot::of(settings.clone(), lexical, index, placement)))
+    Ok((index.clone(), Snapshot::of(settings.clone(), totals, lexical, index, placement)))
 }
 
 fn has_vector_elsewhere(batch: &Batch, key: ContentKey) -> bool {
     let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-    chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| ContentKey::of(&chunk.headings, &chunk.text) == key)
+    chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| chunk.key == key)
 }
 
 fn put_document(
@@ -462,22 +487,26 @@ fn put_document(
     draft: DocumentDraft,
     old: &[Chunk],
     resolved: &HashMap<ContentKey, u64>,
-) {
-    let count = draft.chunks.len();
-    for (number, chunk) in (0u32..).zip(draft.chunks) {
-        let ordinal = resolved.get(&ContentKey::of(&chunk.headings, &chunk.text)).copied().unwrap_or_default();
-        let chunk = chunk.stored_at(ordinal);
-        if old.get(number as usize) != Some(&chunk) {
-            changes.put_chunk(id, number, &chunk);
+) -> (Document, Vec<Chunk>) {
+    let DocumentDraft { document, chunks } = draft;
+    let stored = |chunk: ChunkDraft| {
+        let ordinal = resolved.get(&chunk.key).copied().unwrap_or_default();
+        chunk.stored_at(ordinal)
+    };
+    let chunks: Vec<Chunk> = chunks.into_iter().map(stored).collect();
+    for (number, chunk) in (0u32..).zip(&chunks) {
+        if old.get(number as usize) != Some(chunk) {
+            changes.put_chunk(id, number, chunk);
         }
     }
-    (0u32..).zip(old).skip(count).for_each(|(number, _)| changes.remove_chunk(id, number));
-    changes.put_document(&draft.document);
+    (0u32..).zip(old).skip(chunks.len()).for_each(|(number, _)| changes.remove_chunk(id, number));
+    changes.put_document(&document);
+    (document, chunks)
 }
 
 impl ChunkDraft {
     fn stored_at(self, ordinal: u64) -> Chunk {
-        let Self { headings, text, span, lines, page, vector: _ } = self;
-        Chunk { headings, text, span, lines, page, ordinal }
+        let Self { headings, text, span, lines, place, blocks, key: _, vector: _ } = self;
+        Chunk { headings, text, span, lines, place, blocks, ordinal }
     }
 }

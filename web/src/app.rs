@@ -1,5 +1,6 @@
 //! The state that all requests share.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -13,7 +14,6 @@ use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
 use crate::traffic::Traffic;
-use crate::unread::UnreadFiles;
 use crate::wanted::{Waiting, Wanted};
 use crate::writer::Failure;
 
@@ -27,8 +27,8 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
-    pub(crate) unread: UnreadFiles,
     pub(crate) started: Instant,
+    data_dir: PathBuf,
     engine: OnceLock<Engine>,
     stopping: AtomicBool,
 }
@@ -45,18 +45,18 @@ pub(crate) enum Turn {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, keys: Keys) -> Self {
+    pub(crate) fn new(config: Config, keys: Keys, data_dir: &Path) -> Self {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
             traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
-            unread: UnreadFiles::default(),
             jobs: Arc::default(),
             metrics: Metrics::new(),
             keys,
             config,
             started: Instant::now(),
+            data_dir: data_dir.to_path_buf(),
             engine: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }
@@ -65,9 +65,15 @@ impl App {
     /// The engine.
     ///
     /// # Errors
-    /// [`Error::Starting`] while the index is being opened.
+    /// As [`App::not_ready`] says, while the index is being opened.
     pub(crate) fn engine(&self) -> Result<&Engine, Error> {
-        self.engine.get().ok_or(Error::Starting)
+        self.engine.get().ok_or_else(|| self.not_ready())
+    }
+
+    /// Why nothing can be searched yet: [`Error::Upgrading`] or [`Error::Starting`].
+    pub(crate) fn not_ready(&self) -> Error {
+        let upgrade = if self.engine.get().is_none() { storage::upgrade_progress(&self.data_dir) } else { None };
+        upgrade.map_or(Error::Starting, Error::Upgrading)
     }
 
     pub(crate) fn set_engine(&self, engine: Engine) {

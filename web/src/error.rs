@@ -100,6 +100,8 @@ pub(crate) enum Error {
     Timeout { seconds: u64 },
     #[error("the index is being opened")]
     Starting,
+    #[error("{0}")]
+    Upgrading(storage::UpgradeProgress),
     #[error("the server is stopping")]
     Stopping,
     #[error(
@@ -220,6 +222,7 @@ impl Error {
             Self::Busy => line(S::SERVICE_UNAVAILABLE, "busy", "The server is busy", "try again after Retry-After"),
             Self::Timeout { .. } => line(S::SERVICE_UNAVAILABLE, "timeout", "The request took too long", "ask for less, or raise limits.request_seconds in quarry.toml"),
             Self::Starting => line(S::SERVICE_UNAVAILABLE, "starting", "The server is starting", "try again soon; /health/ready says when"),
+            Self::Upgrading(_) => line(S::SERVICE_UNAVAILABLE, "upgrading", "The index is being brought to a new format", "try again later; /health/ready says how far it is"),
             Self::Stopping => line(S::SERVICE_UNAVAILABLE, "stopping", "The server is stopping", "try again when it is back"),
             Self::SourceBusy { .. } => line(S::SERVICE_UNAVAILABLE, "source-busy", "The source is busy", "try again when the removal is done; /api/v1/jobs shows it"),
             Self::NotAlive(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "free space or mend the disk; searches go on, and it is tried again by itself"),
@@ -292,6 +295,7 @@ impl Error {
             | Self::Busy
             | Self::Timeout { .. }
             | Self::Starting
+            | Self::Upgrading(_)
             | Self::Stopping
             | Self::SourceBusy { .. }
             | Self::Storage(storage::Error::Reopening) => response.insert_header((header::RETRY_AFTER, "1")),
@@ -331,6 +335,15 @@ mod tests {
         let problem = serde_json::to_string(&error.problem()).unwrap();
         assert!(!problem.contains("secret"), "{problem}");
         assert_eq!(error.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn an_upgrade_says_how_far_it_is() {
+        let error = Error::Upgrading(storage::UpgradeProgress { from: 2, to: 3, percent: 41 });
+        let problem = error.problem();
+        assert_eq!((problem.status, problem.code), (503, "upgrading"));
+        assert!(problem.detail.contains("41 %"), "{}", problem.detail);
+        assert!(error.error_response().headers().contains_key("retry-after"));
     }
 
     #[test]

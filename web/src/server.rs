@@ -79,7 +79,7 @@ pub fn serve(
     if let Some(listen) = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected) {
         return Err(ServeError::Unprotected { listen });
     }
-    let app = Arc::new(App::new(config, keys));
+    let app = Arc::new(App::new(config, keys, data_dir));
     let failed = Arc::new(Mutex::new(None));
     let served = actix_web::rt::System::new().block_on(run(&app, announce, open, &failed));
     app.stop();

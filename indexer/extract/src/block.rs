@@ -7,8 +7,10 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Format;
 use crate::bounds::{few, few_facts};
 use crate::language;
+use crate::place::Place;
 
 /// A document as quarry sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,10 +80,8 @@ pub struct Block {
     /// Its lines in the source file: the first is 1, the end is exclusive. Exact for Markdown, text and code,
     /// approximate for HTML.
     pub lines: Range<u32>,
-    /// Page or slide, from 1, where the format has them.
-    pub page: Option<u32>,
-    /// Cells of a sheet that it was made from, as spreadsheets write them: `A1:F40`.
-    pub cells: Option<String>,
+    /// Page, slide, cells or mail, where the format has them.
+    pub place: Option<Place>,
 }
 
 /// What a block is.
@@ -111,11 +111,11 @@ pub enum BlockKind {
 
 impl StructuredText {
     /// A document whose canonical text is the source itself, cut into `blocks`.
-    pub(crate) fn verbatim(kind: impl Into<String>, text: String, blocks: Vec<Block>) -> Self {
+    pub(crate) fn verbatim(format: &Format, text: String, blocks: Vec<Block>) -> Self {
         let mut document = Self {
             title: None,
             language: None,
-            kind: kind.into(),
+            kind: format.name.to_owned(),
             text,
             blocks,
             warnings: Vec::new(),
@@ -154,18 +154,26 @@ pub struct TextBuilder {
     pub pages: Option<PageCount>,
     /// See [`StructuredText::scans`].
     pub scans: Vec<Scan>,
-    /// The page, slide or sheet that the next blocks stand on, from 1.
-    pub page: Option<u32>,
+    /// Where the next blocks stand.
+    pub place: Option<Place>,
 }
 
 impl TextBuilder {
     /// Appends a block; blank text is left out. Code keeps its indentation, everything else is trimmed.
     pub fn push(&mut self, kind: BlockKind, text: &str, lines: Range<u32>) {
-        self.push_cells(kind, text, lines, None);
+        self.push_at(kind, text, lines, self.place.clone());
     }
 
-    /// Like [`TextBuilder::push`], for a block made from `cells` of a sheet.
-    pub fn push_cells(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, cells: Option<String>) {
+    /// Like [`TextBuilder::push`], for a block made from these cells of the sheet.
+    pub fn push_cells(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, of_block: String) {
+        let mut place = self.place.clone();
+        if let Some(Place::Sheet { cells, .. }) = &mut place {
+            *cells = Some(of_block);
+        }
+        self.push_at(kind, text, lines, place);
+    }
+
+    fn push_at(&mut self, kind: BlockKind, text: &str, lines: Range<u32>, place: Option<Place>) {
         let text = match kind {
             BlockKind::Code { .. } => trim_blank_lines(text),
             BlockKind::ListItem => text.trim_end().trim_start_matches('\n'),
@@ -181,12 +189,12 @@ impl TextBuilder {
         let start = self.text.len();
         self.text.push_str(text);
         let lines = lines.start..lines.end.max(lines.start + 1);
-        self.blocks.push(Block { kind, span: start..self.text.len(), lines, page: self.page, cells });
+        self.blocks.push(Block { kind, span: start..self.text.len(), lines, place });
     }
 
     /// The finished document with its language and title.
-    pub fn finish(self, kind: impl Into<String>) -> StructuredText {
-        let mut document = StructuredText::verbatim(kind, self.text, self.blocks);
+    pub fn finish(self, format: &Format) -> StructuredText {
+        let mut document = StructuredText::verbatim(format, self.text, self.blocks);
         document.title = self.title.filter(|title| !title.trim().is_empty()).or(document.title);
         document.metadata = self.metadata;
         document.warnings = self.warnings;
@@ -275,7 +283,7 @@ mod tests {
         builder.push(BlockKind::ListItem, "  - b", 4..5);
         builder.push(BlockKind::Paragraph, "  \n ", 5..6);
         builder.push(BlockKind::Code { language: None, definition: None }, "\n\n    x = 1\n  y\n\n", 7..9);
-        let document = builder.finish("markdown");
+        let document = builder.finish(Format::of("markdown"));
         assert_eq!(document.text, "Sub\n\n- a\n  - b\n\n    x = 1\n  y");
         assert_eq!(document.title.as_deref(), Some("Sub"));
         assert_invariants(&document);

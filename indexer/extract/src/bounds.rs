@@ -13,6 +13,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::block::{Block, BlockKind, Missing, StructuredText, floor_boundary};
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::place::Place;
 
 /// Bytes of a title: about three lines.
 pub const MAX_TITLE: usize = 400;
@@ -186,7 +187,11 @@ impl FileError {
 }
 
 fn bound_block(block: &mut Block) -> bool {
-    let mut cut = block.cells.as_mut().is_some_and(|cells| shorten(cells, MAX_NAME));
+    let mut cut = false;
+    if let Some(Place::Sheet { name, cells, .. }) = &mut block.place {
+        cut |= shorten(name, MAX_NAME);
+        cut |= cells.as_mut().is_some_and(|cells| shorten(cells, MAX_NAME));
+    }
     match &mut block.kind {
         BlockKind::Heading { level } => {
             let within = (*level).clamp(1, MAX_LEVEL);
@@ -331,6 +336,10 @@ mod tests {
         assert!(document("# Title\n\nbody").warnings.is_empty());
     }
 
+    fn sheet(name: &str, cells: &str) -> Place {
+        Place::Sheet { number: 1, name: name.to_string(), cells: Some(cells.to_string()) }
+    }
+
     #[test]
     fn every_attribute_is_bounded_and_what_is_not_is_noticed() {
         type Spoil = Box<dyn Fn(&mut Extraction)>;
@@ -346,7 +355,16 @@ mod tests {
                 "level",
                 Box::new(|all| all.document.as_mut().unwrap().blocks[0].kind = BlockKind::Heading { level: 200 }),
             ),
-            ("cells", Box::new(|all| all.document.as_mut().unwrap().blocks[0].cells = Some("c".repeat(1 << 20)))),
+            (
+                "cells",
+                Box::new(|all| all.document.as_mut().unwrap().blocks[0].place = Some(sheet("s", &"c".repeat(1 << 20)))),
+            ),
+            (
+                "name of a sheet",
+                Box::new(|all| {
+                    all.document.as_mut().unwrap().blocks[0].place = Some(sheet(&"s".repeat(1 << 20), "A1"))
+                }),
+            ),
             ("remarks", Box::new(|all| all.document.as_mut().unwrap().warnings = vec!["w".repeat(1 << 20)])),
             (
                 "missing",
@@ -409,7 +427,7 @@ mod tests {
 
     #[test]
     fn paths_of_parts_are_cut_and_stay_unique_and_keep_their_kind() {
-        let mut outer = Extraction::container("zip");
+        let mut outer = Extraction::container(crate::Format::of("zip"));
         let long = format!("{}/name.txt", "folder/".repeat(5_000));
         for _ in 0..3 {
             outer.add(&long, 1, None, Err(FileError::Empty));
@@ -427,7 +445,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_countless_empty_elements_is_not_decoded() {
-        let mut extraction = Extraction::container("zip");
+        let mut extraction = Extraction::container(crate::Format::of("zip"));
         extraction.warnings = vec![String::new(); MAX_ELEMENTS + 1];
         let wire = postcard::to_stdvec(&extraction).unwrap();
         assert!(decode_within_bounds(|| postcard::from_bytes::<Extraction>(&wire)).is_err());

@@ -56,6 +56,47 @@ impl Lists {
     }
 }
 
+/// What opens the text of a list item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marker {
+    /// Bytes of the item before its own text: indentation, marker, blanks.
+    pub length: usize,
+    /// Lists around the item's own.
+    pub depth: u8,
+    /// The number of an item that is counted.
+    pub number: Option<u32>,
+}
+
+/// Bullets that the readers write or leave as they stand.
+const BULLETS: &[char] = &['-', '*', '+', '•', '·', '–', '◦', '▪', '‣'];
+
+/// Digits of a number that counts.
+const MAX_DIGITS: usize = 6;
+
+/// The marker of a list item as every reader writes it: two blanks for each list around its own, a bullet or a number, a
+/// blank. `None` for further paragraphs of an item, and where the marker is more than a number (`a)`, `1.2.`): it says
+/// something that no list of a page would.
+pub fn item_marker(item: &str) -> Option<Marker> {
+    let text = item.trim_start();
+    let indentation = item.len() - text.len();
+    let label = text.split(char::is_whitespace).next()?;
+    let after = &text[label.len()..];
+    let blanks = after.len() - after.trim_start().len();
+    let mut characters = label.chars();
+    let is_bullet = characters.next().is_some_and(|first| BULLETS.contains(&first)) && characters.next().is_none();
+    let number = label.strip_suffix(['.', ')']).filter(|number| (1..=MAX_DIGITS).contains(&number.len()));
+    let number = number.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = number.and_then(|number| number.parse().ok());
+    let is_marker = (is_bullet || number.is_some()) && blanks > 0;
+    is_marker.then(|| Marker { length: indentation + label.len() + blanks, depth: item_depth(item), number })
+}
+
+/// Lists around the item's own, by its indentation.
+pub fn item_depth(item: &str) -> u8 {
+    let indentation = item.bytes().take_while(|byte| *byte == b' ').count();
+    u8::try_from((indentation / 2).min(MAX_INDENTATION)).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +117,16 @@ mod tests {
         assert_eq!(lists.item_text("ten"), "10. ten");
         lists.close();
         assert!(lists.is_empty());
+    }
+
+    #[test]
+    fn markers_of_items_are_told_from_their_text() {
+        let of = |item| item_marker(item).map(|marker| (&item[marker.length..], marker.depth, marker.number));
+        assert_eq!(of("- one"), Some(("one", 0, None)));
+        assert_eq!(of("    12) twelve"), Some(("twelve", 2, Some(12))));
+        assert_eq!(of("•\tone"), Some(("one", 0, None)));
+        for further in ["  goes on", "a) first", "1.2. second", "2026", "-", "", "1234567. long", "-5 degrees"] {
+            assert_eq!(of(further), None, "{further}");
+        }
     }
 }

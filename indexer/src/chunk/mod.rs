@@ -2,6 +2,7 @@
 //! are packed whole up to the target, and only a block above it is split. Promises: in order, nothing that is not white
 //! space is lost, spans do not overlap, and no passage has more than the maximum of tokens.
 
+mod blocks;
 mod lines;
 mod pack;
 mod section;
@@ -15,6 +16,7 @@ use pack::Draft;
 
 use crate::stop::Stop;
 use extract::StructuredText;
+use storage::{Block, ContentKey, Place};
 
 /// Counts tokens: the model's tokenizer behind a seam.
 pub trait TokenCounter {
@@ -44,14 +46,19 @@ pub struct ChunkText {
     /// `headings`, unless the passage joins several small sections. The later parts of a split table begin with its
     /// header row, which lies outside of the span.
     pub text: String,
-    /// Headings above the passage, outermost first; for a part of a long definition, its first line as the last one.
+    /// The document's title, if it states one, and the headings above the passage, outermost first; for a part of a long
+    /// definition, its first line as the last one.
     pub headings: Vec<String>,
     /// Bytes of the document's text that this passage stands for.
     pub span: Range<usize>,
     /// Lines of the source file: the first is 1, the end is exclusive.
     pub lines: Range<u32>,
-    /// Page or slide the passage starts on, from 1.
-    pub page: Option<u32>,
+    /// Page, slide, cells or mail that the passage starts on.
+    pub place: Option<Place>,
+    /// The blocks of `text`.
+    pub blocks: Vec<Block>,
+    /// What its vector is known by: of `headings` and `text`, once these are final.
+    pub key: ContentKey,
 }
 
 /// Cuts a document into passages. A document without blocks has none.
@@ -103,15 +110,16 @@ impl Chunker<'_> {
     }
 
     fn finish(&self, draft: Draft, lines: &mut LineCursor<'_>) -> ChunkText {
-        let heading = |&block: &usize| section::heading_text(self.document, block);
-        let mut headings: Vec<String> = draft.path.iter().map(heading).collect();
-        headings.extend(draft.definition);
+        let text = self.text_of(draft.header.as_ref(), draft.text.clone()).into_owned();
+        let headings = section::heading_path(self.document, &draft.path, draft.definition.as_deref());
         ChunkText {
-            text: self.text_of(draft.header.as_ref(), draft.text.clone()).into_owned(),
+            key: ContentKey::of(&headings, &text),
+            text,
             headings,
             lines: lines.lines(draft.lead..draft.text.end),
             span: draft.lead..draft.text.end,
-            page: self.document.blocks[draft.block].page,
+            place: blocks::place(self.document, &draft),
+            blocks: blocks::blocks(self.document, &draft),
         }
     }
 }

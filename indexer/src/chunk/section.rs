@@ -3,10 +3,15 @@
 
 use super::Chunker;
 use super::split::Unit;
-use extract::{BlockKind, StructuredText};
+use extract::{Block, BlockKind, StructuredText};
 
 /// Bytes above which a "heading" is a paragraph in disguise: it would burden every passage below it.
 const MAX_HEADING_BYTES: usize = 200;
+
+/// Whether a block is taken for a heading.
+pub(super) fn is_heading(block: &Block) -> bool {
+    matches!(block.kind, BlockKind::Heading { .. }) && block.span.len() <= MAX_HEADING_BYTES
+}
 
 /// Blocks under one heading.
 pub(super) struct Section {
@@ -43,6 +48,32 @@ pub(super) fn heading_text(document: &StructuredText, block: usize) -> String {
     if title.is_empty() { text.trim().to_owned() } else { title }
 }
 
+/// Characters of a heading that go into a heading path; longer "headings" are whole paragraphs in disguise.
+const MAX_HEADING_CHARS: usize = 200;
+
+/// Bytes of a heading path, which is stored, searched and embedded with every passage below it.
+const MAX_CONTEXT_BYTES: usize = 800;
+
+/// The headings above a passage. A title found in the document opens every heading path: a passage alone does not say
+/// what it is about. A title made from a file name does not, so that renaming a file changes no content.
+pub(super) fn heading_path(document: &StructuredText, path: &[usize], definition: Option<&str>) -> Vec<String> {
+    let mut headings: Vec<String> = path.iter().map(|&block| heading_text(document, block)).collect();
+    headings.extend(definition.map(str::to_owned));
+    if let Some(title) = document.title.as_ref().filter(|title| headings.first() != Some(title)) {
+        headings.insert(0, title.clone());
+    }
+    for heading in &mut headings {
+        if let Some((end, _)) = heading.char_indices().nth(MAX_HEADING_CHARS) {
+            heading.truncate(end);
+        }
+    }
+    // The title and the innermost headings say most.
+    while headings.len() > 2 && headings.iter().map(String::len).sum::<usize>() > MAX_CONTEXT_BYTES {
+        headings.remove(1);
+    }
+    headings
+}
+
 /// Collects blocks into sections.
 pub(super) struct Sections<'a> {
     chunker: &'a Chunker<'a>,
@@ -62,9 +93,7 @@ impl<'a> Sections<'a> {
                 break;
             }
             match block.kind {
-                BlockKind::Heading { level } if block.span.len() <= MAX_HEADING_BYTES => {
-                    sections.heading(level, number)
-                }
+                BlockKind::Heading { level } if is_heading(block) => sections.heading(level, number),
                 _ => sections.body(number),
             }
         }

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use text_splitter::{ChunkConfig, ChunkSizer, CodeSplitter, TextSplitter};
 
+use super::blocks::header_row;
 use super::{Chunker, TokenCounter};
 use extract::grammar;
 use extract::{BlockKind, floor_boundary};
@@ -215,13 +216,8 @@ impl Chunker<'_> {
 
     /// The first line of a table, with the separator below it, and its tokens; `None` if it is long.
     fn header_of(&self, span: Range<usize>) -> Option<(Range<usize>, usize)> {
-        let text = &self.document.text[span.clone()];
-        let first = text.find('\n')?;
-        let second = text[first + 1..].lines().next().unwrap_or_default();
-        let ruled = second.starts_with('|') && second.chars().all(|character| "|-: ".contains(character));
-        let length = if ruled { first + 1 + second.len() } else { first };
-        let header = span.start..span.start + length;
-        if header.len() > MAX_HEADER_BYTES {
+        let header = span.start..span.start + header_row(&self.document.text[span.clone()]);
+        if header.len() > MAX_HEADER_BYTES || header == span {
             return None;
         }
         let tokens = self.count_up_to(header.clone(), self.limits.target / 2)?;

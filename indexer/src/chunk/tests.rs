@@ -57,9 +57,32 @@ fn assert_promises(document: &StructuredText, counter: &dyn TokenCounter, limits
             chunk.text.len() <= passage.len() || document.blocks.iter().any(|block| block.kind == BlockKind::Table)
         );
         end = chunk.span.end;
+        assert_eq!(chunk.key, ContentKey::of(&chunk.headings, &chunk.text));
+        assert_blocks(chunk);
     }
     assert!(document.text[end..].trim().is_empty(), "lost {:?}", &document.text[end..]);
     chunks
+}
+
+/// The blocks of a passage are in order and hold every word of it.
+fn assert_blocks(chunk: &ChunkText) {
+    let mut end = 0;
+    for block in &chunk.blocks {
+        let span = block.bytes();
+        assert!(span.start >= end && !chunk.text[span.clone()].trim().is_empty(), "{:?} of {:?}", block, chunk.text);
+        assert_outside(&chunk.text[end..span.start], chunk);
+        end = span.end;
+    }
+    assert_outside(&chunk.text[end..], chunk);
+}
+
+fn assert_outside(text: &str, chunk: &ChunkText) {
+    assert!(!text.chars().any(char::is_alphabetic), "{text:?} is in no block of {:?}", chunk.text);
+}
+
+/// The blocks of a passage with their text.
+fn blocks(chunk: &ChunkText) -> Vec<(storage::BlockKind, &str)> {
+    chunk.blocks.iter().map(|block| (block.kind.clone(), &chunk.text[block.bytes()])).collect()
 }
 
 fn headings(chunks: &[ChunkText]) -> Vec<String> {
@@ -85,7 +108,7 @@ fn sections_are_passages_with_their_heading_path() {
 fn tiny_sections_join_under_their_parent() {
     let document = document("a.md", "# A\n\n## B\n\none\n\n## C\n\ntwo\n\n## D\n\nthree\n\n# E\n\nfour five\n");
     let chunks = assert_promises(&document, &Words, ChunkLimits { target: 60, max: 100 });
-    assert_eq!(headings(&chunks), ["A", "E"]);
+    assert_eq!(headings(&chunks), ["A", "A > E"]);
     assert_eq!(chunks[0].text, "B\n\none\n\nC\n\ntwo\n\nD\n\nthree");
     assert_eq!(chunks[1].text, "four five");
 }
@@ -94,7 +117,7 @@ fn tiny_sections_join_under_their_parent() {
 fn a_heading_with_nothing_below_it_is_found() {
     let document = document("a.md", "# Only\n");
     let chunks = assert_promises(&document, &Words, ChunkLimits::default());
-    assert_eq!((chunks[0].text.as_str(), chunks[0].headings.len()), ("Only", 0));
+    assert_eq!((chunks[0].text.as_str(), headings(&chunks)), ("Only", vec!["Only".to_owned()]));
     let text = format!("# A\n\n{}\n\n## Empty\n\n# B\n\n{}\n", words(40), words(40));
     let document = self::document("a.md", &text);
     let chunks = assert_promises(&document, &Words, ChunkLimits { target: 50, max: 60 });
@@ -127,8 +150,8 @@ fn parts_of_a_definition_say_which() {
     let document = document("a.rs", &format!("/// Doc.\nimpl Store {{\n    fn run(&self) {{\n{body}    }}\n}}\n"));
     let chunks = assert_promises(&document, &Quarters, ChunkLimits { target: 100, max: 200 });
     assert!(chunks.len() > 3);
-    assert!(chunks[0].headings.is_empty() && chunks[0].text.starts_with("/// Doc."));
-    assert!(chunks[1..].iter().all(|chunk| chunk.headings == ["impl Store"]), "{:?}", headings(&chunks));
+    assert!(chunks[0].headings == ["a.rs"] && chunks[0].text.starts_with("/// Doc."));
+    assert!(chunks[1..].iter().all(|chunk| chunk.headings == ["a.rs", "impl Store"]), "{:?}", headings(&chunks));
 }
 
 #[test]
@@ -184,7 +207,7 @@ proptest! {
         for (number, (kind, text)) in (0..).zip(blocks) {
             builder.push(kind, &text, number * 10 + 1..number * 10 + 5);
         }
-        let document = builder.finish("text");
+        let document = builder.finish(extract::Format::of("text"));
         let limits = ChunkLimits { target, max: target + room };
         assert_promises(&document, &Quarters, limits);
         assert_promises(&document, &Words, limits);
@@ -206,4 +229,74 @@ fn text_of_hardly_a_token_makes_no_endless_passage() {
         let longest = chunks.iter().map(|chunk| chunk.text.len()).max().unwrap();
         assert!(longest <= limits.max * split::OBVIOUS_BYTES, "{longest} bytes in one of {}", chunks.len());
     }
+}
+
+#[test]
+fn passages_keep_the_blocks_that_the_reader_told() {
+    use storage::BlockKind::{Code, Heading, Item, Paragraph, Quote, Table};
+    use storage::Marker::{Bullet, Number, Text};
+    let text = "# A\n\nbody - with | signs\n\n## B\n\n- one\n\n  more of one\n  1. inner\n\n> said\n\n| x | y |\n| - | - |\n| 1 | 2 |\n\n```sh\n| ls\n```\n";
+    let document = document("a.md", text);
+    let chunks = assert_promises(&document, &Words, ChunkLimits::default());
+    let expected = [
+        (Paragraph, "body - with | signs"),
+        (Heading { level: 2 }, "B"),
+        (Item { depth: 0, marker: Bullet }, "one"),
+        (Item { depth: 1, marker: Text }, "more of one"),
+        (Item { depth: 1, marker: Number(1) }, "inner"),
+        (Quote, "said"),
+        (Table { header: 25 }, "| x | y |\n| --- | --- |\n| 1 | 2 |"),
+        (Code { language: Some("sh".to_owned()) }, "| ls"),
+    ];
+    assert_eq!(blocks(&chunks[0]), expected.map(|(kind, text)| (kind, text)));
+}
+
+#[test]
+fn plain_lines_headings_with_rules_and_source_files_are_told_apart() {
+    use storage::BlockKind::{Code, Heading, Lines};
+    let plain = document("a.txt", "First line\nsecond line\n\nTravel\n------\nbody\n");
+    let chunks = assert_promises(&plain, &Words, ChunkLimits::default());
+    let expected = [(Lines, "First line\nsecond line"), (Heading { level: 2 }, "Travel"), (Lines, "body")];
+    assert_eq!(chunks.iter().flat_map(blocks).collect::<Vec<_>>(), expected);
+    let source = document("a.rs", "fn one() {}\n\nfn two() {}\n");
+    let chunks = assert_promises(&source, &Words, ChunkLimits::default());
+    assert_eq!(blocks(&chunks[0]), [(Code { language: Some("rust".to_owned()) }, "fn one() {}\n\nfn two() {}")]);
+}
+
+#[test]
+fn a_repeated_header_row_and_its_rows_are_one_table() {
+    let rows: String = (0..40).map(|row| format!("| name{row} | {row} |\n")).collect();
+    let document = document("a.md", &format!("| name | limit |\n|---|---|\n{rows}"));
+    let chunks = assert_promises(&document, &Quarters, ChunkLimits { target: 60, max: 120 });
+    let header = "| name | limit |\n| --- | --- |".len() as u32;
+    for chunk in &chunks {
+        let whole = storage::Block::new(storage::BlockKind::Table { header }, 0..chunk.text.len());
+        assert_eq!(chunk.blocks, [whole], "{}", chunk.text);
+    }
+}
+
+#[test]
+fn passages_name_the_slide_the_cells_or_the_mail() {
+    let sheet = |cells: Option<&str>| {
+        Some(extract::Place::Sheet { number: 1, name: "Budget".to_owned(), cells: cells.map(str::to_owned) })
+    };
+    let mut builder = TextBuilder::default();
+    builder.place = sheet(None);
+    builder.push(BlockKind::Heading { level: 1 }, "Budget", 1..2);
+    builder.push_cells(BlockKind::Table, "| a | b |\n| --- | --- |\n| c | d |", 2..4, "A2:B3".to_owned());
+    builder.push_cells(BlockKind::Table, "| e | f |\n| --- | --- |\n| g | h |", 5..7, "C5:F19".to_owned());
+    let chunks = assert_promises(&builder.finish(extract::Format::of("xlsx")), &Words, ChunkLimits::default());
+    assert_eq!(chunks[0].place.as_ref().unwrap().to_string(), "Budget!A2:F19");
+    let mut builder = TextBuilder::default();
+    for number in 1..=2 {
+        builder.place = Some(extract::Place::Slide(number));
+        builder.push(BlockKind::Heading { level: 1 }, &format!("Title {number}"), 1..2);
+        builder.push(BlockKind::Paragraph, &words(40), 1..2);
+    }
+    let chunks =
+        assert_promises(&builder.finish(extract::Format::of("pptx")), &Words, ChunkLimits { target: 50, max: 60 });
+    let places: Vec<String> = chunks.iter().map(|chunk| chunk.place.as_ref().unwrap().to_string()).collect();
+    assert_eq!(places, ["slide 1", "slide 2"]);
+    let mail = document("a.eml", "From: a@b.c\nSubject: Loan\n\nThe boat is lent.\n");
+    assert_eq!(assert_promises(&mail, &Words, ChunkLimits::default())[0].place, Some(Place::Mail));
 }

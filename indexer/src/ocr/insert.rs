@@ -1,6 +1,6 @@
 //! The insertion of OCR: puts what was read on the pages it was read from, and says so.
 
-use extract::{Block, BlockKind, Missing, StructuredText, detect_language};
+use extract::{Block, BlockKind, Missing, Place, StructuredText, detect_language};
 
 use super::Outcome;
 
@@ -13,7 +13,7 @@ pub(super) fn insert(document: &mut StructuredText, pages: &[(u32, Outcome)]) {
     let mut woven = Woven::default();
     let mut waiting = pages.iter().peekable();
     for block in &document.blocks {
-        while let Some((page, outcome)) = waiting.next_if(|(page, _)| block.page.is_some_and(|at| at > *page)) {
+        while let Some((page, outcome)) = waiting.next_if(|(page, _)| page_of(block).is_some_and(|at| at > *page)) {
             woven.scan(*page, outcome);
         }
         woven.block(document, block);
@@ -25,6 +25,10 @@ pub(super) fn insert(document: &mut StructuredText, pages: &[(u32, Outcome)]) {
         document.warnings.push(REMARK.to_string());
         document.language = document.language.take().or_else(|| detect_language(&document.text).map(str::to_string));
     }
+}
+
+fn page_of(block: &Block) -> Option<u32> {
+    block.place.as_ref().and_then(Place::number)
 }
 
 /// The new text as it grows.
@@ -58,7 +62,7 @@ impl Woven {
             self.text.push_str(&paragraph);
             let span = start..self.text.len();
             let kind = BlockKind::Paragraph;
-            self.blocks.push(Block { kind, span, lines: 1..2, page: Some(page), cells: None });
+            self.blocks.push(Block { kind, span, lines: 1..2, place: Some(Place::Page(page)) });
         }
     }
 }
@@ -154,14 +158,14 @@ mod tests {
         let document = document.document.take();
         let mut document = document.unwrap();
         for (block, page) in document.blocks.iter_mut().zip([1, 1, 3]) {
-            block.page = Some(page);
+            block.place = Some(Place::Page(page));
         }
         document.missing = vec![Missing { part: "pages 2 to 6".to_string(), reason: "scan".to_string() }];
         document
     }
 
     fn blocks(document: &StructuredText) -> Vec<(Option<u32>, &str)> {
-        document.blocks.iter().map(|block| (block.page, &document.text[block.span.clone()])).collect()
+        document.blocks.iter().map(|block| (page_of(block), &document.text[block.span.clone()])).collect()
     }
 
     #[test]
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn a_scan_before_all_text_comes_first_and_one_alone_is_the_text() {
         let mut document = document();
-        document.blocks.iter_mut().for_each(|block| block.page = Some(7));
+        document.blocks.iter_mut().for_each(|block| block.place = Some(Place::Page(7)));
         insert(&mut document, &[(1, Ok("Cover".to_string()))]);
         assert_eq!(blocks(&document)[..2], [(Some(1), "Cover"), (Some(7), "First page")]);
         assert!(document.text.starts_with("Cover\n\nFirst page\n\n"), "{}", document.text);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use extract::{ExtractLimits, Extraction, FileError, Missing, Scan, extract};
+use extract::{ExtractLimits, Extraction, FileError, Missing, Place, Scan, extract};
 
 /// Begins a file that misbehaves.
 const SIGN: &[u8] = b"QUARRY-FAULT ";
@@ -87,7 +87,7 @@ fn scanned(text: &[u8]) -> Extraction {
     let at = text.windows(2).position(|pair| pair == b"\n\n").unwrap_or(text.len());
     let mut extraction = text_of(&String::from_utf8_lossy(&text[..at]));
     if let Some(document) = &mut extraction.document {
-        document.blocks.iter_mut().for_each(|block| block.page = Some(1));
+        document.blocks.iter_mut().for_each(|block| block.place = Some(Place::Page(1)));
         let image = text.get(at + 2..).unwrap_or_default().to_vec();
         document.missing.push(Missing { part: "page 2".to_string(), reason: "no text layer".to_string() });
         document.scans.push(Scan { page: 2, image });

@@ -98,7 +98,9 @@ fn column(reader: &SegmentReader, field: Field, values: &mut Values) -> Result<V
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::{Batch, ChunkDraft, Document, DocumentId, FileState, Filter, IndexModel, LedgerEntry, Source, Store};
+    use crate::{
+        Batch, ChunkDraft, ContentKey, Document, DocumentId, FileState, Filter, IndexModel, LedgerEntry, Source, Store,
+    };
 
     fn document(source: &str, path: &str, kind: &str, modified: i64) -> Document {
         Document {
@@ -120,7 +122,9 @@ mod tests {
             text: text.into(),
             span: 0..1,
             lines: 1..2,
-            page: None,
+            place: None,
+            blocks: Vec::new(),
+            key: ContentKey::of(&[], text),
             vector: Some(vector.to_vec()),
         }
     }

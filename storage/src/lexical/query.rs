@@ -111,12 +111,15 @@ fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
     let terms = Analyzer::for_language(None).words(text);
     let alone: BTreeSet<&str> =
         terms.iter().filter(|term| !is_part(text, &term.span)).map(|term| term.text.as_str()).collect();
-    let words = distinct(terms.clone());
-    let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
+    let mut seen = BTreeSet::new();
+    let distinct = terms.iter().filter(|term| seen.insert(term.text.as_str())).take(MAX_TERMS);
+    let words: Vec<&analysis::Term> = distinct.collect();
+    let has_topic = words.iter().any(|word| !is_stopword(&word.text)) || text.chars().any(analysis::is_unspaced);
     let mut found: Vec<QueryWord> = Vec::new();
-    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(word))) {
-        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect();
-        let is_part = !alone.contains(word.as_str());
+    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(&word.text))) {
+        // From what was typed: a stemmer sees the marks that folding takes off.
+        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&text[word.span.clone()])).collect();
+        let is_part = !alone.contains(word.text.as_str());
         match found.iter_mut().find(|known| known.forms == forms) {
             Some(known) => known.is_part &= is_part,
             None => found.push(QueryWord { forms, is_part }),
@@ -305,7 +308,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{Batch, ChunkDraft, Document, IndexModel, Source, Store};
+    use crate::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Source, Store};
 
     fn put(batch: &mut Batch, path: &str, text: &str) {
         let document = Document {
@@ -324,7 +327,9 @@ mod tests {
             text: text.into(),
             span: 0..1,
             lines: 1..2,
-            page: None,
+            place: None,
+            blocks: Vec::new(),
+            key: ContentKey::of(&[], text),
             vector: Some(vec![1.0, 0.0]),
         };
         batch.put(document, vec![draft]);

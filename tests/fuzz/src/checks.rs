@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use indexer::{ChunkLimits, ExtractLimits, StructuredText, TokenCounter, chunk, extract};
 use qwen3::ModelFiles;
-use storage::{Batch, ChunkDraft, Document, IndexModel, Snapshot, Source, Store};
+use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Snapshot, Source, Store};
 use tempfile::TempDir;
 
 /// The query grammar: any text is understood somehow, within its bounds, and the same text in the same way.
@@ -185,12 +185,15 @@ fn a_chunk(number: u8) -> ChunkDraft {
     let mut vector = vec![0.0; 8];
     vector[usize::from(number)] = 1.0;
     let at = u64::from(number);
+    let text = format!("text {number}");
     ChunkDraft {
         headings: Vec::new(),
-        text: format!("text {number}"),
+        key: ContentKey::of(&[], &text),
+        text,
         span: at..at + 1,
         lines: 1..2,
-        page: None,
+        place: None,
+        blocks: Vec::new(),
         vector: Some(vector),
     }
 }

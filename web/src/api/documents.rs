@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use actix_web::{HttpResponse, web};
-use searcher::Filters;
+use searcher::{BlockView, Filters, PlaceView};
 use serde::{Deserialize, Serialize};
-use storage::{Document, DocumentId, Passage};
+use storage::{Document, DocumentId, Passage, Place};
 use utoipa::{IntoParams, ToSchema};
 
 use super::timing::{Timed, timed};
@@ -72,12 +72,15 @@ pub(crate) struct ListParams {
     #[serde(default)]
     lang: Vec<String>,
     /// Changed on or after YYYY, YYYY-MM or YYYY-MM-DD.
+    #[param(pattern = r"^\d{4}(-\d{2}(-\d{2})?)?$")]
     after: Option<String>,
     /// Changed before it.
+    #[param(pattern = r"^\d{4}(-\d{2}(-\d{2})?)?$")]
     before: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Documents of a page, at most 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
 }
 
@@ -137,6 +140,7 @@ pub(crate) struct PassageParams {
     #[serde(default)]
     offset: usize,
     /// Passages of a page, at most 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
 }
 
@@ -152,8 +156,12 @@ pub(crate) struct PassageView {
     /// Lines of the file, from 1, end excluded.
     #[schema(value_type = Object)]
     lines: std::ops::Range<u32>,
-    /// Page, from 1, for formats that have pages.
+    /// The parts of `text`, in order.
+    blocks: Vec<BlockView>,
+    /// Number of the page, slide or sheet, from 1, for formats that have them; `place` says which.
     page: Option<u32>,
+    /// Page, slide, cells or mail that it begins on, for formats that have them.
+    place: Option<PlaceView>,
 }
 
 /// The passages of a document.
@@ -193,9 +201,11 @@ fn view(passage: Passage) -> PassageView {
     PassageView {
         number: passage.number,
         headings: chunk.headings,
+        blocks: chunk.blocks.iter().map(BlockView::from).collect(),
         text: chunk.text,
         lines: chunk.lines,
-        page: chunk.page,
+        page: chunk.place.as_ref().and_then(Place::number),
+        place: chunk.place.as_ref().map(PlaceView::from),
     }
 }
 

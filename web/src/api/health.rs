@@ -34,7 +34,7 @@ pub(crate) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Error> {
     match (app.is_ready(), app.is_stopping()) {
         (true, _) => Ok(HttpResponse::Ok().json(Health { status: "ready", awaited: app.awaited() })),
         (false, true) => Err(Error::Stopping),
-        (false, false) => Err(Error::Starting),
+        (false, false) => Err(app.not_ready()),
     }
 }
 

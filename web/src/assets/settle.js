@@ -183,7 +183,8 @@ function filed(facet, value) {
 function facts(hit, passage, name) {
   const { start, end } = passage.lines;
   const lines = end - 1 > start ? `${start}–${end - 1}` : `${start}`;
-  const place = passage.page ? column.dataset.page.replace("{}", passage.page) : column.dataset.lines.replace("{}", lines);
+  const { kind, number, label } = passage.place ?? {};
+  const place = kind ? column.dataset[kind]?.replace("{}", number) ?? label : column.dataset.lines.replace("{}", lines);
   const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
   const day = new Date(hit.modified * 1000).toLocaleDateString(language, { day: "numeric", month: language === "en-GB" ? "short" : "long", year: "numeric" });
   const named = (facet, value) => filed(facet, value)?.querySelector("span").textContent;
@@ -191,8 +192,10 @@ function facts(hit, passage, name) {
 }
 
 // Highlights are ranges of bytes of the UTF-8 text.
-function snippet(passage, { kind, language }) {
-  const code = ["code", "settings"].includes(filed("type", kind)?.dataset.icon);
+function snippet(passage, { language }) {
+  const { snippet_start: from, blocks } = passage;
+  const to = from + new TextEncoder().encode(passage.snippet).length;
+  const code = blocks.filter(({ start, end }) => start < to && end > from).every(({ kind }) => kind === "code");
   const place = document.createElement(code ? "pre" : "p");
   place.className = passage.marked === "sentence" ? "snippet sense" : "snippet";
   place.dir = "auto";

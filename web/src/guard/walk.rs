@@ -119,7 +119,7 @@ impl House {
         let expired = make(Scope::Admin, Some(now() - 1));
         guests.push(Guest { name: "expired", key: Some(expired.key), scopes: Vec::new() });
         let config = Config { server, ..Config::default() };
-        let app = App::new(config, Keys::open(file).unwrap());
+        let app = App::new(config, Keys::open(file).unwrap(), folder.path());
         Self { app: web::Data::from(Arc::new(app)), guests, _folder: folder }
     }
 }

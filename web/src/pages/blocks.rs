@@ -1,110 +1,217 @@
-//! The canonical text of a passage as paragraphs, lists, tables and code, so that it reads like the document it comes
-//! from. Only the shapes that the readers of all formats write are looked for; everything else is a paragraph.
+//! The blocks of a passage as markup: paragraphs, nested lists, tables and code, as they were told when the file was read.
 //!
-//! Promise: every range lies in the text, at characters, and all in order; no text but markers and table rulers is lost.
+//! Promise: nothing of the text is lost but markers, rulers and white space, whatever the blocks say of it.
 
 use std::ops::Range;
 
 use maud::{Markup, html};
+use storage::{Block, BlockKind, Marker};
 
 use super::text::{clean, marked};
 
-/// Characters of a line that may be a heading.
-const HEADING: usize = 60;
-
-/// A part of a passage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Block {
-    /// The heading of a part that was too small for a passage of its own.
-    Heading(Range<usize>),
-    Paragraph(Range<usize>),
-    List {
-        ordered: Option<u32>,
-        items: Vec<Range<usize>>,
-    },
-    Table {
-        header: Vec<Range<usize>>,
-        rows: Vec<Vec<Range<usize>>>,
-    },
-    Code(Range<usize>),
+/// The text of a passage, what it is made of, and what is marked in it.
+#[derive(Clone, Copy)]
+pub(super) struct Shape<'a> {
+    pub(super) text: &'a str,
+    pub(super) blocks: &'a [Block],
+    /// Sorted, in bytes of the text.
+    pub(super) marks: &'a [Range<usize>],
 }
 
-/// How the lines of a document are to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// Prose whose line breaks mean nothing.
-    Prose,
-    /// Plain text whose line breaks are meant.
-    Lines,
-    /// Verbatim.
-    Code,
+/// An item of a list.
+struct Item {
+    depth: u8,
+    marker: Marker,
+    text: Range<usize>,
 }
 
-impl Reading {
-    pub(super) fn of(kind: &str) -> Self {
-        match kind {
-            "text" => Self::Lines,
-            "markdown" | "html" | "pdf" | "docx" | "odt" | "rtf" | "pptx" | "xlsx" | "ods" | "epub" | "eml"
-            | "mbox" => Self::Prose,
-            _ => Self::Code,
-        }
-    }
+/// A row of a table.
+struct Row {
+    is_header: bool,
+    cells: Vec<Range<usize>>,
 }
 
-/// A whole passage.
-pub(super) fn passage(text: &str, reading: Reading, marks: &[Range<usize>]) -> Markup {
-    let marked = |part: &Range<usize>| marked(text, part.clone(), marks);
-    html! {
-        @for block in blocks(text, reading) {
-            @match block {
-                Block::Heading(part) => p.head { (marked(&part)) },
-                Block::Paragraph(part) => p class=[(reading == Reading::Lines).then_some("lines")] { (marked(&part)) },
-                Block::Code(part) => pre tabindex="0" { code { (marked(&part)) } },
-                Block::List { ordered: Some(first), items } => ol start=(first) {
-                    @for item in &items { li { (marked(item)) } }
-                },
-                Block::List { ordered: None, items } => ul { @for item in &items { li { (marked(item)) } } },
-                Block::Table { header, rows } => div.scroll tabindex="0" { table {
-                    @if !header.is_empty() { thead { tr { @for cell in &header { th scope="col" { (marked(cell)) } } } } }
-                    tbody { @for row in &rows { tr { @for cell in row { td { (marked(cell)) } } } } }
-                } },
-            }
-        }
-    }
-}
-
-/// A snippet: the same text on a few lines, without the furniture of lists and tables.
-pub(super) fn snippet(text: &str, reading: Reading, marks: &[Range<usize>]) -> Markup {
-    let marked = |part: &Range<usize>| marked(text, part.clone(), marks);
-    let cells = |cells: &[Range<usize>]| {
+impl<'a> Shape<'a> {
+    /// The whole passage.
+    pub(super) fn passage(self) -> Markup {
+        let is_item = |block: &Block| matches!(block.kind, BlockKind::Item { .. });
         html! {
-            @for (at, cell) in cells.iter().filter(|cell| !text[(*cell).clone()].trim().is_empty()).enumerate() {
-                @if at > 0 { span.gap { " · " } }
-                (marked(cell))
-            }
-        }
-    };
-    html! {
-        @for (number, block) in blocks(text, reading).iter().enumerate() {
-            @if number > 0 { " " }
-            @match block {
-                Block::Heading(part) => { b { (marked(part)) } " " },
-                Block::Paragraph(part) | Block::Code(part) => (marked(part)),
-                Block::List { ordered, items } => @for (at, item) in items.iter().enumerate() {
-                    @if at > 0 { " " }
-                    span.gap { @match ordered { Some(first) => { ((*first as usize) + at) ". " }, None => "• " } }
-                    (marked(item))
-                },
-                Block::Table { header, rows } => {
-                    (cells(header))
-                    @for (at, row) in rows.iter().enumerate() {
-                        @if at > 0 || !header.is_empty() { br; }
-                        (cells(row))
-                    }
+            @for group in self.blocks.chunk_by(|a, b| is_item(a) && is_item(b)) {
+                @if group.first().is_some_and(is_item) { (self.list(&items(group))) } @else {
+                    @for block in group { (self.block(block)) }
                 }
             }
         }
     }
+
+    fn block(self, block: &Block) -> Markup {
+        let text = self.marked(block.bytes());
+        html! {
+            @match &block.kind {
+                BlockKind::Heading { .. } => p.head { (text) },
+                BlockKind::Paragraph | BlockKind::Item { .. } => p { (text) },
+                BlockKind::Lines => p.lines { (text) },
+                BlockKind::Quote => blockquote { (text) },
+                BlockKind::Code { .. } => pre tabindex="0" { code { (text) } },
+                BlockKind::Table { header } => (self.table(&self.rows(block.bytes(), *header))),
+            }
+        }
+    }
+
+    fn table(self, rows: &[Row]) -> Markup {
+        let headers = rows.iter().take_while(|row| row.is_header).count();
+        let (header, rows) = rows.split_at(headers);
+        html! {
+            div.scroll tabindex="0" { table {
+                @if !header.is_empty() {
+                    thead { @for row in header { tr { @for cell in &row.cells { th scope="col" { (self.marked(cell.clone())) } } } } }
+                }
+                tbody { @for row in rows { tr { @for cell in &row.cells { td { (self.marked(cell.clone())) } } } } }
+            } }
+        }
+    }
+
+    /// A list, with the lists that lie in its items.
+    fn list(self, items: &[Item]) -> Markup {
+        let Some(outer) = items.iter().map(|item| item.depth).min() else { return html! {} };
+        // An item with all deeper ones behind it; deeper ones before the first have none.
+        let entries: Vec<&[Item]> = items.chunk_by(|_, next| next.depth > outer).collect();
+        let number = |entry: &[Item]| match entry[0].marker {
+            Marker::Number(number) if entry[0].depth == outer => Some(number),
+            _ => None,
+        };
+        html! {
+            @for run in runs(&entries, outer) {
+                @if let Some(first) = number(run[0]) {
+                    ol start=(first) {
+                        @for (at, entry) in (0u32..).zip(run) { (self.entry(entry, outer, number(entry).filter(|number| *number != first.saturating_add(at)))) }
+                    }
+                } @else { ul { @for entry in run { (self.entry(entry, outer, None)) } } }
+            }
+        }
+    }
+
+    fn entry(self, entry: &[Item], outer: u8, value: Option<u32>) -> Markup {
+        let own = entry.first().filter(|first| first.depth == outer);
+        let is_bare = own.is_none_or(|own| own.marker == Marker::Text);
+        html! {
+            li value=[value] class=[is_bare.then_some("bare")] {
+                @if let Some(own) = own { (self.marked(own.text.clone())) }
+                (self.list(&entry[usize::from(own.is_some())..]))
+            }
+        }
+    }
+
+    /// A part of the passage on a few lines, without the furniture of lists and tables.
+    pub(super) fn snippet(self, part: &Range<usize>) -> Markup {
+        let cells = |cells: &[Range<usize>]| {
+            html! {
+                @for (at, cell) in cells.iter().filter(|cell| !self.plain(cell).trim().is_empty()).enumerate() {
+                    @if at > 0 { span.gap { " · " } }
+                    (self.marked(cell.clone()))
+                }
+            }
+        };
+        html! {
+            @for (number, (block, inside)) in self.within(part).enumerate() {
+                @if number > 0 { " " }
+                @match &block.kind {
+                    BlockKind::Heading { .. } => { b { (self.marked(inside)) } " " },
+                    BlockKind::Item { marker, .. } => {
+                        @if inside.start == block.bytes().start {
+                            @match marker {
+                                Marker::Bullet => span.gap { "• " },
+                                Marker::Number(number) => span.gap { (number) ". " },
+                                Marker::Text => {},
+                            }
+                        }
+                        (self.marked(inside))
+                    },
+                    BlockKind::Table { header } => @for (at, row) in self.rows(block.bytes(), *header).iter().filter_map(|row| row.within(part)).enumerate() {
+                        @if at > 0 { br; }
+                        (cells(&row))
+                    },
+                    _ => (self.marked(inside)),
+                }
+            }
+        }
+    }
+
+    /// Whether a part of the passage is nothing but code.
+    pub(super) fn is_code(self, part: &Range<usize>) -> bool {
+        self.within(part).all(|(block, _)| matches!(block.kind, BlockKind::Code { .. })) && !self.blocks.is_empty()
+    }
+
+    /// A part of the text, marked.
+    pub(super) fn marked(self, part: Range<usize>) -> Markup {
+        marked(self.text, part, self.marks)
+    }
+
+    fn plain(self, part: &Range<usize>) -> &'a str {
+        self.text.get(part.clone()).unwrap_or_default()
+    }
+
+    /// The blocks of a part, each with what of it lies there.
+    fn within(self, part: &Range<usize>) -> impl Iterator<Item = (&'a Block, Range<usize>)> {
+        self.blocks.iter().filter_map(move |block| Some((block, overlap(&block.bytes(), part)?)))
+    }
+
+    /// The rows of a table, without the ruler below its header.
+    fn rows(self, table: Range<usize>, header: u32) -> Vec<Row> {
+        let header_end = table.start + header as usize;
+        let mut rows = Vec::new();
+        let mut at = table.start;
+        for line in self.plain(&table).split('\n') {
+            let row = at..at + line.len();
+            at = row.end + 1;
+            let is_header = row.start < header_end;
+            if line.trim().is_empty() || (is_header && row.start > table.start) {
+                continue;
+            }
+            rows.push(Row { is_header, cells: cells(self.text, row) });
+        }
+        rows
+    }
+}
+
+impl Row {
+    /// The cells of a row that lie in a part, each as far as it does; `None` where none does.
+    fn within(&self, part: &Range<usize>) -> Option<Vec<Range<usize>>> {
+        let cells: Vec<Range<usize>> = self.cells.iter().filter_map(|cell| overlap(cell, part)).collect();
+        (!cells.is_empty()).then_some(cells)
+    }
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> Option<Range<usize>> {
+    let both = a.start.max(b.start)..a.end.min(b.end);
+    (both.start < both.end).then_some(both)
+}
+
+fn items(blocks: &[Block]) -> Vec<Item> {
+    let item = |block: &Block| match block.kind {
+        BlockKind::Item { depth, marker } => Some(Item { depth, marker, text: block.bytes() }),
+        _ => None,
+    };
+    blocks.iter().filter_map(item).collect()
+}
+
+/// Entries that make one list: counted ones, or others. What has no marker of its own goes with what is before it.
+fn runs<'e, 'i>(entries: &'e [&'i [Item]], outer: u8) -> impl Iterator<Item = &'e [&'i [Item]]> {
+    let counts = move |entry: &[Item]| match entry[0] {
+        Item { marker: Marker::Number(_), depth, .. } if depth == outer => Some(true),
+        Item { marker: Marker::Bullet, depth, .. } if depth == outer => Some(false),
+        _ => None,
+    };
+    let mut counted = None;
+    entries.chunk_by(move |before, next| {
+        counted = counts(before).or(counted);
+        let own = counts(next);
+        let goes_on = own.is_none() || counted.is_none() && own == Some(false) || own == counted;
+        if !goes_on {
+            counted = None;
+        }
+        goes_on
+    })
 }
 
 /// A text without its markup, for places that show plain words only.
@@ -112,134 +219,7 @@ pub(super) fn one_line(text: &str) -> String {
     clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn blocks(text: &str, reading: Reading) -> Vec<Block> {
-    if reading == Reading::Code {
-        return vec![Block::Code(0..text.len())];
-    }
-    let mut blocks: Vec<Block> = Vec::new();
-    // Whether the next line goes on with the block before it.
-    let mut open = false;
-    for line in lines(text) {
-        if text[line.clone()].trim().is_empty() {
-            open = false;
-            continue;
-        }
-        let read = match blocks.last().filter(|_| open) {
-            None if blocks.is_empty() && is_end_of_row(&text[line.clone()]) => Line::Row(cells(text, line)),
-            before => read(text, line, before),
-        };
-        match (blocks.last_mut(), read) {
-            (Some(last), Line::Continues(end)) if open => stretch(last, end),
-            (_, Line::Ruler) => {}
-            (Some(Block::List { ordered: before, items }), Line::Item(number, item))
-                if open && before.is_some() == number.is_some() =>
-            {
-                items.push(item);
-            }
-            (Some(Block::Table { rows, .. }), Line::Row(cells)) if open => rows.push(cells),
-            (_, Line::Item(number, item)) => blocks.push(Block::List { ordered: number, items: vec![item] }),
-            (_, Line::Row(cells)) => blocks.push(Block::Table { header: Vec::new(), rows: vec![cells] }),
-            (_, Line::Code(part)) => blocks.push(Block::Code(part)),
-            (_, Line::Text(part)) => blocks.push(Block::Paragraph(part)),
-            (_, Line::Continues(_)) => {}
-        }
-        open = true;
-    }
-    blocks.iter_mut().for_each(|block| lift_header(text, block));
-    if reading == Reading::Prose {
-        lift_headings(text, &mut blocks);
-    }
-    blocks
-}
-
-/// A short line by itself, without the end of a sentence, with something below it, is a heading: small parts of a
-/// document share a passage, and their headings stand in its text.
-fn lift_headings(text: &str, blocks: &mut [Block]) {
-    let last = blocks.len().saturating_sub(1);
-    for block in blocks.iter_mut().take(last) {
-        let Block::Paragraph(part) = block else { continue };
-        let line = &text[part.clone()];
-        let ends = line.ends_with(['.', ',', ':', ';', '!', '。', '，', '：', '；', '！', '…', '-']);
-        if !ends && !line.contains('\n') && line.chars().count() <= HEADING && line.starts_with(char::is_alphanumeric) {
-            *block = Block::Heading(part.clone());
-        }
-    }
-}
-
-/// What a line is, given the block it may go on with.
-enum Line {
-    Continues(usize),
-    Item(Option<u32>, Range<usize>),
-    Row(Vec<Range<usize>>),
-    /// The line between the header and the rows of a table.
-    Ruler,
-    Code(Range<usize>),
-    Text(Range<usize>),
-}
-
-fn read(text: &str, line: Range<usize>, before: Option<&Block>) -> Line {
-    let content = text[line.clone()].trim_end();
-    let indent = content.len() - content.trim_start().len();
-    let end = line.start + content.len();
-    if let Some(Block::Code(_)) = before {
-        return Line::Continues(end);
-    }
-    if is_ruler(content) {
-        return Line::Ruler;
-    }
-    let in_table = matches!(before, Some(Block::Table { .. }));
-    if content.trim_start().starts_with('|') && (in_table || content.ends_with('|')) && content.trim().len() > 1 {
-        return Line::Row(cells(text, line.start + indent..end));
-    }
-    if let Some((number, marker)) = marker(content.trim_start()) {
-        return Line::Item(number, line.start + indent + marker..end);
-    }
-    match before {
-        Some(Block::Paragraph(_) | Block::List { .. }) => Line::Continues(end),
-        _ if content.starts_with("    ") || content.starts_with('\t') => Line::Code(line.start..end),
-        _ => Line::Text(line.start + indent..end),
-    }
-}
-
-fn stretch(block: &mut Block, end: usize) {
-    match block {
-        Block::Heading(part) | Block::Paragraph(part) | Block::Code(part) => part.end = end,
-        Block::List { items, .. } => items.iter_mut().next_back().into_iter().for_each(|item| item.end = end),
-        Block::Table { .. } => {}
-    }
-}
-
-/// The first row of a table is its header where a ruler follows it.
-fn lift_header(text: &str, block: &mut Block) {
-    let Block::Table { header, rows } = block else { return };
-    let Some(end) = rows.first().and_then(|row| row.last()).map(|cell| cell.end) else { return };
-    let next = text[end..].split('\n').nth(1);
-    if next.is_some_and(is_ruler) {
-        *header = rows.remove(0);
-    }
-}
-
-fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let mut start = 0;
-    text.split('\n').map(move |line| {
-        let range = start..start + line.len();
-        start = range.end + 1;
-        range
-    })
-}
-
-fn is_ruler(line: &str) -> bool {
-    let line = line.trim();
-    line.starts_with('|') && line.contains("--") && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
-}
-
-/// Whether a text begins within the row of a table, as snippets do.
-fn is_end_of_row(line: &str) -> bool {
-    let line = line.trim_end();
-    !line.starts_with('|') && line.ends_with(" |") && line.contains(" | ")
-}
-
-/// The cells of a row; its ends may have been cut off.
+/// The cells of a row as every reader writes it: bars around and between them, bars in them escaped.
 fn cells(text: &str, row: Range<usize>) -> Vec<Range<usize>> {
     let row = trimmed(text, row);
     let content = &text[row.clone()];
@@ -265,84 +245,129 @@ fn trimmed(text: &str, part: Range<usize>) -> Range<usize> {
     start..start + content.trim().len()
 }
 
-/// The number and the length of a list marker.
-fn marker(line: &str) -> Option<(Option<u32>, usize)> {
-    if ["- ", "* ", "+ ", "• "].iter().any(|bullet| line.starts_with(bullet)) {
-        return Some((None, line.find(' ')? + 1));
-    }
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = line.get(digits..)?;
-    let is_marker = (1..=3).contains(&digits) && (rest.starts_with(". ") || rest.starts_with(") "));
-    is_marker.then(|| Some((Some(line[..digits].parse().ok()?), digits + 2))).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn shown(text: &str) -> String {
-        passage(text, Reading::Prose, &[]).0
+    /// A passage of these blocks, one below the other.
+    fn text_of(parts: &[(BlockKind, &str)]) -> (String, Vec<Block>) {
+        let (mut text, mut blocks) = (String::new(), Vec::new());
+        for (kind, part) in parts {
+            text.push_str(if text.is_empty() { "" } else { "\n" });
+            blocks.push(Block::new(kind.clone(), text.len()..text.len() + part.len()));
+            text.push_str(part);
+        }
+        (text, blocks)
+    }
+
+    fn shown(parts: &[(BlockKind, &str)]) -> String {
+        let (text, blocks) = text_of(parts);
+        Shape { text: &text, blocks: &blocks, marks: &[] }.passage().0
+    }
+
+    fn item(depth: u8, marker: Marker) -> BlockKind {
+        BlockKind::Item { depth, marker }
     }
 
     #[test]
-    fn tables_lists_and_code_are_recognised() {
+    fn every_kind_of_block_has_its_element() {
         let table = "| Cost | Proof |\n| --- | --- |\n| Rail | ticket |\n| a\\|b |  |";
-        let expected =
-            "<thead><tr><th scope=\"col\">Cost</th><th scope=\"col\">Proof</th></tr></thead><tbody><tr><td>Rail</td>";
-        assert!(shown(table).contains(expected), "{}", shown(table));
-        assert!(shown(table).contains("<td>a\\|b</td><td></td>"));
+        let shown = shown(&[
+            (BlockKind::Heading { level: 2 }, "Deadlines"),
+            (BlockKind::Paragraph, "Within <45> days."),
+            (BlockKind::Lines, "one\ntwo"),
+            (BlockKind::Quote, "said"),
+            (BlockKind::Table { header: 30 }, table),
+            (BlockKind::Code { language: None }, "a\n  | x"),
+        ]);
         assert_eq!(
-            shown("Intro\nmore\n\n- one\n  goes on\n- two"),
-            "<p>Intro\nmore</p><ul><li>one\n  goes on</li><li>two</li></ul>"
-        );
-        assert_eq!(shown("Deadlines\n\nWithin 45 days."), "<p class=\"head\">Deadlines</p><p>Within 45 days.</p>");
-        assert_eq!(shown("3. c\n4. d"), "<ol start=\"3\"><li>c</li><li>d</li></ol>");
-        assert_eq!(
-            shown("Use:\n\n    x = 1\n    y"),
-            "<p>Use:</p><pre tabindex=\"0\"><code>    x = 1\n    y</code></pre>"
-        );
-        assert_eq!(
-            passage("a <b>\n| x", Reading::Code, &[]).0,
-            "<pre tabindex=\"0\"><code>a &lt;b&gt;\n| x</code></pre>"
+            shown,
+            "<p class=\"head\">Deadlines</p><p>Within &lt;45&gt; days.</p><p class=\"lines\">one\ntwo</p>\
+             <blockquote>said</blockquote><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Cost</th>\
+             <th scope=\"col\">Proof</th></tr></thead><tbody><tr><td>Rail</td><td>ticket</td></tr><tr><td>a\\|b</td><td></td>\
+             </tr></tbody></table></div><pre tabindex=\"0\"><code>a\n  | x</code></pre>"
         );
     }
 
     #[test]
-    fn snippets_lose_the_furniture_of_tables() {
-        let cut = "| ERR_4701 | 400 | not valid | no |\n| ERR_4711 | 409 |";
-        let mark = 38..46;
+    fn a_dash_or_a_bar_in_running_text_makes_no_list_and_no_table() {
+        assert_eq!(shown(&[(BlockKind::Paragraph, "- 5 degrees | cold")]), "<p>- 5 degrees | cold</p>");
+        let rows = "| no | header |";
+        assert!(!self::shown(&[(BlockKind::Table { header: 0 }, rows)]).contains("<th"), "a later part of a table");
+    }
+
+    #[test]
+    fn lists_lie_in_their_items_and_count_as_they_did() {
+        let shown = shown(&[
+            (item(0, Marker::Number(3)), "three"),
+            (item(1, Marker::Bullet), "inner"),
+            (item(1, Marker::Text), "more of inner"),
+            (item(0, Marker::Number(4)), "four"),
+            (item(0, Marker::Number(9)), "nine"),
+            (item(0, Marker::Bullet), "other"),
+        ]);
         assert_eq!(
-            snippet(cut, Reading::Prose, std::slice::from_ref(&mark)).0,
-            "ERR_4701<span class=\"gap\"> · </span>400<span class=\"gap\"> · </span>not valid<span class=\"gap\"> · </span>no<br>\
+            shown,
+            "<ol start=\"3\"><li>three<ul><li>inner</li><li class=\"bare\">more of inner</li></ul></li><li>four</li>\
+             <li value=\"9\">nine</li></ol><ul><li>other</li></ul>"
+        );
+        let begins_inside = self::shown(&[(item(2, Marker::Bullet), "deep"), (item(0, Marker::Bullet), "out")]);
+        assert_eq!(begins_inside, "<ul><li class=\"bare\"><ul><li>deep</li></ul></li><li>out</li></ul>");
+    }
+
+    #[test]
+    fn snippets_lose_the_furniture_of_lists_and_tables() {
+        let table = "| ERR_4701 | 400 | not valid |\n| ERR_4711 | 409 |";
+        let (text, blocks) = text_of(&[(item(0, Marker::Bullet), "first"), (BlockKind::Table { header: 0 }, table)]);
+        let at = text.find("ERR_4711").unwrap();
+        let mark = at..at + 8;
+        let shape = Shape { text: &text, blocks: &blocks, marks: std::slice::from_ref(&mark) };
+        assert_eq!(
+            shape.snippet(&(0..text.len())).0,
+            "<span class=\"gap\">• </span>first ERR_4701<span class=\"gap\"> · </span>400<span class=\"gap\"> · </span>not valid<br>\
              <mark>ERR_4711</mark><span class=\"gap\"> · </span>409"
         );
+        let cut = text.find("not").unwrap() + 4..at + 4;
+        assert_eq!(shape.snippet(&cut).0, "valid<br><mark>ERR_</mark>");
     }
 
-    #[test]
-    fn rows_that_were_cut_are_rows() {
-        let cut = "in danger | call first |\n| Stranded | travel line + ";
-        let expected =
-            "in danger<span class=\"gap\"> · </span>call first<br>Stranded<span class=\"gap\"> · </span>travel line +";
-        assert_eq!(snippet(cut, Reading::Prose, &[]).0, expected);
+    fn any_block() -> impl Strategy<Value = (BlockKind, String)> {
+        let marker = prop_oneof![Just(Marker::Bullet), (0u32..4).prop_map(Marker::Number), Just(Marker::Text)];
+        let kind = prop_oneof![
+            Just(BlockKind::Paragraph),
+            Just(BlockKind::Lines),
+            Just(BlockKind::Quote),
+            Just(BlockKind::Heading { level: 1 }),
+            Just(BlockKind::Code { language: None }),
+            (0u32..9).prop_map(|header| BlockKind::Table { header }),
+            (0u8..4, marker).prop_map(|(depth, marker)| BlockKind::Item { depth, marker }),
+        ];
+        (kind, "word[0-9]( word[0-9]| \\| |年|<a>){0,6}")
     }
 
     proptest! {
         #[test]
-        fn any_text_can_be_shown(text in "([-|*1. \\\\\n\ta<é年:]|\\PC){0,80}") {
-            for reading in [Reading::Prose, Reading::Lines, Reading::Code] {
-                let shown = passage(&text, reading, &[]).0;
-                prop_assert!(!shown.contains("<a") || !text.contains("<a"));
-                snippet(&text, reading, &[]);
+        fn no_word_is_lost_whatever_the_blocks(parts in proptest::collection::vec(any_block(), 0..8), cut in 0usize..200) {
+            let parts: Vec<(BlockKind, &str)> = parts.iter().map(|(kind, text)| (kind.clone(), text.as_str())).collect();
+            let (text, blocks) = text_of(&parts);
+            let shape = Shape { text: &text, blocks: &blocks, marks: &[] };
+            let (whole, snippet) = (shape.passage().0, shape.snippet(&(0..text.len())).0);
+            for shown in [&whole, &snippet] {
+                prop_assert_eq!(shown.matches("word").count(), text.matches("word").count(), "{}", shown);
+                prop_assert!(!shown.contains("<a>"));
             }
+            shape.snippet(&(cut.min(text.len())..text.len()));
         }
 
         #[test]
-        fn no_word_is_lost(text in "([-|1. \n]|word[0-9]){0,40}") {
-            let shown = shown(&text);
-            for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("word")) {
-                prop_assert!(shown.contains(word), "{} in {}", word, shown);
+        fn blocks_that_do_not_fit_the_text_are_no_danger(text in "(a|年|\\||\n){0,9}", from in 0usize..12, length in 0usize..12) {
+            for kind in [BlockKind::Table { header: 3 }, BlockKind::Paragraph] {
+                let blocks = [Block::new(kind, from..from + length)];
+                let shape = Shape { text: &text, blocks: &blocks, marks: &[] };
+                shape.passage();
+                shape.snippet(&(0..text.len()));
             }
         }
     }

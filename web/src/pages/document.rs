@@ -11,7 +11,7 @@ use serde::Deserialize;
 use storage::{DocumentId, Passage, Snapshot};
 
 use super::address::{SearchAddress, query_string};
-use super::blocks::{Reading, one_line, passage};
+use super::blocks::{Shape, one_line};
 use super::hit::{self, crumbs, document_link, file_name, similar_link};
 use super::icons::{icon, of_kind};
 use super::language::{Noun, size};
@@ -204,7 +204,6 @@ fn text(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
     let words = visit.words();
     let Some((first, _)) = shown.passages.first() else { return html! {} };
     let document = &first.document;
-    let reading = Reading::of(&document.kind);
     let end = shown.from + shown.passages.len();
     let part = |from: usize| {
         let from = from.to_string();
@@ -222,7 +221,7 @@ fn text(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> Markup {
                     a.anchor href=(document_link(id, piece.number, &asked.q)) title=(fill(words.passage_link, &[&(piece.number + 1).to_string()])) {
                         "¶" span.hidden { (fill(words.passage_link, &[&(piece.number + 1).to_string()])) }
                     }
-                    (passage(&piece.chunk.text, reading, marks))
+                    (Shape { text: &piece.chunk.text, blocks: &piece.chunk.blocks, marks }.passage())
                 }
             }
             @if end < shown.total { p.part { a href=(part(end)) { (words.later) } } }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use maud::{Markup, html};
 use searcher::{DocumentHit, Marked, PassageHit};
+use storage::Place;
 
 use super::address::{SearchAddress, encoded, query_string};
-use super::blocks::{Reading, snippet};
+use super::blocks::Shape;
 use super::icons::{icon, of_kind};
 use super::language::Noun;
 use super::text::clean;
@@ -77,18 +78,17 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) 
 fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
     // The language of the page needs not be said again.
     let language = hit.language.as_deref().filter(|language| *language != visit.language.short());
-    let reading = Reading::of(&hit.kind);
-    let text = &passage.snippet;
-    let lead = !passage.text.starts_with(text.as_str());
-    let trail = !passage.text.ends_with(text.as_str());
-    if reading == Reading::Code {
-        let part = some_lines(text, &passage.highlights);
-        return html! { pre.snippet lang=[language] dir="auto" { code { (super::text::marked(text, part, &passage.highlights)) } } };
+    let (part, marks) = in_passage(passage);
+    let shape = Shape { text: &passage.text, blocks: &passage.blocks, marks: &marks };
+    if shape.is_code(&part) {
+        let lines = some_lines(&passage.text, part, &marks);
+        return html! { pre.snippet lang=[language] dir="auto" { code { (shape.marked(lines)) } } };
     }
+    let (lead, trail) = left_out(&passage.text, &part);
     html! {
         p.snippet.sense[passage.marked == Marked::Sentence] lang=[language] dir="auto" {
             @if lead { "… " }
-            (snippet(text, reading, &passage.highlights))
+            (shape.snippet(&part))
             @if trail { " …" }
         }
     }
@@ -96,31 +96,46 @@ fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
 
 /// A shorter snippet, for a passage that is folded.
 fn further_snippet(visit: &Visit, hit: &DocumentHit, other: &PassageHit) -> Markup {
-    let first = other.highlights.first().map_or(0, |mark| mark.start);
-    let text = &other.snippet;
+    let (part, marks) = in_passage(other);
+    let text = &other.text;
+    let first = marks.first().map_or(part.start, |mark| mark.start);
     // From the sentence or line of the first mark on, as far as two lines reach.
-    let before = text.get(..first).unwrap_or_default();
+    let before = text.get(part.start..first).unwrap_or_default();
     let start = before
         .rfind(['\n', '.', '。'])
-        .map_or(0, |at| before[at..].char_indices().nth(1).map_or(first, |(n, _)| at + n));
-    let rest = text.get(start..).unwrap_or_default();
-    let end = rest.char_indices().nth(FURTHER_CHARS).map_or(text.len(), |(at, _)| start + at);
-    let shift = |mark: &Range<usize>| mark.start.saturating_sub(start)..mark.end.min(end).saturating_sub(start);
-    let marks = other.highlights.iter().filter(|mark| mark.start >= start && mark.start < end).map(shift).collect();
-    let marks: Vec<Range<usize>> = marks;
-    let trail = end < text.len() || !other.text.ends_with(text.as_str());
+        .map_or(0, |at| before[at..].char_indices().nth(1).map_or(before.len(), |(n, _)| at + n));
+    let start = part.start + start;
+    let rest = text.get(start..part.end).unwrap_or_default();
+    let end = rest.char_indices().nth(FURTHER_CHARS).map_or(part.end, |(at, _)| start + at);
+    let (_, trail) = left_out(text, &(start..end));
     // The language of the page needs not be said again.
     let language = hit.language.as_deref().filter(|language| *language != visit.language.short());
-    html! { p lang=[language] dir="auto" { (snippet(text.get(start..end).unwrap_or_default(), Reading::of(&hit.kind), &marks)) @if trail { " …" } } }
+    let shape = Shape { text, blocks: &other.blocks, marks: &marks };
+    html! { p lang=[language] dir="auto" { (shape.snippet(&(start..end))) @if trail { " …" } } }
 }
 
-/// A few lines of code around the first mark.
-fn some_lines(text: &str, marks: &[Range<usize>]) -> Range<usize> {
-    let first = marks.first().map_or(0, |mark| mark.start);
-    let before = text.get(..first).unwrap_or_default();
+/// The snippet and its marks as bytes of the passage.
+fn in_passage(passage: &PassageHit) -> (Range<usize>, Vec<Range<usize>>) {
+    let start = passage.snippet_start;
+    let marks = passage.highlights.iter().map(|mark| start + mark.start..start + mark.end).collect();
+    (start..start + passage.snippet.len(), marks)
+}
+
+/// Whether there is text before a part, and behind it.
+fn left_out(text: &str, part: &Range<usize>) -> (bool, bool) {
+    let says = |text: Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
+    (says(text.get(..part.start)), says(text.get(part.end..)))
+}
+
+/// A few lines of code around the first mark in a part.
+fn some_lines(text: &str, part: Range<usize>, marks: &[Range<usize>]) -> Range<usize> {
+    let first = marks.first().map_or(part.start, |mark| mark.start);
+    let before = text.get(part.start..first).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |newline| before[..newline].rfind('\n').map_or(0, |newline| newline + 1));
-    let mut newlines = text[start..].match_indices('\n').skip(CODE_LINES - 1);
-    start..newlines.next().map_or(text.len(), |(at, _)| start + at)
+    let start = part.start + start;
+    let rest = text.get(start..part.end).unwrap_or_default();
+    let end = rest.match_indices('\n').nth(CODE_LINES - 1).map_or(part.end, |(at, _)| start + at);
+    start..end
 }
 
 /// Source, folders and headings above a passage.
@@ -148,11 +163,14 @@ fn place_in(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
     html! { @if inner.is_empty() { (location(visit, passage)) } @else { bdi { (clean(&inner.join(" › "))) } } }
 }
 
-/// Page or lines of a passage.
+/// Page, slide, cells, mail or lines of a passage.
 fn location(visit: &Visit, passage: &PassageHit) -> String {
     let words = visit.words();
-    match passage.page {
-        Some(page) => super::strings::fill(words.page, &[&page.to_string()]),
+    match &passage.place {
+        Some(Place::Page(page)) => super::strings::fill(words.page, &[&page.to_string()]),
+        Some(Place::Slide(slide)) => super::strings::fill(words.slide, &[&slide.to_string()]),
+        Some(Place::Mail) => words.mail.to_string(),
+        Some(sheet @ Place::Sheet { .. }) => clean(&sheet.to_string()).into_owned(),
         None => super::strings::fill(words.lines, &[&lines(&passage.lines)]),
     }
 }
@@ -207,8 +225,10 @@ mod tests {
         let text = "one\ntwo\nthree\nfour\nfive\nsix\nseven";
         let start = text.find("four").unwrap();
         let mark = start..start + 4;
-        assert_eq!(&text[some_lines(text, std::slice::from_ref(&mark))], "three\nfour\nfive\nsix");
-        assert_eq!(&text[some_lines(text, &[])], "one\ntwo\nthree\nfour");
+        let whole = 0..text.len();
+        assert_eq!(&text[some_lines(text, whole.clone(), std::slice::from_ref(&mark))], "three\nfour\nfive\nsix");
+        assert_eq!(&text[some_lines(text, whole, &[])], "one\ntwo\nthree\nfour");
+        assert_eq!(&text[some_lines(text, 4..13, &[])], "two\nthree");
     }
 
     #[test]

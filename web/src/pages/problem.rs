@@ -51,7 +51,7 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
     // What exactly was wrong with a request is known in English alone, and only there it says more than the title.
     let is_told =
         visit.language == Language::English && matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. });
-    let waits = matches!(error, Error::Starting | Error::Busy | Error::Crowded { .. });
+    let waits = matches!(error, Error::Starting | Error::Upgrading(_) | Error::Busy | Error::Crowded { .. });
     let again = waits || matches!(error, Error::Rate { .. } | Error::Timeout { .. } | Error::Stopping);
     let main = html! {
         main #main.problem data-retry=[waits.then_some("2")] {
@@ -69,7 +69,7 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
 fn told(words: &Strings, error: &Error) -> Told {
     match error {
         Error::NotFound { .. } => words.not_found,
-        Error::Starting | Error::Storage(storage::Error::Reopening) => words.starting,
+        Error::Starting | Error::Upgrading(_) | Error::Storage(storage::Error::Reopening) => words.starting,
         Error::Stopping => words.stopping,
         Error::Busy | Error::Crowded { .. } | Error::Unwanted | Error::SourceBusy { .. } => words.busy,
         Error::Timeout { .. } => words.too_slow,

@@ -77,7 +77,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
             div.column #results data-copied=(words.copied) data-stream=[streams.then(|| address.query_string())] data-depth=[found.reranker_depth.filter(|_| streams)]
                 data-reranking=[streams.then_some(words.reranking)] data-settled=[streams.then_some(words.settled)] data-held=[streams.then_some(words.show_order)] data-lost=[streams.then_some(words.stream_lost)]
                 data-score=[streams.then_some(words.why_reader_score)] data-words=[streams.then_some(words.why_words_rank)] data-nowords=[streams.then_some(words.why_words_none)]
-                data-meaning=[streams.then_some(words.why_meaning_rank)] data-nomeaning=[streams.then_some(words.why_meaning_none)] data-more=[streams.then_some(words.more_passages)] data-lines=[streams.then_some(words.lines)] data-page=[streams.then_some(words.page)] data-changed=[streams.then_some(words.changed)] {
+                data-meaning=[streams.then_some(words.why_meaning_rank)] data-nomeaning=[streams.then_some(words.why_meaning_none)] data-more=[streams.then_some(words.more_passages)] data-lines=[streams.then_some(words.lines)] data-page=[streams.then_some(words.page)] data-slide=[streams.then_some(words.slide)] data-mail=[streams.then_some(words.mail)] data-changed=[streams.then_some(words.changed)] {
                 h1.hidden { (clean(&title)) }
                 @if let Some(facets) = &answer.facets { (facets::chips(visit, &address, facets)) }
                 (truth(visit, &address, found))

@@ -38,10 +38,12 @@ mod tests;
 
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
+use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::Input;
+use crate::place::Place;
 
 use blocks::{Kind, PageBlock};
 use budget::Budget;
@@ -51,6 +53,8 @@ use fonts::Fonts;
 use furniture::Sheet;
 use glyphs::{Rule, Turn};
 use lines::Line;
+
+pub(crate) const FORMAT: &Format = Format::of("pdf");
 
 /// Bytes at the start of a file within which its mark must stand.
 const HEADER: usize = 1024;
@@ -73,7 +77,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let mut extraction = match document {
         Ok(document) => Extraction::from(document),
         Err(error) => {
-            let mut container = Extraction::container("pdf");
+            let mut container = Extraction::container(FORMAT);
             container.warnings.push(error.to_string());
             container
         }
@@ -212,7 +216,7 @@ fn build(blocks: Vec<PageBlock>, info: info::Info) -> StructuredText {
     let mut line: u32 = 1;
     for block in blocks {
         let lines = u32::try_from(block.lines).unwrap_or(u32::MAX);
-        builder.page = Some(block.page);
+        builder.place = Some(Place::Page(block.page));
         let kind = match block.kind {
             Kind::Heading(level) => BlockKind::Heading { level },
             Kind::Paragraph => BlockKind::Paragraph,
@@ -223,7 +227,7 @@ fn build(blocks: Vec<PageBlock>, info: info::Info) -> StructuredText {
         builder.push(kind, &block.text, line..line.saturating_add(lines));
         line = line.saturating_add(lines);
     }
-    let mut document = builder.finish("pdf");
+    let mut document = builder.finish(FORMAT);
     // What the text shows is surer than what a template left in the file.
     document.language = document.language.or(info.language);
     document

@@ -53,7 +53,7 @@ fn headings_paragraphs_and_lists_have_their_pages() {
         (&PARAGRAPH, "Text on the second page."),
     ];
     assert_eq!(texts(&document), expected);
-    let pages: Vec<Option<u32>> = document.blocks.iter().map(|block| block.page).collect();
+    let pages: Vec<Option<u32>> = document.blocks.iter().map(|block| block.place.as_ref()?.number()).collect();
     assert_eq!(pages, [1, 1, 1, 1, 1, 2, 2].map(Some));
     assert_eq!(document.title.as_deref(), Some("The title"));
     let count = document.pages.unwrap();

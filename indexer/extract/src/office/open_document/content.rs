@@ -13,6 +13,7 @@ use super::Parts;
 use super::styles::{OUTLINE, Styles};
 use crate::block::{BlockKind, TextBuilder};
 use crate::error::FileError;
+use crate::place::Place;
 
 /// Times that one cell of a table is repeated at most: sheets are filled up to their last column this way.
 const MAX_REPEATED: usize = 32;
@@ -263,8 +264,8 @@ impl<'c> Content<'c> {
     }
 
     fn open_slide(&mut self, element: &Element<'_>, builder: &mut TextBuilder) {
-        let number = builder.page.unwrap_or(0) + 1;
-        builder.page = Some(number);
+        let number = builder.place.as_ref().and_then(Place::number).unwrap_or(0) + 1;
+        builder.place = Some(if self.parts.format == super::ODP { Place::Slide(number) } else { Place::Page(number) });
         if element.attribute("style-name").is_some_and(|style| self.styles.hides(&style)) {
             builder.warnings.push(format!("slide {number} is hidden"));
         }
@@ -373,7 +374,7 @@ pub(super) fn margins(parts: &Parts<'_>, styles: &Styles) -> Result<Vec<Piece>, 
     let mut content = Content::new(parts, styles);
     let mut masters = 0usize;
     let mut open = 0usize;
-    let mut xml = Xml::new(parts.styles, parts.format);
+    let mut xml = Xml::new(parts.styles, parts.format.name);
     while let Some(node) = xml.next()? {
         match node {
             Node::Open(element) => match element.name() {

@@ -1,6 +1,6 @@
 //! The sheets of an OpenDocument spreadsheet. A cell holds its value and, as text, what it shows: the text is read.
 
-use super::super::sheets::{self, Cells, Sheet, name};
+use super::super::sheets::{self, Cells, Sheet};
 use super::super::story::Piece;
 use super::super::xml::{Node, Xml};
 use super::Parts;
@@ -8,6 +8,7 @@ use super::content;
 use super::styles::Styles;
 use crate::block::TextBuilder;
 use crate::error::FileError;
+use crate::place::cell_name;
 
 /// Times that a cell or row with content is repeated at most: more is a filled background.
 const MAX_REPEATED: u32 = 1_000;
@@ -55,7 +56,7 @@ pub(super) fn read(
                 }
                 "annotation" => {
                     let comment = content::comment(xml)?;
-                    let cell = name(open.column, open.row);
+                    let cell = cell_name(open.column, open.row);
                     open.sheet.remarks.extend(comment.map(|comment| Piece::paragraph(format!("{cell}: {comment}"))));
                 }
                 "p" => {

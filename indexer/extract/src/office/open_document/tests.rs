@@ -6,6 +6,7 @@ use super::*;
 use crate::BlockKind;
 use crate::block::assert_invariants;
 use crate::office::package::tests::packed;
+use crate::place::Place;
 
 const STYLES: &str = "<office:document-styles><office:styles><style:style style:name='Preformatted_20_Text'/>\
     <text:outline-style><text:outline-level-style text:level='1' style:num-format=''/></text:outline-style></office:styles>\
@@ -34,7 +35,7 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
         ("Object 1/content.xml", object),
     ]);
     let limits = ExtractLimits::default();
-    let document = read(&mut Package::open(&bytes, &limits, "odt")?)?;
+    let document = read(&mut Package::open(&bytes, &limits, "odt")?, ODT)?;
     assert_invariants(&document);
     Ok(document)
 }
@@ -87,7 +88,7 @@ fn slides_have_titles_numbers_and_notes() {
         </draw:custom-shape></draw:page>";
     let document = package("presentation", body).unwrap();
     assert_eq!(document.text, "Title\n\nbody\n\nNotes: say this\n\nSlide 2\n\nshape\n\nConfidential");
-    assert_eq!(document.blocks[3].page, Some(2));
+    assert_eq!(document.blocks[3].place, Some(Place::Slide(2)));
     assert_eq!(document.warnings, ["slide 2 is hidden"]);
 }
 
@@ -105,7 +106,7 @@ fn sheets_show_what_cells_show() {
     let expected = "Costs\n\n| Share | Day |  |\n| --- | --- | --- |\n| 50 % | 1 | 1 |\n| 50 % | 1 | 1 |\n\nB3: Comment: sure?\n\n\
                     Old\n\nx";
     assert_eq!(document.text, expected);
-    assert_eq!(document.blocks[1].cells.as_deref(), Some("B3:D5"));
+    assert_eq!(document.blocks[1].place.as_ref().unwrap().cells(), Some("B3:D5"));
     assert_eq!(document.warnings, ["sheet Old is hidden"]);
 }
 
@@ -119,5 +120,5 @@ fn flat_and_encrypted_documents_are_known() {
     assert_eq!((document.text.as_str(), document.title.as_deref()), ("flat text", Some("T")));
     let bytes = packed(&[("META-INF/manifest.xml", "<m><e><manifest:encryption-data/></e></m>"), ("content.xml", "?")]);
     let mut package = Package::open(&bytes, &limits, "odt").unwrap();
-    assert_eq!(super::read(&mut package), Err(FileError::Encrypted));
+    assert_eq!(super::read(&mut package, ODT), Err(FileError::Encrypted));
 }

@@ -15,6 +15,7 @@ use super::story::{self, Piece};
 use crate::block::{BlockKind, TextBuilder};
 use crate::error::FileError;
 use crate::input::ExtractLimits;
+use crate::place::{Place, cell_name};
 
 /// Rows of one block, without its header.
 const BLOCK_ROWS: usize = 50;
@@ -109,7 +110,7 @@ impl Cells {
 
 /// Pushes a sheet, the first having number 1.
 pub(crate) fn tell(builder: &mut TextBuilder, sheet: Sheet, number: u32) {
-    builder.page = Some(number);
+    builder.place = Some(Place::Sheet { number, name: sheet.name.clone(), cells: None });
     if sheet.rows.is_empty() && sheet.remarks.is_empty() {
         return;
     }
@@ -168,7 +169,8 @@ impl<'s> Table<'s> {
     fn push(&self, builder: &mut TextBuilder) {
         for caption in self.captions {
             let text = caption.cells.first().map_or("", |(_, text)| text.as_str());
-            let cells = caption.cells.first().map(|(column, _)| name(*column, caption.number));
+            let cells =
+                caption.cells.first().map_or_else(String::new, |(column, _)| cell_name(*column, caption.number));
             builder.push_cells(BlockKind::Paragraph, text, lines(caption.number, caption.number), cells);
         }
         let Some((&left, &right)) = self.columns.first().zip(self.columns.last()) else { return };
@@ -186,8 +188,8 @@ impl<'s> Table<'s> {
             let bottom = block.last().or(own_header).map_or(top, |row| row.number);
             let texts: Vec<Vec<String>> =
                 header.iter().cloned().chain(block.iter().map(|row| self.texts(row))).collect();
-            let cells = format!("{}:{}", name(left, top), name(right, bottom));
-            builder.push_cells(kind.clone(), &grid::lines(&texts), lines(top, bottom), Some(cells));
+            let cells = format!("{}:{}", cell_name(left, top), cell_name(right, bottom));
+            builder.push_cells(kind.clone(), &grid::lines(&texts), lines(top, bottom), cells);
             rest = later;
             first_block = false;
         }
@@ -218,18 +220,6 @@ fn lines(first: u32, last: u32) -> Range<u32> {
     first.saturating_add(1)..last.saturating_add(2)
 }
 
-/// The name of a cell: `A1`.
-pub(crate) fn name(column: u32, row: u32) -> String {
-    let mut letters = Vec::new();
-    let mut left = column + 1;
-    while left > 0 {
-        let letter = (left - 1) % 26;
-        letters.push(char::from(b'A' + u8::try_from(letter).unwrap_or(0)));
-        left = (left - 1) / 26;
-    }
-    format!("{}{}", letters.into_iter().rev().collect::<String>(), u64::from(row) + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,13 +233,13 @@ mod tests {
         let mut builder = TextBuilder::default();
         let sheet = Sheet { name: "Costs".to_owned(), rows: collected.finish(), ..Sheet::default() };
         tell(&mut builder, sheet, 3);
-        sound(builder.finish("xlsx"))
+        sound(builder.finish(workbook::XLSX))
     }
 
     #[test]
     fn cells_have_names() {
         assert_eq!(
-            (name(0, 0), name(25, 9), name(26, 1), name(701, 0), name(702, 0)),
+            (cell_name(0, 0), cell_name(25, 9), cell_name(26, 1), cell_name(701, 0), cell_name(702, 0)),
             ("A1".into(), "Z10".into(), "AA2".into(), "ZZ1".into(), "AAA1".into())
         );
     }
@@ -272,9 +262,9 @@ mod tests {
         let expected = "Costs\n\nPrices\n\n| Name | EUR |\n| --- | --- |\n| tea | 3 |\n\n| Name | EUR |\n| --- | --- |\n\
                         | milk | 2 |\n\n| City | Land |\n| --- | --- |\n\nnote";
         assert_eq!(document.text, expected);
-        let ranges: Vec<Option<&str>> = document.blocks.iter().map(|block| block.cells.as_deref()).collect();
+        let ranges: Vec<Option<&str>> = document.blocks.iter().map(|block| block.place.as_ref()?.cells()).collect();
         assert_eq!(ranges, [None, Some("B1"), Some("B2:D3"), Some("B5:D5"), Some("B7:D7"), Some("A10:A10")]);
-        assert!(document.blocks.iter().all(|block| block.page == Some(3)));
+        assert!(document.blocks.iter().all(|block| block.place.as_ref().and_then(Place::number) == Some(3)));
         assert_eq!(document.blocks[2].lines, 2..4);
     }
 
@@ -288,7 +278,7 @@ mod tests {
         }
         let document = told(&cells);
         let tables: Vec<_> = document.blocks.iter().filter(|block| block.kind == BlockKind::Table).collect();
-        let ranges: Vec<_> = tables.iter().filter_map(|block| block.cells.as_deref()).collect();
+        let ranges: Vec<_> = tables.iter().filter_map(|block| block.place.as_ref()?.cells()).collect();
         assert_eq!(ranges, ["A1:B51", "A52:B101", "A102:B121"]);
         assert!(tables.iter().all(|block| document.text[block.span.clone()].starts_with("| Key | Value |\n| --- |")));
         assert_eq!(document.text.matches("value 77").count(), 1);

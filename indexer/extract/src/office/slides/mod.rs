@@ -16,8 +16,12 @@ use super::properties;
 use super::relations::Relations;
 use super::story::{self, Piece};
 use super::xml::{Node, Xml};
+use crate::Format;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
+use crate::place::Place;
+
+pub(crate) const FORMAT: &Format = Format::of("pptx");
 
 /// Most slides of a file.
 const MAX_SLIDES: usize = 5_000;
@@ -31,7 +35,7 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     let mut deck = Deck { authors: authors(package, &relations)?, ..Deck::default() };
     for (index, part) in slides.iter().enumerate().take(MAX_SLIDES) {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        builder.page = Some(number);
+        builder.place = Some(Place::Slide(number));
         match deck.slide(package, part) {
             Ok(slide) => {
                 if slide.hidden {
@@ -56,7 +60,7 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     if let Some(missing) = builder.missing.first().filter(|_| unread) {
         return Err(FileError::damaged(package.format, format!("{}: {}", missing.part, missing.reason)));
     }
-    Ok(properties::finish(builder, package.format, declared))
+    Ok(properties::finish(builder, FORMAT, declared))
 }
 
 /// What one slide says.

@@ -5,6 +5,7 @@ use crate::error::FileError;
 use crate::input::ExtractLimits;
 use crate::office::package::Package;
 use crate::office::package::tests::packed;
+use crate::place::Place;
 
 const PRESENTATION: &str = "<p:presentation><p:sldIdLst><p:sldId id='256' r:id='b'/><p:sldId id='257' r:id='a'/></p:sldIdLst></p:presentation>";
 const RELATIONS: &str = "<Relationships><Relationship Id='a' Type='http://x/slide' Target='slides/slide1.xml'/>\
@@ -56,7 +57,10 @@ fn slides_come_in_their_order_with_notes_and_comments() {
     let expected = "Travel\n\n- one\n  a) two\n\nNotes: say this\n\nComment by Ana: really?\n\nSlide 2\n\nsecret";
     assert_eq!(document.text, expected);
     assert_eq!(document.warnings, ["slide 2 is hidden"]);
-    assert_eq!((document.blocks[0].page, document.blocks.last().unwrap().page), (Some(1), Some(2)));
+    assert_eq!(
+        (&document.blocks[0].place, &document.blocks.last().unwrap().place),
+        (&Some(Place::Slide(1)), &Some(Place::Slide(2)))
+    );
 }
 
 #[test]
