@@ -35,6 +35,8 @@ const DEPTH: usize = 100;
 struct Bench<'b> {
     cli: &'b Cli,
     args: &'b EvalArgs,
+    /// The settings of a search in force.
+    search: &'b SearchConfig,
     /// How files are read.
     options: IndexOptions,
 }
@@ -42,7 +44,8 @@ struct Bench<'b> {
 pub(super) fn run(cli: &Cli, args: &EvalArgs, file: &FileConfig) -> Result<ExitCode> {
     check(args)?;
     let reading = file.extract.start()?;
-    let bench = Bench { cli, args, options: reading.options() };
+    let search = file.search()?;
+    let bench = Bench { cli, args, search: &search, options: reading.options() };
     match (args.compare.as_slice(), &args.candidates) {
         ([a, b], _) => compare::run(&bench, [a, b])?,
         (_, Some(file)) => candidates::write(&bench, file)?,
@@ -62,7 +65,7 @@ fn check(args: &EvalArgs) -> Result<()> {
 impl Bench<'_> {
     /// One setup on every set.
     fn each(&self) -> Result<()> {
-        let setup = Setup::of(self.cli, &self.args.settings)?;
+        let setup = Setup::of(self.cli, self.search, &self.args.settings)?;
         let models = Models::open(&setup)?;
         let mut reports = Vec::new();
         for dir in &self.args.dirs {

@@ -33,9 +33,9 @@ pub(super) struct Models {
 }
 
 impl Setup {
-    /// What the command line says, with the given settings (`NAME=VALUE`).
-    pub(super) fn of(cli: &Cli, settings: &[String]) -> Result<Self> {
-        let mut setup = Self { cli: cli.clone(), config: SearchConfig::default() };
+    /// What the command line and the configuration file (`search`) say, with the given settings (`NAME=VALUE`).
+    pub(super) fn of(cli: &Cli, search: &SearchConfig, settings: &[String]) -> Result<Self> {
+        let mut setup = Self { cli: cli.clone(), config: search.clone() };
         for setting in settings {
             let (name, value) = pair(setting)?;
             if !setup.set(name, value)? {
@@ -141,7 +141,8 @@ mod tests {
 
     fn base() -> Setup {
         let cli = Cli::parse_from(["quarry", "--model", "base", "eval", "dir"]);
-        Setup::of(&cli, &["passage-decay=0.3".to_string()]).unwrap()
+        Setup::of(&cli, &SearchConfig { depth: 77, ..SearchConfig::default() }, &["passage-decay=0.3".to_string()])
+            .unwrap()
     }
 
     #[test]
@@ -152,6 +153,7 @@ mod tests {
         assert_eq!((side.cli.dimension, side.cli.precision), (Some(64), Some(Precision::Int8)));
         assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, searcher::FusionMethod::Rrf));
         assert_eq!(side.config.passage_decay, 0.3, "what --set says holds for both");
+        assert_eq!(side.config.depth, 77, "and so does what the configuration file says");
         assert!(!side.shares_embedder(&base()));
         for nothing in ["", "default", " default , "] {
             let same = base().with_side(nothing).unwrap();
@@ -170,7 +172,11 @@ mod tests {
         assert!(refused("precision=f64").contains("expected auto, f32, bf16 or int8"));
         assert!(refused("fusion=best").contains("--compare \"fusion=best\""));
         assert!(
-            Setup::of(&base().cli, &["model=x".to_string()]).err().unwrap().to_string().contains("no search setting")
+            Setup::of(&base().cli, &base().config, &["model=x".to_string()])
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("no search setting")
         );
     }
 }
