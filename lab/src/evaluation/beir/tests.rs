@@ -75,7 +75,7 @@ fn chooses_judgements_or_asks() {
     assert!(message(&several, &BeirOptions::default()).contains("(dev.tsv, train.tsv)"));
     fs::write(several.path().join("qrels/test.tsv"), "q3\td1\t1\n").unwrap();
     assert_eq!(BeirSet::open(several.path(), &BeirOptions::default()).unwrap().queries[0].id, "q3");
-    assert!(message(&folder(&[QUERIES]), &BeirOptions::default()).contains("--qrels FILE"));
+    assert!(message(&folder(&[QUERIES]), &BeirOptions::default()).contains("name a file of judgements"));
     assert!(message(&folder(&[QUERIES, ("qrels/x.txt", "")]), &BeirOptions::default()).contains("--qrels FILE"));
 }
 
