@@ -74,14 +74,11 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
     Remove(RemoveArgs),
-    /// Measure the quality of search on a folder of judged questions (BEIR layout).
-    Eval(EvalArgs),
-    /// Measure speed.
-    Bench(BenchArgs),
     /// Fetch, list, check and remove models.
     Models(ModelsArgs),
-    /// Train models on your own documents.
-    Train(crate::commands::train::TrainArgs),
+    #[cfg(feature = "lab")]
+    #[command(flatten)]
+    Lab(crate::commands::lab::LabCommand),
     /// A process that reads files for another quarry.
     #[command(hide = true)]
     ExtractWorker,
@@ -95,8 +92,10 @@ impl Command {
     pub(crate) fn writes_data_folder(&self) -> bool {
         match self {
             Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) => true,
-            Self::Status(_) | Self::Verify(_) | Self::Remove(_) | Self::Eval(_) => true,
-            Self::Config(_) | Self::Extract(_) | Self::Bench(_) | Self::Models(_) | Self::Train(_) => false,
+            Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
+            Self::Config(_) | Self::Extract(_) | Self::Models(_) => false,
+            #[cfg(feature = "lab")]
+            Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::RunConfined(_) => false,
         }
     }
@@ -297,102 +296,6 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct RemoveArgs {
     /// Name of the source, as `quarry status` shows it.
     pub(crate) source: String,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct EvalArgs {
-    /// Folders with corpus.jsonl, queries.jsonl and qrels/*.tsv. Of several, the means are shown too, each counting
-    /// alike; with --data-dir, the index of each is kept in a folder below it.
-    #[arg(required = true, value_name = "DIR")]
-    pub(crate) dirs: Vec<PathBuf>,
-    /// Set two setups beside each other on the same questions, with a 95 % confidence interval of the difference (paired
-    /// bootstrap) and its p value (paired randomisation test). Each is a list of NAME=VALUE separated by commas: model,
-    /// reranker (or none), precision, dimension, and every setting of --set; `default` or nothing changes nothing.
-    #[arg(long, num_args = 2, value_names = ["A", "B"])]
-    pub(crate) compare: Vec<String>,
-    /// Measure nothing: write what each leg recalls for each question, with its scores, to this file (JSON lines).
-    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "compare")]
-    pub(crate) candidates: Option<PathBuf>,
-    /// Take the documents from this folder of files; their paths are the ids.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) docs: Option<PathBuf>,
-    /// File of queries [default: queries.jsonl in the folder].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) queries: Option<PathBuf>,
-    /// File of judgements [default: qrels/test.tsv, or the only one].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) qrels: Option<PathBuf>,
-    /// Only queries in this language. Among several folders, one whose queries name no language takes part with all.
-    #[arg(long, value_name = "CODE")]
-    pub(crate) lang: Option<String>,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
-    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    pub(crate) settings: Vec<String>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    pub(crate) subject: BenchSubject,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum BenchSubject {
-    /// Recall and speed of the vector index on vectors in TEXMEX format.
-    Vectors(BenchVectorsArgs),
-    /// Speed and memory of the models, with random weights of a model's shape: no download needed.
-    Models(BenchModelsArgs),
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BenchModelsArgs {
-    /// The model's shape.
-    #[arg(long, value_enum, default_value = "0.6b")]
-    pub(crate) shape: Shape,
-    /// Threads to compute with [default: all cores].
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
-    /// Only rows whose name begins so: query, embed-16x256, embed-64x64, rerank, gemm, peak, candle.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) only: Vec<String>,
-    /// Runs of each row; the best counts. Rows that take long are run less often.
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub(crate) runs: usize,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Shapes of the Qwen3 embedding and reranking models, and of the bundled one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shape {
-    #[value(name = "0.6b")]
-    Small,
-    #[value(name = "4b")]
-    Medium,
-    #[value(name = "8b")]
-    Large,
-    Nano,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BenchVectorsArgs {
-    /// Folder with base.fvecs, query.fvecs and, for comparison, groundtruth_cosine.ivecs.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) fvecs: PathBuf,
-    /// Sizes of the candidate list to measure.
-    #[arg(long, value_delimiter = ',', default_values_t = [16, 32, 64, 96, 128, 256])]
-    pub(crate) ef: Vec<usize>,
-    /// Threads for building and searching.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
 
-use crate::cli::Cli;
+use crate::settings::Settings;
 
 /// The data folder: flag, environment, or the user's data directory.
-pub(crate) fn data_dir(cli: &Cli) -> Result<PathBuf> {
-    if let Some(folder) = &cli.data_dir {
+pub(crate) fn data_dir(settings: &Settings) -> Result<PathBuf> {
+    if let Some(folder) = &settings.data_dir {
         return Ok(folder.clone());
     }
     let strategy = etcetera::choose_base_strategy().context("no home folder is known; name one with --data-dir")?;
@@ -17,9 +17,13 @@ pub(crate) fn data_dir(cli: &Cli) -> Result<PathBuf> {
 }
 
 /// From here on this process makes files for its user only, whatever the caller's umask: sled and tantivy take no mode.
-pub(crate) fn create_privately() {
+/// In a data folder that is shared with a group, the group may read them.
+pub(crate) fn create_privately(data: &Path) {
     #[cfg(unix)]
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    {
+        let hidden = if storage::is_shared(data) { 0o027 } else { 0o077 };
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(hidden));
+    }
 }
 
 /// The absolute path of a folder to index.

@@ -94,7 +94,7 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         Step::TruthWritten => passage.saturating_sub(3),
         Step::TruthFlushed => passage.saturating_sub(2),
         Step::LexicalPrepared | Step::LexicalCommitted => passage,
-        Step::Published => passage,
+        Step::TotalsWritten | Step::Published => passage,
         // A seal follows the commit that filled the tail.
         Step::SegmentWritten | Step::SegmentRenamed | Step::ManifestWritten => passage,
         // Not of a commit.

@@ -4,10 +4,12 @@
 mod bad_input;
 mod bert;
 mod browser;
+mod circles;
 mod commands;
 mod corpus;
 mod corruption;
 mod crash;
+mod documents;
 mod evaluation;
 mod extract;
 #[cfg(feature = "hub")]
@@ -18,9 +20,11 @@ mod hub;
 #[cfg(feature = "hub")]
 mod models;
 mod private;
+mod readers;
 mod rebuild;
 mod serve;
 mod server;
+mod settings;
 mod support;
 mod tidy;
 mod train;

@@ -1,11 +1,12 @@
 //! config.json: which family a model is of, and which Qwen3 shape this is. Parsed leniently (checkpoints carry many fields of their own), checked
 //! strictly: whatever would make the forward pass compute something else than the reference is refused by name.
 
-use candle_nn::Activation;
-use candle_transformers::models::qwen3;
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files::ModelFiles,
+};
 
 const ARCHITECTURES: [&str; 2] = ["Qwen3Model", "Qwen3ForCausalLM"];
 
@@ -37,11 +38,39 @@ impl Family {
     }
 }
 
-/// The checked shape of a model.
+/// The numbers of a Qwen3 config.json, by its own names: what a shape consists of. Variants that are refused (sliding
+/// window, attention bias, other activations than SiLU) have no field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
+    /// Rows of the embedding matrix.
+    pub vocab_size: usize,
+    /// Width of a hidden state.
+    pub hidden_size: usize,
+    /// Width of the feed-forward part of a block.
+    pub intermediate_size: usize,
+    /// Blocks.
+    pub num_hidden_layers: usize,
+    /// Heads of the queries.
+    pub num_attention_heads: usize,
+    /// Heads of keys and values; divides those of the queries.
+    pub num_key_value_heads: usize,
+    /// Width of a head; even.
+    pub head_dim: usize,
+    /// Longest sequence, in tokens.
+    pub max_position_embeddings: usize,
+    /// Whether the embedding matrix is the output matrix too.
+    pub tie_word_embeddings: bool,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// What is added under the root of a norm.
+    pub rms_norm_eps: f64,
+}
+
+/// The checked config of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// The numbers, in the type of candle-transformers' own Qwen3.
-    pub qwen: qwen3::Config,
+    /// The numbers.
+    pub qwen: Shape,
     /// `eos_token_id` of config.json (the first, where it is a list).
     pub eos_token_id: Option<u32>,
 }
@@ -87,6 +116,14 @@ enum TokenIds {
 }
 
 impl ModelConfig {
+    /// The checked config.json of a model's files.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::parse`].
+    pub fn of(files: &ModelFiles) -> Result<Self> {
+        Self::parse(files.config(), &files.config_name())
+    }
+
     /// Parses and checks the bytes of a config.json; `file` names it in errors.
     ///
     /// # Errors
@@ -112,23 +149,18 @@ impl ModelConfig {
             Some(TokenIds::Many(ids)) => ids.first().copied(),
             None => None,
         };
-        let qwen = qwen3::Config {
+        let qwen = Shape {
             vocab_size: raw.vocab_size,
             hidden_size: raw.hidden_size,
             intermediate_size: raw.intermediate_size,
             num_hidden_layers: raw.num_hidden_layers,
             num_attention_heads: raw.num_attention_heads,
             head_dim,
-            attention_bias: false,
             num_key_value_heads,
             max_position_embeddings: raw.max_position_embeddings,
-            sliding_window: None,
-            max_window_layers: raw.num_hidden_layers,
             tie_word_embeddings: raw.tie_word_embeddings,
             rope_theta,
             rms_norm_eps: raw.rms_norm_eps,
-            use_sliding_window: false,
-            hidden_act: Activation::Silu,
         };
         Ok(Self { qwen, eos_token_id })
     }

@@ -28,9 +28,11 @@ impl DeviceChoice {
         std::iter::once(Self::Cpu).chain(gpus).collect()
     }
 
+    /// The processor, as candle knows it.
+    ///
     /// # Errors
     /// [`Error::Device`] for a GPU that was asked for by its index and cannot be used.
-    pub(crate) fn open(self) -> Result<Device> {
+    pub fn open(self) -> Result<Device> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(index) => cuda(index),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bert::Bert,
-    config::Family,
+    config::{Family, ModelConfig},
     device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
@@ -187,6 +187,17 @@ impl Body {
 }
 
 impl EmbedEncoder {
+    /// The text side of a Qwen3 model by itself: nothing is read of the weights.
+    ///
+    /// # Errors
+    /// What is wrong with the tokenizer; [`Error::MissingToken`] for one without Qwen3's end of text.
+    pub fn open(files: &ModelFiles, prompt: EmbedPrompt, max_tokens: usize) -> Result<Self> {
+        let config = ModelConfig::of(files)?;
+        let tokenizer = Tokenizer::open(files, &config)?;
+        let ends = tokenizer.eos()?;
+        Ok(Self { tokenizer, prompt, ends, max_tokens, vocab_size: config.qwen.vocab_size })
+    }
+
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

@@ -174,17 +174,6 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// A file cannot be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A training run cannot begin or go on as it was asked for.
-    #[error("training: {0}")]
-    Training(String),
     /// The model thread is gone.
     #[error("the model thread has ended")]
     Closed,

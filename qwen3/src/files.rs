@@ -3,6 +3,7 @@
 //! the files' lengths; no length or offset of a file is trusted after that without a bounds check.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
@@ -213,12 +214,29 @@ impl ModelFiles {
     }
 
     /// A config.json: the model's own, or what a GGUF's metadata amount to.
-    pub(crate) fn config(&self) -> &[u8] {
+    pub fn config(&self) -> &[u8] {
         &self.config
     }
 
-    pub(crate) fn config_name(&self) -> String {
+    /// What errors call that config.json: its path, or the GGUF it is in.
+    pub fn config_name(&self) -> String {
         self.config_name.clone()
+    }
+
+    /// The tokenizer.json: the model's own, or what a GGUF's metadata amount to.
+    ///
+    /// # Errors
+    /// [`Error::MissingFile`], [`Error::BadFile`].
+    pub fn tokenizer_json(&self) -> Result<Cow<'_, [u8]>> {
+        let file = || format!("tokenizer.json of {}", self.origin);
+        match self.tokenizer()? {
+            TokenizerSource::Json(json) => Ok(Cow::Borrowed(json)),
+            TokenizerSource::Gguf(gguf) => {
+                let text = gguf::tokenizer(gguf)?.to_string(false);
+                let text = text.map_err(|error| Error::BadFile { file: file(), reason: error.to_string() })?;
+                Ok(Cow::Owned(text.into_bytes()))
+            }
+        }
     }
 
     pub(crate) fn tokenizer(&self) -> Result<TokenizerSource<'_>> {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 const TABLE: &str = "embed_tokens.weight";
-const HEAD: &str = "lm_head.weight";
+pub(crate) const HEAD: &str = "lm_head.weight";
 
 /// How weights are kept in memory. Hidden states are f32 in all of them on a CPU; f16 is not offered because it
 /// overflows.
@@ -144,7 +144,7 @@ impl Model {
     }
 
     fn open_at(files: &ModelFiles, place: Place) -> Result<Self> {
-        let config = ModelConfig::parse(files.config(), &files.config_name())?;
+        let config = ModelConfig::of(files)?;
         let weights = Weights::open(files)?;
         let qwen = &config.qwen;
         let table = weights.stored_matrix(TABLE, (qwen.vocab_size, qwen.hidden_size))?;
@@ -304,7 +304,7 @@ impl Model {
 /// The format that loses nothing of what the checkpoint knows, and no larger. All its layers are stored alike: the
 /// first one tells.
 fn natural_format(files: &ModelFiles) -> Result<Format> {
-    let config = ModelConfig::parse(files.config(), &files.config_name())?;
+    let config = ModelConfig::of(files)?;
     let shape = (config.query_width(), config.qwen.hidden_size);
     let first = Weights::open(files)?.stored_matrix("layers.0.self_attn.q_proj.weight", shape)?;
     Ok(if first.suits_bf16() { Format::Bf16 } else { Format::F32 })

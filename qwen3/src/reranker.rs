@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::ModelConfig,
     device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
@@ -182,6 +183,14 @@ impl RerankEncoder {
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// The text side of a model by itself: nothing is read of the weights.
+    ///
+    /// # Errors
+    /// What is wrong with the tokenizer; [`Error::Prompt`] where `max_tokens` leave no room for a document.
+    pub fn open(files: &ModelFiles, prompt: RerankPrompt, max_tokens: usize) -> Result<Self> {
+        Self::new(Tokenizer::open(files, &ModelConfig::of(files)?)?, prompt, max_tokens)
     }
 
     pub(crate) fn new(tokenizer: Tokenizer, prompt: RerankPrompt, max_tokens: usize) -> Result<Self> {

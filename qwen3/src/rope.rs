@@ -11,7 +11,7 @@ use crate::error::Result;
 const FIRST_POSITIONS: usize = 256;
 
 /// Tables for one model.
-pub(crate) struct Rope {
+pub struct Rope {
     frequencies: Vec<f32>,
     table: RwLock<Arc<Table>>,
 }
@@ -23,13 +23,16 @@ struct Table {
 }
 
 /// Rows of the tables for the tokens of one batch: each `[tokens, head_dim / 2]`, f32.
-pub(crate) struct Angles {
-    pub(crate) cos: Tensor,
-    pub(crate) sin: Tensor,
+pub struct Angles {
+    /// Cosines.
+    pub cos: Tensor,
+    /// Sines.
+    pub sin: Tensor,
 }
 
 impl Rope {
-    pub(crate) fn new(theta: f64, head_dim: usize) -> Self {
+    /// Tables for `rope_theta` and `head_dim` of a config.json.
+    pub fn new(theta: f64, head_dim: usize) -> Self {
         let frequencies: Vec<f32> =
             (0..head_dim).step_by(2).map(|i| 1.0 / theta.powf(i as f64 / head_dim as f64) as f32).collect();
         let table = RwLock::new(Arc::new(Table::new(&frequencies, FIRST_POSITIONS)));
@@ -37,7 +40,10 @@ impl Rope {
     }
 
     /// Angles of the given positions.
-    pub(crate) fn angles(&self, positions: &[u32], device: &Device) -> Result<Angles> {
+    ///
+    /// # Errors
+    /// [`Error::Compute`](crate::Error::Compute).
+    pub fn angles(&self, positions: &[u32], device: &Device) -> Result<Angles> {
         let needed = positions.iter().max().map_or(0, |p| *p as usize + 1);
         let table = self.table(needed);
         let half = self.frequencies.len();

@@ -1,9 +1,39 @@
-//! Answers a query: recall, fuse, rerank, highlight.
+//! The searcher, from a query to an answer: request, plan, recall, fuse, rerank, group, present.
+//!
+//! ```
+//! use qwen3::{EmbedHandle, Embedder, EmbedderOptions, ModelFiles, WorkerOptions};
+//! use searcher::{SearchConfig, SearchRequest, Searcher};
+//! # use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Source, Store};
+//!
+//! let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/nano");
+//! let embedder = Embedder::open(&ModelFiles::open(model)?, EmbedderOptions::default())?;
+//! # let (fingerprint, dimension) = (embedder.fingerprint().to_owned(), embedder.dimension());
+//! let embedder = EmbedHandle::start(embedder, &WorkerOptions::default())?;
+//! # let folder = tempfile::tempdir()?;
+//! # let mut store = Store::open(folder.path(), &IndexModel { name: "nano".into(), fingerprint, dimension })?;
+//! # store.add_source(Source { name: "wiki".into(), root: "/srv/wiki".into() })?;
+//! # let mut batch = Batch::default();
+//! # for (path, text) in [("leave.md", "Thirty days of leave a year."), ("printer.md", "The printer is on floor two.")] {
+//! #     let vector = embedder.embed_documents(&[text])?.wait()?.remove(0);
+//! #     let document = Document {
+//! #         source: "wiki".into(), path: path.into(), title: path.into(), kind: "markdown".into(), language: Some("en".into()),
+//! #         modified: 0, bytes: 20, metadata: Default::default(), fingerprint: None,
+//! #     };
+//! #     batch.put(document, vec![ChunkDraft {
+//! #         headings: vec![], text: text.into(), span: 0..20, lines: 1..2, place: None, blocks: vec![],
+//! #         key: ContentKey::of(&[], text), vector: Some(vector),
+//! #     }]);
+//! # }
+//! # store.commit(batch)?;
+//! let searcher = Searcher::new(embedder, None, SearchConfig::default());
+//! let request = SearchRequest { query: "how much holiday do I get".into(), top: 1, ..SearchRequest::default() };
+//! let answer = searcher.search(&store.snapshot(), &request)?;
+//! assert_eq!(answer.results[0].path, "leave.md");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
-mod beir;
 mod candidate;
-mod candidates;
 mod collapse;
 mod config;
 mod error;
@@ -13,8 +43,6 @@ mod fuse;
 mod group;
 mod highlight;
 mod marks;
-mod metrics;
-mod mining;
 mod plan;
 mod present;
 mod query;
@@ -24,24 +52,19 @@ mod rerank;
 mod search;
 mod sentence;
 mod shape;
-mod significance;
 mod similar;
 mod slips;
 mod snippet;
 mod suggest;
 
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
-pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
 pub use candidate::Candidate;
-pub use candidates::{CandidateSet, RecalledPassage};
 pub use config::{FusionMethod, SearchConfig};
 pub use error::SearchError;
 pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Place, Retrieved, fuse};
 pub use highlight::{Span, Terms, highlight};
 pub use marks::Marker;
-pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
-pub use mining::{Margin, Mined, MiningOptions, Negative, Pick, Positive};
 pub use plan::SearchPlan;
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use recall::Recall;
@@ -52,7 +75,6 @@ pub use request::{
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};
 pub use shape::{BlockView, PlaceView};
-pub use significance::{Comparison, Trials, compare};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
-use crate::query::parse_date;
+use crate::query::{parse_date, parse_kind};
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
 pub const MAX_RESULTS: usize = 1000;
@@ -234,6 +234,12 @@ pub enum RequestError {
         /// What was expected.
         reason: String,
     },
+    /// A type of documents that does not exist.
+    #[error("type: {reason}")]
+    Kind {
+        /// What was expected.
+        reason: String,
+    },
 }
 
 impl RequestError {
@@ -247,6 +253,7 @@ impl RequestError {
             },
             Self::NoResults => "top",
             Self::Date { field, .. } => field,
+            Self::Kind { .. } => "type",
         }
     }
 
@@ -262,6 +269,7 @@ impl RequestError {
             Self::NoResults => "top-too-small",
             Self::Date { field: "after", .. } => "after-not-a-date",
             Self::Date { .. } => "before-not-a-date",
+            Self::Kind { .. } => "type-unknown",
         }
     }
 }
@@ -287,7 +295,7 @@ impl Filters {
     /// Checks the filters against the limits.
     ///
     /// # Errors
-    /// Too many values, or a date that cannot be read.
+    /// Too many values, a date that cannot be read, or a type that does not exist.
     pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
         let values = self.source.len() + self.path.len() + self.kind.len() + self.lang.len();
         within("the number of filter values", values, limits.filter_values)?;
@@ -297,17 +305,21 @@ impl Filters {
     /// The filter as storage takes it.
     ///
     /// # Errors
-    /// A date that cannot be read.
+    /// A date that cannot be read, or a type that does not exist.
     pub fn resolve(&self) -> Result<Filter, RequestError> {
         Ok(Filter {
             sources: self.source.clone(),
             paths: self.path.clone(),
-            kinds: self.kind.clone(),
+            kinds: self.kind.iter().map(|word| kind(word)).collect::<Result<_, _>>()?,
             languages: self.lang.clone(),
             after: date("after", self.after.as_deref())?,
             before: date("before", self.before.as_deref())?,
         })
     }
+}
+
+fn kind(word: &str) -> Result<String, RequestError> {
+    parse_kind(word).map_err(|reason| RequestError::Kind { reason })
 }
 
 fn date(field: &'static str, text: Option<&str>) -> Result<Option<i64>, RequestError> {
@@ -354,5 +366,12 @@ mod tests {
         assert_eq!(of(&|request| request.filters.lang = vec!["a".into(); 2]), Some(("filters", "filters-too-many")));
         assert_eq!(of(&|request| request.filters.after = Some("x".into())), Some(("after", "after-not-a-date")));
         assert_eq!(of(&|request| request.filters.before = Some("1".into())), Some(("before", "before-not-a-date")));
+        assert_eq!(of(&|request| request.filters.kind = vec!["klingon".into()]), Some(("type", "type-unknown")));
+    }
+
+    #[test]
+    fn types_may_be_asked_for_by_the_endings_of_files() {
+        let filters = Filters { kind: ["adoc", "RST", ".h"].map(str::to_owned).to_vec(), ..Filters::default() };
+        assert_eq!(filters.resolve().unwrap().kinds, ["asciidoc", "rst", "c"]);
     }
 }

@@ -1,16 +1,15 @@
 //! One file per command: each reads its options, wires the rooms together and prints.
 
-pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod confined;
-pub(crate) mod eval;
 pub(crate) mod extract;
 pub(crate) mod index;
 pub(crate) mod keys;
+#[cfg(feature = "lab")]
+pub(crate) mod lab;
 pub(crate) mod models;
 pub(crate) mod remove;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
-pub(crate) mod train;
 pub(crate) mod verify;

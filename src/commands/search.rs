@@ -11,26 +11,26 @@ use searcher::{Answer, Filters, Mode, ParsedQuery, RequestLimits, RerankBudget, 
 use serde::Serialize;
 use storage::{Error, IndexModel, Snapshot, Source, Store};
 
-use crate::cli::{Cli, SearchArgs};
+use crate::cli::SearchArgs;
 use crate::commands::index;
-use crate::config::FileConfig;
 use crate::output;
+use crate::settings::Settings;
 use crate::{interrupt, models, paths, plain};
 
-pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<ExitCode> {
-    let folder = paths::data_dir(cli)?;
-    let (embedder, model) = models::embedder(cli)?;
-    let reranker = models::reranker(cli)?;
+pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
+    let (embedder, model) = models::embedder(settings)?;
+    let reranker = models::reranker(settings)?;
     let (snapshot, source) = match &args.folder {
-        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model, file)?,
+        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model, settings)?,
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
-    let searcher = Searcher::new(embedder, reranker, file.search.clone());
+    let searcher = Searcher::new(embedder, reranker, settings.search()?);
     let request = request(args, source);
     request.check(&RequestLimits::default())?;
     let answer = searcher.search(&snapshot, &request)?;
-    let unread = answer.results.is_empty().then(|| unread_files(&folder, &model, &request)).transpose()?.flatten();
+    let unread = answer.results.is_empty().then(|| unread_files(&snapshot, &request));
     if args.json {
         println!("{}", plain::json(&Printed { answer: &answer, unread_files: unread })?);
     } else {
@@ -77,7 +77,7 @@ fn fresh_snapshot(
     documents: &Path,
     embedder: &EmbedHandle,
     model: &IndexModel,
-    file: &FileConfig,
+    settings: &Settings,
 ) -> Result<(Arc<Snapshot>, Option<Source>)> {
     let mut store = match Store::open(folder, model) {
         Ok(store) => store,
@@ -87,7 +87,7 @@ fn fresh_snapshot(
     output::print_repairs(store.repairs());
     let source = index::source_for(documents, None, store.sources())?;
     let cancel = interrupt::on_interrupt()?;
-    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let options = IndexOptions { stop: Stop::of(&cancel), ..settings.extract.start()?.options() };
     let report = index::index(&mut store, embedder, &source, options, &cancel)?;
     if report.interrupted {
         bail!("stopped while indexing; what was done is kept");
@@ -107,22 +107,10 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
     Ok((Arc::new(snapshot), Some(source)))
 }
 
-/// Files of the sources searched that could not be read; `None` while another process writes to the index and alone knows.
-fn unread_files(folder: &Path, model: &IndexModel, request: &SearchRequest) -> Result<Option<u64>> {
-    let store = match Store::open(folder, model) {
-        Ok(store) => store,
-        Err(Error::Locked { .. }) => return Ok(None),
-        Err(other) => return Err(other.into()),
-    };
+/// Files of the sources searched that could not be read.
+fn unread_files(snapshot: &Snapshot, request: &SearchRequest) -> u64 {
     let named = [&request.filters.source[..], &ParsedQuery::parse(&request.query).filter.sources].concat();
-    let mut unread = 0;
-    for source in store.sources().iter().filter(|source| named.is_empty() || named.contains(&source.name)) {
-        for entry in store.ledger(&source.name) {
-            unread += u64::from(entry?.state.is_unread());
-        }
-    }
-    store.close()?;
-    Ok(Some(unread))
+    snapshot.totals().unread(&named)
 }
 
 fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {

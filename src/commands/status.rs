@@ -2,18 +2,19 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use indexer::{Confinement, LEDGER_COLUMNS, ledger_row};
 use serde::Serialize;
-use storage::{Error, FileState, LedgerEntry, Snapshot, Statistics, Store, UpgradeProgress};
+use storage::{Error, FileState, LedgerEntry, Overview, Source, SourceTotals, Store, UpgradeProgress};
 
-use crate::cli::{Cli, FileFilter, StatusArgs};
-use crate::config::FileConfig;
+use crate::cli::{FileFilter, StatusArgs};
 use crate::output::{self, table};
 use crate::paths;
 use crate::plain::{self, shown, shown_lines};
+use crate::settings::Settings;
 
 /// Everything that is shown, also as JSON.
 #[derive(Serialize)]
@@ -32,6 +33,9 @@ struct Status {
     reading: ReadingStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<LedgerEntry>>,
+    /// Who writes to the index, where that hides the files that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer: Option<String>,
 }
 
 /// How files are read.
@@ -50,7 +54,7 @@ struct ReadingStatus {
     problem: Option<String>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct SourceStatus {
     name: String,
     root: String,
@@ -65,24 +69,20 @@ struct SourceStatus {
     last_run: Option<i64>,
 }
 
-pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<ExitCode> {
-    let folder = paths::data_dir(cli)?;
+pub(crate) fn run(settings: &Settings, args: &StatusArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
     if let Some(upgrade) = storage::upgrade_progress(&folder) {
         return show_upgrade(&upgrade, args);
     }
-    let described = Snapshot::open(&folder);
-    let model = match &described {
-        Ok(snapshot) => snapshot.model().clone(),
-        Err(_) => storage::model_of(&folder)?,
+    // Opening the store for the files finishes what a crash left undone: the counts are read after that.
+    let files = match args.files {
+        Some(filter) => ledger(&folder, filter)?,
+        None => Files::NotAsked,
     };
-    let store = match Store::open(&folder, &model) {
-        Ok(store) => store,
-        Err(Error::Locked { holder, .. }) => return show_while_locked(&described?, &holder),
-        Err(other) => return Err(other.into()),
-    };
-    output::print_repairs(store.repairs());
-    let status = status(&folder, &store, args.files, file)?;
-    store.close()?;
+    if let (Files::Hidden { holder }, true) = (&files, args.csv) {
+        bail!("{holder} is writing to the index; the states of the files are shown when it is done");
+    }
+    let status = status(&folder, files, settings)?;
     if args.csv {
         let rows = status.files.iter().flatten().map(ledger_row);
         let csv: String = std::iter::once(LEDGER_COLUMNS.to_string()).chain(rows).collect();
@@ -106,21 +106,40 @@ fn show_upgrade(upgrade: &UpgradeProgress, args: &StatusArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a reader can see while another process writes.
-fn show_while_locked(snapshot: &Snapshot, holder: &str) -> Result<ExitCode> {
-    println!("model      {}", shown(&snapshot.model().describe()));
-    println!("passages   {}", snapshot.passages());
-    println!("generation {}", snapshot.sequence());
-    for source in snapshot.sources() {
-        println!("source     {}  {}", shown(&source.name), shown(&source.root.display().to_string()));
-    }
-    println!("\n{} is writing to the index; the states of the files are shown when it is done.", shown(holder));
-    Ok(ExitCode::SUCCESS)
+/// Lines of the ledger, if they can be shown.
+enum Files {
+    NotAsked,
+    Listed(Vec<LedgerEntry>),
+    /// Only the process that writes can see them now.
+    Hidden {
+        holder: String,
+    },
 }
 
-fn reading(file: &FileConfig) -> ReadingStatus {
-    let ocr = file.extract.ocr();
-    match file.extract.start_quietly() {
+/// The lines of the ledger that pass the filter. They are in the document store, which takes the writer's lock to read.
+fn ledger(folder: &Path, filter: FileFilter) -> Result<Files> {
+    let store = match Store::open(folder, &storage::model_of(folder)?) {
+        Ok(store) => store,
+        Err(Error::Locked { holder, .. }) => return Ok(Files::Hidden { holder }),
+        Err(other) => return Err(other.into()),
+    };
+    output::print_repairs(store.repairs());
+    let mut files = Vec::new();
+    for source in store.sources() {
+        for entry in store.ledger(&source.name) {
+            let entry = entry?;
+            if filter.admits(&entry.state) {
+                files.push(store.told(entry)?);
+            }
+        }
+    }
+    store.close()?;
+    Ok(Files::Listed(files))
+}
+
+fn reading(settings: &Settings) -> ReadingStatus {
+    let ocr = settings.extract.ocr();
+    match settings.extract.start_quietly() {
         Ok(reading) => {
             let sandbox = reading.confinement.is_some();
             let Confinement { in_force, missing } = reading.confinement.unwrap_or_default();
@@ -133,56 +152,33 @@ fn reading(file: &FileConfig) -> ReadingStatus {
     }
 }
 
-fn status(folder: &std::path::Path, store: &Store, filter: Option<FileFilter>, file: &FileConfig) -> Result<Status> {
-    let mut sources = Vec::new();
-    let mut files = filter.map(|_| Vec::new());
-    for source in store.sources() {
-        let mut summary = SourceStatus {
-            name: source.name.clone(),
-            root: source.root.display().to_string(),
-            last_run: store.last_run(&source.name)?,
-            ..SourceStatus::default()
-        };
-        for entry in store.ledger(&source.name) {
-            let entry = entry?;
-            summary.count(&entry);
-            if let (Some(files), Some(filter)) = (&mut files, filter)
-                && filter.admits(&entry.state)
-            {
-                files.push(store.told(entry)?);
-            }
-        }
-        sources.push(summary);
-    }
-    let Statistics { sequence, documents, chunks, vectors, bytes } = store.statistics()?;
+fn status(folder: &Path, files: Files, settings: &Settings) -> Result<Status> {
+    let Overview { model, sources, totals, bytes } = storage::overview(folder)?;
+    let source_status = |source: Source| {
+        let SourceTotals { files, documents: _, indexed, partly, skipped, unreadable, failed, chunks, last_run } =
+            totals.source(&source.name);
+        let root = source.root.display().to_string();
+        SourceStatus { name: source.name, root, files, indexed, partly, skipped, unreadable, failed, chunks, last_run }
+    };
+    let (files, writer) = match files {
+        Files::NotAsked => (None, None),
+        Files::Listed(files) => (Some(files), None),
+        Files::Hidden { holder } => (None, Some(holder)),
+    };
     Ok(Status {
         data_dir: folder.display().to_string(),
-        model: store.model().clone(),
-        generation: sequence,
-        documents,
-        chunks,
-        vectors,
+        model,
+        generation: totals.sequence,
+        documents: totals.documents,
+        chunks: totals.chunks,
+        vectors: totals.vectors,
         bytes,
         unfinished_rebuild: storage::unfinished_rebuild(folder),
-        sources,
-        reading: reading(file),
+        sources: sources.into_iter().map(source_status).collect(),
+        reading: reading(settings),
         files,
+        writer,
     })
-}
-
-impl SourceStatus {
-    fn count(&mut self, entry: &LedgerEntry) {
-        self.files += 1;
-        self.chunks += u64::from(entry.chunks);
-        let counter = match entry.state {
-            FileState::Indexed { .. } => &mut self.indexed,
-            FileState::Partly { .. } => &mut self.partly,
-            FileState::Skipped { .. } => &mut self.skipped,
-            FileState::Unreadable { .. } => &mut self.unreadable,
-            FileState::Failed { .. } => &mut self.failed,
-        };
-        *counter += 1;
-    }
 }
 
 impl FileFilter {
@@ -255,6 +251,9 @@ fn show(status: &Status) {
         ]);
     }
     println!("{rows}");
+    if let Some(holder) = &status.writer {
+        println!("\n{} is writing to the index; the states of the files are shown when it is done.", shown(holder));
+    }
     let Some(files) = &status.files else { return };
     let mut rows = table(&["state", "source", "path", "type", "size", "passages", "reason"]);
     for entry in files {

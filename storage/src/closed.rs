@@ -43,6 +43,7 @@ mod tests {
     use crate::batch::Batch;
     use crate::error::Error;
     use crate::record::ContentKey;
+    use crate::snapshot::Snapshot;
 
     #[test]
     fn readers_follow_a_store_that_is_opened_again_in_place() {
@@ -57,16 +58,22 @@ mod tests {
         store.commit(batch).unwrap();
         let before = snapshots.get();
         let closed = store.suspend();
-        assert!(matches!(truth.last_run("docs"), Err(Error::Reopening)));
+        assert!(matches!(truth.statistics(), Err(Error::Reopening)));
         assert!(matches!(truth.ledger("docs", "").next(), Some(Err(Error::Reopening))));
         assert!(matches!(Store::open(folder.path(), &model), Err(Error::Locked { .. })), "the lock is kept");
         let mut store = closed.open().map_err(|(_, error)| error).unwrap();
-        assert_eq!(truth.last_run("docs").unwrap(), Some(7));
+        let last_run = |snapshots: &SnapshotHandle| snapshots.get().totals().source("docs").last_run;
+        assert_eq!((last_run(&snapshots), truth.statistics().unwrap().vectors), (Some(7), 1));
         assert!(store.has_vector(key).unwrap(), "a vector without a document is kept");
         assert!(!std::sync::Arc::ptr_eq(&before, &snapshots.get()), "the new snapshot is seen");
         let mut batch = Batch::default();
         batch.finish_run("docs", 8);
         store.commit(batch).unwrap();
-        assert_eq!(truth.last_run("docs").unwrap(), Some(8));
+        assert_eq!(last_run(&snapshots), Some(8), "a commit without documents is counted");
+        assert_eq!(
+            Snapshot::open(folder.path()).unwrap().totals(),
+            snapshots.get().totals(),
+            "and for other processes"
+        );
     }
 }

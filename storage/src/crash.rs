@@ -18,6 +18,8 @@ pub enum Step {
     LexicalPrepared,
     /// tantivy's commit is done.
     LexicalCommitted,
+    /// The totals for readers are those of this commit.
+    TotalsWritten,
     /// A sealed vector segment is written under its temporary name, not yet synced.
     SegmentWritten,
     /// The segment has its name, no manifest refers to it.
@@ -40,13 +42,14 @@ pub enum Step {
 
 impl Step {
     /// Every step of a commit, for tests that kill at each.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::VectorsAppended,
         Self::VectorsSynced,
         Self::TruthWritten,
         Self::TruthFlushed,
         Self::LexicalPrepared,
         Self::LexicalCommitted,
+        Self::TotalsWritten,
         Self::SegmentWritten,
         Self::SegmentRenamed,
         Self::ManifestWritten,

@@ -15,6 +15,7 @@ use crate::crash::{self, Step};
 use crate::database::{Database, WHAT};
 use crate::error::{Error, Result};
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
+use crate::totals::{IndexTotals, SourceCounts};
 
 const DOCUMENT: u8 = b'd';
 const CHUNK: u8 = b'c';
@@ -121,7 +122,14 @@ impl Changes {
 #[derive(Clone)]
 pub(crate) struct Documents {
     database: Database,
+    counts: Counts,
+}
+
+/// The totals of the last commit, and what they are by source.
+#[derive(Debug, Clone, Default)]
+struct Counts {
     totals: Totals,
+    sources: SourceCounts,
 }
 
 impl Documents {
@@ -130,14 +138,14 @@ impl Documents {
     /// # Errors
     /// [`Error::Damaged`] when any entry, or the sum of all, is not what was written.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let mut documents = Self { database: Database::open(folder)?, totals: Totals::default() };
-        documents.totals = documents.scan()?;
+        let mut documents = Self { database: Database::open(folder)?, counts: Counts::default() };
+        documents.counts = documents.scan()?;
         Ok(documents)
     }
 
     /// Reads and checks every entry, and compares the sums with the totals that were stored.
-    pub(crate) fn scan(&self) -> Result<Totals> {
-        let mut found = Totals::default();
+    fn scan(&self) -> Result<Counts> {
+        let mut counts = Counts::default();
         let mut stored = None;
         let mut is_empty = true;
         for entry in self.database.all() {
@@ -148,53 +156,61 @@ impl Documents {
                 stored = Some(decode::<Totals>(&key, payload)?);
                 continue;
             }
-            found.add(&key, &value);
+            counts.add(&key, &value)?;
         }
         if is_empty {
-            return Ok(found);
+            return Ok(counts);
         }
+        let found = &mut counts.totals;
         let stored = stored.ok_or_else(|| damaged("its totals are missing"))?;
         found.sequence = stored.sequence;
         found.vectors = stored.vectors;
-        if found != stored {
+        if *found != stored {
             return Err(damaged(format!(
                 "expected {} documents, {} chunks and {} entries, found {}, {} and {}, or their contents differ",
                 stored.documents, stored.chunks, stored.entries, found.documents, found.chunks, found.entries
             )));
         }
-        Ok(stored)
+        Ok(counts)
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        self.totals
+        self.counts.totals
+    }
+
+    /// The totals as readers see them.
+    pub(crate) fn index_totals(&self) -> IndexTotals {
+        let Counts { totals, sources } = &self.counts;
+        let Totals { sequence, documents, chunks, vectors, .. } = *totals;
+        IndexTotals { sequence, documents, chunks, vectors, sources: sources.by_source().clone() }
     }
 
     /// Writes all changes at once and makes them durable. `vectors` is the length of the vector file they rely on.
     pub(crate) fn apply(&mut self, changes: Changes, vectors: u64) -> Result<Totals> {
-        let mut totals = self.totals;
-        totals.sequence += 1;
-        totals.vectors = vectors;
+        let mut counts = self.counts.clone();
+        counts.totals.sequence += 1;
+        counts.totals.vectors = vectors;
         let mut writes = changes.writes;
         if !changes.touched.is_empty() {
-            let key = change_key(totals.sequence);
+            let key = change_key(counts.totals.sequence);
             let value = frame(&key, &changes.touched);
             writes.push((key, Some(value)));
         }
-        self.apply_writes(&mut totals, writes)?;
-        self.totals = totals;
-        Ok(totals)
+        self.apply_writes(&mut counts, writes)?;
+        self.counts = counts;
+        Ok(self.counts.totals)
     }
 
     /// Takes entries over as another index had them, for an index in the making: keys and encoded values, and its totals.
     pub(crate) fn import(&mut self, entries: Vec<(Vec<u8>, Vec<u8>)>, sequence: u64, vectors: u64) -> Result<()> {
-        let mut totals = self.totals;
-        (totals.sequence, totals.vectors) = (sequence, vectors);
+        let mut counts = self.counts.clone();
+        (counts.totals.sequence, counts.totals.vectors) = (sequence, vectors);
         let framed = entries.into_iter().map(|(key, payload)| {
             let value = sealed(&key, [&[0; 4], payload.as_slice()].concat());
             (key, Some(value))
         });
-        self.apply_writes(&mut totals, framed.collect())?;
-        self.totals = totals;
+        self.apply_writes(&mut counts, framed.collect())?;
+        self.counts = counts;
         Ok(())
     }
 
@@ -207,29 +223,29 @@ impl Documents {
         if writes.is_empty() {
             return Ok(());
         }
-        let mut totals = self.totals;
-        self.apply_writes(&mut totals, writes)?;
-        self.totals = totals;
+        let mut counts = self.counts.clone();
+        self.apply_writes(&mut counts, writes)?;
+        self.counts = counts;
         Ok(())
     }
 
-    fn apply_writes(&self, totals: &mut Totals, writes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<()> {
+    fn apply_writes(&self, counts: &mut Counts, writes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<()> {
         let mut batch = sled::Batch::default();
         // The last write of a key wins, as it does in the batch.
         let last: std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>> = writes.into_iter().collect();
         for (key, value) in last {
             if let Some(old) = self.database.get(&key)? {
-                totals.remove(&key, &old);
+                counts.remove(&key, &old)?;
             }
             match value {
                 Some(value) => {
-                    totals.add(&key, &value);
+                    counts.add(&key, &value)?;
                     batch.insert(key, value);
                 }
                 None => batch.remove(key),
             }
         }
-        batch.insert(TOTALS, frame(TOTALS, totals));
+        batch.insert(TOTALS, frame(TOTALS, &counts.totals));
         self.database.apply(batch)?;
         crash::point(Step::TruthWritten);
         self.database.flush()?;
@@ -356,6 +372,31 @@ impl Documents {
     /// Bytes on disk.
     pub(crate) fn size_on_disk(&self) -> Result<u64> {
         self.database.size_on_disk()
+    }
+}
+
+impl Counts {
+    fn add(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.totals.add(key, value);
+        match key.split_first() {
+            Some((&LEDGER, _)) => self.sources.add(&decode(key, check(key, value)?)?),
+            Some((&RUN, source)) => {
+                let finished = decode(key, check(key, value)?)?;
+                self.sources.set_run(&String::from_utf8_lossy(source), Some(finished));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.totals.remove(key, value);
+        match key.split_first() {
+            Some((&LEDGER, _)) => self.sources.remove(&decode(key, check(key, value)?)?),
+            Some((&RUN, source)) => self.sources.set_run(&String::from_utf8_lossy(source), None),
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -38,6 +38,12 @@ pub enum Error {
         /// The data folder.
         path: PathBuf,
     },
+    /// The index has no totals for readers: it was made by an older version, or a writer died while it made the index.
+    #[error("the index in {} was not counted yet; the next run of the indexer does it", path.display())]
+    NoTotals {
+        /// The folder of the index.
+        path: PathBuf,
+    },
     /// The index was written by a newer version of quarry, or by one whose format is no longer known.
     #[error("the index in {} has format {found}, this quarry knows format {expected}; {}", path.display(), format_cure(*found, *expected))]
     Format {

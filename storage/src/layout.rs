@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! index.json     format version, model, sources: what a reader needs first
+//! totals.json    counts as of the last commit, for readers
 //! LOCK           held by the writer
 //! documents/     sled: documents, chunks, ledger, change log, content -> vector
 //! vectors.bin    the vector file
@@ -19,7 +20,7 @@ use crate::placement::Placement;
 use crate::record::IndexModel;
 use crate::vectorfile::{Fingerprint, VectorFile, VectorReader};
 use crate::vectors::{Access, SealParams, VectorIndex};
-use crate::{attempts, files, settings};
+use crate::{attempts, files, settings, totals};
 
 /// Vectors that may wait in the tail, where every search scans them, before they are sealed into a segment.
 const TAIL_VECTORS: usize = 32_768;
@@ -43,7 +44,7 @@ pub(crate) fn vector_file(folder: &Path) -> PathBuf {
 /// Everything that an index consists of.
 pub(crate) fn parts(folder: &Path) -> Vec<PathBuf> {
     let truth = [documents(folder), vector_file(folder), settings::path(folder), attempts::path(folder)];
-    [&truth[..], &[lexical(folder), segments(folder)]].concat()
+    [&truth[..], &[totals::path(folder), lexical(folder), segments(folder)]].concat()
 }
 
 /// The bytes that stand for a model in the vector file.

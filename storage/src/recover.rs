@@ -15,6 +15,7 @@ use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::record::{ContentKey, DocumentId, IndexModel};
 use crate::settings;
+use crate::totals;
 use crate::vectorfile::VectorFile;
 use crate::vectors::VectorIndex;
 
@@ -44,6 +45,9 @@ pub(crate) fn open(folder: &Path, model: &IndexModel) -> Result<Opened> {
     let vectors = open_vectors(folder, model, &mut documents, &mut repairs)?;
     let lexical = open_lexical(folder, &mut documents, &mut repairs)?;
     let index = layout::open_vectors_for_writing(folder, &vectors, &mut repairs)?;
+    if totals::bring_up_to_date(folder, &documents.index_totals())? {
+        repairs.push("totals.json was damaged and has been written anew".to_string());
+    }
     Ok(Opened { settings, documents, vectors, lexical, index, repairs, attempts })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::documents::Settings;
 use crate::error::{Error, Result};
@@ -12,11 +12,18 @@ use crate::lexical::{AnalysedQuery, LexicalQuery, LexicalReader, LexicalWeights,
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::simhash::SimHash;
+use crate::totals::{self, IndexTotals};
 use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
 use crate::{edition, layout, settings};
 
 /// An immutable view of the index. Cheap to share, safe to keep while the index changes.
 pub struct Snapshot {
+    totals: IndexTotals,
+    view: Arc<View>,
+}
+
+/// What a search reads. Commits that touch no document leave it as it is.
+struct View {
     settings: Settings,
     lexical: LexicalReader,
     vectors: VectorIndex,
@@ -61,65 +68,86 @@ struct Restriction {
 }
 
 impl Snapshot {
-    /// Opens the index in the data folder for searching only. Any number of processes may do so at once, beside one writer.
+    /// Opens the index in the data folder for searching only: no lock is taken and nothing is written. Any number of
+    /// processes may do so at once, beside one writer.
     ///
     /// # Errors
-    /// [`Error::NoIndex`] if there is none; [`Error::Damaged`] if a checksum is wrong.
+    /// [`Error::NoIndex`] if there is none, [`Error::NoTotals`] if no writer has counted it yet; [`Error::Damaged`] if a
+    /// checksum is wrong.
     pub fn open(data: &Path) -> Result<Self> {
         edition::reading(data, Self::open_edition)
     }
 
     fn open_edition(folder: &Path) -> Result<Self> {
         let settings = settings::read(folder)?.ok_or_else(|| Error::NoIndex { path: folder.to_path_buf() })?;
+        let totals = totals::known(folder)?;
         let lexical = LexicalReader::open(&layout::lexical(folder))?;
         let vectors = layout::open_vectors_for_reading(folder, &settings.model)?;
         let placement = Placement::of(&lexical)?;
         let vectors = vectors.extend(placement.live())?;
-        Ok(Self::of(settings, lexical, vectors, placement))
+        Ok(Self::of(settings, totals, lexical, vectors, placement))
     }
 
     /// A view made of parts that belong together: `vectors` holds every live vector of `placement`, which was made from
     /// `lexical`.
-    pub(crate) fn of(settings: Settings, lexical: LexicalReader, vectors: VectorIndex, placement: Placement) -> Self {
-        Self { settings, lexical, vectors, placement, facets: OnceLock::new(), groups: OnceLock::new() }
+    pub(crate) fn of(
+        settings: Settings,
+        totals: IndexTotals,
+        lexical: LexicalReader,
+        vectors: VectorIndex,
+        placement: Placement,
+    ) -> Self {
+        let (facets, groups) = (OnceLock::new(), OnceLock::new());
+        Self { totals, view: Arc::new(View { settings, lexical, vectors, placement, facets, groups }) }
+    }
+
+    /// The same passages after a commit that changed none.
+    pub(crate) fn counted_anew(&self, totals: IndexTotals) -> Self {
+        Self { totals, view: Arc::clone(&self.view) }
+    }
+
+    /// Counts over the index, and over the files of each source. Beside a writer in another process, they may be those of
+    /// the commit before or after the one that is visible.
+    pub fn totals(&self) -> &IndexTotals {
+        &self.totals
     }
 
     /// Number of the last commit that is visible.
     pub fn sequence(&self) -> u64 {
-        self.lexical.payload().sequence
+        self.view.lexical.payload().sequence
     }
 
     /// Number of live passages.
     pub fn passages(&self) -> u64 {
-        self.lexical.payload().chunks
+        self.view.lexical.payload().chunks
     }
 
     /// The model the index was built with.
     pub fn model(&self) -> &IndexModel {
-        &self.settings.model
+        &self.view.settings.model
     }
 
     /// The folders that are indexed.
     pub fn sources(&self) -> &[Source] {
-        &self.settings.sources
+        &self.view.settings.sources
     }
 
     /// Languages of the documents, as ISO 639-1 codes.
     pub fn languages(&self) -> &[String] {
-        self.lexical.languages()
+        self.view.lexical.languages()
     }
 
     /// A query analysed as this index compares it: once for all that a search asks.
     pub fn analyse(&self, query: &LexicalQuery) -> AnalysedQuery {
-        self.lexical.analyse(query)
+        self.view.lexical.analyse(query)
     }
 
     /// What the filters and the hard requirements of a query (phrases, exclusions) let through.
     pub fn scope(&self, filters: &[Filter], query: &AnalysedQuery) -> Result<Scope> {
-        let Some(passages) = self.lexical.allowed(filters, query)? else { return Ok(Scope { restricted: None }) };
+        let Some(passages) = self.view.lexical.allowed(filters, query)? else { return Ok(Scope { restricted: None }) };
         let passages: HashSet<PassageRef> = passages.into_iter().collect();
-        let mut ordinals = OrdinalSet::new(self.placement.live().len());
-        self.lexical.for_each_ordinal(|passage, ordinal| {
+        let mut ordinals = OrdinalSet::new(self.view.placement.live().len());
+        self.view.lexical.for_each_ordinal(|passage, ordinal| {
             if passages.contains(&passage) {
                 ordinals.insert(ordinal);
             }
@@ -135,13 +163,13 @@ impl Snapshot {
         weights: LexicalWeights,
         limit: usize,
     ) -> Result<Vec<(PassageRef, f32)>> {
-        self.lexical.search(query, filters, weights, limit)
+        self.view.lexical.search(query, filters, weights, limit)
     }
 
     /// What a passage of average length scores by BM25 that holds every word of the query once: how good a score is, is
     /// seen beside it. Words that no passage holds count most.
     pub fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
-        self.lexical.full_coverage(query, weights)
+        self.view.lexical.full_coverage(query, weights)
     }
 
     /// The passages nearest to a normalised vector by cosine, best first: `limit` distinct vectors, every live passage
@@ -150,11 +178,11 @@ impl Snapshot {
     /// # Errors
     /// The vector has another dimension than the index or is not finite, or a stored vector is damaged.
     pub fn nearest(&self, vector: &[f32], scope: &Scope, limit: usize) -> Result<Vec<(PassageRef, f32)>> {
-        let allowed = scope.restricted.as_ref().map_or(self.placement.live(), |restriction| &restriction.ordinals);
-        let hits = self.vectors.search(vector, limit, DEFAULT_EF.max(limit), allowed)?;
+        let allowed = scope.restricted.as_ref().map_or(self.view.placement.live(), |restriction| &restriction.ordinals);
+        let hits = self.view.vectors.search(vector, limit, DEFAULT_EF.max(limit), allowed)?;
         let mut passages = Vec::with_capacity(hits.len());
         for (ordinal, cosine) in hits {
-            let all = self.placement.passages(ordinal).iter();
+            let all = self.view.placement.passages(ordinal).iter();
             passages.extend(all.filter(|passage| scope.admits(**passage)).map(|passage| (*passage, cosine)));
         }
         Ok(passages)
@@ -162,27 +190,27 @@ impl Snapshot {
 
     /// Fingerprint of the text of a passage's document: near-duplicates differ in few bits.
     pub fn fingerprint(&self, passage: PassageRef) -> Option<SimHash> {
-        self.lexical.fingerprint(passage)
+        self.view.lexical.fingerprint(passage)
     }
 
     /// 64 bits that are equal for passages of the same document.
     pub fn group(&self, passage: PassageRef) -> Result<u64> {
-        self.lexical.group(passage)
+        self.view.lexical.group(passage)
     }
 
     /// Reads a passage and its document.
     pub fn passage(&self, passage: PassageRef) -> Result<Passage> {
-        Ok(Passage::of(self.lexical.passage(passage)?))
+        Ok(Passage::of(self.view.lexical.passage(passage)?))
     }
 
     /// The passages of a document in their order; none if it is not in this snapshot.
     pub fn document(&self, id: DocumentId) -> Result<Vec<Passage>> {
-        Ok(self.lexical.passages_of(id)?.into_iter().map(Passage::of).collect())
+        Ok(self.view.lexical.passages_of(id)?.into_iter().map(Passage::of).collect())
     }
 
     /// Where the passages of a document are, in no order.
     pub fn places(&self, id: DocumentId) -> Result<Vec<PassageRef>> {
-        self.lexical.places_of(id)
+        self.view.lexical.places_of(id)
     }
 
     /// At most `limit` documents that pass the filter, behind `after`, in an order that other snapshots share: going
@@ -192,12 +220,12 @@ impl Snapshot {
         let groups = if filter.is_empty() {
             self.groups()?
         } else {
-            filtered = self.lexical.groups(std::slice::from_ref(filter))?;
+            filtered = self.view.lexical.groups(std::slice::from_ref(filter))?;
             &filtered
         };
         let from = after.map_or(0, |id| groups.partition_point(|(group, _)| *group <= id.group()));
         let page = groups.iter().skip(from).take(limit);
-        let documents = page.map(|(_, passage)| Ok(self.lexical.passage(*passage)?.document));
+        let documents = page.map(|(_, passage)| Ok(self.view.lexical.passage(*passage)?.document));
         let documents = documents.collect::<Result<Vec<_>>>()?;
         let last = from + documents.len() >= groups.len();
         let next = documents.last().filter(|_| !last).map(Document::id);
@@ -205,31 +233,31 @@ impl Snapshot {
     }
 
     fn groups(&self) -> Result<&[(u64, PassageRef)]> {
-        if let Some(groups) = self.groups.get() {
+        if let Some(groups) = self.view.groups.get() {
             return Ok(groups);
         }
-        let groups = self.lexical.groups(&[])?;
-        Ok(self.groups.get_or_init(|| groups))
+        let groups = self.view.lexical.groups(&[])?;
+        Ok(self.view.groups.get_or_init(|| groups))
     }
 
     /// What every passage is filed under, for counting.
     pub fn facets(&self) -> Result<&Facets> {
-        if let Some(facets) = self.facets.get() {
+        if let Some(facets) = self.view.facets.get() {
             return Ok(facets);
         }
-        let facets = self.lexical.facets()?;
-        Ok(self.facets.get_or_init(|| facets))
+        let facets = self.view.lexical.facets()?;
+        Ok(self.view.facets.get_or_init(|| facets))
     }
 
     /// Calls `visit` with every passage; reads the whole index.
     pub fn for_each_passage(&self, mut visit: impl FnMut(Passage)) -> Result<()> {
-        self.lexical.for_each_passage(|stored| visit(Passage::of(stored)))
+        self.view.lexical.for_each_passage(|stored| visit(Passage::of(stored)))
     }
 
     /// The stored vector of a passage, normalised.
     pub fn vector(&self, passage: PassageRef) -> Result<Vec<f32>> {
-        let ordinal = self.lexical.passage(passage)?.chunk.ordinal;
-        Ok(self.vectors.vector(ordinal)?)
+        let ordinal = self.view.lexical.passage(passage)?.chunk.ordinal;
+        Ok(self.view.vectors.vector(ordinal)?)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The writing side: one process at a time, commits that are whole or absent.
 //!
-//! A commit goes through five steps, each durable before the next begins: vectors are appended and synced; the truth is
+//! A commit goes through six steps, each durable before the next begins: vectors are appended and synced; the truth is
 //! written in one sled batch and flushed (from here on the commit is acknowledged); the lexical index replaces the
-//! touched documents; the vector index takes in the new vectors; a fresh snapshot is swapped in. Whatever a crash leaves
-//! undone, the next open finishes (see `recover`).
+//! touched documents; the totals for readers are written; the vector index takes in the new vectors; a fresh snapshot is
+//! swapped in. Whatever a crash leaves undone, the next open finishes (see `recover`).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, IndexMo
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::Snapshot;
+use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
@@ -104,7 +105,7 @@ impl Store {
 
     pub(crate) fn with(folder: &Path, lock: Lock, opened: Opened) -> Result<Self> {
         let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
-        let (index, snapshot) = view(&settings, &lexical, &index)?;
+        let (index, snapshot) = view(&settings, documents.index_totals(), &lexical, &index)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             settings,
@@ -132,7 +133,7 @@ impl Store {
     /// A store made of parts that were opened again, and the handles of those who read the one before.
     pub(crate) fn resume(closed: ClosedStore, opened: Opened) -> Result<Self, (Box<ClosedStore>, Error)> {
         let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
-        let (index, snapshot) = match view(&settings, &lexical, &index) {
+        let (index, snapshot) = match view(&settings, documents.index_totals(), &lexical, &index) {
             Ok(viewed) => viewed,
             Err(error) => return Err((Box::new(closed), error)),
         };
@@ -227,6 +228,7 @@ impl Store {
         changes.put_settings(&settings);
         self.documents.apply(changes, self.vectors.len())?;
         settings::write(&self.folder, &settings)?;
+        totals::write(&self.folder, &self.documents.index_totals())?;
         self.settings = settings;
         self.publish()
     }
@@ -324,6 +326,13 @@ impl Store {
                 }
             }
             self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
+        }
+        let counted = self.documents.index_totals();
+        totals::write(&self.folder, &counted)?;
+        crash::point(Step::TotalsWritten);
+        if touched.is_empty() {
+            self.current.set(self.current.get().counted_anew(counted));
+        } else {
             self.publish()?;
         }
         if totals.sequence.is_multiple_of(TRIM_EVERY) {
@@ -424,7 +433,7 @@ impl Store {
     }
 
     fn publish(&mut self) -> Result<()> {
-        let (index, snapshot) = view(&self.settings, &self.lexical, &self.index)?;
+        let (index, snapshot) = view(&self.settings, self.documents.index_totals(), &self.lexical, &self.index)?;
         self.index = index;
         self.current.set(snapshot);
         Ok(())
@@ -455,11 +464,16 @@ impl Store {
 }
 
 /// The state after the last commit, and the vector index it uses.
-fn view(settings: &Settings, lexical: &LexicalIndex, index: &VectorIndex) -> Result<(VectorIndex, Snapshot)> {
+fn view(
+    settings: &Settings,
+    totals: IndexTotals,
+    lexical: &LexicalIndex,
+    index: &VectorIndex,
+) -> Result<(VectorIndex, Snapshot)> {
     let lexical = lexical.reader()?;
     let placement = Placement::of(&lexical)?;
     let index = layout::take_in_vectors(index, &placement)?;
-    Ok((index.clone(), Snapshot::of(settings.clone(), lexical, index, placement)))
+    Ok((index.clone(), Snapshot::of(settings.clone(), totals, lexical, index, placement)))
 }
 
 fn has_vector_elsewhere(batch: &Batch, key: ContentKey) -> bool {

@@ -1,4 +1,4 @@
-//! Reading the truth while its writer works: the ledger, times of runs, counts and sizes.
+//! Reading the truth while its writer works: the ledger, counts and sizes.
 //!
 //! Each entry is read whole and checked; several entries read one after another may belong to different commits. A writer
 //! that has to open its store again takes the document store away for that time ([`Error::Reopening`]) and gives the new
@@ -71,11 +71,6 @@ impl TruthReader {
     /// The store is damaged.
     pub fn told(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
         twins::told(&self.documents.get()?, entry)
-    }
-
-    /// When the last run over a source ended, in seconds of Unix time.
-    pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
-        self.documents.get()?.last_run(source)
     }
 
     /// Counts and sizes.

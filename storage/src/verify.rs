@@ -13,7 +13,7 @@ use crate::lexical::LexicalReader;
 use crate::lock::Lock;
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel};
 use crate::vectorfile::{VectorFile, VectorReader, VectorView};
-use crate::{edition, files, recover, settings};
+use crate::{edition, files, recover, settings, totals};
 
 /// Most findings of one kind that are listed.
 const MAX_FINDINGS: usize = 20;
@@ -21,7 +21,7 @@ const MAX_FINDINGS: usize = 20;
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The part of the data folder: `documents`, `vectors`, `lexical`, `segments`, `index.json`.
+    /// The part of the data folder: `documents`, `vectors`, `lexical`, `segments`, `index.json`, `totals.json`.
     pub part: &'static str,
     /// What is wrong with it.
     pub detail: String,
@@ -85,6 +85,7 @@ pub fn verify(data: &Path) -> Result<Verification> {
         report.note("index.json", "it is not yet that of the last commit; it is written anew");
     }
     let Some(settings) = stored.or(described) else { return Ok(report) };
+    verify_totals(folder, &documents, &mut report);
     let vectors = verify_vectors(folder, &settings, &documents, &mut report);
     let view = vectors.as_ref().map(VectorReader::view);
     let live = verify_documents(&documents, view.as_ref(), &mut report)?;
@@ -95,6 +96,22 @@ pub fn verify(data: &Path) -> Result<Verification> {
         broken.into_iter().flatten().for_each(|detail| report.add("segments", detail));
     }
     Ok(report)
+}
+
+fn verify_totals(folder: &Path, documents: &Documents, report: &mut Verification) {
+    let expected = documents.index_totals();
+    let Some(found) = report.check("totals.json", totals::read(folder)) else { return };
+    match found {
+        Some(found) if found == expected => {}
+        Some(found) if found.sequence == expected.sequence => {
+            report.add("totals.json", "its counts are not those of the document store");
+        }
+        Some(found) if found.sequence > expected.sequence => {
+            let (known, last) = (found.sequence, expected.sequence);
+            report.add("documents", format!("they end at commit {last}, totals.json knows commit {known}"));
+        }
+        _ => report.note("totals.json", "it is not yet that of the last commit; it is written anew"),
+    }
 }
 
 fn verify_vectors(

@@ -14,7 +14,6 @@ use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
 use crate::traffic::Traffic;
-use crate::unread::UnreadFiles;
 use crate::wanted::{Waiting, Wanted};
 use crate::writer::Failure;
 
@@ -28,7 +27,6 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
-    pub(crate) unread: UnreadFiles,
     pub(crate) started: Instant,
     data_dir: PathBuf,
     engine: OnceLock<Engine>,
@@ -53,7 +51,6 @@ impl App {
             admission: Admission::new(&config.limits),
             traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
-            unread: UnreadFiles::default(),
             jobs: Arc::default(),
             metrics: Metrics::new(),
             keys,

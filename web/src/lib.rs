@@ -27,7 +27,6 @@ mod pushed;
 mod server;
 mod suggestions;
 mod traffic;
-mod unread;
 mod wanted;
 mod writer;
 

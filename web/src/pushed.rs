@@ -60,6 +60,7 @@ impl Pushed {
         if unfinished.is_dir() {
             fs::remove_dir_all(&unfinished)?;
         }
+        make_private(&root)?;
         fs::create_dir_all(&unfinished)?;
         Ok(Self { root: root.canonicalize()?, placing: Mutex::default() })
     }
@@ -345,6 +346,18 @@ fn random_name() -> Result<String, Error> {
     let mut bytes = [0u8; 12];
     getrandom::fill(&mut bytes).map_err(Error::internal)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Makes the folder for this user only: a group that may read the index has no business here.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Format;
 use crate::bounds::{few, few_facts};
 use crate::language;
 use crate::place::Place;
@@ -110,11 +111,11 @@ pub enum BlockKind {
 
 impl StructuredText {
     /// A document whose canonical text is the source itself, cut into `blocks`.
-    pub(crate) fn verbatim(kind: impl Into<String>, text: String, blocks: Vec<Block>) -> Self {
+    pub(crate) fn verbatim(format: &Format, text: String, blocks: Vec<Block>) -> Self {
         let mut document = Self {
             title: None,
             language: None,
-            kind: kind.into(),
+            kind: format.name.to_owned(),
             text,
             blocks,
             warnings: Vec::new(),
@@ -192,8 +193,8 @@ impl TextBuilder {
     }
 
     /// The finished document with its language and title.
-    pub fn finish(self, kind: impl Into<String>) -> StructuredText {
-        let mut document = StructuredText::verbatim(kind, self.text, self.blocks);
+    pub fn finish(self, format: &Format) -> StructuredText {
+        let mut document = StructuredText::verbatim(format, self.text, self.blocks);
         document.title = self.title.filter(|title| !title.trim().is_empty()).or(document.title);
         document.metadata = self.metadata;
         document.warnings = self.warnings;
@@ -282,7 +283,7 @@ mod tests {
         builder.push(BlockKind::ListItem, "  - b", 4..5);
         builder.push(BlockKind::Paragraph, "  \n ", 5..6);
         builder.push(BlockKind::Code { language: None, definition: None }, "\n\n    x = 1\n  y\n\n", 7..9);
-        let document = builder.finish("markdown");
+        let document = builder.finish(Format::of("markdown"));
         assert_eq!(document.text, "Sub\n\n- a\n  - b\n\n    x = 1\n  y");
         assert_eq!(document.title.as_deref(), Some("Sub"));
         assert_invariants(&document);

@@ -427,7 +427,7 @@ mod tests {
 
     #[test]
     fn paths_of_parts_are_cut_and_stay_unique_and_keep_their_kind() {
-        let mut outer = Extraction::container("zip");
+        let mut outer = Extraction::container(crate::Format::of("zip"));
         let long = format!("{}/name.txt", "folder/".repeat(5_000));
         for _ in 0..3 {
             outer.add(&long, 1, None, Err(FileError::Empty));
@@ -445,7 +445,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_countless_empty_elements_is_not_decoded() {
-        let mut extraction = Extraction::container("zip");
+        let mut extraction = Extraction::container(crate::Format::of("zip"));
         extraction.warnings = vec![String::new(); MAX_ELEMENTS + 1];
         let wire = postcard::to_stdvec(&extraction).unwrap();
         assert!(decode_within_bounds(|| postcard::from_bytes::<Extraction>(&wire)).is_err());

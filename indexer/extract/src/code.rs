@@ -1,7 +1,6 @@
 //! Source code, configuration and data. The text is the source as it is; it is cut into one block for each top-level
 //! definition, with the comments and attributes that stand right above it. Tree-sitter tells definitions where there
-//! is a grammar; elsewhere a line without indentation after a blank one starts a block. Comma-separated data is one
-//! table.
+//! is a grammar; elsewhere a line without indentation after a blank one starts a block.
 
 use std::ops::Range;
 
@@ -9,8 +8,7 @@ use tree_sitter::{Node, Parser};
 
 use crate::block::{Block, BlockKind, LineIndex, StructuredText, floor_boundary};
 use crate::error::FileError;
-use crate::languages::{self, Language};
-use crate::{Input, decode};
+use crate::{Format, Input, decode, languages};
 
 /// Larger sources are generated ones: not parsed.
 const MAX_PARSED_BYTES: usize = 2 << 20;
@@ -21,11 +19,8 @@ const MAX_DEFINITION_BYTES: usize = 120;
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
     let language = languages::language_of(input).ok_or(FileError::Binary)?;
-    let parts = match language.name {
-        "csv" | "tsv" => vec![Part { span: 0..decoded.text.len(), definition: None }],
-        _ => parse(language, &decoded.text)
-            .unwrap_or_else(|| cut_at_entries(&decoded.text, cut_at_blank_lines(&decoded.text))),
-    };
+    let parts = parse(language, &decoded.text)
+        .unwrap_or_else(|| cut_at_entries(&decoded.text, cut_at_blank_lines(&decoded.text)));
     let lines = LineIndex::new(&decoded.text);
     let block = |part: Part| {
         let span = trim_span(&decoded.text, part.span);
@@ -36,7 +31,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
         (!span.is_empty()).then(|| Block { kind, lines: lines.lines(&span), span, place: None })
     };
     let blocks: Vec<Block> = parts.into_iter().filter_map(block).collect();
-    let mut document = StructuredText::verbatim(language.name, decoded.text, blocks);
+    let mut document = StructuredText::verbatim(language, decoded.text, blocks);
     document.title = Some(input.file_name()).filter(|name| !name.is_empty());
     document.warnings = decoded.warnings;
     Ok(document)
@@ -50,7 +45,7 @@ struct Part {
 }
 
 /// Parts by the grammar; `None` without one or for generated sources.
-fn parse(language: &Language, source: &str) -> Option<Vec<Part>> {
+fn parse(language: &Format, source: &str) -> Option<Vec<Part>> {
     if source.len() > MAX_PARSED_BYTES {
         return None;
     }

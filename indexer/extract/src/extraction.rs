@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Format;
 use crate::block::StructuredText;
 use crate::bounds::{few, shorten_path};
 use crate::error::FileError;
 
 /// What a file holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extraction {
-    /// Name of the format: `pdf`, `markdown`, `zip`, `mbox`, ...
+    /// [`Format::name`]: `pdf`, `markdown`, `zip`, `mbox`, ...
     pub kind: String,
     /// The file's own text; `None` for files that are only folders of others (an archive, a mailbox).
     pub document: Option<StructuredText>,
@@ -44,22 +45,14 @@ pub struct Part {
 
 impl From<StructuredText> for Extraction {
     fn from(document: StructuredText) -> Self {
-        let kind = document.kind.clone();
-        Self { document: Some(document), ..Self::container(&kind) }
+        Self { kind: document.kind.clone(), document: Some(document), ..Self::default() }
     }
 }
 
 impl Extraction {
     /// A file that is nothing but a folder of others.
-    pub(crate) fn container(kind: &str) -> Self {
-        Self {
-            kind: kind.to_string(),
-            document: None,
-            parts: Vec::new(),
-            warnings: Vec::new(),
-            taken: HashMap::new(),
-            has_cut_paths: false,
-        }
+    pub(crate) fn container(format: &Format) -> Self {
+        Self { kind: format.name.to_owned(), ..Self::default() }
     }
 
     /// Adds the outcome of reading a file inside: its own text under `path`, its parts below that.
@@ -120,7 +113,7 @@ mod tests {
 
     #[test]
     fn parts_stay_below_their_file_and_have_paths_of_their_own() {
-        let mut outer = Extraction::container("zip");
+        let mut outer = Extraction::container(Format::of("zip"));
         for path in ["../../etc/a.txt", "etc\\a.txt", "a.b/c", "a.b/c", "/", ""] {
             outer.add(path, 1, None, Err(FileError::Empty));
         }
@@ -130,9 +123,9 @@ mod tests {
 
     #[test]
     fn what_lies_in_a_part_lies_below_it() {
-        let mut inner = Extraction::container("zip");
+        let mut inner = Extraction::container(Format::of("zip"));
         inner.add("x.txt", 3, None, Err(FileError::Empty));
-        let mut outer = Extraction::container("mbox");
+        let mut outer = Extraction::container(Format::of("mbox"));
         outer.add("mail 1/files.zip", 9, Some(7), Ok(inner));
         assert_eq!(outer.parts.len(), 1);
         assert_eq!((outer.parts[0].path.as_str(), outer.parts[0].modified), ("mail 1/files.zip/x.txt", Some(7)));

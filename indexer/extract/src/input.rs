@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 
+use crate::Format;
 use crate::error::FileError;
 use crate::extraction::Extraction;
 
@@ -75,6 +76,11 @@ impl<'a> Input<'a> {
         self.path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
     }
 
+    /// Whether the name is one that files of this format bear.
+    pub(crate) fn is_named(&self, format: &Format) -> bool {
+        format.is_name_of(&self.file_name())
+    }
+
     /// Whether the name ends in one of these extensions (lower case, without the dot).
     pub(crate) fn has_extension(&self, extensions: &[&str]) -> bool {
         extensions.contains(&self.extension().as_str())
@@ -89,7 +95,7 @@ impl<'a> Input<'a> {
             return Err(FileError::Limit { what: format!("nested more than {} files deep", self.limits.max_depth) });
         }
         let spent = Rc::clone(&self.spent);
-        crate::formats::read(&Input { path, bytes, limits: self.limits, depth: self.depth + 1, spent })
+        crate::readers::read(&Input { path, bytes, limits: self.limits, depth: self.depth + 1, spent })
     }
 
     /// Bytes that may still be unpacked out of the file on the disk.

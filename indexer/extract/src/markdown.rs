@@ -9,13 +9,9 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 use crate::block::{BlockKind, LineIndex, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::list::Lists;
-use crate::{Input, decode, front_matter, html, table};
+use crate::{Format, Input, decode, front_matter, html, table};
 
-const EXTENSIONS: &[&str] = &["md", "markdown", "mdown", "mkd", "mkdn", "mdx", "qmd", "rmd"];
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    EXTENSIONS.contains(&input.extension().as_str())
-}
+pub(crate) const FORMAT: &Format = Format::of("markdown");
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
@@ -40,7 +36,7 @@ pub(crate) fn structure(source: &str) -> StructuredText {
     }
     reader.flush();
     reader.keep_bare_title();
-    reader.builder.finish("markdown")
+    reader.builder.finish(FORMAT)
 }
 
 /// What the text that is being collected will become.

@@ -1,31 +1,39 @@
 //! Pictures: a photo, a screenshot, a scan. They have no text of their own; where scans are asked for, the picture is
 //! handed out for OCR as the only page of a document.
 
-use crate::Input;
 use crate::block::{PageCount, Scan, StructuredText, TextBuilder};
 use crate::error::FileError;
+use crate::{Format, Input};
 
-const SIGNATURES: &[(&[u8], &str)] =
-    &[(b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"II*\0", "tiff"), (b"MM\0*", "tiff")];
+const PNG: &Format = Format::of("png");
+const JPEG: &Format = Format::of("jpeg");
+const TIFF: &Format = Format::of("tiff");
+const WEBP: &Format = Format::of("webp");
+
+pub(crate) const FORMATS: &[&Format] = &[PNG, JPEG, TIFF, WEBP];
+
+const SIGNATURES: &[(&[u8], &Format)] =
+    &[(b"\x89PNG\r\n", PNG), (b"\xff\xd8\xff", JPEG), (b"II*\0", TIFF), (b"MM\0*", TIFF)];
 
 pub(crate) fn is_picture(input: &Input<'_>) -> bool {
-    kind(input.bytes).is_some()
+    format(input.bytes).is_some()
 }
 
-fn kind(bytes: &[u8]) -> Option<&'static str> {
-    let known = SIGNATURES.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
+fn format(bytes: &[u8]) -> Option<&'static Format> {
+    let known = SIGNATURES.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, format)| *format);
     let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    known.or(webp.then_some("webp"))
+    known.or(webp.then_some(WEBP))
 }
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     if !input.limits.scans {
         return Err(FileError::Picture);
     }
+    let format = format(input.bytes).ok_or(FileError::Binary)?;
     let mut builder = TextBuilder::default();
     builder.pages = Some(PageCount { all: 1, with_text: 0 });
     builder.scans.push(Scan { page: 1, image: input.bytes.to_vec() });
-    Ok(builder.finish(kind(input.bytes).unwrap_or("picture")))
+    Ok(builder.finish(format))
 }
 
 #[cfg(test)]

@@ -6,16 +6,12 @@ use std::ops::Range;
 
 use crate::block::{Block, BlockKind, LineIndex, StructuredText};
 use crate::error::FileError;
-use crate::{Input, decode};
+use crate::{Format, Input, decode};
 
-const EXTENSIONS: &[&str] = &["txt", "text", "log", "textile"];
+pub(crate) const FORMAT: &Format = Format::of("text");
 
 /// Longest line that can be a heading, in characters.
 const MAX_HEADING: usize = 80;
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    EXTENSIONS.contains(&input.extension().as_str())
-}
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
@@ -51,7 +47,7 @@ pub(crate) fn structure(text: String) -> StructuredText {
             push(BlockKind::Paragraph, paragraph.clone());
         }
     }
-    StructuredText::verbatim("text", text, blocks)
+    StructuredText::verbatim(FORMAT, text, blocks)
 }
 
 /// Spans of the runs of lines between blank lines, trimmed.

@@ -14,4 +14,4 @@ pub(crate) use config::{answer_rows, config_json};
 pub(crate) use file::Gguf;
 pub(crate) use names::{ANSWER_HEAD, OUTPUT, TABLE, from_ours, to_ours};
 pub(crate) use tokenizer::tokenizer;
-pub(crate) use writer::write;
+pub use writer::write as write_gguf;

@@ -22,8 +22,11 @@ const NORMAL: i32 = 1;
 /// Pooling by the last token, as llama.cpp numbers it.
 const LAST_TOKEN: u32 = 3;
 
-/// Writes a model, its tensors by this crate's names.
-pub(crate) fn write(
+/// Writes a model as a GGUF, its tensors by the names that [`tensors`](crate::tensors) gives them.
+///
+/// # Errors
+/// [`Error::Compute`](crate::Error::Compute), also where `out` cannot be written.
+pub fn write(
     out: &mut (impl io::Write + io::Seek),
     config: &ModelConfig,
     tokenizer: Option<&Json>,

@@ -1,5 +1,4 @@
-//! Models as a whole, of both families: against reference outputs, against candle's stock Qwen3, and with files that are
-//! wrong.
+//! Models as a whole, of both families: against reference outputs, and with files that are wrong.
 //!
 //! Reference outputs are read from the folder named by `QUARRY_GOLDEN`, by default `fixtures/golden`: any folder of
 //! models with an `expected.json` of the same form can be checked.
@@ -12,7 +11,6 @@ mod gguf_tokenizer;
 mod golden;
 mod hostile;
 mod kernels;
-mod oracle;
 mod text;
 mod writer;
 

@@ -1,5 +1,6 @@
 //! The fields of the query language and the values they take.
 
+use formats::{Family, Format};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use storage::Filter;
@@ -27,50 +28,6 @@ pub(super) enum Value {
     After(i64),
     Before(i64),
 }
-
-/// File endings and other names people use for the kinds of documents.
-const KINDS: [(&str, &str); 40] = [
-    ("bash", "shell"),
-    ("c#", "csharp"),
-    ("c++", "cpp"),
-    ("cc", "cpp"),
-    ("cs", "csharp"),
-    ("cxx", "cpp"),
-    ("golang", "go"),
-    ("h", "c"),
-    ("hh", "cpp"),
-    ("hpp", "cpp"),
-    ("hs", "haskell"),
-    ("htm", "html"),
-    ("hxx", "cpp"),
-    ("js", "javascript"),
-    ("jsonl", "json"),
-    ("jsx", "javascript"),
-    ("kt", "kotlin"),
-    ("log", "text"),
-    ("markdn", "markdown"),
-    ("md", "markdown"),
-    ("mdown", "markdown"),
-    ("mjs", "javascript"),
-    ("mkd", "markdown"),
-    ("patch", "diff"),
-    ("pl", "perl"),
-    ("plain", "text"),
-    ("proto", "protobuf"),
-    ("ps1", "powershell"),
-    ("py", "python"),
-    ("pyi", "python"),
-    ("rb", "ruby"),
-    ("rs", "rust"),
-    ("rst", "text"),
-    ("sh", "shell"),
-    ("tf", "terraform"),
-    ("ts", "typescript"),
-    ("txt", "text"),
-    ("xhtml", "html"),
-    ("yml", "yaml"),
-    ("zsh", "shell"),
-];
 
 /// Names people use for languages beside their ISO 639-1 codes.
 const LANGUAGES: [(&str, &str); 20] = [
@@ -142,7 +99,7 @@ impl Field {
         match self {
             Self::Source => Ok(vec![Value::Source(trimmed.to_owned())]),
             Self::Path => Ok(vec![Value::Path(trimmed.to_owned())]),
-            Self::Type => several(trimmed, self, |name| Ok(Value::Kind(kind(name)))),
+            Self::Type => several(trimmed, self, |name| kind(name).map(Value::Kind)),
             Self::Lang => several(trimmed, self, |name| language(name).map(Value::Language)),
             Self::After => Ok(vec![Value::After(first_second(trimmed)?)]),
             Self::Before => Ok(vec![Value::Before(first_second(trimmed)?)]),
@@ -191,21 +148,23 @@ fn several(value: &str, field: Field, read: impl Fn(&str) -> Result<Value, Strin
     if values.is_empty() { Err(format!("{}: has no value", field.name())) } else { Ok(values) }
 }
 
-fn kind(name: &str) -> String {
-    alias(&KINDS, name).unwrap_or(name).to_owned()
+/// The kind of documents that a word asks for: the name of a format, a file ending or another name that people use.
+///
+/// # Errors
+/// What was expected instead, in words.
+pub(crate) fn kind(word: &str) -> Result<String, String> {
+    let known = || Format::all().iter().filter(|format| format.family != Family::Binary).map(|format| format.name);
+    let expected = || format!("expected a type of documents: {}", known().collect::<Vec<_>>().join(", "));
+    Format::meant_by(word).map(|format| format.name.to_owned()).ok_or_else(expected)
 }
 
 fn language(name: &str) -> Result<String, String> {
     let code = name.split(['-', '_']).next().unwrap_or(name);
-    let code = alias(&LANGUAGES, code).unwrap_or(code);
+    let code = LANGUAGES.iter().find(|(name, _)| *name == code).map_or(code, |(_, code)| code);
     if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return Ok(code.to_owned());
     }
     Err("expected a language code of two letters, such as en or zh".to_owned())
-}
-
-fn alias(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
-    table.iter().find(|(from, _)| *from == name).map(|(_, to)| *to)
 }
 
 /// The Unix time at which the year, month or day begins in UTC, from `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
@@ -264,6 +223,11 @@ mod tests {
     fn kinds_and_languages_have_aliases() {
         let kinds = Field::Type.read("MD, .rs,，plain.").unwrap();
         assert_eq!(kinds, ["markdown", "rust", "text"].map(|kind| Value::Kind(kind.to_owned())));
+        for (word, kind) in [("rst", "rst"), ("adoc", "asciidoc"), ("doc", "doc"), ("msg", "msg"), ("C++", "cpp")] {
+            assert_eq!(Field::Type.read(word), Ok(vec![Value::Kind(kind.to_owned())]), "{word}");
+        }
+        let unknown = Field::Type.read("md,klingon").unwrap_err();
+        assert!(unknown.starts_with("expected a type of documents: text, markdown, html, rst"), "{unknown}");
         let codes = Field::Lang.read("zh-CN,English,de").unwrap();
         assert_eq!(codes, ["zh", "en", "de"].map(|code| Value::Language(code.to_owned())));
         assert!(Field::Lang.read("klingon").is_err());

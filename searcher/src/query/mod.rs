@@ -28,6 +28,7 @@ use storage::{Filter, LexicalQuery, is_unspaced};
 
 use self::field::Field;
 pub use self::field::first_second as parse_date;
+pub(crate) use self::field::kind as parse_kind;
 use self::limit::TermBudget;
 pub use self::note::Note;
 use self::scan::{Kind, Scanner};

@@ -4,17 +4,18 @@
 //! of the truth it has applied and the number of live chunks, so that a reader can tell a complete index from a damaged
 //! one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{LogMergePolicy, MergePolicy};
 use tantivy::schema::Term;
-use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, TantivyDocument};
+use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, TantivyDocument, TantivyError};
 
-use super::reader::{LexicalReader, reader_of};
+use super::reader::{LexicalReader, damaged, reader_of};
 use super::schema::{self, Fields};
 use crate::crash::{self, Step};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, system_answer};
 use crate::record::{Chunk, Document, DocumentId};
 
 /// Memory for documents that are not committed yet, in bytes.
@@ -65,7 +66,9 @@ impl LexicalIndex {
         let directory = MmapDirectory::open(folder).map_err(|error| damaged(error.to_string()))?;
         let (schema, fields) = schema::schema();
         let index = if Index::exists(&directory).map_err(|error| damaged(error.to_string()))? {
-            open_checked(folder)?.0
+            let index = Index::open_in_dir(folder).map_err(unusable)?;
+            checked(&index)?;
+            index
         } else {
             Index::create(directory, schema, IndexSettings::default())?
         };
@@ -126,24 +129,22 @@ fn merge_policy() -> Box<dyn MergePolicy> {
     Box::new(policy)
 }
 
-/// Opens an existing index and checks all that can be checked.
-pub(super) fn open_checked(folder: &Path) -> Result<(Index, Option<Payload>)> {
-    let index = Index::open_in_dir(folder).map_err(|error| damaged(error.to_string()))?;
+/// Checks all of an existing index that can be checked; the payload of its last commit.
+pub(super) fn checked(index: &Index) -> Result<Option<Payload>> {
     if index.schema() != schema::schema().0 {
         return Err(damaged("its schema is not the one of this format version"));
     }
-    let broken = index.validate_checksum().map_err(|error| damaged(error.to_string()))?;
+    let broken = index.validate_checksum().map_err(unusable)?;
     if !broken.is_empty() {
         let mut names: Vec<PathBuf> = broken.into_iter().collect();
         names.sort();
         return Err(damaged(format!("wrong checksums: {names:?}")));
     }
-    let payload = payload_of(&index)?;
-    Ok((index, payload))
+    payload_of(index)
 }
 
 pub(super) fn payload_of(index: &Index) -> Result<Option<Payload>> {
-    let metas = index.load_metas().map_err(|error| damaged(error.to_string()))?;
+    let metas = index.load_metas().map_err(unusable)?;
     let Some(text) = metas.payload.as_deref() else {
         return match metas.segments.is_empty() {
             true => Ok(None),
@@ -158,8 +159,10 @@ pub(super) fn payload_of(index: &Index) -> Result<Option<Payload>> {
     Ok(Some(payload))
 }
 
-fn damaged(detail: impl Into<String>) -> Error {
-    Error::damaged("the lexical index", detail)
+/// What keeps tantivy from opening the index: damage, unless this process may not read it.
+pub(super) fn unusable(error: TantivyError) -> Error {
+    let is_denied = system_answer(&error).is_some_and(|answer| answer.kind() == io::ErrorKind::PermissionDenied);
+    if is_denied { Error::Lexical(error) } else { damaged(error.to_string()) }
 }
 
 #[cfg(test)]

@@ -111,12 +111,15 @@ fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
     let terms = Analyzer::for_language(None).words(text);
     let alone: BTreeSet<&str> =
         terms.iter().filter(|term| !is_part(text, &term.span)).map(|term| term.text.as_str()).collect();
-    let words = distinct(terms.clone());
-    let has_topic = words.iter().any(|word| !is_stopword(word)) || text.chars().any(analysis::is_unspaced);
+    let mut seen = BTreeSet::new();
+    let distinct = terms.iter().filter(|term| seen.insert(term.text.as_str())).take(MAX_TERMS);
+    let words: Vec<&analysis::Term> = distinct.collect();
+    let has_topic = words.iter().any(|word| !is_stopword(&word.text)) || text.chars().any(analysis::is_unspaced);
     let mut found: Vec<QueryWord> = Vec::new();
-    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(word))) {
-        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&word)).collect();
-        let is_part = !alone.contains(word.as_str());
+    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(&word.text))) {
+        // From what was typed: a stemmer sees the marks that folding takes off.
+        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&text[word.span.clone()])).collect();
+        let is_part = !alone.contains(word.text.as_str());
         match found.iter_mut().find(|known| known.forms == forms) {
             Some(known) => known.is_part &= is_part,
             None => found.push(QueryWord { forms, is_part }),

@@ -14,7 +14,8 @@ use tantivy::{
 };
 
 use super::analysis::Analyzer;
-use super::index::{Payload, open_checked};
+use super::index::{Payload, checked, unusable};
+use super::pinned::PinnedFolder;
 use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryBuilder};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
 use crate::error::{Error, Result};
@@ -57,9 +58,21 @@ pub(crate) struct LexicalReader {
 }
 
 impl LexicalReader {
-    /// Opens the index in `folder` for reading only, checking it whole.
+    /// Opens the index in `folder` for reading only, checking it whole; once more if a writer replaced meanwhile what
+    /// was about to be read.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let (index, payload) = open_checked(folder)?;
+        loop {
+            let pinned = PinnedFolder::open(folder)?;
+            match Self::open_pinned(pinned.clone()) {
+                Err(_) if pinned.is_superseded() => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn open_pinned(folder: PinnedFolder) -> Result<Self> {
+        let index = Index::open(folder).map_err(unusable)?;
+        let payload = checked(&index)?;
         Self::of(reader_of(&index)?.searcher(), payload)
     }
 

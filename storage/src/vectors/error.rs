@@ -93,14 +93,6 @@ pub enum VectorError {
         /// What is possible.
         expected: &'static str,
     },
-    /// A file of benchmark vectors that cannot be used.
-    #[error("{}: {what}", path.display())]
-    Dataset {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
 }
 
 /// The result of everything that touches vectors.

@@ -4,11 +4,9 @@
 //! them, [`codes`] and [`kernels`] compare them, [`build`] and [`refine`] make the graph.
 
 mod atomic_file;
-mod bench;
 mod build;
 mod codes;
 mod error;
-mod fvecs;
 mod graph;
 mod index;
 mod kernels;
@@ -21,14 +19,14 @@ mod scan;
 mod scratch;
 mod segment;
 mod segment_file;
+mod standalone;
 mod tail;
 
-pub use bench::{BenchParams, BenchReport, BenchRow, exact_neighbours, measure};
 pub(crate) use error::VectorError;
-pub use fvecs::{read_fvecs, read_ivecs};
 pub(crate) use index::{Access, DEFAULT_EF, VectorIndex};
 pub(crate) use ordinals::OrdinalSet;
 pub use segment::SealParams;
+pub use standalone::VectorSearch;
 
 pub(crate) use atomic_file::write_atomically;
 pub(crate) use error::{VectorResult, check_vector};

@@ -415,17 +415,3 @@ fn threads_share_an_index() {
         }
     });
 }
-
-#[test]
-fn the_benchmark_measures_recall_and_time() {
-    let base = clustered(400, 16, 21);
-    let queries = clustered(20, 16, 22);
-    let dir = tempfile::tempdir().unwrap();
-    let params = BenchParams { seal: params(), efs: vec![16, 128], threads: 1, dir: dir.path().join("bench") };
-    let truth = exact_neighbours(&base, &queries, 10);
-    let report = measure(&base, &queries, &truth, &params).unwrap();
-    assert_eq!((report.n, report.dim, report.lost, report.rows.len()), (400, 16, 0, 2));
-    assert!(report.rows[1].recall >= 0.99 && report.rows[1].qps > 0.0);
-    assert!(!params.dir.exists());
-    assert!(measure(&base, &queries, &[], &params).is_err());
-}

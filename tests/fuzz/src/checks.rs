@@ -100,8 +100,8 @@ pub fn vector_file(data: &[u8]) {
 /// Vectors in TEXMEX format.
 pub fn fvecs(data: &[u8]) {
     with_file("base.fvecs", data, |path| {
-        let _ = storage::read_fvecs(path);
-        let _ = storage::read_ivecs(path);
+        let _ = lab::bench::read_fvecs(path);
+        let _ = lab::bench::read_ivecs(path);
     });
 }
 

@@ -72,12 +72,15 @@ pub(crate) struct ListParams {
     #[serde(default)]
     lang: Vec<String>,
     /// Changed on or after YYYY, YYYY-MM or YYYY-MM-DD.
+    #[param(pattern = r"^\d{4}(-\d{2}(-\d{2})?)?$")]
     after: Option<String>,
     /// Changed before it.
+    #[param(pattern = r"^\d{4}(-\d{2}(-\d{2})?)?$")]
     before: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Documents of a page, at most 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
 }
 
@@ -137,6 +140,7 @@ pub(crate) struct PassageParams {
     #[serde(default)]
     offset: usize,
     /// Passages of a page, at most 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
 }
 

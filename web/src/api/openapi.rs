@@ -1,16 +1,16 @@
 //! The description of the API for programs, and a page for people to try it.
 
-use std::sync::OnceLock;
-
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::{documents, health, push, search, similar, sources, status, stream, suggest};
+use crate::app::App;
 use crate::compat;
-use crate::config::ServerConfig;
+use crate::config::{LimitsConfig, ServerConfig};
 use crate::error::Error;
 use crate::guard::Need;
 use crate::server::Door;
@@ -38,12 +38,8 @@ use crate::server::Door;
 )]
 struct Description;
 
-/// The OpenAPI document as JSON, made once.
-fn description() -> Result<&'static str, Error> {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    if let Some(text) = TEXT.get() {
-        return Ok(text);
-    }
+/// The OpenAPI document as JSON, with the limits that are configured.
+fn description(limits: &LimitsConfig) -> Result<String, Error> {
     let mut description = Description::openapi();
     let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     description.components.get_or_insert_default().add_security_scheme("key", key);
@@ -55,8 +51,28 @@ fn description() -> Result<&'static str, Error> {
             }
         }
     }
-    let text = description.to_json().map_err(Error::internal)?;
-    Ok(TEXT.get_or_init(|| text))
+    let mut description = serde_json::to_value(&description).map_err(Error::internal)?;
+    state_limits(&mut description, limits);
+    serde_json::to_string(&description).map_err(Error::internal)
+}
+
+/// Puts the limits that an administrator may set into the descriptions of a search.
+fn state_limits(description: &mut Value, limits: &LimitsConfig) {
+    let stated = [
+        ("query", "q", "maxLength", limits.query_chars),
+        ("instruct", "instruct", "maxLength", limits.query_chars),
+        ("top", "top", "maximum", limits.page_depth),
+        ("offset", "offset", "maximum", limits.page_depth.saturating_sub(1)),
+    ];
+    for (field, parameter, key, limit) in stated {
+        description["components"]["schemas"]["SearchRequest"]["properties"][field][key] = json!(limit);
+        for path in ["/api/v1/search", "/api/v1/search/stream"] {
+            let parameters = description["paths"][path]["get"]["parameters"].as_array_mut();
+            for described in parameters.into_iter().flatten().filter(|described| described["name"] == parameter) {
+                described["schema"][key] = json!(limit);
+            }
+        }
+    }
 }
 
 fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
@@ -79,8 +95,8 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
 }
 
 /// `GET /api/openapi.json`.
-pub(crate) async fn json() -> Result<HttpResponse, Error> {
-    Ok(HttpResponse::Ok().content_type("application/json").body(description()?))
+pub(crate) async fn json(app: web::Data<App>) -> Result<HttpResponse, Error> {
+    Ok(HttpResponse::Ok().content_type("application/json").body(description(&app.config.limits)?))
 }
 
 /// `GET /api/docs`.
@@ -100,13 +116,11 @@ pub(crate) async fn asset(file: web::Path<String>) -> Result<HttpResponse, Error
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]
     fn it_describes_every_route_of_the_api_with_its_scope_and_no_other() {
-        let description: Value = serde_json::from_str(description().unwrap()).unwrap();
+        let description: Value = serde_json::from_str(&description(&LimitsConfig::default()).unwrap()).unwrap();
         let mut described = Vec::new();
         for (path, item) in description["paths"].as_object().unwrap() {
             described.extend(item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_uppercase())));
@@ -130,9 +144,25 @@ mod tests {
     }
 
     #[test]
+    fn it_states_what_may_be_asked() {
+        let limits = LimitsConfig { page_depth: 77, ..LimitsConfig::default() };
+        let description: Value = serde_json::from_str(&description(&limits).unwrap()).unwrap();
+        let request = &description["components"]["schemas"]["SearchRequest"]["properties"];
+        assert_eq!((&request["top"]["minimum"], &request["top"]["maximum"]), (&json!(1), &json!(77)));
+        assert_eq!(request["query"]["maxLength"], limits.query_chars);
+        assert!(description["components"]["schemas"]["Filters"]["properties"]["after"]["pattern"].is_string());
+        let parameters = description["paths"]["/api/v1/search"]["get"]["parameters"].as_array().unwrap();
+        let schema = |name: &str| &parameters.iter().find(|one| one["name"] == name).unwrap()["schema"];
+        assert_eq!((&schema("top")["maximum"], &schema("q")["maxLength"]), (&json!(77), &json!(limits.query_chars)));
+        assert!(schema("after")["pattern"].is_string() && schema("mode")["$ref"].is_string());
+        let listed = description["paths"]["/api/v1/documents"]["get"]["parameters"].as_array().unwrap();
+        assert_eq!(listed.iter().find(|one| one["name"] == "limit").unwrap()["schema"]["maximum"], json!(500));
+    }
+
+    #[test]
     fn it_is_version_3_1_and_every_reference_leads_somewhere() {
-        let text = description().unwrap();
-        let description: Value = serde_json::from_str(text).unwrap();
+        let text = description(&LimitsConfig::default()).unwrap();
+        let description: Value = serde_json::from_str(&text).unwrap();
         assert!(description["openapi"].as_str().unwrap().starts_with("3.1"), "{}", description["openapi"]);
         let references = text.split("\"#/components/schemas/").skip(1);
         let names: Vec<&str> = references.filter_map(|rest| rest.split('"').next()).collect();

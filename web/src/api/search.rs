@@ -74,7 +74,7 @@ pub(crate) async fn run<T: Send + 'static>(
         if let Some(person) = caller.asker.as_ref().filter(|_| answer.total > 0) {
             app.suggestions.asked(&plan.request.query, person);
         }
-        let unread_files = (answer.total == 0).then(|| app.unread.of(engine, &plan.sources())).transpose()?;
+        let unread_files = (answer.total == 0).then(|| engine.snapshot().totals().unread(&plan.sources()));
         make(app, engine, SearchAnswer { answer, unread_files })
     })
     .await

@@ -21,6 +21,7 @@ pub(crate) struct SimilarParams {
     passage: Option<u32>,
     /// Documents to return, at most 100.
     #[serde(default = "default_top")]
+    #[param(maximum = 100, default = 10)]
     top: usize,
     /// Names of sources to look in.
     #[serde(default)]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use storage::{FileState, LedgerEntry, Source, TruthReader};
+use storage::{FileState, LedgerEntry, Source, SourceTotals};
 use utoipa::{IntoParams, ToSchema};
 
 use super::documents::page_size;
@@ -63,33 +63,26 @@ pub(crate) struct Accepted {
 }
 
 /// The sources with their counts.
-pub(crate) fn views(engine: &Engine, with_folders: bool) -> Result<Vec<SourceView>, Error> {
+pub(crate) fn views(engine: &Engine, with_folders: bool) -> Vec<SourceView> {
     let snapshot = engine.snapshot();
-    let view = |source: &Source| view(engine, &engine.truth, source, with_folders);
-    snapshot.sources().iter().map(view).collect()
-}
-
-fn view(engine: &Engine, truth: &TruthReader, source: &Source, with_folder: bool) -> Result<SourceView, Error> {
-    let mut view = SourceView {
-        name: source.name.clone(),
-        folder: with_folder.then(|| source.root.display().to_string()),
-        pushed: engine.pushed.owns(source),
-        last_run: truth.last_run(&source.name)?,
-        ..SourceView::default()
+    let view = |source: &Source| {
+        let SourceTotals { files, documents: _, indexed, partly, skipped, unreadable, failed, chunks, last_run } =
+            snapshot.totals().source(&source.name);
+        SourceView {
+            name: source.name.clone(),
+            folder: with_folders.then(|| source.root.display().to_string()),
+            pushed: engine.pushed.owns(source),
+            files,
+            indexed,
+            partly,
+            skipped,
+            unreadable,
+            failed,
+            passages: chunks,
+            last_run,
+        }
     };
-    for entry in truth.ledger(&source.name, "") {
-        let entry = entry?;
-        view.files += 1;
-        view.passages += u64::from(entry.chunks);
-        *match entry.state {
-            FileState::Indexed { .. } => &mut view.indexed,
-            FileState::Partly { .. } => &mut view.partly,
-            FileState::Skipped { .. } => &mut view.skipped,
-            FileState::Unreadable { .. } => &mut view.unreadable,
-            FileState::Failed { .. } => &mut view.failed,
-        } += 1;
-    }
-    Ok(view)
+    snapshot.sources().iter().map(view).collect()
 }
 
 /// Lists the sources.
@@ -99,7 +92,7 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
     let started = Instant::now();
     let with_folders = caller.sees_places();
     let list = app.into_inner().compute(move |_, engine| {
-        let sources = views(engine, with_folders)?;
+        let sources = views(engine, with_folders);
         Ok(timed(started, engine.snapshot().sequence(), SourceList { sources }))
     });
     Ok(HttpResponse::Ok().json(list.await?))
@@ -200,6 +193,7 @@ pub(crate) struct LedgerParams {
     #[serde(default)]
     cursor: String,
     /// Lines of a page, at most 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
     /// `csv` (or `Accept: text/csv`): every line at once, for a spreadsheet.
     #[serde(default)]

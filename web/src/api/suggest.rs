@@ -24,6 +24,7 @@ pub(crate) struct SuggestParams {
     q: String,
     /// Suggestions to return, at most 20.
     #[serde(default = "default_limit")]
+    #[param(maximum = 20, default = 8)]
     limit: usize,
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix_web::body::SizedStream;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use formats::{Delivery, Format};
 use futures_util::{Stream, stream};
 use indexer::open_beneath;
 use storage::DocumentId;
@@ -57,19 +58,34 @@ fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
     let source = engine.source(&document.source).ok_or_else(missing)?;
     let (path, file) = outermost(&source.root, &document.path).ok_or_else(missing)?;
     let length = file.metadata().map_err(|_| missing())?.len();
-    // Formats that readers take apart are packed; what is shown line by line or written as markup is text.
-    let reads_as_text = !matches!(
-        document.kind.as_str(),
-        "pdf" | "docx" | "odt" | "rtf" | "pptx" | "xlsx" | "ods" | "epub" | "eml" | "mbox"
-    );
-    let is_text = reads_as_text && path == document.path;
-    let media_type = match is_text {
-        true if is_utf_8(&file).map_err(|_| missing())? => "text/plain; charset=utf-8",
-        true => "text/plain",
-        false => "application/octet-stream",
+    let (media_type, shown) = match sent_as(&document.kind, file_name(path), path == document.path) {
+        Sent::Shown if is_utf_8(&file).map_err(|_| missing())? => ("text/plain; charset=utf-8", "inline"),
+        Sent::Shown => ("text/plain", "inline"),
+        Sent::Saved(media_type) => (media_type, "attachment"),
     };
-    let shown = if is_text { "inline" } else { "attachment" };
     Ok(Found { name: file_name(path).to_string(), media_type, shown, file, length })
+}
+
+/// What a browser is to do with a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Sent {
+    /// Show it, as plain text.
+    Shown,
+    /// Save it, under this media type.
+    Saved(&'static str),
+}
+
+/// What becomes of a file, by the kind of the document that was read from it, its own name, and whether it is that
+/// document or only holds it. Both must speak for text before it is shown: a name that promises something else (`.gz`,
+/// `.doc`) is how the visitor's programs will take the file.
+fn sent_as(kind: &str, name: &str, is_document: bool) -> Sent {
+    let by_name = Format::of_file(name).filter(|format| format.delivery == Delivery::Download);
+    let by_kind = is_document.then(|| Format::named(kind)).flatten();
+    match by_name.or(by_kind) {
+        Some(format) if format.delivery == Delivery::Inline => Sent::Shown,
+        Some(format) => Sent::Saved(format.media_type),
+        None => Sent::Saved("application/octet-stream"),
+    }
 }
 
 /// Whether a whole file is UTF-8, read piece by piece.
@@ -162,6 +178,28 @@ mod tests {
         for path in ["../secret", "link.md", "", "missing", "/etc/passwd"] {
             assert!(outermost(&root, path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn only_text_is_shown_and_the_rest_is_saved_as_what_it_is() {
+        for (kind, name) in [("text", "a.txt"), ("html", "a.html"), ("rst", "a.rst"), ("rust", "a.rs"), ("man", "ls.1")]
+        {
+            assert_eq!(sent_as(kind, name, true), Sent::Shown, "{name}");
+            assert_eq!(sent_as(kind, name, false), Sent::Saved("application/octet-stream"), "a part is not the file");
+        }
+        for (kind, name, media_type) in [
+            ("doc", "a.doc", "application/msword"),
+            ("doc", "a.txt", "application/msword"),
+            ("html", "a.doc", "application/msword"),
+            ("msg", "a.msg", "application/vnd.ms-outlook"),
+            ("ppt", "a", "application/vnd.ms-powerpoint"),
+            ("markdown", "notes.md.gz", "application/gzip"),
+            ("eml", "a.mht", "message/rfc822"),
+            ("of another version", "a", "application/octet-stream"),
+        ] {
+            assert_eq!(sent_as(kind, name, true), Sent::Saved(media_type), "{kind} in {name}");
+        }
+        assert_eq!(sent_as("markdown", "all.zip", false), Sent::Saved("application/zip"));
     }
 
     fn found(content: &[u8], media_type: &'static str, shown: &'static str) -> Found {

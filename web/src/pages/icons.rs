@@ -1,5 +1,6 @@
 //! Icons of the page, drawn for it: one hidden drawing per page, used by name, with no more symbols than the page needs.
 
+use formats::{Format, Icon};
 use maud::{Markup, PreEscaped};
 
 /// All icons on a grid of 16, as lines of 1.4.
@@ -48,17 +49,19 @@ pub(super) fn of_kind(kind: &str) -> Markup {
     icon(name_of_kind(kind))
 }
 
-/// The name of that icon.
+/// The name of that icon. Of a type that is not known, as an index of another version may hold, that of a document.
 pub(super) fn name_of_kind(kind: &str) -> &'static str {
-    match kind {
-        "markdown" | "text" | "docx" | "odt" | "rtf" => "doc",
-        "html" | "xml" | "epub" => "web",
-        "pdf" => "pdf",
-        "csv" | "tsv" | "xlsx" | "ods" => "table",
-        "pptx" | "odp" => "slides",
-        "eml" | "mbox" | "msg" => "mail",
-        "json" | "yaml" | "toml" | "ini" => "settings",
-        _ => "code",
+    match Format::named(kind).map_or(Icon::Document, |format| format.icon) {
+        Icon::Document => "doc",
+        Icon::Web => "web",
+        Icon::Pdf => "pdf",
+        Icon::Table => "table",
+        Icon::Slides => "slides",
+        Icon::Mail => "mail",
+        Icon::Settings => "settings",
+        Icon::Code => "code",
+        Icon::Picture => "picture",
+        Icon::Folder => "folder",
     }
 }
 
@@ -75,5 +78,15 @@ mod tests {
         }
         assert!(!drawing.contains("i-slides") && drawing.ends_with("</symbol></svg>"), "{drawing}");
         assert_eq!(sprite(&Needs::All).0, SPRITE.trim_end());
+    }
+
+    #[test]
+    fn every_format_has_an_icon_that_is_drawn() {
+        for format in Format::all() {
+            let name = name_of_kind(format.name);
+            assert!(SPRITE.contains(&format!("<symbol id=\"i-{name}\"")), "{}: {name}", format.name);
+        }
+        assert_eq!((name_of_kind("rst"), name_of_kind("odp"), name_of_kind("msg")), ("doc", "slides", "mail"));
+        assert_eq!(name_of_kind("of another version"), "doc");
     }
 }

@@ -1,5 +1,6 @@
 //! The languages of the page, and how each writes numbers, dates, sizes and counts.
 
+use formats::Format;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use searcher::{MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note};
@@ -193,31 +194,13 @@ impl Language {
         }
     }
 
-    /// The name of a document type.
+    /// What people call a type of documents; a type that is not known is called by its own name.
     pub(super) fn kind(self, kind: &str) -> String {
-        let name = match (kind, self) {
-            ("text", Self::English) => "Plain text",
-            ("text", Self::Chinese) => "纯文本",
-            ("shell", Self::English) => "Shell script",
-            ("shell", Self::Chinese) => "Shell 脚本",
-            ("markdown", _) => "Markdown",
-            (
-                "pdf" | "html" | "xml" | "json" | "yaml" | "toml" | "csv" | "tsv" | "sql" | "css" | "php" | "ini"
-                | "tsx",
-                _,
-            ) => {
-                return kind.to_uppercase();
-            }
-            ("cpp", _) => "C++",
-            ("csharp", _) => "C#",
-            ("javascript", _) => "JavaScript",
-            ("typescript", _) => "TypeScript",
-            ("docx", _) => "Word",
-            ("xlsx", _) => "Excel",
-            ("pptx", _) => "PowerPoint",
-            _ => return capitalised(kind),
-        };
-        name.to_string()
+        let label = Format::named(kind).map(|format| match self {
+            Self::English => format.label,
+            Self::Chinese => format.label_zh.unwrap_or(format.label),
+        });
+        label.map_or_else(|| capitalised(kind), str::to_string)
     }
 }
 
@@ -271,6 +254,14 @@ mod tests {
         assert_eq!(Language::accepted("zh;q=0, en"), Some(Language::English));
         assert_eq!(Language::accepted("de, fr"), None);
         assert_eq!(Language::accepted(";;q=x,,"), None);
+    }
+
+    #[test]
+    fn types_are_called_what_people_call_them() {
+        let (english, chinese) = (Language::English, Language::Chinese);
+        assert_eq!((english.kind("rst"), english.kind("csharp")), ("reStructuredText".into(), "C#".into()));
+        assert_eq!((chinese.kind("text"), chinese.kind("pdf")), ("纯文本".into(), "PDF".into()));
+        assert_eq!(english.kind("unheard"), "Unheard");
     }
 
     #[test]

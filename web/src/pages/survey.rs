@@ -1,10 +1,10 @@
 //! A survey of the index, source by source: for the first page, the status page and the hint that files could not be
-//! read. Counting reads the whole ledger, so the result is kept for a while.
+//! read. Looking for starters and measuring the disk take a while, so the result is kept for one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use storage::{FileState, Filter, Statistics};
+use storage::{SourceTotals, Statistics};
 
 use super::starters::{self, Starter};
 use crate::engine::Engine;
@@ -12,18 +12,15 @@ use crate::error::Error;
 
 /// How long a survey holds at least, even when the index changes.
 const HOLDS: Duration = Duration::from_secs(1);
-/// After which it is made anew, even when the index seems unchanged: files can be skipped without a commit.
-const STALE: Duration = Duration::from_secs(5);
 /// Share of the time that may go into surveys.
 const SHARE: u32 = 20;
 
 /// One source.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct SourceState {
     pub(super) name: String,
     pub(super) documents: u64,
     pub(super) passages: u64,
-    pub(super) files: u64,
     pub(super) indexed: u64,
     pub(super) partly: u64,
     pub(super) skipped: u64,
@@ -39,23 +36,17 @@ impl SourceState {
         self.unreadable + self.failed
     }
 
-    fn count(&mut self, state: &FileState, passages: u32) {
-        self.files += 1;
-        self.passages += u64::from(passages);
-        let counter = match state {
-            FileState::Indexed { .. } => &mut self.indexed,
-            FileState::Partly { .. } => &mut self.partly,
-            FileState::Skipped { .. } => &mut self.skipped,
-            FileState::Unreadable { .. } => &mut self.unreadable,
-            FileState::Failed { .. } => &mut self.failed,
-        };
-        *counter += 1;
+    fn of(name: String, totals: SourceTotals) -> Self {
+        let SourceTotals { documents, chunks, files: _, indexed, partly, skipped, unreadable, failed, last_run } =
+            totals;
+        Self { name, documents, passages: chunks, indexed, partly, skipped, unreadable, failed, last_run }
     }
 }
 
 /// The whole index.
 pub(super) struct Survey {
-    pub(super) generation: u64,
+    /// Number of the commit it is of.
+    commit: u64,
     pub(super) sources: Vec<SourceState>,
     pub(super) statistics: Statistics,
     pub(super) starters: Vec<Starter>,
@@ -66,18 +57,10 @@ impl Survey {
         let snapshot = engine.snapshot();
         let mut sources = Vec::new();
         for source in snapshot.sources() {
-            let filter = Filter { sources: vec![source.name.clone()], ..Filter::default() };
-            let documents = snapshot.documents(&filter, None, 0)?.total as u64;
-            let last_run = engine.truth.last_run(&source.name)?;
-            let mut state = SourceState { name: source.name.clone(), documents, last_run, ..SourceState::default() };
-            for entry in engine.truth.ledger(&source.name, "") {
-                let entry = entry?;
-                state.count(&entry.state, entry.chunks);
-            }
-            sources.push(state);
+            sources.push(SourceState::of(source.name.clone(), snapshot.totals().source(&source.name)));
         }
         let statistics = engine.truth.statistics()?;
-        Ok(Self { generation: snapshot.sequence(), sources, statistics, starters: starters::of(&snapshot)? })
+        Ok(Self { commit: snapshot.totals().sequence, sources, statistics, starters: starters::of(&snapshot)? })
     }
 
     /// Unread files of these sources; of all where none is named.
@@ -101,13 +84,11 @@ impl Surveys {
     /// The survey of now, or of a moment ago.
     pub(super) fn get(&self, engine: &Engine) -> Result<Arc<Survey>, Error> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = engine.snapshot().sequence();
-        if let Some(kept) = &*kept {
-            let age = kept.made.elapsed();
-            let is_current = kept.survey.generation == generation && age < STALE.max(kept.cost * SHARE);
-            if is_current || age < HOLDS.max(kept.cost * SHARE) {
-                return Ok(Arc::clone(&kept.survey));
-            }
+        let commit = engine.snapshot().totals().sequence;
+        if let Some(kept) = &*kept
+            && (kept.survey.commit == commit || kept.made.elapsed() < HOLDS.max(kept.cost * SHARE))
+        {
+            return Ok(Arc::clone(&kept.survey));
         }
         let started = Instant::now();
         let survey = Arc::new(Survey::make(engine)?);

@@ -6,9 +6,16 @@ use std::io::{BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::tar::{self, BLOCK};
-use crate::Input;
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::{Format, Input};
+
+const GZIP: &Format = Format::of("gzip");
+const BZIP2: &Format = Format::of("bzip2");
+const XZ: &Format = Format::of("xz");
+const ZSTD: &Format = Format::of("zstd");
+
+pub(crate) const FORMATS: &[&Format] = &[GZIP, BZIP2, XZ, ZSTD];
 
 /// Most memory that a stream may ask for, in KiB: `xz -9` asks for 64 MiB.
 const MEMORY: u32 = 128 << 10;
@@ -16,10 +23,10 @@ const MEMORY: u32 = 128 << 10;
 /// Opens a stream, or says why it is none.
 type Open = for<'a> fn(&'a [u8]) -> Result<Box<dyn Read + 'a>, String>;
 
-/// A way to compress: its first bytes, its name, and the extensions that stand for it alone and for a tar archive.
+/// A way to compress: its first bytes, its format, and the extension that stands for a tar archive in it.
 struct Method {
     magic: &'static [u8],
-    name: &'static str,
+    format: &'static Format,
     tar: &'static str,
     open: Open,
 }
@@ -27,25 +34,25 @@ struct Method {
 const METHODS: &[Method] = &[
     Method {
         magic: b"\x1f\x8b\x08",
-        name: "gzip",
+        format: GZIP,
         tar: "tgz",
         open: |bytes| Ok(Box::new(flate2::bufread::MultiGzDecoder::new(bytes))),
     },
     Method {
         magic: b"BZh",
-        name: "bzip2",
+        format: BZIP2,
         tar: "tbz2",
         open: |bytes| Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(bytes))),
     },
     Method {
         magic: b"\xfd7zXZ\0",
-        name: "xz",
+        format: XZ,
         tar: "txz",
         open: |bytes| Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, MEMORY))),
     },
     Method {
         magic: b"\x28\xb5\x2f\xfd",
-        name: "zstd",
+        format: ZSTD,
         tar: "tzst",
         open: |bytes| {
             let decoder = ruzstd::decoding::StreamingDecoder::new(bytes).map_err(|error| error.to_string())?;
@@ -64,7 +71,7 @@ pub(crate) fn is_compressed(input: &Input<'_>) -> bool {
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let method = method(input.bytes).ok_or(FileError::Binary)?;
-    let damaged = |reason: String| FileError::damaged(method.name, reason);
+    let damaged = |reason: String| FileError::damaged(method.format.name, reason);
     let mut stream = (method.open)(input.bytes).map_err(damaged)?;
     let mut opening = Vec::new();
     // A broken stream can still hold whole members: only a failure of the first bytes ends it here.
@@ -76,7 +83,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let is_tar = tar::is_header(&opening);
     let whole: Chain<_, _> = Cursor::new(opening).chain(stream);
     if is_tar {
-        return tar::read_stream(input, "tar", BufReader::new(whole));
+        return tar::read_stream(input, BufReader::new(whole));
     }
     single(input, method, whole)
 }
@@ -90,7 +97,7 @@ fn single(input: &Input<'_>, method: &Method, stream: impl Read) -> Result<Extra
     if bytes.len() as u64 > limit {
         return Err(FileError::Limit { what: format!("unpacks to more than {} MiB", limit >> 20) });
     }
-    let broken = outcome.err().map(|error| FileError::damaged(method.name, error));
+    let broken = outcome.err().map(|error| FileError::damaged(method.format.name, error));
     match broken {
         // Half of a text is worth reading, half of an office document is not.
         Some(error) if bytes.is_empty() || std::str::from_utf8(&bytes[..bytes.len().min(BLOCK)]).is_err() => Err(error),

@@ -7,7 +7,7 @@ mod tar;
 mod unpacker;
 mod zip;
 
-pub(crate) use compressed::{is_compressed, read as read_compressed};
-pub(crate) use sevenz::{is_7z, read as read_7z};
-pub(crate) use tar::{is_tar, read as read_tar};
-pub(crate) use zip::{is_zip, read as read_zip};
+pub(crate) use compressed::{FORMATS as COMPRESSED, is_compressed, read as read_compressed};
+pub(crate) use sevenz::{FORMAT as SEVENZ, is_7z, read as read_7z};
+pub(crate) use tar::{FORMAT as TAR, is_tar, read as read_tar};
+pub(crate) use zip::{FORMAT as ZIP, is_zip, read as read_zip};

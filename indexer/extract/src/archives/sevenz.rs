@@ -6,9 +6,11 @@ use std::io::Cursor;
 use sevenz_rust2::{ArchiveReader, Error, NtTime, Password};
 
 use super::unpacker::Unpacker;
-use crate::Input;
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::{Format, Input};
+
+pub(crate) const FORMAT: &Format = Format::of("7z");
 
 /// Seconds between 1601, where Windows starts counting, and 1970.
 const WINDOWS_EPOCH: i64 = 11_644_473_600;
@@ -27,7 +29,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     if coders.any(|coder| coder.encoder_method_id().starts_with(AES)) {
         return Err(FileError::Encrypted);
     }
-    let mut unpacker = Unpacker::new(input, "7z");
+    let mut unpacker = Unpacker::new(input, FORMAT);
     let walked = reader.for_each_entries(|entry, stream| {
         if entry.is_directory || entry.is_anti_item {
             return Ok(true);

@@ -7,7 +7,9 @@ use tar::{Archive, EntryType};
 use super::unpacker::Unpacker;
 use crate::error::FileError;
 use crate::extraction::Extraction;
-use crate::{Input, decode};
+use crate::{Format, Input, decode};
+
+pub(crate) const FORMAT: &Format = Format::of("tar");
 
 /// Bytes of a header.
 pub(super) const BLOCK: usize = 512;
@@ -29,18 +31,18 @@ pub(super) fn is_header(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
-    read_stream(input, "tar", input.bytes)
+    read_stream(input, input.bytes)
 }
 
-/// Reads a stream of `kind`, which may still be compressed in `input`.
-pub(super) fn read_stream(input: &Input<'_>, kind: &str, stream: impl Read) -> Result<Extraction, FileError> {
-    let mut unpacker = Unpacker::new(input, kind);
+/// Reads a stream, which may still be compressed in `input`.
+pub(super) fn read_stream(input: &Input<'_>, stream: impl Read) -> Result<Extraction, FileError> {
+    let mut unpacker = Unpacker::new(input, FORMAT);
     let mut archive = Archive::new(stream);
-    let entries = archive.entries().map_err(|error| FileError::damaged(kind, error))?;
+    let entries = archive.entries().map_err(|error| FileError::damaged(FORMAT.name, error))?;
     for entry in entries {
         let mut entry = match entry {
             Ok(entry) => entry,
-            Err(error) => return unpacker.finish(Some(FileError::damaged(kind, error))),
+            Err(error) => return unpacker.finish(Some(FileError::damaged(FORMAT.name, error))),
         };
         let document =
             matches!(entry.header().entry_type(), EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse);

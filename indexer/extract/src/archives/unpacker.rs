@@ -7,9 +7,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::Input;
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::{Format, Input};
 
 /// Text packs to a fifth or a tenth, logs to a fiftieth. What unpacks to more than this many times its size is a bomb,
 const MAX_RATIO: u64 = 250;
@@ -35,10 +35,10 @@ pub(crate) struct Unpacker<'i, 'b> {
 pub(crate) type Flow = ControlFlow<()>;
 
 impl<'i, 'b> Unpacker<'i, 'b> {
-    pub(crate) fn new(input: &'i Input<'b>, kind: &str) -> Self {
+    pub(crate) fn new(input: &'i Input<'b>, format: &Format) -> Self {
         let by_ratio = (input.bytes.len() as u64).saturating_mul(MAX_RATIO).max(RATIO_FREE);
         let left = input.left_to_unpack().min(by_ratio);
-        Self { input, extraction: Extraction::container(kind), left, stopped: None }
+        Self { input, extraction: Extraction::container(format), left, stopped: None }
     }
 
     /// Reads a member to its end and by its own format.
@@ -159,7 +159,7 @@ mod tests {
     fn limits_hold_for_members_and_for_the_whole() {
         let limits = ExtractLimits { max_bytes: 10, max_unpacked: 30, max_parts: 3, ..ExtractLimits::default() };
         let input = Input::new(Path::new("a.zip"), b"x", &limits);
-        let mut unpacker = Unpacker::new(&input, "zip");
+        let mut unpacker = Unpacker::new(&input, Format::of("zip"));
         assert!(unpacker.member("large.txt", None, &mut &[b'a'; 20][..]).is_continue());
         assert!(unpacker.member("small.txt", None, &mut &b"words"[..]).is_continue());
         assert!(unpacker.member("more.txt", None, &mut &[b'a'; 9][..]).is_break());

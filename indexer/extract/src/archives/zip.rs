@@ -10,9 +10,11 @@ use zip::result::ZipError;
 use zip::{DateTime, ExtraField, ZipArchive};
 
 use super::unpacker::{Flow, Unpacker, unix_time};
-use crate::Input;
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::{Format, Input};
+
+pub(crate) const FORMAT: &Format = Format::of("zip");
 
 const FILE_KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
@@ -27,7 +29,7 @@ pub(crate) fn is_zip(input: &Input<'_>) -> bool {
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let mut archive = ZipArchive::new(Cursor::new(input.bytes)).map_err(outcome)?;
     let encoding = encoding_of_names(&mut archive);
-    let mut unpacker = Unpacker::new(input, "zip");
+    let mut unpacker = Unpacker::new(input, FORMAT);
     for index in 0..archive.len() {
         if member(&mut archive, index, encoding, &mut unpacker).is_break() {
             break;

@@ -4,10 +4,9 @@
 
 use crate::block::{BlockKind, LineIndex, StructuredText, TextBuilder};
 use crate::error::FileError;
-use crate::{Input, decode};
+use crate::{Format, Input, decode};
 
-const EXTENSIONS: &[&str] =
-    &["json", "jsonl", "ndjson", "json5", "jsonc", "geojson", "jsonld", "har", "webmanifest", "topojson"];
+pub(crate) const FORMAT: &Format = Format::of("json");
 
 /// Levels that are indented.
 const MAX_INDENTATION: usize = 12;
@@ -17,10 +16,6 @@ const MAX_NUMBERS: usize = 100;
 
 /// Bytes of an outline at which the next inner part starts a block of its own.
 const LONG: usize = 1500;
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(EXTENSIONS)
-}
 
 /// Whether text opens like a JSON object or list of objects or strings.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
@@ -45,7 +40,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let mut builder = outline.builder;
     builder.title = outline.title.or_else(|| Some(input.file_name()));
     builder.warnings = decoded.warnings;
-    Ok(builder.finish("json"))
+    Ok(builder.finish(FORMAT))
 }
 
 /// What the outermost values are.

@@ -6,6 +6,6 @@ mod names;
 mod notebook;
 mod xml;
 
-pub(crate) use json::{is_named as is_json, looks_like as looks_like_json, read as read_json};
-pub(crate) use notebook::{is_notebook, read as read_notebook};
-pub(crate) use xml::{is_named as is_xml, looks_like as looks_like_xml, read as read_xml};
+pub(crate) use json::{FORMAT as JSON, looks_like as looks_like_json, read as read_json};
+pub(crate) use notebook::{FORMAT as NOTEBOOK, read as read_notebook};
+pub(crate) use xml::{FORMAT as XML, looks_like as looks_like_xml, read as read_xml};

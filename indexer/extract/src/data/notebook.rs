@@ -5,14 +5,12 @@ use serde_json::Value;
 
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
-use crate::{Input, decode, html, markdown};
+use crate::{Format, Input, decode, html, markdown};
 
 /// Longest output that is kept, in bytes: logs of a training run are no text of the author's.
 const MAX_OUTPUT: usize = 8 << 10;
 
-pub(crate) fn is_notebook(input: &Input<'_>) -> bool {
-    input.has_extension(&["ipynb"])
-}
+pub(crate) const FORMAT: &Format = Format::of("notebook");
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
@@ -33,7 +31,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
         builder.metadata.insert("author".to_owned(), authors.join(", "));
     }
     builder.warnings = decoded.warnings;
-    let mut document = builder.finish("notebook");
+    let mut document = builder.finish(FORMAT);
     document.title = document.title.or_else(|| Some(input.file_name()).filter(|name| !name.is_empty()));
     Ok(document)
 }

@@ -12,12 +12,9 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::names::{NAMED, ROLES, Role, SILENT_ATTRIBUTES};
 use crate::block::{BlockKind, LineIndex, StructuredText, TextBuilder};
 use crate::error::FileError;
-use crate::{Input, decode, html, table};
+use crate::{Format, Input, decode, html, table};
 
-const EXTENSIONS: &[&str] = &[
-    "xml", "xsd", "xsl", "xslt", "pom", "plist", "rss", "atom", "dbk", "docbook", "dita", "ditamap", "tei", "kml",
-    "gpx", "opml", "xliff", "xlf", "wsdl", "fb2", "nuspec", "csproj", "props", "resx",
-];
+pub(crate) const FORMAT: &Format = Format::of("xml");
 
 /// Longest literal that an entity is replaced by.
 const MAX_ENTITY: usize = 500;
@@ -27,10 +24,6 @@ const MAX_AROUND: usize = 32;
 
 /// Bytes of a record at which the end of any element closes it.
 const RECORD: usize = 200;
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(EXTENSIONS)
-}
 
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start().starts_with(b"<?xml")
@@ -365,7 +358,7 @@ impl Walker {
         if broken {
             return Err(FileError::damaged("XML", self.builder.warnings.join("; ")));
         }
-        Ok(self.builder.finish("xml"))
+        Ok(self.builder.finish(FORMAT))
     }
 }
 

@@ -12,21 +12,17 @@ use scraper::Html;
 
 use crate::block::{StructuredText, floor_boundary};
 use crate::error::FileError;
-use crate::{Input, decode, plain};
+use crate::{Format, Input, decode, plain};
 
 use main_content::main_content;
 use meta::{declared_encoding, meta};
 use source::{nesting, without_tags};
 use walker::{Keep, walk};
 
-const EXTENSIONS: &[&str] = &["html", "htm", "xhtml", "xht", "shtml"];
+pub(crate) const FORMAT: &Format = Format::of("html");
 
 /// Open elements above which the tree builder's own walks over them cost too much.
 const MAX_NESTING: usize = 2_000;
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    EXTENSIONS.contains(&input.extension().as_str())
-}
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, declared_encoding(input.bytes));
@@ -41,7 +37,7 @@ pub(crate) fn fragment(source: &str) -> StructuredText {
         return without_structure(source);
     }
     let tree = Html::parse_fragment(source);
-    walk(&tree, tree.tree.root(), source, Keep::Everything).finish("html")
+    walk(&tree, tree.tree.root(), source, Keep::Everything).finish(FORMAT)
 }
 
 fn page(source: &str) -> StructuredText {
@@ -61,7 +57,7 @@ fn page(source: &str) -> StructuredText {
     }
     builder.title = meta.title;
     builder.metadata = meta.fields;
-    let mut document = builder.finish("html");
+    let mut document = builder.finish(FORMAT);
     let declared =
         document.metadata.remove("lang").map(|language| language[..floor_boundary(&language, 2)].to_lowercase());
     document.language = document.language.or(declared.filter(|code| code.len() == 2));
@@ -70,7 +66,7 @@ fn page(source: &str) -> StructuredText {
 
 fn without_structure(source: &str) -> StructuredText {
     let mut document = plain::structure(without_tags(source));
-    document.kind = "html".to_string();
+    document.kind = FORMAT.name.to_owned();
     document.warnings.push(format!("nested more than {MAX_NESTING} deep: read without its structure"));
     document
 }

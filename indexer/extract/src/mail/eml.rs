@@ -9,7 +9,9 @@ use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, Messag
 use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
 use crate::error::FileError;
 use crate::extraction::Extraction;
-use crate::{Input, decode, sniff};
+use crate::{Format, Input, decode, sniff};
+
+pub(crate) const FORMAT: &Format = Format::of("eml");
 
 /// Bytes in which header fields are looked for.
 const SAMPLE: usize = 4096;
@@ -18,23 +20,11 @@ const SAMPLE: usize = 4096;
 const TELLING: &[&str] = &["received", "message-id", "mime-version", "return-path", "delivered-to", "from"];
 const USUAL: &[&str] = &["to", "cc", "date", "subject", "content-type", "reply-to", "x-mailer", "sender"];
 
-/// Extensions of attachments that have no name of their own, by their type.
-const EXTENSIONS: &[(&str, &str)] = &[
-    ("text/html", "html"),
-    ("text/calendar", "ics"),
-    ("text/csv", "csv"),
-    ("text/markdown", "md"),
-    ("text/", "txt"),
-    ("application/pdf", "pdf"),
-    ("application/json", "json"),
-    ("application/zip", "zip"),
-    ("image/png", "png"),
-    ("image/jpeg", "jpg"),
-    ("image/gif", "gif"),
-];
+/// Extensions of attachments without a name whose media type has no row in the table of formats.
+const EXTENSIONS: &[(&str, &str)] = &[("text/calendar", "ics"), ("text/", "txt"), ("image/gif", "gif")];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["eml", "mht", "mhtml"]) && sniff::signature(input.bytes).is_none()
+    input.is_named(FORMAT) && sniff::signature(input.bytes).is_none()
 }
 
 /// Whether text opens with the header of a mail.
@@ -68,7 +58,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let recoded = decode::wide(input.bytes).filter(|_| is_wide).map(|decoded| decoded.text.into_bytes());
     let bytes = recoded.as_deref().unwrap_or(input.bytes);
     let message = MessageParser::default().parse(bytes).ok_or(FileError::Empty)?;
-    Ok(letter(&message).read(input, "eml"))
+    Ok(letter(&message).read(input, FORMAT))
 }
 
 /// A letter of a parsed message.
@@ -168,7 +158,9 @@ fn is_signature(part: &MessagePart<'_>) -> bool {
 fn extension(part: &MessagePart<'_>) -> &'static str {
     let Some(kind) = part.content_type() else { return "txt" };
     let name = format!("{}/{}", kind.c_type, kind.c_subtype.as_deref().unwrap_or_default()).to_lowercase();
-    EXTENSIONS.iter().find(|(known, _)| name.starts_with(known)).map_or("bin", |(_, extension)| extension)
+    let of_format = Format::of_media_type(&name).and_then(|format| format.extensions.first());
+    let other = || EXTENSIONS.iter().find(|(known, _)| name.starts_with(known)).map(|(_, extension)| extension);
+    of_format.or_else(other).copied().unwrap_or("bin")
 }
 
 /// PGP and S/MIME: nothing of the body can be read, and its letters are no words.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::body::{self, Block};
-use crate::Input;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::place::Place;
+use crate::{Format, Input};
 
 /// Longest subject in a path, in characters.
 const MAX_NAME: usize = 80;
@@ -61,8 +61,8 @@ pub(super) enum Content<'a> {
 
 impl Letter<'_> {
     /// The letter as a document with its attachments as parts.
-    pub(super) fn read(self, input: &Input<'_>, kind: &str) -> Extraction {
-        let mut extraction = Extraction::from(self.document(input, kind));
+    pub(super) fn read(self, input: &Input<'_>, format: &Format) -> Extraction {
+        let mut extraction = Extraction::from(self.document(input, format));
         for attachment in self.attachments {
             if let Err(error) = input.note_part() {
                 extraction.warnings.push(format!("{error}: further attachments were left out"));
@@ -77,13 +77,13 @@ impl Letter<'_> {
                     let error = FileError::damaged("attachment", "its transfer encoding is broken");
                     extraction.add(&name, 0, None, Err(error));
                 }
-                Content::Letter(letter) => extraction.add(&name, 0, None, Ok(letter.read(input, kind))),
+                Content::Letter(letter) => extraction.add(&name, 0, None, Ok(letter.read(input, format))),
             }
         }
         extraction
     }
 
-    fn document(&self, input: &Input<'_>, kind: &str) -> StructuredText {
+    fn document(&self, input: &Input<'_>, format: &Format) -> StructuredText {
         let mut builder = TextBuilder::default();
         builder.place = Some(Place::Mail);
         let subject = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -106,7 +106,7 @@ impl Letter<'_> {
         builder.metadata.extend(stated.map(|(key, value)| (key.to_owned(), value.clone())));
         builder.missing.clone_from(&self.missing);
         builder.warnings.clone_from(&self.warnings);
-        builder.finish(kind)
+        builder.finish(format)
     }
 
     fn header(&self) -> String {

@@ -6,10 +6,12 @@ use std::path::Path;
 use super::letter::file_name;
 use crate::error::FileError;
 use crate::extraction::Extraction;
-use crate::{Input, sniff};
+use crate::{Format, Input, sniff};
+
+pub(crate) const FORMAT: &Format = Format::of("mbox");
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["mbox", "mbx"]) && sniff::signature(input.bytes).is_none()
+    input.is_named(FORMAT) && sniff::signature(input.bytes).is_none()
 }
 
 /// Whether bytes open like a mailbox.
@@ -19,7 +21,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
-    let mut extraction = Extraction::container("mbox");
+    let mut extraction = Extraction::container(FORMAT);
     for (number, letter) in letters(input.bytes).into_iter().enumerate() {
         if let Err(error) = input.note_part() {
             extraction.warnings.push(format!("{error}: letters from number {} on were left out", number + 1));

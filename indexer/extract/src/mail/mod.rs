@@ -10,7 +10,7 @@ mod mbox;
 mod msg;
 mod tnef;
 
-pub(crate) use eml::{is_named as is_eml, looks_like as looks_like_eml, read as read_eml};
-pub(crate) use mbox::{is_named as is_mbox, looks_like as looks_like_mbox, read as read_mbox};
-pub(crate) use msg::{is_msg, read as read_msg};
-pub(crate) use tnef::{is_tnef, read as read_tnef};
+pub(crate) use eml::{FORMAT as EML, is_named as is_eml, looks_like as looks_like_eml, read as read_eml};
+pub(crate) use mbox::{FORMAT as MBOX, is_named as is_mbox, looks_like as looks_like_mbox, read as read_mbox};
+pub(crate) use msg::{FORMAT as MSG, is_msg, read as read_msg};
+pub(crate) use tnef::{FORMAT as TNEF, is_tnef, read as read_tnef};

@@ -9,9 +9,11 @@ use cfb::CompoundFile;
 
 use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
 use super::mapi::{self, property};
-use crate::Input;
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::{Format, Input};
+
+pub(crate) const FORMAT: &Format = Format::of("msg");
 
 const PROPERTIES: &str = "__properties_version1.0";
 const MAGIC: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -24,7 +26,7 @@ type File<'a> = CompoundFile<Cursor<&'a [u8]>>;
 
 pub(crate) fn is_msg(input: &Input<'_>) -> bool {
     let is_it = || CompoundFile::open(Cursor::new(input.bytes)).is_ok_and(|file| file.exists(PROPERTIES));
-    input.bytes.starts_with(MAGIC) && (input.has_extension(&["msg"]) || is_it())
+    input.bytes.starts_with(MAGIC) && (input.is_named(FORMAT) || is_it())
 }
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
@@ -35,7 +37,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     }
     let limits = Reading { depth: input.limits.max_depth, bytes: input.limits.max_bytes };
     let letter = letter(&mut file, "", ROOT_HEADER, limits);
-    Ok(letter.read(input, "msg"))
+    Ok(letter.read(input, FORMAT))
 }
 
 /// What reading may still cost.

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 
 use super::letter::{Attachment, Body, Content, Letter};
 use super::mapi::{self, property};
-use crate::Input;
 use crate::error::FileError;
 use crate::extraction::Extraction;
+use crate::{Format, Input};
+
+pub(crate) const FORMAT: &Format = Format::of("tnef");
 
 const MAGIC: &[u8] = &[0x78, 0x9f, 0x3e, 0x22];
 
@@ -43,7 +45,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
         }
     }
     letter.attachments.retain(|attachment| matches!(&attachment.content, Content::File(bytes) if !bytes.is_empty()));
-    let mut extraction = letter.read(input, "tnef");
+    let mut extraction = letter.read(input, FORMAT);
     extraction.document = extraction.document.filter(|document| !document.blocks.is_empty());
     if extraction.document.is_none() && extraction.parts.is_empty() && input.bytes.len() > 64 {
         return Err(FileError::damaged("winmail.dat", "no body and no attachment found"));

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use super::inline::{Mark, mark, unmark, verbatim};
 use super::lines::Lines;
 use super::writer::Writer;
-use crate::Input;
+use crate::Format;
 use crate::block::{BlockKind, StructuredText};
+
+pub(crate) const FORMAT: &Format = Format::of("asciidoc");
 
 const MARKS: &[Mark] = &[
     verbatim("``"),
@@ -50,10 +52,6 @@ const METADATA: &[&str] =
 /// Longest value that is put in the place of an attribute's name.
 const MAX_ATTRIBUTE: usize = 300;
 
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["adoc", "asciidoc", "asc", "asciidoctor"])
-}
-
 /// Whether text opens with a title and an attribute.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|&byte| byte == b'\n').take(4);
@@ -75,7 +73,7 @@ pub(super) fn structure(source: &str) -> StructuredText {
     while reader.lines.peek(0).is_some() {
         reader.step();
     }
-    reader.writer.finish("asciidoc")
+    reader.writer.finish(FORMAT)
 }
 
 struct Reader<'a> {

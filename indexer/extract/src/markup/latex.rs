@@ -3,8 +3,10 @@
 
 use super::tex::{argument, command, optional, plain};
 use super::writer::Writer;
-use crate::Input;
+use crate::Format;
 use crate::block::{BlockKind, LineIndex, StructuredText};
+
+pub(crate) const FORMAT: &Format = Format::of("latex");
 
 /// Sections, outermost first.
 const SECTIONS: &[&str] = &["part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph"];
@@ -16,10 +18,6 @@ const FORMULAS: &[&str] =
 const QUOTES: &[&str] = &["quote", "quotation", "verse", "displayquote"];
 const LISTS: &[&str] = &["itemize", "enumerate", "description", "compactitem", "compactenum"];
 const SKIPPED: &[&str] = &["comment", "tikzpicture", "filecontents", "filecontents*", "pgfpicture"];
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["tex", "latex", "ltx"])
-}
 
 /// Whether text opens like a document, comments aside.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
@@ -45,7 +43,7 @@ pub(super) fn structure(source: &str) -> StructuredText {
     };
     reader.preamble(&source[..start]);
     reader.run();
-    reader.writer.finish("latex")
+    reader.writer.finish(FORMAT)
 }
 
 /// Where the body lies; the whole source if it has no preamble.

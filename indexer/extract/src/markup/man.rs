@@ -3,8 +3,10 @@
 
 use super::lines::Lines;
 use super::writer::Writer;
-use crate::Input;
 use crate::block::{BlockKind, StructuredText};
+use crate::{Format, Input};
+
+pub(crate) const FORMAT: &Format = Format::of("man");
 
 /// Special characters `\(xx` and `\[xx]`.
 const SPECIAL: &[(&str, &str)] = &[
@@ -56,7 +58,7 @@ pub(crate) fn is_named(input: &Input<'_>) -> bool {
     let section = extension.len() <= 8
         && extension.starts_with(|c: char| ('1'..='9').contains(&c))
         && extension.chars().skip(1).all(|c| c.is_ascii_alphabetic());
-    input.has_extension(&["man", "mdoc"]) || (section && looks_like(input.bytes))
+    input.is_named(FORMAT) || (section && looks_like(input.bytes))
 }
 
 /// Whether text opens with a manual page's title, or with a comment of troff and has its title soon after.
@@ -84,7 +86,7 @@ pub(super) fn structure(source: &str) -> StructuredText {
         reader.lines.skip(1);
         reader.line(line, number);
     }
-    reader.writer.finish("man")
+    reader.writer.finish(FORMAT)
 }
 
 struct Reader<'a> {

@@ -19,12 +19,12 @@ use crate::block::StructuredText;
 use crate::error::FileError;
 use crate::{Input, decode};
 
-pub(crate) use asciidoc::{is_named as is_asciidoc, looks_like as looks_like_asciidoc};
-pub(crate) use latex::{is_named as is_latex, looks_like as looks_like_latex};
-pub(crate) use man::{is_named as is_man, looks_like as looks_like_man};
-pub(crate) use org::{is_named as is_org, looks_like as looks_like_org};
-pub(crate) use rst::is_named as is_rst;
-pub(crate) use subtitles::{is_named as is_subtitles, looks_like as looks_like_subtitles};
+pub(crate) use asciidoc::{FORMAT as ASCIIDOC, looks_like as looks_like_asciidoc};
+pub(crate) use latex::{FORMAT as LATEX, looks_like as looks_like_latex};
+pub(crate) use man::{FORMAT as MAN, is_named as is_man, looks_like as looks_like_man};
+pub(crate) use org::{FORMAT as ORG, looks_like as looks_like_org};
+pub(crate) use rst::FORMAT as RST;
+pub(crate) use subtitles::{FORMAT as SUBTITLES, looks_like as looks_like_subtitles};
 
 pub(crate) fn read_asciidoc(input: &Input<'_>) -> Result<StructuredText, FileError> {
     Ok(decoded(input, asciidoc::structure))

@@ -5,16 +5,14 @@ use super::inline::{Mark, mark, unmark, verbatim};
 use super::lines::{Lines, dedented, indentation};
 use super::writer::Writer;
 use crate::block::{BlockKind, StructuredText};
-use crate::{Input, html};
+use crate::{Format, html};
+
+pub(crate) const FORMAT: &Format = Format::of("org");
 
 const MARKS: &[Mark] = &[verbatim("="), verbatim("~"), mark("*"), mark("/"), mark("_"), mark("+")];
 
 const FIELDS: &[&str] =
     &["title", "subtitle", "author", "email", "date", "description", "keywords", "language", "filetags"];
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["org"])
-}
 
 /// Whether text opens with a keyword of Org.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
@@ -29,7 +27,7 @@ pub(super) fn structure(source: &str) -> StructuredText {
     while reader.lines.peek(0).is_some() {
         reader.step();
     }
-    reader.writer.finish("org")
+    reader.writer.finish(FORMAT)
 }
 
 struct Reader<'a> {

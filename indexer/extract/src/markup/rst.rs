@@ -7,7 +7,9 @@ use super::lines::{Lines, dedented, indentation};
 use super::rst_tables;
 use super::writer::Writer;
 use crate::block::{BlockKind, StructuredText};
-use crate::{Input, html};
+use crate::{Format, html};
+
+pub(crate) const FORMAT: &Format = Format::of("rst");
 
 const MARKS: &[Mark] = &[verbatim("``"), mark("**"), mark("*"), mark("|")];
 
@@ -38,17 +40,13 @@ const SILENT: &[&str] = &[
     "target-notes",
 ];
 
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["rst", "rest"])
-}
-
 pub(super) fn structure(source: &str) -> StructuredText {
     let mut reader =
         Reader { lines: Lines::new(source), writer: Writer::new(inline), adornments: Vec::new(), around: Vec::new() };
     while reader.lines.peek(0).is_some() {
         reader.step();
     }
-    reader.writer.finish("rst")
+    reader.writer.finish(FORMAT)
 }
 
 struct Reader<'a> {

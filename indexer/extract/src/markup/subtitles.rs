@@ -3,15 +3,13 @@
 
 use super::lines::Lines;
 use super::writer::Writer;
-use crate::Input;
+use crate::Format;
 use crate::block::{BlockKind, StructuredText};
+
+pub(crate) const FORMAT: &Format = Format::of("subtitles");
 
 /// Seconds of talk in one paragraph.
 const PARAGRAPH: u64 = 30;
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(&["srt", "vtt", "sbv"])
-}
 
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).starts_with(b"WEBVTT")
@@ -48,7 +46,7 @@ pub(super) fn structure(source: &str) -> StructuredText {
             last = text;
         }
     }
-    writer.finish("subtitles")
+    writer.finish(FORMAT)
 }
 
 /// Whole seconds of `01:02:03,456` or `02:03.456`.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::table;
 
@@ -111,8 +112,8 @@ impl Writer {
         }
     }
 
-    pub(super) fn finish(mut self, kind: &str) -> StructuredText {
+    pub(super) fn finish(mut self, format: &Format) -> StructuredText {
         self.flush();
-        self.builder.finish(kind)
+        self.builder.finish(format)
     }
 }

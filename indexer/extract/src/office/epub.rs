@@ -11,10 +11,13 @@ use super::properties;
 use super::relations::join;
 use super::story::NO_LINES;
 use super::xml::{self, Node, Xml};
+use crate::Format;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::html;
 use crate::input::Input;
+
+pub(crate) const FORMAT: &Format = Format::of("epub");
 
 /// Ways to hide fonts from copying: no text is behind them.
 const FONT_ALGORITHMS: &[&str] = &["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
@@ -57,7 +60,7 @@ pub(crate) fn read(package: &mut Package<'_>) -> Result<StructuredText, FileErro
             return Err(FileError::Limit { what: format!("more than {} MiB of text", package.limits.max_text >> 20) });
         }
     }
-    Ok(properties::finish(builder, package.format, declared))
+    Ok(properties::finish(builder, FORMAT, declared))
 }
 
 fn chapter(

@@ -2,19 +2,19 @@
 //! XML) or its member `mimetype` (OpenDocument, EPUB). The extension is asked only when the package is too damaged to
 //! tell.
 
+use super::open_document::{ODP, ODS, ODT};
 use super::package::Package;
 use super::relations::Relations;
+use super::sheets::workbook::{self, XLSB, XLSX};
 use super::xml::{Node, Xml};
-use super::{epub, open_document, sheets, slides, word};
+use super::{epub, open_document, slides, word};
+use crate::Format;
 use crate::block::StructuredText;
 use crate::error::FileError;
 use crate::input::Input;
 
-/// Extensions of office packages.
-const EXTENSIONS: &[&str] = &[
-    "docx", "docm", "dotx", "dotm", "pptx", "pptm", "ppsx", "ppsm", "potx", "potm", "xlsx", "xlsm", "xltx", "xltm",
-    "xlsb", "odt", "ott", "odp", "otp", "ods", "ots", "odg", "epub",
-];
+/// The formats whose files are office packages.
+pub(crate) const PACKAGES: &[&Format] = &[word::FORMAT, slides::FORMAT, XLSX, XLSB, ODT, ODP, ODS, epub::FORMAT];
 
 /// Members that open an office package and hardly any other archive.
 const FIRST_MEMBERS: &[&[u8]] = &[b"[Content_Types].xml", b"mimetypeapplication/", b"_rels/.rels"];
@@ -41,12 +41,17 @@ pub(crate) fn is_package(input: &Input<'_>) -> bool {
     if !input.bytes.starts_with(b"PK") {
         return false;
     }
-    if input.has_extension(EXTENSIONS) {
+    if by_name(input).is_some() {
         return true;
     }
     let kind = Package::open(input.bytes, input.limits, "office").and_then(|mut package| kind(&mut package));
     // Damaged, encrypted or beyond the limits: still an office package, if it opens like one.
     kind.map_or_else(|_| opens_like_office(input.bytes), |kind| kind.is_some())
+}
+
+/// The format that the name of a file speaks for.
+fn by_name(input: &Input<'_>) -> Option<&'static Format> {
+    PACKAGES.iter().copied().find(|format| input.is_named(format))
 }
 
 fn opens_like_office(bytes: &[u8]) -> bool {
@@ -55,44 +60,34 @@ fn opens_like_office(bytes: &[u8]) -> bool {
 
 /// Reads an office package.
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
-    let extension = input.extension();
-    let by_name = EXTENSIONS.iter().find(|known| **known == extension).copied().unwrap_or("office");
+    let by_name = by_name(input).map_or("office", |format| format.name);
     let mut package = Package::open(input.bytes, input.limits, by_name)?;
     let Some(kind) = kind(&mut package)? else {
         return Err(FileError::damaged(by_name, "the ZIP package holds no office document"));
     };
+    let format = kind.format();
+    package.format = format.name;
     match kind {
-        Kind::Word(main) => {
-            package.format = "docx";
-            word::read(&mut package, &main)
-        }
-        Kind::Slides(main) => {
-            package.format = "pptx";
-            slides::read(&mut package, &main)
-        }
-        Kind::Sheets(main) => {
-            package.format = "xlsx";
-            sheets::workbook::read_xml(&mut package, &main, input.bytes)
-        }
-        Kind::BinarySheets => {
-            package.format = "xlsb";
-            sheets::workbook::read_binary(&mut package, input.bytes)
-        }
-        Kind::OpenText => {
-            package.format = "odt";
-            open_document::read(&mut package)
-        }
-        Kind::OpenSlides => {
-            package.format = "odp";
-            open_document::read(&mut package)
-        }
-        Kind::OpenSheets => {
-            package.format = "ods";
-            open_document::read(&mut package)
-        }
-        Kind::Epub => {
-            package.format = "epub";
-            epub::read(&mut package)
+        Kind::Word(main) => word::read(&mut package, &main),
+        Kind::Slides(main) => slides::read(&mut package, &main),
+        Kind::Sheets(main) => workbook::read_xml(&mut package, &main, input.bytes),
+        Kind::BinarySheets => workbook::read_binary(&mut package, input.bytes),
+        Kind::OpenText | Kind::OpenSlides | Kind::OpenSheets => open_document::read(&mut package, format),
+        Kind::Epub => epub::read(&mut package),
+    }
+}
+
+impl Kind {
+    fn format(&self) -> &'static Format {
+        match self {
+            Self::Word(_) => word::FORMAT,
+            Self::Slides(_) => slides::FORMAT,
+            Self::Sheets(_) => XLSX,
+            Self::BinarySheets => XLSB,
+            Self::OpenText => ODT,
+            Self::OpenSlides => ODP,
+            Self::OpenSheets => ODS,
+            Self::Epub => epub::FORMAT,
         }
     }
 }

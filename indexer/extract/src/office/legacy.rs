@@ -14,6 +14,7 @@ use undoc::model::{Block, Cell, Paragraph, RevisionType, Section, Table};
 use super::grid::Span;
 use super::sheets;
 use super::story::{self, Role, Story};
+use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::{ExtractLimits, Input};
@@ -22,16 +23,11 @@ use crate::place::Place;
 /// First bytes of a compound file.
 const MAGIC: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
-/// Extensions by which a damaged compound file is known.
-const EXTENSIONS: &[(&str, Kind)] = &[
-    ("doc", Kind::Word),
-    ("dot", Kind::Word),
-    ("xls", Kind::Sheets),
-    ("xlt", Kind::Sheets),
-    ("ppt", Kind::Slides),
-    ("pps", Kind::Slides),
-    ("pot", Kind::Slides),
-];
+pub(crate) const DOC: &Format = Format::of("doc");
+pub(crate) const PPT: &Format = Format::of("ppt");
+
+/// Formats by whose names a damaged compound file is known.
+const NAMED: &[(&Format, Kind)] = &[(DOC, Kind::Word), (sheets::workbook::XLS, Kind::Sheets), (PPT, Kind::Slides)];
 
 /// Streams that tell what a compound file is, in the order they are asked for.
 const STREAMS: &[(&str, Kind)] = &[
@@ -60,8 +56,7 @@ pub(crate) fn is_compound(input: &Input<'_>) -> bool {
 
 fn kind(input: &Input<'_>) -> Option<Kind> {
     let Ok(file) = CompoundFile::open(Cursor::new(input.bytes)) else {
-        let extension = input.extension();
-        return EXTENSIONS.iter().find(|(known, _)| *known == extension).map(|(_, kind)| *kind);
+        return NAMED.iter().find(|(format, _)| input.is_named(format)).map(|(_, kind)| *kind);
     };
     STREAMS.iter().find(|(name, _)| file.is_stream(name)).map(|(_, kind)| *kind)
 }
@@ -71,11 +66,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     match kind(input) {
         Some(Kind::Word) => {
             let parsed = undoc::doc::DocParser::from_bytes(input.bytes.to_vec()).and_then(|mut parser| parser.parse());
-            document(parsed, "doc", input.limits)
+            document(parsed, DOC, input.limits)
         }
         Some(Kind::Slides) => {
             let parsed = undoc::ppt::PptParser::from_bytes(input.bytes.to_vec()).and_then(|mut parser| parser.parse());
-            document(parsed, "ppt", input.limits)
+            document(parsed, PPT, input.limits)
         }
         Some(Kind::Sheets) => sheets::workbook::read_compound(input),
         Some(Kind::Encrypted) => Err(FileError::Encrypted),
@@ -85,12 +80,12 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 
 fn document(
     parsed: undoc::Result<undoc::Document>,
-    format: &'static str,
+    format: &'static Format,
     limits: &ExtractLimits,
 ) -> Result<StructuredText, FileError> {
     let parsed = parsed.map_err(|error| match error {
         undoc::Error::Encrypted => FileError::Encrypted,
-        other => FileError::damaged(format, other),
+        other => FileError::damaged(format.name, other),
     })?;
     let mut builder = TextBuilder::default();
     builder.title = parsed.metadata.title;
@@ -107,7 +102,7 @@ fn document(
     }
     for (index, section) in parsed.sections.into_iter().enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        let is_slide = format == "ppt";
+        let is_slide = format == PPT;
         builder.place = is_slide.then_some(Place::Slide(number));
         let title = if is_slide { slide_title(&section, number) } else { None };
         if let Some(title) = title {
@@ -284,7 +279,7 @@ mod tests {
         section.notes = Some(vec![Paragraph::with_text("spoken")]);
         let mut parsed = undoc::Document::new();
         parsed.add_section(section);
-        let document = document(Ok(parsed), "ppt", &ExtractLimits::default()).unwrap();
+        let document = document(Ok(parsed), PPT, &ExtractLimits::default()).unwrap();
         assert_eq!(document.text, "Head\n\ntext\n\n| a | b |\n| --- | --- |\n\nNotes: spoken");
         assert_eq!(document.blocks[0].place, Some(Place::Slide(1)));
     }

@@ -21,11 +21,12 @@ mod story;
 mod word;
 mod xml;
 
-pub(crate) use kind::{is_package, read as read_package};
-pub(crate) use legacy::{is_compound, read as read_compound};
-pub(crate) use open_document::{is_named as is_flat_named, looks_flat, read_flat};
-pub(crate) use rtf::{is_rtf, read as read_rtf};
-pub(crate) use sheets::delimited::{is_named as is_delimited, read as read_delimited};
+pub(crate) use kind::{PACKAGES, is_package, read as read_package};
+pub(crate) use legacy::{DOC, PPT, is_compound, read as read_compound};
+pub(crate) use open_document::{ODP, ODS, ODT, is_named as is_flat_named, looks_flat, read_flat};
+pub(crate) use rtf::{FORMAT as RTF, is_rtf, read as read_rtf};
+pub(crate) use sheets::delimited::{CSV, TSV, read as read_delimited};
+pub(crate) use sheets::workbook::XLS;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use super::package::Package;
 use super::xml::{Node, Xml};
+use crate::Format;
 use crate::block::{StructuredText, TextBuilder, floor_boundary};
 use crate::error::FileError;
 
@@ -104,8 +105,8 @@ fn is_title(title: &str) -> bool {
 }
 
 /// The finished document: its language is told from its text, and else as it declares.
-pub(crate) fn finish(builder: TextBuilder, kind: &str, declared: Option<String>) -> StructuredText {
-    let mut document = builder.finish(kind);
+pub(crate) fn finish(builder: TextBuilder, format: &Format, declared: Option<String>) -> StructuredText {
+    let mut document = builder.finish(format);
     let declared = declared.map(|language| language[..floor_boundary(&language, 2)].to_lowercase());
     let declared = declared.filter(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase()));
     document.language = document.language.or(declared);
@@ -123,7 +124,7 @@ mod tests {
                    <dc:language>de-AT</dc:language></p>";
         let mut builder = TextBuilder::default();
         let language = add(xml, "docx", &mut builder);
-        let document = finish(builder, "docx", language);
+        let document = finish(builder, Format::of("docx"), language);
         assert_eq!((document.title.as_deref(), document.language.as_deref()), (Some("Plan"), Some("de")));
         let fields: Vec<_> = document.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(fields, [("author", "Ana"), ("date", "2024"), ("keywords", "a, b")]);

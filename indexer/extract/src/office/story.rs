@@ -375,7 +375,7 @@ mod tests {
     fn told(story: Story) -> String {
         let mut builder = TextBuilder::default();
         tell(&mut builder, story.finish());
-        builder.finish("test").text
+        builder.finish(crate::Format::of("text")).text
     }
 
     fn paragraph(story: &mut Story, text: &str) {

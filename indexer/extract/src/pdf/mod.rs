@@ -38,6 +38,7 @@ mod tests;
 
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
+use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
@@ -52,6 +53,8 @@ use fonts::Fonts;
 use furniture::Sheet;
 use glyphs::{Rule, Turn};
 use lines::Line;
+
+pub(crate) const FORMAT: &Format = Format::of("pdf");
 
 /// Bytes at the start of a file within which its mark must stand.
 const HEADER: usize = 1024;
@@ -74,7 +77,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let mut extraction = match document {
         Ok(document) => Extraction::from(document),
         Err(error) => {
-            let mut container = Extraction::container("pdf");
+            let mut container = Extraction::container(FORMAT);
             container.warnings.push(error.to_string());
             container
         }
@@ -224,7 +227,7 @@ fn build(blocks: Vec<PageBlock>, info: info::Info) -> StructuredText {
         builder.push(kind, &block.text, line..line.saturating_add(lines));
         line = line.saturating_add(lines);
     }
-    let mut document = builder.finish("pdf");
+    let mut document = builder.finish(FORMAT);
     // What the text shows is surer than what a template left in the file.
     document.language = document.language.or(info.language);
     document

@@ -16,9 +16,14 @@ use super::package::Package;
 use super::properties;
 use super::story;
 use super::xml::{self, Node, Xml};
+use crate::Format;
 use crate::block::{StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::{ExtractLimits, Input};
+
+pub(crate) const ODT: &Format = Format::of("odt");
+pub(crate) const ODP: &Format = Format::of("odp");
+pub(crate) const ODS: &Format = Format::of("ods");
 
 /// Embedded formulas and charts that are read.
 const MAX_OBJECTS: usize = 200;
@@ -31,7 +36,7 @@ const ROOT: usize = 1024;
 
 /// The parts of a document; a flat one has all of them in one text.
 struct Parts<'p> {
-    format: &'static str,
+    format: &'static Format,
     limits: &'p ExtractLimits,
     content: &'p str,
     styles: &'p str,
@@ -41,7 +46,7 @@ struct Parts<'p> {
 }
 
 /// Reads a package.
-pub(crate) fn read(package: &mut Package<'_>) -> Result<StructuredText, FileError> {
+pub(crate) fn read(package: &mut Package<'_>, format: &'static Format) -> Result<StructuredText, FileError> {
     if package.xml("META-INF/manifest.xml")?.is_some_and(|manifest| manifest.contains("encryption-data")) {
         return Err(FileError::Encrypted);
     }
@@ -56,7 +61,7 @@ pub(crate) fn read(package: &mut Package<'_>) -> Result<StructuredText, FileErro
         // An object that cannot be read costs itself alone.
         objects.extend(content::object(&text, package.format).ok().map(|text| (object, text)));
     }
-    let (format, limits) = (package.format, package.limits);
+    let limits = package.limits;
     document(&Parts { format, limits, content: &content, styles: &styles, meta: &meta, objects })
 }
 
@@ -75,9 +80,9 @@ pub(crate) fn looks_flat(bytes: &[u8]) -> bool {
 pub(crate) fn read_flat(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let text = xml::decoded(input.bytes.to_vec());
     let format = match input.extension().as_str() {
-        "fodp" => "odp",
-        "fods" => "ods",
-        _ => "odt",
+        "fodp" => ODP,
+        "fods" => ODS,
+        _ => ODT,
     };
     let (limits, objects) = (input.limits, HashMap::new());
     document(&Parts { format, limits, content: &text, styles: &text, meta: &text, objects })
@@ -85,11 +90,11 @@ pub(crate) fn read_flat(input: &Input<'_>) -> Result<StructuredText, FileError> 
 
 fn document(parts: &Parts<'_>) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
-    let declared = properties::add(parts.meta, parts.format, &mut builder);
+    let declared = properties::add(parts.meta, parts.format.name, &mut builder);
     let mut styles = Styles::default();
-    styles.read(parts.styles, parts.format)?;
-    styles.read(parts.content, parts.format)?;
-    let mut xml = Xml::new(parts.content, parts.format);
+    styles.read(parts.styles, parts.format.name)?;
+    styles.read(parts.content, parts.format.name)?;
+    let mut xml = Xml::new(parts.content, parts.format.name);
     let mut is_sheets = false;
     while let Some(node) = xml.next()? {
         let Node::Open(element) = node else { continue };

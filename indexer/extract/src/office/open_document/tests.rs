@@ -35,7 +35,7 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
         ("Object 1/content.xml", object),
     ]);
     let limits = ExtractLimits::default();
-    let document = read(&mut Package::open(&bytes, &limits, "odt")?)?;
+    let document = read(&mut Package::open(&bytes, &limits, "odt")?, ODT)?;
     assert_invariants(&document);
     Ok(document)
 }
@@ -120,5 +120,5 @@ fn flat_and_encrypted_documents_are_known() {
     assert_eq!((document.text.as_str(), document.title.as_deref()), ("flat text", Some("T")));
     let bytes = packed(&[("META-INF/manifest.xml", "<m><e><manifest:encryption-data/></e></m>"), ("content.xml", "?")]);
     let mut package = Package::open(&bytes, &limits, "odt").unwrap();
-    assert_eq!(super::read(&mut package), Err(FileError::Encrypted));
+    assert_eq!(super::read(&mut package, ODT), Err(FileError::Encrypted));
 }

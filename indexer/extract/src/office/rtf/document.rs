@@ -135,7 +135,7 @@ impl Reading {
         }
         story::tell(&mut builder, self.story.finish());
         story::tell(&mut builder, self.margins);
-        Ok(builder.finish("rtf"))
+        Ok(builder.finish(super::FORMAT))
     }
 
     fn close(&mut self) {

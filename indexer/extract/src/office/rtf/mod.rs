@@ -11,9 +11,12 @@ mod token;
 use document::Reading;
 use token::{Token, Tokens};
 
+use crate::Format;
 use crate::block::StructuredText;
 use crate::error::FileError;
 use crate::input::Input;
+
+pub(crate) const FORMAT: &Format = Format::of("rtf");
 
 /// Whether a file opens as RTF does.
 pub(crate) fn is_rtf(input: &Input<'_>) -> bool {

@@ -1,22 +1,20 @@
 //! CSV, TSV and their kin: the `csv` crate splits, the delimiter is told from the text (comma, semicolon, tab, bar, or
 //! what a first line `sep=;` says). Rows of unequal length are as good as others.
 
+use crate::Format;
 use crate::block::{StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::Input;
 use crate::{decode, office::sheets};
 
-const EXTENSIONS: &[&str] = &["csv", "tsv", "tab", "psv"];
+pub(crate) const CSV: &Format = Format::of("csv");
+pub(crate) const TSV: &Format = Format::of("tsv");
 
 /// Delimiters, the likeliest first.
 const DELIMITERS: &[u8] = b",;\t|";
 
 /// Lines that the delimiter is told from.
 const SAMPLE_LINES: usize = 100;
-
-pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.has_extension(EXTENSIONS)
-}
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
@@ -38,7 +36,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
     builder.warnings = decoded.warnings;
     sheets::rows(&mut builder, cells.finish());
-    Ok(builder.finish(if delimiter == b'\t' { "tsv" } else { "csv" }))
+    Ok(builder.finish(if delimiter == b'\t' { TSV } else { CSV }))
 }
 
 /// The delimiter that a first line names, as Excel writes it, and the text behind that line.

@@ -233,7 +233,7 @@ mod tests {
         let mut builder = TextBuilder::default();
         let sheet = Sheet { name: "Costs".to_owned(), rows: collected.finish(), ..Sheet::default() };
         tell(&mut builder, sheet, 3);
-        sound(builder.finish("xlsx"))
+        sound(builder.finish(workbook::XLSX))
     }
 
     #[test]

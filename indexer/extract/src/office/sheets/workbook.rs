@@ -21,9 +21,14 @@ use super::super::xml::{Node, Xml};
 use super::area::{self, Merged};
 use super::format::shown;
 use super::{Cells, Sheet};
+use crate::Format;
 use crate::block::{Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::input::Input;
+
+pub(crate) const XLSX: &Format = Format::of("xlsx");
+pub(crate) const XLSB: &Format = Format::of("xlsb");
+pub(crate) const XLS: &Format = Format::of("xls");
 
 /// Parts of a package that calamine reads, which are unpacked within limits before it is let at them.
 const TRUSTED_AFTER: &[&str] = &[".xml", ".bin", ".rels"];
@@ -53,7 +58,7 @@ pub(crate) fn read_xml(package: &mut Package<'_>, main: &str, bytes: &[u8]) -> R
         super::tell(&mut builder, Sheet { name, hidden, rows, remarks }, number);
         check_length(&builder, package)?;
     }
-    finished(builder, format, declared)
+    finished(builder, XLSX, declared)
 }
 
 fn read_cells(
@@ -101,17 +106,17 @@ pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<Str
         super::tell(&mut builder, Sheet { name, hidden, rows: cells.finish(), remarks: Vec::new() }, number);
         check_length(&builder, package)?;
     }
-    finished(builder, format, declared)
+    finished(builder, XLSB, declared)
 }
 
 /// Reads an XLS file.
 pub(crate) fn read_compound(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
-    let mut workbook: Xls<_> = Xls::new(Cursor::new(input.bytes)).map_err(|error| failed("xls", &error))?;
+    let mut workbook: Xls<_> = Xls::new(Cursor::new(input.bytes)).map_err(|error| failed(XLS.name, &error))?;
     for (number, described) in sheets(&workbook) {
         let name = described.name.clone();
         let mut cells = Cells::new(input.limits);
-        let outcome = workbook.worksheet_range(&name).map_err(|error| failed("xls", &error)).and_then(|range| {
+        let outcome = workbook.worksheet_range(&name).map_err(|error| failed(XLS.name, &error)).and_then(|range| {
             let (top, left) = range.start().unwrap_or_default();
             range.used_cells().try_for_each(|(row, column, value)| {
                 let text = shown(&borrowed(value), "");
@@ -128,7 +133,7 @@ pub(crate) fn read_compound(input: &Input<'_>) -> Result<StructuredText, FileErr
         area::repeat(&mut rows, &merged);
         super::tell(&mut builder, Sheet { name, hidden, rows, remarks: Vec::new() }, number);
     }
-    finished(builder, "xls", None)
+    finished(builder, XLS, None)
 }
 
 fn merged(cells: &Dimensions) -> Merged {
@@ -153,9 +158,9 @@ fn sheets<RS: std::io::Read + std::io::Seek>(workbook: &impl Reader<RS>) -> Vec<
 }
 
 /// The document; its title is never the name of a sheet.
-fn finished(builder: TextBuilder, format: &str, declared: Option<String>) -> Result<StructuredText, FileError> {
+fn finished(builder: TextBuilder, format: &Format, declared: Option<String>) -> Result<StructuredText, FileError> {
     if let Some(missing) = builder.missing.first().filter(|_| builder.len() == 0) {
-        return Err(FileError::damaged(format, &missing.reason));
+        return Err(FileError::damaged(format.name, &missing.reason));
     }
     let title = builder.title.clone();
     let mut document = properties::finish(builder, format, declared);

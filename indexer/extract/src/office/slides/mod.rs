@@ -16,9 +16,12 @@ use super::properties;
 use super::relations::Relations;
 use super::story::{self, Piece};
 use super::xml::{Node, Xml};
+use crate::Format;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::place::Place;
+
+pub(crate) const FORMAT: &Format = Format::of("pptx");
 
 /// Most slides of a file.
 const MAX_SLIDES: usize = 5_000;
@@ -57,7 +60,7 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     if let Some(missing) = builder.missing.first().filter(|_| unread) {
         return Err(FileError::damaged(package.format, format!("{}: {}", missing.part, missing.reason)));
     }
-    Ok(properties::finish(builder, package.format, declared))
+    Ok(properties::finish(builder, FORMAT, declared))
 }
 
 /// What one slide says.

@@ -2,7 +2,7 @@
 //! from their own parts, headers and footers once at the end.
 //!
 //! Why a reader of our own: on the 47 DOCX of the test set `undoc` 0.27, `office_oxide` 0.1 and `docx-lite` 0.2 were
-//! compared (figures in the README). They find fewer of the expected words, hand out Markdown in which levels, markers
+//! compared (figures in docs/BENCHMARKS.md). They find fewer of the expected words, hand out Markdown in which levels, markers
 //! and cells have to be found again, and bring 40,000 to 115,000 lines; the last two run out of memory on a
 //! decompression bomb, and `docx-lite` pins a quick-xml with open advisories.
 
@@ -21,8 +21,11 @@ use super::package::Package;
 use super::properties;
 use super::relations::Relations;
 use super::story::{self, Piece, Role};
+use crate::Format;
 use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
+
+pub(crate) const FORMAT: &Format = Format::of("docx");
 
 /// Reads a package whose main part is a Word document.
 pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredText, FileError> {
@@ -49,7 +52,7 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     let margins = margins(&mut parts, &context)?;
     story::tell(&mut builder, body);
     story::tell(&mut builder, margins);
-    Ok(properties::finish(builder, format, declared))
+    Ok(properties::finish(builder, FORMAT, declared))
 }
 
 /// What a paragraph is by the name of its style, in many languages; `None` for one that says nothing.

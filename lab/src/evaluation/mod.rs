@@ -1,0 +1,12 @@
+//! Evaluation: judged questions, what both legs recall for them, how good a ranking is, and whether one is better than
+//! another.
+
+mod beir;
+mod metrics;
+mod paths;
+mod significance;
+
+pub use beir::{BeirDocument, BeirOptions, BeirQuery, BeirSet, Corpus};
+pub use metrics::{Grades, mean, ndcg, percentile, recall, reciprocal_rank, success};
+pub use paths::paths_of;
+pub use significance::{Comparison, Trials, compare};

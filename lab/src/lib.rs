@@ -1,0 +1,14 @@
+//! The laboratory: what the models and settings of quarry come from, and how they are measured. Nothing that serves
+//! depends on it.
+//!
+//! [`train`] adapts models to examples, [`synthesis`] and [`mining`] make the examples, [`evaluation`] says how good a
+//! search is, [`bench`] how fast its parts are.
+
+pub mod bench;
+mod error;
+pub mod evaluation;
+pub mod mining;
+pub mod synthesis;
+pub mod train;
+
+pub use error::{Error, Result};

@@ -1,0 +1,117 @@
+//! The corpus of an evaluation set, indexed: in a temporary folder, or in one that is kept and used again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use indexer::{Indexer, RunReport};
+use lab::evaluation::BeirSet;
+use sha2::{Digest as _, Sha256};
+use storage::{Snapshot, Source, Store};
+
+use super::setup::Models;
+use super::{Bench, SOURCE};
+use crate::commands::lab::beir;
+use crate::output::Progress;
+use crate::paths;
+
+/// Where the index is made.
+pub(super) enum Place {
+    /// Used again if it is complete.
+    Kept(PathBuf),
+    /// Removed after the measurement.
+    Temporary(PathBuf),
+}
+
+impl Place {
+    /// A folder of its own for this set and model below one that is kept.
+    pub(super) fn kept_below(folder: &Path, set: &BeirSet, dir: &Path, models: &Models) -> Result<Self> {
+        // Two sets may have the same name, two models the same fingerprint in different precisions.
+        let root = absolute(dir)?;
+        let precision = format!("{:?}", models.embedder.precision()).to_lowercase();
+        let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
+        let root: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let model: String = models.model.fingerprint.chars().take(12).collect();
+        Ok(Self::Kept(folder.join(format!("{}-{root}-{model}-{precision}", set.name))))
+    }
+
+    pub(super) fn temporary(set: &BeirSet) -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("quarry-eval-{}-{}-{number}", set.name, std::process::id());
+        Self::Temporary(std::env::temp_dir().join(name))
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Kept(folder) | Self::Temporary(folder) => folder,
+        }
+    }
+}
+
+/// The corpus, indexed.
+pub(super) struct EvalIndex {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) documents: u64,
+    pub(super) seconds: f64,
+    place: Place,
+}
+
+impl EvalIndex {
+    pub(super) fn build(place: Place, bench: &Bench, set: &BeirSet, dir: &Path, models: &Models) -> Result<Self> {
+        let mut store = Store::open(place.folder(), &models.model)?;
+        let started = Instant::now();
+        let root = absolute(bench.args.docs.as_deref().unwrap_or(dir))?;
+        if let Some(other) = store.sources().iter().find(|source| source.name != SOURCE || source.root != root) {
+            let (folder, other) = (place.folder().display(), other.root.display());
+            bail!("the index in {folder} is of {other}; give each corpus a --data-dir of its own");
+        }
+        if store.last_run(SOURCE)?.is_some() && bench.args.docs.is_none() {
+            eprintln!("{}: the index in {} is complete and used as it is", set.name, place.folder().display());
+        } else {
+            let report = fill(&mut store, bench, set, dir, models)?;
+            eprintln!("{}: {} documents read", set.name, report.indexed);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let documents = store.statistics()?.documents;
+        let snapshot = store.snapshot();
+        store.close()?;
+        Ok(Self { snapshot, documents, seconds, place })
+    }
+
+    pub(super) fn remove(self) {
+        let Place::Temporary(folder) = self.place else { return };
+        drop(self.snapshot);
+        // A leftover in the system's temporary folder is no reason to fail after a measurement.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+fn fill(store: &mut Store, bench: &Bench, set: &BeirSet, dir: &Path, models: &Models) -> Result<RunReport> {
+    let progress = Progress::new(&set.name);
+    let cancel = AtomicBool::new(false);
+    let mut indexer = Indexer::new(store, &models.embedder, bench.options.clone(), &progress, &cancel);
+    let report = match &bench.args.docs {
+        Some(docs) => {
+            let source = Source { name: SOURCE.to_string(), root: paths::source_root(docs)? };
+            indexer.index_source(&source)?
+        }
+        None => {
+            let source = Source { name: SOURCE.to_string(), root: absolute(dir)? };
+            let mut failed = None;
+            let report = indexer.index_texts(&source, beir::texts(set.corpus()?, &mut failed))?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            report
+        }
+    };
+    progress.finish();
+    Ok(report)
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf> {
+    folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))
+}

@@ -1,0 +1,108 @@
+//! `quarry eval`: the quality and latency of every leg on judged questions; of one setup on one or several sets of
+//! questions, or of two setups beside each other.
+
+mod candidates;
+mod compare;
+mod index;
+mod legs;
+mod options;
+mod report;
+mod set;
+mod setup;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use indexer::IndexOptions;
+use lab::evaluation::BeirSet;
+use searcher::SearchConfig;
+
+use crate::settings::Settings;
+use index::{EvalIndex, Place};
+use legs::{Clock, anytime, measure};
+pub(super) use options::EvalArgs;
+use report::SetReport;
+use setup::{Models, Setup};
+
+/// Name of the source that an evaluation corpus is indexed under.
+const SOURCE: &str = "eval";
+/// Documents asked for: the deepest cut-off that is measured.
+const DEPTH: usize = 100;
+
+/// What all measurements of one call have in common.
+struct Bench<'b> {
+    settings: &'b Settings,
+    args: &'b EvalArgs,
+    /// How files are read.
+    options: IndexOptions,
+}
+
+pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
+    check(args)?;
+    let reading = settings.extract.start()?;
+    let bench = Bench { settings, args, options: reading.options() };
+    match (args.compare.as_slice(), &args.candidates) {
+        ([a, b], _) => compare::run(&bench, [a, b])?,
+        (_, Some(file)) => candidates::write(&bench, file)?,
+        _ => bench.each()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: &EvalArgs) -> Result<()> {
+    let of_one_set = args.docs.is_some() || args.queries.is_some() || args.qrels.is_some();
+    if args.dirs.len() > 1 && of_one_set {
+        bail!("--docs, --queries and --qrels belong to one set of questions; give one DIR with them");
+    }
+    Ok(())
+}
+
+impl Bench<'_> {
+    /// One setup on every set.
+    fn each(&self) -> Result<()> {
+        let setup = Setup::of(self.settings, &self.args.settings)?;
+        let models = Models::open(&setup)?;
+        let mut reports = Vec::new();
+        for dir in &self.args.dirs {
+            let report = self.set(dir, &setup, &models)?;
+            if !self.args.json {
+                report.print();
+            }
+            reports.push(report);
+        }
+        match (reports.as_slice(), self.args.json) {
+            ([report], true) => println!("{}", serde_json::to_string_pretty(&report.as_json())?),
+            (reports, true) => println!("{}", serde_json::to_string_pretty(&report::all_as_json(reports))?),
+            ([_], false) => {}
+            (reports, false) => report::print_means(reports),
+        }
+        Ok(())
+    }
+
+    fn set(&self, dir: &Path, setup: &Setup, models: &Models) -> Result<SetReport> {
+        let set = set::open(self.args, dir)?;
+        let index = self.index(&set, dir, models)?;
+        let searcher = models.searcher(&setup.config);
+        let legs = measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
+        let whole = models.searcher(&SearchConfig { settle: 0.0, ..setup.config.clone() });
+        let anytime = match models.reranker {
+            Some(_) => Some(anytime(&index.snapshot, &set.queries, [&searcher, &whole])?),
+            None => None,
+        };
+        let report = SetReport::of(&set, &index, legs, anytime);
+        index.remove();
+        Ok(report)
+    }
+
+    /// The corpus of a set, indexed with a model.
+    fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
+        let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty();
+        let place = match (&self.settings.data_dir, is_alone) {
+            (Some(folder), true) => Place::Kept(folder.clone()),
+            (Some(folder), false) => Place::kept_below(folder, set, dir, models)?,
+            (None, _) => Place::temporary(set),
+        };
+        EvalIndex::build(place, self, set, dir, models)
+    }
+}

@@ -1,0 +1,40 @@
+//! The options of `quarry eval`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EvalArgs {
+    /// Folders with corpus.jsonl, queries.jsonl and qrels/*.tsv. Of several, the means are shown too, each counting
+    /// alike; with --data-dir, the index of each is kept in a folder below it.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Set two setups beside each other on the same questions, with a 95 % confidence interval of the difference (paired
+    /// bootstrap) and its p value (paired randomisation test). Each is a list of NAME=VALUE separated by commas: model,
+    /// reranker (or none), precision, dimension, and every setting of --set; `default` or nothing changes nothing.
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    pub(crate) compare: Vec<String>,
+    /// Measure nothing: write what each leg recalls for each question, with its scores, to this file (JSON lines).
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "compare")]
+    pub(crate) candidates: Option<PathBuf>,
+    /// Take the documents from this folder of files; their paths are the ids.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) docs: Option<PathBuf>,
+    /// File of queries [default: queries.jsonl in the folder].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: Option<PathBuf>,
+    /// File of judgements [default: qrels/test.tsv, or the only one].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) qrels: Option<PathBuf>,
+    /// Only queries in this language. Among several folders, one whose queries name no language takes part with all.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) lang: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
+    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
+}

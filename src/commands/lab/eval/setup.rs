@@ -1,0 +1,182 @@
+//! A setup: models and search settings, as the command line and one side of `--compare` name them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum as _;
+use qwen3::{EmbedHandle, RerankHandle};
+use searcher::{SearchConfig, Searcher};
+use storage::IndexModel;
+
+use crate::cli::Precision;
+use crate::models;
+use crate::settings::Settings;
+
+/// What a side says to change nothing.
+const DEFAULT: &str = "default";
+/// What `reranker=` says to have none.
+const NONE: &str = "none";
+
+/// Models by name and the settings of the search.
+#[derive(Clone)]
+pub(super) struct Setup {
+    /// The command line with the setup's models in it.
+    settings: Settings,
+    pub(super) config: SearchConfig,
+}
+
+/// The models of a setup, open.
+#[derive(Clone)]
+pub(super) struct Models {
+    pub(super) embedder: EmbedHandle,
+    pub(super) model: IndexModel,
+    pub(super) reranker: Option<RerankHandle>,
+}
+
+impl Setup {
+    /// What the command line says, with the given settings (`NAME=VALUE`).
+    pub(super) fn of(settings: &Settings, changes: &[String]) -> Result<Self> {
+        let mut setup = Self { settings: settings.clone(), config: settings.search()? };
+        for setting in changes {
+            let (name, value) = pair(setting)?;
+            if !setup.set(name, value)? {
+                bail!("{setting:?} is no search setting; `quarry eval --help` lists them");
+            }
+        }
+        Ok(setup)
+    }
+
+    /// This setup with one side's settings in the place of its own: `NAME=VALUE`, separated by commas.
+    pub(super) fn with_side(&self, side: &str) -> Result<Self> {
+        let mut setup = self.clone();
+        for setting in side.split(',').map(str::trim).filter(|setting| !setting.is_empty() && *setting != DEFAULT) {
+            setup.change(setting).with_context(|| format!("--compare {side:?}"))?;
+        }
+        Ok(setup)
+    }
+
+    fn change(&mut self, setting: &str) -> Result<()> {
+        let (name, value) = pair(setting)?;
+        match name {
+            "model" => self.settings.model = Some(PathBuf::from(value)),
+            "reranker" if value == NONE => self.settings.reranker = None,
+            "reranker" => self.settings.reranker = Some(PathBuf::from(value)),
+            "precision" => {
+                let named = Precision::from_str(value, false);
+                let named =
+                    named.map_err(|_| anyhow::anyhow!("precision: expected auto, f32, bf16 or int8, got {value:?}"));
+                self.settings.precision = Some(named?);
+            }
+            "dimension" => {
+                let number = value.parse().with_context(|| format!("dimension: expected a number, got {value:?}"));
+                self.settings.dimension = Some(number?);
+            }
+            _ if self.set(name, value)? => {}
+            _ => bail!(
+                "{setting:?} is no setting; expected model, reranker, precision, dimension or a setting of the search \
+                 (`quarry eval --help` lists them)"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Changes one setting of the search; false if there is none of that name.
+    fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+        self.config.set(name, value).map_err(anyhow::Error::msg)
+    }
+
+    /// Whether both embed alike, so that one index serves both.
+    fn shares_embedder(&self, other: &Self) -> bool {
+        let named = |setup: &Self| {
+            (setup.settings.model.clone(), setup.settings.precision.unwrap_or_default(), setup.settings.dimension)
+        };
+        named(self) == named(other)
+    }
+}
+
+impl Models {
+    pub(super) fn open(setup: &Setup) -> Result<Self> {
+        let (embedder, model) = models::embedder(&setup.settings)?;
+        Ok(Self { embedder, model, reranker: models::reranker(&setup.settings)? })
+    }
+
+    /// Those of a second setup, sharing with the first what is the same.
+    pub(super) fn open_beside(setup: &Setup, first: (&Setup, &Self)) -> Result<(Self, Embedders)> {
+        let (first_setup, first_models) = first;
+        let shared = setup.shares_embedder(first_setup);
+        let (embedder, model) = match shared {
+            true => (first_models.embedder.clone(), first_models.model.clone()),
+            false => models::embedder(&setup.settings)?,
+        };
+        let reranker = match setup.settings.reranker == first_setup.settings.reranker
+            && setup.settings.precision == first_setup.settings.precision
+        {
+            true => first_models.reranker.clone(),
+            false => models::reranker(&setup.settings)?,
+        };
+        let embedders = if shared { Embedders::Shared } else { Embedders::Apart };
+        Ok((Self { embedder, model, reranker }, embedders))
+    }
+
+    pub(super) fn searcher(&self, config: &SearchConfig) -> Searcher {
+        Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone())
+    }
+}
+
+/// Whether two setups embed with the same model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Embedders {
+    /// One index serves both.
+    Shared,
+    /// Each needs its own.
+    Apart,
+}
+
+fn pair(setting: &str) -> Result<(&str, &str)> {
+    setting.split_once('=').with_context(|| format!("expected NAME=VALUE, got {setting:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Setup {
+        let mut settings = Settings::default();
+        settings.model = Some("base".into());
+        Setup::of(&settings, &["passage-decay=0.3".to_string()]).unwrap()
+    }
+
+    #[test]
+    fn a_side_changes_what_it_names() {
+        let side =
+            base().with_side("model=other/one, vector-weight=0.7,fusion=rrf,dimension=64,precision=int8").unwrap();
+        assert_eq!(side.settings.model, Some(PathBuf::from("other/one")));
+        assert_eq!((side.settings.dimension, side.settings.precision), (Some(64), Some(Precision::Int8)));
+        assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, searcher::FusionMethod::Rrf));
+        assert_eq!(side.config.passage_decay, 0.3, "what --set says holds for both");
+        assert!(!side.shares_embedder(&base()));
+        for nothing in ["", "default", " default , "] {
+            let same = base().with_side(nothing).unwrap();
+            assert!(same.shares_embedder(&base()) && same.config == base().config);
+        }
+        assert!(base().with_side("precision=auto").unwrap().shares_embedder(&base()));
+        assert!(base().with_side("reranker=none").unwrap().settings.reranker.is_none());
+    }
+
+    #[test]
+    fn what_is_no_setting_is_named() {
+        let refused = |side: &str| format!("{:#}", base().with_side(side).err().unwrap());
+        assert!(refused("modle=x").contains("\"modle=x\" is no setting"));
+        assert!(refused("rrf").contains("expected NAME=VALUE"));
+        assert!(refused("dimension=big").contains("dimension: expected a number"));
+        assert!(refused("precision=f64").contains("expected auto, f32, bf16 or int8"));
+        assert!(refused("fusion=best").contains("--compare \"fusion=best\""));
+        assert!(
+            Setup::of(&base().settings, &["model=x".to_string()])
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("no search setting")
+        );
+    }
+}

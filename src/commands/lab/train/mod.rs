@@ -1,0 +1,54 @@
+//! `quarry train`: make training data, train models, merge and export them.
+
+mod distill;
+mod embed;
+mod export;
+mod merge;
+mod mine;
+mod options;
+mod rerank;
+mod scratch;
+mod synthesize;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::settings::Settings;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrainArgs {
+    #[command(subcommand)]
+    command: TrainCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum TrainCommand {
+    /// Adapt an embedding model (--model, or the bundled one) to examples.
+    Embed(Box<embed::EmbedArgs>),
+    /// Teach a reranker (--reranker) by examples.
+    Rerank(Box<rerank::RerankArgs>),
+    /// Make a small, fast embedding model out of a large one.
+    Distill(Box<distill::DistillArgs>),
+    /// Merge checkpoints of one model (slerp).
+    Merge(merge::MergeArgs),
+    /// Write a model in another number format.
+    Export(export::ExportArgs),
+    /// Add texts that look right and are not (hard negatives) to training examples.
+    Mine(mine::MineArgs),
+    /// Make training examples from documents: queries, and the passages that answer them.
+    Synthesize(synthesize::SynthesizeArgs),
+}
+
+pub(crate) fn run(settings: &Settings, args: &TrainArgs) -> Result<ExitCode> {
+    match &args.command {
+        TrainCommand::Embed(args) => embed::run(settings, args),
+        TrainCommand::Rerank(args) => rerank::run(settings, args),
+        TrainCommand::Distill(args) => distill::run(settings, args),
+        TrainCommand::Merge(args) => merge::run(settings, args),
+        TrainCommand::Export(args) => export::run(settings, args),
+        TrainCommand::Mine(args) => mine::run(settings, args),
+        TrainCommand::Synthesize(args) => synthesize::run(settings, args),
+    }
+}
