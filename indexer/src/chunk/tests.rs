@@ -293,7 +293,8 @@ fn passages_name_the_slide_the_cells_or_the_mail() {
         builder.push(BlockKind::Heading { level: 1 }, &format!("Title {number}"), 1..2);
         builder.push(BlockKind::Paragraph, &words(40), 1..2);
     }
-    let chunks = assert_promises(&builder.finish(extract::Format::of("pptx")), &Words, ChunkLimits { target: 50, max: 60 });
+    let chunks =
+        assert_promises(&builder.finish(extract::Format::of("pptx")), &Words, ChunkLimits { target: 50, max: 60 });
     let places: Vec<String> = chunks.iter().map(|chunk| chunk.place.as_ref().unwrap().to_string()).collect();
     assert_eq!(places, ["slide 1", "slide 2"]);
     let mail = document("a.eml", "From: a@b.c\nSubject: Loan\n\nThe boat is lent.\n");
