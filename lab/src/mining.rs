@@ -49,7 +49,7 @@ pub enum Pick {
 /// How negatives are looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MiningOptions {
-    /// Which legs of the search find them.
+    /// Which retrievers of the search find them.
     pub mode: Mode,
     /// The first rank that is looked at, from 1.
     pub from_rank: usize,
