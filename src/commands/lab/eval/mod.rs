@@ -1,12 +1,12 @@
-//! `quarry eval`: the quality and latency of every leg on judged questions; of one setup on one or several sets of
+//! `quarry eval`: the quality and latency of every way to search on judged questions; of one setup on one or several sets of
 //! questions, or of two setups beside each other.
 
 mod candidates;
 mod compare;
 mod index;
-mod legs;
 mod options;
 mod report;
+mod runs;
 mod set;
 mod setup;
 
@@ -18,12 +18,11 @@ use indexer::IndexOptions;
 use lab::evaluation::BeirSet;
 use searcher::SearchConfig;
 
-use crate::cli::Cli;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 use index::{EvalIndex, Place};
-use legs::{Clock, anytime, measure};
 pub(super) use options::EvalArgs;
 use report::SetReport;
+use runs::{Clock, anytime, measure};
 use setup::{Models, Setup};
 
 /// Name of the source that an evaluation corpus is indexed under.
@@ -33,19 +32,16 @@ const DEPTH: usize = 100;
 
 /// What all measurements of one call have in common.
 struct Bench<'b> {
-    cli: &'b Cli,
+    settings: &'b Settings,
     args: &'b EvalArgs,
-    /// The settings of a search in force.
-    search: &'b SearchConfig,
     /// How files are read.
     options: IndexOptions,
 }
 
-pub(super) fn run(cli: &Cli, args: &EvalArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
     check(args)?;
-    let reading = file.extract.start()?;
-    let search = file.search()?;
-    let bench = Bench { cli, args, search: &search, options: reading.options() };
+    let reading = settings.extract.start()?;
+    let bench = Bench { settings, args, options: reading.options() };
     match (args.compare.as_slice(), &args.candidates) {
         ([a, b], _) => compare::run(&bench, [a, b])?,
         (_, Some(file)) => candidates::write(&bench, file)?,
@@ -65,7 +61,7 @@ fn check(args: &EvalArgs) -> Result<()> {
 impl Bench<'_> {
     /// One setup on every set.
     fn each(&self) -> Result<()> {
-        let setup = Setup::of(self.cli, self.search, &self.args.settings)?;
+        let setup = Setup::of(self.settings, &self.args.settings)?;
         let models = Models::open(&setup)?;
         let mut reports = Vec::new();
         for dir in &self.args.dirs {
@@ -88,13 +84,13 @@ impl Bench<'_> {
         let set = set::open(self.args, dir)?;
         let index = self.index(&set, dir, models)?;
         let searcher = models.searcher(&setup.config);
-        let legs = measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
+        let runs = measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
         let whole = models.searcher(&SearchConfig { settle: 0.0, ..setup.config.clone() });
         let anytime = match models.reranker {
             Some(_) => Some(anytime(&index.snapshot, &set.queries, [&searcher, &whole])?),
             None => None,
         };
-        let report = SetReport::of(&set, &index, legs, anytime);
+        let report = SetReport::of(&set, &index, runs, anytime);
         index.remove();
         Ok(report)
     }
@@ -102,7 +98,7 @@ impl Bench<'_> {
     /// The corpus of a set, indexed with a model.
     fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
         let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty();
-        let place = match (&self.cli.data_dir, is_alone) {
+        let place = match (&self.settings.data_dir, is_alone) {
             (Some(folder), true) => Place::Kept(folder.clone()),
             (Some(folder), false) => Place::kept_below(folder, set, dir, models)?,
             (None, _) => Place::temporary(set),
