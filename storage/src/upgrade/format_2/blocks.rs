@@ -29,6 +29,7 @@ impl Reading {
             "markdown" | "html" | "rst" | "asciidoc" | "latex" | "org" | "man" | "subtitles" | "notebook" => {
                 Self::Prose
             }
+            "json" | "xml" | "png" | "jpeg" | "tiff" | "webp" => Self::Prose,
             "pdf" | "docx" | "doc" | "odt" | "rtf" | "pptx" | "ppt" | "odp" | "odg" | "epub" => Self::Prose,
             "xlsx" | "xls" | "xlsb" | "ods" | "csv" | "tsv" | "eml" | "msg" | "mbox" | "tnef" => Self::Prose,
             _ => Self::Code,
