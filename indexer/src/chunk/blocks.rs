@@ -62,9 +62,9 @@ impl Passage<'_> {
                 self.push(storage::BlockKind::Heading { level: *level }, part.start..part.start + title);
             }
             BlockKind::Heading { .. } | BlockKind::Paragraph => {
-                // All other readers join what belongs together.
-                let has_lines = Format::named(&self.document.kind).is_some_and(|format| format.family == Family::Lines);
-                self.push(if has_lines { storage::BlockKind::Lines } else { storage::BlockKind::Paragraph }, part);
+                let keeps_lines =
+                    Format::named(&self.document.kind).is_some_and(|format| format.family == Family::Lines);
+                self.push(if keeps_lines { storage::BlockKind::Lines } else { storage::BlockKind::Paragraph }, part);
             }
             BlockKind::ListItem => self.push_item(&text[block.span.clone()], part, begins),
             BlockKind::Table => self.push_rows(part, begins),

@@ -26,10 +26,15 @@ enum Reading {
 
 impl Reading {
     fn of(kind: &str) -> Self {
-        match Format::named(kind).map(|format| format.family) {
-            Some(Family::Lines) => Self::Lines,
-            Some(Family::Code) => Self::Code,
-            Some(Family::Prose | Family::Binary) | None => Self::Prose,
+        match kind {
+            "text" => Self::Lines,
+            "markdown" | "html" | "rst" | "asciidoc" | "latex" | "org" | "man" | "subtitles" | "notebook" => {
+                Self::Prose
+            }
+            "json" | "xml" | "png" | "jpeg" | "tiff" | "webp" => Self::Prose,
+            "pdf" | "docx" | "doc" | "odt" | "rtf" | "pptx" | "ppt" | "odp" | "odg" | "epub" => Self::Prose,
+            "xlsx" | "xls" | "xlsb" | "ods" | "csv" | "tsv" | "eml" | "msg" | "mbox" | "tnef" => Self::Prose,
+            _ => Self::Code,
         }
     }
 }
