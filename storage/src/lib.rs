@@ -91,7 +91,7 @@ pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
     AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
-    QueryWord, Script, Sequence, is_stopword, is_unspaced, runs,
+    QueryWord, Script, Sequence, is_stopword, is_unspaced, plain_words, runs,
 };
 pub use overview::{Overview, overview};
 pub use private::is_shared;
