@@ -225,14 +225,14 @@ fn contain<T>(work: impl FnOnce() -> T) -> Result<T> {
 /// Panics inside of sled are no news for a terminal: they become errors, or a line of the log. All others are told as
 /// before.
 fn quiet_sled() {
-    let told = std::panic::take_hook();
+    let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let in_its_own_thread = std::thread::current().name().is_some_and(|name| name.starts_with("sled-io"));
         if in_its_own_thread {
             tracing::error!("a thread of sled gave up: {}", words(panic.payload()).0);
         // `try_with`: a thread that ends has no thread-locals any more.
         } else if !INSIDE.try_with(Cell::get).unwrap_or(false) {
-            told(panic);
+            usual(panic);
         }
     }));
 }
@@ -258,8 +258,8 @@ mod tests {
             full().unwrap();
             Ok(())
         });
-        let told = failed.unwrap_err().to_string();
-        assert!(told.contains("No space left on device") && !told.contains("unwrap"), "{told}");
+        let message = failed.unwrap_err().to_string();
+        assert!(message.contains("No space left on device") && !message.contains("unwrap"), "{message}");
         assert!(database.get(b"x").unwrap().is_none(), "the handle is still of use");
     }
 

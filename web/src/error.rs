@@ -238,7 +238,7 @@ impl Error {
         }
     }
 
-    /// What a client may read of it. Failures of the machinery carry paths and are told in the log only.
+    /// What a client may read of it. Failures of the machinery carry paths and go to the log only.
     fn public_detail(&self) -> String {
         match self {
             Self::Model(error @ qwen3::Error::NoDirection { .. }) => error.to_string(),

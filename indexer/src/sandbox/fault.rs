@@ -53,19 +53,19 @@ fn deep(level: u64) -> u64 {
 
 /// What a reader that was taken over would try, each with how it went.
 fn attempts() -> Vec<String> {
-    let told = |what: &str, error: Option<std::io::Error>| match error {
+    let tried = |what: &str, error: Option<std::io::Error>| match error {
         Some(error) => format!("{what}: refused, {error}"),
         None => format!("{what}: it worked"),
     };
     vec![
-        told("read", std::fs::read("/etc/passwd").err()),
-        told("write", std::fs::write("/tmp/quarry-fault", "x").err()),
-        told("list", std::fs::read_dir("/").err()),
-        told("remove", std::fs::remove_file("/tmp/quarry-keep").err()),
-        told("connect", TcpStream::connect("127.0.0.1:1").err().filter(|error| error.raw_os_error() != Some(111))),
-        told("datagram", UdpSocket::bind("127.0.0.1:0").err()),
-        told("program", Command::new("/bin/true").spawn().err()),
-        told("thread", std::thread::Builder::new().spawn(|| ()).err()),
+        tried("read", std::fs::read("/etc/passwd").err()),
+        tried("write", std::fs::write("/tmp/quarry-fault", "x").err()),
+        tried("list", std::fs::read_dir("/").err()),
+        tried("remove", std::fs::remove_file("/tmp/quarry-keep").err()),
+        tried("connect", TcpStream::connect("127.0.0.1:1").err().filter(|error| error.raw_os_error() != Some(111))),
+        tried("datagram", UdpSocket::bind("127.0.0.1:0").err()),
+        tried("program", Command::new("/bin/true").spawn().err()),
+        tried("thread", std::thread::Builder::new().spawn(|| ()).err()),
     ]
 }
 

@@ -3,7 +3,7 @@
 //! In this order: everything is checked that can be without the disk, all contents become durable drafts, a place in the
 //! writer's order is reserved and waited for, and then, while nobody else changes pushed files, names are checked on disk,
 //! files are put in place and handed to the writer. So a request that is refused has changed nothing, and nothing that was
-//! accepted earlier undoes what was put in place. What fails afterwards (a disk) is told for each change, and what is in
+//! accepted earlier undoes what was put in place. What fails afterwards (a disk) is reported for each change, and what is in
 //! place is always handed to the writer, also when the client has gone. Removals come before what is put.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,8 +20,8 @@ use crate::pushed::{Draft, Placing, Presence, above, check_path};
 use crate::traffic::Ticket;
 use crate::writer::{Committed, Placed as Handed, Turn};
 
-/// Problems of one request that are told together.
-const TOLD: usize = 10;
+/// Problems of one request that are reported together.
+const REPORTED: usize = 10;
 /// The last second of the year 9999, of Unix time.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -307,11 +307,11 @@ pub(super) fn labelled(label: &str, error: Error) -> Error {
     if label.is_empty() {
         return error;
     }
-    let told = |detail: String| format!("{label}: {detail}");
+    let labelled = |detail: String| format!("{label}: {detail}");
     match error {
-        Error::BadRequest { detail } => Error::BadRequest { detail: told(detail) },
-        Error::Conflict { detail } => Error::Conflict { detail: told(detail) },
-        Error::NotWhole { detail } => Error::NotWhole { detail: told(detail) },
+        Error::BadRequest { detail } => Error::BadRequest { detail: labelled(detail) },
+        Error::Conflict { detail } => Error::Conflict { detail: labelled(detail) },
+        Error::NotWhole { detail } => Error::NotWhole { detail: labelled(detail) },
         other => other,
     }
 }
@@ -321,7 +321,7 @@ pub(super) fn together(problems: Vec<Error>) -> Option<Error> {
     let kind = std::mem::discriminant(problems.first()?);
     let (same, rest): (Vec<Error>, Vec<Error>) =
         problems.into_iter().partition(|error| std::mem::discriminant(error) == kind);
-    let mut details: Vec<String> = same.iter().take(TOLD).map(ToString::to_string).collect();
+    let mut details: Vec<String> = same.iter().take(REPORTED).map(ToString::to_string).collect();
     let untold = same.len() - details.len() + rest.len();
     if untold > 0 {
         details.push(format!("and {untold} more"));

@@ -101,7 +101,7 @@ fn broken(error: MultipartError) -> Error {
     Error::bad(format!("the upload cannot be read: {error}"))
 }
 
-/// The changes of a bulk request, one a line. Lines that cannot be read are told together.
+/// The changes of a bulk request, one a line. Lines that cannot be read are reported together.
 ///
 /// # Errors
 /// What is wrong with them; [`Error::TooLarge`], [`Error::OverLimit`], [`Error::OverShare`], [`Error::Crowded`].

@@ -322,8 +322,8 @@ async fn head_needs_what_get_needs_and_other_methods_give_nothing() {
                 let expected = need.is_some_and(|(_, need)| guest.may(*need));
                 assert_eq!(!is_refusal(status), expected, "{method} {uri} by {}: {status}", guest.name);
                 if need.is_none() {
-                    let told = if guest.may(Need::Caller) { 405 } else { 401 };
-                    assert_eq!(status, told, "{method} {uri} by {}", guest.name);
+                    let expected = if guest.may(Need::Caller) { 405 } else { 401 };
+                    assert_eq!(status, expected, "{method} {uri} by {}", guest.name);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The desk at which the writer's work is done: changes, removals and passes, one step at a time, on an open store.
 //!
 //! An error of a step means that the store is in doubt and has to be opened again; what was under way then is in
-//! [`Desk::under_way`] and is done again. Everything else that goes wrong is told to whoever asked.
+//! [`Desk::under_way`] and is done again. Everything else that goes wrong is reported to whoever asked.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;

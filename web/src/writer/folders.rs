@@ -46,8 +46,9 @@ impl Folders {
             let watched = Watched { folder, watcher: watch(source, shared) };
             self.watched.insert(source.name.clone(), watched);
         }
-        let told = folder.is_some() && self.watched.get(&source.name).is_some_and(|watched| watched.watcher.is_some());
-        let poll = (!told).then(|| Duration::from_secs(self.config.poll_seconds.max(1)));
+        let has_watcher =
+            folder.is_some() && self.watched.get(&source.name).is_some_and(|watched| watched.watcher.is_some());
+        let poll = (!has_watcher).then(|| Duration::from_secs(self.config.poll_seconds.max(1)));
         Habit { poll, every }
     }
 

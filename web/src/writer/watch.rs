@@ -23,18 +23,18 @@ pub(super) struct Watch<'a> {
     shared: &'a Shared,
     job: u64,
     started: Instant,
-    told: Cell<Option<Instant>>,
+    reported: Cell<Option<Instant>>,
     progress: Cell<Progress>,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(shared: &'a Shared, job: u64) -> Self {
-        Self { shared, job, started: Instant::now(), told: Cell::default(), progress: Cell::default() }
+        Self { shared, job, started: Instant::now(), reported: Cell::default(), progress: Cell::default() }
     }
 
     fn tell(&self, progress: Progress) {
         self.progress.set(progress);
-        self.told.set(Some(Instant::now()));
+        self.reported.set(Some(Instant::now()));
         self.shared.jobs.progress(self.job, progress);
     }
 }
@@ -45,7 +45,7 @@ impl Observer for Watch<'_> {
     }
 
     fn progressed(&self, counters: &Counters) {
-        if self.told.get().is_some_and(|told| told.elapsed() < REPORT_EVERY) {
+        if self.reported.get().is_some_and(|reported| reported.elapsed() < REPORT_EVERY) {
             return;
         }
         let seconds = self.started.elapsed().as_secs_f64().max(1e-3);

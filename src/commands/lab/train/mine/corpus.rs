@@ -172,7 +172,7 @@ fn judged(folder: &Path, args: &MineArgs) -> Result<Vec<Row>> {
     for document in set.corpus()? {
         let document = document?;
         if wanted.contains(&document.id) {
-            texts.insert(document.id.clone(), whole(&document.title, &document.text));
+            texts.insert(document.id.clone(), full_text(&document.title, &document.text));
         }
     }
     let mut rows = Vec::new();
@@ -195,7 +195,7 @@ fn judged(folder: &Path, args: &MineArgs) -> Result<Vec<Row>> {
 }
 
 /// A document's text as it is embedded: below its title.
-fn whole(title: &str, text: &str) -> String {
+fn full_text(title: &str, text: &str) -> String {
     if title.trim().is_empty() { text.to_owned() } else { format!("{}\n{text}", title.trim()) }
 }
 
