@@ -25,7 +25,9 @@ pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<Exit
     let named = config.index.sources.clone();
     let opener =
         Opener { cli: cli.clone(), args: args.clone(), named, indexing: reading.options(), search: file.search()? };
-    web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
+    web::serve(config, &data_dir, announce, move || {
+        opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn answer(
         while reader.piece.is_empty() && !reader.is_at_end() && !app.is_stopping() {
             reader = read(&app, Turn::Next, reader).await.inspect_err(|error| {
                 // The status has been sent long ago: a cut transfer is how the client learns of it.
-                tracing::error!("a list of files broke off: {error}");
+                tracing::error!("a list of files broke off: {}", storage::chain(&error));
             })?;
         }
         let piece = std::mem::take(&mut reader.piece);

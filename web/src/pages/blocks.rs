@@ -4,7 +4,6 @@
 
 use std::ops::Range;
 
-use formats::{Family, Format};
 use maud::{Markup, html};
 use storage::{Block, BlockKind, Marker};
 
