@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use crate::config::{LogConfig, LogFormat};
 use crate::plain::{is_order, shown_json};
+use crate::settings::{LogConfig, LogFormat};
 
 /// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
 /// what holds otherwise.

@@ -1,12 +1,11 @@
 //! `quarry`: index folders of documents and search them, from the command line.
 //!
-//! This file is the map: it parses the command line (no effects), adds what the configuration file says, then hands over
+//! This file is the map: it parses the command line (no effects), resolves the settings, then hands over
 //! to one command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod cli;
 mod commands;
-mod config;
 mod cure;
 mod interrupt;
 mod logging;
@@ -15,16 +14,17 @@ mod output;
 mod paths;
 mod plain;
 mod reading;
+mod settings;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
-use config::FileConfig;
+use settings::Settings;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(&Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("quarry: {}", plain::shown_message(&cure::told(&error)));
@@ -33,29 +33,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut cli: Cli) -> anyhow::Result<ExitCode> {
-    // Processes that quarry starts are told what they need.
-    let is_own = matches!(cli.command, Command::ExtractWorker | Command::RunConfined(_));
-    let file = if is_own { FileConfig::default() } else { FileConfig::load(&cli)? };
-    file.apply(&mut cli);
-    let cli = &cli;
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let settings = &Settings::resolve(cli)?;
     if cli.command.writes_data_folder() {
-        paths::create_privately(&paths::data_dir(cli)?);
+        paths::create_privately(&paths::data_dir(settings)?);
     }
-    logging::start(cli.verbose, &file.log)?;
+    logging::start(cli.verbose, &settings.log)?;
     match &cli.command {
-        Command::Index(options) => commands::index::run(cli, options, &file),
-        Command::Search(options) => commands::search::run(cli, options, &file),
-        Command::Serve(options) => commands::serve::run(cli, options, &file),
-        Command::Keys(options) => commands::keys::run(cli, options),
-        Command::Config(options) => commands::config::run(cli, options, &file),
-        Command::Status(options) => commands::status::run(cli, options, &file),
-        Command::Verify(options) => commands::verify::run(cli, options, &file),
-        Command::Extract(options) => commands::extract::run(options, &file),
-        Command::Remove(options) => commands::remove::run(cli, options),
-        Command::Models(options) => commands::models::run(cli, options),
+        Command::Index(args) => commands::index::run(settings, args),
+        Command::Search(args) => commands::search::run(settings, args),
+        Command::Serve(args) => commands::serve::run(settings, args),
+        Command::Keys(args) => commands::keys::run(settings, args),
+        Command::Config(args) => commands::config::run(settings, args),
+        Command::Status(args) => commands::status::run(settings, args),
+        Command::Verify(args) => commands::verify::run(settings, args),
+        Command::Extract(args) => commands::extract::run(settings, args),
+        Command::Remove(args) => commands::remove::run(settings, args),
+        Command::Models(args) => commands::models::run(settings, args),
         #[cfg(feature = "lab")]
-        Command::Lab(command) => commands::lab::run(cli, command, &file),
+        Command::Lab(command) => commands::lab::run(settings, command),
         Command::ExtractWorker => Ok(indexer::extraction_worker()),
         Command::RunConfined(options) => Err(commands::confined::run(options)),
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
 
-use crate::cli::Cli;
+use crate::settings::Settings;
 
 /// The data folder: flag, environment, or the user's data directory.
-pub(crate) fn data_dir(cli: &Cli) -> Result<PathBuf> {
-    if let Some(folder) = &cli.data_dir {
+pub(crate) fn data_dir(settings: &Settings) -> Result<PathBuf> {
+    if let Some(folder) = &settings.data_dir {
         return Ok(folder.clone());
     }
     let strategy = etcetera::choose_base_strategy().context("no home folder is known; name one with --data-dir")?;

@@ -9,6 +9,7 @@ mod commands;
 mod corpus;
 mod corruption;
 mod crash;
+mod documents;
 mod evaluation;
 mod extract;
 #[cfg(feature = "hub")]

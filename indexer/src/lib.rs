@@ -2,6 +2,33 @@
 //! folder with the ledger, prepares what has changed, has it embedded and commits it. The pure half, from a folder to
 //! its chunks, knows neither models nor stores: [`walk`] lists the files, [`read_file`] reads one, the crate `extract`
 //! makes it a [`StructuredText`] of blocks, and [`chunk`] cuts that into passages of a given number of tokens.
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//!
+//! use indexer::{IndexOptions, Indexer, Silent};
+//! use qwen3::{EmbedHandle, Embedder, EmbedderOptions, ModelFiles, WorkerOptions};
+//! use storage::{IndexModel, Source, Store};
+//!
+//! let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/nano");
+//! let embedder = Embedder::open(&ModelFiles::open(model)?, EmbedderOptions::default())?;
+//! let (fingerprint, dimension) = (embedder.fingerprint().to_owned(), embedder.dimension());
+//! let embedder = EmbedHandle::start(embedder, &WorkerOptions::default())?;
+//! # let folder = tempfile::tempdir()?;
+//! # let (data, documents) = (folder.path().join("data"), folder.path().join("wiki"));
+//! # std::fs::create_dir(&documents)?;
+//! # std::fs::write(documents.join("leave.md"), "# Leave\n\nThirty days a year.\n")?;
+//! let mut store = Store::open(&data, &IndexModel { name: "nano".into(), fingerprint, dimension })?;
+//! let source = Source { name: "wiki".into(), root: documents.canonicalize()? };
+//! let cancel = AtomicBool::new(false);
+//! let options = IndexOptions::default();
+//! let report = Indexer::new(&mut store, &embedder, options.clone(), &Silent, &cancel).index_source(&source)?;
+//! assert_eq!((report.indexed, report.embedded), (1, 1));
+//! // Nothing has changed: nothing is read again.
+//! let again = Indexer::new(&mut store, &embedder, options, &Silent, &cancel).index_source(&source)?;
+//! assert_eq!((again.unchanged, again.embedded), (1, 0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod assembly;
 mod beneath;

@@ -1,4 +1,36 @@
-//! Answers a query: recall, fuse, rerank, highlight.
+//! The searcher, from a query to an answer: request, plan, recall, fuse, rerank, group, present.
+//!
+//! ```
+//! use qwen3::{EmbedHandle, Embedder, EmbedderOptions, ModelFiles, WorkerOptions};
+//! use searcher::{SearchConfig, SearchRequest, Searcher};
+//! # use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Source, Store};
+//!
+//! let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/models/nano");
+//! let embedder = Embedder::open(&ModelFiles::open(model)?, EmbedderOptions::default())?;
+//! # let (fingerprint, dimension) = (embedder.fingerprint().to_owned(), embedder.dimension());
+//! let embedder = EmbedHandle::start(embedder, &WorkerOptions::default())?;
+//! # let folder = tempfile::tempdir()?;
+//! # let mut store = Store::open(folder.path(), &IndexModel { name: "nano".into(), fingerprint, dimension })?;
+//! # store.add_source(Source { name: "wiki".into(), root: "/srv/wiki".into() })?;
+//! # let mut batch = Batch::default();
+//! # for (path, text) in [("leave.md", "Thirty days of leave a year."), ("printer.md", "The printer is on floor two.")] {
+//! #     let vector = embedder.embed_documents(&[text])?.wait()?.remove(0);
+//! #     let document = Document {
+//! #         source: "wiki".into(), path: path.into(), title: path.into(), kind: "markdown".into(), language: Some("en".into()),
+//! #         modified: 0, bytes: 20, metadata: Default::default(), fingerprint: None,
+//! #     };
+//! #     batch.put(document, vec![ChunkDraft {
+//! #         headings: vec![], text: text.into(), span: 0..20, lines: 1..2, place: None, blocks: vec![],
+//! #         key: ContentKey::of(&[], text), vector: Some(vector),
+//! #     }]);
+//! # }
+//! # store.commit(batch)?;
+//! let searcher = Searcher::new(embedder, None, SearchConfig::default());
+//! let request = SearchRequest { query: "how much holiday do I get".into(), top: 1, ..SearchRequest::default() };
+//! let answer = searcher.search(&store.snapshot(), &request)?;
+//! assert_eq!(answer.results[0].path, "leave.md");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 mod candidate;

@@ -4,23 +4,23 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::cli::{Cli, ConfigArgs, ConfigCommand};
-use crate::config::FileConfig;
+use crate::cli::{ConfigArgs, ConfigCommand};
+use crate::settings::Settings;
 
-pub(crate) fn run(cli: &Cli, args: &ConfigArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &ConfigArgs) -> Result<ExitCode> {
     match args.command {
-        ConfigCommand::Check => check(file)?,
-        ConfigCommand::Show => println!("{}", toml::to_string(&file.with_flags(cli))?),
+        ConfigCommand::Check => check(settings)?,
+        ConfigCommand::Show => println!("{}", toml::to_string(settings)?),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(file: &FileConfig) -> Result<()> {
-    let problems = [file.web().problems(), file.extract.problems(), file.search.problems()].concat();
+fn check(settings: &Settings) -> Result<()> {
+    let problems = [settings.web().problems(), settings.extract.problems(), settings.search.problems()].concat();
     if !problems.is_empty() {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }
-    match &file.path {
+    match &settings.path {
         Some(path) => println!("{} is good", path.display()),
         None => println!("there is no configuration file; the defaults are in force"),
     }

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use storage::FileState;
 
 use crate::cli::ExtractArgs;
-use crate::config::FileConfig;
 use crate::plain;
 use crate::reading::Reading;
+use crate::settings::Settings;
 
-pub(crate) fn run(args: &ExtractArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &ExtractArgs) -> Result<ExitCode> {
     let path = args.file.canonicalize().with_context(|| format!("cannot read {}", args.file.display()))?;
-    let reading = file.extract.start()?;
+    let reading = settings.extract.start()?;
     let started = Instant::now();
     let outcome = read(&reading, &path);
     let seconds = started.elapsed().as_secs_f64();

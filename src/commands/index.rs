@@ -11,21 +11,21 @@ use indexer::{Comparison, IndexOptions, Indexer, RunReport, Stop, Vanished, Walk
 use qwen3::EmbedHandle;
 use storage::{Source, Store};
 
-use crate::cli::{Cli, IndexArgs};
-use crate::config::FileConfig;
+use crate::cli::IndexArgs;
 use crate::output::{self, Progress};
+use crate::settings::Settings;
 use crate::{interrupt, models, paths};
 
-pub(crate) fn run(cli: &Cli, args: &IndexArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     if args.name.is_some() && args.folders.len() != 1 {
         bail!("--name names one source; give exactly one folder with it");
     }
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
-    let reading = file.extract.with_largest(args.max_file_size).start()?;
+    let reading = settings.extract.start()?;
     let options = options(args, reading.options());
-    let folder = paths::data_dir(cli)?;
-    let (embedder, model) = models::embedder(cli)?;
+    let folder = paths::data_dir(settings)?;
+    let (embedder, model) = models::embedder(settings)?;
     if args.rebuild {
         return rebuild::run(&folder, args, &embedder, &model, &options);
     }

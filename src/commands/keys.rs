@@ -6,13 +6,14 @@ use anyhow::{Result, bail};
 use jiff::{Span, Timestamp};
 use web::{KeyFile, KeyRecord, Scope};
 
-use crate::cli::{Cli, KeyScope, KeysArgs, KeysCommand};
+use crate::cli::{KeyScope, KeysArgs, KeysCommand};
 use crate::output::{self, table};
 use crate::paths;
 use crate::plain::shown;
+use crate::settings::Settings;
 
-pub(crate) fn run(cli: &Cli, args: &KeysArgs) -> Result<ExitCode> {
-    let keys = KeyFile::of(&paths::data_dir(cli)?);
+pub(crate) fn run(settings: &Settings, args: &KeysArgs) -> Result<ExitCode> {
+    let keys = KeyFile::of(&paths::data_dir(settings)?);
     match &args.command {
         KeysCommand::Create { name, scopes, days } => create(&keys, name, scopes, *days)?,
         KeysCommand::List => {

@@ -7,23 +7,24 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::cli::{Cli, ModelsAction, ModelsArgs, ModelsPullArgs, ModelsVerifyArgs};
+use crate::cli::{ModelsAction, ModelsArgs, ModelsPullArgs, ModelsVerifyArgs};
 use crate::models;
 use crate::models::{BUNDLED, Check, CheckOutcome, KNOWN, ModelName, Place, Report, Repository, Shelf};
 use crate::output::{size, table};
 use crate::plain::shown;
+use crate::settings::Settings;
 
-pub(crate) fn run(cli: &Cli, args: &ModelsArgs) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &ModelsArgs) -> Result<ExitCode> {
     match &args.action {
-        ModelsAction::List(list) => show(&Shelf::of(cli)?, list.json)?,
-        ModelsAction::Pull(pull) => fetch(cli, pull)?,
-        ModelsAction::Path(args) => match models::locate(cli, Path::new(&args.name))?.place {
+        ModelsAction::List(list) => show(&Shelf::of(settings)?, list.json)?,
+        ModelsAction::Pull(pull) => fetch(settings, pull)?,
+        ModelsAction::Path(args) => match models::locate(settings, Path::new(&args.name))?.place {
             Place::Bundled => bail!("{BUNDLED} is inside this binary and has no path"),
             Place::Path(path) => println!("{}", path.display()),
         },
-        ModelsAction::Verify(verify) => return check(cli, verify),
+        ModelsAction::Verify(verify) => return check(settings, verify),
         ModelsAction::Remove(args) => {
-            let removed = Shelf::of(cli)?.remove(&repository(&args.name)?)?;
+            let removed = Shelf::of(settings)?.remove(&repository(&args.name)?)?;
             println!("removed {} from {}", args.name, removed.display());
         }
     }
@@ -114,7 +115,7 @@ fn repository(name: &str) -> Result<Repository> {
 }
 
 #[cfg(feature = "hub")]
-fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
+fn fetch(settings: &Settings, args: &ModelsPullArgs) -> Result<()> {
     let mut repository = repository(&args.name)?;
     if let Some(revision) = &args.revision {
         let with_revision = format!("{}@{revision}", args.name.split('@').next().unwrap_or_default());
@@ -122,7 +123,7 @@ fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
     }
     let hub = models::Hub::new(args.endpoint.as_deref())?;
     eprintln!("fetching {repository} from {}", hub.endpoint());
-    let pulled = models::pull(&hub, &repository, &Shelf::of(cli)?, args.retries)?;
+    let pulled = models::pull(&hub, &repository, &Shelf::of(settings)?, args.retries)?;
     let bytes: u64 = pulled.manifest.files.iter().map(|file| file.size).sum();
     let unchecked = pulled.manifest.files.iter().filter(|file| file.checked == "length").count();
     if unchecked > 0 {
@@ -138,27 +139,27 @@ fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
 }
 
 #[cfg(not(feature = "hub"))]
-fn fetch(cli: &Cli, args: &ModelsPullArgs) -> Result<()> {
+fn fetch(settings: &Settings, args: &ModelsPullArgs) -> Result<()> {
     let repository = repository(&args.name)?;
     bail!(
         "this quarry was built without the feature `hub` and cannot fetch; put {}{} into {}",
         repository.expected_files().join(", "),
         repository.expected_besides(),
-        Shelf::of(cli)?.folder(&repository).display()
+        Shelf::of(settings)?.folder(&repository).display()
     )
 }
 
-fn check(cli: &Cli, args: &ModelsVerifyArgs) -> Result<ExitCode> {
-    let name = args.name.as_deref().or(cli.model.as_deref()).unwrap_or(Path::new(BUNDLED));
-    let located = models::locate(cli, name)?;
+fn check(settings: &Settings, args: &ModelsVerifyArgs) -> Result<ExitCode> {
+    let name = args.name.as_deref().or(settings.model.as_deref()).unwrap_or(Path::new(BUNDLED));
+    let located = models::locate(settings, name)?;
     if let Place::Path(path) = &located.place {
         fs::metadata(path).with_context(|| format!("cannot open the model {}", path.display()))?;
     }
     let report = models::verify(
         &located,
         args.kind,
-        models::precision(cli.precision),
-        cli.device.unwrap_or_default(),
+        models::precision(settings.precision),
+        settings.device.unwrap_or_default(),
         &args.skip,
     )?;
     if args.json {

@@ -11,22 +11,22 @@ use searcher::{Answer, Filters, Mode, ParsedQuery, RequestLimits, RerankBudget, 
 use serde::Serialize;
 use storage::{Error, IndexModel, Snapshot, Source, Store};
 
-use crate::cli::{Cli, SearchArgs};
+use crate::cli::SearchArgs;
 use crate::commands::index;
-use crate::config::FileConfig;
 use crate::output;
+use crate::settings::Settings;
 use crate::{interrupt, models, paths, plain};
 
-pub(crate) fn run(cli: &Cli, args: &SearchArgs, file: &FileConfig) -> Result<ExitCode> {
-    let folder = paths::data_dir(cli)?;
-    let (embedder, model) = models::embedder(cli)?;
-    let reranker = models::reranker(cli)?;
+pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
+    let (embedder, model) = models::embedder(settings)?;
+    let reranker = models::reranker(settings)?;
     let (snapshot, source) = match &args.folder {
-        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model, file)?,
+        Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model, settings)?,
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
-    let searcher = Searcher::new(embedder, reranker, file.search()?);
+    let searcher = Searcher::new(embedder, reranker, settings.search()?);
     let request = request(args, source);
     request.check(&RequestLimits::default())?;
     let answer = searcher.search(&snapshot, &request)?;
@@ -77,7 +77,7 @@ fn fresh_snapshot(
     documents: &Path,
     embedder: &EmbedHandle,
     model: &IndexModel,
-    file: &FileConfig,
+    settings: &Settings,
 ) -> Result<(Arc<Snapshot>, Option<Source>)> {
     let mut store = match Store::open(folder, model) {
         Ok(store) => store,
@@ -87,7 +87,7 @@ fn fresh_snapshot(
     output::print_repairs(store.repairs());
     let source = index::source_for(documents, None, store.sources())?;
     let cancel = interrupt::on_interrupt()?;
-    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let options = IndexOptions { stop: Stop::of(&cancel), ..settings.extract.start()?.options() };
     let report = index::index(&mut store, embedder, &source, options, &cancel)?;
     if report.interrupted {
         bail!("stopped while indexing; what was done is kept");

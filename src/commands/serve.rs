@@ -8,23 +8,25 @@ use searcher::SearchConfig;
 use storage::{Source, Store};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
-use crate::cli::{Cli, ServeArgs};
+use crate::cli::ServeArgs;
 use crate::commands::index;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 use crate::{models, output, paths};
 
-pub(crate) fn run(cli: &Cli, args: &ServeArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
-    let mut config = file.web();
-    if let Some(listen) = args.listen {
-        config.server.listen = listen;
-    }
-    let data_dir = paths::data_dir(cli)?;
-    let reading = file.extract.start()?;
+    let config = settings.web();
+    let data_dir = paths::data_dir(settings)?;
+    let reading = settings.extract.start()?;
     let named = config.index.sources.clone();
-    let opener =
-        Opener { cli: cli.clone(), args: args.clone(), named, indexing: reading.options(), search: file.search()? };
+    let opener = Opener {
+        settings: settings.clone(),
+        args: args.clone(),
+        named,
+        indexing: reading.options(),
+        search: settings.search()?,
+    };
     web::serve(config, &data_dir, announce, move || {
         opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
     })?;
@@ -42,7 +44,7 @@ fn announce(step: Announcement) {
 
 /// Opens the models and the index, in the server's background.
 struct Opener {
-    cli: Cli,
+    settings: Settings,
     args: ServeArgs,
     named: Vec<SourceConfig>,
     indexing: IndexOptions,
@@ -51,9 +53,10 @@ struct Opener {
 
 impl Opener {
     fn open(self) -> Result<EngineParts> {
-        let data_dir = paths::data_dir(&self.cli)?;
-        let (embedder, model) = models::embedder(&self.cli)?;
-        let reranker = models::reranker(&self.cli)?.zip(self.reranker_name()?).map(|(handle, name)| (name, handle));
+        let data_dir = paths::data_dir(&self.settings)?;
+        let (embedder, model) = models::embedder(&self.settings)?;
+        let reranker =
+            models::reranker(&self.settings)?.zip(self.reranker_name()?).map(|(handle, name)| (name, handle));
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
@@ -62,7 +65,7 @@ impl Opener {
 
     /// What the status calls the reranker: never where it lies.
     fn reranker_name(&self) -> Result<Option<String>> {
-        let Some(reranker) = &self.cli.reranker else { return Ok(None) };
+        let Some(reranker) = &self.settings.reranker else { return Ok(None) };
         Ok(Some(match models::ModelName::read(reranker)? {
             models::ModelName::Bundled => models::BUNDLED.to_string(),
             models::ModelName::Repository(repository) => repository.to_string(),

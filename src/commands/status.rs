@@ -10,11 +10,11 @@ use indexer::{Confinement, LEDGER_COLUMNS, ledger_row};
 use serde::Serialize;
 use storage::{Error, FileState, LedgerEntry, Overview, Source, SourceTotals, Store, UpgradeProgress};
 
-use crate::cli::{Cli, FileFilter, StatusArgs};
-use crate::config::FileConfig;
+use crate::cli::{FileFilter, StatusArgs};
 use crate::output::{self, table};
 use crate::paths;
 use crate::plain::{self, shown, shown_lines};
+use crate::settings::Settings;
 
 /// Everything that is shown, also as JSON.
 #[derive(Serialize)]
@@ -69,8 +69,8 @@ struct SourceStatus {
     last_run: Option<i64>,
 }
 
-pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<ExitCode> {
-    let folder = paths::data_dir(cli)?;
+pub(crate) fn run(settings: &Settings, args: &StatusArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
     if let Some(upgrade) = storage::upgrade_progress(&folder) {
         return show_upgrade(&upgrade, args);
     }
@@ -82,7 +82,7 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs, file: &FileConfig) -> Result<Exi
     if let (Files::Hidden { holder }, true) = (&files, args.csv) {
         bail!("{holder} is writing to the index; the states of the files are shown when it is done");
     }
-    let status = status(&folder, files, file)?;
+    let status = status(&folder, files, settings)?;
     if args.csv {
         let rows = status.files.iter().flatten().map(ledger_row);
         let csv: String = std::iter::once(LEDGER_COLUMNS.to_string()).chain(rows).collect();
@@ -137,9 +137,9 @@ fn ledger(folder: &Path, filter: FileFilter) -> Result<Files> {
     Ok(Files::Listed(files))
 }
 
-fn reading(file: &FileConfig) -> ReadingStatus {
-    let ocr = file.extract.ocr();
-    match file.extract.start_quietly() {
+fn reading(settings: &Settings) -> ReadingStatus {
+    let ocr = settings.extract.ocr();
+    match settings.extract.start_quietly() {
         Ok(reading) => {
             let sandbox = reading.confinement.is_some();
             let Confinement { in_force, missing } = reading.confinement.unwrap_or_default();
@@ -152,7 +152,7 @@ fn reading(file: &FileConfig) -> ReadingStatus {
     }
 }
 
-fn status(folder: &Path, files: Files, file: &FileConfig) -> Result<Status> {
+fn status(folder: &Path, files: Files, settings: &Settings) -> Result<Status> {
     let Overview { model, sources, totals, bytes } = storage::overview(folder)?;
     let source_status = |source: Source| {
         let SourceTotals { files, documents: _, indexed, partly, skipped, unreadable, failed, chunks, last_run } =
@@ -175,7 +175,7 @@ fn status(folder: &Path, files: Files, file: &FileConfig) -> Result<Status> {
         bytes,
         unfinished_rebuild: storage::unfinished_rebuild(folder),
         sources: sources.into_iter().map(source_status).collect(),
-        reading: reading(file),
+        reading: reading(settings),
         files,
         writer,
     })

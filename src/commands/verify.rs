@@ -6,16 +6,16 @@ use anyhow::Result;
 use indexer::{IndexOptions, Stop};
 use storage::Store;
 
-use crate::cli::{Cli, VerifyArgs};
+use crate::cli::VerifyArgs;
 use crate::commands::index;
-use crate::config::FileConfig;
 use crate::plain::{shown, shown_message};
+use crate::settings::Settings;
 use crate::{cure, interrupt, models, paths};
 
-pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<ExitCode> {
-    let folder = paths::data_dir(cli)?;
+pub(crate) fn run(settings: &Settings, args: &VerifyArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
     if args.repair {
-        repair(cli, &folder, file)?;
+        repair(settings, &folder)?;
     }
     let report = storage::verify(&folder)?;
     println!("checked {} documents, {} passages, {} vectors", report.documents, report.chunks, report.vectors);
@@ -39,13 +39,13 @@ pub(crate) fn run(cli: &Cli, args: &VerifyArgs, file: &FileConfig) -> Result<Exi
 }
 
 /// Rebuilds what is derived, then reads again the files whose content was lost.
-fn repair(cli: &Cli, folder: &std::path::Path, file: &FileConfig) -> Result<()> {
-    let (embedder, model) = models::embedder(cli)?;
+fn repair(settings: &Settings, folder: &std::path::Path) -> Result<()> {
+    let (embedder, model) = models::embedder(settings)?;
     for line in storage::repair(folder, &model)? {
         println!("{}", shown(&line));
     }
     let cancel = interrupt::on_interrupt()?;
-    let options = IndexOptions { stop: Stop::of(&cancel), ..file.extract.start()?.options() };
+    let options = IndexOptions { stop: Stop::of(&cancel), ..settings.extract.start()?.options() };
     let mut store = Store::open(folder, &model)?;
     for source in store.sources().to_vec() {
         if let Err(error) = index::index(&mut store, &embedder, &source, options.clone(), &cancel) {

@@ -24,7 +24,8 @@ use qwen3::{
 };
 use storage::IndexModel;
 
-use crate::cli::{Cli, Precision};
+use crate::cli::Precision;
+use crate::settings::Settings;
 
 #[cfg(feature = "hub")]
 pub(crate) use hub::Hub;
@@ -52,8 +53,8 @@ pub(crate) enum Place {
 ///
 /// # Errors
 /// When it is not here, with the ways to get it.
-pub(crate) fn locate(cli: &Cli, text: &Path) -> Result<Located> {
-    let shelf = Shelf::of(cli);
+pub(crate) fn locate(settings: &Settings, text: &Path) -> Result<Located> {
+    let shelf = Shelf::of(settings);
     let shelved = |repository: &Repository| -> Result<PathBuf> {
         match &shelf {
             Ok(shelf) => shelf.find(repository),
@@ -131,20 +132,20 @@ fn bundled() -> Result<ModelFiles> {
 }
 
 /// The embedding model that the user named, or the bundled one.
-pub(crate) fn embedding_model(cli: &Cli) -> Result<Located> {
-    match &cli.model {
-        Some(model) => locate(cli, model),
+pub(crate) fn embedding_model(settings: &Settings) -> Result<Located> {
+    match &settings.model {
+        Some(model) => locate(settings, model),
         None => Ok(Located { name: BUNDLED.to_string(), place: Place::Bundled }),
     }
 }
 
 /// The embedding model and how the index names it.
-pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
-    let located = embedding_model(cli)?;
+pub(crate) fn embedder(settings: &Settings) -> Result<(EmbedHandle, IndexModel)> {
+    let located = embedding_model(settings)?;
     let options = EmbedderOptions {
-        precision: precision(cli.precision),
-        device: cli.device.unwrap_or_default(),
-        dimension: cli.dimension,
+        precision: precision(settings.precision),
+        device: settings.device.unwrap_or_default(),
+        dimension: settings.dimension,
         ..EmbedderOptions::default()
     };
     let Located { name, .. } = &located;
@@ -156,12 +157,12 @@ pub(crate) fn embedder(cli: &Cli) -> Result<(EmbedHandle, IndexModel)> {
 }
 
 /// The reranker, if one is named.
-pub(crate) fn reranker(cli: &Cli) -> Result<Option<RerankHandle>> {
-    let Some(reranker) = &cli.reranker else { return Ok(None) };
-    let located = locate(cli, reranker)?;
+pub(crate) fn reranker(settings: &Settings) -> Result<Option<RerankHandle>> {
+    let Some(reranker) = &settings.reranker else { return Ok(None) };
+    let located = locate(settings, reranker)?;
     let options = RerankerOptions {
-        precision: precision(cli.precision),
-        device: cli.device.unwrap_or_default(),
+        precision: precision(settings.precision),
+        device: settings.device.unwrap_or_default(),
         ..RerankerOptions::default()
     };
     let reranker = Reranker::open(&files(&located)?, options)

@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 
 use super::manifest::{MANIFEST, Manifest};
 use super::name::Repository;
-use crate::cli::Cli;
+use crate::settings::Settings;
 
 /// Folder of unfinished pulls.
 const PARTIAL: &str = ".partial";
@@ -38,8 +38,8 @@ impl Shelf {
     ///
     /// # Errors
     /// When no home folder is known.
-    pub(crate) fn of(cli: &Cli) -> Result<Self> {
-        if let Some(root) = &cli.models_dir {
+    pub(crate) fn of(settings: &Settings) -> Result<Self> {
+        if let Some(root) = &settings.models_dir {
             return Ok(Self { root: root.clone(), option: format!(" --models-dir {}", root.display()) });
         }
         let strategy =

@@ -1,7 +1,7 @@
 //! One file from the hub into a folder: continued where it was cut off, checked, and given its name only when it is
 //! whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -203,14 +203,14 @@ impl Documents {
 
     /// Takes entries over as another index had them, for an index in the making: keys and encoded values, and its totals.
     pub(crate) fn import(&mut self, entries: Vec<(Vec<u8>, Vec<u8>)>, sequence: u64, vectors: u64) -> Result<()> {
-        let mut totals = self.totals;
-        (totals.sequence, totals.vectors) = (sequence, vectors);
+        let mut counts = self.counts.clone();
+        (counts.totals.sequence, counts.totals.vectors) = (sequence, vectors);
         let framed = entries.into_iter().map(|(key, payload)| {
             let value = sealed(&key, [&[0; 4], payload.as_slice()].concat());
             (key, Some(value))
         });
-        self.apply_writes(&mut totals, framed.collect())?;
-        self.totals = totals;
+        self.apply_writes(&mut counts, framed.collect())?;
+        self.counts = counts;
         Ok(())
     }
 

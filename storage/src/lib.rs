@@ -2,7 +2,49 @@
 //!
 //! A [`Store`] is the one writer of a data folder; a [`Snapshot`] is what a search sees. The truth is a sled database
 //! (documents, chunks, ledger, change log) and an append-only vector file; the tantivy index and the sealed vector
-//! segments are derived from it and can be rebuilt at any time. See the README's design section for the protocol.
+//! segments are derived from it and can be rebuilt at any time. docs/ARCHITECTURE.md has the protocol.
+//!
+//! ```
+//! use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, LexicalQuery, LexicalWeights, Source, Store};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let data = folder.path();
+//! let model = IndexModel { name: "example".into(), fingerprint: "1".into(), dimension: 2 };
+//! let mut store = Store::open(data, &model)?;
+//! store.add_source(Source { name: "wiki".into(), root: "/srv/wiki".into() })?;
+//!
+//! let document = Document {
+//!     source: "wiki".into(),
+//!     path: "leave.md".into(),
+//!     title: "Leave".into(),
+//!     kind: "markdown".into(),
+//!     language: Some("en".into()),
+//!     modified: 0,
+//!     bytes: 20,
+//!     metadata: Default::default(),
+//!     fingerprint: None,
+//! };
+//! let text = "Thirty days a year.";
+//! let passage = ChunkDraft {
+//!     headings: vec![],
+//!     text: text.into(),
+//!     span: 0..19,
+//!     lines: 1..2,
+//!     place: None,
+//!     blocks: vec![],
+//!     key: ContentKey::of(&[], text),
+//!     vector: Some(vec![0.6, 0.8]),
+//! };
+//! let mut batch = Batch::default();
+//! batch.put(document, vec![passage]);
+//! store.commit(batch)?; // durable and visible, whole
+//!
+//! let snapshot = store.snapshot();
+//! let query = snapshot.analyse(&LexicalQuery { text: "days".into(), ..LexicalQuery::default() });
+//! let (found, _score) = snapshot.lexical(&query, &[], LexicalWeights::default(), 10)?[0];
+//! assert_eq!(snapshot.passage(found)?.chunk.text, text);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod attempts;
 mod batch;

@@ -1,5 +1,5 @@
-//! The looks of the page, and for whom: colours, languages, narrow windows, assistive technology, and the README's
-//! pictures.
+//! The looks of the page, and for whom: colours, languages, narrow windows, assistive technology, and the
+//! pictures of the documents.
 
 use std::fs;
 use std::path::PathBuf;
@@ -168,7 +168,7 @@ fn the_description_of_the_api_can_be_read_and_tried() {
     nothing_broke(&browser);
 }
 
-/// Takes the pictures of the README: `QUARRY_SCREENSHOTS=FOLDER .ci/browser`.
+/// Takes the pictures of the documents: `QUARRY_SCREENSHOTS=FOLDER .ci/browser`.
 #[test]
 #[ignore = "needs chromium and chromedriver: run .ci/browser"]
 fn screenshots() {

@@ -3,6 +3,18 @@
 //! name and returns an [`Extraction`] or a [`FileError`], within [`ExtractLimits`]. That is why it can run in a process
 //! of its own without any right to the disk. A new format is a reader in a file of its
 //! own, listed in `readers`, and a row in the table of [`Format`]s.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use extract::{ExtractLimits, extract};
+//!
+//! let read = extract(Path::new("leave.md"), b"# Leave\n\nThirty days a year.\n", &ExtractLimits::default())?;
+//! let document = read.document.expect("a file with text of its own");
+//! assert_eq!((document.title.as_deref(), document.kind.as_str()), (Some("Leave"), "markdown"));
+//! assert_eq!(document.text, "Leave\n\nThirty days a year.");
+//! # Ok::<(), extract::FileError>(())
+//! ```
 
 mod archives;
 mod block;

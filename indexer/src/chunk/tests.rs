@@ -285,7 +285,7 @@ fn passages_name_the_slide_the_cells_or_the_mail() {
     builder.push(BlockKind::Heading { level: 1 }, "Budget", 1..2);
     builder.push_cells(BlockKind::Table, "| a | b |\n| --- | --- |\n| c | d |", 2..4, "A2:B3".to_owned());
     builder.push_cells(BlockKind::Table, "| e | f |\n| --- | --- |\n| g | h |", 5..7, "C5:F19".to_owned());
-    let chunks = assert_promises(&builder.finish("xlsx"), &Words, ChunkLimits::default());
+    let chunks = assert_promises(&builder.finish(extract::Format::of("xlsx")), &Words, ChunkLimits::default());
     assert_eq!(chunks[0].place.as_ref().unwrap().to_string(), "Budget!A2:F19");
     let mut builder = TextBuilder::default();
     for number in 1..=2 {
@@ -293,7 +293,8 @@ fn passages_name_the_slide_the_cells_or_the_mail() {
         builder.push(BlockKind::Heading { level: 1 }, &format!("Title {number}"), 1..2);
         builder.push(BlockKind::Paragraph, &words(40), 1..2);
     }
-    let chunks = assert_promises(&builder.finish("pptx"), &Words, ChunkLimits { target: 50, max: 60 });
+    let chunks =
+        assert_promises(&builder.finish(extract::Format::of("pptx")), &Words, ChunkLimits { target: 50, max: 60 });
     let places: Vec<String> = chunks.iter().map(|chunk| chunk.place.as_ref().unwrap().to_string()).collect();
     assert_eq!(places, ["slide 1", "slide 2"]);
     let mail = document("a.eml", "From: a@b.c\nSubject: Loan\n\nThe boat is lent.\n");

@@ -1,7 +1,7 @@
 //! Allocator settings that keep the memory of one training step for the next.
 //!
 //! A step makes and drops tensors of many megabytes. glibc gives such memory back to the system every time, which has to
-//! fill it with zeros again before the next step: without this, about half of the time (measured; see the README).
+//! fill it with zeros again before the next step: without this, about half of the time (measured; see docs/BENCHMARKS.md).
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::sync::Once;

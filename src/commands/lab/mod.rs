@@ -11,8 +11,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::cli::Cli;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LabCommand {
@@ -34,10 +33,10 @@ impl LabCommand {
     }
 }
 
-pub(crate) fn run(cli: &Cli, command: &LabCommand, file: &FileConfig) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, command: &LabCommand) -> Result<ExitCode> {
     match command {
-        LabCommand::Eval(args) => eval::run(cli, args, file),
-        LabCommand::Bench(args) => bench::run(cli, args),
-        LabCommand::Train(args) => train::run(cli, args, file),
+        LabCommand::Eval(args) => eval::run(settings, args),
+        LabCommand::Bench(args) => bench::run(settings, args),
+        LabCommand::Train(args) => train::run(settings, args),
     }
 }

@@ -29,7 +29,7 @@ const DEAD_SHARE: f64 = 0.2;
 /// With more segments than this the smallest are merged.
 const MAX_SEGMENTS: usize = 8;
 
-/// The default of how many candidates a search keeps: measured, see the README.
+/// The default of how many candidates a search keeps: measured, see docs/BENCHMARKS.md.
 pub(crate) const DEFAULT_EF: usize = 128;
 
 /// Who opens an index.

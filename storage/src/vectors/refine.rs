@@ -3,7 +3,7 @@
 //! hnsw_rs keeps the nearest neighbours where a list overflows, so that clusters close up and a search does not get
 //! out of them; and it is slow. So it builds a rough graph, and each row then looks for its neighbours again with the
 //! fast search over the rough graph, chooses diverse ones among them, and offers itself to those. Two rounds of this
-//! cost a fraction of the careful build and give better recall (numbers in the README). Last, every row that no path
+//! cost a fraction of the careful build and give better recall (figures in docs/BENCHMARKS.md). Last, every row that no path
 //! leads to is tied in, and every row that a search for it does not find is linked from where that search ends.
 
 use rayon::prelude::*;

@@ -5,9 +5,9 @@
 //! Promise: a folder that once had keys stays closed to those without one, also when the last key is revoked, and when the
 //! file is emptied or gone: a second file, `keys.required`, is written before the first key and never removed.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use argon2::Argon2;
@@ -178,7 +178,8 @@ impl KeyFile {
         if fs::symlink_metadata(self.marker()).is_ok() {
             return Ok(());
         }
-        let written = replace(&self.marker(), REQUIRED.as_bytes());
+        let write = |file: &mut File| file.write_all(REQUIRED.as_bytes());
+        let written = replace_durably(&self.marker(), Readers::Owner, write);
         // Somebody else may have written it just now.
         written
             .or_else(|error| fs::symlink_metadata(self.marker()).map(drop).map_err(|_| error))
@@ -284,6 +285,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

@@ -8,13 +8,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::Cli;
+use crate::settings::Settings;
 pub(super) use options::BenchArgs;
 use options::BenchSubject;
 
-pub(super) fn run(cli: &Cli, args: &BenchArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &BenchArgs) -> Result<ExitCode> {
     match &args.subject {
         BenchSubject::Vectors(args) => vectors::run(args),
-        BenchSubject::Models(args) => models::run(cli, args),
+        BenchSubject::Models(args) => models::run(settings, args),
     }
 }

@@ -7,17 +7,17 @@ use lab::bench::{ModelBench, ModelRow};
 use serde_json::json;
 
 use super::options::BenchModelsArgs;
-use crate::cli::Cli;
+use crate::settings::Settings;
 use crate::{models, output::table};
 
-pub(super) fn run(cli: &Cli, args: &BenchModelsArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &BenchModelsArgs) -> Result<ExitCode> {
     let bench = ModelBench {
         shape: args.shape.into(),
         threads: args.threads,
         only: args.only.clone(),
         runs: args.runs,
-        precision: models::precision(cli.precision),
-        device: cli.device.unwrap_or_default(),
+        precision: models::precision(settings.precision),
+        device: settings.device.unwrap_or_default(),
     };
     let rows = bench.run()?;
     if args.json {

@@ -34,7 +34,7 @@ struct Line<'q> {
 pub(super) fn write(bench: &Bench, file: &Path) -> Result<()> {
     let unwritable = || format!("cannot write {}", file.display());
     let mut writer = BufWriter::new(File::create(file).with_context(unwritable)?);
-    let setup = Setup::of(bench.cli, &bench.args.settings)?;
+    let setup = Setup::of(bench.settings, &bench.args.settings)?;
     let models = Models::open(&setup)?;
     let searcher = models.searcher(&setup.config);
     for dir in &bench.args.dirs {

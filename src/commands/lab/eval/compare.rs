@@ -28,7 +28,7 @@ struct Row {
 }
 
 pub(super) fn run(bench: &Bench, sides: [&String; 2]) -> Result<()> {
-    let common = Setup::of(bench.cli, &bench.args.settings)?;
+    let common = Setup::of(bench.settings, &bench.args.settings)?;
     let setups = [common.with_side(sides[0])?, common.with_side(sides[1])?];
     let first = Models::open(&setups[0])?;
     let (second, embedders) = Models::open_beside(&setups[1], (&setups[0], &first))?;

@@ -18,8 +18,7 @@ use indexer::IndexOptions;
 use lab::evaluation::BeirSet;
 use searcher::SearchConfig;
 
-use crate::cli::Cli;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 use index::{EvalIndex, Place};
 use legs::{Clock, anytime, measure};
 pub(super) use options::EvalArgs;
@@ -33,16 +32,16 @@ const DEPTH: usize = 100;
 
 /// What all measurements of one call have in common.
 struct Bench<'b> {
-    cli: &'b Cli,
+    settings: &'b Settings,
     args: &'b EvalArgs,
     /// How files are read.
     options: IndexOptions,
 }
 
-pub(super) fn run(cli: &Cli, args: &EvalArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
     check(args)?;
-    let reading = file.extract.start()?;
-    let bench = Bench { cli, args, options: reading.options() };
+    let reading = settings.extract.start()?;
+    let bench = Bench { settings, args, options: reading.options() };
     match (args.compare.as_slice(), &args.candidates) {
         ([a, b], _) => compare::run(&bench, [a, b])?,
         (_, Some(file)) => candidates::write(&bench, file)?,
@@ -62,7 +61,7 @@ fn check(args: &EvalArgs) -> Result<()> {
 impl Bench<'_> {
     /// One setup on every set.
     fn each(&self) -> Result<()> {
-        let setup = Setup::of(self.cli, &self.args.settings)?;
+        let setup = Setup::of(self.settings, &self.args.settings)?;
         let models = Models::open(&setup)?;
         let mut reports = Vec::new();
         for dir in &self.args.dirs {
@@ -99,7 +98,7 @@ impl Bench<'_> {
     /// The corpus of a set, indexed with a model.
     fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
         let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty();
-        let place = match (&self.cli.data_dir, is_alone) {
+        let place = match (&self.settings.data_dir, is_alone) {
             (Some(folder), true) => Place::Kept(folder.clone()),
             (Some(folder), false) => Place::kept_below(folder, set, dir, models)?,
             (None, _) => Place::temporary(set),

@@ -8,8 +8,9 @@ use qwen3::{EmbedHandle, RerankHandle};
 use searcher::{SearchConfig, Searcher};
 use storage::IndexModel;
 
-use crate::cli::{Cli, Precision};
+use crate::cli::Precision;
 use crate::models;
+use crate::settings::Settings;
 
 /// What a side says to change nothing.
 const DEFAULT: &str = "default";
@@ -20,7 +21,7 @@ const NONE: &str = "none";
 #[derive(Clone)]
 pub(super) struct Setup {
     /// The command line with the setup's models in it.
-    cli: Cli,
+    settings: Settings,
     pub(super) config: SearchConfig,
 }
 
@@ -34,9 +35,9 @@ pub(super) struct Models {
 
 impl Setup {
     /// What the command line says, with the given settings (`NAME=VALUE`).
-    pub(super) fn of(cli: &Cli, settings: &[String]) -> Result<Self> {
-        let mut setup = Self { cli: cli.clone(), config: SearchConfig::default() };
-        for setting in settings {
+    pub(super) fn of(settings: &Settings, changes: &[String]) -> Result<Self> {
+        let mut setup = Self { settings: settings.clone(), config: settings.search()? };
+        for setting in changes {
             let (name, value) = pair(setting)?;
             if !setup.set(name, value)? {
                 bail!("{setting:?} is no search setting; `quarry eval --help` lists them");
@@ -57,18 +58,18 @@ impl Setup {
     fn change(&mut self, setting: &str) -> Result<()> {
         let (name, value) = pair(setting)?;
         match name {
-            "model" => self.cli.model = Some(PathBuf::from(value)),
-            "reranker" if value == NONE => self.cli.reranker = None,
-            "reranker" => self.cli.reranker = Some(PathBuf::from(value)),
+            "model" => self.settings.model = Some(PathBuf::from(value)),
+            "reranker" if value == NONE => self.settings.reranker = None,
+            "reranker" => self.settings.reranker = Some(PathBuf::from(value)),
             "precision" => {
                 let named = Precision::from_str(value, false);
                 let named =
                     named.map_err(|_| anyhow::anyhow!("precision: expected auto, f32, bf16 or int8, got {value:?}"));
-                self.cli.precision = Some(named?);
+                self.settings.precision = Some(named?);
             }
             "dimension" => {
                 let number = value.parse().with_context(|| format!("dimension: expected a number, got {value:?}"));
-                self.cli.dimension = Some(number?);
+                self.settings.dimension = Some(number?);
             }
             _ if self.set(name, value)? => {}
             _ => bail!(
@@ -86,16 +87,17 @@ impl Setup {
 
     /// Whether both embed alike, so that one index serves both.
     fn shares_embedder(&self, other: &Self) -> bool {
-        let named =
-            |setup: &Self| (setup.cli.model.clone(), setup.cli.precision.unwrap_or_default(), setup.cli.dimension);
+        let named = |setup: &Self| {
+            (setup.settings.model.clone(), setup.settings.precision.unwrap_or_default(), setup.settings.dimension)
+        };
         named(self) == named(other)
     }
 }
 
 impl Models {
     pub(super) fn open(setup: &Setup) -> Result<Self> {
-        let (embedder, model) = models::embedder(&setup.cli)?;
-        Ok(Self { embedder, model, reranker: models::reranker(&setup.cli)? })
+        let (embedder, model) = models::embedder(&setup.settings)?;
+        Ok(Self { embedder, model, reranker: models::reranker(&setup.settings)? })
     }
 
     /// Those of a second setup, sharing with the first what is the same.
@@ -104,13 +106,14 @@ impl Models {
         let shared = setup.shares_embedder(first_setup);
         let (embedder, model) = match shared {
             true => (first_models.embedder.clone(), first_models.model.clone()),
-            false => models::embedder(&setup.cli)?,
+            false => models::embedder(&setup.settings)?,
         };
-        let reranker =
-            match setup.cli.reranker == first_setup.cli.reranker && setup.cli.precision == first_setup.cli.precision {
-                true => first_models.reranker.clone(),
-                false => models::reranker(&setup.cli)?,
-            };
+        let reranker = match setup.settings.reranker == first_setup.settings.reranker
+            && setup.settings.precision == first_setup.settings.precision
+        {
+            true => first_models.reranker.clone(),
+            false => models::reranker(&setup.settings)?,
+        };
         let embedders = if shared { Embedders::Shared } else { Embedders::Apart };
         Ok((Self { embedder, model, reranker }, embedders))
     }
@@ -135,21 +138,20 @@ fn pair(setting: &str) -> Result<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
 
     fn base() -> Setup {
-        let cli = Cli::parse_from(["quarry", "--model", "base", "eval", "dir"]);
-        Setup::of(&cli, &["passage-decay=0.3".to_string()]).unwrap()
+        let mut settings = Settings::default();
+        settings.model = Some("base".into());
+        Setup::of(&settings, &["passage-decay=0.3".to_string()]).unwrap()
     }
 
     #[test]
     fn a_side_changes_what_it_names() {
         let side =
             base().with_side("model=other/one, vector-weight=0.7,fusion=rrf,dimension=64,precision=int8").unwrap();
-        assert_eq!(side.cli.model, Some(PathBuf::from("other/one")));
-        assert_eq!((side.cli.dimension, side.cli.precision), (Some(64), Some(Precision::Int8)));
+        assert_eq!(side.settings.model, Some(PathBuf::from("other/one")));
+        assert_eq!((side.settings.dimension, side.settings.precision), (Some(64), Some(Precision::Int8)));
         assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, searcher::FusionMethod::Rrf));
         assert_eq!(side.config.passage_decay, 0.3, "what --set says holds for both");
         assert!(!side.shares_embedder(&base()));
@@ -158,7 +160,7 @@ mod tests {
             assert!(same.shares_embedder(&base()) && same.config == base().config);
         }
         assert!(base().with_side("precision=auto").unwrap().shares_embedder(&base()));
-        assert!(base().with_side("reranker=none").unwrap().cli.reranker.is_none());
+        assert!(base().with_side("reranker=none").unwrap().settings.reranker.is_none());
     }
 
     #[test]
@@ -170,7 +172,11 @@ mod tests {
         assert!(refused("precision=f64").contains("expected auto, f32, bf16 or int8"));
         assert!(refused("fusion=best").contains("--compare \"fusion=best\""));
         assert!(
-            Setup::of(&base().cli, &["model=x".to_string()]).err().unwrap().to_string().contains("no search setting")
+            Setup::of(&base().settings, &["model=x".to_string()])
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("no search setting")
         );
     }
 }

@@ -21,8 +21,8 @@ use self::lesson::Lesson;
 use self::memory::{Known, Memory};
 use super::embed::open_teacher;
 use super::options::{DataArgs, RunArgs, check_out, digest, hold_out, short_digest};
-use crate::cli::Cli;
 use crate::interrupt::INTERRUPTED;
+use crate::settings::Settings;
 
 /// Learning rate of a table.
 const RATE: f64 = 3e-3;
@@ -77,7 +77,7 @@ pub(super) struct DistillArgs {
     max_tokens: usize,
 }
 
-pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &DistillArgs) -> Result<ExitCode> {
     check_out(&args.run.out)?;
     let (training, held_out) = args.lessons()?;
     let student = Student::open(&args.tokenizer)?;
@@ -86,7 +86,7 @@ pub(super) fn run(cli: &Cli, args: &DistillArgs) -> Result<ExitCode> {
     shape.check(args.words + 1)?;
     let (examples, others) = (training.len(), held_out.len());
     eprintln!("{examples} pairs to learn from, {others} held out, {} tokens", student.tokens());
-    let teacher = open_teacher(cli, &args.teacher)?;
+    let teacher = open_teacher(settings, &args.teacher)?;
     let memory = Memory::open(&args.vectors(), &teacher)?;
     let all: Vec<&Lesson> = training.iter().chain(&held_out).collect();
     let taught = memory.learn(&teacher, &all, &student.tokenizer)?;

@@ -10,9 +10,9 @@ use qwen3::{Embedder, EmbedderOptions};
 use serde_json::json;
 
 use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest};
-use crate::cli::Cli;
 use crate::interrupt::INTERRUPTED;
 use crate::models;
+use crate::settings::Settings;
 
 /// Learning rate for whole weights, and for low-rank differences.
 const RATES: [f64; 2] = [1e-5, 1e-4];
@@ -100,17 +100,17 @@ impl EmbedArgs {
     }
 }
 
-pub(super) fn run(cli: &Cli, args: &EmbedArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &EmbedArgs) -> Result<ExitCode> {
     check_out(&args.run.out)?;
     let (training, held_out) = args.data.read()?;
     eprintln!("{} examples to learn from, {} held out", training.len(), held_out.len());
-    let located = models::embedding_model(cli)?;
+    let located = models::embedding_model(settings)?;
     let files = models::files(&located)?;
     let scope = args.scope.scope();
-    let parameters = Parameters::open(&files, &scope, args.run.seed, cli.device.unwrap_or_default())?;
+    let parameters = Parameters::open(&files, &scope, args.run.seed, settings.device.unwrap_or_default())?;
     let network = Network::new(&parameters, args.scope.network());
     let options = args.options();
-    let teacher = args.teacher.as_deref().map(|teacher| open_teacher(cli, teacher)).transpose()?;
+    let teacher = args.teacher.as_deref().map(|teacher| open_teacher(settings, teacher)).transpose()?;
     let teach = teacher.as_ref().map(|teacher| |texts: &[&str], kind: TextKind| teach(teacher, texts, kind));
     let given = teach.as_ref().map(|teach| teach as lab::train::Teacher<'_>);
     let task = EmbeddingTask::new(&files, &network, &training, &held_out, given, options.clone())?;
@@ -128,11 +128,11 @@ pub(super) fn run(cli: &Cli, args: &EmbedArgs) -> Result<ExitCode> {
 }
 
 /// A model whose vectors are learned.
-pub(super) fn open_teacher(cli: &Cli, teacher: &Path) -> Result<Embedder> {
-    let located = models::locate(cli, teacher)?;
+pub(super) fn open_teacher(settings: &Settings, teacher: &Path) -> Result<Embedder> {
+    let located = models::locate(settings, teacher)?;
     let options = EmbedderOptions {
-        device: cli.device.unwrap_or_default(),
-        precision: models::precision(cli.precision),
+        device: settings.device.unwrap_or_default(),
+        precision: models::precision(settings.precision),
         ..EmbedderOptions::default()
     };
     Embedder::open(&models::files(&located)?, options)

@@ -9,8 +9,8 @@ use lab::train::{Parameters, Scope, write_model};
 use qwen3::DeviceChoice;
 
 use super::options::{Format, check_out};
-use crate::cli::Cli;
 use crate::models;
+use crate::settings::Settings;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ExportArgs {
@@ -24,9 +24,9 @@ pub(super) struct ExportArgs {
     format: Format,
 }
 
-pub(super) fn run(cli: &Cli, args: &ExportArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &ExportArgs) -> Result<ExitCode> {
     check_out(&args.out)?;
-    let files = models::files(&models::locate(cli, &args.model)?)?;
+    let files = models::files(&models::locate(settings, &args.model)?)?;
     let parameters = Parameters::open(&files, &Scope::Everything, 0, DeviceChoice::Cpu)?;
     for path in write_model(&args.out, &files, &parameters.merged()?, args.format.into())? {
         println!("{}", path.display());

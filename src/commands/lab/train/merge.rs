@@ -8,8 +8,8 @@ use clap::Args;
 use lab::train::{merge, write_model};
 
 use super::options::{Format, check_out};
-use crate::cli::Cli;
 use crate::models;
+use crate::settings::Settings;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct MergeArgs {
@@ -27,7 +27,7 @@ pub(super) struct MergeArgs {
     format: Format,
 }
 
-pub(super) fn run(cli: &Cli, args: &MergeArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &MergeArgs) -> Result<ExitCode> {
     let weights = if args.weights.is_empty() { vec![1.0; args.models.len()] } else { args.weights.clone() };
     if weights.len() != args.models.len() {
         bail!("{} models and {} weights; expected one for each", args.models.len(), weights.len());
@@ -35,7 +35,7 @@ pub(super) fn run(cli: &Cli, args: &MergeArgs) -> Result<ExitCode> {
     check_out(&args.out)?;
     let mut opened = Vec::with_capacity(weights.len());
     for (model, weight) in args.models.iter().zip(weights) {
-        opened.push((models::files(&models::locate(cli, model)?)?, weight));
+        opened.push((models::files(&models::locate(settings, model)?)?, weight));
     }
     let merged = merge(&opened)?;
     write_model(&args.out, &opened[0].0, &merged, args.format.into())?;

@@ -14,8 +14,7 @@ use lab::synthesis::{Out, Row};
 use qwen3::{EmbedHandle, RerankHandle};
 use searcher::Mode;
 
-use crate::cli::Cli;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 use crate::{interrupt, models};
 use corpus::{Corpus, Task};
 use tally::Tally;
@@ -136,14 +135,14 @@ impl MineArgs {
     }
 }
 
-pub(super) fn run(cli: &Cli, args: &MineArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &MineArgs) -> Result<ExitCode> {
     if args.negatives == 0 {
         bail!("--negatives: expected at least 1");
     }
     let cancel = interrupt::on_interrupt()?;
-    let (embedder, model) = models::embedder(cli)?;
-    let reranker = if args.scores { models::reranker(cli)? } else { None };
-    let (tasks, corpus) = corpus::open(cli, args, file, (&embedder, &model), &cancel)?;
+    let (embedder, model) = models::embedder(settings)?;
+    let reranker = if args.scores { models::reranker(settings)? } else { None };
+    let (tasks, corpus) = corpus::open(settings, args, (&embedder, &model), &cancel)?;
     let miner = Miner::new(embedder.clone(), args.options());
     let run = Run { embedder, reranker, miner, corpus, has_scores: args.scores };
     let mut out = Out::create(&args.out)?;

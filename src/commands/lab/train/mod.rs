@@ -15,8 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use crate::cli::Cli;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TrainArgs {
@@ -42,14 +41,14 @@ enum TrainCommand {
     Synthesize(synthesize::SynthesizeArgs),
 }
 
-pub(crate) fn run(cli: &Cli, args: &TrainArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &TrainArgs) -> Result<ExitCode> {
     match &args.command {
-        TrainCommand::Embed(args) => embed::run(cli, args),
-        TrainCommand::Rerank(args) => rerank::run(cli, args),
-        TrainCommand::Distill(args) => distill::run(cli, args),
-        TrainCommand::Merge(args) => merge::run(cli, args),
-        TrainCommand::Export(args) => export::run(cli, args),
-        TrainCommand::Mine(args) => mine::run(cli, args, file),
-        TrainCommand::Synthesize(args) => synthesize::run(cli, args, file),
+        TrainCommand::Embed(args) => embed::run(settings, args),
+        TrainCommand::Rerank(args) => rerank::run(settings, args),
+        TrainCommand::Distill(args) => distill::run(settings, args),
+        TrainCommand::Merge(args) => merge::run(settings, args),
+        TrainCommand::Export(args) => export::run(settings, args),
+        TrainCommand::Mine(args) => mine::run(settings, args),
+        TrainCommand::Synthesize(args) => synthesize::run(settings, args),
     }
 }

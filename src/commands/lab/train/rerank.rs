@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::embed::Lists;
 use super::options::{DataArgs, RunArgs, ScopeArgs, check_out, digest};
-use crate::cli::Cli;
 use crate::interrupt::INTERRUPTED;
 use crate::models;
+use crate::settings::Settings;
 
 /// Learning rate for whole weights, and for low-rank differences.
 const RATES: [f64; 2] = [6e-6, 1e-4];
@@ -50,15 +50,15 @@ pub(super) struct RerankArgs {
     kept_tokens: usize,
 }
 
-pub(super) fn run(cli: &Cli, args: &RerankArgs) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &RerankArgs) -> Result<ExitCode> {
     check_out(&args.run.out)?;
-    let model = cli.reranker.as_deref().context("expected --reranker MODEL: the model to begin with")?;
-    let located = models::locate(cli, model)?;
+    let model = settings.reranker.as_deref().context("expected --reranker MODEL: the model to begin with")?;
+    let located = models::locate(settings, model)?;
     let files = models::files(&located)?;
     let (training, held_out) = args.data.read()?;
     eprintln!("{} examples to learn from, {} held out", training.len(), held_out.len());
     let scope = args.scope.scope();
-    let parameters = Parameters::open(&files, &scope, args.run.seed, cli.device.unwrap_or_default())?;
+    let parameters = Parameters::open(&files, &scope, args.run.seed, settings.device.unwrap_or_default())?;
     let network = Network::new(&parameters, args.scope.network());
     let options = RerankingOptions {
         negatives: args.negatives,

@@ -21,10 +21,9 @@ use qwen3::EmbedHandle;
 use storage::{IndexModel, Source};
 
 use super::scratch::{Scratch, folder_sources};
-use crate::cli::Cli;
-use crate::config::FileConfig;
 use crate::output::table;
 use crate::plain::shown;
+use crate::settings::Settings;
 use crate::{interrupt, models};
 
 /// Pairs that are judged together.
@@ -110,32 +109,32 @@ fn rule(name: &str) -> Result<Rule, String> {
     known.ok_or_else(|| format!("expected one of {}", names.join(", ")))
 }
 
-pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &SynthesizeArgs) -> Result<ExitCode> {
     if args.asked.endpoint.is_some() {
-        return ask(cli, args, file);
+        return ask(settings, args);
     }
     if args.min_cosine.is_some() && !args.filter {
         bail!("--min-cosine is the filter's: say --filter too");
     }
-    by_rules(cli, args, file)
+    by_rules(settings, args)
 }
 
 #[cfg(feature = "hub")]
-fn ask(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
-    asked::run(cli, args, file)
+fn ask(settings: &Settings, args: &SynthesizeArgs) -> Result<ExitCode> {
+    asked::run(settings, args)
 }
 
 #[cfg(not(feature = "hub"))]
-fn ask(_: &Cli, _: &SynthesizeArgs, _: &FileConfig) -> Result<ExitCode> {
+fn ask(_: &Cli, _: &SynthesizeArgs, _: &Settings) -> Result<ExitCode> {
     bail!(
         "this quarry was built without the feature `hub` and has no HTTP client; without --endpoint, rules make pairs"
     )
 }
 
-fn by_rules(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
+fn by_rules(settings: &Settings, args: &SynthesizeArgs) -> Result<ExitCode> {
     let sources = folder_sources(&args.folders)?;
     let options =
-        IndexOptions { walk: WalkOptions { exclude: args.exclude.clone() }, ..file.extract.start()?.options() };
+        IndexOptions { walk: WalkOptions { exclude: args.exclude.clone() }, ..settings.extract.start()?.options() };
     let cancel = interrupt::on_interrupt()?;
     let mut harvest = Harvest::new(args)?;
     for source in &sources {
@@ -148,7 +147,7 @@ fn by_rules(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitC
             return Ok(ExitCode::from(interrupt::INTERRUPTED));
         }
     }
-    let filter = if args.filter { Some(filter(cli, args, &sources, &options, &cancel)?) } else { None };
+    let filter = if args.filter { Some(filter(settings, args, &sources, &options, &cancel)?) } else { None };
     let tally = harvest.write(filter.as_ref().map(|indexed| &indexed.filter), &cancel)?;
     if tally.interrupted {
         eprintln!("stopped; nothing was written");
@@ -159,13 +158,13 @@ fn by_rules(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitC
 }
 
 fn filter(
-    cli: &Cli,
+    settings: &Settings,
     args: &SynthesizeArgs,
     sources: &[Source],
     options: &IndexOptions,
     cancel: &AtomicBool,
 ) -> Result<IndexedFilter> {
-    let (embedder, model) = models::embedder(cli)?;
+    let (embedder, model) = models::embedder(settings)?;
     args.filter(sources, options, (&embedder, &model), cancel)
 }
 
@@ -345,7 +344,10 @@ impl Tally {
 
     fn write(&mut self, out: &mut Out, pairs: Vec<Pair>, filter: Option<&PairFilter>) -> Result<()> {
         let candidates: Vec<Candidate<'_>> = pairs.iter().map(candidate).collect();
-        let faults = filter.map_or_else(|| Ok(vec![None; pairs.len()]), |filter| filter.judge(&candidates))?;
+        let faults = match filter {
+            Some(filter) => filter.judge(&candidates)?,
+            None => vec![None; pairs.len()],
+        };
         for (pair, fault) in pairs.into_iter().zip(faults) {
             match fault {
                 Some(fault) => self.drop(pair.rule, fault),

@@ -265,7 +265,7 @@ impl<'c> Content<'c> {
 
     fn open_slide(&mut self, element: &Element<'_>, builder: &mut TextBuilder) {
         let number = builder.place.as_ref().and_then(Place::number).unwrap_or(0) + 1;
-        builder.place = Some(if self.parts.format == "odp" { Place::Slide(number) } else { Place::Page(number) });
+        builder.place = Some(if self.parts.format == super::ODP { Place::Slide(number) } else { Place::Page(number) });
         if element.attribute("style-name").is_some_and(|style| self.styles.hides(&style)) {
             builder.warnings.push(format!("slide {number} is hidden"));
         }

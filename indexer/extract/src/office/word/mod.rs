@@ -2,7 +2,7 @@
 //! from their own parts, headers and footers once at the end.
 //!
 //! Why a reader of our own: on the 47 DOCX of the test set `undoc` 0.27, `office_oxide` 0.1 and `docx-lite` 0.2 were
-//! compared (figures in the README). They find fewer of the expected words, hand out Markdown in which levels, markers
+//! compared (figures in docs/BENCHMARKS.md). They find fewer of the expected words, hand out Markdown in which levels, markers
 //! and cells have to be found again, and bring 40,000 to 115,000 lines; the last two run out of memory on a
 //! decompression bomb, and `docx-lite` pins a quick-xml with open advisories.
 

@@ -16,11 +16,10 @@ use qwen3::EmbedHandle;
 use storage::{IndexModel, Passage, Snapshot};
 
 use super::{MineArgs, in_file};
-use crate::cli::Cli;
 use crate::commands::lab::beir;
 use crate::commands::lab::train::scratch::{Scratch, folder_sources};
-use crate::config::FileConfig;
 use crate::paths;
+use crate::settings::Settings;
 
 /// Tokens of a passage where answers are whole texts: negatives are so too, or their length would give them away. A model
 /// that reads less cuts them.
@@ -57,13 +56,12 @@ impl Corpus {
 
 /// The tasks, and the corpus they are mined from.
 pub(super) fn open(
-    cli: &Cli,
+    settings: &Settings,
     args: &MineArgs,
-    file: &FileConfig,
     model: (&EmbedHandle, &IndexModel),
     cancel: &AtomicBool,
 ) -> Result<(Vec<Task>, Corpus)> {
-    let options = || -> Result<IndexOptions> { Ok(file.extract.start()?.options()) };
+    let options = || -> Result<IndexOptions> { Ok(settings.extract.start()?.options()) };
     let folder = args.corpus.clone().or_else(|| args.beir.clone()).filter(|_| !args.indexed);
     let rows = match &args.beir {
         Some(folder) => judged(folder, args)?,
@@ -77,15 +75,15 @@ pub(super) fn open(
             Corpus::Scratch(beir_index(&folder, &options()?, model, cancel)?)
         }
         Some(folder) => Corpus::Scratch(Scratch::of_folders(&folder_sources(&[folder])?, &options()?, model, cancel)?),
-        None if args.indexed => Corpus::Indexed(Box::new(indexed(cli, model.1)?)),
+        None if args.indexed => Corpus::Indexed(Box::new(indexed(settings, model.1)?)),
         None => return responses(rows, &options()?, model, cancel),
     };
     Ok((tasks(rows), corpus))
 }
 
 /// The index in the data folder.
-fn indexed(cli: &Cli, model: &IndexModel) -> Result<Snapshot> {
-    let folder = paths::data_dir(cli)?;
+fn indexed(settings: &Settings, model: &IndexModel) -> Result<Snapshot> {
+    let folder = paths::data_dir(settings)?;
     let snapshot = Snapshot::open(&folder)?;
     if snapshot.model().fingerprint != model.fingerprint {
         bail!(

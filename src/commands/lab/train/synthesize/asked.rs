@@ -21,8 +21,7 @@ use storage::Source;
 
 use super::super::scratch::folder_sources;
 use super::{IndexedFilter, LINE_EVERY, SynthesizeArgs};
-use crate::cli::Cli;
-use crate::config::FileConfig;
+use crate::settings::Settings;
 use crate::{interrupt, models};
 
 /// Passages that failed one after the other, from which the endpoint counts as broken.
@@ -31,7 +30,7 @@ const GIVE_UP: u32 = 5;
 /// How often an interruption is looked for.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result<ExitCode> {
+pub(super) fn run(settings: &Settings, args: &SynthesizeArgs) -> Result<ExitCode> {
     let asked = &args.asked;
     let (url, model) = asked.endpoint.as_deref().zip(asked.llm.clone()).context("--endpoint and --llm go together")?;
     let remote = if asked.allow_remote_http { RemoteHttp::Allowed } else { RemoteHttp::Refused };
@@ -41,10 +40,10 @@ pub(super) fn run(cli: &Cli, args: &SynthesizeArgs, file: &FileConfig) -> Result
     })?;
     let sources = folder_sources(&args.folders)?;
     let options =
-        IndexOptions { walk: WalkOptions { exclude: args.exclude.clone() }, ..file.extract.start()?.options() };
+        IndexOptions { walk: WalkOptions { exclude: args.exclude.clone() }, ..settings.extract.start()?.options() };
     let mut journal = Journal::open(&args.out)?;
     let cancel = interrupt::on_interrupt()?;
-    let (embedder, embedding) = models::embedder(cli)?;
+    let (embedder, embedding) = models::embedder(settings)?;
     let filter =
         (!asked.no_filter).then(|| args.filter(&sources, &options, (&embedder, &embedding), &cancel)).transpose()?;
     let cutter = PassageCutter::for_model(&embedder, ChunkLimits::default())?;

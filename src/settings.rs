@@ -1,0 +1,154 @@
+//! Settings: everything that is in force, resolved once at the start from flags, environment, `quarry.toml` and defaults, in
+//! this order. Commands take them and their own arguments, and nothing else.
+//!
+//! What belongs to the server, the reading of files and the search is documented and checked there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use etcetera::BaseStrategy;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{Cli, Command, Precision};
+use crate::reading::ExtractConfig;
+
+const SYSTEM: &str = "/etc/quarry/quarry.toml";
+
+/// What is in force.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// The configuration file that was read; `None` if there is none.
+    #[serde(skip)]
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) model: Option<PathBuf>,
+    pub(crate) reranker: Option<PathBuf>,
+    pub(crate) models_dir: Option<PathBuf>,
+    pub(crate) precision: Option<Precision>,
+    pub(crate) device: Option<qwen3::DeviceChoice>,
+    pub(crate) dimension: Option<usize>,
+    pub(crate) log: LogConfig,
+    server: web::ServerConfig,
+    auth: web::AuthConfig,
+    limits: web::LimitsConfig,
+    index: web::IndexConfig,
+    pub(crate) extract: ExtractConfig,
+    suggest: web::SuggestConfig,
+    pub(crate) search: searcher::SearchConfig,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogConfig {
+    pub(crate) format: LogFormat,
+    /// A level or a filter of `tracing`.
+    pub(crate) level: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
+}
+
+impl Settings {
+    /// Resolves what the command line, the environment and the configuration file say. The file is the one that is named,
+    /// or the first that exists of the usual places.
+    pub(crate) fn resolve(cli: &Cli) -> Result<Self> {
+        // Processes that quarry starts are told what they need.
+        if matches!(cli.command, Command::ExtractWorker | Command::RunConfined(_)) {
+            return Ok(Self::default());
+        }
+        let mut settings = match &cli.config {
+            Some(path) => Self::read(path)?,
+            None => {
+                let user =
+                    etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("quarry/quarry.toml"));
+                let mut places = user.into_iter().chain([PathBuf::from(SYSTEM)]);
+                places.find(|path| path.is_file()).map_or_else(|| Ok(Self::default()), |path| Self::read(&path))?
+            }
+        };
+        settings.take_flags(cli);
+        Ok(settings)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        let mut settings: Self =
+            toml::from_str(&text).with_context(|| format!("{} is not a usable configuration", path.display()))?;
+        if settings.data_dir.as_ref().is_some_and(|folder| folder.is_relative()) {
+            bail!("{}: data_dir: expected an absolute path", path.display());
+        }
+        settings.path = Some(path.to_path_buf());
+        Ok(settings)
+    }
+
+    /// Flags and the environment, which the parser of the command line has read already, before the file.
+    fn take_flags(&mut self, cli: &Cli) {
+        let Cli { data_dir, model, reranker, models_dir, precision, device, dimension, .. } = cli.clone();
+        self.data_dir = data_dir.or(self.data_dir.take());
+        self.model = model.or(self.model.take());
+        self.reranker = reranker.or(self.reranker.take());
+        self.models_dir = models_dir.or(self.models_dir.take());
+        self.precision = precision.or(self.precision);
+        self.device = device.or(self.device);
+        self.dimension = dimension.or(self.dimension);
+        match &cli.command {
+            Command::Serve(args) => self.server.listen = args.listen.unwrap_or(self.server.listen),
+            Command::Index(args) => self.extract = self.extract.with_largest(args.max_file_size),
+            _ => {}
+        }
+    }
+
+    /// How is searched.
+    pub(crate) fn search(&self) -> Result<searcher::SearchConfig> {
+        let problems = self.search.problems();
+        if !problems.is_empty() {
+            bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
+        }
+        Ok(self.search.clone())
+    }
+
+    /// The server's part.
+    pub(crate) fn web(&self) -> web::Config {
+        web::Config {
+            server: self.server.clone(),
+            auth: self.auth.clone(),
+            limits: self.limits.clone(),
+            index: self.index.clone(),
+            suggest: self.suggest.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_file_is_valid_with_every_key_switched_on() {
+        let documented = include_str!("../web/deploy/quarry.toml");
+        let is_key = |line: &str| {
+            line.split_once(" = ").is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        };
+        let lines = documented.lines().map(|line| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line));
+        let config: Settings = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
+        assert_eq!(config.dimension, Some(256));
+        assert_eq!(config.web(), web::Config::default());
+        assert_eq!(config.extract, ExtractConfig::default());
+        assert_eq!(config.search, searcher::SearchConfig::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(toml::from_str::<Settings>("dat_dir = \"/x\"").is_err());
+        assert!(toml::from_str::<Settings>("[log]\nformt = \"json\"").is_err());
+    }
+}
