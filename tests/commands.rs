@@ -41,10 +41,10 @@ fn only_what_changed_is_read_and_only_new_text_is_embedded() {
     assert_eq!((reported(&run, "indexed"), reported(&run, "removed"), reported(&run, "embedded")), (2, 1, 0), "{run}");
     assert_eq!(bench.paths(&["marker001", "--lexical"]), ["moved.md"]);
     let answer = bench.search(&["marker002", "--lexical"]);
-    let (twin, other) = (&answer["results"][0], &answer["results"][0]["copies"][0]);
-    let mut twins = [twin["path"].as_str().unwrap(), other["path"].as_str().unwrap()];
-    twins.sort_unstable();
-    assert_eq!((answer["total"].as_u64(), twins), (Some(1), ["copy.md", "note-002.md"]), "{answer}");
+    let (first, other) = (&answer["results"][0], &answer["results"][0]["copies"][0]);
+    let mut copies = [first["path"].as_str().unwrap(), other["path"].as_str().unwrap()];
+    copies.sort_unstable();
+    assert_eq!((answer["total"].as_u64(), copies), (Some(1), ["copy.md", "note-002.md"]), "{answer}");
     let ledger = bench.run(&["status", "--files", "--csv"]).succeeded().stdout();
     assert!(ledger.contains("docs,note-002.md,indexed,duplicate of docs/copy.md,"), "{ledger}");
 
@@ -87,9 +87,9 @@ fn the_query_language_restricts() {
     assert_eq!(bench.paths(&["v2.14.1", "--lexical"]), ["a/alpha.md"]);
     assert_eq!(bench.paths(&["flow_meter", "--lexical"]), ["a/alpha.md"]);
     assert_eq!(bench.paths(&["pumps", "--lexical"]).len(), 2, "stemmed");
-    assert_eq!(bench.paths(&["\"red pump\""]), ["a/alpha.md"], "a phrase binds both legs");
+    assert_eq!(bench.paths(&["\"red pump\""]), ["a/alpha.md"], "a phrase binds both retrievers");
     assert_eq!(bench.paths(&["pump -blue", "--lexical"]), ["a/alpha.md"]);
-    assert!(!bench.paths(&["pump -blue"]).contains(&"b/beta.txt".to_string()), "an exclusion binds both legs");
+    assert!(!bench.paths(&["pump -blue"]).contains(&"b/beta.txt".to_string()), "an exclusion binds both retrievers");
     assert_eq!(bench.paths(&["pump type:text"]), ["b/beta.txt"]);
     assert_eq!(bench.paths(&["pump path:a/"]), ["a/alpha.md"]);
     assert_eq!(bench.paths(&["pump source:docs after:2001"]).len(), 3);
@@ -167,12 +167,12 @@ fn the_json_holds_ranks_scores_and_timings() {
 fn each_leg_works_alone() {
     let bench = Bench::with_documents(8);
     bench.index();
-    let legs = |answer: &Value| {
+    let retrievers = |answer: &Value| {
         let passage = answer["results"][0]["passages"][0].clone();
         (passage["lexical"].is_object(), passage["vector"].is_object())
     };
-    assert_eq!(legs(&bench.search(&["vacation", "--semantic"])), (false, true));
-    assert_eq!(legs(&bench.search(&["holidays", "--lexical"])), (true, false));
+    assert_eq!(retrievers(&bench.search(&["vacation", "--semantic"])), (false, true));
+    assert_eq!(retrievers(&bench.search(&["holidays", "--lexical"])), (true, false));
 }
 
 #[test]

@@ -14,8 +14,8 @@ fn evaluate(language: &str) -> Value {
     serde_json::from_str(&run.stdout()).unwrap()
 }
 
-fn ndcg(report: &Value, leg: &str) -> f64 {
-    report["legs"][leg]["ndcg@10"].as_f64().unwrap()
+fn ndcg(report: &Value, run: &str) -> f64 {
+    report["legs"][run]["ndcg@10"].as_f64().unwrap()
 }
 
 #[test]
@@ -87,10 +87,10 @@ fn several_sets_are_shown_with_their_mean() {
 fn equal_setups_do_not_differ() {
     let report = compare(&Bench::new(), ["default", ""]);
     assert_eq!((&report["a"], &report["b"]), (&json!("default"), &json!("default")));
-    for leg in ["bm25", "vector", "hybrid"] {
-        let all = &report["all"]["legs"][leg]["ndcg@10"];
+    for run in ["bm25", "vector", "hybrid"] {
+        let all = &report["all"]["legs"][run]["ndcg@10"];
         assert_eq!((&all["difference"], &all["p"], &all["ties"]), (&json!(0.0), &json!(1.0), &json!(12)), "{report}");
-        assert_eq!(report["sets"][0]["legs"][leg]["ndcg@10"]["ties"], 6);
+        assert_eq!(report["sets"][0]["legs"][run]["ndcg@10"]["ties"], 6);
     }
 }
 
@@ -100,18 +100,18 @@ fn settings_and_models_stand_beside_each_other() {
     // A model of random weights, which has its own index: it knows nothing.
     let random = format!("model={},vector-weight=3", fixture("golden/bert-tiny").display());
     let report = compare(&bench, ["default", &random]);
-    let leg = |name: &str| report["all"]["legs"][name]["ndcg@10"].clone();
-    assert_eq!(leg("bm25")["difference"], 0.0, "{report}");
+    let run = |name: &str| report["all"]["legs"][name]["ndcg@10"].clone();
+    assert_eq!(run("bm25")["difference"], 0.0, "{report}");
     for name in ["vector", "hybrid"] {
-        let leg = leg(name);
-        let number = |field: &str| leg[field].as_f64().unwrap();
+        let run = run(name);
+        let number = |field: &str| run[field].as_f64().unwrap();
         assert!((number("b") - number("a") - number("difference")).abs() < 1e-12);
-        assert!(leg["interval_95"][0].as_f64().unwrap() <= number("difference"));
-        assert!(leg["interval_95"][1].as_f64().unwrap() >= number("difference"));
-        let counts: u64 = ["wins", "ties", "losses"].iter().map(|field| leg[*field].as_u64().unwrap()).sum();
+        assert!(run["interval_95"][0].as_f64().unwrap() <= number("difference"));
+        assert!(run["interval_95"][1].as_f64().unwrap() >= number("difference"));
+        let counts: u64 = ["wins", "ties", "losses"].iter().map(|field| run[*field].as_u64().unwrap()).sum();
         assert_eq!(counts, 12);
     }
-    let lost = leg("vector");
+    let lost = run("vector");
     assert!(lost["difference"].as_f64().unwrap() < -0.05 && lost["p"].as_f64().unwrap() < 0.3, "{report}");
     assert_eq!(report, compare(&bench, ["default", &random]), "it repeats exactly");
     let [alpha, _] = sets(&bench);

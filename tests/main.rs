@@ -25,6 +25,7 @@ mod rebuild;
 mod serve;
 mod server;
 mod settings;
+mod snapshots;
 mod support;
 mod tidy;
 mod train;

@@ -124,7 +124,7 @@ impl Root {
                 statat(self.open_at(parent, flags)?, name, AtFlags::SYMLINK_NOFOLLOW)
             }
         };
-        let stat = stat.map_err(told)?;
+        let stat = stat.map_err(explained)?;
         Ok(Facts {
             other: other_than_file(&stat),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
@@ -148,9 +148,9 @@ impl Root {
         match by_the_system(self.folder.as_fd(), relative, flags) {
             // The kernel does not know the call, a filter of a container forbids it, or names were moved meanwhile.
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG | Errno::AGAIN) => {
-                part_by_part(self.folder.as_fd(), relative, flags).map_err(told)
+                part_by_part(self.folder.as_fd(), relative, flags).map_err(explained)
             }
-            opened => opened.map_err(told),
+            opened => opened.map_err(explained),
         }
     }
 }
@@ -194,7 +194,7 @@ fn link_or(folder: BorrowedFd<'_>, name: &OsStr, error: Errno) -> Errno {
     if is_link { Errno::LOOP } else { error }
 }
 
-fn told(error: Errno) -> BeneathError {
+fn explained(error: Errno) -> BeneathError {
     match error {
         Errno::LOOP | Errno::XDEV | Errno::MLINK => BeneathError::Link,
         error => BeneathError::Io(error.into()),
@@ -298,7 +298,7 @@ mod tests {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fallback = held
             .check(Path::new(relative))
-            .and_then(|()| part_by_part(held.folder.as_fd(), Path::new(relative), flags).map_err(told))
+            .and_then(|()| part_by_part(held.folder.as_fd(), Path::new(relative), flags).map_err(explained))
             .map(File::from);
         [held.open_file(Path::new(relative)).and_then(read), fallback.and_then(read)]
     }

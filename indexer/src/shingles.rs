@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use storage::{Script, SimHash};
+use storage::{SimHash, plain_words};
 
 /// Words of a shingle. Three tell the order of words apart and survive small edits.
 const WORDS: usize = 3;
@@ -13,7 +13,7 @@ pub(crate) fn fingerprint(text: &str) -> SimHash {
     // Only the words of one shingle are held: a text of megabytes has millions.
     let mut run: VecDeque<String> = VecDeque::with_capacity(WORDS);
     let mut full = false;
-    let shingles = words(text).filter_map(|word| {
+    let shingles = plain_words(text).filter_map(|word| {
         if run.len() == WORDS {
             run.pop_front();
         }
@@ -23,17 +23,6 @@ pub(crate) fn fingerprint(text: &str) -> SimHash {
     });
     let whole = SimHash::of(shingles);
     if full || run.is_empty() { whole } else { SimHash::of(std::iter::once(hash(&run))) }
-}
-
-/// The words of a text in lower case; where a script has no spaces, its characters.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    storage::runs(text).flat_map(|(run, script)| {
-        let run = &text[run];
-        match script {
-            Script::Spaced => vec![run.to_lowercase()],
-            Script::Unspaced => run.chars().map(String::from).collect(),
-        }
-    })
 }
 
 fn hash(shingle: &VecDeque<String>) -> u128 {
@@ -69,7 +58,7 @@ mod tests {
     fn scripts_without_spaces_count_by_characters() {
         let text = "出差费用报销办法。罚款、选座费、酒水和同行家属的费用不予报销。请在四十五天之内提交申请并附上收据。";
         assert!(fingerprint(text).distance(fingerprint(&text.replace("四十五", "六十"))) < 40);
-        assert_eq!(words("a中文b").collect::<Vec<_>>(), ["a", "中", "文", "b"]);
+        assert_eq!(plain_words("a中文b").collect::<Vec<_>>(), ["a", "中", "文", "b"]);
         assert_eq!(fingerprint(""), fingerprint("..."));
     }
 }

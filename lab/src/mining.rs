@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use qwen3::EmbedHandle;
 use searcher::{Candidate, Mode, RerankBudget, SearchConfig, SearchRequest, Searcher, Syntax};
-use storage::{Passage, Snapshot, embedding_text, is_unspaced};
+use storage::{Passage, Snapshot, embedding_text, plain_words};
 
 use crate::error::Result;
 
@@ -49,7 +49,7 @@ pub enum Pick {
 /// How negatives are looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MiningOptions {
-    /// Which legs of the search find them.
+    /// Which retrievers of the search find them.
     pub mode: Mode,
     /// The first rank that is looked at, from 1.
     pub from_rank: usize,
@@ -222,7 +222,7 @@ struct Shingles(HashSet<u64>);
 
 impl Shingles {
     fn of(text: &str) -> Self {
-        let words = words(text);
+        let words: Vec<String> = plain_words(text).collect();
         let runs = words.windows(SHINGLE.min(words.len()).max(1));
         Self(runs.map(|run| hash(run.join(" ").bytes())).collect())
     }
@@ -233,24 +233,6 @@ impl Shingles {
         let shared = self.0.intersection(&other.0).count();
         smaller > 0 && shared as f64 >= NEAR * smaller as f64
     }
-}
-
-/// Words in lower case; scripts without spaces by characters.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word) = (Vec::new(), String::new());
-    for c in text.chars() {
-        let alone = is_unspaced(c);
-        if alone || !c.is_alphanumeric() {
-            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-        }
-        if alone {
-            words.push(c.to_string());
-        } else if c.is_alphanumeric() {
-            word.extend(c.to_lowercase());
-        }
-    }
-    words.extend((!word.is_empty()).then_some(word));
-    words
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ fn ledger(folder: &Path, filter: FileFilter) -> Result<Files> {
         for entry in store.ledger(&source.name) {
             let entry = entry?;
             if filter.admits(&entry.state) {
-                files.push(store.told(entry)?);
+                files.push(store.with_duplicate(entry)?);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The filter that says which documents a search may return.
 //!
 //! A filter is plain data: the searcher reads it from the query, the lexical index turns it into a term query, and the
-//! vector leg gets the same documents as a set of ordinals. An empty list or `None` means "no restriction"; the values
+//! vector retriever gets the same documents as a set of ordinals. An empty list or `None` means "no restriction"; the values
 //! in one list are alternatives, the fields are joined by AND, and so are several filters given to one search.
 
 use serde::{Deserialize, Serialize};

@@ -53,6 +53,7 @@ mod closed;
 mod crash;
 mod database;
 mod documents;
+mod duplicates;
 mod durable;
 mod edition;
 mod error;
@@ -74,7 +75,6 @@ mod snapshot;
 mod store;
 mod totals;
 mod truth;
-mod twins;
 mod upgrade;
 mod vectorfile;
 mod vectors;
@@ -93,7 +93,7 @@ pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
     AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
-    QueryWord, Script, Sequence, is_stopword, is_unspaced, runs,
+    QueryWord, Script, Sequence, is_stopword, is_unspaced, plain_words, runs,
 };
 pub use overview::{Overview, overview};
 pub use private::is_shared;

@@ -1,7 +1,7 @@
 //! The placement of vectors: from an ordinal to the live passages that share it.
 //!
 //! One vector serves every passage with the same text and headings. This table is made from one view of the lexical
-//! index, and it alone decides which vectors are live in a snapshot: so a document is visible in both legs or in none.
+//! index, and it alone decides which vectors are live in a snapshot: so a document is visible in both retrievers or in none.
 
 use crate::error::Result;
 use crate::lexical::{LexicalReader, PassageRef};

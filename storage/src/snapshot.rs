@@ -1,4 +1,4 @@
-//! The snapshot that one search sees: a view of both legs that later commits do not change.
+//! The snapshot that one search sees: a view of both indexes that later commits do not change.
 
 use std::collections::HashSet;
 use std::path::Path;

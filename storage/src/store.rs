@@ -27,7 +27,7 @@ use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
-use crate::{edition, private, twins, upgrade};
+use crate::{duplicates, edition, private, upgrade};
 
 /// Commits after which the change log is trimmed.
 const TRIM_EVERY: u64 = 64;
@@ -277,8 +277,8 @@ impl Store {
     ///
     /// # Errors
     /// The store is damaged.
-    pub fn told(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
-        twins::told(&self.documents, entry)
+    pub fn with_duplicate(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
+        duplicates::noted(&self.documents, entry)
     }
 
     /// When the last run over a source ended, in seconds of Unix time.
@@ -423,7 +423,7 @@ impl Store {
         }
         for ((source, path), entry) in batch.ledger {
             let old = self.documents.ledger_entry(&source, &path)?;
-            twins::note(&mut changes, old.as_ref(), entry.as_ref());
+            duplicates::note(&mut changes, old.as_ref(), entry.as_ref());
             match entry {
                 Some(entry) => changes.put_ledger(&entry),
                 None => changes.remove_ledger(&source, &path),

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::documents::{Documents, Totals};
+use crate::duplicates;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::record::LedgerEntry;
 use crate::store::Statistics;
-use crate::twins;
 
 /// Lines of the ledger that are read at once.
 const PAGE: usize = 512;
@@ -69,8 +69,8 @@ impl TruthReader {
     ///
     /// # Errors
     /// The store is damaged.
-    pub fn told(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
-        twins::told(&self.documents.get()?, entry)
+    pub fn with_duplicate(&self, entry: LedgerEntry) -> Result<LedgerEntry> {
+        duplicates::noted(&self.documents.get()?, entry)
     }
 
     /// Counts and sizes.

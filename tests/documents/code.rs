@@ -7,9 +7,11 @@ use std::path::Path;
 use super::markdown::root;
 
 /// Crates by name, with the folder of their sources.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 9] = [
     ("extract", "indexer/extract/src"),
+    ("formats", "indexer/formats/src"),
     ("indexer", "indexer/src"),
+    ("lab", "lab/src"),
     ("quarry", "src"),
     ("qwen3", "qwen3/src"),
     ("searcher", "searcher/src"),

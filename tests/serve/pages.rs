@@ -127,3 +127,37 @@ fn near_duplicates_are_one_result() {
     let apart = server.get("/api/v1/search?q=claim+form+signature&copies=apart").expect(200);
     assert_eq!(apart["total"], 3, "{apart}");
 }
+
+#[test]
+fn formats_go_by_every_word_for_them_and_are_sent_as_what_they_are() {
+    let bench = Bench::new();
+    bench.write("manual.rst", "Turbine\n=======\n\nThe granite turbine hums.\n");
+    bench.write("guide.adoc", "= Guide\n:toc:\n\nThe granite turbine sings.\n");
+    bench.write("letter.eml", "From: a@x\nTo: b@x\nSubject: Turbine\n\nThe granite turbine is late.\n");
+    // Text under the name of a Word file: what a browser would hand to Word.
+    bench.write("old.doc", "The granite turbine of old.\n");
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    for (query, path) in [("type=rst", "manual.rst"), ("type=.ADOC", "guide.adoc"), ("type=eml", "letter.eml")] {
+        assert_eq!(server.paths(&format!("q=granite&{query}")), [path], "{query}");
+        assert_eq!(server.paths(&format!("q=granite+{}", query.replace('=', "%3A"))), [path], "{query}");
+    }
+    let refused = server.get("/api/v1/search?q=granite&type=klingon");
+    assert!(
+        refused.status == 400 && refused.text.contains("expected a type of documents: text, markdown"),
+        "{}",
+        refused.text
+    );
+    let noted = server.get("/api/v1/search?q=granite+type%3Aklingon").expect(200);
+    assert!(noted["notes"][0].as_str().unwrap().contains("asciidoc"), "{noted}");
+    let sent = |path: &str| {
+        let found = server.get(&format!("/api/v1/documents?path={path}")).expect(200);
+        let reply = server.get(&format!("/document/{}/file", found["documents"][0]["id"].as_str().unwrap()));
+        let shown = reply.header("content-disposition").split(';').next().unwrap_or_default().to_string();
+        (reply.header("content-type").to_string(), shown)
+    };
+    assert_eq!(sent("manual.rst"), ("text/plain; charset=utf-8".into(), "inline".into()));
+    assert_eq!(sent("letter.eml"), ("message/rfc822".into(), "attachment".into()));
+    assert_eq!(sent("old.doc"), ("application/msword".into(), "attachment".into()));
+    let page = server.get("/search?q=granite").text;
+    assert!(page.contains("reStructuredText") && page.contains("AsciiDoc"), "facets are called what people call them");
+}

@@ -42,6 +42,9 @@ mod readers;
 mod sniff;
 mod table;
 
+#[cfg(test)]
+mod snapshots;
+
 pub use block::{Block, BlockKind, Missing, PageCount, Scan, StructuredText, TextBuilder, floor_boundary};
 pub use bounds::{MAX_METADATA, MAX_TITLE, decode_within_bounds, shorten, shorten_metadata};
 pub use error::{FileError, Verdict};

@@ -1,6 +1,6 @@
 //! Markdown (CommonMark with GitHub's tables, footnotes, task lists, and front matter) by pulldown-cmark. Inline markup
 //! goes, its words stay: link texts, image descriptions, code identifiers. Fenced code stays whole; HTML blocks are
-//! read by the HTML reader. An event loop with an explicit stack: nesting costs memory, never the call stack.
+//! read by the HTML parser. An event loop with an explicit stack: nesting costs memory, never the call stack.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 
 /// Reads Markdown, also that of a cell of a notebook.
 pub(crate) fn structure(source: &str) -> StructuredText {
-    let mut reader = Reader::new(source);
+    let mut parser = MarkdownParser::new(source);
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -32,11 +32,11 @@ pub(crate) fn structure(source: &str) -> StructuredText {
         | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
         | Options::ENABLE_GFM;
     for (event, span) in Parser::new_ext(source, options).into_offset_iter() {
-        reader.event(event, span);
+        parser.event(event, span);
     }
-    reader.flush();
-    reader.keep_bare_title();
-    reader.builder.finish(FORMAT)
+    parser.flush();
+    parser.keep_bare_title();
+    parser.builder.finish(FORMAT)
 }
 
 /// What the text that is being collected will become.
@@ -50,7 +50,7 @@ enum Leaf {
     FrontMatter,
 }
 
-struct Reader {
+struct MarkdownParser {
     builder: TextBuilder,
     lines: LineIndex,
     leaf: Leaf,
@@ -62,7 +62,7 @@ struct Reader {
     rows: Vec<Vec<String>>,
 }
 
-impl Reader {
+impl MarkdownParser {
     fn new(source: &str) -> Self {
         Self {
             builder: TextBuilder::default(),

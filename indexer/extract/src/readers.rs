@@ -31,8 +31,8 @@ enum Sign {
 enum Names {
     /// Those that the table of formats gives to its formats.
     OfFormats,
-    /// Those that a rule tells.
-    Told(fn(&Input<'_>) -> bool),
+    /// Those that a rule knows.
+    Rule(fn(&Input<'_>) -> bool),
 }
 
 /// What reads a file: most files are one document, some hold others.
@@ -53,9 +53,9 @@ const fn text(formats: &'static [&'static Format], opens: fn(&[u8]) -> bool, rea
 
 impl Reader {
     /// With a rule of its own for file names.
-    const fn told_by(self, named: fn(&Input<'_>) -> bool) -> Self {
+    const fn named_by(self, named: fn(&Input<'_>) -> bool) -> Self {
         match self.sign {
-            Sign::Text { opens, .. } => Self { sign: Sign::Text { named: Names::Told(named), opens }, ..self },
+            Sign::Text { opens, .. } => Self { sign: Sign::Text { named: Names::Rule(named), opens }, ..self },
             Sign::Content(_) => self,
         }
     }
@@ -68,7 +68,7 @@ impl Reader {
         match self.sign {
             Sign::Content(_) => false,
             Sign::Text { named: Names::OfFormats, .. } => self.formats.iter().any(|format| input.is_named(format)),
-            Sign::Text { named: Names::Told(is_named), .. } => is_named(input),
+            Sign::Text { named: Names::Rule(is_named), .. } => is_named(input),
         }
     }
 
@@ -78,7 +78,7 @@ impl Reader {
 }
 
 /// A text whose opening tells nothing.
-fn untold(_: &[u8]) -> bool {
+fn no_opening(_: &[u8]) -> bool {
     false
 }
 
@@ -88,9 +88,9 @@ const READERS: &[Reader] = &[
     content(office::PACKAGES, office::is_package, Read::Document(office::read_package)),
     content(&[office::DOC, office::PPT, office::XLS], office::is_compound, Read::Document(office::read_compound)),
     content(&[office::RTF], office::is_rtf, Read::Document(office::read_rtf)),
-    text(&[office::CSV, office::TSV], untold, Read::Document(office::read_delimited)),
+    text(&[office::CSV, office::TSV], no_opening, Read::Document(office::read_delimited)),
     text(&[office::ODT, office::ODP, office::ODS], office::looks_flat, Read::Document(office::read_flat))
-        .told_by(office::is_flat_named),
+        .named_by(office::is_flat_named),
     content(&[mail::MSG], mail::is_msg, Read::Container(mail::read_msg)),
     content(&[mail::TNEF], mail::is_tnef, Read::Container(mail::read_tnef)),
     // A mail may hold bytes that no text holds: its name is enough.
@@ -98,20 +98,20 @@ const READERS: &[Reader] = &[
     content(&[mail::MBOX], mail::is_mbox, Read::Container(mail::read_mbox)),
     content(picture::FORMATS, picture::is_picture, Read::Document(picture::read)),
     text(&[html::FORMAT], sniff::looks_like_html, Read::Document(html::read)),
-    text(&[markdown::FORMAT], untold, Read::Document(markdown::read)),
-    text(&[markup::RST], untold, Read::Document(markup::read_rst)),
+    text(&[markdown::FORMAT], no_opening, Read::Document(markdown::read)),
+    text(&[markup::RST], no_opening, Read::Document(markup::read_rst)),
     text(&[markup::ASCIIDOC], markup::looks_like_asciidoc, Read::Document(markup::read_asciidoc)),
     text(&[markup::LATEX], markup::looks_like_latex, Read::Document(markup::read_latex)),
     text(&[markup::ORG], markup::looks_like_org, Read::Document(markup::read_org)),
-    text(&[markup::MAN], markup::looks_like_man, Read::Document(markup::read_man)).told_by(markup::is_man),
+    text(&[markup::MAN], markup::looks_like_man, Read::Document(markup::read_man)).named_by(markup::is_man),
     text(&[markup::SUBTITLES], markup::looks_like_subtitles, Read::Document(markup::read_subtitles)),
-    text(&[data::NOTEBOOK], untold, Read::Document(data::read_notebook)),
+    text(&[data::NOTEBOOK], no_opening, Read::Document(data::read_notebook)),
     text(&[data::JSON], data::looks_like_json, Read::Document(data::read_json)),
     text(&[data::XML], data::looks_like_xml, Read::Document(data::read_xml)),
     text(&[mail::MBOX], mail::looks_like_mbox, Read::Container(mail::read_mbox)),
     text(&[mail::EML], mail::looks_like_eml, Read::Container(mail::read_eml)),
-    text(&[], languages::has_shebang, Read::Document(code::read)).told_by(languages::is_named),
-    text(&[plain::FORMAT], untold, Read::Document(plain::read)),
+    text(&[], languages::has_shebang, Read::Document(code::read)).named_by(languages::is_named),
+    text(&[plain::FORMAT], no_opening, Read::Document(plain::read)),
     content(&[archives::SEVENZ], archives::is_7z, Read::Container(archives::read_7z)),
     content(&[archives::TAR], archives::is_tar, Read::Container(archives::read_tar)),
     content(archives::COMPRESSED, archives::is_compressed, Read::Container(archives::read_compressed)),
@@ -120,7 +120,7 @@ const READERS: &[Reader] = &[
 ];
 
 /// Of text that no reader claims.
-const FALLBACK: Reader = text(&[plain::FORMAT], untold, Read::Document(plain::read));
+const FALLBACK: Reader = text(&[plain::FORMAT], no_opening, Read::Document(plain::read));
 
 /// Reads a file's bytes by its format.
 ///

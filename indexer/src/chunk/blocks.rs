@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use extract::{BlockKind, StructuredText, item_depth, item_marker};
+use extract::{BlockKind, Family, Format, StructuredText, item_depth, item_marker};
 use storage::{Block, Marker, Place};
 
 use super::pack::Draft;
@@ -62,9 +62,9 @@ impl Passage<'_> {
                 self.push(storage::BlockKind::Heading { level: *level }, part.start..part.start + title);
             }
             BlockKind::Heading { .. } | BlockKind::Paragraph => {
-                // Only a plain text has line breaks of its own; all other readers join what belongs together.
-                let is_plain = self.document.kind == "text";
-                self.push(if is_plain { storage::BlockKind::Lines } else { storage::BlockKind::Paragraph }, part);
+                // All other readers join what belongs together.
+                let has_lines = Format::named(&self.document.kind).is_some_and(|format| format.family == Family::Lines);
+                self.push(if has_lines { storage::BlockKind::Lines } else { storage::BlockKind::Paragraph }, part);
             }
             BlockKind::ListItem => self.push_item(&text[block.span.clone()], part, begins),
             BlockKind::Table => self.push_rows(part, begins),

@@ -1,4 +1,4 @@
-//! One reading process, seen from quarry: it is given a file and answers, or it ends and has an obituary. It dies with
+//! One reading process, seen from quarry: it is given a file and answers, or it ends, and why is explained. It dies with
 //! this value.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -83,7 +83,9 @@ impl ReadingProcess {
         let SandboxLimits { memory, seconds, answer } = self.limits;
         let head = opening(&Setup { memory, seconds, answer }, 0).map_err(io::Error::other)?;
         let reply = self.exchange::<Ready>(&[&head], START, &Stop::default());
-        reply.map(|(ready, _)| ready.confinement).map_err(|ending| io::Error::other(self.obituary(&ending).to_string()))
+        reply
+            .map(|(ready, _)| ready.confinement)
+            .map_err(|ending| io::Error::other(self.kill_and_explain(&ending).to_string()))
     }
 
     /// Has a file read.
@@ -94,7 +96,7 @@ impl ReadingProcess {
         };
         match self.exchange::<Answer>(&[&head, bytes], self.limits.patience(), stop).and_then(decode) {
             Ok((outcome, usable)) => Reading { outcome, usable },
-            Err(ending) => Reading { outcome: Err(self.obituary(&ending)), usable: false },
+            Err(ending) => Reading { outcome: Err(self.kill_and_explain(&ending)), usable: false },
         }
     }
 
@@ -154,7 +156,7 @@ impl ReadingProcess {
     }
 
     /// Makes sure that it is dead, and says what it died of.
-    fn obituary(&mut self, ending: &Ending) -> FileError {
+    fn kill_and_explain(&mut self, ending: &Ending) -> FileError {
         // Whoever closed its output is on the way out: its own end says more than our signal.
         let died_alone = matches!(ending, Ending::Ended) && self.ends_within(Duration::from_secs(2));
         if !died_alone {

@@ -1,4 +1,4 @@
-//! Evaluation: judged questions, what both legs recall for them, how good a ranking is, and whether one is better than
+//! Evaluation: judged questions, what both retrievers recall for them, how good a ranking is, and whether one is better than
 //! another.
 
 mod beir;

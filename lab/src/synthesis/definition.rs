@@ -3,7 +3,7 @@
 
 use extract::{Block, BlockKind};
 
-use super::outline::{Outline, Section, is_sentence};
+use super::outline::{MAN, Outline, RST, Section, is_sentence};
 use super::{Draft, Rule, words};
 
 /// Words of the longest term.
@@ -239,7 +239,7 @@ fn defines(text: &str) -> bool {
 fn option(outline: &Outline<'_>, text: &str) -> Option<(String, String)> {
     let text = text.strip_prefix("- ")?;
     let (flags, about) = text.split_once(": ")?;
-    let is_option = outline.text().kind == "man" && flags.starts_with('-') && flags.len() <= 60;
+    let is_option = outline.is(MAN) && flags.starts_with('-') && flags.len() <= 60;
     (is_option && is_statement(about)).then(|| (words::one_line(flags), about.to_owned()))
 }
 
@@ -296,8 +296,7 @@ fn is_statement(text: &str) -> bool {
 fn below(outline: &Outline<'_>, block: &Block, text: &str) -> Option<(String, String)> {
     let (term, definition) = text.split_once('\n')?;
     let raw = &outline.text().text[block.span.clone()];
-    let is_set_off =
-        outline.text().kind == "rst" || raw.lines().nth(1).is_some_and(|line| line.starts_with([' ', '\t', ':']));
+    let is_set_off = outline.is(RST) || raw.lines().nth(1).is_some_and(|line| line.starts_with([' ', '\t', ':']));
     let definition = definition.trim_start_matches([':', ' ', '\t']);
     let is_own = is_set_off && is_term(term.trim()) && words::count(term) <= LONGEST_TERM;
     (is_own && is_statement(definition) && is_sentence(definition))

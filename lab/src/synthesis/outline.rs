@@ -1,9 +1,13 @@
 //! A document as the rules see it: its title, and its sections, each with the headings above it and the blocks below.
 
-use extract::{Block, BlockKind, StructuredText};
+use extract::{Block, BlockKind, Format, StructuredText};
 use indexer::ReadDocument;
 
 use super::words;
+
+pub(super) const MAN: &Format = Format::of("man");
+pub(super) const RST: &Format = Format::of("rst");
+const TEXT: &Format = Format::of("text");
 
 /// Bytes above which a "heading" is a paragraph in disguise.
 const MAX_HEADING_BYTES: usize = 200;
@@ -47,10 +51,15 @@ impl<'a> Outline<'a> {
             start = number + 1;
         }
         outline.add(&stack, &text.blocks[start..]);
-        if text.kind == "man" {
+        if outline.is(MAN) {
             outline.title = outline.manual().map(|(name, _)| name).or(outline.title);
         }
         outline
+    }
+
+    /// Whether the document is of this format.
+    pub(super) fn is(&self, format: &Format) -> bool {
+        self.text().kind == format.name
     }
 
     fn add(&mut self, stack: &[(u8, String)], blocks: &'a [Block]) {
@@ -158,7 +167,7 @@ fn title(document: &ReadDocument) -> Option<String> {
     // Of plain text it is the first heading, which may stand anywhere.
     let opens =
         |block: &Block| words::one_line(&document.text.text[block.span.clone()]).starts_with(&words::one_line(stated));
-    if document.text.kind == "text" && !document.text.blocks.iter().take(3).any(opens) {
+    if document.text.kind == TEXT.name && !document.text.blocks.iter().take(3).any(opens) {
         return None;
     }
     let file = document.path.rsplit('/').next().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Rules for prose: title, description, headings, letters, captions.
 
-use extract::{Block, BlockKind};
+use extract::{Block, BlockKind, Format};
 
-use super::outline::{Outline, is_sentence};
+use super::outline::{MAN, Outline, is_sentence};
 use super::{Draft, Rule, words};
 
 /// Words from which a heading says by itself what it is about.
@@ -14,18 +14,18 @@ const TELLING_CHARACTERS: usize = 6;
 /// Headings so long are sentences of the text.
 const LONGEST_HEADING: usize = 16;
 
-/// Kinds of documents that are letters.
-const LETTERS: &[&str] = &["eml", "mbox", "msg", "tnef"];
+/// Formats of letters.
+const LETTERS: &[&Format] = &[Format::of("eml"), Format::of("mbox"), Format::of("msg"), Format::of("tnef")];
 
 /// Keys under which documents say what they are about.
 const ABOUT: &[&str] = &["description", "abstract", "summary", "subject", "og:description"];
 
 fn is_letter(outline: &Outline<'_>) -> bool {
-    LETTERS.contains(&outline.text().kind.as_str())
+    LETTERS.iter().any(|format| outline.is(format))
 }
 
 pub(super) fn title(outline: &Outline<'_>) -> Option<Draft> {
-    if is_letter(outline) || outline.text().kind == "man" {
+    if is_letter(outline) || outline.is(MAN) {
         return None;
     }
     let query = outline.title.clone()?;
@@ -36,7 +36,7 @@ pub(super) fn description(outline: &Outline<'_>) -> Option<Draft> {
     if is_letter(outline) {
         return None;
     }
-    if let Some((name, about)) = outline.manual().filter(|_| outline.text().kind == "man") {
+    if let Some((name, about)) = outline.manual().filter(|_| outline.is(MAN)) {
         return Some(Draft {
             query: about,
             response: manual_body(outline)?,

@@ -117,7 +117,7 @@ impl<'n> EmbeddingTask<'n> {
             return Err(qwen3::Error::Dimension { requested: *wrong, least: 1, most: width }.into());
         }
         let encoder = EmbedEncoder::open(files, EmbedPrompt::default(), options.max_tokens)?;
-        let reader = Reader { encoder, options: &options };
+        let reader = ExampleEncoder { encoder, options: &options };
         let mut task = Self {
             network,
             training: reader.read(training)?,
@@ -301,12 +301,12 @@ impl EmbeddingOptions {
 }
 
 /// Texts to ids, as the model will see them in use.
-struct Reader<'o> {
+struct ExampleEncoder<'o> {
     encoder: EmbedEncoder,
     options: &'o EmbeddingOptions,
 }
 
-impl Reader<'_> {
+impl ExampleEncoder<'_> {
     fn read(&self, examples: &[Example]) -> Result<Vec<Tokens>> {
         let query = |example: &Example| self.encoder.query(&example.query, None);
         let queries: Vec<_> = examples.par_iter().map(query).collect::<qwen3::Result<_>>()?;

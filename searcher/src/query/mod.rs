@@ -47,7 +47,7 @@ const MAX_NOTES: usize = 8;
 pub struct ParsedQuery {
     /// What the embedding model and the reranker read: words and phrases in order, without operators and quotes.
     pub text: String,
-    /// What the lexical leg looks for beside the phrases: the plain words as they were typed, each with at least one
+    /// What the lexical retriever looks for beside the phrases: the plain words as they were typed, each with at least one
     /// letter or digit. Where the script has no spaces, a whole clause is one entry. At most [`MAX_WORDS`].
     pub words: Vec<String>,
     /// Words that were quoted, in their order, single spaces between them. At most [`MAX_OPERATORS`].
@@ -82,24 +82,24 @@ impl Exclusion {
 impl ParsedQuery {
     /// Takes a text as words alone, without operators: for questions that were not written in the query language.
     pub fn plain(text: &str) -> Self {
-        let mut reader = Reader::default();
-        for word in reader.within_bounds(text).split(scan::is_blank).filter(|word| !word.is_empty()) {
-            reader.plain(word, true);
+        let mut builder = QueryBuilder::default();
+        for word in builder.within_bounds(text).split(scan::is_blank).filter(|word| !word.is_empty()) {
+            builder.plain(word, true);
         }
-        reader.finish()
+        builder.finish()
     }
 
     /// Reads a query.
     pub fn parse(query: &str) -> Self {
-        let mut reader = Reader::default();
-        let mut scanner = Scanner::new(reader.within_bounds(query));
+        let mut builder = QueryBuilder::default();
+        let mut scanner = Scanner::new(builder.within_bounds(query));
         for piece in &mut scanner {
-            reader.read(piece.kind, piece.raw, piece.spaced);
+            builder.read(piece.kind, piece.raw, piece.spaced);
         }
         if scanner.saw_unclosed_quote() {
-            reader.note(Note::OpenQuote);
+            builder.note(Note::OpenQuote);
         }
-        reader.finish()
+        builder.finish()
     }
 
     /// The words and the words of the phrases in one text, for an index that analyses it itself. Unlike
@@ -126,7 +126,7 @@ impl From<&ParsedQuery> for LexicalQuery {
 
 /// Puts the pieces of a query together.
 #[derive(Default)]
-struct Reader {
+struct QueryBuilder {
     query: ParsedQuery,
     words: TermBudget,
     filter_values: usize,
@@ -134,7 +134,7 @@ struct Reader {
     gap: bool,
 }
 
-impl Reader {
+impl QueryBuilder {
     fn within_bounds<'a>(&mut self, query: &'a str) -> &'a str {
         let kept = limit::prefix(query, MAX_QUERY_BYTES);
         if kept.len() < query.len() {
@@ -162,7 +162,7 @@ impl Reader {
         }
     }
 
-    /// Text that is no operator: for the model as it is, for the lexical leg as far as it has words.
+    /// Text that is no operator: for the model as it is, for the lexical retriever as far as it has words.
     fn plain(&mut self, text: &str, spaced: bool) {
         self.append(text, spaced);
         for word in text.split_whitespace() {

@@ -205,6 +205,17 @@ pub fn runs(text: &str) -> impl Iterator<Item = (Range<usize>, Script)> + '_ {
     })
 }
 
+/// The words of a text in lower case, unstemmed; of scripts without spaces, each character: for the likeness of texts.
+pub fn plain_words(text: &str) -> impl Iterator<Item = String> + '_ {
+    runs(text).flat_map(|(run, script)| {
+        let run = &text[run];
+        match script {
+            Script::Spaced => vec![run.to_lowercase()],
+            Script::Unspaced => run.chars().map(String::from).collect(),
+        }
+    })
+}
+
 /// Whether the character belongs to a script written without spaces (or, for Korean, best matched without them).
 pub fn is_unspaced(character: char) -> bool {
     matches!(u32::from(character),

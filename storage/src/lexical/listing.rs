@@ -161,7 +161,7 @@ mod tests {
             batch.record(entry.clone());
         }
         store.commit(batch).unwrap();
-        let of = |store: &Store, entry: &LedgerEntry| store.told(entry.clone()).unwrap().state.reason();
+        let of = |store: &Store, entry: &LedgerEntry| store.with_duplicate(entry.clone()).unwrap().state.reason();
         assert_eq!(of(&store, &second), "duplicate of a/1.md");
         assert_eq!((of(&store, &first), of(&store, &other)), (String::new(), String::new()));
         // The first one changes: the second is nobody's copy any more.

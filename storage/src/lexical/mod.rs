@@ -9,7 +9,7 @@ mod reader;
 mod schema;
 mod stopwords;
 
-pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, runs};
+pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, plain_words, runs};
 pub(crate) use index::{LexicalIndex, Payload};
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;

@@ -17,7 +17,7 @@ use crate::traffic::PIECE;
 const LOOKED_AT: usize = 10_000;
 
 /// The reading of a ledger.
-struct Reader<F> {
+struct LedgerCursor<F> {
     sources: Vec<String>,
     admits: F,
     /// Number of the source that is read.
@@ -40,17 +40,17 @@ pub(crate) async fn answer(
 ) -> Result<HttpResponse, Error> {
     app.engine()?;
     let room = app.traffic.transfer(client)?;
-    let reader = Reader { sources, admits, source: 0, after: String::new(), piece: LEDGER_COLUMNS.to_string() };
-    let reader = read(&app, Turn::Long, reader).await?;
-    let pieces = stream::try_unfold((app, reader, room), |(app, mut reader, room)| async move {
-        while reader.piece.is_empty() && !reader.is_at_end() && !app.is_stopping() {
-            reader = read(&app, Turn::Next, reader).await.inspect_err(|error| {
+    let cursor = LedgerCursor { sources, admits, source: 0, after: String::new(), piece: LEDGER_COLUMNS.to_string() };
+    let cursor = read(&app, Turn::Long, cursor).await?;
+    let pieces = stream::try_unfold((app, cursor, room), |(app, mut cursor, room)| async move {
+        while cursor.piece.is_empty() && !cursor.is_at_end() && !app.is_stopping() {
+            cursor = read(&app, Turn::Next, cursor).await.inspect_err(|error| {
                 // The status has been sent long ago: a cut transfer is how the client learns of it.
                 tracing::error!("a list of files broke off: {}", storage::chain(&error));
             })?;
         }
-        let piece = std::mem::take(&mut reader.piece);
-        Ok::<_, Error>((!piece.is_empty()).then(|| (web::Bytes::from(piece), (app, reader, room))))
+        let piece = std::mem::take(&mut cursor.piece);
+        Ok::<_, Error>((!piece.is_empty()).then(|| (web::Bytes::from(piece), (app, cursor, room))))
     });
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8; header=present")
@@ -59,14 +59,14 @@ pub(crate) async fn answer(
         .streaming(Box::pin(pieces)))
 }
 
-async fn read<F>(app: &Arc<App>, turn: Turn, reader: Reader<F>) -> Result<Reader<F>, Error>
+async fn read<F>(app: &Arc<App>, turn: Turn, cursor: LedgerCursor<F>) -> Result<LedgerCursor<F>, Error>
 where
     F: Fn(&LedgerEntry) -> bool + Send + 'static,
 {
-    app.turn(turn, move |_, engine, _| reader.read(engine)).await
+    app.turn(turn, move |_, engine, _| cursor.read(engine)).await
 }
 
-impl<F: Fn(&LedgerEntry) -> bool> Reader<F> {
+impl<F: Fn(&LedgerEntry) -> bool> LedgerCursor<F> {
     fn is_at_end(&self) -> bool {
         self.source == self.sources.len()
     }
@@ -80,7 +80,7 @@ impl<F: Fn(&LedgerEntry) -> bool> Reader<F> {
                 looked_at += 1;
                 self.after.clone_from(&entry.path);
                 if (self.admits)(&entry) {
-                    self.piece.push_str(&ledger_row(&engine.truth.told(entry)?));
+                    self.piece.push_str(&ledger_row(&engine.truth.with_duplicate(entry)?));
                 }
                 if self.piece.len() >= PIECE || looked_at >= LOOKED_AT {
                     return Ok(self);

@@ -159,6 +159,14 @@ mod tests {
         assert_eq!(listed.iter().find(|one| one["name"] == "limit").unwrap()["schema"]["maximum"], json!(500));
     }
 
+    /// A change here is a change of the promise to clients. `INSTA_UPDATE=always cargo test --workspace --lib -- openapi`
+    /// writes it anew.
+    #[test]
+    fn it_is_as_before() {
+        let description: Value = serde_json::from_str(&description(&LimitsConfig::default()).unwrap()).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&description).unwrap());
+    }
+
     #[test]
     fn it_is_version_3_1_and_every_reference_leads_somewhere() {
         let text = description(&LimitsConfig::default()).unwrap();

@@ -335,7 +335,7 @@ pub(crate) fn ledger_page(
             next = files.last().map(|line| line.path.clone());
             break;
         }
-        files.push(engine.truth.told(entry)?.into());
+        files.push(engine.truth.with_duplicate(entry)?.into());
     }
     Ok(LedgerPage { source, files, next })
 }

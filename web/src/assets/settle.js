@@ -195,7 +195,8 @@ function facts(hit, passage, name) {
 function snippet(passage, { language }) {
   const { snippet_start: from, blocks } = passage;
   const to = from + new TextEncoder().encode(passage.snippet).length;
-  const code = blocks.filter(({ start, end }) => start < to && end > from).every(({ kind }) => kind === "code");
+  const kinds = new Set(blocks.filter(({ start, end }) => start < to && end > from).map(({ kind }) => kind));
+  const code = kinds.size === 1 && kinds.has("code");
   const place = document.createElement(code ? "pre" : "p");
   place.className = passage.marked === "sentence" ? "snippet sense" : "snippet";
   place.dir = "auto";

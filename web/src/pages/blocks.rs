@@ -139,7 +139,8 @@ impl<'a> Shape<'a> {
 
     /// Whether a part of the passage is nothing but code.
     pub(super) fn is_code(self, part: &Range<usize>) -> bool {
-        self.within(part).all(|(block, _)| matches!(block.kind, BlockKind::Code { .. })) && !self.blocks.is_empty()
+        let is_code = |(block, _): (&Block, _)| matches!(block.kind, BlockKind::Code { .. });
+        self.within(part).next().is_some_and(is_code) && self.within(part).all(is_code)
     }
 
     /// A part of the text, marked.

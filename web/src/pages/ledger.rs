@@ -76,7 +76,7 @@ pub(super) fn lines(engine: &Engine, asked: &Asked) -> Result<Lines, Error> {
                 return Ok(lines);
             }
             if asked.admits(&entry) {
-                lines.entries.push(engine.truth.told(entry)?);
+                lines.entries.push(engine.truth.with_duplicate(entry)?);
             } else if looked_at == LOOKED_AT {
                 lines.next = Some((entry.source.clone(), entry.path.clone()));
             }

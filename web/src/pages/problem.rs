@@ -10,7 +10,7 @@ use maud::html;
 use super::address::SearchAddress;
 use super::language::Language;
 use super::layout::Page;
-use super::strings::{Strings, Told, fill};
+use super::strings::{Failure, Strings, fill};
 use super::visit::Visit;
 use crate::error::Error;
 use crate::guard::wants_page;
@@ -41,7 +41,7 @@ pub(crate) async fn for_people<B: MessageBody + 'static>(
 
 fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
     let words = visit.words();
-    let Told { title, cure } = told(words, error);
+    let Failure { title, cure } = failure(words, error);
     let cure = match error {
         Error::OverShare { .. } => fill(cure, &[&visit.language.duration(1e3)]),
         Error::Rate { retry_after } => fill(cure, &[&visit.language.duration(*retry_after as f64 * 1e3)]),
@@ -66,7 +66,7 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
 }
 
 /// A failure in a language of the page: one line for each kind.
-fn told(words: &Strings, error: &Error) -> Told {
+fn failure(words: &Strings, error: &Error) -> Failure {
     match error {
         Error::NotFound { .. } => words.not_found,
         Error::Starting | Error::Upgrading(_) | Error::Storage(storage::Error::Reopening) => words.starting,

@@ -36,7 +36,7 @@ use self::journal::{Errand, Journal};
 use self::order::Stage;
 pub(crate) use self::places::{Placed, Reservation, Turn};
 pub(crate) use self::queue::Committed;
-use self::queue::{Origin, Outlook, Task};
+use self::queue::{Origin, Planned, Task};
 use self::shared::Shared;
 use self::turns::Kind;
 use crate::config::IndexConfig;
@@ -116,8 +116,8 @@ impl Writer {
     /// # Errors
     /// [`Error::Conflict`] if the name is going to be that of another source; [`Error::Unwritable`], [`Error::Stopping`].
     pub(crate) fn add(&self, source: Source) -> Result<u64, Error> {
-        self.accept(source, Task::Index(Deletions::Guarded), |outlook, source| match outlook {
-            Outlook::Is(other) if other != *source => {
+        self.accept(source, Task::Index(Deletions::Guarded), |planned, source| match planned {
+            Planned::Is(other) if other != *source => {
                 Err(Error::Conflict { detail: format!("there is another source {:?}", source.name) })
             }
             _ => Ok(()),
@@ -129,8 +129,8 @@ impl Writer {
     /// # Errors
     /// [`Error::NotFound`] if it is being removed; otherwise as [`Writer::add`].
     pub(crate) fn index(&self, source: Source, deletions: Deletions) -> Result<u64, Error> {
-        self.accept(source, Task::Index(deletions), |outlook, _| match outlook {
-            Outlook::Gone => Err(Error::NotFound { what: "the source" }),
+        self.accept(source, Task::Index(deletions), |planned, _| match planned {
+            Planned::Gone => Err(Error::NotFound { what: "the source" }),
             _ => Ok(()),
         })
     }
@@ -149,14 +149,14 @@ impl Writer {
         &self,
         source: Source,
         task: Task,
-        fits: impl FnOnce(Outlook, &Source) -> Result<(), Error>,
+        fits: impl FnOnce(Planned, &Source) -> Result<(), Error>,
     ) -> Result<u64, Error> {
         let place = {
             let mut queue = self.shared.lock();
             if queue.stopping {
                 return Err(Error::Stopping);
             }
-            fits(queue.outlook(&source.name), &source)?;
+            fits(queue.planned(&source.name), &source)?;
             if let Some(job) = Shared::waits_already(&queue, &source, task) {
                 return Ok(job);
             }

@@ -99,7 +99,7 @@ impl Step {
 }
 
 /// What the name of a source is going to mean once everything that was accepted is done.
-pub(super) enum Outlook {
+pub(super) enum Planned {
     /// What it means now.
     Unchanged,
     /// That source.
@@ -178,13 +178,13 @@ impl Queue {
     }
 
     /// What a name is going to mean.
-    pub(super) fn outlook(&self, name: &str) -> Outlook {
-        let Some((id, kind, _)) = self.order.of(name).next_back() else { return Outlook::Unchanged };
+    pub(super) fn planned(&self, name: &str) -> Planned {
+        let Some((id, kind, _)) = self.order.of(name).next_back() else { return Planned::Unchanged };
         let of_change = self.changes.get(&id).map(|change| &change.source);
         match (kind, of_change.or_else(|| self.runs.get(&id).map(|run| &run.source))) {
-            (Kind::Removal, _) => Outlook::Gone,
-            (_, Some(source)) => Outlook::Is(source.clone()),
-            (_, None) => Outlook::Unchanged,
+            (Kind::Removal, _) => Planned::Gone,
+            (_, Some(source)) => Planned::Is(source.clone()),
+            (_, None) => Planned::Unchanged,
         }
     }
 

@@ -13,7 +13,7 @@ use super::condition::Failure;
 use super::journal::{EntryId, Journal};
 use super::order::{PlaceId, Stage};
 use super::places::{Place, Placed, Reservation};
-use super::queue::{Change, Committed, Origin, Outlook, Queue, Run, Step, Task};
+use super::queue::{Change, Committed, Origin, Planned, Queue, Run, Step, Task};
 use super::timetable::Habit;
 use super::turns::Kind;
 use super::{Deletions, kind_of};
@@ -77,7 +77,7 @@ impl Shared {
             return Err(Error::Busy);
         }
         for (source, _) in &wanted {
-            if matches!(self.outlook(&queue, &source.name), Some(other) if other != *source) {
+            if matches!(self.planned(&queue, &source.name), Some(other) if other != *source) {
                 let detail = format!("the source {:?} is a folder: change its files instead", source.name);
                 return Err(Error::Conflict { detail });
             }
@@ -99,11 +99,11 @@ impl Shared {
     }
 
     /// The source that a name is going to be; `None` where there is none.
-    fn outlook(&self, queue: &Queue, name: &str) -> Option<Source> {
-        match queue.outlook(name) {
-            Outlook::Is(source) => Some(source),
-            Outlook::Gone => None,
-            Outlook::Unchanged => self.snapshots.get().sources().iter().find(|source| source.name == name).cloned(),
+    fn planned(&self, queue: &Queue, name: &str) -> Option<Source> {
+        match queue.planned(name) {
+            Planned::Is(source) => Some(source),
+            Planned::Gone => None,
+            Planned::Unchanged => self.snapshots.get().sources().iter().find(|source| source.name == name).cloned(),
         }
     }
 

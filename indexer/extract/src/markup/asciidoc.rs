@@ -60,7 +60,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn structure(source: &str) -> StructuredText {
-    let mut reader = Reader {
+    let mut parser = AsciidocParser {
         lines: Lines::new(source),
         writer: Writer::new(inline),
         attributes: HashMap::new(),
@@ -69,14 +69,14 @@ pub(super) fn structure(source: &str) -> StructuredText {
         depth: None,
         continued: false,
     };
-    reader.header();
-    while reader.lines.peek(0).is_some() {
-        reader.step();
+    parser.header();
+    while parser.lines.peek(0).is_some() {
+        parser.step();
     }
-    reader.writer.finish(FORMAT)
+    parser.writer.finish(FORMAT)
 }
 
-struct Reader<'a> {
+struct AsciidocParser<'a> {
     lines: Lines<'a>,
     writer: Writer,
     attributes: HashMap<String, String>,
@@ -89,7 +89,7 @@ struct Reader<'a> {
     continued: bool,
 }
 
-impl Reader<'_> {
+impl AsciidocParser<'_> {
     /// Title, author, revision, attributes.
     fn header(&mut self) {
         while self.lines.peek(0).is_some_and(|line| line.trim().is_empty() || line.starts_with("//")) {

@@ -28,7 +28,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 pub(super) fn structure(source: &str) -> StructuredText {
     let (start, end) = body(source);
-    let mut reader = Reader {
+    let mut parser = LatexParser {
         source,
         end,
         at: start,
@@ -41,9 +41,9 @@ pub(super) fn structure(source: &str) -> StructuredText {
         quotes: 0,
         in_item: false,
     };
-    reader.preamble(&source[..start]);
-    reader.run();
-    reader.writer.finish(FORMAT)
+    parser.preamble(&source[..start]);
+    parser.run();
+    parser.writer.finish(FORMAT)
 }
 
 /// Where the body lies; the whole source if it has no preamble.
@@ -53,7 +53,7 @@ fn body(source: &str) -> (usize, usize) {
     (start, end)
 }
 
-struct Reader<'a> {
+struct LatexParser<'a> {
     source: &'a str,
     end: usize,
     at: usize,
@@ -71,7 +71,7 @@ struct Reader<'a> {
     in_item: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LatexParser<'a> {
     fn preamble(&mut self, source: &str) {
         for name in ["title", "author", "date"] {
             let found = source.match_indices(&format!("\\{name}")).find_map(|(at, matched)| {

@@ -79,17 +79,18 @@ fn first_line(source: &str) -> usize {
 }
 
 pub(super) fn structure(source: &str) -> StructuredText {
-    let mut reader = Reader { lines: Lines::new(source), writer: Writer::new(str::to_owned), item: false, term: false };
-    reader.lines.skip(first_line(source));
-    while let Some(line) = reader.lines.peek(0) {
-        let number = reader.lines.number();
-        reader.lines.skip(1);
-        reader.line(line, number);
+    let mut parser =
+        ManParser { lines: Lines::new(source), writer: Writer::new(str::to_owned), item: false, term: false };
+    parser.lines.skip(first_line(source));
+    while let Some(line) = parser.lines.peek(0) {
+        let number = parser.lines.number();
+        parser.lines.skip(1);
+        parser.line(line, number);
     }
-    reader.writer.finish(FORMAT)
+    parser.writer.finish(FORMAT)
 }
 
-struct Reader<'a> {
+struct ManParser<'a> {
     lines: Lines<'a>,
     writer: Writer,
     /// Whether the next text belongs to an item that already has its marker.
@@ -98,7 +99,7 @@ struct Reader<'a> {
     term: bool,
 }
 
-impl Reader<'_> {
+impl ManParser<'_> {
     fn line(&mut self, line: &str, number: u32) {
         let Some(request) = line.strip_prefix(['.', '\'']).filter(|_| !line.starts_with("'\"")) else {
             if line.trim().is_empty() {

@@ -22,15 +22,15 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn structure(source: &str) -> StructuredText {
-    let mut reader =
-        Reader { lines: Lines::new(source), writer: Writer::new(inline), quoted: false, items: Vec::new() };
-    while reader.lines.peek(0).is_some() {
-        reader.step();
+    let mut parser =
+        OrgParser { lines: Lines::new(source), writer: Writer::new(inline), quoted: false, items: Vec::new() };
+    while parser.lines.peek(0).is_some() {
+        parser.step();
     }
-    reader.writer.finish(FORMAT)
+    parser.writer.finish(FORMAT)
 }
 
-struct Reader<'a> {
+struct OrgParser<'a> {
     lines: Lines<'a>,
     writer: Writer,
     quoted: bool,
@@ -38,7 +38,7 @@ struct Reader<'a> {
     items: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl OrgParser<'_> {
     fn step(&mut self) {
         let number = self.lines.number();
         let Some(line) = self.lines.next() else { return };

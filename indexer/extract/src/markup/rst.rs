@@ -41,15 +41,19 @@ const SILENT: &[&str] = &[
 ];
 
 pub(super) fn structure(source: &str) -> StructuredText {
-    let mut reader =
-        Reader { lines: Lines::new(source), writer: Writer::new(inline), adornments: Vec::new(), around: Vec::new() };
-    while reader.lines.peek(0).is_some() {
-        reader.step();
+    let mut parser = RstParser {
+        lines: Lines::new(source),
+        writer: Writer::new(inline),
+        adornments: Vec::new(),
+        around: Vec::new(),
+    };
+    while parser.lines.peek(0).is_some() {
+        parser.step();
     }
-    reader.writer.finish(FORMAT)
+    parser.writer.finish(FORMAT)
 }
 
-struct Reader<'a> {
+struct RstParser<'a> {
     lines: Lines<'a>,
     writer: Writer,
     /// Adornments in order of appearance, and whether each stands above the title too.
@@ -65,7 +69,7 @@ struct Around {
     item: bool,
 }
 
-impl Reader<'_> {
+impl RstParser<'_> {
     fn step(&mut self) {
         let number = self.lines.number();
         let Some(line) = self.lines.peek(0) else { return };

@@ -1,5 +1,5 @@
-//! `quarry eval --candidates FILE`: what each leg recalls for each question, with its scores, as JSON lines. The ground
-//! on which ways to fuse the legs are compared and tuned outside of quarry, without searching again.
+//! `quarry eval --candidates FILE`: what each retriever recalls for each question, with its scores, as JSON lines. The ground
+//! on which ways to fuse the retrievers are compared and tuned outside of quarry, without searching again.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -11,7 +11,7 @@ use searcher::Searcher;
 use serde::Serialize;
 use storage::Snapshot;
 
-use super::legs::request;
+use super::runs::request;
 use super::setup::{Models, Setup};
 use super::{Bench, DEPTH, set};
 
@@ -26,7 +26,7 @@ struct Line<'q> {
     fertility: f32,
     /// BM25 of a passage that holds every word of the question once.
     whole: f32,
-    /// Passages: path of the document, BM25 score, cosine; null where the leg did not recall it.
+    /// Passages: path of the document, BM25 score, cosine; null where the retriever did not recall it.
     candidates: Vec<(String, Option<f32>, Option<f32>)>,
 }
 

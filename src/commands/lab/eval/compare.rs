@@ -8,7 +8,7 @@ use lab::evaluation::{Comparison, Trials, compare};
 use serde_json::{Map, Value, json};
 
 use super::index::EvalIndex;
-use super::legs::{Clock, Leg, measure};
+use super::runs::{Clock, EvalRun, measure};
 use super::setup::{Embedders, Models, Setup};
 use super::{Bench, set};
 use crate::output::table;
@@ -36,21 +36,21 @@ pub(super) fn run(bench: &Bench, sides: [&String; 2]) -> Result<()> {
     let mut sets = Vec::new();
     for dir in &bench.args.dirs {
         let set = set::open(bench.args, dir)?;
-        let legs_of = |index: &EvalIndex, side: usize| {
+        let runs_of = |index: &EvalIndex, side: usize| {
             let searcher = models[side].searcher(&setups[side].config);
             let has_reranker = models[side].reranker.is_some();
             measure(&index.snapshot, &set.queries, &searcher, has_reranker, Clock::Stopped)
         };
         let index = bench.index(&set, dir, &models[0])?;
         let documents = index.documents;
-        let a = legs_of(&index, 0)?;
+        let a = runs_of(&index, 0)?;
         let b = match embedders {
-            Embedders::Shared => legs_of(&index, 1)?,
+            Embedders::Shared => runs_of(&index, 1)?,
             Embedders::Apart => {
                 let other = bench.index(&set, dir, &models[1])?;
-                let legs = legs_of(&other, 1)?;
+                let runs = runs_of(&other, 1)?;
                 other.remove();
-                legs
+                runs
             }
         };
         index.remove();
@@ -80,10 +80,10 @@ fn named(side: &str) -> &str {
 }
 
 /// Every way to search that either setup has; a setup without a reranker stands there with what it answers instead.
-fn rows(a: &[Leg], b: &[Leg]) -> Vec<Row> {
+fn rows(a: &[EvalRun], b: &[EvalRun]) -> Vec<Row> {
     let longest = if a.len() >= b.len() { a } else { b };
     let row = |index: usize| {
-        let of = |legs: &[Leg]| legs.get(index).or(legs.last()).map_or(Vec::new(), |leg| leg.scores.clone());
+        let of = |runs: &[EvalRun]| runs.get(index).or(runs.last()).map_or(Vec::new(), |run| run.scores.clone());
         Row { name: longest[index].name, pairs: of(a).into_iter().zip(of(b)).collect() }
     };
     (0..longest.len()).map(row).collect()
@@ -115,7 +115,7 @@ impl Measured {
             "dataset": self.name,
             "queries": self.queries,
             "documents": self.documents,
-            "legs": legs_as_json(&self.compared()),
+            "legs": runs_as_json(&self.compared()),
         })
     }
 }
@@ -139,8 +139,8 @@ fn print(rows: &[(&'static str, Comparison)]) {
     println!("{shown}");
 }
 
-fn legs_as_json(rows: &[(&'static str, Comparison)]) -> Value {
-    let leg = |it: &Comparison| {
+fn runs_as_json(rows: &[(&'static str, Comparison)]) -> Value {
+    let run = |it: &Comparison| {
         json!({"ndcg@10": {
             "a": it.a,
             "b": it.b,
@@ -152,7 +152,7 @@ fn legs_as_json(rows: &[(&'static str, Comparison)]) -> Value {
             "losses": it.losses,
         }})
     };
-    Value::Object(rows.iter().map(|(name, it)| (name.to_string(), leg(it))).collect::<Map<_, _>>())
+    Value::Object(rows.iter().map(|(name, it)| (name.to_string(), run(it))).collect::<Map<_, _>>())
 }
 
 fn as_json(sides: [&String; 2], sets: &[Measured]) -> Value {
@@ -160,6 +160,6 @@ fn as_json(sides: [&String; 2], sets: &[Measured]) -> Value {
         "a": named(sides[0]),
         "b": named(sides[1]),
         "sets": sets.iter().map(Measured::as_json).collect::<Vec<_>>(),
-        "all": {"legs": legs_as_json(&overall(sets))},
+        "all": {"legs": runs_as_json(&overall(sets))},
     })
 }

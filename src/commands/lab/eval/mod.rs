@@ -1,12 +1,12 @@
-//! `quarry eval`: the quality and latency of every leg on judged questions; of one setup on one or several sets of
+//! `quarry eval`: the quality and latency of every way to search on judged questions; of one setup on one or several sets of
 //! questions, or of two setups beside each other.
 
 mod candidates;
 mod compare;
 mod index;
-mod legs;
 mod options;
 mod report;
+mod runs;
 mod set;
 mod setup;
 
@@ -20,9 +20,9 @@ use searcher::SearchConfig;
 
 use crate::settings::Settings;
 use index::{EvalIndex, Place};
-use legs::{Clock, anytime, measure};
 pub(super) use options::EvalArgs;
 use report::SetReport;
+use runs::{Clock, anytime, measure};
 use setup::{Models, Setup};
 
 /// Name of the source that an evaluation corpus is indexed under.
@@ -84,13 +84,13 @@ impl Bench<'_> {
         let set = set::open(self.args, dir)?;
         let index = self.index(&set, dir, models)?;
         let searcher = models.searcher(&setup.config);
-        let legs = measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
+        let runs = measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
         let whole = models.searcher(&SearchConfig { settle: 0.0, ..setup.config.clone() });
         let anytime = match models.reranker {
             Some(_) => Some(anytime(&index.snapshot, &set.queries, [&searcher, &whole])?),
             None => None,
         };
-        let report = SetReport::of(&set, &index, legs, anytime);
+        let report = SetReport::of(&set, &index, runs, anytime);
         index.remove();
         Ok(report)
     }

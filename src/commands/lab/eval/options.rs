@@ -15,7 +15,7 @@ pub(crate) struct EvalArgs {
     /// reranker (or none), precision, dimension, and every setting of --set; `default` or nothing changes nothing.
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     pub(crate) compare: Vec<String>,
-    /// Measure nothing: write what each leg recalls for each question, with its scores, to this file (JSON lines).
+    /// Measure nothing: write what each retriever recalls for each question, with its scores, to this file (JSON lines).
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "compare")]
     pub(crate) candidates: Option<PathBuf>,
     /// Take the documents from this folder of files; their paths are the ids.

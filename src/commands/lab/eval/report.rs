@@ -4,7 +4,7 @@ use lab::evaluation::{BeirSet, mean};
 use serde_json::{Map, Value, json};
 
 use super::index::EvalIndex;
-use super::legs::{Anytime, Leg};
+use super::runs::{Anytime, EvalRun};
 use crate::output::table;
 
 /// Everything that was measured on one set.
@@ -14,32 +14,32 @@ pub(super) struct SetReport {
     documents: u64,
     passages: u64,
     seconds: f64,
-    legs: Vec<Leg>,
+    runs: Vec<EvalRun>,
     anytime: Option<Anytime>,
 }
 
 impl SetReport {
-    pub(super) fn of(set: &BeirSet, index: &EvalIndex, legs: Vec<Leg>, anytime: Option<Anytime>) -> Self {
+    pub(super) fn of(set: &BeirSet, index: &EvalIndex, runs: Vec<EvalRun>, anytime: Option<Anytime>) -> Self {
         Self {
             name: set.name.clone(),
             queries: set.queries.len(),
             documents: index.documents,
             passages: index.snapshot.passages(),
             seconds: index.seconds,
-            legs,
+            runs,
             anytime,
         }
     }
 
     pub(super) fn as_json(&self) -> Value {
-        let legs: Map<String, Value> = self.legs.iter().map(|leg| (leg.name.to_string(), json!(leg))).collect();
+        let runs: Map<String, Value> = self.runs.iter().map(|run| (run.name.to_string(), json!(run))).collect();
         json!({
             "dataset": self.name,
             "queries": self.queries,
             "documents": self.documents,
             "chunks": self.passages,
             "index_seconds": self.seconds,
-            "legs": legs,
+            "legs": runs,
             "anytime": self.anytime,
         })
     }
@@ -50,10 +50,10 @@ impl SetReport {
             self.name, self.queries, self.documents, self.passages, self.seconds
         );
         let mut rows = table(&["", "nDCG@10", "MRR@10", "recall@10", "recall@100", "p50 ms", "p99 ms"]);
-        for leg in &self.legs {
-            let quality = [leg.ndcg, leg.mrr, leg.recall_10, leg.recall_100].map(|value| format!("{value:.4}"));
-            let speed = [leg.p50_ms, leg.p99_ms].map(|value| format!("{value:.2}"));
-            rows.add_row(std::iter::once(leg.name.to_string()).chain(quality).chain(speed));
+        for run in &self.runs {
+            let quality = [run.ndcg, run.mrr, run.recall_10, run.recall_100].map(|value| format!("{value:.4}"));
+            let speed = [run.p50_ms, run.p99_ms].map(|value| format!("{value:.2}"));
+            rows.add_row(std::iter::once(run.name.to_string()).chain(quality).chain(speed));
         }
         println!("{rows}");
         if let Some(Anytime { ndcg, same_documents, same_order, read }) = &self.anytime {
@@ -74,13 +74,14 @@ struct Mean {
 }
 
 fn means(reports: &[SetReport]) -> Vec<Mean> {
-    let names = reports.first().into_iter().flat_map(|report| report.legs.iter().map(|leg| leg.name));
+    let names = reports.first().into_iter().flat_map(|report| report.runs.iter().map(|run| run.name));
     let of = |name: &'static str| {
-        let legs: Vec<&Leg> = reports.iter().flat_map(|report| &report.legs).filter(|leg| leg.name == name).collect();
-        let of = |value: fn(&Leg) -> f64| mean(&legs.iter().map(|leg| value(leg)).collect::<Vec<_>>());
+        let runs: Vec<&EvalRun> =
+            reports.iter().flat_map(|report| &report.runs).filter(|run| run.name == name).collect();
+        let of = |value: fn(&EvalRun) -> f64| mean(&runs.iter().map(|run| value(run)).collect::<Vec<_>>());
         Mean {
             name,
-            values: [of(|leg| leg.ndcg), of(|leg| leg.mrr), of(|leg| leg.recall_10), of(|leg| leg.recall_100)],
+            values: [of(|run| run.ndcg), of(|run| run.mrr), of(|run| run.recall_10), of(|run| run.recall_100)],
         }
     };
     names.map(of).collect()
@@ -96,12 +97,12 @@ pub(super) fn print_means(reports: &[SetReport]) {
 }
 
 pub(super) fn all_as_json(reports: &[SetReport]) -> Value {
-    let legs: Map<String, Value> = means(reports)
+    let runs: Map<String, Value> = means(reports)
         .into_iter()
         .map(|Mean { name, values: [ndcg, mrr, recall_10, recall_100] }| {
             let means = json!({"ndcg@10": ndcg, "mrr@10": mrr, "recall@10": recall_10, "recall@100": recall_100});
             (name.to_string(), means)
         })
         .collect();
-    json!({"sets": reports.iter().map(SetReport::as_json).collect::<Vec<_>>(), "mean": {"legs": legs}})
+    json!({"sets": reports.iter().map(SetReport::as_json).collect::<Vec<_>>(), "mean": {"legs": runs}})
 }

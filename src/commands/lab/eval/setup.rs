@@ -143,6 +143,7 @@ mod tests {
     fn base() -> Setup {
         let mut settings = Settings::default();
         settings.model = Some("base".into());
+        settings.search.depth = 77;
         Setup::of(&settings, &["passage-decay=0.3".to_string()]).unwrap()
     }
 
@@ -154,6 +155,7 @@ mod tests {
         assert_eq!((side.settings.dimension, side.settings.precision), (Some(64), Some(Precision::Int8)));
         assert_eq!((side.config.vector_weight, side.config.fusion), (0.7, searcher::FusionMethod::Rrf));
         assert_eq!(side.config.passage_decay, 0.3, "what --set says holds for both");
+        assert_eq!(side.config.depth, 77, "and so does what the configuration file says");
         assert!(!side.shares_embedder(&base()));
         for nothing in ["", "default", " default , "] {
             let same = base().with_side(nothing).unwrap();

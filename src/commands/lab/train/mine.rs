@@ -73,7 +73,7 @@ pub(super) struct MineArgs {
     scores: bool,
 }
 
-/// Which legs of a search.
+/// Which retrievers of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum By {
     /// Words and meaning.

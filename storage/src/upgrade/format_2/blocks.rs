@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use formats::{Family, Format};
+
 use crate::block::{Block, BlockKind, Marker};
 
 /// Characters of a line that may be a heading.
@@ -24,14 +26,10 @@ enum Reading {
 
 impl Reading {
     fn of(kind: &str) -> Self {
-        match kind {
-            "text" => Self::Lines,
-            "markdown" | "html" | "rst" | "asciidoc" | "latex" | "org" | "man" | "subtitles" | "notebook" => {
-                Self::Prose
-            }
-            "pdf" | "docx" | "doc" | "odt" | "rtf" | "pptx" | "ppt" | "odp" | "odg" | "epub" => Self::Prose,
-            "xlsx" | "xls" | "xlsb" | "ods" | "csv" | "tsv" | "eml" | "msg" | "mbox" | "tnef" => Self::Prose,
-            _ => Self::Code,
+        match Format::named(kind).map(|format| format.family) {
+            Some(Family::Lines) => Self::Lines,
+            Some(Family::Code) => Self::Code,
+            Some(Family::Prose | Family::Binary) | None => Self::Prose,
         }
     }
 }
@@ -43,7 +41,7 @@ pub(super) fn blocks(text: &str, kind: &str, headings: usize) -> Vec<Block> {
         let language = Some(kind.to_string());
         return vec![Block::new(BlockKind::Code { language }, 0..text.len())];
     }
-    let mut reader = Reader { text, reading, blocks: Vec::new() };
+    let mut parser = BlockParser { text, reading, blocks: Vec::new() };
     let mut at = 0;
     // Whether the next line goes on with the block before it.
     let mut is_open = false;
@@ -55,20 +53,20 @@ pub(super) fn blocks(text: &str, kind: &str, headings: usize) -> Vec<Block> {
             is_open = false;
             continue;
         }
-        reader.line(start..start + content.len(), is_open);
+        parser.line(start..start + content.len(), is_open);
         is_open = true;
     }
-    reader.lift_headings(headings);
-    reader.blocks
+    parser.lift_headings(headings);
+    parser.blocks
 }
 
-struct Reader<'a> {
+struct BlockParser<'a> {
     text: &'a str,
     reading: Reading,
     blocks: Vec<Block>,
 }
 
-impl Reader<'_> {
+impl BlockParser<'_> {
     fn line(&mut self, line: Range<usize>, is_open: bool) {
         let content = &self.text[line.clone()];
         let indentation = content.len() - content.trim_start().len();

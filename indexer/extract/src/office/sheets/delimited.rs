@@ -18,7 +18,7 @@ const SAMPLE_LINES: usize = 100;
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, None);
-    let (delimiter, text) = declared(&decoded.text).unwrap_or_else(|| (told(&decoded.text), &decoded.text));
+    let (delimiter, text) = declared(&decoded.text).unwrap_or_else(|| (likeliest(&decoded.text), &decoded.text));
     let skipped = decoded.text[..decoded.text.len() - text.len()].matches('\n').count();
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
@@ -48,7 +48,7 @@ fn declared(text: &str) -> Option<(u8, &str)> {
 }
 
 /// The delimiter that parts most lines into the same number of cells, and into the most of them.
-fn told(text: &str) -> u8 {
+fn likeliest(text: &str) -> u8 {
     let lines: Vec<Vec<usize>> = text.lines().filter(|line| !line.is_empty()).take(SAMPLE_LINES).map(counts).collect();
     let score = |&(at, _): &(usize, &u8)| {
         let mut numbers: Vec<usize> = lines.iter().map(|counts| counts[at]).filter(|&count| count > 0).collect();

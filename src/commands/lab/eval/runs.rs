@@ -20,7 +20,7 @@ pub(super) enum Clock {
 
 /// One way to search, with its figures.
 #[derive(Serialize)]
-pub(super) struct Leg {
+pub(super) struct EvalRun {
     #[serde(skip)]
     pub(super) name: &'static str,
     #[serde(rename = "ndcg@10")]
@@ -46,28 +46,28 @@ pub(super) fn measure(
     searcher: &Searcher,
     has_reranker: bool,
     clock: Clock,
-) -> Result<Vec<Leg>> {
-    let one = |name, mode, rerank| leg(name, snapshot, queries, searcher, (mode, rerank), clock);
-    let mut legs = vec![
+) -> Result<Vec<EvalRun>> {
+    let one = |name, mode, rerank| run(name, snapshot, queries, searcher, (mode, rerank), clock);
+    let mut runs = vec![
         one("bm25", Mode::Lexical, RerankBudget::OFF)?,
         one("vector", Mode::Semantic, RerankBudget::OFF)?,
         one("hybrid", Mode::Hybrid, RerankBudget::OFF)?,
     ];
     if has_reranker {
         // A page as deep as this one is only settled once everything was read.
-        legs.push(one("hybrid+rerank", Mode::Hybrid, RerankBudget::default())?);
+        runs.push(one("hybrid+rerank", Mode::Hybrid, RerankBudget::default())?);
     }
-    Ok(legs)
+    Ok(runs)
 }
 
-fn leg(
+fn run(
     name: &'static str,
     snapshot: &Snapshot,
     queries: &[BeirQuery],
     searcher: &Searcher,
     (mode, rerank): (Mode, RerankBudget),
     clock: Clock,
-) -> Result<Leg> {
+) -> Result<EvalRun> {
     let mut scores: [Vec<f64>; 4] = Default::default();
     let mut answers = Vec::with_capacity(queries.len());
     for query in queries {
@@ -84,7 +84,7 @@ fn leg(
     }
     let totals: Vec<f64> = answers.iter().map(|answer| answer.timings.total_ms).collect();
     let [ndcg, mrr, recall_10, recall_100] = [0, 1, 2, 3].map(|measure| mean(&scores[measure]));
-    Ok(Leg {
+    Ok(EvalRun {
         name,
         ndcg,
         mrr,

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::record::{FileState, LedgerEntry};
 
 /// Prefix of the entries in the document store.
-const TWIN: u8 = b'h';
+const PREFIX: u8 = b'h';
 
 /// Notes that the line `old` gives way to `new`.
 pub(crate) fn note(changes: &mut Changes, old: Option<&LedgerEntry>, new: Option<&LedgerEntry>) {
@@ -35,7 +35,7 @@ pub(crate) fn first_of(documents: &Documents, entry: &LedgerEntry) -> Result<Opt
 }
 
 /// The line with a note on the file it duplicates, for people.
-pub(crate) fn told(documents: &Documents, mut entry: LedgerEntry) -> Result<LedgerEntry> {
+pub(crate) fn noted(documents: &Documents, mut entry: LedgerEntry) -> Result<LedgerEntry> {
     if let Some((source, path)) = first_of(documents, &entry)?
         && let FileState::Indexed { notes } | FileState::Partly { notes, .. } = &mut entry.state
     {
@@ -50,5 +50,5 @@ const CONTENT: usize = 16;
 /// The key of a line: content, source, path. `None` for what is not searchable: it is no copy of anything.
 fn key(entry: &LedgerEntry) -> Option<Vec<u8>> {
     let content = entry.content.filter(|_| entry.is_searchable())?;
-    Some([&[TWIN], &content[..CONTENT], entry.source.as_bytes(), &[0], entry.path.as_bytes()].concat())
+    Some([&[PREFIX], &content[..CONTENT], entry.source.as_bytes(), &[0], entry.path.as_bytes()].concat())
 }
