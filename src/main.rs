@@ -6,6 +6,7 @@
 
 mod cli;
 mod commands;
+mod cure;
 mod interrupt;
 mod logging;
 mod models;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     match run(&Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("quarry: {}", plain::shown_message(&format!("{error:#}")));
+            eprintln!("quarry: {}", plain::shown_message(&cure::told(&error)));
             ExitCode::FAILURE
         }
     }

@@ -35,7 +35,9 @@ fn a_file_that_kills_the_run_twice_is_set_aside_and_the_others_get_on() {
     assert_eq!(bench.status()["documents"], 20);
     index_with_poison(&bench, &[]).succeeded();
     let failed = bench.state("poison.md")["failed"]["error"].as_str().unwrap().to_string();
-    assert!(failed.contains("stopped the indexer twice") && failed.contains("--checksum"), "{failed}");
+    assert!(failed.contains("stopped the indexer twice"), "{failed}");
+    let told = bench.run(&["status", "--files", "failed"]).succeeded().stdout();
+    assert!(told.contains("quarry index --checksum"), "{told}");
     assert_eq!(bench.status()["documents"], 20);
     bench.verify();
     // And so it stays.

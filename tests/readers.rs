@@ -145,7 +145,7 @@ fn counts_that_are_not_those_of_the_documents_are_found_and_made_anew() {
     let totals = bench.data().join("totals.json");
     let whole = fs::read(&totals).unwrap();
     fs::remove_file(&totals).unwrap();
-    bench.run(&["search", "marker001"]).refused(&["was not counted yet"]);
+    bench.run(&["search", "marker001"]).refused(&["was not counted yet", "run `quarry index`"]);
     assert!(bench.run(&["verify"]).succeeded().stdout().contains("totals.json"));
     bench.index();
     assert_eq!(fs::read(&totals).unwrap(), whole);

@@ -12,8 +12,7 @@ pub enum IndexError {
     Root(WalkProblem),
     /// The folder has no file left, though the index knows some.
     #[error(
-        "{} is empty, but {documents} of its files are indexed: is a disk not mounted? \
-         If they were really deleted, run `quarry index --accept-deletions` with this folder, or `POST /api/v1/sources/NAME/index?accept_deletions=true`",
+        "{} is empty, but {documents} of its files are indexed: is a disk not mounted?",
         root.display()
     )]
     SuddenlyEmpty {
@@ -25,8 +24,7 @@ pub enum IndexError {
     /// A large share of the documents is gone at once.
     #[error(
         "{gone} of {known} indexed files are gone from {}: is part of it not mounted? New and changed files were \
-         indexed, nothing was removed. If they were really deleted, run `quarry index --accept-deletions` with this \
-         folder, or `POST /api/v1/sources/NAME/index?accept_deletions=true`",
+         indexed, nothing was removed",
         root.display()
     )]
     ManyGone {

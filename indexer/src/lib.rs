@@ -78,6 +78,7 @@ pub use sandbox::{
     extraction_worker, read_frame,
 };
 pub use stop::Stop;
+pub use suspects::is_set_aside;
 pub use vanished::Vanished;
 pub use walk::{Files, FoundFile, IGNORE_FILE, ProblemKind, WalkOptions, WalkProblem, walk};
 pub use watch::{WatchError, Watcher};

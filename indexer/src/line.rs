@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use qwen3::{Arrival, Pending};
-use storage::{Batch, ContentKey, FileState, LedgerEntry, Source, embedding_text};
+use storage::{Batch, ContentKey, FileState, LedgerEntry, Source, chain, embedding_text};
 
 use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
@@ -260,7 +260,7 @@ impl<'a, 'b> Line<'a, 'b> {
             Ok(Some(vectors)) => known.extend(keys.into_iter().zip(vectors)),
             Err(error @ qwen3::Error::Closed) => return Err(error.into()),
             Err(error) => {
-                let error = format!("the model failed on it: {error}");
+                let error = format!("the model failed on it: {}", chain(&error));
                 prepared.entry.state = FileState::Failed { error, tries: 1 };
                 prepared.entry.chunks = 0;
                 // The file itself was fine: without its hash, the next run reads it again.

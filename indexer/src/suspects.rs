@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_millis(400);
 /// What the ledger says of a file that was set aside.
 const SET_ASIDE: &str = "stopped the indexer twice and is left out so that the others get on; \
      it is tried again when it changes, with another version or other settings of quarry, some hours later, \
-     or at once by `quarry index --checksum` with its folder";
+     or at once by a run that compares contents";
 
 /// The files of a run by what is done with them.
 #[derive(Default)]
@@ -68,6 +68,11 @@ pub(crate) fn sort(
 /// The state of a file that was set aside.
 pub(crate) fn set_aside() -> FileState {
     FileState::Failed { error: SET_ASIDE.to_string(), tries: storage::SET_ASIDE }
+}
+
+/// Whether a file was set aside: it is tried again at once by a run that compares contents.
+pub fn is_set_aside(state: &FileState) -> bool {
+    matches!(state, FileState::Failed { error, .. } if error == SET_ASIDE)
 }
 
 /// Whether the ledger has that already.

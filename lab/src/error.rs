@@ -12,7 +12,7 @@ pub enum Error {
     Model(#[from] qwen3::Error),
 
     /// A tensor operation failed; a bug or a lack of memory.
-    #[error("model computation failed: {0}")]
+    #[error("model computation failed")]
     Compute(#[from] candle_core::Error),
 
     /// An index could not be searched.
@@ -41,7 +41,7 @@ pub enum Error {
     },
 
     /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -50,7 +50,7 @@ pub enum Error {
     },
 
     /// A file could not be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -68,7 +68,7 @@ pub enum Error {
     },
 
     /// A line of a JSON Lines file is not a record of the expected form.
-    #[error("{}, line {line}: expected a JSON object with {expected}, got: {source}", path.display())]
+    #[error("{}, line {line}: expected a JSON object with {expected}", path.display())]
     Record {
         /// The file.
         path: PathBuf,

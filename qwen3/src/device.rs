@@ -69,7 +69,7 @@ fn cuda(index: usize) -> Result<Device> {
 fn cuda(index: usize) -> Result<Device> {
     Err(Error::Device {
         device: DeviceChoice::Cuda(index).to_string(),
-        reason: "this build of quarry computes on the CPU only; build it with --features cuda".to_owned(),
+        reason: "this build of quarry computes on the CPU only; build it with the feature cuda".to_owned(),
     })
 }
 

@@ -17,7 +17,7 @@ pub enum Error {
         hint: String,
     },
     /// A file is there and cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -161,7 +161,7 @@ pub enum Error {
     #[error("cannot tokenize the text: {0}")]
     Tokenize(String),
     /// A tensor operation failed; a bug or a lack of memory.
-    #[error("model computation failed: {0}")]
+    #[error("model computation failed")]
     Compute(#[from] candle_core::Error),
     /// A batch panicked; the model thread goes on.
     #[error("model computation panicked (a bug, please report): {0}")]
@@ -178,8 +178,8 @@ pub enum Error {
     #[error("the model thread has ended")]
     Closed,
     /// The model thread could not be started.
-    #[error("cannot start the model thread: {0}")]
-    Thread(io::Error),
+    #[error("cannot start the model thread")]
+    Thread(#[source] io::Error),
 }
 
 /// Result with this crate's [`Error`].

@@ -122,7 +122,7 @@ impl Model {
             Precision::Auto | Precision::Bf16 => (DType::BF16, Format::Bf16),
             Precision::F32 => (DType::F32, Format::F32),
             Precision::Int8 => {
-                let reason = "int8 is computed on the CPU only; expected --precision bf16 or f32".to_owned();
+                let reason = "int8 is computed on the CPU only; expected the precision bf16 or f32".to_owned();
                 return Err(Error::Device { device: "a GPU".to_owned(), reason });
             }
         };

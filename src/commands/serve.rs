@@ -27,7 +27,9 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         indexing: reading.options(),
         search: settings.search()?,
     };
-    web::serve(config, &data_dir, announce, move || opener.open().map_err(OpenError::from))?;
+    web::serve(config, &data_dir, announce, move || {
+        opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -268,4 +268,7 @@ fn show(status: &Status) {
         ]);
     }
     println!("\n{rows}");
+    if files.iter().any(|entry| indexer::is_set_aside(&entry.state)) {
+        println!("What stopped the indexer is tried again at once by `quarry index --checksum FOLDER`.");
+    }
 }

@@ -10,7 +10,7 @@ use crate::cli::VerifyArgs;
 use crate::commands::index;
 use crate::plain::{shown, shown_message};
 use crate::settings::Settings;
-use crate::{interrupt, models, paths};
+use crate::{cure, interrupt, models, paths};
 
 pub(crate) fn run(settings: &Settings, args: &VerifyArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
@@ -49,7 +49,7 @@ fn repair(settings: &Settings, folder: &std::path::Path) -> Result<()> {
     let mut store = Store::open(folder, &model)?;
     for source in store.sources().to_vec() {
         if let Err(error) = index::index(&mut store, &embedder, &source, options.clone(), &cancel) {
-            eprintln!("{}: {}", shown(&source.name), shown_message(&format!("{error:#}")));
+            eprintln!("{}: {}", shown(&source.name), shown_message(&cure::told(&error)));
         }
     }
     Ok(store.close()?)

@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+#[cfg(feature = "hub")]
+use storage::{Readers, replace_durably};
 
 /// The manifest's name in a model's folder.
 pub(crate) const MANIFEST: &str = "quarry-model.json";
@@ -61,14 +63,10 @@ impl Manifest {
     /// Writes the manifest, whole or not at all.
     #[cfg(feature = "hub")]
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        let (path, new) = (folder.join(MANIFEST), folder.join(format!("{MANIFEST}.new")));
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&new)?;
-            io::Write::write_all(&mut file, &serde_json::to_vec_pretty(self)?)?;
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))
+        let path = folder.join(MANIFEST);
+        let text = serde_json::to_vec_pretty(self)?;
+        let written = replace_durably(&path, Readers::Umask, |file| io::Write::write_all(file, &text));
+        written.with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Compares the files of a folder with the record; gives what differs, nothing if all is well.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::de::IgnoredAny;
+use storage::rename_durably;
 
 use super::hub::{Checksum, Hub, Listing, RemoteFile, Unreachable};
 use super::manifest::{MANIFEST, Manifest, Recorded};
 use super::meter::Meter;
 use super::name::Repository;
 use super::shelf::Shelf;
-use super::transfer::{Transfer, sync_folder};
+use super::transfer::Transfer;
 use crate::output;
 
 const CONFIG: &str = "config.json";
@@ -341,7 +342,6 @@ fn replace_folder(staging: &Staging, folder: &Path) -> Result<()> {
     let name = || format!("cannot move the model to {}", folder.display());
     let parent = folder.parent().context("a model's folder has a parent")?;
     fs::create_dir_all(parent).with_context(name)?;
-    sync_folder(&staging.model)?;
     if folder.exists() {
         let replaced = staging.root.join("replaced");
         if replaced.exists() {
@@ -349,8 +349,7 @@ fn replace_folder(staging: &Staging, folder: &Path) -> Result<()> {
         }
         fs::rename(folder, replaced).with_context(name)?;
     }
-    fs::rename(&staging.model, folder).with_context(name)?;
-    sync_folder(parent)
+    rename_durably(&staging.model, folder).with_context(name)
 }
 
 /// Adds the one file of a GGUF variant to the folder that the variants share, and to its record.
@@ -366,8 +365,8 @@ fn add_files(staging: &Staging, folder: &Path, manifest: &mut Manifest) -> Resul
         let others: Vec<Recorded> = others.filter(still_there).collect();
         manifest.files.extend(others);
     }
-    manifest.write(folder)?;
-    sync_folder(folder)
+    // Writing it makes the renames durable, too.
+    manifest.write(folder)
 }
 
 fn folder_size(folder: &Path) -> u64 {

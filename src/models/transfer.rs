@@ -1,7 +1,7 @@
 //! One file from the hub into a folder: continued where it was cut off, checked, and given its name only when it is
 //! whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use storage::rename_durably;
 use ureq::http::StatusCode;
 
 use super::hub::{Answer, Checksum, Hub, RemoteFile, header};
@@ -70,7 +71,8 @@ impl Transfer<'_> {
         match outcome {
             Ok(recorded) => {
                 fs::write(self.marker(), self.identity()).with_context(|| self.unwritable(&self.marker()))?;
-                fs::rename(&part, self.folder.join(&self.file.name)).with_context(|| self.unwritable(self.folder))?;
+                rename_durably(&part, &self.folder.join(&self.file.name))
+                    .with_context(|| self.unwritable(self.folder))?;
                 Ok(recorded)
             }
             Err(reason) => {
@@ -264,10 +266,4 @@ fn remove(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Makes a folder's entries last: a rename is only then on the disk.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    let sync = File::open(folder).and_then(|folder| folder.sync_all());
-    sync.with_context(|| format!("cannot sync {}", folder.display()))
 }

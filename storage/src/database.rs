@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use sled::IVec;
 
-use crate::error::{Error, Result, system_answer};
+use crate::error::{Error, Result, chain, system_answer};
 
 /// Memory sled may use for its page cache, in bytes.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -131,7 +131,10 @@ impl Drop for Database {
     fn drop(&mut self) {
         // Whatever was acknowledged was flushed before: a failure here loses nothing.
         if let Err(panic) = contain(|| drop(self.tree.take())) {
-            tracing::warn!("the document store was not closed in good order; the next start repairs it: {panic}");
+            tracing::warn!(
+                "the document store was not closed in good order; the next start repairs it: {}",
+                chain(&panic)
+            );
         }
     }
 }
@@ -172,7 +175,10 @@ impl Entries {
         let entries = std::mem::replace(&mut self.entries, Err(None));
         // An iterator may be the last holder of the files.
         if let Err(panic) = contain(|| drop(entries)) {
-            tracing::warn!("the document store was not closed in good order; the next start repairs it: {panic}");
+            tracing::warn!(
+                "the document store was not closed in good order; the next start repairs it: {}",
+                chain(&panic)
+            );
         }
     }
 }
@@ -258,8 +264,8 @@ mod tests {
             full().unwrap();
             Ok(())
         });
-        let message = failed.unwrap_err().to_string();
-        assert!(message.contains("No space left on device") && !message.contains("unwrap"), "{message}");
+        let told = chain(&failed.unwrap_err());
+        assert!(told.contains("No space left on device") && !told.contains("unwrap"), "{told}");
         assert!(database.get(b"x").unwrap().is_none(), "the handle is still of use");
     }
 

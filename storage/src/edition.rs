@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::durable::rename_durably;
 use crate::error::{Error, Result};
 use crate::{files, layout};
 
@@ -47,11 +48,9 @@ pub(crate) fn reading<T>(data: &Path, read: impl Fn(&Path) -> Result<T>) -> Resu
 /// Puts a finished edition in force. Its files must be closed.
 pub(crate) fn change_over(data: &Path, unfinished: &Path) -> Result<()> {
     let next = numbered(data, newest(data)?.map_or(1, |number| number + 1));
-    // Everything below is durable; its folder's entries are made so here, before the rename can be.
-    files::sync_folder(unfinished)?;
-    // An empty folder in its place gives way; a file or a folder with anything in it is an error, and nothing has changed.
-    fs::rename(unfinished, &next).map_err(Error::io("rename", unfinished))?;
-    files::sync_folder(data)
+    // Everything below is durable. An empty folder in its place gives way; a file or a folder with anything in it is an
+    // error, and nothing has changed.
+    rename_durably(unfinished, &next).map_err(Error::io("rename", unfinished))
 }
 
 /// Removes what a newer edition has replaced. Whether there was anything.

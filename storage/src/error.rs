@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused a file operation.
-    #[error("cannot {action} {}: {source}{}", path.display(), io_cure(source))]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried: `open`, `write`, ...
         action: &'static str,
@@ -22,10 +22,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Another process writes to the data folder.
-    #[error(
-        "the data folder {} is in use by {holder}; wait until it is done, or choose another one with --data-dir",
-        path.display()
-    )]
+    #[error("the data folder {} is in use by {holder}", path.display())]
     Locked {
         /// The data folder.
         path: PathBuf,
@@ -33,19 +30,19 @@ pub enum Error {
         holder: String,
     },
     /// There is no index in the folder.
-    #[error("there is no index in {}; make one with `quarry index FOLDER`", path.display())]
+    #[error("there is no index in {}", path.display())]
     NoIndex {
         /// The data folder.
         path: PathBuf,
     },
     /// The index has no totals for readers: it was made by an older version, or a writer died while it made the index.
-    #[error("the index in {} was not counted yet; the next run of the indexer does it", path.display())]
+    #[error("the index in {} was not counted yet", path.display())]
     NoTotals {
         /// The folder of the index.
         path: PathBuf,
     },
     /// The index was written by a newer version of quarry, or by one whose format is no longer known.
-    #[error("the index in {} has format {found}, this quarry knows format {expected}; {}", path.display(), format_cure(*found, *expected))]
+    #[error("the index in {} has format {found}, this quarry knows format {expected}", path.display())]
     Format {
         /// The folder of the index.
         path: PathBuf,
@@ -56,8 +53,8 @@ pub enum Error {
     },
     /// The index has an earlier format, which the next writer brings forward.
     #[error(
-        "the index in {} has format {found}; whatever writes to it next (`quarry index`, `quarry serve`) brings it to \
-         format {expected} and embeds nothing again",
+        "the index in {} has format {found}; whatever writes to it next brings it to format {expected} and embeds nothing \
+         again",
         path.display()
     )]
     Outdated {
@@ -70,8 +67,7 @@ pub enum Error {
     },
     /// The index has an earlier format and is too damaged to be brought forward.
     #[error(
-        "the index in {} has format {found} and is too damaged to be brought forward ({detail}); \
-         make it anew with `quarry index --rebuild`",
+        "the index in {} has format {found} and is too damaged to be brought forward ({detail})",
         path.display()
     )]
     NotUpgradable {
@@ -84,8 +80,7 @@ pub enum Error {
     },
     /// The index was built with another model.
     #[error(
-        "the index was built with the model {index}, not with {given}; vectors of different models cannot be mixed: \
-         name the index's model with --model, choose another --data-dir, or run `quarry index --rebuild`"
+        "the index was built with the model {index}, not with {given}; vectors of different models cannot be mixed"
     )]
     Model {
         /// The index's model.
@@ -94,7 +89,7 @@ pub enum Error {
         given: String,
     },
     /// Something on disk is not what was written.
-    #[error("{what} is damaged ({detail}); run `quarry verify --repair`")]
+    #[error("{what} is damaged ({detail})")]
     Damaged {
         /// The part of the data folder.
         what: String,
@@ -117,7 +112,7 @@ pub enum Error {
     },
     /// A source of that name has another folder.
     #[error(
-        "the source {name:?} is the folder {}, not {}; choose another name with --name",
+        "the source {name:?} is the folder {}, not {}",
         existing.display(),
         given.display()
     )]
@@ -139,10 +134,10 @@ pub enum Error {
     #[error("the index is being opened again after a failure; try again soon")]
     Reopening,
     /// The document store failed.
-    #[error("the document store failed: {}{}", .0, told_cure(.0))]
+    #[error("the document store failed")]
     Documents(#[source] sled::Error),
     /// The lexical index failed.
-    #[error("the lexical index failed: {}{}", .0, told_cure(.0))]
+    #[error("the lexical index failed")]
     Lexical(#[from] tantivy::TantivyError),
     /// The vector side failed.
     #[error(transparent)]
@@ -169,6 +164,12 @@ impl Error {
         }
     }
 
+    /// Whether something on disk is not what was written, and can be made anew by [`repair`](crate::repair).
+    pub fn is_damage(&self) -> bool {
+        use VectorError::{Corrupt, CorruptVector};
+        matches!(self, Self::Damaged { .. } | Self::Vectors(Corrupt { .. } | CorruptVector { .. }))
+    }
+
     /// Whether this says no to what was asked, and the store is as it was: everything else leaves it in doubt, and it has
     /// to be opened again.
     pub fn is_refusal(&self) -> bool {
@@ -184,17 +185,25 @@ impl Error {
     }
 }
 
+/// An error with all its causes, outermost first. A message of ours never repeats its cause; where another library's does,
+/// that is not said twice.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Whether an answer of the system means that there is no room left.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
-}
-
-fn format_cure(found: u32, expected: u32) -> &'static str {
-    if found > expected {
-        "it was written by a newer quarry: use that one, or index into a new folder with --data-dir"
-    } else {
-        "it is too old to be brought forward: make it anew with `quarry index --rebuild`"
-    }
 }
 
 fn same(error: &io::Error) -> io::Error {
@@ -210,19 +219,6 @@ pub(crate) fn system_answer(error: &impl std::fmt::Debug) -> Option<io::Error> {
         digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
     };
     number("os error ").or_else(|| number("code: ")).map(io::Error::from_raw_os_error)
-}
-
-fn told_cure(error: &impl std::fmt::Debug) -> &'static str {
-    system_answer(error).as_ref().map_or("", io_cure)
-}
-
-/// What helps against an answer of the system, to be put behind it; empty where nothing general can be said.
-pub(crate) fn io_cure(error: &io::Error) -> &'static str {
-    match error.kind() {
-        _ if is_full(error) => "; free some space and run the same command again, nothing that was committed is lost",
-        io::ErrorKind::PermissionDenied => "; check the permissions, or choose another folder with --data-dir",
-        _ => "",
-    }
 }
 
 #[cfg(test)]
@@ -243,7 +239,9 @@ mod tests {
         for error in wrapped {
             let answer = error.system().unwrap_or_else(|| panic!("{error:?}"));
             assert!(is_full(&answer), "{error:?}");
-            assert!(error.to_string().contains("free some space") && !error.is_refusal(), "{error}");
+            assert!(!error.is_refusal() && !error.is_damage(), "{error}");
+            let told = chain(&error);
+            assert_eq!(told.matches("os error 28").count(), 1, "{told}");
         }
         assert!(Error::Reopening.system().is_none());
     }

@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::durable::{self, Readers, replace_durably};
 use crate::error::{Error, Result};
-use crate::vectors::write_atomically;
 
 /// Replaces `path` with `content`, durably.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    Ok(write_atomically(path, |file| file.write_all(content))?)
+    replace_durably(path, Readers::Umask, |file| file.write_all(content)).map_err(Error::io("write", path))
 }
 
 /// Gives a file a second name; where the disk has no such thing, copies it durably.
@@ -23,7 +23,7 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 
 /// Makes renames and creations in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+    durable::sync_folder(folder).map_err(Error::io("sync", folder))
 }
 
 /// Removes a file, or a folder with all that is in it; nothing happens if it is gone already.

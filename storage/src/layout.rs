@@ -15,7 +15,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::placement::Placement;
 use crate::record::IndexModel;
 use crate::vectorfile::{Fingerprint, VectorFile, VectorReader};
@@ -69,7 +69,7 @@ pub(crate) fn open_vectors_for_reading(folder: &Path, model: &IndexModel) -> Res
     let reader = VectorReader::open(&vector_file(folder), model.dimension, &fingerprint(model))?;
     let (index, report) = VectorIndex::open(&segments(folder), &reader, Access::Reader, SealParams::default())?;
     for broken in report.broken {
-        tracing::warn!("{}; until then its vectors are scanned one by one", broken.reason);
+        tracing::warn!("{}; until it is repaired its vectors are scanned one by one", chain(&broken.reason));
     }
     Ok(index)
 }
@@ -83,7 +83,7 @@ pub(crate) fn open_vectors_for_writing(
     let reader = vectors.reader()?;
     let (index, report) = VectorIndex::open(&segments(folder), &reader, Access::Writer, SealParams::default())?;
     for broken in report.broken {
-        repairs.push(format!("a vector segment was damaged and is rebuilt ({})", broken.reason));
+        repairs.push(format!("a vector segment was damaged and is rebuilt ({})", chain(&broken.reason)));
     }
     Ok(index)
 }
@@ -114,5 +114,5 @@ fn tail_vectors() -> usize {
 /// Says what is wrong with the segments.
 pub(crate) fn verify_segments(folder: &Path, reader: &VectorReader) -> Result<Vec<String>> {
     let (_, report) = VectorIndex::open(&segments(folder), reader, Access::Reader, SealParams::default())?;
-    Ok(report.broken.into_iter().map(|broken| broken.reason.to_string()).collect())
+    Ok(report.broken.into_iter().map(|broken| chain(&broken.reason)).collect())
 }

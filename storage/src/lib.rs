@@ -54,6 +54,7 @@ mod crash;
 mod database;
 mod documents;
 mod duplicates;
+mod durable;
 mod edition;
 mod error;
 mod facets;
@@ -86,7 +87,8 @@ pub use closed::ClosedStore;
 pub use crash::Step;
 #[cfg(debug_assertions)]
 pub use crash::die_on;
-pub use error::{Error, Result, is_full};
+pub use durable::{Readers, rename_durably, replace_durably, sync_folder};
+pub use error::{Error, Result, chain, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{

@@ -14,7 +14,7 @@ use crate::batch::{Batch, DocumentDraft};
 use crate::closed::ClosedStore;
 use crate::crash::{self, Step};
 use crate::documents::{Changes, Documents, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::lock::Lock;
@@ -309,7 +309,7 @@ impl Store {
     /// What was half done must not be built upon: after a failure nothing more is written until the next open.
     fn poison_unless_done<T>(&mut self, done: Result<T>) -> Result<T> {
         if let Err(error) = &done {
-            self.poisoned = Some(error.to_string());
+            self.poisoned = Some(chain(error));
         }
         done
     }

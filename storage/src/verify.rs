@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::documents::{Changes, Documents, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::layout;
 use crate::lexical::LexicalReader;
 use crate::lock::Lock;
@@ -54,7 +54,7 @@ impl Verification {
     }
 
     fn check<T>(&mut self, part: &'static str, result: Result<T>) -> Option<T> {
-        result.map_err(|error| self.add(part, error.to_string())).ok()
+        result.map_err(|error| self.add(part, chain(&error))).ok()
     }
 }
 
@@ -180,14 +180,14 @@ fn verify_documents(
 fn vector_problem(documents: &Documents, vectors: &VectorView, chunk: &Chunk) -> Option<String> {
     let key = ContentKey::of(&chunk.headings, &chunk.text);
     match documents.ordinal(key) {
-        Err(error) => return Some(error.to_string()),
+        Err(error) => return Some(chain(&error)),
         Ok(known) if known != Some(chunk.ordinal) => return Some("its content is mapped to another vector".into()),
         Ok(_) => {}
     }
     match vectors.key(chunk.ordinal) {
         Ok(stored) if stored == key.0 => None,
         Ok(_) => Some("its vector was made from other content".into()),
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(chain(&error)),
     }
 }
 
@@ -227,7 +227,7 @@ fn verify_lexical(folder: &Path, documents: &Documents, live: &LivePassages, rep
         Ok(stored) => {
             indexed.insert((stored.document.id(), stored.number), ordinal);
         }
-        Err(error) => problems.push(error.to_string()),
+        Err(error) => problems.push(chain(&error)),
     });
     report.check("lexical", visited);
     problems.into_iter().for_each(|problem| report.add("lexical", problem));
@@ -308,7 +308,7 @@ fn reset_damaged_vectors(folder: &Path, model: &IndexModel, done: &mut Vec<Strin
             view.len()
         }
         Err(error) => {
-            done.push(format!("the vector file was unusable ({error}); all texts will be embedded again"));
+            done.push(format!("the vector file was unusable ({}); all texts will be embedded again", chain(&error)));
             if path.exists() {
                 files::quarantine(&path)?;
             }

@@ -11,6 +11,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use searcher::{RequestError, SearchError};
 use serde::Serialize;
+use storage::chain;
 use utoipa::ToSchema;
 
 use crate::engine::OpenError;
@@ -26,16 +27,13 @@ pub enum ServeError {
         problems: Vec<String>,
     },
     /// Anybody on the network could use the server.
-    #[error(
-        "refusing to listen on {listen} without access control: create a key with `quarry keys create NAME --scope search`, \
-         or name a trusted proxy in quarry.toml ([auth] proxy_header, proxy_from)"
-    )]
+    #[error("refusing to listen on {listen} without access control: there is no key, and no trusted proxy is named")]
     Unprotected {
         /// The address that was asked for.
         listen: SocketAddr,
     },
     /// The address cannot be bound.
-    #[error("cannot listen on {listen}: {source}; choose another address with --listen")]
+    #[error("cannot listen on {listen}")]
     Bind {
         /// The address.
         listen: SocketAddr,
@@ -43,13 +41,13 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The server's event loop failed.
-    #[error("the server failed: {0}")]
+    #[error("the server failed")]
     Io(#[from] io::Error),
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] crate::guard::KeyFileError),
     /// The index or a model could not be opened.
-    #[error("{0}")]
+    #[error(transparent)]
     Open(OpenError),
 }
 
@@ -122,7 +120,7 @@ pub(crate) enum Error {
     Storage(#[from] storage::Error),
     #[error(transparent)]
     Model(#[from] qwen3::Error),
-    #[error("indexing failed: {0}")]
+    #[error("indexing failed")]
     Index(#[from] indexer::IndexError),
     #[error("{detail}")]
     Internal { detail: String },
@@ -229,7 +227,7 @@ impl Error {
             Self::Unwritable(Failure { cause: Cause::Full, .. }) => line(S::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", "free some space on the server's disk; nothing that was acknowledged is lost, and it is tried again by itself"),
             Self::Unwritable(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "try again later: the server opens it again by itself; /health/live tells how it is"),
             Self::Storage(storage::Error::Reopening) => line(S::SERVICE_UNAVAILABLE, "reopening", "The index is being opened again", "try again soon"),
-            Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "start the server with --reranker FOLDER"),
+            Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "name one as `reranker` in quarry.toml, and start the server again"),
             Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
             Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
             Self::Search(_) | Self::Storage(_) => line(S::INTERNAL_SERVER_ERROR, "index-failed", "The index could not be used", "look into the server's log under the request id; `quarry verify` checks the index"),
@@ -276,7 +274,7 @@ impl Error {
     /// A failure of ours goes to the log.
     pub(crate) fn log(&self) {
         if self.line().status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(code = self.line().code, "{self}");
+            tracing::error!(code = self.line().code, "{}", chain(self));
         }
     }
 

@@ -148,7 +148,7 @@ pub(crate) fn keep_up(app: &App) {
         let started = Instant::now();
         match Suggester::texts_of(&snapshot) {
             Ok(texts) => set(&app.suggestions.texts, Suggester::new(texts)),
-            Err(error) => tracing::error!("suggestions stay as they were: {error}"),
+            Err(error) => tracing::error!("suggestions stay as they were: {}", storage::chain(&error)),
         }
         generation = Some(snapshot.sequence());
         pause = started.elapsed() * 9;

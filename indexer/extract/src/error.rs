@@ -33,9 +33,7 @@ pub enum FileError {
     )]
     Link,
     /// Above the size limit.
-    #[error(
-        "{bytes} bytes, more than the limit of {limit}; raise `max_file_mb` under [extract], or `--max-file-size`, to index it"
-    )]
+    #[error("{bytes} bytes, more than the limit of {limit}; raise `max_file_mb` under [extract] to index it")]
     TooLarge {
         /// Size of the file.
         bytes: u64,

@@ -311,7 +311,7 @@ mod tests {
         let error = extract(Path::new("a.txt"), b"four", &limits).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "4 bytes, more than the limit of 3; raise `max_file_mb` under [extract], or `--max-file-size`, to index it"
+            "4 bytes, more than the limit of 3; raise `max_file_mb` under [extract] to index it"
         );
     }
 

@@ -52,7 +52,7 @@ pub(super) struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The other side is gone, or the system failed.
-    #[error("the connection broke ({0})")]
+    #[error("the connection broke")]
     Io(#[from] io::Error),
     /// A length above its bound.
     #[error("expected at most {limit} bytes, got {got}")]
@@ -63,7 +63,7 @@ pub enum FrameError {
         got: u64,
     },
     /// The head is no message of the kind that was expected.
-    #[error("not a message ({0})")]
+    #[error("not a message")]
     Malformed(#[from] postcard::Error),
 }
 

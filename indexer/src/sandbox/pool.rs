@@ -79,7 +79,7 @@ impl Launch {
 
 /// The readers cannot be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start a process to read files in ({0}); `sandbox = false` under [extract] reads them in this one")]
+#[error("cannot start a process to read files in; `sandbox = false` under [extract] reads them in this one")]
 pub struct SandboxError(#[source] io::Error);
 
 /// Reads files in processes of their own. See the module's head.

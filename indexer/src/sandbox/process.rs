@@ -12,6 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
+use storage::chain;
 
 use super::check::fault_of;
 use super::confinement::Confinement;
@@ -91,7 +92,7 @@ impl ReadingProcess {
     pub(super) fn read(&mut self, request: &Request, bytes: &[u8], stop: &Stop) -> Reading {
         let head = match opening(request, bytes.len()) {
             Ok(head) => head,
-            Err(error) => return Reading { outcome: Err(FileError::Crashed { how: error.to_string() }), usable: true },
+            Err(error) => return Reading { outcome: Err(FileError::Crashed { how: chain(&error) }), usable: true },
         };
         match self.exchange::<Answer>(&[&head, bytes], self.limits.patience(), stop).and_then(decode) {
             Ok((outcome, usable)) => Reading { outcome, usable },
@@ -241,7 +242,7 @@ fn take(pipe: &mut impl Read, into: &mut Vec<u8>, most: usize) -> Result<bool, E
 
 /// The message, once all of it has come.
 fn finished<T: DeserializeOwned>(incoming: &mut Vec<u8>, max_body: u64) -> Result<Option<(T, Vec<u8>)>, Ending> {
-    let nonsense = |error: &dyn std::fmt::Display| Ending::Nonsense(error.to_string());
+    let nonsense = |error: &dyn std::error::Error| Ending::Nonsense(chain(error));
     let Some(lengths) = incoming.first_chunk::<LENGTHS>() else { return Ok(None) };
     let Lengths { head, body } = Lengths::read(*lengths, max_body).map_err(|error| nonsense(&error))?;
     let whole = LENGTHS + head + body;

@@ -29,7 +29,7 @@ pub fn extraction_worker() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The one who reads this is the process that started this one; if it is gone, nobody does.
-            let _ = writeln!(io::stderr(), "{error}");
+            let _ = writeln!(io::stderr(), "{}", storage::chain(&error));
             ExitCode::FAILURE
         }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use storage::rename_durably;
 
 use super::{Pair, Rule};
 use crate::error::{Error, Result};
@@ -112,8 +113,8 @@ impl Out {
     /// # Errors
     /// [`Error::Write`].
     pub fn finish(mut self) -> Result<()> {
-        let written = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        written.and_then(|()| fs::rename(&self.part, &self.path)).map_err(Error::writing(&self.path))
+        let written = self.file.flush();
+        written.and_then(|()| rename_durably(&self.part, &self.path)).map_err(Error::writing(&self.path))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use storage::rename_durably;
 
 use super::{adamw::AdamW, run::Report};
 use crate::error::{Error, Result};
@@ -84,8 +85,7 @@ impl Checkpoints {
         }
         let (new, place) = (self.folder.join("new.safetensors"), self.folder.join(BEST));
         candle_core::safetensors::save(&values(variables), &new)?;
-        let synced = fs::File::open(&new).and_then(|file| file.sync_all()).and_then(|()| fs::rename(&new, &place));
-        synced.map_err(|source| Error::Write { path: place, source })?;
+        rename_durably(&new, &place).map_err(|source| Error::Write { path: place, source })?;
         self.best = Some(score);
         Ok(())
     }
@@ -123,8 +123,7 @@ impl Checkpoints {
         if place.exists() {
             return fs::remove_dir_all(&new).map_err(failed);
         }
-        fs::rename(&new, &place).map_err(failed)?;
-        fs::File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        rename_durably(&new, &place).map_err(failed)?;
         older.iter().try_for_each(fs::remove_dir_all).map_err(failed)
     }
 

@@ -13,6 +13,7 @@ use qwen3::{ModelConfig, ModelFiles, write_gguf};
 use safetensors::{Dtype, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use storage::rename_durably;
 
 use crate::error::{Error, Result};
 
@@ -145,8 +146,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
 }
 
 fn settle(new: &Path, place: &Path) -> Result<PathBuf> {
-    let settled = fs::File::open(new).and_then(|file| file.sync_all()).and_then(|()| fs::rename(new, place));
-    settled.map_err(|source| Error::Write { path: place.to_owned(), source })?;
+    rename_durably(new, place).map_err(|source| Error::Write { path: place.to_owned(), source })?;
     Ok(place.to_owned())
 }
 

@@ -51,7 +51,7 @@ impl Bert {
     /// Whatever is wrong with the files, by name; [`Error::Device`] for a GPU, which is asked for by its number only.
     pub(crate) fn open(files: &ModelFiles, precision: Precision, device: DeviceChoice) -> Result<Self> {
         if let DeviceChoice::Cuda(_) = device {
-            let reason = "BERT models are computed on the CPU only; expected --device cpu or auto".to_owned();
+            let reason = "BERT models are computed on the CPU only; expected the device cpu or auto".to_owned();
             return Err(Error::Device { device: device.to_string(), reason });
         }
         let config = BertConfig::parse(files.config(), &files.config_name(), files.sentence())?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{self, Fingerprint, Layout, VectorKey};
 use super::reader::{VectorReader, VectorView};
-use crate::vectors::{VectorError, VectorResult, check_vector, write_atomically};
+use crate::durable::{Readers, replace_durably};
+use crate::vectors::{VectorError, VectorResult, check_vector};
 
 /// How much of an append is put together in memory before it is written.
 const WRITE_BYTES: usize = 1 << 20;
@@ -32,7 +33,9 @@ impl VectorFile {
         if path.exists() {
             return Err(VectorError::io("create", path)(io::ErrorKind::AlreadyExists.into()));
         }
-        write_atomically(path, |file| file.write_all(&layout::encode_header(dim, fingerprint)))?;
+        let header = layout::encode_header(dim, fingerprint);
+        let made = replace_durably(path, Readers::Umask, |file| file.write_all(&header));
+        made.map_err(VectorError::io("create", path))?;
         Self::open(path, dim, fingerprint)
     }
 

@@ -1,15 +1,13 @@
-//! The errors of the vector side, in one enum, each message saying what was expected and what to do.
+//! The errors of the vector side, in one enum, each message saying what was expected.
 
 use std::io;
 use std::path::{Path, PathBuf};
-
-use crate::error::io_cure;
 
 /// An error of the vector file or of the vector index.
 #[derive(Debug, thiserror::Error)]
 pub enum VectorError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}{}", path.display(), io_cure(source))]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried: `open`, `write`, `fsync`, ...
         action: &'static str,
@@ -19,7 +17,7 @@ pub enum VectorError {
         source: io::Error,
     },
     /// A file is not what its checksum or its structure says it should be.
-    #[error("{} is damaged: {what}; run `quarry verify --repair`", path.display())]
+    #[error("{} is damaged: {what}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -27,7 +25,7 @@ pub enum VectorError {
         what: String,
     },
     /// One record of the vector file does not match its checksum.
-    #[error("vector {ordinal} of {} does not match its checksum; run `quarry verify --repair` to embed its text again", path.display())]
+    #[error("vector {ordinal} of {} does not match its checksum", path.display())]
     CorruptVector {
         /// The vector file.
         path: PathBuf,

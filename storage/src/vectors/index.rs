@@ -10,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::atomic_file::sync_folder;
 use super::codes::Query;
 use super::error::{VectorError, VectorResult};
 use super::manifest::{Entry, Manifest};
@@ -20,6 +19,7 @@ use super::scratch::ScratchPool;
 use super::segment::{SealParams, Segment};
 use super::tail::Tail;
 use crate::crash::{self, Step};
+use crate::durable::sync_folder;
 use crate::vectorfile::VectorReader;
 
 /// More candidates than asked for are scored exactly, because the order by codes is a little off.
@@ -233,7 +233,7 @@ impl VectorIndex {
             // Left over after a crash here, the file is removed at the next open.
             fs::remove_file(segment.path()).map_err(VectorError::io("remove", segment.path()))?;
         }
-        sync_folder(&self.dir)?;
+        sync_folder(&self.dir).map_err(VectorError::io("sync", &self.dir))?;
         Ok(replacement)
     }
 

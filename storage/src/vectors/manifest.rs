@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic_file::write_atomically;
 use super::error::{VectorError, VectorResult};
+use crate::durable::{Readers, replace_durably};
 
 const NAME: &str = "segments.json";
 const VERSION: u32 = 1;
@@ -82,10 +82,11 @@ impl Manifest {
     pub(crate) fn store(&self, dir: &Path) -> VectorResult<()> {
         let path = Self::path(dir);
         let json = serde_json::to_vec(self).map_err(|reason| VectorError::io("write", &path)(reason.into()))?;
-        write_atomically(&path, |file| {
+        let written = replace_durably(&path, Readers::Umask, |file| {
             file.write_all(checksum_line(&json).as_bytes())?;
             file.write_all(&json)
-        })
+        });
+        written.map_err(VectorError::io("write", &path))
     }
 }
 

@@ -3,7 +3,6 @@
 //! Reading order: [`index`] glues the parts, [`segment`] and [`tail`] hold code rows, [`graph`] and [`scan`] search
 //! them, [`codes`] and [`kernels`] compare them, [`build`] and [`refine`] make the graph.
 
-mod atomic_file;
 mod build;
 mod codes;
 mod error;
@@ -28,7 +27,6 @@ pub(crate) use ordinals::OrdinalSet;
 pub use segment::SealParams;
 pub use standalone::VectorSearch;
 
-pub(crate) use atomic_file::write_atomically;
 pub(crate) use error::{VectorResult, check_vector};
 pub(crate) use kernels::prefetch;
 

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::atomic_file::TMP;
 use super::error::{VectorError, VectorResult};
 use super::index::Access;
 use super::manifest::{Entry, Manifest};
 use super::segment::Segment;
+use crate::durable::DRAFT;
 use crate::vectorfile::VectorReader;
 
 const SEGMENT: &str = "segment";
@@ -73,7 +73,7 @@ fn open_to_write(dir: &Path, reader: &VectorReader) -> VectorResult<Opened> {
     let names: Vec<_> = opened.segments.iter().filter_map(|segment| segment.path().file_name()).collect();
     let mut removed = Vec::new();
     for path in listing(dir)? {
-        let is_ours = [TMP, SEGMENT].map(OsStr::new).contains(&path.extension().unwrap_or_default());
+        let is_ours = [DRAFT, SEGMENT].map(OsStr::new).contains(&path.extension().unwrap_or_default());
         if is_ours && !path.file_name().is_some_and(|name| names.contains(&name)) {
             fs::remove_file(&path).map_err(VectorError::io("remove", &path))?;
             removed.push(path);

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
-use super::atomic_file::write_atomically;
 use super::build::{build_links, check_params};
 use super::codes::{Codes, Query, encode, normalise, row_len};
 use super::error::{VectorError, VectorResult};
@@ -20,6 +19,7 @@ use super::scan::{scan_all, scan_rows};
 use super::scratch::{Scratch, ScratchPool};
 use super::segment_file::{Contents, Header, Section};
 use crate::crash::{self, Step};
+use crate::durable::{Readers, replace_durably};
 use crate::vectorfile::VectorView;
 
 /// Below this share of allowed vectors a segment is scanned: a walk would mostly step on what it may not keep.
@@ -81,11 +81,12 @@ impl Segment {
         }
         drop(normalised);
         let header = contents.header(dim, *view.fingerprint(), width, params.m, params.ef_construction);
-        write_atomically(path, |file| {
+        let written = replace_durably(path, Readers::Umask, |file| {
             contents.write(&header, file)?;
             crash::point(Step::SegmentWritten);
             Ok(())
-        })?;
+        });
+        written.map_err(VectorError::io("write", path))?;
         drop(contents);
         Self::open(path)
     }

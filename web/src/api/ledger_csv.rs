@@ -46,7 +46,7 @@ pub(crate) async fn answer(
         while cursor.piece.is_empty() && !cursor.is_at_end() && !app.is_stopping() {
             cursor = read(&app, Turn::Next, cursor).await.inspect_err(|error| {
                 // The status has been sent long ago: a cut transfer is how the client learns of it.
-                tracing::error!("a list of files broke off: {error}");
+                tracing::error!("a list of files broke off: {}", storage::chain(&error));
             })?;
         }
         let piece = std::mem::take(&mut cursor.piece);

@@ -5,9 +5,9 @@
 //! Promise: a folder that once had keys stays closed to those without one, also when the last key is revoked, and when the
 //! file is emptied or gone: a second file, `keys.required`, is written before the first key and never removed.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use argon2::Argon2;
@@ -16,6 +16,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use storage::{Readers, replace_durably};
 
 use crate::jobs::now;
 
@@ -96,7 +97,7 @@ pub struct NewKey {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The system refused.
-    #[error("cannot {action} the API keys in {}: {source}", path.display())]
+    #[error("cannot {action} the API keys in {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -106,7 +107,7 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// The file is not what was written.
-    #[error("the API keys in {} cannot be read ({source}); restore the file, or remove it and make new keys", path.display())]
+    #[error("the API keys in {} cannot be read; restore the file, or remove it and make new keys", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -123,8 +124,8 @@ pub enum KeyFileError {
     #[error("a key needs at least one scope: search, index or admin")]
     NoScope,
     /// No randomness, no key.
-    #[error("the system gives no random numbers: {0}")]
-    Random(getrandom::Error),
+    #[error("the system gives no random numbers")]
+    Random(#[source] getrandom::Error),
     /// The key could not be hashed.
     #[error("the key cannot be hashed: {0}")]
     Hash(String),
@@ -177,7 +178,8 @@ impl KeyFile {
         if fs::symlink_metadata(self.marker()).is_ok() {
             return Ok(());
         }
-        let written = replace(&self.marker(), REQUIRED.as_bytes());
+        let write = |file: &mut File| file.write_all(REQUIRED.as_bytes());
+        let written = replace_durably(&self.marker(), Readers::Owner, write);
         // Somebody else may have written it just now.
         written
             .or_else(|error| fs::symlink_metadata(self.marker()).map(drop).map_err(|_| error))
@@ -256,29 +258,13 @@ impl KeyFile {
     fn write(&self, keys: Vec<KeyRecord>) -> Result<(), KeyFileError> {
         let text = serde_json::to_vec_pretty(&Content { keys })
             .map_err(|source| KeyFileError::Damaged { path: self.path.clone(), source })?;
-        replace(&self.path, &text).map_err(self.io("write"))
+        replace_durably(&self.path, Readers::Owner, |file| file.write_all(&text)).map_err(self.io("write"))
     }
 
     fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> KeyFileError {
         let path = self.path.clone();
         move |source| KeyFileError::Io { action, path, source }
     }
-}
-
-/// Puts a file in the place of another, whole and synced, for the owner's eyes alone.
-fn replace(place: &Path, text: &[u8]) -> io::Result<()> {
-    let mut draft = place.to_path_buf().into_os_string();
-    draft.push(".new");
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&draft, place)?;
-    place.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// The public part of a presented key; `None` if it is no key of ours.
@@ -299,6 +285,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use storage::chain;
+
 use super::keyfile::{KeyFile, KeyFileError, KeyRecord, id_of};
 use crate::jobs::now;
 
@@ -58,7 +60,7 @@ impl Keys {
             if !keys.any_valid() {
                 tracing::warn!(
                     "API keys were made for this index and none is valid any more: nobody is let in without one; make one \
-                     with `quarry keys create NAME --scope search`"
+                     with `quarry keys create`"
                 );
             }
         }
@@ -111,7 +113,7 @@ impl Keys {
             return;
         }
         if let Err(error) = self.read(stamps) {
-            tracing::error!("the API keys cannot be read again; the last known ones stay in force: {error}");
+            tracing::error!("the API keys cannot be read again; the last known ones stay in force: {}", chain(&error));
             self.state.write().unwrap_or_else(PoisonError::into_inner).required = true;
         }
     }
@@ -122,7 +124,7 @@ impl Keys {
         if records.is_empty() && !state.records.is_empty() {
             tracing::warn!(
                 "the API keys are gone from {}: all are revoked, and nobody is let in until one is made with `quarry keys \
-                 create NAME --scope search`",
+                 create`",
                 self.file.path().display()
             );
         }

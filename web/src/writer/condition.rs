@@ -42,6 +42,9 @@ impl Failure {
         let place = match error {
             // What they say is too long for anybody but the log.
             IndexError::Storage(_) | IndexError::Model(_) => None,
+            IndexError::SuddenlyEmpty { .. } | IndexError::ManyGone { .. } => Some(format!(
+                "{error}; if they were really deleted, `POST /api/v1/sources/NAME/index?accept_deletions=true`"
+            )),
             other => Some(other.to_string()),
         };
         Self { words: placeless(error), cause: Cause::Other, place }

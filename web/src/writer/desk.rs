@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use indexer::{IndexError, IndexOptions, Indexer, RunReport, Vanished};
 use qwen3::EmbedHandle;
-use storage::{Batch, LedgerEntry, Store};
+use storage::{Batch, LedgerEntry, Store, chain};
 
 use super::Deletions;
 use super::condition::Failure;
@@ -162,7 +162,7 @@ impl Desk {
                 return Ok(());
             }
             Err(error) => {
-                let words = error.to_string();
+                let words = chain(&error);
                 let failure = refusal(error)?;
                 self.close(&run)?;
                 let told_before = self.failures.insert(name.clone(), words.clone());
@@ -259,7 +259,7 @@ fn refusal(error: IndexError) -> Result<Failure, IndexError> {
     match &error {
         IndexError::Storage(storage) if !storage.is_refusal() => Err(error),
         _ => {
-            tracing::error!("not committed: {error}");
+            tracing::error!("not committed: {}", chain(&error));
             Ok(Failure::of(&error))
         }
     }

@@ -2,13 +2,13 @@
 //! answered 202 is made after a restart too, and so is a source that was added. Written whole and renamed into place,
 //! before the answer.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use storage::Source;
+use storage::{Readers, Source, replace_durably, sync_folder};
 
 /// Name of the file in the data folder.
 const NAME: &str = "accepted.json";
@@ -98,19 +98,14 @@ impl Journal {
     }
 
     fn write(&self, entries: &[Entry]) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
         if entries.is_empty() {
             match fs::remove_file(&self.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => return File::open(folder)?.sync_all(),
+                _ => return sync_folder(self.path.parent().unwrap_or(Path::new("."))),
             }
         }
-        let draft = self.path.with_extension("tmp");
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(entries)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, &self.path)?;
-        File::open(folder)?.sync_all()
+        let text = serde_json::to_vec_pretty(entries)?;
+        replace_durably(&self.path, Readers::Owner, |file| file.write_all(&text))
     }
 }
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::{ClosedStore, Store};
+use storage::{ClosedStore, Store, chain};
 
 use super::condition::Failure;
 use super::desk::Desk;
@@ -48,7 +48,10 @@ impl Worker {
             _ => return,
         };
         if let Err(error) = closed {
-            tracing::error!("the index could not be closed in good order; the next start repairs it: {error}");
+            tracing::error!(
+                "the index could not be closed in good order; the next start repairs it: {}",
+                chain(&error)
+            );
         }
     }
 
@@ -59,7 +62,7 @@ impl Worker {
         let failure = match catch_unwind(AssertUnwindSafe(|| desk.step(store, step))) {
             Ok(Ok(())) => None,
             Ok(Err(error)) => {
-                tracing::error!("a commit failed; the index is opened again: {error}");
+                tracing::error!("a commit failed; the index is opened again: {}", chain(&error));
                 Some(Failure::of(&error))
             }
             Err(_) => {
@@ -93,7 +96,10 @@ impl Worker {
                 self.shared.recovered();
             }
             Err((closed, error)) => {
-                tracing::error!("the index cannot be opened again; searches go on, and it is tried again: {error}");
+                tracing::error!(
+                    "the index cannot be opened again; searches go on, and it is tried again: {}",
+                    chain(&error)
+                );
                 self.held = Some(Held::Closed(closed));
                 self.shared.failing(&Failure::of(&error.into()));
             }

@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-use formats::{Family, Format};
 
 use crate::block::{Block, BlockKind, Marker};
 
