@@ -27,8 +27,12 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
                 </office:meta></office:document-meta>";
     let object =
         "<math><semantics><mi>x</mi><annotation encoding='StarMath 5.0'>x over y</annotation></semantics></math>";
+    let mimetype = match kind {
+        "presentation" => "application/vnd.oasis.opendocument.presentation",
+        _ => "application/vnd.oasis.opendocument.text",
+    };
     let bytes = packed(&[
-        ("mimetype", "application/vnd.oasis.opendocument.text"),
+        ("mimetype", mimetype),
         ("content.xml", &content),
         ("styles.xml", STYLES),
         ("meta.xml", meta),
@@ -118,6 +122,10 @@ fn flat_and_encrypted_documents_are_known() {
     let limits = ExtractLimits::default();
     let document = read_flat(&Input::new(Path::new("a.fodt"), flat.as_bytes(), &limits)).unwrap();
     assert_eq!((document.text.as_str(), document.title.as_deref()), ("flat text", Some("T")));
+    let mimetype = match kind {
+        "presentation" => "application/vnd.oasis.opendocument.presentation",
+        _ => "application/vnd.oasis.opendocument.text",
+    };
     let bytes = packed(&[("META-INF/manifest.xml", "<m><e><manifest:encryption-data/></e></m>"), ("content.xml", "?")]);
     let mut package = Package::open(&bytes, &limits, "odt").unwrap();
     assert_eq!(super::read(&mut package, ODT), Err(FileError::Encrypted));
