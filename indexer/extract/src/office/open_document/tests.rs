@@ -122,10 +122,6 @@ fn flat_and_encrypted_documents_are_known() {
     let limits = ExtractLimits::default();
     let document = read_flat(&Input::new(Path::new("a.fodt"), flat.as_bytes(), &limits)).unwrap();
     assert_eq!((document.text.as_str(), document.title.as_deref()), ("flat text", Some("T")));
-    let mimetype = match kind {
-        "presentation" => "application/vnd.oasis.opendocument.presentation",
-        _ => "application/vnd.oasis.opendocument.text",
-    };
     let bytes = packed(&[("META-INF/manifest.xml", "<m><e><manifest:encryption-data/></e></m>"), ("content.xml", "?")]);
     let mut package = Package::open(&bytes, &limits, "odt").unwrap();
     assert_eq!(super::read(&mut package, ODT), Err(FileError::Encrypted));
