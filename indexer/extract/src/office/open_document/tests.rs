@@ -27,19 +27,17 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
                 </office:meta></office:document-meta>";
     let object =
         "<math><semantics><mi>x</mi><annotation encoding='StarMath 5.0'>x over y</annotation></semantics></math>";
-    let mimetype = match kind {
-        "presentation" => "application/vnd.oasis.opendocument.presentation",
-        _ => "application/vnd.oasis.opendocument.text",
-    };
     let bytes = packed(&[
-        ("mimetype", mimetype),
+        ("mimetype", "application/vnd.oasis.opendocument.text"),
         ("content.xml", &content),
         ("styles.xml", STYLES),
         ("meta.xml", meta),
         ("Object 1/content.xml", object),
     ]);
     let limits = ExtractLimits::default();
-    let document = read(&mut Package::open(&bytes, &limits, "odt")?, ODT)?;
+    // Which format a package is was decided before this reader is asked.
+    let format = if kind == "presentation" { ODP } else { ODT };
+    let document = read(&mut Package::open(&bytes, &limits, format.name)?, format)?;
     assert_invariants(&document);
     Ok(document)
 }
