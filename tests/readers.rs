@@ -128,7 +128,7 @@ fn readers_work_beside_a_writer_that_holds_the_lock() {
     let bench = Bench::with_documents(6);
     bench.index();
     let server = Server::start(&bench, &[]).ready();
-    assert_eq!(bench.paths(&["marker004"]), ["note-004.md"]);
+    assert_eq!(bench.paths(&["--lexical", "marker004"]), ["note-004.md"]);
     assert_eq!(bench.search(&["--lexical", "nosuchwordatall"])["unread_files"], 0);
     let status = bench.run(&["status", "--json"]).succeeded().stdout();
     assert_eq!(serde_json::from_str::<Value>(&status).unwrap()["documents"], 6);

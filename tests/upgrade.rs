@@ -56,7 +56,7 @@ fn format_of(bench: &Bench) -> u64 {
 
 /// What a question finds in the source of the stored index: documents in order, with their passages and scores.
 fn found(bench: &Bench, question: &str) -> Vec<(String, Vec<(u64, String)>)> {
-    let answer = bench.search(&["--source", "survey", "--top", "20", question]);
+    let answer = bench.search(&["--top", "20", &format!("source:survey {question}")]);
     let passages = |hit: &Value| {
         let all = hit["passages"].as_array().unwrap().iter();
         all.map(|passage| (passage["number"].as_u64().unwrap(), format!("{:.4}", passage["score"].as_f64().unwrap())))
@@ -68,7 +68,7 @@ fn found(bench: &Bench, question: &str) -> Vec<(String, Vec<(u64, String)>)> {
 
 /// Place and kinds of the blocks of the first passage that a question finds.
 fn shape(bench: &Bench, question: &str) -> (Option<String>, Vec<String>) {
-    let answer = bench.search(&["--source", "survey", question]);
+    let answer = bench.search(&[&format!("source:survey {question}")]);
     let passage = &answer["results"][0]["passages"][0];
     let label = passage["place"]["label"].as_str().map(str::to_string);
     let blocks = passage["blocks"].as_array().unwrap().iter();

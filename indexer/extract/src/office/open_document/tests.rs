@@ -27,8 +27,12 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
                 </office:meta></office:document-meta>";
     let object =
         "<math><semantics><mi>x</mi><annotation encoding='StarMath 5.0'>x over y</annotation></semantics></math>";
+    let mimetype = match kind {
+        "presentation" => "application/vnd.oasis.opendocument.presentation",
+        _ => "application/vnd.oasis.opendocument.text",
+    };
     let bytes = packed(&[
-        ("mimetype", "application/vnd.oasis.opendocument.text"),
+        ("mimetype", mimetype),
         ("content.xml", &content),
         ("styles.xml", STYLES),
         ("meta.xml", meta),
