@@ -56,7 +56,8 @@ pub(crate) async fn observe<B: MessageBody>(
     if method == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
-    let span = tracing::info_span!("request", id);
+    // Of the highest level and the access log's target: whatever is logged of a request, its id is said with it.
+    let span = tracing::error_span!(target: "access", "request", id);
     let mut response = REQUEST.scope(id.clone(), next.call(request)).instrument(span.clone()).await?;
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
