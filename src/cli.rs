@@ -46,12 +46,26 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "QUARRY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Form of the log on standard error: `text`, a line for people, or `json`, an object a line [default: text].
+    #[arg(long, global = true, env = "QUARRY_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+
     /// Say more about what goes on; twice for everything.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -4,12 +4,15 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, stderr};
 
 use anyhow::{Context as _, Result};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::format::{FmtSpan, Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::cli::LogFormat;
 use crate::plain::{is_order, shown_json};
-use crate::settings::{LogConfig, LogFormat};
+use crate::settings::LogConfig;
 
 /// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
 /// what holds otherwise.
@@ -23,9 +26,11 @@ pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
     let configured =
         || EnvFilter::try_new(level).with_context(|| format!("log.level: {level:?} is not a level or filter"));
     let filter = EnvFilter::try_from_default_env().or_else(|_| configured())?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(wants_colours());
-    match config.format {
-        LogFormat::Json => log.json().flatten_event(true).with_writer(|| PlainJson(stderr())).init(),
+    // Everything tells when a span ends, and how long it took.
+    let ends = if verbose > 1 { FmtSpan::CLOSE } else { FmtSpan::NONE };
+    let lines = tracing_subscriber::fmt::layer().with_span_events(ends);
+    let lines = match config.format {
+        LogFormat::Json => lines.json().flatten_event(true).with_writer(|| PlainJson(stderr())).boxed(),
         LogFormat::Text => {
             let fields = debug_fn(|to: &mut Writer<'_>, field, value| match field.name() {
                 "message" => write_plain(to, value),
@@ -34,9 +39,11 @@ pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
                     write_plain(to, value)
                 }
             });
-            log.with_target(false).without_time().fmt_fields(fields.delimited(" ")).init();
+            let lines = lines.with_writer(stderr).with_ansi(wants_colours()).with_target(false);
+            lines.fmt_fields(fields.delimited(" ")).boxed()
         }
-    }
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(web::stage_layer()).init();
     Ok(())
 }
 

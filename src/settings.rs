@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Cli, Command, Precision};
+use crate::cli::{Cli, Command, LogFormat, Precision};
 use crate::reading::ExtractConfig;
 
 const SYSTEM: &str = "/etc/quarry/quarry.toml";
@@ -47,16 +47,6 @@ pub(crate) struct LogConfig {
     pub(crate) level: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    /// A line for people.
-    #[default]
-    Text,
-    /// An object a line.
-    Json,
-}
-
 impl Settings {
     /// Resolves what the command line, the environment and the configuration file say. The file is the one that is named,
     /// or the first that exists of the usual places.
@@ -92,7 +82,7 @@ impl Settings {
 
     /// Flags and the environment, which the parser of the command line has read already, before the file.
     fn take_flags(&mut self, cli: &Cli) {
-        let Cli { data_dir, model, reranker, models_dir, precision, device, dimension, .. } = cli.clone();
+        let Cli { data_dir, model, reranker, models_dir, precision, device, dimension, log_format, .. } = cli.clone();
         self.data_dir = data_dir.or(self.data_dir.take());
         self.model = model.or(self.model.take());
         self.reranker = reranker.or(self.reranker.take());
@@ -100,6 +90,7 @@ impl Settings {
         self.precision = precision.or(self.precision);
         self.device = device.or(self.device);
         self.dimension = dimension.or(self.dimension);
+        self.log.format = log_format.unwrap_or(self.log.format);
         match &cli.command {
             Command::Serve(args) => self.server.listen = args.listen.unwrap_or(self.server.listen),
             Command::Index(args) => self.extract = self.extract.with_largest(args.max_file_size),

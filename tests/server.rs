@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// What it said before it served.
     pub(crate) said: Vec<String>,
+    /// What it has said since.
+    pub(crate) log: Arc<Mutex<Vec<String>>>,
 }
 
 /// An answer.
@@ -78,10 +81,12 @@ impl Server {
             said.push(line);
             address
         });
-        // What it says later is read, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        // What it says later is read at once, so that it never waits for a reader.
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines_in = Arc::clone(&log);
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| lines_in.lock().unwrap().push(line)));
         let address = address.unwrap_or_else(|| panic!("the server did not start: {:?} {said:?}", process.wait()));
-        Self { process, address, said }
+        Self { process, address, said, log }
     }
 
     /// Waits until all sources named at start are searchable whole.

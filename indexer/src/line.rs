@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use qwen3::{Arrival, Pending};
-use storage::{Batch, ContentKey, FileState, LedgerEntry, Source, chain, embedding_text};
+use storage::{Batch, ContentKey, FileState, LedgerEntry, STAGE, Source, chain, embedding_text};
+use tracing::debug_span;
 
 use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
@@ -162,6 +163,7 @@ impl<'a, 'b> Line<'a, 'b> {
     /// Waits for the model. A run that is stopped meanwhile keeps the vectors that are there, without their documents:
     /// the next run reads those files again, and goes on where this one was.
     fn embedded(&mut self, assembly: &Assembly, mut pending: Pending<Vec<f32>>) -> Result<Embedded, IndexError> {
+        let _span = debug_span!(target: STAGE, "embed").entered();
         let before = self.counters;
         let tokens = pending.tokens() as u64;
         loop {

@@ -8,7 +8,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::bounded;
 use qwen3::{EmbedHandle, Lane};
-use storage::{Batch, LedgerEntry, Source, Store};
+use storage::{Batch, LedgerEntry, STAGE, Source, Store};
+use tracing::{Span, debug_span, info_span};
 
 use crate::beneath::Root;
 use crate::counter::ModelCounter;
@@ -78,7 +79,10 @@ impl<'a> Indexer<'a> {
         self.store.add_source(source.clone())?;
         let version = version(self.options.reader.as_ref(), &self.options.extract);
         let (walk, comparison) = (&self.options.walk, self.options.comparison);
-        let Some(plan) = plan(self.store, source, walk, comparison, &version, self.cancel)? else {
+        let _run = info_span!("index", source = source.name).entered();
+        let listing = debug_span!(target: STAGE, "list");
+        let planned = listing.in_scope(|| plan(self.store, source, walk, comparison, &version, self.cancel))?;
+        let Some(plan) = planned else {
             return Ok(RunReport { interrupted: true, ..RunReport::default() });
         };
         let planning = started.elapsed();
@@ -127,6 +131,7 @@ impl<'a> Indexer<'a> {
     /// As [`Indexer::index_source`].
     pub fn index_paths(&mut self, source: &Source, paths: &[String]) -> Result<RunReport, IndexError> {
         let started = Instant::now();
+        let _run = info_span!("index", source = source.name).entered();
         self.store.add_source(source.clone())?;
         let root = Root::open(&source.root).map_err(|error| IndexError::no_root(&source.root, &error))?;
         let (mut found, mut gone) = (Vec::new(), Batch::default());
@@ -248,7 +253,9 @@ impl<'a> Indexer<'a> {
             });
             for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
                 let (jobs_out, prepared_in, preparer) = (jobs_out.clone(), prepared_in.clone(), &preparer);
+                let run = Span::current();
                 scope.spawn(move || {
+                    let _run = run.entered();
                     for job in jobs_out {
                         let all_sent =
                             preparer.prepare(job).into_iter().all(|prepared| prepared_in.send(prepared).is_ok());

@@ -7,7 +7,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use extract::{
     ExtractLimits, Extraction, FileError, MAX_METADATA, Missing, Part, StructuredText, extract, shorten_metadata,
 };
-use storage::{Attempts, Coverage, Document, FileState, LedgerEntry};
+use storage::{Attempts, Coverage, Document, FileState, LedgerEntry, STAGE};
+use tracing::debug_span;
 
 use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
@@ -137,7 +138,8 @@ impl Preparer<'_> {
             let (modified_ns, inode) = (entry.modified_ns, entry.inode);
             return vec![Prepared::new(LedgerEntry { modified_ns, inode, ..known }, Content::Unchanged)];
         }
-        match self.reader.read(Path::new(&file.relative), &bytes, &self.extract, self.stop) {
+        let extracting = debug_span!(target: STAGE, "extract");
+        match extracting.in_scope(|| self.reader.read(Path::new(&file.relative), &bytes, &self.extract, self.stop)) {
             Ok(extraction) => self.extraction(entry, file.modified, extraction, inside),
             Err(error) => self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
         }
@@ -200,7 +202,9 @@ impl Preparer<'_> {
     fn document(&self, mut entry: LedgerEntry, modified_ns: i64, mut extracted: StructuredText) -> Prepared {
         #[cfg(debug_assertions)]
         storage::die_on(&extracted.text);
-        let Some(mut chunks) = passages(&extracted, self.counter, self.chunk, self.stop) else {
+        let chunking = debug_span!(target: STAGE, "chunk");
+        let chunks = chunking.in_scope(|| passages(&extracted, self.counter, self.chunk, self.stop));
+        let Some(mut chunks) = chunks else {
             return failed(entry, &FileError::Stopped, 0);
         };
         if chunks.is_empty() {

@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::lock::Lock;
 use crate::record::IndexModel;
 use crate::recover;
-use crate::store::{SnapshotHandle, Store};
+use crate::snapshot::SnapshotHandle;
+use crate::store::Store;
 use crate::truth::SharedDocuments;
 
 /// What stays of a [`Store`] while it is closed: its place, its lock, and the handles of those who read it.

@@ -104,10 +104,10 @@ pub use record::{
 };
 pub use settings::model_of;
 pub use simhash::SimHash;
-pub use snapshot::{Listing, Passage, Scope, Snapshot};
-pub use store::{SnapshotHandle, Statistics, Store};
+pub use snapshot::{Listing, Passage, Scope, Snapshot, SnapshotHandle};
+pub use store::{STAGE, Store};
 pub use totals::{IndexTotals, SourceTotals};
-pub use truth::TruthReader;
+pub use truth::{Statistics, TruthReader};
 pub use upgrade::{UpgradeProgress, upgrade_progress};
 pub use vectors::{SealParams, VectorSearch};
 pub use verify::{Finding, Verification, repair, verify};

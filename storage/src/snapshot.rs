@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::documents::Settings;
 use crate::error::{Error, Result};
@@ -31,6 +31,25 @@ struct View {
     facets: OnceLock<Facets>,
     /// One passage of each document, by group.
     groups: OnceLock<Vec<(u64, PassageRef)>>,
+}
+
+/// The newest snapshot of a store, for threads that search while it writes.
+#[derive(Clone)]
+pub struct SnapshotHandle(Arc<RwLock<Arc<Snapshot>>>);
+
+impl SnapshotHandle {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(snapshot))))
+    }
+
+    /// The snapshot of the last commit.
+    pub fn get(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, snapshot: Snapshot) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
 }
 
 /// A passage with its document.

@@ -7,7 +7,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use tracing::debug_span;
 
 use crate::attempts::Attempts;
 use crate::batch::{Batch, DocumentDraft};
@@ -22,12 +24,15 @@ use crate::placement::Placement;
 use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::recover::{self, Opened};
 use crate::settings;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, SnapshotHandle};
 use crate::totals::{self, IndexTotals};
-use crate::truth::{SharedDocuments, TruthReader, statistics};
+use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
 use crate::{duplicates, edition, private, upgrade};
+
+/// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
+pub const STAGE: &str = "stage";
 
 /// Commits after which the change log is trimmed.
 const TRIM_EVERY: u64 = 64;
@@ -48,38 +53,8 @@ pub struct Store {
     lock: Lock,
 }
 
-/// The newest snapshot of a store, for threads that search while it writes.
-#[derive(Clone)]
-pub struct SnapshotHandle(Arc<RwLock<Arc<Snapshot>>>);
-
-impl SnapshotHandle {
-    /// The snapshot of the last commit.
-    pub fn get(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set(&self, snapshot: Snapshot) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
-    }
-}
-
 /// A document that a commit puts, with its chunks, or removes.
 type Touched = (DocumentId, Option<(Document, Vec<Chunk>)>);
-
-/// Counts and sizes of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statistics {
-    /// Number of the last commit.
-    pub sequence: u64,
-    /// Documents in the index.
-    pub documents: u64,
-    /// Passages in the index.
-    pub chunks: u64,
-    /// Distinct vectors ever stored.
-    pub vectors: u64,
-    /// Bytes on disk by part: documents, vectors, lexical index, vector segments.
-    pub bytes: Vec<(&'static str, u64)>,
-}
 
 impl Store {
     /// Opens the index in the data folder for writing, or makes an empty one; brings one of an earlier format forward, and
@@ -114,7 +89,7 @@ impl Store {
             vectors,
             lexical,
             index,
-            current: SnapshotHandle(Arc::new(RwLock::new(Arc::new(snapshot)))),
+            current: SnapshotHandle::new(snapshot),
             repairs,
             poisoned: None,
             attempts: Arc::new(attempts),
@@ -315,10 +290,13 @@ impl Store {
     }
 
     fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
-        self.append_vectors(&batch, resolved)?;
+        let _commit = debug_span!(target: STAGE, "commit").entered();
+        debug_span!(target: STAGE, "commit_vectors").in_scope(|| self.append_vectors(&batch, resolved))?;
         let (changes, touched) = self.changes(batch, resolved)?;
-        let totals = self.documents.apply(changes, self.vectors.len())?;
+        let writing = debug_span!(target: STAGE, "commit_truth");
+        let totals = writing.in_scope(|| self.documents.apply(changes, self.vectors.len()))?;
         if !touched.is_empty() {
+            let _span = debug_span!(target: STAGE, "commit_lexical").entered();
             for (id, written) in &touched {
                 match written {
                     Some((document, chunks)) => self.lexical.replace(document, chunks)?,
@@ -328,12 +306,12 @@ impl Store {
             self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
         }
         let counted = self.documents.index_totals();
-        totals::write(&self.folder, &counted)?;
+        debug_span!(target: STAGE, "commit_totals").in_scope(|| totals::write(&self.folder, &counted))?;
         crash::point(Step::TotalsWritten);
         if touched.is_empty() {
             self.current.set(self.current.get().counted_anew(counted));
         } else {
-            self.publish()?;
+            debug_span!(target: STAGE, "commit_snapshot").in_scope(|| self.publish())?;
         }
         if totals.sequence.is_multiple_of(TRIM_EVERY) {
             self.documents.trim_log(totals.sequence)?;

@@ -13,7 +13,6 @@ use crate::duplicates;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::record::LedgerEntry;
-use crate::store::Statistics;
 
 /// Lines of the ledger that are read at once.
 const PAGE: usize = 512;
@@ -115,6 +114,21 @@ impl Iterator for LedgerPages<'_> {
         }
         self.page.pop_front().map(Ok)
     }
+}
+
+/// Counts and sizes of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistics {
+    /// Number of the last commit.
+    pub sequence: u64,
+    /// Documents in the index.
+    pub documents: u64,
+    /// Passages in the index.
+    pub chunks: u64,
+    /// Distinct vectors ever stored.
+    pub vectors: u64,
+    /// Bytes on disk by part: documents, vectors, lexical index, vector segments.
+    pub bytes: Vec<(&'static str, u64)>,
 }
 
 /// What an index holds by its totals, and what it takes on disk.

@@ -383,3 +383,67 @@ fn vectors_for_a_client_that_has_gone_are_not_computed() {
     until("the model has left off", || server.metric("model_abandoned", "embedding") > 0.0);
     server.get("/api/v1/documents").expect(200);
 }
+
+#[test]
+fn stages_of_searches_and_of_indexing_are_histograms() {
+    let bench = Bench::with_documents(4);
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    server.get("/api/v1/search?q=rivers").expect(200);
+    let metrics = server.get("/metrics").text;
+    let count = |metric: &str, stage: &str| {
+        let line = format!("quarry_{metric}_stage_seconds_count{{stage=\"{stage}\"}} ");
+        let found =
+            metrics.lines().find_map(|text| text.strip_prefix(&line)).unwrap_or_else(|| panic!("{line}: {metrics}"));
+        found.parse::<u64>().unwrap()
+    };
+    for stage in ["plan", "lexical", "embed", "vector", "fuse", "rerank", "highlight", "total"] {
+        assert_eq!(count("search", stage), 1, "{stage}");
+    }
+    assert_eq!((count("index", "extract"), count("index", "chunk")), (4, 4));
+    let commits = ["commit_vectors", "commit_truth", "commit_lexical", "commit_totals", "commit_snapshot"];
+    for stage in ["list", "embed", "commit"].into_iter().chain(commits) {
+        assert!(count("index", stage) >= 1, "{stage}");
+    }
+}
+
+#[test]
+fn a_problem_and_the_log_name_the_request_that_the_header_names() {
+    let bench = Bench::with_documents(1);
+    let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.env("RUST_LOG", "warn,access=info");
+    let server = Server::spawn(command).ready();
+    let reply = server.request("GET", "/api/v1/documents/nosuch", &[("x-request-id", "mine-7")], &[]);
+    assert_eq!(reply.header("x-request-id"), "mine-7");
+    assert_eq!(reply.problem(404, "not-found")["request_id"], "mine-7");
+    let made = server.get("/api/v1/documents/nosuch");
+    assert_eq!(made.json()["request_id"], made.header("x-request-id"));
+    let started = Instant::now();
+    let line: Value = loop {
+        let log = server.log.lock().unwrap().clone();
+        if let Some(line) = log.iter().find(|line| line.contains("mine-7")) {
+            break serde_json::from_str(line).unwrap();
+        }
+        assert!(started.elapsed() < PATIENCE, "{log:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!((&line["span"]["id"], &line["path"]), (&"mine-7".into(), &"/api/v1/documents/nosuch".into()), "{line}");
+    assert_is_utc(line["timestamp"].as_str().unwrap());
+}
+
+#[test]
+fn a_line_of_the_log_begins_with_its_time_and_has_no_colours_in_a_file() {
+    let bench = Bench::with_documents(1);
+    let run = bench.run(&["index", "-vv", &bench.docs().display().to_string()]).succeeded();
+    let log = run.stderr();
+    assert!(!log.contains('\u{1b}'), "{log}");
+    let stage =
+        log.lines().find(|line| line.contains("extract") && line.contains("close")).unwrap_or_else(|| panic!("{log}"));
+    assert!(stage.contains("index{source=") && stage.contains("time.busy="), "{stage}");
+    assert_is_utc(stage.split_whitespace().next().unwrap());
+}
+
+/// As RFC 3339 writes it.
+fn assert_is_utc(time: &str) {
+    let parsed: jiff::Timestamp = time.parse().unwrap_or_else(|error| panic!("{time}: {error}"));
+    assert!(time.ends_with('Z') && parsed.as_second() > 0, "{time}");
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use tracing::Span;
 
 use crate::admission::Admission;
 use crate::config::Config;
@@ -145,10 +146,11 @@ impl App {
         };
         let app = Arc::clone(self);
         let (_waiting, wanted) = Waiting::new();
+        let request = Span::current();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             wanted.check()?;
-            work(&app, app.engine()?, &wanted)
+            request.in_scope(|| work(&app, app.engine()?, &wanted))
         });
         task.await.map_err(|error| Error::internal(format!("the work of a request panicked: {error}")))?
     }

@@ -15,6 +15,7 @@ use storage::chain;
 use utoipa::ToSchema;
 
 use crate::engine::OpenError;
+use crate::guard::current_request;
 use crate::writer::{Cause, Failure};
 
 /// Why the server could not start or had to end.
@@ -155,6 +156,9 @@ pub(crate) struct Problem {
     code: &'static str,
     /// What helps.
     pub(crate) cure: &'static str,
+    /// Id of the request, as in the header `X-Request-Id` and in the server's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     /// The fields of the request that are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
@@ -258,6 +262,7 @@ impl Error {
             detail: self.public_detail(),
             code: line.code,
             cure: line.cure,
+            request_id: current_request(),
             errors: self.fields(),
         }
     }

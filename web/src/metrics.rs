@@ -12,6 +12,7 @@ use searcher::Timings;
 use crate::app::App;
 use crate::error::Error;
 use crate::model_metrics::ModelMetrics;
+use crate::stages;
 
 /// Upper ends of the buckets, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0];
@@ -69,6 +70,7 @@ impl Metrics {
         registry.register("ready", "Whether searches can be answered", ready.clone());
         registry.register("sources_awaited", "Sources that were never looked through as a whole", awaited.clone());
         registry.register("writer_failing", "Whether the index cannot be written", failing.clone());
+        stages::register(&mut registry);
         let models = ModelMetrics::register(&mut registry);
         Self { registry, requests, seconds, stages, generation, passages, waiting, ready, awaited, failing, models }
     }
@@ -83,6 +85,7 @@ impl Metrics {
 
     pub(crate) fn searched(&self, timings: &Timings) {
         let stages = [
+            ("plan", timings.plan_ms),
             ("lexical", timings.lexical_ms),
             ("embed", timings.embed_ms),
             ("vector", timings.vector_ms),

@@ -19,5 +19,5 @@ pub(crate) use forwarded::origin;
 pub(crate) use hosts::Authority;
 pub use keyfile::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
 pub(crate) use keys::Keys;
-pub(crate) use observe::observe;
+pub(crate) use observe::{current_request, observe};
 pub(crate) use rates::Rates;

@@ -76,7 +76,10 @@ fn chooses_judgements_or_asks() {
     fs::write(several.path().join("qrels/test.tsv"), "q3\td1\t1\n").unwrap();
     assert_eq!(BeirSet::open(several.path(), &BeirOptions::default()).unwrap().queries[0].id, "q3");
     assert!(message(&folder(&[QUERIES]), &BeirOptions::default()).contains("name a file of judgements"));
-    assert!(message(&folder(&[QUERIES, ("qrels/x.txt", "")]), &BeirOptions::default()).contains("name a file of judgements"));
+    assert!(
+        message(&folder(&[QUERIES, ("qrels/x.txt", "")]), &BeirOptions::default())
+            .contains("name a file of judgements")
+    );
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-
 use crate::block::{Block, BlockKind, Marker};
 
 /// Characters of a line that may be a heading.
