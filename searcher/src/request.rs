@@ -196,7 +196,8 @@ impl Default for SearchRequest {
 /// How much one request may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// Characters of the query, and of the instruction.
+    /// Characters of the query, and of the instruction. What is longer than [`MAX_QUERY_BYTES`](crate::MAX_QUERY_BYTES) is
+    /// cut with a note in any case.
     pub query_chars: usize,
     /// Documents returned and skipped together, at most [`MAX_RESULTS`].
     pub results: usize,
@@ -206,7 +207,7 @@ pub struct RequestLimits {
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { query_chars: 8_000, results: MAX_RESULTS, filter_values: 1_000 }
+        Self { query_chars: usize::MAX, results: MAX_RESULTS, filter_values: 1_000 }
     }
 }
 

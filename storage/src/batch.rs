@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::record::{ChunkDraft, ContentKey, Document, DocumentId, LedgerEntry};
+use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, LedgerEntry};
 
 /// Documents to put or remove and ledger lines to write. A later change of the same document replaces an earlier one.
 #[derive(Debug, Default)]
@@ -18,6 +18,18 @@ pub struct Batch {
 pub(crate) struct DocumentDraft {
     pub(crate) document: Document,
     pub(crate) chunks: Vec<ChunkDraft>,
+}
+
+impl DocumentDraft {
+    /// The document and its chunks as they are stored, given the ordinals of their contents.
+    pub(crate) fn stored(self, ordinals: &HashMap<ContentKey, u64>) -> (Document, Vec<Chunk>) {
+        let stored = |draft: ChunkDraft| {
+            let ordinal = ordinals.get(&draft.key).copied().unwrap_or_default();
+            let ChunkDraft { headings, text, span, lines, place, blocks, key: _, vector: _ } = draft;
+            Chunk { headings, text, span, lines, place, blocks, ordinal }
+        };
+        (self.document, self.chunks.into_iter().map(stored).collect())
+    }
 }
 
 impl Batch {
@@ -50,6 +62,12 @@ impl Batch {
     /// is done is not done again.
     pub fn keep_vector(&mut self, content: ContentKey, vector: Vec<f32>) {
         self.vectors.insert(content, vector);
+    }
+
+    /// Whether a document in it brings the vector of this content.
+    pub(crate) fn brings_vector(&self, content: ContentKey) -> bool {
+        let chunks = self.documents.values().flatten().flat_map(|draft| &draft.chunks);
+        chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| chunk.key == content)
     }
 
     /// Whether there is nothing to commit.

@@ -241,7 +241,7 @@ mod tests {
             assert!(is_full(&answer), "{error:?}");
             assert!(!error.is_refusal() && !error.is_damage(), "{error}");
             let told = chain(&error);
-            assert_eq!(told.matches("os error 28").count(), 1, "{told}");
+            assert_eq!(told.matches("No space left on device").count(), 1, "{told}");
         }
         assert!(Error::Reopening.system().is_none());
     }

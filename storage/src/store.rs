@@ -21,7 +21,7 @@ use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::lock::Lock;
 use crate::placement::Placement;
-use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
+use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::{Snapshot, SnapshotHandle};
@@ -342,7 +342,7 @@ impl Store {
                     check_vector(vector, self.settings.model.dimension)?;
                     ordinals.insert(key, next);
                     next += 1;
-                } else if !has_vector_elsewhere(batch, key) {
+                } else if !batch.brings_vector(key) {
                     return Err(Error::NoVector { path: draft.document.path.clone(), chunk: number });
                 }
             }
@@ -454,11 +454,6 @@ fn view(
     Ok((index.clone(), Snapshot::of(settings.clone(), totals, lexical, index, placement)))
 }
 
-fn has_vector_elsewhere(batch: &Batch, key: ContentKey) -> bool {
-    let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-    chunks.filter(|chunk| chunk.vector.is_some()).any(|chunk| chunk.key == key)
-}
-
 fn put_document(
     changes: &mut Changes,
     id: DocumentId,
@@ -466,12 +461,7 @@ fn put_document(
     old: &[Chunk],
     resolved: &HashMap<ContentKey, u64>,
 ) -> (Document, Vec<Chunk>) {
-    let DocumentDraft { document, chunks } = draft;
-    let stored = |chunk: ChunkDraft| {
-        let ordinal = resolved.get(&chunk.key).copied().unwrap_or_default();
-        chunk.stored_at(ordinal)
-    };
-    let chunks: Vec<Chunk> = chunks.into_iter().map(stored).collect();
+    let (document, chunks) = draft.stored(resolved);
     for (number, chunk) in (0u32..).zip(&chunks) {
         if old.get(number as usize) != Some(chunk) {
             changes.put_chunk(id, number, chunk);
@@ -480,11 +470,4 @@ fn put_document(
     (0u32..).zip(old).skip(chunks.len()).for_each(|(number, _)| changes.remove_chunk(id, number));
     changes.put_document(&document);
     (document, chunks)
-}
-
-impl ChunkDraft {
-    fn stored_at(self, ordinal: u64) -> Chunk {
-        let Self { headings, text, span, lines, place, blocks, key: _, vector: _ } = self;
-        Chunk { headings, text, span, lines, place, blocks, ordinal }
-    }
 }

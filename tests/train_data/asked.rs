@@ -104,7 +104,7 @@ fn a_broken_endpoint_ends_the_run_and_nothing_is_lost() {
     let server = StandIn::start(Manner::Answers(401));
     bench.ask(&server, &["--no-filter"]).refused(&["401", "QUARRY_LLM_KEY", "staged"]);
     server.behave(Manner::Redirects);
-    bench.ask(&server, &["--no-filter"]).refused(&["307", "--endpoint"]);
+    bench.ask(&server, &["--no-filter"]).refused(&["307", "check the address"]);
     server.behave(Manner::Answers(500));
     bench.ask(&server, &["--no-filter", "--parallel", "6"]).refused(&["same command continues", "500"]);
     server.behave(Manner::Endless);

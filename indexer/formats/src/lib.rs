@@ -130,8 +130,10 @@ impl Format {
     /// }
     /// ```
     pub fn meant_by(word: &str) -> Option<&'static Self> {
-        let word = word.trim_start_matches('.').to_lowercase();
-        FORMATS.iter().find(|format| format.words().any(|known| known == word))
+        let word = word.to_lowercase();
+        let meant = |word: &str| FORMATS.iter().find(|format| format.words().any(|known| known == word));
+        // `.bashrc` is a name, the dot of `.md` is none of it.
+        meant(&word).or_else(|| meant(word.trim_start_matches('.')))
     }
 
     /// The format that the name of a file speaks for.

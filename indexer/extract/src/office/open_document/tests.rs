@@ -35,7 +35,9 @@ fn package(kind: &str, body: &str) -> Result<StructuredText, FileError> {
         ("Object 1/content.xml", object),
     ]);
     let limits = ExtractLimits::default();
-    let document = read(&mut Package::open(&bytes, &limits, "odt")?, ODT)?;
+    // Which format a package is was decided before this reader is asked.
+    let format = if kind == "presentation" { ODP } else { ODT };
+    let document = read(&mut Package::open(&bytes, &limits, format.name)?, format)?;
     assert_invariants(&document);
     Ok(document)
 }
