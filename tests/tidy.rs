@@ -97,8 +97,8 @@ fn a_message_does_not_repeat_its_cause() {
             let message = &rest[..rest.find(")]").unwrap()];
             // The variant that the message is of, up to the next.
             let variant = &rest[message.len()..];
-            let end = ["#[error(", "\n}\n"].iter().filter_map(|mark| variant.find(mark)).min();
-            let variant = &variant[..end.unwrap_or(variant.len())];
+            let ends = ["#[error(", "\n}\n"].iter().filter_map(|end| variant.find(end));
+            let variant = &variant[..ends.min().unwrap_or(variant.len())];
             let has_cause = ["#[source]", "#[from]", "source: "].iter().any(|mark| variant.contains(mark));
             causes += usize::from(has_cause);
             let repeats = ["{source", "{0", "source)", " .0"].iter().any(|mark| message.contains(mark));

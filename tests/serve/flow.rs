@@ -410,7 +410,7 @@ fn stages_of_searches_and_of_indexing_are_histograms() {
 fn a_problem_and_the_log_name_the_request_that_the_header_names() {
     let bench = Bench::with_documents(1);
     let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
-    command.env("RUST_LOG", "access=info");
+    command.env("RUST_LOG", "warn,access=info");
     let server = Server::spawn(command).ready();
     let reply = server.request("GET", "/api/v1/documents/nosuch", &[("x-request-id", "mine-7")], &[]);
     assert_eq!(reply.header("x-request-id"), "mine-7");

@@ -64,7 +64,7 @@ impl Checkpoints {
             let keys = differing(&saved.settings, &self.settings);
             return Err(Error::Training(format!(
                 "{} holds a checkpoint of a run with other settings ({keys}): give the same ones to go on, or another \
-                 folder for the result, or remove that one to begin anew",
+                 folder, or remove that one to begin anew",
                 self.folder.display()
             )));
         }
