@@ -256,7 +256,7 @@ fn a_gpu_that_this_build_cannot_use_is_refused_by_name() {
     let run = bench.run(&["--device", "gpu", "index", &docs]);
     assert!(run.ended_well() && run.stderr().contains("expected auto, cpu, cuda or cuda:N"), "{}", run.stderr());
     if cfg!(not(feature = "cuda")) {
-        bench.run(&["--device", "cuda:7", "index", &docs]).refused(&["--features cuda"]);
+        bench.run(&["--device", "cuda:7", "index", &docs]).refused(&["build it with the feature cuda"]);
     }
     bench.run(&["--device", "auto", "index", &docs]).succeeded();
 }
