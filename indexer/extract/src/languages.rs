@@ -10,6 +10,7 @@ use crate::{Format, Input};
 /// Makes a grammar.
 type Load = fn() -> Grammar;
 
+#[cfg(feature = "grammars")]
 const GRAMMARS: &[(&Format, Load)] = &[
     (Format::of("rust"), || tree_sitter_rust::LANGUAGE.into()),
     (Format::of("python"), || tree_sitter_python::LANGUAGE.into()),
@@ -25,6 +26,8 @@ const GRAMMARS: &[(&Format, Load)] = &[
     (Format::of("php"), || tree_sitter_php::LANGUAGE_PHP.into()),
     (Format::of("shell"), || tree_sitter_bash::LANGUAGE.into()),
 ];
+#[cfg(not(feature = "grammars"))]
+const GRAMMARS: &[(&Format, Load)] = &[];
 
 /// The grammar of a language, by its name or another word that people use for it: the word behind a Markdown fence.
 pub fn grammar(name: &str) -> Option<Grammar> {
