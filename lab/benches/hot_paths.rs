@@ -53,7 +53,8 @@ fn search(criterion: &mut Criterion) {
 
 /// Fusion of two rankings of a hundred, half of them the same.
 fn fusion(criterion: &mut Criterion) {
-    let ranked = |from: u32| -> Vec<(u32, f32)> { (0..100).map(|rank| (from + rank, 1.0 / (rank as f32 + 1.0))).collect() };
+    let ranked =
+        |from: u32| -> Vec<(u32, f32)> { (0..100).map(|rank| (from + rank, 1.0 / (rank as f32 + 1.0))).collect() };
     let (words, vectors) = (ranked(0), ranked(50));
     let retrieved = |ranked| Retrieved { ranked, weight: 0.5, floor: Some(0.0), full: 0.0 };
     criterion.bench_function("fuse/convex", |bencher| {
