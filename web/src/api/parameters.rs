@@ -142,7 +142,9 @@ impl IntoParams for SearchParams {
                 .schema(serde_json::from_value::<RefOr<Schema>>(field.schema.clone()).ok())
                 .build()
         };
-        FIELDS.iter().map(describe).collect()
+        // What is needed stands first, as in the page that tries the API.
+        let (required, others): (Vec<_>, Vec<_>) = FIELDS.iter().partition(|(_, field)| field.is_required);
+        required.into_iter().chain(others).map(describe).collect()
     }
 }
 
