@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use indexer::IndexError;
-use searcher::SearchError;
+use searcher::{Counted, RequestError, SearchError};
 use storage::chain;
 use web::ServeError;
 
@@ -36,6 +36,9 @@ fn cure(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         Some(SearchError::Storage(error)) => return of_store(error),
         Some(SearchError::Model(error)) => return of_model(error),
         _ => {}
+    }
+    if let Some(RequestError::OverLimit { what: Counted::Results, .. }) = cause.downcast_ref::<RequestError>() {
+        return Some("ask for fewer with --top and --offset");
     }
     match cause.downcast_ref::<ServeError>()? {
         ServeError::Open(error) => cure(error.as_ref()),

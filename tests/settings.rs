@@ -58,7 +58,14 @@ fn search_settings_are_shown_and_senseless_ones_refused() {
 fn a_request_beyond_the_limits_is_refused_by_field() {
     let (bench, config) = configured("[limits]\nfilter_values = 2\n");
     bench.run(&["search", "--top", "0", "note"]).refused(&["top: expected at least 1"]);
-    bench.run(&["search", "--top", "2000", "note"]).refused(&["offset + top is 2000, more than the limit of 1000"]);
+    // Before a folder is indexed for it.
+    let fresh = Bench::with_documents(1);
+    let docs = fresh.docs().display().to_string();
+    fresh.run(&["search", "--in", &docs, "--top", "0", "note"]).refused(&["top: expected at least 1"]);
+    assert!(!fresh.data().join("index.json").exists());
+    bench
+        .run(&["search", "--top", "2000", "note"])
+        .refused(&["offset + top is 2000, more than the limit of 1000", "--top"]);
     let server = Server::start(&bench, &["--config", &config]).ready();
     for (parameters, field, code) in [
         ("q=note&top=0", "top", "top-too-small"),

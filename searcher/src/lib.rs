@@ -69,8 +69,8 @@ pub use plan::SearchPlan;
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use recall::Recall;
 pub use request::{
-    Copies, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget, SearchRequest,
-    Syntax,
+    Copies, Counted, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget,
+    SearchRequest, Syntax,
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};

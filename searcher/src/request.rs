@@ -4,6 +4,8 @@
 //! and [`SearchPlan`](crate::SearchPlan) or the stage that it belongs to acts on it; what describes requests (the OpenAPI
 //! document, the parameters of an address) is derived from this struct.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
@@ -211,14 +213,38 @@ impl Default for RequestLimits {
     }
 }
 
+/// What a request may hold only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Characters of the query.
+    Query,
+    /// Characters of the instruction.
+    Instruct,
+    /// Documents returned and skipped.
+    Results,
+    /// Values of all filters.
+    FilterValues,
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Query => "query",
+            Self::Instruct => "instruct",
+            Self::Results => "offset + top",
+            Self::FilterValues => "the number of filter values",
+        })
+    }
+}
+
 /// What is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// More of something than the limit.
-    #[error("{field} is {got}, more than the limit of {limit}")]
+    #[error("{what} is {got}, more than the limit of {limit}")]
     OverLimit {
-        /// The field, or what is counted.
-        field: &'static str,
+        /// What is counted.
+        what: Counted,
         /// How much there is.
         got: usize,
         /// How much there may be.
@@ -247,11 +273,10 @@ impl RequestError {
     /// The field that is wrong, as it is called in a JSON body.
     pub fn field(&self) -> &'static str {
         match self {
-            Self::OverLimit { field, .. } => match *field {
-                "offset + top" => "top",
-                "the number of filter values" => "filters",
-                field => field,
-            },
+            Self::OverLimit { what: Counted::Query, .. } => "query",
+            Self::OverLimit { what: Counted::Instruct, .. } => "instruct",
+            Self::OverLimit { what: Counted::Results, .. } => "top",
+            Self::OverLimit { what: Counted::FilterValues, .. } => "filters",
             Self::NoResults => "top",
             Self::Date { field, .. } => field,
             Self::Kind { .. } => "type",
@@ -261,12 +286,10 @@ impl RequestError {
     /// A stable name for programs: one for each field and fault.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::OverLimit { .. } => match self.field() {
-                "query" => "query-too-long",
-                "instruct" => "instruct-too-long",
-                "filters" => "filters-too-many",
-                _ => "top-too-large",
-            },
+            Self::OverLimit { what: Counted::Query, .. } => "query-too-long",
+            Self::OverLimit { what: Counted::Instruct, .. } => "instruct-too-long",
+            Self::OverLimit { what: Counted::Results, .. } => "top-too-large",
+            Self::OverLimit { what: Counted::FilterValues, .. } => "filters-too-many",
             Self::NoResults => "top-too-small",
             Self::Date { field: "after", .. } => "after-not-a-date",
             Self::Date { .. } => "before-not-a-date",
@@ -281,10 +304,10 @@ impl SearchRequest {
     /// # Errors
     /// The first field that asks for too much or cannot be read.
     pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
-        within("query", self.query.chars().count(), limits.query_chars)?;
-        within("offset + top", self.offset.saturating_add(self.top), limits.results.min(MAX_RESULTS))?;
+        within(Counted::Query, self.query.chars().count(), limits.query_chars)?;
+        within(Counted::Results, self.offset.saturating_add(self.top), limits.results.min(MAX_RESULTS))?;
         let instruct = self.instruct.as_ref().map_or(0, |instruct| instruct.chars().count());
-        within("instruct", instruct, limits.query_chars)?;
+        within(Counted::Instruct, instruct, limits.query_chars)?;
         if self.top == 0 {
             return Err(RequestError::NoResults);
         }
@@ -299,7 +322,7 @@ impl Filters {
     /// Too many values, a date that cannot be read, or a type that does not exist.
     pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
         let values = self.source.len() + self.path.len() + self.kind.len() + self.lang.len();
-        within("the number of filter values", values, limits.filter_values)?;
+        within(Counted::FilterValues, values, limits.filter_values)?;
         self.resolve().map(drop)
     }
 
@@ -327,8 +350,8 @@ fn date(field: &'static str, text: Option<&str>) -> Result<Option<i64>, RequestE
     text.map(|text| parse_date(text).map_err(|reason| RequestError::Date { field, reason })).transpose()
 }
 
-fn within(field: &'static str, got: usize, limit: usize) -> Result<(), RequestError> {
-    if got > limit { Err(RequestError::OverLimit { field, got, limit }) } else { Ok(()) }
+fn within(what: Counted, got: usize, limit: usize) -> Result<(), RequestError> {
+    if got > limit { Err(RequestError::OverLimit { what, got, limit }) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use qwen3::{EmbedHandle, RerankHandle};
 use storage::Snapshot;
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
+use crate::candidate::Candidate;
 use crate::collapse::collapse;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
@@ -189,9 +190,17 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
 
     /// The documents in the order known now.
     fn documents(&self) -> Result<Vec<Group>, SearchError> {
+        self.grouped(self.reranking.ranked())
+    }
+
+    /// Candidates as documents, near-duplicates as one if they are to be.
+    fn grouped(&self, candidates: Vec<Candidate>) -> Result<Vec<Group>, SearchError> {
         let config = &self.searcher.config;
-        let documents = group(&self.snapshot, self.reranking.ranked(), config)?;
-        Ok(collapsed(&self.snapshot, documents, self.plan.request.copies, config))
+        let documents = group(&self.snapshot, candidates, config)?;
+        Ok(match self.plan.request.copies {
+            Copies::Together => collapse(&self.snapshot, documents, config.copy_bits),
+            Copies::Apart => documents,
+        })
     }
 
     /// The answer in the best order known now.
@@ -246,19 +255,10 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             return Ok(found);
         }
         facet::with_alternatives(found, &self.plan.filter, |filter| {
-            let config = &self.searcher.config;
             let filters = [filter, self.plan.query.filter.clone()];
-            let recalled = recall_within(&self.snapshot, config, &self.plan, &filters)?;
-            let documents = group(&self.snapshot, recalled.candidates, config)?;
-            let documents = collapsed(&self.snapshot, documents, self.plan.request.copies, config);
+            let recalled = recall_within(&self.snapshot, &self.searcher.config, &self.plan, &filters)?;
+            let documents = self.grouped(recalled.candidates)?;
             facet::count(&self.snapshot, documents.iter().filter_map(Group::first))
         })
-    }
-}
-
-fn collapsed(snapshot: &Snapshot, documents: Vec<Group>, copies: Copies, config: &SearchConfig) -> Vec<Group> {
-    match copies {
-        Copies::Together => collapse(snapshot, documents, config.copy_bits),
-        Copies::Apart => documents,
     }
 }

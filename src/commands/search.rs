@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
-use searcher::{Answer, Filters, Mode, ParsedQuery, RequestLimits, RerankBudget, SearchRequest, Searcher};
+use searcher::{Answer, Mode, RequestLimits, RerankBudget, SearchRequest, Searcher};
 use serde::Serialize;
 use storage::{Error, IndexModel, Snapshot, Source, Store};
 
@@ -19,6 +19,9 @@ use crate::{interrupt, models, paths, plain};
 
 pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
+    // What is wrong with the question is said before anything is read or indexed for it.
+    let (mut request, config) = (request(args), settings.search()?);
+    request.check(&RequestLimits::default())?;
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
     let (snapshot, source) = match &args.folder {
@@ -26,11 +29,12 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
         None => (Arc::new(Snapshot::open(&folder)?), None),
     };
     check_model(&snapshot, &model)?;
-    let searcher = Searcher::new(embedder, reranker, settings.search()?);
-    let request = request(args, source);
-    request.check(&RequestLimits::default())?;
-    let answer = searcher.search(&snapshot, &request)?;
-    let unread = answer.results.is_empty().then(|| unread_files(&snapshot, &request));
+    request.filters.source.extend(source.map(|source| source.name));
+    let mut search = Searcher::new(embedder, reranker, config).begin(&*snapshot, request)?;
+    search.finish()?;
+    let answer = search.answer()?;
+    // The answer may stand in a file that could not be read.
+    let unread = answer.results.is_empty().then(|| snapshot.totals().unread(&search.plan().sources()));
     if args.json {
         println!("{}", plain::json(&Printed { answer: &answer, unread_files: unread })?);
     } else {
@@ -53,7 +57,7 @@ struct Printed<'a> {
     unread_files: Option<u64>,
 }
 
-fn request(args: &SearchArgs, source: Option<Source>) -> SearchRequest {
+fn request(args: &SearchArgs) -> SearchRequest {
     SearchRequest {
         query: args.query.join(" "),
         top: args.top,
@@ -65,7 +69,6 @@ fn request(args: &SearchArgs, source: Option<Source>) -> SearchRequest {
         },
         rerank: if args.no_rerank { RerankBudget::OFF } else { RerankBudget::default() },
         instruct: args.instruct.clone(),
-        filters: Filters { source: source.map(|source| source.name).into_iter().collect(), ..Filters::default() },
         ..SearchRequest::default()
     }
 }
@@ -105,12 +108,6 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
     }
     eprintln!("searching the folder as it was indexed last: {}", plain::shown(&locked.to_string()));
     Ok((Arc::new(snapshot), Some(source)))
-}
-
-/// Files of the sources searched that could not be read.
-fn unread_files(snapshot: &Snapshot, request: &SearchRequest) -> u64 {
-    let named = [&request.filters.source[..], &ParsedQuery::parse(&request.query).filter.sources].concat();
-    snapshot.totals().unread(&named)
 }
 
 fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {

@@ -49,8 +49,8 @@ fn of(visit: &Visit, address: SearchAddress, error: &Error) -> HttpResponse {
         _ => cure.to_string(),
     };
     // What exactly was wrong with a request is known in English alone, and only there it says more than the title.
-    let is_told =
-        visit.language == Language::English && matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. });
+    let is_of_request = matches!(error, Error::BadRequest { .. } | Error::OverLimit { .. } | Error::Request(_));
+    let is_told = visit.language == Language::English && is_of_request;
     let waits = matches!(error, Error::Starting | Error::Upgrading(_) | Error::Busy | Error::Crowded { .. });
     let again = waits || matches!(error, Error::Rate { .. } | Error::Timeout { .. } | Error::Stopping);
     let main = html! {
