@@ -35,7 +35,7 @@ browser:
 
 # The hot paths, by criterion.
 bench *filter:
-    cargo bench --workspace {{ filter }}
+    cargo bench -p lab --bench hot_paths -- {{ filter }}
 
 # The documentation of the code, and the tests of the documents.
 docs:

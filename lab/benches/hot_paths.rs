@@ -1,6 +1,6 @@
 //! Benchmarks of what searches and indexing spend their time in: recall, fusion, commit, extraction and matrix products.
 //!
-//! `cargo bench -p lab` (or `just bench`), on the handbook and the bundled model. Figures are comparable within one run on one
+//! `cargo bench -p lab --bench hot_paths` (or `just bench`), on the handbook and the bundled model. Figures are comparable within one run on one
 //! machine; criterion shows the difference to the run before.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
