@@ -58,6 +58,16 @@ impl Terms {
         }
         terms
     }
+
+    /// Whether characters of unspaced scripts are looked for.
+    pub(crate) fn asks_for_grams(&self) -> bool {
+        !self.grams.is_empty() || self.sequences.iter().any(|(_, sequence)| !sequence.characters.is_empty())
+    }
+
+    /// Whether exact names are looked for.
+    pub(crate) fn asks_for_codes(&self) -> bool {
+        !self.codes.is_empty()
+    }
 }
 
 /// The places in a text where terms of the query stand; `text` is its analysis.

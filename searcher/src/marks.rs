@@ -32,21 +32,26 @@ impl Marker {
 
     /// The bytes of a passage that match.
     pub fn marks(&self, passage: &Passage) -> Vec<Range<usize>> {
-        highlight(&analysed(passage), &self.terms).into_iter().map(|span| span.range).collect()
+        highlight(&analysed(passage, &self.terms), &self.terms).into_iter().map(|span| span.range).collect()
     }
 
     /// The part of a passage to show, of at most `max_chars` characters.
     pub(crate) fn snippet(&self, passage: &Passage, max_chars: usize) -> Snippet {
-        snippet(&passage.chunk.text, &highlight(&analysed(passage), &self.terms), max_chars)
+        snippet(&passage.chunk.text, &highlight(&analysed(passage, &self.terms), &self.terms), max_chars)
     }
 }
 
-/// A passage, analysed in the language of its document as it was for the index.
-fn analysed(passage: &Passage) -> AnalysedText {
+/// A passage, analysed in the language of its document as it was for the index, as far as the query has such terms.
+fn analysed(passage: &Passage, terms: &Terms) -> AnalysedText {
+    let text = &passage.chunk.text;
     let language = passage.document.language.as_deref();
     FORMS.with_borrow_mut(|known| {
         let fresh = || (Analyzer::for_documents(language), NormalForms::default());
         let (analyzer, forms) = known.entry(language.unwrap_or_default().to_owned()).or_insert_with(fresh);
-        analyzer.analyse(&passage.chunk.text, forms)
+        AnalysedText {
+            words: analyzer.known_words(text, forms),
+            grams: if terms.asks_for_grams() { Analyzer::grams(text) } else { Vec::new() },
+            codes: if terms.asks_for_codes() { Analyzer::codes(text) } else { Vec::new() },
+        }
     })
 }

@@ -88,8 +88,12 @@ impl Analyzer {
 
     /// All three streams of a text.
     pub fn analyse(&self, text: &str, known: &mut NormalForms) -> AnalysedText {
-        let words = self.words_by(text, |word| known.of(self, word));
-        AnalysedText { words, grams: Self::grams(text), codes: Self::codes(text) }
+        AnalysedText { words: self.known_words(text, known), grams: Self::grams(text), codes: Self::codes(text) }
+    }
+
+    /// [`Analyzer::words`], with the forms of words that were met before.
+    pub fn known_words(&self, text: &str, known: &mut NormalForms) -> Vec<Term> {
+        self.words_by(text, |word| known.of(self, word))
     }
 
     fn words_by(&self, text: &str, mut normalize: impl FnMut(&str) -> String) -> Vec<Term> {
