@@ -3,6 +3,7 @@
 mod analysis;
 mod index;
 mod listing;
+mod matching;
 mod pinned;
 mod query;
 mod reader;
