@@ -2,8 +2,9 @@
 //!
 //! Free text is a disjunction: every word, pair of characters and code adds its BM25 score where it occurs. Phrases must
 //! occur as they are written, excluded words must not occur. A word is looked up as it is stemmed in each language that
-//! the index holds, among the stems of that language alone, because the language of three words cannot be told; where it
-//! can, the others count less. Where there are several, the word as it is written counts too, in any language.
+//! the index holds, among the stems of that language alone, because the language of three words cannot be told. The one that
+//! its function words show, or that most documents are in, counts most; where there is none such, and where a word's own
+//! language does not hold it, the word as it is written counts too, in any language.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -26,12 +27,12 @@ const MAX_TERMS: usize = 64;
 const PIECE: f32 = 0.5;
 
 /// Weight of a stem in a language that the query is not in.
-const FOREIGN: f32 = 0.4;
+const FOREIGN: f32 = 0.8;
 
 /// Weight of a stem where the language of the query is not known, and there are several.
 const ANY_LANGUAGE: f32 = 0.7;
 
-/// Weight of a word as it is written, beside its stems, where the index holds several languages.
+/// Weight of a word as it is written, beside its stems, where the language of the query is not known.
 const EXACT: f32 = 0.5;
 
 /// A lexical query; all texts are as the user wrote them.
@@ -138,6 +139,19 @@ impl AnalysedQuery {
             without_phrases,
         }
     }
+
+    /// Has words that are held in no passage of the query's language looked for as they are written: they may be of another
+    /// language, or typed without their accents. `holds` tells whether a stem is held.
+    pub(super) fn look_for_unheld(&mut self, mut holds: impl FnMut(&str) -> bool) {
+        for word in self.words.iter_mut().filter(|word| word.exact_weight == 0.0) {
+            let own = word.stems.iter().find(|(_, weight)| *weight == 1.0);
+            if let Some((stem, _)) = own
+                && !holds(stem)
+            {
+                word.exact_weight = 1.0;
+            }
+        }
+    }
 }
 
 /// The languages that words are stemmed in.
@@ -152,7 +166,9 @@ struct Languages<'a> {
 impl<'a> Languages<'a> {
     fn of(analyzers: &'a [Analyzer], language: Option<&str>) -> Self {
         let tags = || analyzers.iter().map(Analyzer::tag).filter(|tag| !tag.is_empty());
-        Self { analyzers, own: tags().find(|tag| Some(*tag) == language), are_several: tags().nth(1).is_some() }
+        let main = || analyzers.iter().find(|analyzer| analyzer.is_main()).map(Analyzer::tag);
+        let own = tags().find(|tag| Some(*tag) == language).or_else(main);
+        Self { analyzers, own, are_several: tags().nth(1).is_some() }
     }
 
     fn weight(&self, tag: &str) -> f32 {
@@ -174,7 +190,7 @@ impl<'a> Languages<'a> {
                 stems.push((stem, self.weight(analyzer.tag())));
             }
         }
-        let exact_weight = if self.are_several { EXACT } else { 0.0 };
+        let exact_weight = if self.are_several && self.own.is_none() { EXACT } else { 0.0 };
         QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_spelling: false, is_part: false }
     }
 }

@@ -26,6 +26,9 @@ use crate::simhash::SimHash;
 /// Blocks of stored passages kept unpacked; a block holds some twenty passages.
 const STORE_CACHE_BLOCKS: usize = 256;
 
+/// Share of the passages from which on a language is the one of the index.
+const MAIN_LANGUAGE: f64 = 0.8;
+
 /// A passage within one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PassageRef {
@@ -82,7 +85,7 @@ impl LexicalReader {
         let payload = payload.unwrap_or(Payload { sequence: 0, chunks: 0 });
         let fields = schema::schema().1;
         let languages = terms_of(&searcher, fields.language)?.into_iter().collect::<Vec<_>>();
-        let analyzers = analyzers_for(&languages);
+        let analyzers = analyzers_for(&searcher, &fields, &languages)?;
         let groups = searcher.segment_readers().iter().map(|reader| reader.fast_fields().u64("group"));
         let groups = groups.collect::<tantivy::Result<_>>()?;
         let fingerprints = searcher.segment_readers().iter().map(|reader| {
@@ -147,7 +150,11 @@ impl LexicalReader {
 
     /// A query analysed in every language of the index.
     pub(crate) fn analyse(&self, query: &LexicalQuery) -> AnalysedQuery {
-        AnalysedQuery::of(query, &self.analyzers)
+        let mut analysed = AnalysedQuery::of(query, &self.analyzers);
+        // A dictionary that cannot be read is an error of the search that follows.
+        let holders = |stem: &str| self.searcher.doc_freq(&Term::from_field_text(self.fields.stems, stem)).unwrap_or(1);
+        analysed.look_for_unheld(|stem| holders(stem) > 0);
+        analysed
     }
 
     /// What a passage of average length scores that holds all of the query's text once.
@@ -259,15 +266,31 @@ pub(super) fn reader_of(index: &Index) -> Result<IndexReader> {
 }
 
 /// One analysis for each way in which words are stemmed.
-fn analyzers_for(languages: &[String]) -> Vec<Analyzer> {
-    let known = languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE);
-    let mut analyzers: Vec<Analyzer> = Vec::new();
-    for analyzer in std::iter::once(DEFAULT_LANGUAGE).chain(known).map(|code| Analyzer::for_language(Some(code))) {
-        if !analyzers.iter().any(|known| known.tag() == analyzer.tag()) {
-            analyzers.push(analyzer);
+fn analyzers_for(searcher: &Searcher, fields: &Fields, languages: &[String]) -> Result<Vec<Analyzer>> {
+    let passages = searcher.num_docs();
+    let mut counted: Vec<(Analyzer, u64)> = Vec::new();
+    // Documents of no known language are stemmed in the default one.
+    let mut of_default = passages;
+    let default = std::iter::once(DEFAULT_LANGUAGE);
+    for code in default.chain(languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE)) {
+        let analyzer = Analyzer::for_language(Some(code));
+        let holders = match code {
+            DEFAULT_LANGUAGE => 0,
+            code => searcher.doc_freq(&Term::from_field_text(fields.language, code))?,
+        };
+        of_default = of_default.saturating_sub(holders);
+        match counted.iter_mut().find(|(known, _)| known.tag() == analyzer.tag()) {
+            Some((_, count)) => *count += holders,
+            None => counted.push((analyzer, holders)),
         }
     }
-    analyzers
+    if let Some((_, count)) = counted.first_mut() {
+        *count = of_default;
+    }
+    let is_main = |count: u64| count as f64 >= MAIN_LANGUAGE * passages as f64;
+    let marked =
+        counted.into_iter().map(|(analyzer, count)| if is_main(count) { analyzer.into_main() } else { analyzer });
+    Ok(marked.collect())
 }
 
 /// All distinct terms of a raw field that occur in a live or dead passage.
