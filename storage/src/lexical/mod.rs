@@ -4,6 +4,7 @@ mod analysis;
 mod index;
 mod listing;
 mod matching;
+mod narrowing;
 mod pinned;
 mod query;
 mod reader;
@@ -12,6 +13,7 @@ mod stopwords;
 
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, plain_words, runs};
 pub(crate) use index::{LexicalIndex, Payload};
+pub use narrowing::folded;
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
