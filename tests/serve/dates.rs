@@ -70,7 +70,7 @@ fn a_document_is_dated_by_what_it_says_of_itself() {
     drop(server);
     // The time of the file stays what changes are told by: nothing is read again, and a change is.
     let again = bench.index();
-    assert!(again.stderr().contains("0 indexed") && again.stderr().contains("5 unchanged"), "{}", again.stderr());
+    assert_eq!(again.stderr(), "", "nothing was to be done");
     bench.write("front.md", "---\ndate: 2021-03-04\n---\n# Pump\n\nThe pump is greased.\n");
     bench.index();
     let changed = bench.search(&["pump", "before:2022"]);
