@@ -5,6 +5,7 @@ use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::query::{AnalysedQuery, LexicalWeights};
 use super::reader::{Everything, LexicalReader, PassageRef};
+use super::statistics::Statistics;
 use crate::error::Result;
 use crate::filter::Filter;
 
@@ -27,8 +28,9 @@ impl LexicalReader {
         filters: &[Filter],
         weights: LexicalWeights,
     ) -> Result<Vec<(PassageRef, f32)>> {
-        let Some(query) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
-        Ok(self.searcher.search(&query, &Scored)?)
+        let Some(asked) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
+        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
+        Ok(self.searcher.search_with_statistics_provider(&asked, &Scored, &statistics)?)
     }
 }
 
