@@ -162,7 +162,7 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
     println!(
         "{rank}. {}  {}",
         style.title(&shown(&hit.title)),
-        style.quiet(&shown(&format!("{}/{}", hit.source, hit.path)))
+        style.quiet(&shown(&format!("{}/{}  {}", hit.source, hit.path, dated(hit))))
     );
     for passage in &hit.passages {
         let place = place(hit, passage);
@@ -176,6 +176,13 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
         println!("   {}", style.quiet(&shown(&format!("also in {}/{}", copy.source, copy.path))));
     }
     println!();
+}
+
+/// The day of a document's last change, and where that date comes from.
+fn dated(hit: &DocumentHit) -> String {
+    let day = jiff::Timestamp::from_second(hit.modified).map(|time| time.strftime("%Y-%m-%d").to_string());
+    let from = hit.date_from.as_ref().map(|from| format!(" ({from})")).unwrap_or_default();
+    format!("{}{from}", day.unwrap_or_default())
 }
 
 /// Where the passage is and why it was found.

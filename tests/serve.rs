@@ -1,10 +1,12 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
+mod dates;
 mod doors;
 mod flow;
 mod guard;
 mod load;
 mod pages;
+mod paging;
 
 use std::fs;
 use std::time::{Duration, Instant};

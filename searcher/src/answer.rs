@@ -65,6 +65,9 @@ pub struct DocumentHit {
     pub language: Option<String>,
     /// Last change, seconds of Unix time.
     pub modified: i64,
+    /// Where that date comes from: `mail`, `front-matter`, `document`, `file`, `pushed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_from: Option<String>,
     /// What the order is by: the best passages' scores together; comparable within one answer only.
     pub score: f64,
     /// Its best passages, best first.

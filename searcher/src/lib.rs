@@ -45,6 +45,7 @@ mod group;
 mod highlight;
 mod list;
 mod marks;
+mod narrow;
 mod plan;
 mod present;
 mod query;

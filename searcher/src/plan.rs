@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, PendingQuery};
-use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot};
+use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot, folded};
 
 use crate::config::SearchConfig;
 use crate::cursor::Cursor;
@@ -54,7 +54,7 @@ impl SearchPlan {
         request: SearchRequest,
     ) -> Result<Self, SearchError> {
         let started = Instant::now();
-        let query = match request.syntax {
+        let mut query = match request.syntax {
             Syntax::Operators => ParsedQuery::parse(&request.query),
             Syntax::Plain => ParsedQuery::plain(&request.query),
         };
@@ -68,8 +68,12 @@ impl SearchPlan {
             false if is_ranked => request.rerank.candidates.unwrap_or(config.rerank_depth),
             _ => 0,
         };
+        let mut filter = request.filters.resolve()?;
+        for filter in [&mut filter, &mut query.filter] {
+            filter.sources.iter_mut().for_each(|name| *name = as_it_is_called(snapshot, name));
+        }
         Ok(Self {
-            filter: request.filters.resolve()?,
+            filter,
             vector: None,
             vector_weight,
             shown: Cursor::of(&request)?.map(|cursor| cursor.shown).unwrap_or_default(),
@@ -116,6 +120,13 @@ impl SearchPlan {
     pub(crate) fn counts_alternatives(&self) -> bool {
         self.request.facets && self.request.facet_scope == FacetScope::Open
     }
+}
+
+/// The name of the source that somebody means, whose case may differ.
+fn as_it_is_called(snapshot: &Snapshot, name: &str) -> String {
+    let mut sources = snapshot.sources().iter();
+    let meant = sources.find(|source| folded(&source.name) == folded(name));
+    meant.map_or_else(|| name.to_owned(), |source| source.name.clone())
 }
 
 /// How much the vector retriever counts for this query.

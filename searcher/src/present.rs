@@ -48,6 +48,7 @@ impl<'s> Presenter<'s> {
         let Passage { document_id, document, .. } = best.ok_or(SearchError::Panicked { stage: "grouping" })?;
         Ok(DocumentHit {
             id: document_id.to_string(),
+            date_from: document.date_from().map(str::to_owned),
             source: document.source,
             path: document.path,
             title: document.title,

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use storage::{DocumentSet, Filter, PassageRef, Snapshot};
+use storage::{DocumentSet, Filter, PassageRef, Scope, Snapshot};
 
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
@@ -55,7 +55,9 @@ struct Nearest {
     /// Within the filters.
     hits: Vec<(PassageRef, f32)>,
     /// Whatever the filters.
-    overall: Vec<(PassageRef, f32)>,
+    overall: Vec<PassageRef>,
+    /// Those of them that the filters let through.
+    within: Vec<(PassageRef, f32)>,
     /// The vector of the query.
     vector: Option<Vec<f32>>,
     embed: Duration,
@@ -78,7 +80,7 @@ pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut Sear
         (lexical, nearest)
     });
     let (lexical, mut nearest) = (lexical?, nearest?);
-    let found = found(snapshot, planned, &filters, &lexical, &mut nearest)?;
+    let found = found(snapshot, planned, &lexical, &mut nearest)?;
     let fused = fused(snapshot, config, plan.vector_weight, &lexical, &nearest, found)?;
     plan.vector = nearest.vector;
     Ok(fused)
@@ -93,12 +95,12 @@ pub(crate) fn found_within(
     filters: &[Filter],
     overall: &[PassageRef],
 ) -> Result<DocumentSet, SearchError> {
+    let scope = snapshot.scope(filters, &plan.terms)?;
     if plan.request.mode == Mode::Semantic && !plan.lists_filtered() {
-        let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, filters, vector)).transpose()?;
+        let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, &scope, vector)).transpose()?;
         return documents(snapshot, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage));
     }
     let mut found = matching(snapshot, config, plan, filters)?;
-    let scope = snapshot.scope(filters, &plan.terms)?;
     let near = overall.iter().copied().filter(|passage| scope.admits(*passage));
     found.union(&documents(snapshot, near)?);
     Ok(found)
@@ -108,7 +110,6 @@ pub(crate) fn found_within(
 fn found(
     snapshot: &Snapshot,
     plan: &SearchPlan,
-    filters: &[Filter],
     lexical: &Lexical,
     nearest: &mut Nearest,
 ) -> Result<DocumentSet, SearchError> {
@@ -118,10 +119,8 @@ fn found(
         found.union(&own(&nearest.hits)?);
         return Ok(found);
     }
-    let scope = snapshot.scope(filters, &plan.terms)?;
-    nearest.overall.retain(|(passage, _)| scope.admits(*passage));
     let mut found = lexical.found.clone();
-    found.union(&own(&nearest.overall)?);
+    found.union(&own(&nearest.within)?);
     if found.is_empty() {
         return own(&nearest.hits);
     }
@@ -133,7 +132,7 @@ fn found(
     }
     // A search of the graph within a filter may miss what the one over all has found.
     let known: HashSet<PassageRef> = kept.iter().map(|(passage, _)| *passage).collect();
-    kept.extend(nearest.overall.iter().filter(|(passage, _)| !known.contains(passage)));
+    kept.extend(nearest.within.iter().filter(|(passage, _)| !known.contains(passage)));
     kept.sort_by(|a, b| b.1.total_cmp(&a.1));
     nearest.hits = kept;
     Ok(found)
@@ -192,25 +191,27 @@ fn nearest(
     };
     let embed = plan.started.elapsed();
     let searching = Instant::now();
-    let hits = hits_near(snapshot, config, plan, filters, &vector)?;
+    let scope = snapshot.scope(filters, &plan.terms)?;
+    let hits = hits_near(snapshot, config, plan, &scope, &vector)?;
     let is_filtered = filters.iter().any(|filter| !filter.is_empty());
-    let overall = match plan.request.mode == Mode::Hybrid && is_filtered {
-        true => hits_near(snapshot, config, plan, &[], &vector)?,
+    let mut within = match plan.request.mode == Mode::Hybrid && is_filtered {
+        true => hits_near(snapshot, config, plan, &snapshot.scope(&[], &plan.terms)?, &vector)?,
         false => hits.clone(),
     };
-    Ok(Nearest { hits, overall, vector: Some(vector), embed, took: searching.elapsed() })
+    let overall = within.iter().map(|(passage, _)| *passage).collect();
+    within.retain(|(passage, _)| scope.admits(*passage));
+    Ok(Nearest { hits, overall, within, vector: Some(vector), embed, took: searching.elapsed() })
 }
 
-/// The nearest passages within the filters, as far as they are nearer than nothing.
+/// The nearest passages within a scope, as far as they are nearer than nothing.
 fn hits_near(
     snapshot: &Snapshot,
     config: &SearchConfig,
     plan: &SearchPlan,
-    filters: &[Filter],
+    scope: &Scope,
     vector: &[f32],
 ) -> Result<Vec<(PassageRef, f32)>, SearchError> {
-    let scope = snapshot.scope(filters, &plan.terms)?;
-    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, &scope, plan.depth)? };
+    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, scope, plan.depth)? };
     hits.truncate(plan.depth);
     hits.retain(|(_, cosine)| *cosine > config.cosine_floor);
     Ok(hits)
@@ -241,7 +242,7 @@ fn fused(
         embed: nearest.embed,
         vector: nearest.took,
         fuse: started.elapsed(),
-        overall: nearest.overall.iter().map(|(passage, _)| *passage).collect(),
+        overall: nearest.overall.clone(),
     })
 }
 

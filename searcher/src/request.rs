@@ -97,10 +97,10 @@ pub enum FacetScope {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Filters {
-    /// Names of sources.
+    /// Names of sources, in any case.
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub source: Vec<String>,
-    /// Parts of the path.
+    /// Parts of the path, with the name of the source before it or without.
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub path: Vec<String>,
     /// Document types: markdown, html, ...
@@ -149,7 +149,7 @@ pub struct SearchRequest {
     /// Restrictions beside those in the query.
     #[serde(default)]
     pub filters: Filters,
-    /// Whether documents are counted by source, type, language and year.
+    /// Whether documents are counted by source, type, language, year and month.
     #[serde(default)]
     pub facets: bool,
     /// Which documents are counted.
@@ -254,7 +254,7 @@ impl fmt::Display for Counted {
         f.write_str(match self {
             Self::Query => "query",
             Self::Instruct => "instruct",
-            Self::Results => "what is skipped or was shown, and top,",
+            Self::Results => "offset + top",
             Self::FilterValues => "the number of filter values",
         })
     }
@@ -374,7 +374,7 @@ impl Filters {
             sources: self.source.clone(),
             paths: self.path.clone(),
             kinds: self.kind.iter().map(|word| kind(word)).collect::<Result<_, _>>()?,
-            languages: self.lang.clone(),
+            languages: self.lang.iter().map(|code| code.to_lowercase()).collect(),
             after: date("after", self.after.as_deref())?,
             before: date("before", self.before.as_deref())?,
         })

@@ -20,6 +20,7 @@ use crate::error::SearchError;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::list::List;
+use crate::narrow;
 use crate::plan::SearchPlan;
 use crate::present::Presenter;
 use crate::recall::{Recall, found_within, recall};
@@ -77,6 +78,9 @@ impl Searcher {
             Copies::Together => Some(snapshot.copies(self.config.copy_bits)?),
             Copies::Apart => None,
         });
+        if recalled.found.is_empty() {
+            plan.query.notes.extend(narrow::notes(&snapshot, &plan.filters())?);
+        }
         Ok(Search {
             searcher: self.clone(),
             snapshot,

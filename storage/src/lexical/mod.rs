@@ -4,6 +4,7 @@ mod analysis;
 mod index;
 mod listing;
 mod matching;
+mod narrowing;
 mod normal;
 mod pinned;
 mod query;
@@ -15,6 +16,7 @@ mod tokens;
 
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};
 pub(crate) use index::{LexicalIndex, Payload};
+pub use narrowing::folded;
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;

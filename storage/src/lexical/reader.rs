@@ -190,6 +190,7 @@ impl LexicalReader {
     fn filter_query(&self, filters: &[Filter]) -> Result<Option<Box<dyn Query>>> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for filter in filters {
+            self.push_sources(filter, &mut clauses)?;
             self.push_lists(filter, &mut clauses);
             self.push_paths(filter, &mut clauses)?;
             self.push_dates(filter, &mut clauses);
@@ -201,30 +202,11 @@ impl LexicalReader {
     }
 
     fn push_lists(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
-        let lists = [
-            (self.fields.source, &filter.sources),
-            (self.fields.kind, &filter.kinds),
-            (self.fields.language, &filter.languages),
-        ];
+        let lists = [(self.fields.kind, &filter.kinds), (self.fields.language, &filter.languages)];
         for (field, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             let terms = values.iter().map(|value| Term::from_field_text(field, value));
             clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
         }
-    }
-
-    fn push_paths(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) -> Result<()> {
-        if filter.paths.is_empty() {
-            return Ok(());
-        }
-        let wanted: Vec<String> = filter.paths.iter().map(|part| part.to_lowercase()).collect();
-        let paths = terms_of(&self.searcher, self.fields.path)?.into_iter();
-        let matching = paths.filter(|path| {
-            let path = path.to_lowercase();
-            wanted.iter().any(|part| path.contains(part.as_str()))
-        });
-        let terms: Vec<Term> = matching.map(|path| Term::from_field_text(self.fields.path, &path)).collect();
-        clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
-        Ok(())
     }
 
     fn push_dates(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
@@ -294,7 +276,7 @@ fn analyzers_for(searcher: &Searcher, fields: &Fields, languages: &[String]) -> 
 }
 
 /// All distinct terms of a raw field that occur in a live or dead passage.
-fn terms_of(searcher: &Searcher, field: Field) -> Result<BTreeSet<String>> {
+pub(super) fn terms_of(searcher: &Searcher, field: Field) -> Result<BTreeSet<String>> {
     let mut terms = BTreeSet::new();
     for reader in searcher.segment_readers() {
         let index = reader.inverted_index(field)?;

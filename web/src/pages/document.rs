@@ -178,7 +178,7 @@ fn facts(visit: &Visit, shown: &Shown) -> Markup {
             bdi { (clean(file_name(&document.path))) }
             span { (visit.language.kind(&document.kind)) }
             span { (size(document.bytes)) }
-            time datetime=(hit::iso(document.modified)) { (fill(words.changed, &[&visit.language.day(document.modified)])) }
+            time datetime=(hit::iso(document.modified)) title=[words.date_from(document.date_from())] { (fill(words.changed, &[&visit.language.day(document.modified)])) }
             @if let Some(author) = author { bdi { (one_line(author)) } }
             span { (visit.language.count(shown.total as u64, Noun::Passage)) }
         }

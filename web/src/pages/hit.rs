@@ -45,7 +45,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) 
                 bdi { (clean(file_name(&hit.path))) }
                 span { (visit.language.kind(&hit.kind)) }
                 span { (location(visit, first)) }
-                time datetime=(iso_day(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
+                time datetime=(iso_day(hit.modified)) title=[words.date_from(hit.date_from.as_deref())] { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
                 @if let Some(language) = &hit.language { span { (visit.language.name_of(language)) } }
             }
             div.actions {

@@ -19,6 +19,9 @@ pub(super) struct Strings {
     pub(super) waiting: &'static str, pub(super) unread_files: &'static str, pub(super) just_now: &'static str,
     pub(super) results_for: &'static str, pub(super) filters: &'static str, pub(super) source: &'static str,
     pub(super) kind: &'static str, pub(super) language: &'static str, pub(super) date: &'static str,
+    pub(super) sort: &'static str, pub(super) by_relevance: &'static str, pub(super) newest_first: &'static str, pub(super) oldest_first: &'static str,
+    pub(super) date_mail: &'static str, pub(super) date_front_matter: &'static str, pub(super) date_document: &'static str,
+    pub(super) date_file: &'static str, pub(super) date_pushed: &'static str,
     pub(super) any: &'static str, pub(super) past_week: &'static str, pub(super) past_month: &'static str,
     pub(super) past_year: &'static str, pub(super) remove_filter: &'static str, pub(super) clear_filters: &'static str,
     pub(super) found_in: &'static str, pub(super) reranked: &'static str, pub(super) rerank_all: &'static str,
@@ -66,6 +69,20 @@ pub(super) struct Strings {
     pub(super) api: &'static str, pub(super) opensearch: &'static str, pub(super) local_only: &'static str,
 }
 
+impl Strings {
+    /// What the date of a document is, by the name of its origin.
+    pub(super) fn date_from(&self, origin: Option<&str>) -> Option<&'static str> {
+        match origin? {
+            "mail" => Some(self.date_mail),
+            "front-matter" => Some(self.date_front_matter),
+            "document" => Some(self.date_document),
+            "file" => Some(self.date_file),
+            "pushed" => Some(self.date_pushed),
+            _ => None,
+        }
+    }
+}
+
 #[rustfmt::skip]
 pub(super) const EN: Strings = Strings {
     search: "Search", placeholder: "Ask a question or type a code", tagline: "Search everything your company has written down.",
@@ -76,6 +93,9 @@ pub(super) const EN: Strings = Strings {
     fresh: "updated {}", never_run: "not indexed yet", indexing: "indexing {}", waiting: "waiting to be indexed", unread_files: "{} could not be read",
     just_now: "just now",
     results_for: "Results for “{}”", filters: "Filters", source: "Source", kind: "Type", language: "Language", date: "Changed",
+    sort: "Order", by_relevance: "Best first", newest_first: "Newest first", oldest_first: "Oldest first",
+    date_mail: "The date of the mail", date_front_matter: "The date at the head of the text", date_document: "The date in the document’s properties",
+    date_file: "The date of the file", date_pushed: "The date given when it was pushed",
     any: "Any", past_week: "Past week", past_month: "Past month", past_year: "Past year", remove_filter: "Remove this filter", clear_filters: "Clear filters",
     found_in: "{} in {}", reranked: "; the best {} read closely", rerank_all: "Read the best ones closely (slower)",
     reranking: "; reading closely: {} of {}", settled: "; settled in {}", stream_lost: "; the closer reading was cut off", show_order: "Show the new order",
@@ -136,6 +156,9 @@ pub(super) const ZH: Strings = Strings {
     fresh: "更新于{}", never_run: "尚未索引", indexing: "正在索引 {}", waiting: "等待索引", unread_files: "{}无法读取",
     just_now: "刚刚",
     results_for: "“{}”的搜索结果", filters: "筛选", source: "来源", kind: "类型", language: "语言", date: "修改时间",
+    sort: "排序", by_relevance: "最相关优先", newest_first: "最新优先", oldest_first: "最早优先",
+    date_mail: "邮件日期", date_front_matter: "正文开头注明的日期", date_document: "文档属性中的日期",
+    date_file: "文件日期", date_pushed: "推送时给出的日期",
     any: "不限", past_week: "最近一周", past_month: "最近一个月", past_year: "最近一年", remove_filter: "移除此筛选", clear_filters: "清除筛选",
     found_in: "{}，用时 {}", reranked: "；已精读前 {} 条", rerank_all: "精读最佳结果（较慢）",
     reranking: "；正在精读：{} / {}", settled: "；{} 后排序稳定", stream_lost: "；精读中断", show_order: "显示新次序",
