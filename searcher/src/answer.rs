@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use storage::{Document, DocumentId};
 
+use crate::correction::Spelling;
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
 use crate::query::{Note, ParsedQuery};
@@ -35,6 +36,9 @@ pub struct Answer {
     /// Remarks for the user: what of the query was not understood as syntax.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub notes: Vec<Note>,
+    /// What of the query was taken for a slip, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spelling: Option<Spelling>,
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,

@@ -56,6 +56,17 @@ impl Terms {
         for sequence in query.phrases.iter().chain(&query.compounds) {
             terms.sequences.push((next(), sequence.clone()));
         }
+        for alternative in &query.alternatives {
+            let number = next();
+            match &alternative.sequence {
+                Some(sequence) => terms.sequences.push((number, sequence.clone())),
+                None => {
+                    for form in alternative.words.iter().flat_map(|word| &word.forms) {
+                        terms.words.entry(form.clone()).or_insert(number);
+                    }
+                }
+            }
+        }
         terms
     }
 
@@ -137,7 +148,7 @@ mod tests {
 
     fn terms(words: &str, phrases: &[&str]) -> Terms {
         let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
-        let query = LexicalQuery { text: words.to_owned(), phrases, without: Vec::new() };
+        let query = LexicalQuery { text: words.to_owned(), phrases, ..LexicalQuery::default() };
         Terms::of(&AnalysedQuery::of(&query, &[Analyzer::for_language(Some("en"))]))
     }
 

@@ -9,9 +9,10 @@ use qwen3::{EmbedHandle, PendingQuery};
 use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot};
 
 use crate::config::SearchConfig;
+use crate::correction::{Corrections, Spelling};
 use crate::error::SearchError;
 use crate::query::ParsedQuery;
-use crate::request::{FacetScope, MAX_RESULTS, Mode, SearchRequest, Syntax};
+use crate::request::{FacetScope, MAX_RESULTS, Mode, SearchRequest};
 
 /// Passages recalled for each document that is asked for, since several may belong to one.
 const PASSAGES_PER_RESULT: usize = 5;
@@ -22,6 +23,10 @@ pub struct SearchPlan {
     pub request: SearchRequest,
     /// The query as it was understood.
     pub query: ParsedQuery,
+    /// What of it was taken for a slip.
+    pub spelling: Option<Spelling>,
+    /// What the models read: the text of the query, with words that the index does not hold corrected.
+    pub text: String,
     /// The restrictions of the request.
     pub filter: Filter,
     /// The vector of the query; `None` where vectors have no say: by the mode, for a query without text, and for a text in
@@ -54,16 +59,19 @@ impl SearchPlan {
         request: SearchRequest,
     ) -> Result<Self, SearchError> {
         let started = Instant::now();
-        let query = match request.syntax {
-            Syntax::Operators => ParsedQuery::parse(&request.query),
-            Syntax::Plain => ParsedQuery::plain(&request.query),
+        let query = request.syntax.read(&request.query);
+        let corrections = match request.correct {
+            true => Corrections::of(snapshot, &request.query, request.syntax)?,
+            false => Corrections::default(),
         };
-        let vector_weight = vector_weight(embedder, config, request.mode, &query.text)?;
-        let is_embedded = vector_weight > 0.0 && !query.text.trim().is_empty();
-        let embedding =
-            is_embedded.then(|| embedder.begin_query(&query.text, request.instruct.as_deref())).transpose()?;
+        let replaced = corrections.replaced(&request.query, request.syntax);
+        let text = replaced.map_or_else(|| query.text.clone(), |replaced| replaced.text);
+        let vector_weight = vector_weight(embedder, config, request.mode, &text)?;
+        let is_embedded = vector_weight > 0.0 && !text.trim().is_empty();
+        let embedding = is_embedded.then(|| embedder.begin_query(&text, request.instruct.as_deref())).transpose()?;
         let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
-        let has_text = !query.text.trim().is_empty();
+        let has_text = !text.trim().is_empty();
+        let terms = LexicalQuery { alternatives: corrections.alternatives(), ..LexicalQuery::from(&query) };
         let rerank_depth = match request.rerank.is_off() {
             false if has_text => request.rerank.candidates.unwrap_or(config.rerank_depth),
             _ => 0,
@@ -74,13 +82,21 @@ impl SearchPlan {
             vector_weight,
             depth: config.depth.max(wanted * PASSAGES_PER_RESULT),
             rerank_depth,
-            terms: snapshot.analyse(&LexicalQuery::from(&query)),
+            terms: snapshot.analyse(&terms),
+            spelling: corrections.spelling(&request.query),
+            text,
             embedding,
             started,
             deadline: request.rerank.ms.map(|ms| started + Duration::from_millis(ms)),
             query,
             request,
         })
+    }
+
+    /// The query that the results are for: as it was asked, or corrected.
+    pub fn searched(&self) -> &str {
+        let corrected = self.spelling.as_ref().and_then(|spelling| spelling.corrected.as_deref());
+        corrected.unwrap_or(&self.request.query)
     }
 
     /// All restrictions: the request's and those in the query.

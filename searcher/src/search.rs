@@ -229,6 +229,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             timings,
             generation: self.snapshot.sequence(),
             notes: self.plan.query.notes.clone(),
+            spelling: self.plan.spelling.clone(),
             facets,
             understood: self.plan.request.explain.then(|| self.plan.query.clone()),
         })

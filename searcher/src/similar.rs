@@ -78,6 +78,7 @@ impl Searcher {
             },
             generation: snapshot.sequence(),
             notes: Vec::new(),
+            spelling: None,
             facets: None,
             understood: None,
         }))

@@ -69,6 +69,7 @@ fn request(args: &SearchArgs) -> SearchRequest {
         },
         rerank: if args.no_rerank { RerankBudget::OFF } else { RerankBudget::default() },
         instruct: args.instruct.clone(),
+        correct: !args.no_correct,
         ..SearchRequest::default()
     }
 }

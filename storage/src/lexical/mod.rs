@@ -7,12 +7,14 @@ mod pinned;
 mod query;
 mod reader;
 mod schema;
+mod spelling;
 mod stopwords;
 
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, plain_words, runs};
 pub(crate) use index::{LexicalIndex, Payload};
-pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
+pub use query::{Alternative, AnalysedAlternative, AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
 pub(crate) use schema::StoredPassage;
+pub use spelling::KnownWord;
 pub use stopwords::is_stopword;

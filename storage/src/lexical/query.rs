@@ -20,7 +20,7 @@ use crate::error::Result;
 const MAX_TERMS: usize = 64;
 
 /// A lexical query; all texts are as the user wrote them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LexicalQuery {
     /// Words of which any may occur.
     pub text: String,
@@ -28,6 +28,19 @@ pub struct LexicalQuery {
     pub phrases: Vec<String>,
     /// Words or word sequences that must not occur.
     pub without: Vec<String>,
+    /// What is looked for beside words of the text.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// What is looked for beside words of a query, at a lower weight: a correction, a synonym.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// The words that it may stand for, as they were typed.
+    pub typed: String,
+    /// What is looked for; several words as a phrase.
+    pub text: String,
+    /// How much it counts, where what was typed counts 1.
+    pub weight: f32,
 }
 
 /// How much a match in each field counts. The defaults were measured on the evaluation sets named in `docs/BENCHMARKS.md`.
@@ -55,7 +68,7 @@ impl Default for LexicalWeights {
 }
 
 /// A lexical query as the index compares it: analysed once, in every language that the index holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AnalysedQuery {
     /// The distinct words.
     pub words: Vec<QueryWord>,
@@ -69,6 +82,21 @@ pub struct AnalysedQuery {
     pub phrases: Vec<Sequence>,
     /// What must not.
     pub without: Vec<Sequence>,
+    /// What may occur in the place of some words.
+    pub alternatives: Vec<AnalysedAlternative>,
+}
+
+/// An [`Alternative`] as the index compares it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnalysedAlternative {
+    /// The words of the query that it may stand for.
+    pub typed: Vec<QueryWord>,
+    /// Its own words.
+    pub words: Vec<QueryWord>,
+    /// What has to stand in order; `None` for a single word.
+    pub sequence: Option<Sequence>,
+    /// How much it counts.
+    pub weight: f32,
 }
 
 /// A word of a query.
@@ -102,7 +130,26 @@ impl AnalysedQuery {
             compounds: compounds(&query.text, analyzers),
             phrases: sequences(&query.phrases),
             without: sequences(&query.without),
+            alternatives: query.alternatives.iter().map(|it| AnalysedAlternative::of(it, analyzers)).collect(),
         }
+    }
+}
+
+impl AnalysedAlternative {
+    fn of(alternative: &Alternative, analyzers: &[Analyzer]) -> Self {
+        let Alternative { typed, text, weight } = alternative;
+        let mut scripts = analysis::runs(text).map(|(_, script)| script);
+        let is_word = scripts.next() == Some(analysis::Script::Spaced) && scripts.next().is_none();
+        Self {
+            typed: query_words(typed, analyzers),
+            words: query_words(text, analyzers),
+            sequence: (!is_word).then(|| Sequence::of(text, analyzers)),
+            weight: *weight,
+        }
+    }
+
+    fn stands_for(&self, word: &QueryWord) -> bool {
+        self.typed.iter().any(|typed| typed.forms == word.forms)
     }
 }
 
@@ -191,14 +238,22 @@ impl QueryBuilder<'_> {
     }
 
     /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
-    /// sum of their weights, each times `idf` of the term. A word counts as its most frequent form.
+    /// sum of their weights, each times `idf` of the term. A word counts as its most frequent form or alternative.
     pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
         let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
+        let mut rarity = |word: &QueryWord| -> Result<f32> {
+            let forms: Vec<f32> = word.forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
+            Ok(forms.into_iter().reduce(f32::min).unwrap_or(0.0))
+        };
         for word in &query.words {
-            let rarities: Vec<f32> = word.forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
-            sum += body * rarities.into_iter().reduce(f32::min).unwrap_or(0.0);
+            let mut least = rarity(word)?;
+            for alternative in query.alternatives.iter().filter(|it| it.stands_for(word) && !it.words.is_empty()) {
+                let words: Vec<f32> = alternative.words.iter().map(&mut rarity).collect::<Result<_>>()?;
+                least = least.min(words.into_iter().fold(0.0, f32::max));
+            }
+            sum += body * least;
         }
         for gram in &query.grams {
             sum += self.gram_weight(gram) * of(self.fields.grams, gram)?;
@@ -231,10 +286,11 @@ impl QueryBuilder<'_> {
 
     fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
         let mut clauses = Vec::new();
-        for form in query.words.iter().flat_map(|word| &word.forms) {
-            self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
-            self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
-            self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);
+        for word in &query.words {
+            self.push_word(&mut clauses, word, 1.0);
+        }
+        for alternative in &query.alternatives {
+            self.push_alternative(&mut clauses, alternative);
         }
         for gram in &query.grams {
             self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
@@ -243,6 +299,26 @@ impl QueryBuilder<'_> {
             self.push_term(&mut clauses, self.fields.codes, code, self.weights.codes);
         }
         clauses
+    }
+
+    fn push_word(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, word: &QueryWord, weight: f32) {
+        for form in &word.forms {
+            self.push_term(clauses, self.fields.body, form, self.weights.body * weight);
+            self.push_term(clauses, self.fields.title, form, self.weights.title * weight);
+            self.push_term(clauses, self.fields.headings, form, self.weights.headings * weight);
+        }
+    }
+
+    fn push_alternative(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, alternative: &AnalysedAlternative) {
+        let Some(sequence) = &alternative.sequence else {
+            for word in &alternative.words {
+                self.push_word(clauses, word, alternative.weight);
+            }
+            return;
+        };
+        if let Some(phrase) = self.ordered(sequence) {
+            clauses.push((Occur::Should, Box::new(BoostQuery::new(phrase, alternative.weight * self.weights.body))));
+        }
     }
 
     fn gram_weight(&self, gram: &str) -> f32 {
@@ -259,19 +335,24 @@ impl QueryBuilder<'_> {
         clauses.push((Occur::Should, boosted));
     }
 
-    /// A sequence of words in any of the languages, and of characters.
+    /// A sequence that is required: it adds nothing to a score.
     fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
+        self.ordered(sequence).map(constant)
+    }
+
+    /// A sequence of words in any of the languages, and of characters.
+    fn ordered(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
         let languages = sequence.words.iter().filter_map(|words| in_order(self.fields.body, words));
         let languages: Vec<(Occur, Box<dyn Query>)> = languages.map(|words| (Occur::Should, words)).collect();
         let characters = in_order(self.fields.grams, &sequence.characters);
         if languages.is_empty() {
-            return characters.map(constant);
+            return characters;
         }
         let words: Box<dyn Query> = Box::new(BooleanQuery::new(languages));
-        Some(constant(match characters {
+        Some(match characters {
             Some(characters) => Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)])),
             None => words,
-        }))
+        })
     }
 }
 

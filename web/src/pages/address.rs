@@ -42,6 +42,8 @@ pub(super) struct SearchAddress {
     pub(super) offset: usize,
     /// Present where the visitor waits for the reranker: without scripts.
     pub(super) close: Option<String>,
+    /// `false` where what was typed is to be searched for as it stands.
+    pub(super) correct: Option<String>,
 }
 
 impl SearchAddress {
@@ -96,6 +98,16 @@ impl SearchAddress {
         self.is_dated() || !self.path.is_empty() || Field::ALL.iter().any(|field| !self.values(*field).is_empty())
     }
 
+    /// Another query with the same filters.
+    pub(super) fn asking(&self, query: &str) -> Self {
+        Self { q: query.to_string(), correct: None, ..self.first_page() }
+    }
+
+    /// The same query, searched for as it was typed.
+    pub(super) fn as_typed(&self) -> Self {
+        Self { correct: Some("false".to_string()), ..self.first_page() }
+    }
+
     pub(super) fn at(&self, offset: usize) -> Self {
         Self { offset, ..self.clone() }
     }
@@ -129,6 +141,7 @@ impl SearchAddress {
             offset: self.offset,
             rerank: if self.close.is_some() { RerankBudget::default() } else { RerankBudget::OFF },
             mark: Marking::Sentences,
+            correct: self.correct.as_deref() != Some("false"),
             ..SearchRequest::default()
         }
     }
@@ -160,6 +173,9 @@ impl SearchAddress {
         }
         if let Some(close) = &self.close {
             pairs.push(("close", close));
+        }
+        if let Some(correct) = &self.correct {
+            pairs.push(("correct", correct));
         }
         query_string(&pairs)
     }
@@ -196,6 +212,7 @@ mod tests {
             kind: vec!["markdown".to_string()],
             after: Some("2026-01".to_string()),
             offset: 20,
+            correct: Some("false".to_string()),
             ..SearchAddress::default()
         };
         let read: SearchAddress = serde_html_form::from_str(&address.query_string()).unwrap();
