@@ -25,6 +25,7 @@ mod rebuild;
 mod serve;
 mod server;
 mod settings;
+mod slips;
 mod snapshots;
 mod support;
 mod tidy;
