@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, DocumentHit, PassageHit, Spelling};
+use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling};
 
 use crate::plain::{shown, shown_lines};
 
@@ -147,6 +147,9 @@ pub(crate) fn print_answer(answer: &Answer) {
     }
     if let Some(spelling) = &answer.spelling {
         print_spelling(spelling);
+    }
+    for Expansion { typed, also, .. } in &answer.expanded {
+        eprintln!("note: for \"{}\", also looked for: {}", shown(typed), shown(&also.join(", ")));
     }
     if answer.results.is_empty() {
         println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");

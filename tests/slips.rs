@@ -10,7 +10,10 @@ use crate::support::{Bench, fixture};
 fn bench() -> Bench {
     let bench = Bench::new();
     for (path, text) in [
-        ("badges.md", "# Accessibility of the building\n\nThe accessibility guide says which doors open by themselves.\n"),
+        (
+            "badges.md",
+            "# Accessibility of the building\n\nThe accessibility guide says which doors open by themselves.\n",
+        ),
         ("home.md", "# Telework\n\nThe telework agreement is signed once a year by the worker and the manager.\n"),
         ("money.md", "# Reimbursement\n\nReimbursement of travel is paid within two weeks of the claim.\n"),
         ("night.md", "# On call\n\nWho is on call at night carries the telephone, and looks after the database.\n"),

@@ -12,6 +12,7 @@ use crate::fuse::Place;
 use crate::query::{Note, ParsedQuery};
 use crate::rerank::RerankState;
 use crate::shape;
+use crate::synonyms::Expansion;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +40,9 @@ pub struct Answer {
     /// What of the query was taken for a slip, if anything was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spelling: Option<Spelling>,
+    /// What was looked for beside words of the query: their synonyms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expanded: Vec<Expansion>,
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,

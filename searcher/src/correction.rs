@@ -15,8 +15,6 @@ use serde::Serialize;
 use storage::{Alternative, Analyzer, KnownWord, LexicalQuery, LexicalWeights, Script, Snapshot, is_stopword, runs};
 
 use crate::error::SearchError;
-use crate::query::ParsedQuery;
-use crate::request::Syntax;
 use crate::slips;
 
 /// Letters of a word that is worth a look; shorter ones have too many neighbours.
@@ -96,9 +94,15 @@ enum Role {
 }
 
 impl Corrections {
-    /// Looks for slips in a query.
-    pub(crate) fn of(snapshot: &Snapshot, query: &str, syntax: Syntax) -> Result<Self, SearchError> {
-        let speller = Speller::new(snapshot, query, syntax)?;
+    /// Looks for slips in the plain words of a query, which stand at these places; words at the places that are `understood`
+    /// are known.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        query: &str,
+        places: &[Range<usize>],
+        understood: &[Range<usize>],
+    ) -> Result<Self, SearchError> {
+        let speller = Speller::new(snapshot, query, places, understood)?;
         let mut found = speller.joined()?;
         let is_free =
             |word: &&Word, found: &[Found]| !found.iter().any(|other| other.range.contains(&word.range.start));
@@ -114,14 +118,19 @@ impl Corrections {
     /// What the lexical retriever looks for beside the words as typed.
     pub(crate) fn alternatives(&self) -> Vec<Alternative> {
         let searched = self.0.iter().filter(|found| found.role != Role::Suggested);
-        let alternative =
-            |found: &Found| Alternative { typed: found.typed.clone(), text: found.meant.clone(), weight: WEIGHT };
+        let alternative = |found: &Found| Alternative {
+            typed: found.typed.clone(),
+            text: found.meant.clone(),
+            weight: WEIGHT,
+            language: None,
+        };
         searched.map(alternative).collect()
     }
 
-    /// The query as the models are to read it, where the index does not hold what was typed.
-    pub(crate) fn replaced(&self, query: &str, syntax: Syntax) -> Option<ParsedQuery> {
-        self.applied(query, |role| role == Role::Replaces).map(|query| syntax.read(&query))
+    /// What the models read in the place of words that the index does not hold.
+    pub(crate) fn replacements(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
+        let replacing = self.0.iter().filter(|found| found.role == Role::Replaces);
+        replacing.map(|found| (found.range.clone(), found.meant.clone()))
     }
 
     /// What the user is told; `None` if there is nothing to tell.
@@ -139,14 +148,24 @@ impl Corrections {
 
     /// The query with some of the corrections in it; `None` if there are none such.
     fn applied(&self, query: &str, wanted: impl Fn(Role) -> bool) -> Option<String> {
-        let mut text = query.to_owned();
-        let mut is_changed = false;
-        for found in self.0.iter().rev().filter(|found| wanted(found.role)) {
-            text.replace_range(found.range.clone(), &found.meant);
-            is_changed = true;
-        }
-        is_changed.then_some(text)
+        let wanted = self.0.iter().filter(|found| wanted(found.role));
+        replaced(query, wanted.map(|found| (found.range.clone(), found.meant.clone())).collect())
     }
+}
+
+/// A query with other words at some places; `None` if there are none. Of places that overlap, the first counts.
+pub(crate) fn replaced(query: &str, mut replacements: Vec<(Range<usize>, String)>) -> Option<String> {
+    replacements.sort_by_key(|(range, _)| range.start);
+    let mut text = String::with_capacity(query.len());
+    let mut at = 0;
+    for (range, word) in replacements.iter().filter(|(range, _)| !range.is_empty()) {
+        if let Some(before) = query.get(at..range.start) {
+            text += before;
+            text += word;
+            at = range.end;
+        }
+    }
+    (at > 0).then(|| text + &query[at..])
 }
 
 /// A word of a query.
@@ -203,9 +222,13 @@ struct Speller<'s> {
 }
 
 impl<'s> Speller<'s> {
-    fn new(snapshot: &'s Snapshot, query: &'s str, syntax: Syntax) -> Result<Self, SearchError> {
+    fn new(
+        snapshot: &'s Snapshot,
+        query: &'s str,
+        places: &[Range<usize>],
+        understood: &[Range<usize>],
+    ) -> Result<Self, SearchError> {
         let folding = Analyzer::for_language(None);
-        let places = syntax.places_of_words(query);
         let shouts = !places.iter().any(|place| query[place.clone()].contains(char::is_lowercase));
         let mut words = Vec::new();
         for place in places {
@@ -215,13 +238,16 @@ impl<'s> Speller<'s> {
             for (run, script) in &runs {
                 let range = place.start + run.start..place.start + run.end;
                 let text = query[range.clone()].to_owned();
-                let is_plain = !is_code && *script == Script::Spaced && !is_given_name(&text, shouts);
+                let is_understood = understood.iter().any(|known| known.contains(&range.start));
+                let is_plain = !is_code && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
                 let normal = folding.normalize(&text);
                 let holders = if is_plain { snapshot.holders(&text)? } else { 0 };
                 words.push(Word { range, text, normal, holders, is_alone: runs.len() == 1, is_plain });
             }
         }
-        let topics = words.iter().filter(|word| word.is_plain && !is_stopword(&word.normal));
+        let topics = words
+            .iter()
+            .filter(|word| word.is_plain && LETTERS.contains(&word.letters()) && !is_stopword(&word.normal));
         let (known, unknown): (Vec<_>, Vec<_>) = topics.partition(|word| word.holders > 0);
         let is_foreign = unknown.len() > known.len() && unknown.len() + known.len() > 2;
         Ok(Self { snapshot, query, words, hardly: 2 + snapshot.passages() / 20_000, is_foreign })
@@ -382,6 +408,7 @@ mod tests {
     use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Source, Store};
 
     use super::*;
+    use crate::request::Syntax;
 
     fn with_texts(texts: &[&str], ask: impl FnOnce(&Snapshot)) {
         let folder = tempfile::tempdir().unwrap();
@@ -417,8 +444,12 @@ mod tests {
         ask(&store.snapshot());
     }
 
+    fn corrections(snapshot: &Snapshot, query: &str) -> Corrections {
+        Corrections::of(snapshot, query, &Syntax::Operators.places_of_words(query), &[]).unwrap()
+    }
+
     fn spelling(snapshot: &Snapshot, query: &str) -> Option<Spelling> {
-        Corrections::of(snapshot, query, Syntax::Operators).unwrap().spelling(query)
+        corrections(snapshot, query).spelling(query)
     }
 
     fn corrected(snapshot: &Snapshot, query: &str) -> Option<String> {
@@ -496,9 +527,9 @@ mod tests {
         let numbered: Vec<String> = texts.iter().enumerate().map(|(number, text)| format!("{text} {number}")).collect();
         let texts: Vec<&str> = numbered.iter().map(String::as_str).collect();
         with_texts(&texts, |snapshot| {
-            let rare = Corrections::of(snapshot, "stayion", Syntax::Operators).unwrap();
+            let rare = corrections(snapshot, "stayion");
             assert_eq!(rare.alternatives().len(), 1);
-            assert!(rare.replaced("stayion", Syntax::Operators).is_none(), "the model reads what was typed");
+            assert_eq!(rare.replacements().count(), 0, "the model reads what was typed");
             let name = spelling(snapshot, "Stacion").unwrap();
             assert_eq!((name.corrected, name.did_you_mean.as_deref()), (None, Some("Station")));
         });

@@ -32,6 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod abbreviations;
 mod answer;
 mod candidate;
 mod collapse;
@@ -57,7 +58,9 @@ mod similar;
 mod slips;
 mod snippet;
 mod suggest;
+mod synonyms;
 
+pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
 pub use candidate::Candidate;
 pub use config::{FusionMethod, SearchConfig};
@@ -80,3 +83,4 @@ pub use shape::{BlockView, PlaceView};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};
+pub use synonyms::{Expansion, SynonymError, Synonyms};

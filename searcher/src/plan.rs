@@ -9,10 +9,11 @@ use qwen3::{EmbedHandle, PendingQuery};
 use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot};
 
 use crate::config::SearchConfig;
-use crate::correction::{Corrections, Spelling};
+use crate::correction::{Corrections, Spelling, replaced};
 use crate::error::SearchError;
 use crate::query::ParsedQuery;
 use crate::request::{FacetScope, MAX_RESULTS, Mode, SearchRequest};
+use crate::synonyms::{Expansion, Synonyms, expansions};
 
 /// Passages recalled for each document that is asked for, since several may belong to one.
 const PASSAGES_PER_RESULT: usize = 5;
@@ -25,7 +26,10 @@ pub struct SearchPlan {
     pub query: ParsedQuery,
     /// What of it was taken for a slip.
     pub spelling: Option<Spelling>,
-    /// What the models read: the text of the query, with words that the index does not hold corrected.
+    /// What was looked for beside words of it.
+    pub expanded: Vec<Expansion>,
+    /// What the models read: the text of the query, with words that the index does not hold corrected or replaced by what
+    /// stands for them.
     pub text: String,
     /// The restrictions of the request.
     pub filter: Filter,
@@ -56,22 +60,33 @@ impl SearchPlan {
         snapshot: &Snapshot,
         embedder: &EmbedHandle,
         config: &SearchConfig,
+        synonyms: &[&Synonyms],
         request: SearchRequest,
     ) -> Result<Self, SearchError> {
         let started = Instant::now();
         let query = request.syntax.read(&request.query);
+        let places = request.syntax.places_of_words(&request.query);
+        let expanded = expansions(synonyms, &request.query, &places);
+        let understood: Vec<_> = expanded.iter().map(|expansion| expansion.range.clone()).collect();
         let corrections = match request.correct {
-            true => Corrections::of(snapshot, &request.query, request.syntax)?,
+            true => Corrections::of(snapshot, &request.query, &places, &understood)?,
             false => Corrections::default(),
         };
-        let replaced = corrections.replaced(&request.query, request.syntax);
-        let text = replaced.map_or_else(|| query.text.clone(), |replaced| replaced.text);
+        let mut replacements: Vec<_> = corrections.replacements().collect();
+        for expansion in &expanded {
+            let instead = expansion.instead(snapshot)?;
+            replacements.extend(instead.map(|text| (expansion.range.clone(), text.to_owned())));
+        }
+        let changed = replaced(&request.query, replacements);
+        let text = changed.map_or_else(|| query.text.clone(), |changed| request.syntax.read(&changed).text);
         let vector_weight = vector_weight(embedder, config, request.mode, &text)?;
         let is_embedded = vector_weight > 0.0 && !text.trim().is_empty();
         let embedding = is_embedded.then(|| embedder.begin_query(&text, request.instruct.as_deref())).transpose()?;
         let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
         let has_text = !text.trim().is_empty();
-        let terms = LexicalQuery { alternatives: corrections.alternatives(), ..LexicalQuery::from(&query) };
+        let mut alternatives = corrections.alternatives();
+        alternatives.extend(expanded.iter().flat_map(Expansion::alternatives));
+        let terms = LexicalQuery { alternatives, ..LexicalQuery::from(&query) };
         let rerank_depth = match request.rerank.is_off() {
             false if has_text => request.rerank.candidates.unwrap_or(config.rerank_depth),
             _ => 0,
@@ -84,6 +99,7 @@ impl SearchPlan {
             rerank_depth,
             terms: snapshot.analyse(&terms),
             spelling: corrections.spelling(&request.query),
+            expanded,
             text,
             embedding,
             started,

@@ -153,7 +153,7 @@ mod tests {
             ("agreeemnt", "agreement"), // a swap
             ("agreiment", "agreement"), // a vowel for a vowel
             ("agreemen", "agreement"),  // a letter missing
-            ("agreepent", "agreement"), // another letter
+            ("agreexent", "agreement"), // another letter
             ("greement", "agreement"),  // the first letter missing
             ("pgreement", "agreement"), // another first letter
         ];

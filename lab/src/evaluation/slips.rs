@@ -112,7 +112,10 @@ fn long_words(text: &str) -> Vec<Range<usize>> {
         *script == Script::Spaced
             && word.chars().count() >= LETTERS
             && word.chars().all(char::is_lowercase)
-            && in_token.into_iter().flatten().all(|beside| beside.is_whitespace() || matches!(beside, ',' | '.' | '?' | '!'))
+            && in_token
+                .into_iter()
+                .flatten()
+                .all(|beside| beside.is_whitespace() || matches!(beside, ',' | '.' | '?' | '!'))
             && !is_stopword(word)
     };
     runs(text).filter(is_long).map(|(range, _)| range).collect()

@@ -51,8 +51,11 @@ impl LexicalReader {
     pub(crate) fn holders(&self, word: &str) -> Result<u64> {
         let analysed = self.analyse(&LexicalQuery { text: word.to_owned(), ..LexicalQuery::default() });
         let mut most = 0;
-        for form in analysed.words.iter().flat_map(|word| &word.forms) {
-            most = most.max(self.searcher.doc_freq(&Term::from_field_text(self.fields.body, form))?);
+        for word in &analysed.words {
+            let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
+            for term in stems.chain([Term::from_field_text(self.fields.body, &word.exact)]) {
+                most = most.max(self.searcher.doc_freq(&term)?);
+            }
         }
         Ok(most)
     }

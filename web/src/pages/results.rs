@@ -84,7 +84,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if let Some(spelling) = &answer.spelling { (spelled(visit, &address, spelling)) }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
-                    (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges()))
+                    (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges(), &answer.expanded))
                     (pages(visit, &address, answer.total))
                 }
             }
