@@ -38,12 +38,14 @@ mod candidate;
 mod collapse;
 mod config;
 mod correction;
+mod cursor;
 mod error;
 mod expectation;
 mod facet;
 mod fuse;
 mod group;
 mod highlight;
+mod list;
 mod marks;
 mod plan;
 mod present;
@@ -75,7 +77,7 @@ pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, Pars
 pub use recall::Recall;
 pub use request::{
     Copies, Counted, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget,
-    SearchRequest, Syntax,
+    SearchRequest, Sort, Syntax,
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};
