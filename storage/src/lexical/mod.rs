@@ -1,5 +1,6 @@
 //! The lexical index: BM25 over titles, headings, stems, exact words, grams and codes, in tantivy. Derived from the truth.
 
+mod alternative;
 mod analysis;
 mod index;
 mod listing;
@@ -14,9 +15,10 @@ mod statistics;
 mod stopwords;
 mod tokens;
 
+pub use alternative::{Alternative, AnalysedAlternative};
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};
 pub(crate) use index::{LexicalIndex, Payload};
-pub use query::{Alternative, AnalysedAlternative, AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
+pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
 pub(crate) use schema::StoredPassage;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
+use super::alternative::{Alternative, AnalysedAlternative};
 use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
 use super::normal::{self, NormalText};
 use super::schema::Fields;
@@ -47,19 +48,6 @@ pub struct LexicalQuery {
     pub without_phrases: Vec<String>,
     /// What is looked for beside words of the text.
     pub alternatives: Vec<Alternative>,
-}
-
-/// What is looked for beside words of a query, at a lower weight: a correction, a synonym.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Alternative {
-    /// The words that it may stand for, as they were typed.
-    pub typed: String,
-    /// What is looked for; several words as a phrase.
-    pub text: String,
-    /// How much it counts, where what was typed counts 1.
-    pub weight: f32,
-    /// The language of the documents that it is looked for in, as an ISO 639-1 code; `None`: in all.
-    pub language: Option<String>,
 }
 
 /// How much a match in each field counts. The defaults were measured on the evaluation sets named in `docs/BENCHMARKS.md`.
@@ -105,21 +93,6 @@ pub struct AnalysedQuery {
     pub without_phrases: Vec<Sequence>,
     /// What may occur in the place of some words.
     pub alternatives: Vec<AnalysedAlternative>,
-}
-
-/// An [`Alternative`] as the index compares it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AnalysedAlternative {
-    /// The words of the query that it may stand for.
-    pub typed: Vec<QueryWord>,
-    /// Its own words.
-    pub words: Vec<QueryWord>,
-    /// What has to stand in order; `None` for a single word.
-    pub sequence: Option<Sequence>,
-    /// How much it counts.
-    pub weight: f32,
-    /// The language of the documents that it is looked for in.
-    pub language: Option<String>,
 }
 
 /// A word of a query.
@@ -168,25 +141,6 @@ impl AnalysedQuery {
             without_phrases,
             alternatives: query.alternatives.iter().map(|it| AnalysedAlternative::of(it, analyzers)).collect(),
         }
-    }
-}
-
-impl AnalysedAlternative {
-    fn of(alternative: &Alternative, analyzers: &[Analyzer]) -> Self {
-        let Alternative { typed, text, weight, language } = alternative;
-        let mut scripts = runs(text).map(|(_, script)| script);
-        let is_word = scripts.next() == Some(Script::Spaced) && scripts.next().is_none();
-        Self {
-            typed: query_words(typed, analyzers),
-            words: query_words(text, analyzers),
-            sequence: (!is_word).then(|| Sequence::of(text)),
-            weight: *weight,
-            language: language.clone(),
-        }
-    }
-
-    fn stands_for(&self, word: &QueryWord) -> bool {
-        self.typed.iter().any(|typed| typed.stems == word.stems)
     }
 }
 
@@ -243,7 +197,7 @@ struct Typed {
 }
 
 /// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
-fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
+pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
     let text = NormalText::of(text);
     let text = text.as_str();
     let typed = typed_words(text);
@@ -309,7 +263,7 @@ fn compounds(text: &str) -> Vec<Sequence> {
 }
 
 impl Sequence {
-    fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let words = Analyzer::for_language(None).words(text, &mut NormalForms::default()).0;
         let words = first_at_each_position(words).map(|term| (term.position, term.text)).take(MAX_TERMS).collect();
         let grams = Analyzer::grams(text);
