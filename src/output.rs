@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, DocumentHit, PassageHit};
+use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling};
 
 use crate::plain::{shown, shown_lines};
 
@@ -145,6 +145,12 @@ pub(crate) fn print_answer(answer: &Answer) {
     for note in &answer.notes {
         eprintln!("note: {}", shown(&note.to_string()));
     }
+    if let Some(spelling) = &answer.spelling {
+        print_spelling(spelling);
+    }
+    for Expansion { typed, also, .. } in &answer.expanded {
+        eprintln!("note: for \"{}\", also looked for: {}", shown(typed), shown(&also.join(", ")));
+    }
     if answer.results.is_empty() {
         println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");
     }
@@ -156,6 +162,15 @@ pub(crate) fn print_answer(answer: &Answer) {
         if answer.timings.total_ms < 1000.0 { format!("{:.1} ms", answer.timings.total_ms) } else { time.to_string() };
     let reranked = if answer.reranked > 0 { format!(", {} passages reranked", answer.reranked) } else { String::new() };
     println!("{}", style.quiet(&format!("{} of {} documents in {time}{reranked}", answer.results.len(), answer.total)));
+}
+
+fn print_spelling(spelling: &Spelling) {
+    if let Some(corrected) = &spelling.corrected {
+        eprintln!("note: showing results for \"{}\"; --no-correct searches for what was typed", shown(corrected));
+    }
+    if let Some(meant) = &spelling.did_you_mean {
+        eprintln!("note: did you mean \"{}\"?", shown(meant));
+    }
 }
 
 fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {

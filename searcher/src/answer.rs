@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use storage::{Document, DocumentId};
 
+use crate::correction::Spelling;
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
 use crate::query::{Note, ParsedQuery};
 use crate::rerank::RerankState;
 use crate::shape;
+use crate::synonyms::Expansion;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +40,12 @@ pub struct Answer {
     /// Remarks for the user: what of the query was not understood as syntax.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub notes: Vec<Note>,
+    /// What of the query was taken for a slip, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spelling: Option<Spelling>,
+    /// What was looked for beside words of the query: their synonyms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expanded: Vec<Expansion>,
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,

@@ -1,6 +1,8 @@
 //! Settings of the search: the numbers of recall, fusion, reranking and presentation, with defaults that were measured on
 //! the evaluation sets named in `docs/BENCHMARKS.md`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage::LexicalWeights;
@@ -43,6 +45,8 @@ pub struct SearchConfig {
     pub snippet_chars: usize,
     /// Milliseconds that the model may spend on finding the sentence that answers, where that is asked for.
     pub sentence_ms: u64,
+    /// A file of [`Synonyms`](crate::Synonyms).
+    pub synonyms: Option<PathBuf>,
     /// Weights of the lexical fields.
     pub lexical: LexicalWeights,
 }
@@ -76,6 +80,7 @@ impl Default for SearchConfig {
             copy_bits: 12,
             snippet_chars: 280,
             sentence_ms: 25,
+            synonyms: None,
             lexical: LexicalWeights::default(),
         }
     }

@@ -32,10 +32,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod abbreviations;
 mod answer;
 mod candidate;
 mod collapse;
 mod config;
+mod correction;
 mod cursor;
 mod error;
 mod expectation;
@@ -59,10 +61,13 @@ mod similar;
 mod slips;
 mod snippet;
 mod suggest;
+mod synonyms;
 
+pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
 pub use candidate::Candidate;
 pub use config::{FusionMethod, SearchConfig};
+pub use correction::{Correction, Spelling};
 pub use error::SearchError;
 pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Place, Retrieved, fuse};
@@ -81,3 +86,4 @@ pub use shape::{BlockView, PlaceView};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};
+pub use synonyms::{Expansion, SynonymError, Synonyms};

@@ -5,12 +5,13 @@
 //! document, the parameters of an address) is derived from this struct.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
 use crate::cursor::Cursor;
-use crate::query::{parse_date, parse_kind};
+use crate::query::{ParsedQuery, parse_date, parse_kind, places_of_plain_words, places_of_words};
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
 pub const MAX_RESULTS: usize = 1000;
@@ -39,6 +40,24 @@ pub enum Syntax {
     Operators,
     /// As words alone: for questions that were not written in the query language.
     Plain,
+}
+
+impl Syntax {
+    /// Reads a query.
+    pub fn read(self, query: &str) -> ParsedQuery {
+        match self {
+            Self::Operators => ParsedQuery::parse(query),
+            Self::Plain => ParsedQuery::plain(query),
+        }
+    }
+
+    /// Where in a query its plain words stand, what is between two blanks together.
+    pub(crate) fn places_of_words(self, query: &str) -> Vec<Range<usize>> {
+        match self {
+            Self::Operators => places_of_words(query),
+            Self::Plain => places_of_plain_words(query),
+        }
+    }
 }
 
 /// What is marked in snippets.
@@ -187,9 +206,17 @@ pub struct SearchRequest {
     /// What the models are told to look for, instead of their default instruction.
     #[serde(default)]
     pub instruct: Option<String>,
+    /// Whether slips are corrected: words that the index does not hold, or hardly, by words that it holds.
+    #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(default = true))]
+    pub correct: bool,
     /// Whether the answer says how the query was understood.
     #[serde(default)]
     pub explain: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_top() -> usize {
@@ -213,6 +240,7 @@ impl Default for SearchRequest {
             copies: Copies::default(),
             rerank: RerankBudget::default(),
             instruct: None,
+            correct: true,
             explain: false,
         }
     }

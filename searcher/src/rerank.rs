@@ -105,7 +105,7 @@ impl Reranking {
         let indexes = self.unread(self.scored().max(FIRST_STEP));
         let texts = indexes.iter().map(|index| passage_text(snapshot, self.fused[*index].passage));
         let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
-        let pending = reranker.begin(&plan.query.text, plan.request.instruct.as_deref(), &texts)?;
+        let pending = reranker.begin(&plan.text, plan.request.instruct.as_deref(), &texts)?;
         Ok(Reading { indexes, pending })
     }
 

@@ -7,6 +7,7 @@
 //! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
 use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
@@ -27,6 +28,7 @@ use crate::recall::{Recall, found_within, recall};
 use crate::request::{Copies, Marking, SearchRequest};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
 use crate::sentence::Sentences;
+use crate::synonyms::Synonyms;
 
 /// Documents that are settled together: those of a page of the usual size.
 const BLOCK: usize = 10;
@@ -37,12 +39,26 @@ pub struct Searcher {
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
+    synonyms: Arc<Synonyms>,
+    /// What the documents themselves explain.
+    learnt: Arc<RwLock<Arc<Synonyms>>>,
 }
 
 impl Searcher {
     /// A searcher with a model for queries, and one for reranking if there is any.
     pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
-        Self { embedder, reranker, config }
+        Self { embedder, reranker, config, synonyms: Arc::default(), learnt: Arc::default() }
+    }
+
+    /// The same searcher, with words that stand for each other.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Synonyms) -> Self {
+        Self { synonyms: Arc::new(synonyms), ..self }
+    }
+
+    /// Takes words that the documents say stand for each other in the place of those that it knew; of all clones.
+    pub fn learn(&self, synonyms: Synonyms) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(synonyms);
     }
 
     /// The settings in force.
@@ -110,7 +126,8 @@ impl Searcher {
     /// A date in the request's filters cannot be read, or the model cannot read the query.
     pub fn plan(&self, snapshot: &Snapshot, request: SearchRequest) -> Result<SearchPlan, SearchError> {
         let _span = tracing::debug_span!("plan").entered();
-        SearchPlan::new(snapshot, &self.embedder, &self.config, request)
+        let learnt = Arc::clone(&self.learnt.read().unwrap_or_else(PoisonError::into_inner));
+        SearchPlan::new(snapshot, &self.embedder, &self.config, &[&self.synonyms, &learnt], request)
     }
 
     /// The candidates of a plan that was just made, before anything is made of them: the ground for measuring and tuning.
@@ -261,6 +278,8 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             timings,
             generation: self.snapshot.sequence(),
             notes: self.plan.query.notes.clone(),
+            spelling: self.plan.spelling.clone(),
+            expanded: self.plan.expanded.clone(),
             facets,
             understood: self.plan.request.explain.then(|| self.plan.query.clone()),
         })

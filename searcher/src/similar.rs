@@ -79,6 +79,8 @@ impl Searcher {
             },
             generation: snapshot.sequence(),
             notes: Vec::new(),
+            spelling: None,
+            expanded: Vec::new(),
             facets: None,
             understood: None,
         }))

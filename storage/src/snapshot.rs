@@ -8,7 +8,9 @@ use crate::documents::Settings;
 use crate::error::{Error, Result};
 use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{AnalysedQuery, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
+use crate::lexical::{
+    AnalysedQuery, KnownWord, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage,
+};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::roster::{DocumentSet, Roster};
@@ -272,6 +274,22 @@ impl Snapshot {
     /// seen beside it. Words that no passage holds count most.
     pub fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
         self.view.lexical.full_coverage(query, weights)
+    }
+
+    /// The words of the index within so many slips (2 at the most) of a word that is given as the index folds it
+    /// ([`Analyzer::normalize`](crate::Analyzer::normalize) of no language), the most frequent first.
+    pub fn words_near(&self, word: &str, slips: u8) -> Result<Vec<KnownWord>> {
+        self.view.lexical.words_near(word, slips)
+    }
+
+    /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
+    pub fn holders(&self, word: &str) -> Result<u64> {
+        self.view.lexical.holders(word)
+    }
+
+    /// How many passages have what a query requires: its phrases, and nothing that it excludes.
+    pub fn count(&self, query: &AnalysedQuery) -> Result<u64> {
+        self.view.lexical.count(query)
     }
 
     /// The passages nearest to a normalised vector by cosine, best first, equal ones in the order of their documents' numbers:

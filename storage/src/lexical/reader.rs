@@ -183,7 +183,7 @@ impl LexicalReader {
         Ok(Some(self.searcher.search(&combined, &Everything)?))
     }
 
-    fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
+    pub(super) fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
         QueryBuilder { fields: &self.fields, weights }
     }
 

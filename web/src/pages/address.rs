@@ -44,6 +44,8 @@ pub(super) struct SearchAddress {
     pub(super) offset: usize,
     /// Present where the visitor waits for the reranker: without scripts.
     pub(super) close: Option<String>,
+    /// `false` where what was typed is to be searched for as it stands.
+    pub(super) correct: Option<String>,
 }
 
 impl SearchAddress {
@@ -125,6 +127,16 @@ impl SearchAddress {
         self.filter_pairs().iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>().join(" ")
     }
 
+    /// Another query with the same filters.
+    pub(super) fn asking(&self, query: &str) -> Self {
+        Self { q: query.to_string(), correct: None, ..self.first_page() }
+    }
+
+    /// The same query, searched for as it was typed.
+    pub(super) fn as_typed(&self) -> Self {
+        Self { correct: Some("false".to_string()), ..self.first_page() }
+    }
+
     pub(super) fn at(&self, offset: usize) -> Self {
         Self { offset, ..self.clone() }
     }
@@ -159,6 +171,7 @@ impl SearchAddress {
             sort: self.order(),
             rerank: if self.close.is_some() { RerankBudget::default() } else { RerankBudget::OFF },
             mark: Marking::Sentences,
+            correct: self.correct.as_deref() != Some("false"),
             ..SearchRequest::default()
         }
     }
@@ -191,6 +204,9 @@ impl SearchAddress {
         }
         if let Some(close) = &self.close {
             pairs.push(("close", close));
+        }
+        if let Some(correct) = &self.correct {
+            pairs.push(("correct", correct));
         }
         query_string(&pairs)
     }
@@ -228,6 +244,7 @@ mod tests {
             after: Some("2026-01".to_string()),
             sort: Some("date".to_string()),
             offset: 20,
+            correct: Some("false".to_string()),
             ..SearchAddress::default()
         };
         let read: SearchAddress = serde_html_form::from_str(&address.query_string()).unwrap();

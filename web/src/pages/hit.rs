@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use maud::{Markup, html};
-use searcher::{DocumentHit, Marked, PassageHit};
+use searcher::{DocumentHit, Expansion, Marked, PassageHit};
 use storage::Place;
 
 use super::address::{SearchAddress, encoded, query_string};
@@ -23,9 +23,15 @@ const CODE_LINES: usize = 4;
 const FURTHER_HEADINGS: usize = 2;
 
 /// A list of documents. Buttons that need scripts are put there by them.
-pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit], judges: Judges) -> Markup {
+pub(super) fn hits(
+    visit: &Visit,
+    address: &SearchAddress,
+    hits: &[DocumentHit],
+    judges: Judges,
+    expanded: &[Expansion],
+) -> Markup {
     let words = visit.words();
-    let scale = Scale::of(hits, judges);
+    let scale = Scale::of(hits, judges, expanded);
     html! {
         ol.hits #hits start=(address.offset + 1) data-preview=(words.preview) data-copy=(words.copy_link) {
             @for hit in hits { (row(visit, address, hit, scale)) }
@@ -33,7 +39,7 @@ pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit],
     }
 }
 
-fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) -> Markup {
+fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale<'_>) -> Markup {
     let words = visit.words();
     let Some((first, further)) = hit.passages.split_first() else { return html! {} };
     html! {

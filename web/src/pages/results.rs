@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, Sort};
+use searcher::{Answer, Sort, Spelling};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
@@ -89,8 +89,9 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 @if let Some(facets) = &answer.facets { (facets::chips(visit, &address, facets)) }
                 (truth(visit, &address, found))
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
+                @if let Some(spelling) = &answer.spelling { (spelled(visit, &address, spelling)) }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
-                    (hit::hits(visit, &address, &answer.results, found.judges()))
+                    (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges(), &answer.expanded))
                     (pages(visit, &address, answer.total.min(found.page_depth)))
                 }
             }
@@ -117,6 +118,24 @@ fn truth(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
             noscript { p.note { a href=(SearchAddress { close: Some("1".to_string()), ..address.clone() }.link()) { (words.rerank_all) } } }
         }
     }
+}
+
+/// What was taken for a slip, and the way back to what was typed.
+fn spelled(visit: &Visit, address: &SearchAddress, spelling: &Spelling) -> Markup {
+    let words = visit.words();
+    let link = |query: &str| html! { a href=(address.asking(query).link()) { bdi { (clean(query)) } } };
+    html! {
+        @if let Some(corrected) = &spelling.corrected {
+            p.note { (words.showing) " " (link(corrected)) " · " a href=(address.as_typed().link()) { (fill(words.as_typed, &[&clean(address.q.trim())])) } }
+        }
+        @if let Some(meant) = &spelling.did_you_mean { p.note { (words.did_you_mean) " " (link(meant)) } }
+    }
+}
+
+/// The address with the query whose words are marked in the documents that the results lead to.
+fn marked_by(address: &SearchAddress, answer: &Answer) -> SearchAddress {
+    let corrected = answer.spelling.as_ref().and_then(|spelling| spelling.corrected.clone());
+    SearchAddress { q: corrected.unwrap_or_else(|| address.q.clone()), ..address.clone() }
 }
 
 fn nothing(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {

@@ -1,5 +1,6 @@
 //! `quarry eval`: the quality and latency of every way to search on judged questions; of one setup on one or several sets of
-//! questions, or of two setups beside each other.
+//! questions, of two setups beside each other, or with slips
+//! of the hand in the questions.
 
 mod candidates;
 mod compare;
@@ -9,6 +10,7 @@ mod report;
 mod runs;
 mod set;
 mod setup;
+mod slips;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,7 +47,10 @@ pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
     match (args.compare.as_slice(), &args.candidates) {
         ([a, b], _) => compare::run(&bench, [a, b])?,
         (_, Some(file)) => candidates::write(&bench, file)?,
-        _ => bench.each()?,
+        _ => match args.slips {
+            Some(count) => slips::run(&bench, count)?,
+            None => bench.each()?,
+        },
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum as _;
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{SearchConfig, Searcher};
+use searcher::{SearchConfig, Searcher, Synonyms};
 use storage::IndexModel;
 
 use crate::cli::Precision;
@@ -23,6 +23,7 @@ pub(super) struct Setup {
     /// The command line with the setup's models in it.
     settings: Settings,
     pub(super) config: SearchConfig,
+    pub(super) synonyms: Synonyms,
 }
 
 /// The models of a setup, open.
@@ -31,12 +32,13 @@ pub(super) struct Models {
     pub(super) embedder: EmbedHandle,
     pub(super) model: IndexModel,
     pub(super) reranker: Option<RerankHandle>,
+    synonyms: Synonyms,
 }
 
 impl Setup {
     /// What the command line says, with the given settings (`NAME=VALUE`).
     pub(super) fn of(settings: &Settings, changes: &[String]) -> Result<Self> {
-        let mut setup = Self { settings: settings.clone(), config: settings.search()? };
+        let mut setup = Self { settings: settings.clone(), config: settings.search()?, synonyms: settings.synonyms()? };
         for setting in changes {
             let (name, value) = pair(setting)?;
             if !setup.set(name, value)? {
@@ -97,7 +99,8 @@ impl Setup {
 impl Models {
     pub(super) fn open(setup: &Setup) -> Result<Self> {
         let (embedder, model) = models::embedder(&setup.settings)?;
-        Ok(Self { embedder, model, reranker: models::reranker(&setup.settings)? })
+        let reranker = models::reranker(&setup.settings)?;
+        Ok(Self { embedder, model, reranker, synonyms: setup.synonyms.clone() })
     }
 
     /// Those of a second setup, sharing with the first what is the same.
@@ -115,11 +118,11 @@ impl Models {
             false => models::reranker(&setup.settings)?,
         };
         let embedders = if shared { Embedders::Shared } else { Embedders::Apart };
-        Ok((Self { embedder, model, reranker }, embedders))
+        Ok((Self { embedder, model, reranker, synonyms: setup.synonyms.clone() }, embedders))
     }
 
     pub(super) fn searcher(&self, config: &SearchConfig) -> Searcher {
-        Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone())
+        Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone()).with_synonyms(self.synonyms.clone())
     }
 }
 
