@@ -62,6 +62,9 @@ pub struct DocumentHit {
     pub language: Option<String>,
     /// Last change, seconds of Unix time.
     pub modified: i64,
+    /// Its address in the system that it comes from, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// What the order is by: the best passages' scores together; comparable within one answer only.
     pub score: f64,
     /// Its best passages, best first.

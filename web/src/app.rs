@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::{Keys, Rates};
-use crate::jobs::Jobs;
+use crate::jobs::{self, Jobs};
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
 use crate::traffic::Traffic;
@@ -97,6 +97,11 @@ impl App {
     /// Why nothing can be committed at the moment, if so.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.engine.get().and_then(|engine| engine.writer.failure())
+    }
+
+    /// When the server started, seconds of Unix time.
+    pub(crate) fn started_at(&self) -> i64 {
+        jobs::now() - i64::try_from(self.started.elapsed().as_secs()).unwrap_or_default()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
