@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
     pub(crate) started: Instant,
+    /// The same in seconds of Unix time.
+    pub(crate) started_at: i64,
     data_dir: PathBuf,
     engine: OnceLock<Engine>,
     stopping: AtomicBool,
@@ -57,6 +59,7 @@ impl App {
             keys,
             config,
             started: Instant::now(),
+            started_at: jobs::now(),
             data_dir: data_dir.to_path_buf(),
             engine: OnceLock::new(),
             stopping: AtomicBool::new(false),
@@ -97,11 +100,6 @@ impl App {
     /// Why nothing can be committed at the moment, if so.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.engine.get().and_then(|engine| engine.writer.failure())
-    }
-
-    /// When the server started, seconds of Unix time.
-    pub(crate) fn started_at(&self) -> i64 {
-        jobs::now() - i64::try_from(self.started.elapsed().as_secs()).unwrap_or_default()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

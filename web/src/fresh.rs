@@ -20,7 +20,7 @@ impl Tag {
     /// Of what follows from the address and the commit that is in force.
     pub(crate) fn of_commit(app: &App, engine: &Engine, request: &HttpRequest) -> Self {
         // Numbers of commits begin anew with another index, for which the server is started again.
-        let (start, commit) = (app.started_at(), engine.snapshot().sequence());
+        let (start, commit) = (app.started_at, engine.snapshot().sequence());
         let address = blake3::hash(request.uri().to_string().as_bytes()).to_hex();
         Self(EntityTag::new_weak(format!("{start:x}-{commit:x}-{}", &address[..16])))
     }

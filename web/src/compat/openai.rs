@@ -156,7 +156,7 @@ pub(crate) struct Models {
     responses((status = 200, body = Models), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn models(app: web::Data<App>) -> Result<HttpResponse, Error> {
     let engine = app.engine()?;
-    let created = app.started_at();
+    let created = app.started_at;
     let names =
         [Some(engine.snapshot().model().name.clone()), engine.reranker.as_ref().map(|_| engine.reranker_name.clone())];
     let model = |id: String| Model { id, object: "model", created, owned_by: "quarry" };

@@ -147,7 +147,7 @@ fn several(items: impl Into<ArrayItems>) -> ArrayBuilder {
 }
 
 fn word() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String)
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1))
 }
 
 impl PartialSchema for Input {
