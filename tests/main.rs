@@ -33,4 +33,5 @@ mod train_data;
 mod upgrade;
 mod watch;
 mod webdriver;
+mod words;
 mod writer;
