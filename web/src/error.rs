@@ -213,7 +213,7 @@ impl Error {
             Self::TooLarge { .. } => line(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "send less at once, or raise limits.body_bytes or limits.upload_bytes in quarry.toml"),
             Self::MediaType { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body has another type", "set the Content-Type header"),
             Self::Packed { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "The body is packed in a way that is not read", "send it plain, or packed as Accept-Encoding says"),
-            Self::TextTooLong { status, .. } => line(*status, "text-too-long", "A text is too long for the model", "shorten it, or leave truncate out to have it cut"),
+            Self::TextTooLong { status, .. } => Line { status: *status, ..line(S::BAD_REQUEST, "text-too-long", "A text is too long for the model", "shorten it, or leave truncate out to have it cut") },
             Self::NoKey { .. } => line(S::UNAUTHORIZED, "key-missing", "An API key is needed", "send `Authorization: Bearer KEY`; an administrator makes one with `quarry keys create`"),
             Self::BadKey { .. } => line(S::UNAUTHORIZED, "key-invalid", "The API key is not valid", "ask an administrator for a new key"),
             Self::Scope { .. } => line(S::FORBIDDEN, "scope-missing", "The key may not do this", "use a key with this scope"),

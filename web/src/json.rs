@@ -52,18 +52,32 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             }
             let app = app(&request)?;
             let body = app.in_time(collect(&request, payload, app.config.limits.body_bytes)).await?;
-            serde_json::from_slice(without_mark(&body)).map(Self).map_err(|error| unreadable(&error))
+            parse(&body).map(Self).map_err(|wrong| unreadable(&wrong))
         })
     }
 }
 
 /// What JSON stands for.
 pub(crate) fn read<T: DeserializeOwned>(json: Value) -> Result<T, Error> {
-    serde_json::from_value(json).map_err(|error| unreadable(&error))
+    serde_path_to_error::deserialize(json).map_err(|error| unreadable(&placed(&error)))
 }
 
-fn unreadable(error: &serde_json::Error) -> Error {
-    Error::bad(format!("the JSON body cannot be read: {error}"))
+/// What a text in JSON stands for, or what is wrong with it and where.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    let mut reader = serde_json::Deserializer::from_slice(without_mark(text));
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| placed(&error))?;
+    reader.end().map_err(|error| error.to_string())?;
+    Ok(read)
+}
+
+/// An error with the field that it is about, unless it names that itself.
+fn placed(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let (path, inner) = (error.path().to_string(), error.inner().to_string());
+    if path == "." || inner.contains(&path) { inner } else { format!("{path}: {inner}") }
+}
+
+fn unreadable(wrong: &str) -> Error {
+    Error::bad(format!("the JSON body cannot be read: {wrong}"))
 }
 
 /// The state of the server.
@@ -95,4 +109,42 @@ async fn collect(request: &HttpRequest, payload: Payload, limit: usize) -> Resul
 /// A text without the byte order mark that some editors put before it.
 pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[expect(dead_code, reason = "only read")]
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Inner {
+        One,
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, expected) in [
+            (r#"{"inner":["one","two"]}"#, "inner[1]: unknown variant `two`"),
+            (r#"{"inner":7}"#, "inner: invalid type: integer `7`"),
+            (r#"{"outer":[]}"#, "unknown field `outer`"),
+            ("{}", "missing field `inner`"),
+            (r#"{"inner":[]} {}"#, "trailing characters"),
+            ("", "EOF"),
+        ] {
+            let wrong = parse::<Outer>(text.as_bytes()).unwrap_err();
+            assert!(wrong.starts_with(expected), "{text}: {wrong}");
+        }
+        assert!(parse::<Outer>(b"\xEF\xBB\xBF{\"inner\":[\"one\"]}").is_ok());
+        let wrong = read::<Outer>(serde_json::json!({ "inner": ["two"] })).unwrap_err().to_string();
+        assert!(wrong.contains("inner[0]: unknown variant"), "{wrong}");
+    }
 }

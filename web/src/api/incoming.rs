@@ -145,7 +145,7 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn read(&mut self, line: &[u8]) -> Result<(), Error> {
         self.number += 1;
-        // Files that were put behind each other each may begin with one.
+        // Files that were put behind each other each may begin with a byte order mark.
         let line = json::without_mark(line);
         if line.trim_ascii().is_empty() {
             return Ok(());
@@ -162,7 +162,7 @@ impl Lines<'_> {
     }
 
     fn edit(&self, line: &[u8], label: String) -> Result<Edit, Error> {
-        let read = serde_json::from_slice(line).map_err(|error| Error::bad(error.to_string()))?;
+        let read = json::parse(line).map_err(Error::bad)?;
         match read {
             BulkLine::Put(put) => put.edit(self.app, label),
             BulkLine::Delete(delete) => delete.edit(self.app, label),

@@ -131,8 +131,8 @@ function make(sample, hit) {
   const headings = passage.headings.filter((heading) => heading !== hit.title && heading !== name);
   row.querySelector(".crumbs").replaceChildren(...[hit.source, ...folders, ...headings].flatMap((part, place) => {
     const crumb = document.createElement("bdi");
-    const link = place <= folders.length && document.createElement("a");
-    if (link) link.href = within(hit.source, folders.slice(0, place));
+    const link = place > 0 && place <= folders.length && document.createElement("a");
+    if (link) link.href = within(folders.slice(0, place));
     (link || crumb).textContent = clean(part);
     if (link) crumb.append(link);
     return place ? [" ", crumb] : [crumb];
@@ -161,12 +161,11 @@ function make(sample, hit) {
   return row;
 }
 
-// The search of this page within a source, or a folder of it.
-function within(source, folders) {
+// The search of this page within a folder.
+function within(folders) {
   const search = new URLSearchParams(location.search);
-  for (const name of ["offset", "close", "source", "path"]) search.delete(name);
-  search.set("source", source);
-  if (folders.length) search.set("path", `${folders.join("/")}/`);
+  for (const name of ["offset", "close"]) search.delete(name);
+  search.set("path", `${folders.join("/")}/`);
   return `${base}/search?${search}`;
 }
 

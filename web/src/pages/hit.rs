@@ -144,28 +144,27 @@ pub(super) fn origin(visit: &Visit, url: &str) -> Markup {
     html! { a.origin href=(url) rel="noreferrer" { (icon("link")) (visit.words().open_origin) } }
 }
 
-/// Source, folders and headings above a passage. Source and folders lead to the same search within them.
+/// Source, folders and headings above a passage. Folders lead to the same search within them.
 pub(super) fn crumbs(address: &SearchAddress, source: &str, path: &str, headings: &[&str]) -> Markup {
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
     let folders = folders.match_indices('/').map(|(slash, _)| slash).chain([folders.len()]).map(|end| &folders[..end]);
     html! {
         p.crumbs {
-            bdi { (within(address, source, None)) }
-            @for folder in folders.filter(|folder| !folder.is_empty()) { " " bdi { (within(address, source, Some(folder))) } }
+            bdi { (clean(source)) }
+            @for folder in folders.filter(|folder| !folder.is_empty()) { " " bdi { (within(address, folder)) } }
             @for part in headings { " " bdi { (clean(part)) } }
         }
     }
 }
 
-/// A source, or a folder of it, as the link to the search within it; its name alone where nothing is searched for.
-fn within(address: &SearchAddress, source: &str, folder: Option<&str>) -> Markup {
-    let name = folder.map_or(source, file_name);
+/// A folder as the link to the search within it; its name alone where nothing is searched for.
+fn within(address: &SearchAddress, folder: &str) -> Markup {
+    let name = clean(file_name(folder));
     if address.q.is_empty() {
-        return html! { (clean(name)) };
+        return html! { (name) };
     }
-    let path = folder.into_iter().map(|folder| format!("{folder}/")).collect();
-    let inside = SearchAddress { source: vec![source.to_string()], path, ..address.at(0) };
-    html! { a href=(inside.link()) { (clean(name)) } }
+    let inside = SearchAddress { path: vec![format!("{folder}/")], ..address.at(0) };
+    html! { a href=(inside.link()) { (name) } }
 }
 
 /// The headings of a passage below the title.
@@ -261,9 +260,9 @@ mod tests {
         let address = SearchAddress { offset: 20, ..SearchAddress::of_query("leave") };
         let shown = crumbs(&address, "wiki", "hr/time off/a.md", &["Days"]).0;
         for link in [
-            "href=\"/search?q=leave&amp;source=wiki\">wiki",
-            "href=\"/search?q=leave&amp;source=wiki&amp;path=hr%2F\">hr",
-            "href=\"/search?q=leave&amp;source=wiki&amp;path=hr%2Ftime+off%2F\">time off",
+            "<bdi>wiki</bdi>",
+            "href=\"/search?q=leave&amp;path=hr%2F\">hr",
+            "href=\"/search?q=leave&amp;path=hr%2Ftime+off%2F\">time off",
         ] {
             assert!(shown.contains(link), "{link}: {shown}");
         }
