@@ -36,12 +36,14 @@ mod answer;
 mod candidate;
 mod collapse;
 mod config;
+mod cursor;
 mod error;
 mod expectation;
 mod facet;
 mod fuse;
 mod group;
 mod highlight;
+mod list;
 mod marks;
 mod plan;
 mod present;
@@ -70,7 +72,7 @@ pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, Pars
 pub use recall::Recall;
 pub use request::{
     Copies, Counted, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget,
-    SearchRequest, Syntax,
+    SearchRequest, Sort, Syntax,
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};

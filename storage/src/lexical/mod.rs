@@ -3,6 +3,7 @@
 mod analysis;
 mod index;
 mod listing;
+mod matching;
 mod normal;
 mod pinned;
 mod query;

@@ -101,6 +101,8 @@ pub struct QueryWord {
     pub stems: Vec<(String, f32)>,
     /// How much the word counts.
     pub weight: f32,
+    /// Whether it is another spelling of words that stand beside it: the parts of a name, words around a hyphen in one.
+    pub is_spelling: bool,
     /// Whether it was typed only inside of a name (`ERR_4711`) or as a lone letter of a compound (`e-mail`): it counts, but
     /// says nothing where it stands alone.
     pub is_part: bool,
@@ -173,7 +175,7 @@ impl<'a> Languages<'a> {
             }
         }
         let exact_weight = if self.are_several { EXACT } else { 0.0 };
-        QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_part: false }
+        QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_spelling: false, is_part: false }
     }
 }
 
@@ -212,9 +214,11 @@ fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
         let mut word = languages.word(&typed.text, &typed.exact);
         word.is_part = !alone.contains(typed.exact.as_str());
         word.weight = if typed.kind == TokenKind::Piece { PIECE } else { 1.0 };
+        word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
         match found.iter_mut().find(|known| known.stems == word.stems) {
             Some(known) => {
                 known.is_part &= word.is_part;
+                known.is_spelling &= word.is_spelling;
                 known.weight = known.weight.max(word.weight);
             }
             None => found.push(word),
@@ -291,12 +295,13 @@ impl QueryBuilder<'_> {
     }
 
     /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
-    /// sum of their weights, each times `idf` of the term. A word counts in the language that it counts most in.
+    /// sum of their weights, each times `idf` of the term. A word counts in the language that it counts most in, and in one
+    /// spelling.
     pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
         let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
-        for word in &query.words {
+        for word in query.words.iter().filter(|word| !word.is_spelling) {
             let mut best: f32 = 0.0;
             for (stem, weight) in &word.stems {
                 best = best.max(weight * of(self.fields.stems, stem)?);
