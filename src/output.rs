@@ -179,6 +179,9 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
         style.title(&shown(&hit.title)),
         style.quiet(&shown(&format!("{}/{}  {}", hit.source, hit.path, dated(hit))))
     );
+    if let Some(url) = &hit.url {
+        println!("   {}", style.quiet(&shown(url)));
+    }
     for passage in &hit.passages {
         let place = place(hit, passage);
         println!("   {}", style.quiet(&shown(&place)));

@@ -1,12 +1,15 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
+mod below;
 mod dates;
 mod doors;
 mod flow;
 mod guard;
+mod links;
 mod load;
 mod pages;
 mod paging;
+mod shapes;
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -248,7 +251,7 @@ fn embeddings_speak_the_shapes_of_others() {
     let detail = embed(json!([[7], [4_000_000]])).problem(400, "bad-request")["detail"].clone();
     assert!(detail.as_str().unwrap().contains("token 4000000 does not exist"), "{detail}");
     let detail = embed(json!([1, "x"])).problem(400, "bad-request")["detail"].clone();
-    assert!(detail.as_str().unwrap().contains("expected a text, a list of texts"), "{detail}");
+    assert!(detail.as_str().unwrap().contains("input[1]: expected a token id, got a text"), "{detail}");
     let query = json!({ "input": [7], "input_type": "query" });
     server.send("POST", "/v1/embeddings", &query).problem(400, "bad-request");
     server.send("POST", "/v1/embeddings", &json!({ "input": "x", "dimensions": 8 })).problem(400, "bad-request");
@@ -305,6 +308,23 @@ fn the_configuration_is_checked() {
     let shown = bench.run(&["--dimension", "64", "config", "show"]).succeeded().stdout();
     assert!(shown.contains("dimension = 64") && shown.contains("query_chars = 2000"), "{shown}");
     bench.run(&["--config", "/nowhere/quarry.toml", "config", "check"]).refused(&["/nowhere/quarry.toml"]);
+}
+
+#[test]
+fn a_model_that_cannot_be_opened_is_told_with_its_cause() {
+    let bench = Bench::with_documents(1);
+    let folder = bench.root.path().join("no-tokenizer");
+    fs::create_dir(&folder).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(fixture("models/tiny-reranker").join(file), folder.join(file)).unwrap();
+    }
+    let reranker = folder.display().to_string();
+    let docs = bench.docs().display().to_string();
+    bench.run(&["index", &docs]).succeeded();
+    for [command, argument] in [["search", "holidays"], ["serve", "--listen=127.0.0.1:0"]] {
+        let run = bench.run(&["--reranker", reranker.as_str(), command, argument]);
+        run.refused(&["cannot use the reranker", "tokenizer.json is missing"]);
+    }
 }
 
 #[test]

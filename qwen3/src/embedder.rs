@@ -13,7 +13,7 @@ use crate::{
     fingerprint::fingerprint,
     model::{Model, Precision, Prefix},
     prompt::EmbedPrompt,
-    tokenizer::{Ends, Tokenizer},
+    tokenizer::{Ends, Overlong, Tokenizer},
 };
 
 /// The smallest dimension that Qwen3's models were trained to be cut to.
@@ -209,7 +209,16 @@ impl EmbedEncoder {
     /// # Errors
     /// [`Error::Tokenize`].
     pub fn query(&self, query: &str, instruction: Option<&str>) -> Result<Vec<u32>> {
-        self.tokenizer.encode_closed(&self.prompt.query(query, instruction), &self.ends, self.max_tokens)
+        self.query_as(query, instruction, Overlong::CutEnd)
+    }
+
+    /// [`EmbedEncoder::query`] with a choice of what becomes of one that is too long. The prompt counts as its beginning.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], [`Error::TooLong`].
+    pub fn query_as(&self, query: &str, instruction: Option<&str>, overlong: Overlong) -> Result<Vec<u32>> {
+        let text = self.prompt.query(query, instruction);
+        self.tokenizer.encode_closed(&text, &self.ends, self.max_tokens, overlong)
     }
 
     /// Ids of documents in the model's document form, with special tokens, on all cores.
@@ -217,22 +226,33 @@ impl EmbedEncoder {
     /// # Errors
     /// [`Error::Tokenize`].
     pub fn documents<T: AsRef<str> + Sync>(&self, documents: &[T]) -> Result<Vec<Vec<u32>>> {
-        self.tokenizer.encode_all_closed(documents, &self.ends, self.max_tokens, |text| self.prompt.document(text))
+        self.documents_as(documents, Overlong::CutEnd)
     }
 
-    /// Ids that came from outside, checked, cut to the limit and with special tokens around them as a document's have
+    /// [`EmbedEncoder::documents`] with a choice of what becomes of one that is too long.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], [`Error::TooLong`].
+    pub fn documents_as<T: AsRef<str> + Sync>(&self, documents: &[T], overlong: Overlong) -> Result<Vec<Vec<u32>>> {
+        let form = |text: &str| self.prompt.document(text);
+        self.tokenizer.encode_all_closed(documents, &self.ends, self.max_tokens, overlong, form)
+    }
+
+    /// Ids that came from outside, checked, brought to the limit and with special tokens around them as a document's have
     /// (those that are there already are not put there twice). They have to be of this model's tokenizer: ids of another
     /// one that are in range cannot be told from its own.
     ///
     /// # Errors
-    /// [`Error::TokenId`].
-    pub fn sequences(&self, mut sequences: Vec<Vec<u32>>) -> Result<Vec<Vec<u32>>> {
+    /// [`Error::TokenId`], [`Error::TooLong`].
+    pub fn sequences(&self, mut sequences: Vec<Vec<u32>>, overlong: Overlong) -> Result<Vec<Vec<u32>>> {
         let vocab_size = self.vocab_size;
         let is_foreign = |id: &&u32| **id as usize >= vocab_size;
         if let Some(id) = sequences.iter().flatten().find(is_foreign) {
             return Err(Error::TokenId { id: *id, vocab_size });
         }
-        sequences.iter_mut().for_each(|ids| self.ends.close(ids, self.max_tokens));
+        for (index, ids) in sequences.iter_mut().enumerate() {
+            self.ends.close(ids, self.max_tokens, overlong).map_err(|error| error.of_text(index))?;
+        }
         Ok(sequences)
     }
 }
@@ -252,12 +272,12 @@ pub fn embed_ids(model: &Model, sequences: &[&[u32]], dimension: usize) -> Resul
 
 /// Hidden states cut to the dimension and brought to length one.
 fn units(hidden: Vec<Vec<f32>>, sequences: &[&[u32]], dimension: usize) -> Result<Vec<Vec<f32>>> {
-    let unit = |(mut vector, sequence): (Vec<f32>, &&[u32])| {
+    let unit = |(index, (mut vector, sequence)): (usize, (Vec<f32>, &&[u32]))| {
         vector.truncate(dimension);
-        normalize(&mut vector, sequence.len())?;
+        normalize(&mut vector, sequence.len()).map_err(|error| error.of_text(index))?;
         Ok(vector)
     };
-    hidden.into_iter().zip(sequences).map(unit).collect()
+    hidden.into_iter().zip(sequences).enumerate().map(unit).collect()
 }
 
 fn check_dimension(requested: Option<usize>, width: usize) -> Result<usize> {
@@ -277,7 +297,7 @@ fn normalize(vector: &mut [f32], tokens: usize) -> Result<()> {
         return Err(Error::NonFinite { what: "embedding", tokens });
     }
     if length == 0.0 {
-        return Err(Error::NoDirection { tokens });
+        return Err(Error::NoDirection { text: 0, tokens });
     }
     vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
     Ok(())
@@ -301,7 +321,7 @@ mod tests {
         let mut vector = [3.0, 4.0];
         normalize(&mut vector, 2).unwrap();
         assert_eq!(vector, [0.6, 0.8]);
-        assert!(matches!(normalize(&mut [0.0, 0.0], 2), Err(Error::NoDirection { tokens: 2 })));
+        assert!(matches!(normalize(&mut [0.0, 0.0], 2), Err(Error::NoDirection { tokens: 2, .. })));
         for bad in [f32::NAN, f32::INFINITY] {
             assert!(matches!(normalize(&mut [bad, 1.0], 2), Err(Error::NonFinite { .. })));
         }

@@ -126,6 +126,19 @@ pub enum Error {
         /// The model's limit.
         limit: usize,
     },
+    /// A text has more tokens than there is room for, and was not to be cut.
+    #[error(
+        "{} has {tokens} tokens, more than the {limit} that there is room for: shorten it, or let it be cut",
+        text.map_or_else(|| "the query or its instruction".to_owned(), |index| format!("text {index}"))
+    )]
+    TooLong {
+        /// Its place among the texts of the call; `None`: a reranker's query or instruction.
+        text: Option<usize>,
+        /// Its tokens, special ones included.
+        tokens: usize,
+        /// What there is room for.
+        limit: usize,
+    },
     /// The requested vector dimension does not fit the model.
     #[error("embedding dimension {requested} is not possible: expected {least} to {most}")]
     Dimension {
@@ -151,6 +164,8 @@ pub enum Error {
         "the text of {tokens} tokens (the special ones included) has no meaning to the model: its vector is zero; leave empty texts out"
     )]
     NoDirection {
+        /// Its place among the texts of the call.
+        text: usize,
         /// Length of the sequence.
         tokens: usize,
     },
@@ -180,6 +195,27 @@ pub enum Error {
     /// The model thread could not be started.
     #[error("cannot start the model thread")]
     Thread(#[source] io::Error),
+}
+
+impl Error {
+    /// The same of another text, where it is about one of several.
+    pub(crate) fn of_text(self, index: usize) -> Self {
+        match self {
+            Self::TooLong { text: Some(_), tokens, limit } => Self::TooLong { text: Some(index), tokens, limit },
+            Self::NoDirection { tokens, .. } => Self::NoDirection { text: index, tokens },
+            other => other,
+        }
+    }
+
+    /// The same as seen by one who handed in more texts, of which those at `places` were computed together.
+    pub(crate) fn among(self, places: &[usize]) -> Self {
+        match self {
+            Self::NoDirection { text, tokens } => {
+                Self::NoDirection { text: *places.get(text).unwrap_or(&text), tokens }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Result with this crate's [`Error`].

@@ -52,5 +52,5 @@ pub use reranker::{Answer, RerankEncoder, Reranker, RerankerOptions, score_ids, 
 pub use rope::{Angles, Rope};
 pub use survey::{NonFinite, TensorFacts};
 pub use tensors::tensors;
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Overlong, Tokenizer};
 pub use worker::{Arrival, EmbedHandle, Lane, Pending, PendingQuery, RerankHandle, WorkerOptions, WorkerStats};

@@ -17,7 +17,7 @@ use crate::{
     files::ModelFiles,
     model::{Model, Precision, Prefix},
     prompt::RerankPrompt,
-    tokenizer::Tokenizer,
+    tokenizer::{Overlong, Tokenizer},
 };
 
 /// Longest prompt the models were trained for.
@@ -216,20 +216,61 @@ impl RerankEncoder {
     where
         T: AsRef<str> + Sync,
     {
+        self.prompts_as(query, instruction, documents, Overlong::CutEnd)
+    }
+
+    /// [`RerankEncoder::prompts`] with a choice of what becomes of a document, query or instruction that is too long.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], [`Error::TooLong`].
+    pub fn prompts_as<T>(
+        &self,
+        query: &str,
+        instruction: Option<&str>,
+        documents: &[T],
+        overlong: Overlong,
+    ) -> Result<Vec<Vec<u32>>>
+    where
+        T: AsRef<str> + Sync,
+    {
         let room = self.max_tokens - self.head.len() - self.tail.len();
-        let query = self.cut(query, room / 4)?;
-        let instruction = instruction.map(|instruction| self.cut(instruction, room / 4)).transpose()?;
-        let prompt = |document: &T| {
-            let mut body = self.tokenizer.encode(&self.prompt.body(query, instruction, document.as_ref()))?;
+        let query = self.cut(query, room / 4, overlong)?;
+        let instruction = instruction.map(|instruction| self.cut(instruction, room / 4, overlong)).transpose()?;
+        let encode = |document: &str| self.tokenizer.encode(&self.prompt.body(query, instruction, document));
+        let prompt = |(index, document): (usize, &T)| {
+            let document = document.as_ref();
+            let mut body = encode(document)?;
+            let surplus = body.len().saturating_sub(room);
+            match overlong {
+                Overlong::Refuse if surplus > 0 => {
+                    let tokens = self.max_tokens + surplus;
+                    return Err(Error::TooLong { text: Some(index), tokens, limit: self.max_tokens });
+                }
+                Overlong::CutStart if surplus > 0 => {
+                    let kept = self.tokenizer.count(document)?.saturating_sub(surplus);
+                    body = encode(self.tokenizer.cut_start(document, kept)?)?;
+                }
+                _ => {}
+            }
             body.truncate(room);
             Ok([&self.head, body.as_slice(), &self.tail].concat())
         };
-        documents.par_iter().map(prompt).collect()
+        documents.par_iter().enumerate().map(prompt).collect()
     }
 
-    fn cut<'t>(&self, text: &'t str, limit: usize) -> Result<&'t str> {
+    fn cut<'t>(&self, text: &'t str, limit: usize, overlong: Overlong) -> Result<&'t str> {
         // A token is at least a byte: most texts need no counting.
-        if text.len() <= limit { Ok(text) } else { self.tokenizer.cut(text, limit) }
+        if text.len() <= limit {
+            return Ok(text);
+        }
+        match overlong {
+            Overlong::CutEnd => self.tokenizer.cut(text, limit),
+            Overlong::CutStart => self.tokenizer.cut_start(text, limit),
+            Overlong::Refuse => match self.tokenizer.count(text)? {
+                tokens if tokens > limit => Err(Error::TooLong { text: None, tokens, limit }),
+                _ => Ok(text),
+            },
+        }
     }
 }
 

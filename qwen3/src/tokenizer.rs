@@ -32,6 +32,18 @@ pub struct Tokenizer {
     inner: Arc<Inner>,
 }
 
+/// What becomes of a text that has more tokens than the model reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overlong {
+    /// Its end is cut off.
+    #[default]
+    CutEnd,
+    /// Its beginning is cut off.
+    CutStart,
+    /// It is refused: [`Error::TooLong`].
+    Refuse,
+}
+
 /// The special tokens around a text that is to be embedded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ends {
@@ -54,17 +66,30 @@ impl Ends {
         self.before.len() + self.after.len() + usize::from(!self.before.is_empty())
     }
 
-    /// Cuts ids to `limit` tokens with the special ones, which are put around them if they are not there.
-    pub(crate) fn close(&self, ids: &mut Vec<u32>, limit: usize) {
+    /// Brings ids to `limit` tokens at most with the special ones, which are put around them if they are not there.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], of text 0, for more of them where they are not to be cut.
+    pub(crate) fn close(&self, ids: &mut Vec<u32>, limit: usize, overlong: Overlong) -> Result<()> {
         if ids.starts_with(&self.before) {
             ids.drain(..self.before.len());
         }
         if ids.ends_with(&self.after) {
             ids.truncate(ids.len() - self.after.len());
         }
-        ids.truncate(limit.saturating_sub(self.before.len() + self.after.len()));
+        let specials = self.before.len() + self.after.len();
+        let room = limit.saturating_sub(specials);
+        let surplus = ids.len().saturating_sub(room);
+        match overlong {
+            Overlong::Refuse if surplus > 0 => {
+                return Err(Error::TooLong { text: Some(0), tokens: ids.len() + specials, limit });
+            }
+            Overlong::CutStart => drop(ids.drain(..surplus)),
+            Overlong::CutEnd | Overlong::Refuse => ids.truncate(room),
+        }
         ids.splice(..0, self.before.iter().copied());
         ids.extend_from_slice(&self.after);
+        Ok(())
     }
 }
 
@@ -188,13 +213,13 @@ impl Tokenizer {
         })
     }
 
-    /// Token ids of a text to embed: cut to `limit` tokens with the special ones.
+    /// Token ids of a text to embed: `limit` tokens at most with the special ones.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
-    pub(crate) fn encode_closed(&self, text: &str, ends: &Ends, limit: usize) -> Result<Vec<u32>> {
+    /// As [`Tokenizer::encode`] and [`Ends::close`].
+    pub(crate) fn encode_closed(&self, text: &str, ends: &Ends, limit: usize, overlong: Overlong) -> Result<Vec<u32>> {
         let mut ids = self.encode(text)?;
-        ends.close(&mut ids, limit);
+        ends.close(&mut ids, limit, overlong)?;
         Ok(ids)
     }
 
@@ -204,9 +229,14 @@ impl Tokenizer {
         texts: &[T],
         ends: &Ends,
         limit: usize,
+        overlong: Overlong,
         form: impl Fn(&str) -> String + Sync,
     ) -> Result<Vec<Vec<u32>>> {
-        texts.par_iter().map(|text| self.encode_closed(&form(text.as_ref()), ends, limit)).collect()
+        let closed = |(index, text): (usize, &T)| {
+            let ids = self.encode_closed(&form(text.as_ref()), ends, limit, overlong);
+            ids.map_err(|error| error.of_text(index))
+        };
+        texts.par_iter().enumerate().map(closed).collect()
     }
 
     /// Token ids of a template: special tokens spelled in it become special tokens.
@@ -243,6 +273,22 @@ impl Tokenizer {
         let Some((start, _)) = encoding.get_offsets().get(limit) else { return Ok(text) };
         let end = (0..=*start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         Ok(&text[..end])
+    }
+
+    /// The longest ending of `text` that has at most `limit` tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn cut_start<'t>(&self, text: &'t str, limit: usize) -> Result<&'t str> {
+        let encoding = self.inner.tokenizer.encode(text, false).map_err(|e| Error::Tokenize(e.to_string()))?;
+        let offsets = encoding.get_offsets();
+        let surplus = offsets.len().saturating_sub(limit);
+        if surplus == 0 {
+            return Ok(text);
+        }
+        let start = offsets.get(surplus).map_or(text.len(), |(start, _)| *start);
+        let start = (start..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        Ok(&text[start..])
     }
 
     /// Tokens per letter of a text; 0 for a text without letters. Digits and punctuation are left out. About 0.2 to
@@ -289,7 +335,7 @@ mod tests {
         let frame = Ends { before: vec![7], after: vec![8] };
         let closed = |ends: &Ends, ids: &[u32], limit| {
             let mut ids = ids.to_vec();
-            ends.close(&mut ids, limit);
+            ends.close(&mut ids, limit, Overlong::CutEnd).unwrap();
             ids
         };
         assert_eq!(closed(&eos, &[1, 2, 3], 10), [1, 2, 3, 9]);
@@ -301,5 +347,19 @@ mod tests {
         assert_eq!(closed(&frame, &[7, 1, 2, 3, 8], 4), [7, 1, 2, 8]);
         assert_eq!(closed(&frame, &[], 3), [7, 8]);
         assert_eq!((eos.least(), frame.least()), (1, 3));
+    }
+
+    #[test]
+    fn a_long_text_loses_its_end_or_its_beginning_or_is_refused() {
+        let frame = Ends { before: vec![7], after: vec![8] };
+        let closed = |overlong, limit| {
+            let mut ids = vec![1, 2, 3];
+            frame.close(&mut ids, limit, overlong).map(|()| ids)
+        };
+        assert_eq!(closed(Overlong::CutEnd, 4).unwrap(), [7, 1, 2, 8]);
+        assert_eq!(closed(Overlong::CutStart, 4).unwrap(), [7, 2, 3, 8]);
+        assert_eq!(closed(Overlong::CutStart, 9).unwrap(), [7, 1, 2, 3, 8]);
+        assert!(matches!(closed(Overlong::Refuse, 4), Err(Error::TooLong { text: Some(0), tokens: 5, limit: 4 })));
+        assert_eq!(closed(Overlong::Refuse, 5).unwrap(), [7, 1, 2, 3, 8]);
     }
 }

@@ -76,6 +76,9 @@ pub struct DocumentHit {
     /// Where that date comes from: `mail`, `front-matter`, `document`, `file`, `pushed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_from: Option<String>,
+    /// Its address in the system that it comes from, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// What the order is by: the best passages' scores together; comparable within one answer only.
     pub score: f64,
     /// Its best passages, best first.

@@ -55,6 +55,7 @@ impl<'s> Presenter<'s> {
             kind: document.kind,
             language: document.language,
             modified: document.modified,
+            url: None,
             score: group.score,
             passages,
             copies: Vec::new(),

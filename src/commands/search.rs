@@ -10,6 +10,7 @@ use qwen3::EmbedHandle;
 use searcher::{Answer, Mode, RequestLimits, RerankBudget, SearchRequest, Searcher};
 use serde::Serialize;
 use storage::{Error, IndexModel, Snapshot, Source, Store};
+use web::Links;
 
 use crate::cli::SearchArgs;
 use crate::commands::index;
@@ -33,7 +34,8 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     let searcher = Searcher::new(embedder, reranker, config).with_synonyms(synonyms);
     let mut search = searcher.begin(&*snapshot, request)?;
     search.finish()?;
-    let answer = search.answer()?;
+    let mut answer = search.answer()?;
+    Links::open(&folder, &settings.web().index)?.put_on(&mut answer);
     // The answer may stand in a file that could not be read.
     let unread = answer.results.is_empty().then(|| snapshot.totals().unread(&search.plan().sources()));
     if args.json {

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::{Keys, Rates};
-use crate::jobs::Jobs;
+use crate::jobs::{self, Jobs};
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
 use crate::traffic::Traffic;
@@ -29,6 +29,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) suggestions: Suggestions,
     pub(crate) started: Instant,
+    /// The same in seconds of Unix time.
+    pub(crate) started_at: i64,
     data_dir: PathBuf,
     engine: OnceLock<Engine>,
     stopping: AtomicBool,
@@ -57,6 +59,7 @@ impl App {
             keys,
             config,
             started: Instant::now(),
+            started_at: jobs::now(),
             data_dir: data_dir.to_path_buf(),
             engine: OnceLock::new(),
             stopping: AtomicBool::new(false),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::{Authority, Scope};
+use crate::guard::{Authority, Scope, is_base};
+use crate::links;
+use crate::server::Door;
 use crate::suggestions::MAX_PEOPLE;
 
 /// Settings of the server.
@@ -37,6 +39,9 @@ pub struct ServerConfig {
     pub metrics_listen: Option<SocketAddr>,
     /// Host names that requests may be addressed to, beside loopback names and the address itself.
     pub allowed_hosts: Vec<String>,
+    /// The path below which a proxy shows the server, such as `/quarry`; empty: it lies at the root. A proxy may take it off
+    /// or leave it, and may name another one for a request by `X-Forwarded-Prefix`.
+    pub base_path: String,
     /// Threads that read and write connections.
     pub workers: usize,
     /// Seconds that requests under way may take after a signal to stop.
@@ -49,8 +54,8 @@ pub struct ServerConfig {
 pub struct AuthConfig {
     /// Name of the header in which a trusted reverse proxy says who the user is; empty: no proxy is trusted.
     pub proxy_header: String,
-    /// Addresses that trusted proxies connect from. From others neither the header nor `X-Forwarded-For`, `-Proto` and
-    /// `-Host` mean anything.
+    /// Addresses that trusted proxies connect from. From others neither the header nor `X-Forwarded-For`, `-Proto`, `-Host`
+    /// and `-Prefix` mean anything.
     pub proxy_from: Vec<IpAddr>,
     /// What users that come through the proxy may do.
     pub proxy_scopes: Vec<Scope>,
@@ -135,11 +140,21 @@ pub struct SourceConfig {
     /// See [`IndexConfig::every_minutes`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_minutes: Option<u64>,
+    /// Template of the addresses of its documents in the system that they come from, with `{path}` in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 impl IndexConfig {
     fn named(&self, source: &str) -> Option<&SourceConfig> {
         self.sources.iter().find(|config| config.name == source)
+    }
+
+    fn link_problems(&self) -> impl Iterator<Item = String> {
+        self.sources.iter().filter_map(|source| {
+            let fault = links::template_fault(source.url.as_ref()?)?;
+            Some(format!("index.sources: url of {:?}: {fault}", source.name))
+        })
     }
 
     /// Whether changes in a source's folder are noticed as they happen.
@@ -170,6 +185,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
             metrics_listen: None,
             allowed_hosts: Vec::new(),
+            base_path: String::new(),
             workers: 2,
             shutdown_seconds: 20,
         }
@@ -287,6 +303,8 @@ impl Config {
                 "server.allowed_hosts: expected a host name without scheme, port and path, got {host:?}"
             ));
         }
+        problems.extend(self.server.base_problem());
+        problems.extend(self.index.link_problems());
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
         }
@@ -313,6 +331,22 @@ impl ServerConfig {
     /// Where it listens.
     pub(crate) fn listens(&self) -> impl Iterator<Item = SocketAddr> {
         [Some(self.listen), self.metrics_listen].into_iter().flatten()
+    }
+
+    fn base_problem(&self) -> Option<String> {
+        let base = &self.base_path;
+        if base.is_empty() {
+            return None;
+        }
+        if !is_base(base) {
+            return Some(format!(
+                "server.base_path: expected a path such as \"/quarry\", without a slash at its end, got {base:?}"
+            ));
+        }
+        // Where a proxy takes it off, nobody could tell such an address from the base.
+        let first = |path: &str| path.split('/').nth(1).map(str::to_owned);
+        let is_taken = Door::Main.endpoints(self).iter().any(|endpoint| first(endpoint.path()) == first(base));
+        is_taken.then(|| format!("server.base_path: expected a path that quarry has no address at, got {base:?}"))
     }
 
     /// Whether it can be reached from this machine alone.
@@ -403,6 +437,17 @@ mod tests {
         }
         assert!(!problems.contains("good.example") && !problems.contains("::1"), "{problems}");
         assert!(toml::from_str::<Config>("[server]\nmetrics_listen = \"here\"").is_err());
+        let linked = |url: &str| {
+            let text = format!("[[index.sources]]\nname = \"wiki\"\nfolder = \"/srv\"\nurl = \"{url}\"");
+            toml::from_str::<Config>(&text).unwrap().problems()
+        };
+        assert!(linked("https://wiki.example/{path}").is_empty());
+        assert!(linked("javascript:alert({path})").iter().any(|problem| problem.contains("url of \"wiki\"")));
+        let based = |base: &str| ServerConfig { base_path: base.to_string(), ..ServerConfig::default() }.base_problem();
+        assert_eq!((based(""), based("/quarry"), based("/tools/quarry")), (None, None, None));
+        for wrong in ["quarry", "/quarry/", "/", "/search", "/api/v2", "/a b"] {
+            assert!(based(wrong).is_some_and(|problem| problem.contains("server.base_path")), "{wrong}");
+        }
     }
 
     #[test]

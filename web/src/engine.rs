@@ -11,6 +11,7 @@ use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
 
 use crate::config::IndexConfig;
 use crate::jobs::Jobs;
+use crate::links::Links;
 use crate::pushed::Pushed;
 use crate::writer::{Writer, WriterParts};
 
@@ -47,6 +48,7 @@ pub(crate) struct Engine {
     pub(crate) truth: TruthReader,
     pub(crate) writer: Writer,
     pub(crate) pushed: Arc<Pushed>,
+    pub(crate) links: Links,
     snapshots: SnapshotHandle,
 }
 
@@ -61,6 +63,7 @@ impl Engine {
         };
         let (reranker_name, reranker) = reranker.map_or((String::new(), None), |(name, handle)| (name, Some(handle)));
         let pushed = Arc::new(Pushed::open(&data_dir)?);
+        let links = Links::of(pushed.links(), config);
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), search).with_synonyms(synonyms);
@@ -74,7 +77,7 @@ impl Engine {
             pushed: Arc::clone(&pushed),
             data_dir: &data_dir,
         })?;
-        Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, snapshots })
+        Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, links, snapshots })
     }
 
     /// What a search sees now.

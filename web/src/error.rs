@@ -15,7 +15,7 @@ use storage::chain;
 use utoipa::ToSchema;
 
 use crate::engine::OpenError;
-use crate::guard::current_request;
+use crate::guard::{current_base, current_request};
 use crate::writer::{Cause, Failure};
 
 /// Why the server could not start or had to end.
@@ -63,6 +63,12 @@ pub(crate) enum Error {
     TooLarge { limit: usize },
     #[error("expected a body of the type {expected}")]
     MediaType { expected: &'static str },
+    #[error("the body is packed as {coding:?}: expected it plain, or with Content-Encoding gzip or deflate")]
+    Packed { coding: String },
+    #[error("{place} has {tokens} tokens, more than the {limit} that there is room for")]
+    TextTooLong { place: String, tokens: usize, limit: usize, status: StatusCode },
+    #[error("{place}: the model sees nothing in this text")]
+    TextWithoutMeaning { place: String },
     #[error("this needs an API key")]
     NoKey { browser: bool },
     #[error("the API key is not valid: unknown, revoked or expired")]
@@ -75,8 +81,8 @@ pub(crate) enum Error {
     Origin,
     #[error("{what} does not exist")]
     NotFound { what: &'static str },
-    #[error("this method is not allowed here")]
-    Method,
+    #[error("this method is not allowed here: expected {allowed}")]
+    Method { allowed: String },
     #[error("{detail}")]
     Conflict { detail: String },
     #[error("{detail}")]
@@ -206,13 +212,15 @@ impl Error {
             Self::Request(_) | Self::Search(SearchError::Request(_)) => Self::BAD_REQUEST,
             Self::TooLarge { .. } => line(S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "send less at once, or raise limits.body_bytes or limits.upload_bytes in quarry.toml"),
             Self::MediaType { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body has another type", "set the Content-Type header"),
+            Self::Packed { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "The body is packed in a way that is not read", "send it plain, or packed as Accept-Encoding says"),
+            Self::TextTooLong { status, .. } => Line { status: *status, ..line(S::BAD_REQUEST, "text-too-long", "A text is too long for the model", "shorten it, or leave truncate out to have it cut") },
             Self::NoKey { .. } => line(S::UNAUTHORIZED, "key-missing", "An API key is needed", "send `Authorization: Bearer KEY`; an administrator makes one with `quarry keys create`"),
             Self::BadKey { .. } => line(S::UNAUTHORIZED, "key-invalid", "The API key is not valid", "ask an administrator for a new key"),
             Self::Scope { .. } => line(S::FORBIDDEN, "scope-missing", "The key may not do this", "use a key with this scope"),
             Self::Host => line(S::MISDIRECTED_REQUEST, "host-not-allowed", "Unknown host name", "add the name to server.allowed_hosts in quarry.toml"),
             Self::Origin => line(S::FORBIDDEN, "origin-not-allowed", "Requests from other sites are refused", "send the request from the server's own page, or from a program without an Origin header"),
             Self::NotFound { .. } => line(S::NOT_FOUND, "not-found", "Not found", "check the address; documents are listed at /api/v1/documents"),
-            Self::Method => line(S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "see /api/docs for what this address takes"),
+            Self::Method { .. } => line(S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "see /api/docs for what this address takes"),
             Self::Conflict { .. } => line(S::CONFLICT, "conflict", "Something else has that name", "choose another name"),
             Self::NotWhole { .. } => line(S::CONFLICT, "not-whole", "This is not a document that was pushed by itself", "delete the file that it is in, or push that file again without it; of a folder, delete each document, together in one bulk request if there are many"),
             Self::FolderNotAllowed => line(S::FORBIDDEN, "folder-not-allowed", "The folder may not be added", "name it, or a folder above it, in index.allow_folders of quarry.toml, or index it on the command line"),
@@ -232,7 +240,7 @@ impl Error {
             Self::Unwritable(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "try again later: the server opens it again by itself; /health/live tells how it is"),
             Self::Storage(storage::Error::Reopening) => line(S::SERVICE_UNAVAILABLE, "reopening", "The index is being opened again", "try again soon"),
             Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "name one as `reranker` in quarry.toml, and start the server again"),
-            Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
+            Self::TextWithoutMeaning { .. } | Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
             Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
             Self::Search(_) | Self::Storage(_) => line(S::INTERNAL_SERVER_ERROR, "index-failed", "The index could not be used", "look into the server's log under the request id; `quarry verify` checks the index"),
             Self::Index(_) => line(S::INTERNAL_SERVER_ERROR, "indexing-failed", "Indexing failed", "look into the server's log and at /api/v1/jobs"),
@@ -256,7 +264,7 @@ impl Error {
     pub(crate) fn problem(&self) -> Problem {
         let line = self.line();
         Problem {
-            kind: format!("/api/docs#{}", line.code),
+            kind: format!("{}/api/docs#{}", current_base(), line.code),
             title: line.title,
             status: line.status.as_u16(),
             detail: self.public_detail(),
@@ -302,6 +310,8 @@ impl Error {
             | Self::Stopping
             | Self::SourceBusy { .. }
             | Self::Storage(storage::Error::Reopening) => response.insert_header((header::RETRY_AFTER, "1")),
+            Self::Method { allowed } => response.insert_header((header::ALLOW, allowed.as_str())),
+            Self::Packed { .. } => response.insert_header((header::ACCEPT_ENCODING, "gzip, deflate")),
             Self::Unwritable(_) | Self::NotAlive(_) => response.insert_header((header::RETRY_AFTER, "5")),
             // A browser asks for a key by itself when a page needs one: the user name is not looked at.
             Self::NoKey { browser: true } | Self::BadKey { browser: true } => {

@@ -10,10 +10,11 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::traffic::client_of;
+use crate::traffic::{Unpacked, client_of, unpacked};
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -44,17 +45,39 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, mut payload) = (request.clone(), payload.take());
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if !has_type(&request, "application/json") {
                 return Err(Error::MediaType { expected: "application/json" });
             }
             let app = app(&request)?;
-            let body = app.in_time(collect(&request, &mut payload, app.config.limits.body_bytes)).await?;
-            let read = serde_json::from_slice(&body);
-            read.map(Self).map_err(|error| Error::bad(format!("the JSON body cannot be read: {error}")))
+            let body = app.in_time(collect(&request, payload, app.config.limits.body_bytes)).await?;
+            parse(&body).map(Self).map_err(|wrong| unreadable(&wrong))
         })
     }
+}
+
+/// What JSON stands for.
+pub(crate) fn read<T: DeserializeOwned>(json: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(json).map_err(|error| unreadable(&placed(&error)))
+}
+
+/// What a text in JSON stands for, or what is wrong with it and where.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    let mut reader = serde_json::Deserializer::from_slice(without_mark(text));
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| placed(&error))?;
+    reader.end().map_err(|error| error.to_string())?;
+    Ok(read)
+}
+
+/// An error with the field that it is about, unless it names that itself.
+fn placed(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let (path, inner) = (error.path().to_string(), error.inner().to_string());
+    if path == "." || inner.contains(&path) { inner } else { format!("{path}: {inner}") }
+}
+
+fn unreadable(wrong: &str) -> Error {
+    Error::bad(format!("the JSON body cannot be read: {wrong}"))
 }
 
 /// The state of the server.
@@ -70,15 +93,12 @@ pub(crate) fn has_type(request: &HttpRequest, expected: &str) -> bool {
 }
 
 /// A whole body of at most `limit` bytes, which count as the client's as long as the request lasts.
-pub(crate) async fn collect(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Error> {
-    announced(request, limit)?;
+async fn collect(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut parts = Unpacked::of(request, payload, limit)?;
     let mut room = app(request)?.traffic.memory.take(&client_of(request), 0)?;
     let mut body = Vec::new();
-    while let Some(part) = payload.next().await {
-        let part = part.map_err(|error| Error::bad(format!("the body cannot be read: {error}")))?;
-        if body.len() + part.len() > limit {
-            return Err(Error::TooLarge { limit });
-        }
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|error| unpacked::told(&error, limit))?;
         room.grow(part.len())?;
         body.extend_from_slice(&part);
     }
@@ -86,12 +106,45 @@ pub(crate) async fn collect(request: &HttpRequest, payload: &mut Payload, limit:
     Ok(body)
 }
 
-/// Refuses a body that is announced as too long, before any of it is read.
-///
-/// # Errors
-/// [`Error::TooLarge`].
-pub(crate) fn announced(request: &HttpRequest, limit: usize) -> Result<(), Error> {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let length = length.and_then(|length| length.parse::<usize>().ok());
-    if length.is_some_and(|length| length > limit) { Err(Error::TooLarge { limit }) } else { Ok(()) }
+/// A text without the byte order mark that some editors put before it.
+pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[expect(dead_code, reason = "only read")]
+        inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Inner {
+        One,
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, expected) in [
+            (r#"{"inner":["one","two"]}"#, "inner[1]: unknown variant `two`"),
+            (r#"{"inner":7}"#, "inner: invalid type: integer `7`"),
+            (r#"{"outer":[]}"#, "unknown field `outer`"),
+            ("{}", "missing field `inner`"),
+            (r#"{"inner":[]} {}"#, "trailing characters"),
+            ("", "EOF"),
+        ] {
+            let wrong = parse::<Outer>(text.as_bytes()).unwrap_err();
+            assert!(wrong.starts_with(expected), "{text}: {wrong}");
+        }
+        assert!(parse::<Outer>(b"\xEF\xBB\xBF{\"inner\":[\"one\"]}").is_ok());
+        let wrong = read::<Outer>(serde_json::json!({ "inner": ["two"] })).unwrap_err().to_string();
+        assert!(wrong.contains("inner[0]: unknown variant"), "{wrong}");
+    }
 }

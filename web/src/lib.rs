@@ -16,9 +16,11 @@ mod compat;
 mod config;
 mod engine;
 mod error;
+mod fresh;
 mod guard;
 mod jobs;
 mod json;
+mod links;
 mod metrics;
 mod model_metrics;
 mod models;
@@ -35,5 +37,6 @@ pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, So
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
+pub use links::Links;
 pub use server::{Announcement, serve};
 pub use stages::stage_layer;

@@ -2,16 +2,17 @@
 //! other. So they are read by the same readers, found again by a rebuild, and safe before their commit: a file is
 //! written as a draft and synced, then renamed into place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use storage::Source;
 
 use crate::error::Error;
+use crate::links::{GivenLinks, LinkChange};
 use crate::traffic::Ticket;
 use crate::writer::Failure;
 
@@ -23,6 +24,7 @@ const MAX_NAME: usize = 64;
 /// The folder of all pushed documents.
 pub(crate) struct Pushed {
     root: PathBuf,
+    links: Arc<GivenLinks>,
     placing: Mutex<()>,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct Placing<'a> {
     pushed: &'a Pushed,
     /// Folders in which something was put or removed since the last sync.
     folders: BTreeSet<PathBuf>,
+    /// Addresses that came or went since then, by source.
+    links: BTreeMap<String, Vec<LinkChange>>,
     _lock: MutexGuard<'a, ()>,
 }
 
@@ -62,7 +66,8 @@ impl Pushed {
         }
         make_private(&root)?;
         fs::create_dir_all(&unfinished)?;
-        Ok(Self { root: root.canonicalize()?, placing: Mutex::default() })
+        let links = Arc::new(GivenLinks::open(&root)?);
+        Ok(Self { root: root.canonicalize()?, links, placing: Mutex::default() })
     }
 
     /// The source of that name, whether or not it exists yet.
@@ -74,6 +79,11 @@ impl Pushed {
             )));
         }
         Ok(Source { name: name.to_string(), root: self.root.join(name) })
+    }
+
+    /// The addresses that were pushed with documents.
+    pub(crate) fn links(&self) -> Arc<GivenLinks> {
+        Arc::clone(&self.links)
     }
 
     /// The folder of all pushed documents.
@@ -115,6 +125,7 @@ impl Pushed {
         Placing {
             pushed: self,
             folders: BTreeSet::new(),
+            links: BTreeMap::new(),
             _lock: self.placing.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -125,7 +136,7 @@ impl Pushed {
         if self.owns(source) && source.root.is_dir() {
             fs::remove_dir_all(&source.root)?;
         }
-        Ok(())
+        self.links.forget(&source.name)
     }
 }
 
@@ -216,11 +227,11 @@ impl Placing<'_> {
         }
     }
 
-    /// Puts a finished draft in place. It stays there after a power loss only once [`Placing::sync`] was called.
+    /// Puts a finished draft in place, with the address that is given for it. It stays there after a power loss only once [`Placing::sync`] was called.
     ///
     /// # Errors
     /// [`Error::Unwritable`] with what the disk says; then nothing is changed.
-    pub(crate) fn put(&mut self, source: &Source, path: &str, draft: &Draft) -> Result<(), Error> {
+    pub(crate) fn put(&mut self, source: &Source, path: &str, draft: &Draft, url: Option<&str>) -> Result<(), Error> {
         let place = source.root.join(path);
         let folder = place.parent().ok_or_else(|| Error::bad("path: expected a file name"))?;
         fs::create_dir_all(folder).map_err(not_kept)?;
@@ -229,6 +240,7 @@ impl Placing<'_> {
         }
         fs::rename(&draft.path, &place).map_err(not_kept)?;
         self.changed(folder);
+        self.linked(source, path, url);
         Ok(())
     }
 
@@ -248,7 +260,12 @@ impl Placing<'_> {
             Err(_) => {}
             Ok(()) => place.parent().into_iter().for_each(|folder| self.changed(folder)),
         }
+        self.linked(source, path, None);
         Ok(())
+    }
+
+    fn linked(&mut self, source: &Source, path: &str, url: Option<&str>) {
+        self.links.entry(source.name.clone()).or_default().push((path.to_string(), url.map(str::to_string)));
     }
 
     /// Each folder on the way may be new: its own entry has to be durable too.
@@ -273,6 +290,9 @@ impl Placing<'_> {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(not_kept(error)),
                 _ => {}
             }
+        }
+        for (source, changes) in std::mem::take(&mut self.links) {
+            self.pushed.links.change(&source, changes).map_err(not_kept)?;
         }
         Ok(())
     }
@@ -388,7 +408,7 @@ mod tests {
         draft.finish(Some(1_000))?;
         let mut placing = pushed.lock();
         placing.check_put(source, path, &|_| false)?;
-        placing.put(source, path, &draft)?;
+        placing.put(source, path, &draft, None)?;
         placing.sync()
     }
 

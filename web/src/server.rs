@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::config::{Config, ServerConfig, is_loopback};
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
-use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, observe, unmatched};
+use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, beneath, observe, unmatched};
 use crate::{api, compat, pages, suggestions, traffic};
 
 /// What a starting server has to tell.
@@ -147,6 +147,7 @@ pub(crate) fn service(
         .wrap(from_fn(traffic::metered))
         .wrap(from_fn(pages::for_people))
         .wrap(Compress::default())
+        .wrap(from_fn(beneath))
         .wrap(from_fn(observe))
         .configure(|services| endpoints.into_iter().for_each(|endpoint| endpoint.register(services)))
         .default_service(unmatched())

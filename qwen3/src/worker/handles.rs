@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     model::{Precision, Prefix},
     reranker::{RerankEncoder, Reranker},
-    tokenizer::Tokenizer,
+    tokenizer::{Overlong, Tokenizer},
 };
 
 /// A handle to an embedding model's thread. The thread ends with the last handle.
@@ -107,11 +107,22 @@ impl EmbedHandle {
     /// # Errors
     /// [`Error::Tokenize`], [`Error::Closed`].
     pub fn begin_query(&self, query: &str, instruction: Option<&str>) -> Result<PendingQuery> {
-        let key = Key::of(instruction, &[query]);
+        self.begin_query_as(query, instruction, Overlong::CutEnd)
+    }
+
+    /// [`EmbedHandle::begin_query`] with a choice of what becomes of one that is too long.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], [`Error::TooLong`], [`Error::Closed`].
+    pub fn begin_query_as(&self, query: &str, instruction: Option<&str>, overlong: Overlong) -> Result<PendingQuery> {
+        let encode = || self.facts.encoder.query_as(query, instruction, overlong);
+        // What is known may have been cut.
+        let checked = (overlong == Overlong::Refuse).then(encode).transpose()?;
+        let key = Key::of(instruction, &[&[query], beside(overlong)].concat());
         if let Some(vector) = self.cache.get(&key) {
             return Ok(PendingQuery(State::Known(vector)));
         }
-        let ids = self.facts.encoder.query(query, instruction)?;
+        let ids = checked.map_or_else(encode, Ok)?;
         let pending = self.queue.submit(Lane::Urgent, vec![ids])?;
         Ok(PendingQuery(State::Coming { pending, key, cache: Arc::clone(&self.cache) }))
     }
@@ -129,16 +140,29 @@ impl EmbedHandle {
     /// # Errors
     /// As there.
     pub fn embed_documents_in<T: AsRef<str> + Sync>(&self, lane: Lane, documents: &[T]) -> Result<Pending<Vec<f32>>> {
-        self.queue.submit(lane, self.facts.encoder.documents(documents)?)
+        self.embed_documents_as(lane, documents, Overlong::CutEnd)
+    }
+
+    /// [`EmbedHandle::embed_documents_in`] with a choice of what becomes of a text that is too long.
+    ///
+    /// # Errors
+    /// As there; [`Error::TooLong`].
+    pub fn embed_documents_as<T: AsRef<str> + Sync>(
+        &self,
+        lane: Lane,
+        documents: &[T],
+        overlong: Overlong,
+    ) -> Result<Pending<Vec<f32>>> {
+        self.queue.submit(lane, self.facts.encoder.documents_as(documents, overlong)?)
     }
 
     /// Unit vectors of token ids of this model's own tokenizer, each sequence closed as a document would be: see
     /// [`EmbedEncoder::sequences`].
     ///
     /// # Errors
-    /// [`Error::TokenId`] for an id that the model has no row for, [`Error::Closed`].
-    pub fn embed_ids_in(&self, lane: Lane, sequences: Vec<Vec<u32>>) -> Result<Pending<Vec<f32>>> {
-        self.queue.submit(lane, self.facts.encoder.sequences(sequences)?)
+    /// [`Error::TokenId`] for an id that the model has no row for, [`Error::TooLong`], [`Error::Closed`].
+    pub fn embed_ids_in(&self, lane: Lane, sequences: Vec<Vec<u32>>, overlong: Overlong) -> Result<Pending<Vec<f32>>> {
+        self.queue.submit(lane, self.facts.encoder.sequences(sequences, overlong)?)
     }
 
     /// What the thread has done, and how often the cache answered.
@@ -210,15 +234,38 @@ impl RerankHandle {
         instruction: Option<&str>,
         documents: &[T],
     ) -> Result<Pending<f32>> {
-        let keys: Vec<Key> =
-            documents.iter().map(|document| Key::of(instruction, &[query, document.as_ref()])).collect();
+        self.begin_as(query, instruction, documents, Overlong::CutEnd)
+    }
+
+    /// [`RerankHandle::begin`] with a choice of what becomes of a text that is too long.
+    ///
+    /// # Errors
+    /// As there; [`Error::TooLong`].
+    pub fn begin_as<T: AsRef<str> + Sync>(
+        &self,
+        query: &str,
+        instruction: Option<&str>,
+        documents: &[T],
+        overlong: Overlong,
+    ) -> Result<Pending<f32>> {
+        if overlong == Overlong::Refuse {
+            // Also those whose score is known: it may be of a text that was cut.
+            self.encoder.prompts_as(query, instruction, documents, overlong)?;
+        }
+        let key = |document: &T| Key::of(instruction, &[&[query, document.as_ref()], beside(overlong)].concat());
+        let keys: Vec<Key> = documents.iter().map(key).collect();
         let known: Vec<Option<f32>> = keys.iter().map(|key| self.cache.get(key)).collect();
         let is_new = |index: &usize| known[*index].is_none();
         let new: Vec<usize> = (0..documents.len()).filter(is_new).collect();
         let texts: Vec<&str> = new.iter().map(|index| documents[*index].as_ref()).collect();
-        let pending = self.queue.submit(Lane::Bulk, self.encoder.prompts(query, instruction, &texts)?)?;
+        let pending = self.queue.submit(Lane::Bulk, self.encoder.prompts_as(query, instruction, &texts, overlong)?)?;
         let cache = Arc::clone(&self.cache);
         Ok(pending.with_known(known).on_output(move |index, score| cache.put(keys[new[index]], *score)))
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        self.encoder.tokenizer()
     }
 
     /// What the thread has done, and how often the cache answered.
@@ -237,6 +284,14 @@ impl RerankHandle {
         documents: &[T],
     ) -> Result<Vec<f32>> {
         self.begin(query, instruction, documents)?.wait()
+    }
+}
+
+/// What an answer depends on beside its texts: two halves of a long one are not the same.
+fn beside(overlong: Overlong) -> &'static [&'static str] {
+    match overlong {
+        Overlong::CutStart => &["its end"],
+        Overlong::CutEnd | Overlong::Refuse => &[],
     }
 }
 

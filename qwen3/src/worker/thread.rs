@@ -115,7 +115,7 @@ impl<E: Engine> Worker<E> {
                 return Ok(());
             }
             let batch: Vec<&[u32]> = indexes.iter().map(|index| sequences[*index]).collect();
-            let computed = self.compute(&shared, &batch)?;
+            let computed = self.compute(&shared, &batch).map_err(|error| error.among(&indexes))?;
             request.answer(indexes.into_iter().zip(computed).collect());
         }
         Ok(())

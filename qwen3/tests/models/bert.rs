@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use qwen3::{
-    DeviceChoice, EmbedHandle, EmbedPrompt, Embedder, EmbedderOptions, Lane, ModelFiles, Precision, Reranker,
+    DeviceChoice, EmbedHandle, EmbedPrompt, Embedder, EmbedderOptions, Lane, ModelFiles, Overlong, Precision, Reranker,
     RerankerOptions, WorkerOptions,
 };
 use serde::Deserialize;
@@ -131,9 +131,9 @@ fn ids_from_outside_get_what_they_lack() {
     let case = &cases()[2];
     let bare = case.input_ids[1..case.input_ids.len() - 1].to_vec();
     let sequences = vec![case.input_ids.clone(), bare, [vec![CLS], vec![9; 500], vec![SEP]].concat()];
-    let vectors = handle.embed_ids_in(Lane::Bulk, sequences).unwrap().wait().unwrap();
+    let vectors = handle.embed_ids_in(Lane::Bulk, sequences, Overlong::CutEnd).unwrap().wait().unwrap();
     assert!(worst(&vectors[0], &case.mean) < 1e-5 && worst(&vectors[1], &case.mean) < 1e-5);
-    assert!(handle.embed_ids_in(Lane::Bulk, vec![vec![60_000]]).is_err());
+    assert!(handle.embed_ids_in(Lane::Bulk, vec![vec![60_000]], Overlong::CutEnd).is_err());
     let query = handle.embed_query(&case.text, None).unwrap();
     assert!(worst(&query, &case.mean) < 1e-5, "a query is embedded as a document");
     let embedder = tiny(EmbedderOptions::default());

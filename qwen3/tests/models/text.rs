@@ -1,8 +1,8 @@
 //! Text in, vectors and scores out, with the models that ship in `fixtures/models`.
 
 use qwen3::{
-    EmbedHandle, EmbedPrompt, Embedder, EmbedderOptions, Error, ModelFiles, Precision, RerankHandle, Reranker,
-    RerankerOptions, WorkerOptions,
+    EmbedHandle, EmbedPrompt, Embedder, EmbedderOptions, Error, Lane, ModelFiles, Overlong, Precision, RerankHandle,
+    Reranker, RerankerOptions, WorkerOptions,
 };
 
 use crate::{fixture, worst};
@@ -107,8 +107,35 @@ fn the_worker_answers_as_the_model_does() {
 #[test]
 fn a_text_without_content_is_told_apart_from_a_broken_model() {
     let handle = EmbedHandle::start(nano(EmbedderOptions::default()), &WorkerOptions::default()).unwrap();
-    assert!(matches!(handle.embed_query("", None), Err(Error::NoDirection { tokens: 1 })));
+    assert!(matches!(handle.embed_query("", None), Err(Error::NoDirection { text: 0, tokens: 1 })));
     assert!(handle.embed_query("content", None).is_ok());
+    // However long the others are, which batches are made of: the faulty one is told by its place.
+    let texts = ["some words ".repeat(200), "two".into(), String::new(), "more words ".repeat(90)];
+    let failed = handle.embed_documents(&texts).unwrap().wait();
+    assert!(matches!(failed, Err(Error::NoDirection { text: 2, .. })), "{failed:?}");
+}
+
+#[test]
+fn a_text_that_is_too_long_is_cut_where_asked_or_refused_by_its_place() {
+    let options = EmbedderOptions { max_tokens: Some(8), ..EmbedderOptions::default() };
+    let handle = EmbedHandle::start(nano(options), &WorkerOptions::default()).unwrap();
+    let (head, tail) = ("alpha ".repeat(20), "omega ".repeat(20));
+    let texts = [format!("{head}{tail}"), head, tail];
+    let documents = |overlong| handle.embed_documents_as(Lane::Soon, &texts, overlong).unwrap().wait().unwrap();
+    let (start, end) = (documents(Overlong::CutEnd), documents(Overlong::CutStart));
+    assert!(dot(&start[0], &start[1]) > 0.999 && dot(&start[0], &start[2]) < 0.9);
+    assert!(dot(&end[0], &end[2]) > 0.999 && dot(&end[0], &end[1]) < 0.9);
+    let query = |overlong| handle.begin_query_as(&texts[0], None, overlong).map(|pending| pending.wait().unwrap());
+    // The cut ones are known by now, and yet not taken for each other or for the whole.
+    for _ in 0..2 {
+        assert!(query(Overlong::CutEnd).unwrap() != query(Overlong::CutStart).unwrap());
+        assert!(matches!(query(Overlong::Refuse), Err(Error::TooLong { limit: 8, .. })));
+    }
+    let refused = handle.embed_documents_as(Lane::Soon, &["short", &texts[0]], Overlong::Refuse);
+    assert!(matches!(refused, Err(Error::TooLong { text: Some(1), limit: 8, .. })));
+    let refused = handle.embed_ids_in(Lane::Soon, vec![vec![5], vec![5; 9]], Overlong::Refuse);
+    assert!(matches!(refused, Err(Error::TooLong { text: Some(1), tokens: 10, limit: 8 })));
+    assert!(handle.embed_documents_as(Lane::Soon, &["short"], Overlong::Refuse).is_ok());
 }
 
 #[test]
@@ -196,6 +223,13 @@ fn rerank_prompts_keep_head_and_tail() {
     assert!(tail >= 8 && head > 60, "head {head}, tail {tail}");
     let prompts = reranker.encoder().prompts(&endless_query, Some(&long), &["short", &long]).unwrap();
     assert!(prompts[0] != prompts[1] && prompts[1].len() == reranker.max_tokens());
+    let prompts = |query: &str, overlong| reranker.encoder().prompts_as(query, None, &["short", &long], overlong);
+    let ends = [format!("{long} gecko"), format!("{long} newt")];
+    let kept = reranker.encoder().prompts_as("q", None, &ends, Overlong::CutStart).unwrap();
+    assert!(kept[0] != kept[1] && kept.iter().all(|prompt| prompt.len() <= reranker.max_tokens()));
+    let refused = prompts("short query", Overlong::Refuse);
+    assert!(matches!(refused, Err(Error::TooLong { text: Some(1), .. })));
+    assert!(matches!(prompts(&endless_query, Overlong::Refuse), Err(Error::TooLong { text: None, .. })));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::push::Pushed;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::links;
 use crate::pushed::{Draft, Placing, Presence, above, check_path};
 use crate::traffic::Ticket;
 use crate::writer::{Committed, Placed as Handed, Turn};
@@ -40,6 +41,8 @@ pub(super) struct Content {
     pub(super) text: Text,
     /// Time of its last change, seconds of Unix time; now if it is left out.
     pub(super) modified: Option<i64>,
+    /// Its address in the system that it comes from.
+    pub(super) url: Option<String>,
 }
 
 /// Where the content is.
@@ -132,7 +135,8 @@ impl Plan {
         let mut problems = Vec::new();
         for (number, Edit { label, source, path, content }) in list.into_iter().enumerate() {
             let modified = content.as_ref().and_then(|content| content.modified);
-            let checked = check_path(&path).and_then(|()| check_modified(modified));
+            let url = content.as_ref().and_then(|content| content.url.as_deref());
+            let checked = check_path(&path).and_then(|()| check_modified(modified)).and_then(|()| check_url(url));
             problems.extend(checked.err().map(|error| labelled(&label, error)));
             let by = last.get(&(source.name.clone(), path.clone())).copied().unwrap_or(number);
             let act = match content {
@@ -219,7 +223,9 @@ impl Plan {
 impl Line {
     fn place(&mut self, placing: &mut Placing) {
         let placed = match &self.act {
-            Act::Put(Content { text: Text::Draft(draft), .. }) => placing.put(&self.source, &self.path, draft),
+            Act::Put(Content { text: Text::Draft(draft), url, .. }) => {
+                placing.put(&self.source, &self.path, draft, url.as_deref())
+            }
             Act::Put(Content { text: Text::Memory(_), .. }) => Err(Error::internal("a content without a draft")),
             Act::Remove(_) => placing.remove(&self.source, &self.path),
             Act::Replaced { .. } | Act::Failed(_) => Ok(()),
@@ -302,6 +308,10 @@ fn check_modified(modified: Option<i64>) -> Result<(), Error> {
     }
 }
 
+fn check_url(url: Option<&str>) -> Result<(), Error> {
+    url.and_then(links::fault).map_or(Ok(()), |fault| Err(Error::bad(format!("url: {fault}"))))
+}
+
 /// An error of one change, with what the change is called before it.
 pub(super) fn labelled(label: &str, error: Error) -> Error {
     if label.is_empty() {
@@ -342,7 +352,7 @@ mod tests {
 
     fn edit(label: &str, path: &str, text: Option<&str>) -> Edit {
         let source = Source { name: "api".to_string(), root: "/nowhere".into() };
-        let content = text.map(|text| Content { text: Text::Memory(text.into()), modified: None });
+        let content = text.map(|text| Content { text: Text::Memory(text.into()), modified: None, url: None });
         Edit { label: label.to_string(), source, path: path.to_string(), content }
     }
 

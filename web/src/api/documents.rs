@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use searcher::{BlockView, Filters, PlaceView};
 use serde::{Deserialize, Serialize};
 use storage::{DATE_FROM, Document, DocumentId, Passage, Place};
@@ -13,6 +13,7 @@ use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, within};
+use crate::fresh::Tag;
 use crate::json::Params;
 
 /// Documents or passages of a page when nothing is said, and at most.
@@ -45,15 +46,19 @@ pub(crate) struct DocumentView {
     metadata: BTreeMap<String, String>,
     /// Whether it was pushed over the API, and can be deleted there.
     pushed: bool,
+    /// Its address in the system that it comes from, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
 }
 
 impl DocumentView {
     fn of(engine: &Engine, document: Document) -> Self {
         let id = document.id().to_string();
         let pushed = engine.source(&document.source).is_some_and(|source| engine.pushed.owns(&source));
+        let url = engine.links.url(&document.source, &document.path);
         let Document { source, path, title, kind, language, modified, bytes, mut metadata, .. } = document;
         let date_from = metadata.remove(DATE_FROM);
-        Self { id, source, path, title, kind, language, modified, date_from, bytes, metadata, pushed }
+        Self { id, source, path, title, kind, language, modified, date_from, bytes, metadata, pushed, url }
     }
 }
 
@@ -123,16 +128,24 @@ pub(crate) async fn list(app: web::Data<App>, params: Params<ListParams>) -> Res
 /// One document, without its text.
 #[utoipa::path(get, path = "/api/v1/documents/{id}", tag = "documents", params(("id" = String, Path, description = "Id of the document")),
     responses((status = 200, body = Timed<DocumentView>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn get(app: web::Data<App>, id: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn get(
+    app: web::Data<App>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let id = document_id(&id)?;
+    let tag = Tag::of_commit(&app, app.engine()?, &request);
+    if let Some(kept) = tag.kept_by(&request) {
+        return Ok(kept);
+    }
     let view = app.into_inner().compute(move |_, engine| {
         let snapshot = engine.snapshot();
         let passages = snapshot.document(id)?;
         let document = passages.into_iter().next().ok_or(Error::NotFound { what: "the document" })?.document;
         Ok(timed(started, snapshot.sequence(), DocumentView::of(engine, document)))
     });
-    Ok(HttpResponse::Ok().json(view.await?))
+    Ok(tag.on(HttpResponse::Ok().json(view.await?)))
 }
 
 /// Which passages are listed.
@@ -185,10 +198,15 @@ pub(crate) async fn passages(
     app: web::Data<App>,
     id: web::Path<String>,
     params: Params<PassageParams>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let id = document_id(&id)?;
     let (offset, limit) = (params.offset, page_size(params.limit)?);
+    let tag = Tag::of_commit(&app, app.engine()?, &request);
+    if let Some(kept) = tag.kept_by(&request) {
+        return Ok(kept);
+    }
     let list = app.into_inner().compute(move |_, engine| {
         let snapshot = engine.snapshot();
         let passages = snapshot.document(id)?;
@@ -197,7 +215,7 @@ pub(crate) async fn passages(
         let passages = passages.into_iter().skip(offset).take(limit).map(view).collect();
         Ok(timed(started, snapshot.sequence(), PassageList { id: id.to_string(), title, passages, total }))
     });
-    Ok(HttpResponse::Ok().json(list.await?))
+    Ok(tag.on(HttpResponse::Ok().json(list.await?)))
 }
 
 fn view(passage: Passage) -> PassageView {

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::json;
 use crate::pushed::{Draft, check_path};
-use crate::traffic::{PIECE, client_of};
+use crate::traffic::{PIECE, Unpacked, client_of, unpacked};
 
 /// Bytes of a part that says where the next file goes.
 const MAX_WORD: usize = 4_096;
@@ -22,20 +22,21 @@ const MAX_UNREADABLE: usize = 100;
 ///
 /// # Errors
 /// What is wrong with it; [`Error::TooLarge`], [`Error::OverShare`], [`Error::Crowded`], [`Error::Unwritable`].
-pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, parts: web::Payload) -> Result<Edits, Error> {
+pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: web::Payload) -> Result<Edits, Error> {
     let limit = app.config.limits.upload_bytes;
-    json::announced(request, limit.saturating_add(MAX_LINES * MAX_WORD))?;
+    let body = Unpacked::of(request, body.into_inner(), limit.saturating_add(MAX_LINES * MAX_WORD))?;
     let client = client_of(request);
-    let mut parts = Multipart::new(request.headers(), parts);
-    let (mut source, mut path) = (SOURCE.to_string(), String::new());
+    let mut parts = Multipart::new(request.headers(), body);
+    let (mut source, mut path, mut url) = (SOURCE.to_string(), String::new(), None);
     let mut left = limit;
     let mut list: Vec<Edit> = Vec::new();
     while let Some(part) = parts.next().await {
-        let mut part = part.map_err(broken)?;
+        let mut part = part.map_err(|error| broken(error, limit))?;
         let name = part.name().unwrap_or_default().to_string();
         match name.as_str() {
-            "source" => source = word(&mut part, &name).await?,
-            "path" => path = word(&mut part, &name).await?,
+            "source" => source = word(&mut part, &name, limit).await?,
+            "path" => path = word(&mut part, &name, limit).await?,
+            "url" => url = Some(word(&mut part, &name, limit).await?),
             "file" => {
                 crate::error::within("the number of files", list.len() + 1, MAX_LINES)?;
                 let file = part.content_disposition().and_then(|d| d.get_filename()).map(str::to_string);
@@ -50,10 +51,10 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, parts: 
                 let source = pushed_source(app, &source).map_err(|error| labelled(&label, error))?;
                 let draft = app.engine()?.pushed.draft(app.traffic.unfinished.take(&client, 0)?)?;
                 let draft = kept(app, draft, &mut part, &mut left).await?;
-                let content = Some(Content { text: Text::Draft(draft), modified: None });
+                let content = Some(Content { text: Text::Draft(draft), modified: None, url: url.take() });
                 list.push(Edit { label, source, path: full, content });
             }
-            other => return Err(Error::bad(format!("unknown part {other:?}; expected source, path or file"))),
+            other => return Err(Error::bad(format!("unknown part {other:?}; expected source, path, url or file"))),
         }
     }
     Ok(Edits { list, room: None })
@@ -64,7 +65,7 @@ async fn kept(app: &App, mut draft: Draft, part: &mut Field, left: &mut usize) -
     let limit = app.config.limits.upload_bytes;
     let mut piece = Vec::new();
     loop {
-        let bytes = part.next().await.transpose().map_err(broken)?;
+        let bytes = part.next().await.transpose().map_err(|error| broken(error, limit))?;
         let is_end = bytes.is_none();
         if let Some(bytes) = bytes {
             *left = left.checked_sub(bytes.len()).ok_or(Error::TooLarge { limit })?;
@@ -90,37 +91,33 @@ async fn kept(app: &App, mut draft: Draft, part: &mut Field, left: &mut usize) -
 }
 
 /// A part that is a few words.
-async fn word(part: &mut Field, name: &str) -> Result<String, Error> {
+async fn word(part: &mut Field, name: &str, limit: usize) -> Result<String, Error> {
     let bytes =
         part.bytes(MAX_WORD).await.map_err(|_| Error::bad(format!("{name}: expected at most {MAX_WORD} bytes")))?;
-    String::from_utf8(bytes.map_err(broken)?.to_vec())
+    let bytes = bytes.map_err(|error| broken(error, limit))?;
+    String::from_utf8(json::without_mark(&bytes).to_vec())
         .map_err(|_| Error::bad(format!("{name}: expected text in UTF-8")))
 }
 
-fn broken(error: MultipartError) -> Error {
-    Error::bad(format!("the upload cannot be read: {error}"))
+fn broken(error: MultipartError, limit: usize) -> Error {
+    match error {
+        MultipartError::Payload(error) => unpacked::told(&error, limit),
+        other => Error::bad(format!("the upload cannot be read: {other}")),
+    }
 }
 
 /// The changes of a bulk request, one a line. Lines that cannot be read are reported together.
 ///
 /// # Errors
 /// What is wrong with them; [`Error::TooLarge`], [`Error::OverLimit`], [`Error::OverShare`], [`Error::Crowded`].
-pub(super) async fn of_lines(
-    app: &web::Data<App>,
-    request: &HttpRequest,
-    mut payload: web::Payload,
-) -> Result<Edits, Error> {
+pub(super) async fn of_lines(app: &web::Data<App>, request: &HttpRequest, body: web::Payload) -> Result<Edits, Error> {
     let limit = app.config.limits.upload_bytes;
-    json::announced(request, limit)?;
+    let mut parts = Unpacked::of(request, body.into_inner(), limit)?;
     let mut room = app.traffic.memory.take(&client_of(request), 0)?;
     let mut lines = Lines { app, list: Vec::new(), problems: Vec::new(), number: 0 };
-    let (mut line, mut total) = (Vec::new(), 0);
-    while let Some(part) = payload.next().await {
-        let part = part.map_err(|error| Error::bad(format!("the body cannot be read: {error}")))?;
-        total += part.len();
-        if total > limit {
-            return Err(Error::TooLarge { limit });
-        }
+    let mut line = Vec::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|error| unpacked::told(&error, limit))?;
         room.grow(part.len())?;
         let mut ends = part.split(|byte| *byte == b'\n');
         line.extend_from_slice(ends.next().unwrap_or_default());
@@ -148,6 +145,8 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn read(&mut self, line: &[u8]) -> Result<(), Error> {
         self.number += 1;
+        // Files that were put behind each other each may begin with a byte order mark.
+        let line = json::without_mark(line);
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -163,7 +162,7 @@ impl Lines<'_> {
     }
 
     fn edit(&self, line: &[u8], label: String) -> Result<Edit, Error> {
-        let read = serde_json::from_slice(line).map_err(|error| Error::bad(error.to_string()))?;
+        let read = json::parse(line).map_err(Error::bad)?;
         match read {
             BulkLine::Put(put) => put.edit(self.app, label),
             BulkLine::Delete(delete) => delete.edit(self.app, label),

@@ -1,9 +1,10 @@
 //! The description of the API for programs, and a page for people to try it.
 
 use actix_web::http::Method;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 use utoipa::OpenApi;
+use utoipa::openapi::Server;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
@@ -12,7 +13,8 @@ use crate::app::App;
 use crate::compat;
 use crate::config::{LimitsConfig, ServerConfig};
 use crate::error::Error;
-use crate::guard::Need;
+use crate::fresh::Tag;
+use crate::guard::{self, Need};
 use crate::server::Door;
 
 #[derive(OpenApi)]
@@ -32,15 +34,16 @@ use crate::server::Door;
         sources::list, sources::add, sources::reindex, sources::remove, sources::ledger,
         status::status, status::jobs, status::job,
         health::live, health::ready, health::metrics,
-        compat::openai::embeddings, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
+        compat::openai::embeddings, compat::openai::models, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
         compat::tei::embed, compat::tei::rerank,
     ),
 )]
 struct Description;
 
-/// The OpenAPI document as JSON, with the limits that are configured.
-fn description(limits: &LimitsConfig) -> Result<String, Error> {
+/// The OpenAPI document as JSON, with the limits that are configured and the path that the server lies below.
+fn description(limits: &LimitsConfig, base: &str) -> Result<String, Error> {
     let mut description = Description::openapi();
+    description.servers = (!base.is_empty()).then(|| vec![Server::new(base)]);
     let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     description.components.get_or_insert_default().add_security_scheme("key", key);
     for endpoint in Door::Main.endpoints(&ServerConfig::default()) {
@@ -56,7 +59,7 @@ fn description(limits: &LimitsConfig) -> Result<String, Error> {
     serde_json::to_string(&description).map_err(Error::internal)
 }
 
-/// Puts the limits that an administrator may set into the descriptions of a search.
+/// Puts the limits that an administrator may set into the descriptions.
 fn state_limits(description: &mut Value, limits: &LimitsConfig) {
     let stated = [
         ("query", "q", "maxLength", limits.query_chars),
@@ -72,6 +75,15 @@ fn state_limits(description: &mut Value, limits: &LimitsConfig) {
                 described["schema"][key] = json!(limit);
             }
         }
+    }
+    let parameters = description["paths"]["/api/v1/suggest"]["get"]["parameters"].as_array_mut();
+    for described in parameters.into_iter().flatten().filter(|described| described["name"] == "q") {
+        described["schema"]["maxLength"] = json!(limits.query_chars);
+    }
+    for (schema, field) in [("RerankBody", "documents"), ("TeiRerankBody", "texts")] {
+        let properties = &mut description["components"]["schemas"][schema]["properties"];
+        properties["query"]["maxLength"] = json!(limits.query_chars);
+        properties[field]["maxItems"] = json!(limits.model_texts);
     }
 }
 
@@ -95,23 +107,31 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
 }
 
 /// `GET /api/openapi.json`.
-pub(crate) async fn json(app: web::Data<App>) -> Result<HttpResponse, Error> {
-    Ok(HttpResponse::Ok().content_type("application/json").body(description(&app.config.limits)?))
+pub(crate) async fn json(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let description = description(&app.config.limits, &guard::base(&request))?;
+    Ok(unless_kept(&request, "application/json", description))
 }
 
 /// `GET /api/docs`.
-pub(crate) async fn page() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("../assets/docs.html"))
+pub(crate) async fn page(request: HttpRequest) -> HttpResponse {
+    unless_kept(&request, "text/html; charset=utf-8", include_str!("../assets/docs.html"))
 }
 
 /// `GET /api/docs/{file}`: what the page is made of.
-pub(crate) async fn asset(file: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn asset(file: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let (kind, body) = match file.as_str() {
         "docs.css" => ("text/css; charset=utf-8", include_str!("../assets/docs.css")),
         "docs.js" => ("text/javascript; charset=utf-8", include_str!("../assets/docs.js")),
         _ => return Err(Error::NotFound { what: "this address" }),
     };
-    Ok(HttpResponse::Ok().content_type(kind).body(body))
+    Ok(unless_kept(&request, kind, body))
+}
+
+/// A text that changes with the program or its settings alone.
+fn unless_kept(request: &HttpRequest, kind: &'static str, body: impl Into<String>) -> HttpResponse {
+    let body = body.into();
+    let tag = Tag::of_content(body.as_bytes());
+    tag.kept_by(request).unwrap_or_else(|| tag.on(HttpResponse::Ok().content_type(kind).body(body)))
 }
 
 #[cfg(test)]
@@ -120,7 +140,7 @@ mod tests {
 
     #[test]
     fn it_describes_every_route_of_the_api_with_its_scope_and_no_other() {
-        let description: Value = serde_json::from_str(&description(&LimitsConfig::default()).unwrap()).unwrap();
+        let description: Value = serde_json::from_str(&description(&LimitsConfig::default(), "").unwrap()).unwrap();
         let mut described = Vec::new();
         for (path, item) in description["paths"].as_object().unwrap() {
             described.extend(item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_uppercase())));
@@ -144,9 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn it_says_where_the_server_lies() {
+        let servers = |base: &str| {
+            let description = description(&LimitsConfig::default(), base).unwrap();
+            serde_json::from_str::<Value>(&description).unwrap()["servers"].clone()
+        };
+        assert_eq!(servers("/quarry"), json!([{ "url": "/quarry" }]));
+        assert!(servers("").is_null());
+    }
+
+    #[test]
     fn it_states_what_may_be_asked() {
         let limits = LimitsConfig { page_depth: 77, ..LimitsConfig::default() };
-        let description: Value = serde_json::from_str(&description(&limits).unwrap()).unwrap();
+        let description: Value = serde_json::from_str(&description(&limits, "").unwrap()).unwrap();
         let request = &description["components"]["schemas"]["SearchRequest"]["properties"];
         assert_eq!((&request["top"]["minimum"], &request["top"]["maximum"]), (&json!(1), &json!(77)));
         assert_eq!(request["query"]["maxLength"], limits.query_chars);
@@ -163,13 +193,13 @@ mod tests {
     /// writes it anew.
     #[test]
     fn it_is_as_before() {
-        let description: Value = serde_json::from_str(&description(&LimitsConfig::default()).unwrap()).unwrap();
+        let description: Value = serde_json::from_str(&description(&LimitsConfig::default(), "").unwrap()).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&description).unwrap());
     }
 
     #[test]
     fn it_is_version_3_1_and_every_reference_leads_somewhere() {
-        let text = description(&LimitsConfig::default()).unwrap();
+        let text = description(&LimitsConfig::default(), "").unwrap();
         let description: Value = serde_json::from_str(&text).unwrap();
         assert!(description["openapi"].as_str().unwrap().starts_with("3.1"), "{}", description["openapi"]);
         let references = text.split("\"#/components/schemas/").skip(1);

@@ -2,7 +2,8 @@
 //! address, without a second list of them.
 //!
 //! A field has its own name, but `query` is `q`; the fields of `filters` stand by themselves, those of `rerank` behind
-//! `rerank_`. Lists are given by repeating a parameter.
+//! `rerank_`. Lists are given by repeating a parameter. A body takes these names as well, and an address those of the
+//! body, with a dot between the outer and the inner one.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
@@ -10,6 +11,7 @@ use std::sync::LazyLock;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 use searcher::SearchRequest;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -17,9 +19,13 @@ use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{IntoParams, PartialSchema as _, ToSchema as _};
 
 use crate::error::Error;
+use crate::json::{self, Json};
 
 /// A search that was asked for by an address.
 pub(crate) struct SearchParams(pub(crate) SearchRequest);
+
+/// A search that was asked for by a body.
+pub(crate) struct SearchBody(pub(crate) SearchRequest);
 
 /// A parameter and the field that it stands for.
 struct Field {
@@ -96,7 +102,8 @@ fn unreadable(why: &str) -> Error {
 fn body(pairs: Vec<(String, String)>) -> Result<Value, Error> {
     let mut body = json!({});
     for (name, text) in pairs {
-        let Some(field) = FIELDS.get(&name) else {
+        let by_path = || FIELDS.values().find(|field| field.path.join(".") == name);
+        let Some(field) = FIELDS.get(&name).or_else(by_path) else {
             let known: Vec<&str> = FIELDS.keys().map(String::as_str).collect();
             return Err(unreadable(&format!("there is no parameter {name:?}; expected {}", known.join(", "))));
         };
@@ -110,6 +117,41 @@ fn body(pairs: Vec<(String, String)>) -> Result<Value, Error> {
         }
     }
     Ok(body)
+}
+
+/// A body in which every value stands where [`SearchRequest`] has it, whichever name it came by.
+fn in_place(body: Value) -> Result<Value, Error> {
+    let Value::Object(given) = body else { return Ok(body) };
+    let is_short = |name: &String| FIELDS.get(name).is_some_and(|field| field.path != [name.clone()]);
+    let (short, own): (Map<String, Value>, Map<String, Value>) =
+        given.into_iter().partition(|(name, _)| is_short(name));
+    let mut body = Value::Object(own);
+    for (name, value) in short {
+        let Some(Field { path, .. }) = FIELDS.get(&name) else { continue };
+        let twice = || Error::bad(format!("{name}: expected either this or {}, not both", path.join(".")));
+        let mut place = &mut body;
+        for key in path {
+            if place.is_null() {
+                *place = json!({});
+            }
+            place = place.as_object_mut().ok_or_else(twice)?.entry(key).or_insert(Value::Null);
+        }
+        if !place.is_null() {
+            return Err(twice());
+        }
+        *place = value;
+    }
+    Ok(body)
+}
+
+impl FromRequest for SearchBody {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = Json::<Value>::from_request(request, payload);
+        Box::pin(async move { json::read(in_place(body.await?.0)?).map(Self) })
+    }
 }
 
 impl FromRequest for SearchParams {
@@ -184,7 +226,11 @@ mod tests {
         let request = read("q=a+b&type=md&type=html&mode=lexical&rerank_ms=0&facets=true&top=3").unwrap();
         assert_eq!((request.query.as_str(), request.top, request.mode), ("a b", 3, Mode::Lexical));
         assert!(request.filters.kind == ["md", "html"] && request.rerank.is_off() && request.facets);
+        // The names of the body, too.
+        let named = "query=a+b&filters.type=md&filters.type=html&mode=lexical&rerank.ms=0&facets=true&top=3";
+        assert_eq!(read(named).unwrap(), request);
         for (wrong, expected) in [
+            ("q=a&query=b", "query stands more than once"),
             ("q=a&tpye=md", "there is no parameter \"tpye\""),
             ("q=a&top=x", "top: expected a number"),
             ("q=a&facets=1", "facets: expected true or false"),
@@ -193,6 +239,32 @@ mod tests {
         ] {
             let error = read(wrong).unwrap_err();
             assert!(error.contains(expected), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_like_an_address() {
+        let read = |body: Value| -> Result<SearchRequest, String> {
+            let body = in_place(body).map_err(|error| error.to_string())?;
+            serde_json::from_value(body).map_err(|error| error.to_string())
+        };
+        let nested =
+            json!({ "query": "a", "filters": { "type": ["md"], "after": "2025" }, "rerank": { "ms": 5 }, "top": 3 });
+        let flat = json!({ "q": "a", "type": ["md"], "after": "2025", "rerank_ms": 5, "top": 3 });
+        let mixed = json!({ "query": "a", "type": ["md"], "filters": { "after": "2025" }, "rerank_ms": 5, "top": 3 });
+        let expected = read(nested).unwrap();
+        assert_eq!((read(flat).unwrap(), read(mixed).unwrap()), (expected.clone(), expected));
+        for (wrong, expected) in [
+            (json!({ "q": "a", "query": "b" }), "q: expected either this or query"),
+            (
+                json!({ "q": "a", "type": ["md"], "filters": { "type": ["pdf"] } }),
+                "type: expected either this or filters.type",
+            ),
+            (json!({ "q": "a", "type": ["md"], "filters": 7 }), "type: expected either this or filters.type"),
+            (json!({ "q": "a", "tpye": ["md"] }), "tpye"),
+        ] {
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

@@ -39,6 +39,9 @@ pub(crate) struct PutBody {
     title: Option<String>,
     /// Last change, seconds of Unix time; now if it is left out.
     modified: Option<i64>,
+    /// Its address in the system that it comes from: http, https, smb or file. Results lead there.
+    #[schema(max_length = 2048)]
+    url: Option<String>,
 }
 
 /// A line of a bulk request: one of the two.
@@ -99,7 +102,7 @@ impl PutBody {
             }
             Some(_) => return Err(Error::bad("title: expected one line, and a path that ends in .md")),
         };
-        let content = Some(Content { text: Text::Memory(text.into_bytes()), modified: self.modified });
+        let content = Some(Content { text: Text::Memory(text.into_bytes()), modified: self.modified, url: self.url });
         Ok(Edit { label, source: pushed_source(app, &self.source)?, path: self.path, content })
     }
 }
@@ -172,7 +175,8 @@ async fn one(app: Arc<App>, client: String, started: Instant, edit: Edit) -> Res
 }
 
 /// Puts uploaded files: parts named `file`, each under its file name; before them, parts named `source` and `path` (the
-/// path of the next file, or a folder for all if it ends in `/`). Nothing is put in place before all parts were read and
+/// path of the next file, or a folder for all if it ends in `/`), and `url` (the address of the next file in the system
+/// that it comes from). Nothing is put in place before all parts were read and
 /// checked.
 #[utoipa::path(post, path = "/api/v1/documents", tag = "documents",
     request_body(content = Object, content_type = "multipart/form-data"),

@@ -8,13 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ordering;
-use super::parameters::SearchParams;
+use super::parameters::{SearchBody, SearchParams};
 use crate::app::App;
 use crate::config::LimitsConfig;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
-use crate::json::Json;
 
 /// An answer with what is said beside its results.
 #[derive(Serialize, ToSchema)]
@@ -43,11 +42,7 @@ pub(crate) async fn get(app: web::Data<App>, params: SearchParams, caller: Calle
 /// Finds the passages that answer a question.
 #[utoipa::path(post, path = "/api/v1/search", tag = "search", request_body = SearchRequest,
     responses((status = 200, body = SearchAnswer), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn post(
-    app: web::Data<App>,
-    body: Json<SearchRequest>,
-    caller: Caller,
-) -> Result<HttpResponse, Error> {
+pub(crate) async fn post(app: web::Data<App>, body: SearchBody, caller: Caller) -> Result<HttpResponse, Error> {
     answer(app.into_inner(), body.0, caller).await
 }
 
@@ -68,7 +63,8 @@ pub(crate) async fn run<T: Send + 'static>(
     request.check(&app.config.limits.requests())?;
     request.rerank.ms.get_or_insert(app.config.limits.rerank_ms);
     ordering::best(app, request, move |app, engine, search| {
-        let answer = search.answer()?;
+        let mut answer = search.answer()?;
+        engine.links.put_on(&mut answer);
         app.metrics.searched(&answer.timings);
         let plan = search.plan();
         if let Some(person) = caller.asker.as_ref().filter(|_| answer.total > 0) {

@@ -43,7 +43,9 @@ pub(crate) async fn similar(app: web::Data<App>, params: Params<SimilarParams>) 
     let request = SimilarRequest { document: document_id(&id)?, passage, top, filter: filters.resolve()? };
     let answer = app.into_inner().compute(move |_, engine| {
         let answer = engine.searcher.similar(&engine.snapshot(), &request)?;
-        answer.ok_or(Error::NotFound { what: "the document or passage" })
+        let mut answer = answer.ok_or(Error::NotFound { what: "the document or passage" })?;
+        engine.links.put_on(&mut answer);
+        Ok(answer)
     });
     Ok(HttpResponse::Ok().json(answer.await?))
 }

@@ -128,7 +128,8 @@ impl Live {
 
 /// The best order known as an event, and the commit that it is of.
 fn results(app: &App, search: &mut Search) -> Result<(web::Bytes, u64), Error> {
-    let answer = search.answer()?;
+    let mut answer = search.answer()?;
+    app.engine()?.links.put_on(&mut answer);
     app.metrics.searched(&answer.timings);
     let generation = answer.generation;
     Ok((event("results", &SearchAnswer { answer, unread_files: None }), generation))

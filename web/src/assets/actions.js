@@ -3,6 +3,9 @@
 const THEMES = { auto: "light", light: "dark", dark: "auto" };
 const A_YEAR = 31536000;
 
+// The path below which the server lies.
+export const base = document.querySelector(".brand").pathname.replace(/\/$/, "");
+
 export function startActions() {
   document.addEventListener("click", (event) => {
     const copy = event.target.closest(".copy");
@@ -88,7 +91,7 @@ function changeTheme(link) {
   const root = document.documentElement;
   const theme = THEMES[root.dataset.theme] || "light";
   root.dataset.theme = theme;
-  document.cookie = `quarry-theme=${theme}; Path=/; Max-Age=${A_YEAR}; SameSite=Lax`;
+  document.cookie = `quarry-theme=${theme}; Path=${base}/; Max-Age=${A_YEAR}; SameSite=Lax`;
   document.querySelector("meta[name=color-scheme]").content = theme === "auto" ? "light dark" : theme;
   const label = link.dataset[theme];
   link.title = label;

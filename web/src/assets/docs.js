@@ -10,7 +10,10 @@ const make = (name, attributes = {}, ...children) => {
   return element;
 };
 
-const api = await (await fetch("/api/openapi.json")).json();
+const api = await (await fetch("openapi.json")).json();
+
+// The path below which the server lies.
+const base = (api.servers?.[0]?.url ?? "").replace(/\/$/, "");
 
 const resolve = (schema) => {
   if (!schema?.$ref) return schema ?? {};
@@ -44,7 +47,7 @@ const typeName = (schema) => {
 
 const send = async (method, path, parameters, body, bodyType, output) => {
   const query = new URLSearchParams();
-  let address = path;
+  let address = base + path;
   for (const { name, place, input } of parameters) {
     if (input.value === "") continue;
     if (place === "path") address = address.replace(`{${name}}`, encodeURIComponent(input.value));

@@ -1,5 +1,5 @@
 // The keyboard: everything that a mouse can do.
-import { closeSuggestions, copyLink, suggestionsOpen } from "./actions.js";
+import { base, closeSuggestions, copyLink, suggestionsOpen } from "./actions.js";
 import * as preview from "./preview.js";
 
 export function startKeys() {
@@ -62,7 +62,7 @@ function focus(link) {
 function openFile(event) {
   const hit = event.shiftKey && event.target.closest(".hit");
   if (!hit) return false;
-  open(`/document/${hit.dataset.id}/file`, "_blank", "noopener");
+  open(`${base}/document/${hit.dataset.id}/file`, "_blank", "noopener");
   return true;
 }
 

@@ -1,6 +1,6 @@
 // Searching without loading the page anew: the server's page is fetched and its middle put in place. The address, the
 // title and the way back stay those of ordinary links.
-import { announce, closeSuggestions, equip } from "./actions.js";
+import { announce, base, closeSuggestions, equip } from "./actions.js";
 import { follow } from "./preview.js";
 
 let running, settling;
@@ -13,12 +13,12 @@ export function startNavigation() {
     const query = event.target.q.value;
     if (!query.trim()) return event.preventDefault();
     event.preventDefault();
-    go(`/search?${new URLSearchParams(new FormData(event.target))}`);
+    go(`${base}/search?${new URLSearchParams(new FormData(event.target))}`);
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a");
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    const stays = link.closest(".facets, .pages, .empty") && link.pathname === "/search";
+    const stays = link.closest(".facets, .pages, .empty") && link.pathname === `${base}/search`;
     if (!stays) return;
     event.preventDefault();
     const facet = link.closest(".facet")?.dataset.facet;

@@ -1,6 +1,6 @@
 // The order settles: better orders arrive while the reranker reads, and rows move to their places once, shortly, and
 // never under the pointer or the focus.
-import { announce } from "./actions.js";
+import { announce, base } from "./actions.js";
 
 const SHORT = 180;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
@@ -22,7 +22,7 @@ export function settle() {
   const query = column?.dataset.stream;
   if (!query) return;
   started = performance.now();
-  const listening = source = new EventSource(`/api/v1/search/stream?mark=sentences&${query}`);
+  const listening = source = new EventSource(`${base}/api/v1/search/stream?mark=sentences&${query}`);
   let read = 0;
   source.addEventListener("results", (event) => {
     const answer = JSON.parse(event.data);
@@ -123,7 +123,7 @@ function judge(line, share, text) {
 function make(sample, hit) {
   const row = sample.cloneNode(true);
   const [passage, ...further] = hit.passages;
-  const link = `/document/${hit.id}?passage=${passage.number}&q=${encodeURIComponent(document.getElementById("q").value)}#passage-${passage.number}`;
+  const link = `${base}/document/${hit.id}?passage=${passage.number}&q=${encodeURIComponent(document.getElementById("q").value)}#passage-${passage.number}`;
   row.classList.remove("current");
   row.dataset.id = hit.id;
   const folders = hit.path.split("/");
@@ -131,9 +131,15 @@ function make(sample, hit) {
   const headings = passage.headings.filter((heading) => heading !== hit.title && heading !== name);
   row.querySelector(".crumbs").replaceChildren(...[hit.source, ...folders, ...headings].flatMap((part, place) => {
     const crumb = document.createElement("bdi");
-    crumb.textContent = clean(part);
+    const link = place > 0 && place <= folders.length && document.createElement("a");
+    if (link) link.href = within(folders.slice(0, place));
+    (link || crumb).textContent = clean(part);
+    if (link) crumb.append(link);
     return place ? [" ", crumb] : [crumb];
   }));
+  const origin = row.querySelector(".origin");
+  if (hit.url && origin) origin.href = hit.url;
+  else origin?.remove();
   const open = row.querySelector(".open");
   open.href = link;
   open.querySelector("bdi").textContent = clean(hit.title);
@@ -149,10 +155,18 @@ function make(sample, hit) {
   const more = row.querySelector(".more");
   if (!further.length) more?.remove();
   else if (more) fillMore(more, hit, further);
-  row.querySelector(".like").href = `/document/${hit.id}/similar?passage=${passage.number}`;
+  row.querySelector(".like").href = `${base}/document/${hit.id}/similar?passage=${passage.number}`;
   row.querySelector(".why").open = false;
   fillJudges(row, passage);
   return row;
+}
+
+// The search of this page within a folder.
+function within(folders) {
+  const search = new URLSearchParams(location.search);
+  for (const name of ["offset", "close"]) search.delete(name);
+  search.set("path", `${folders.join("/")}/`);
+  return `${base}/search?${search}`;
 }
 
 function fillJudges(row, passage) {
@@ -168,7 +182,7 @@ function fillMore(more, hit, further) {
   more.querySelector("ol").replaceChildren(...further.map((passage) => {
     const item = document.createElement("li");
     const link = document.createElement("a");
-    link.href = `/document/${hit.id}?passage=${passage.number}#passage-${passage.number}`;
+    link.href = `${base}/document/${hit.id}?passage=${passage.number}#passage-${passage.number}`;
     link.textContent = clean(passage.headings.at(-1) || hit.title);
     item.append(link, snippet(passage, hit));
     return item;

@@ -1,6 +1,6 @@
 // Suggestions under the field: a combobox with a list, after the ARIA authoring practices.
 
-import { closeSuggestions, suggestionsOpen } from "./actions.js";
+import { base, closeSuggestions, suggestionsOpen } from "./actions.js";
 
 const WAIT = 80;
 
@@ -49,7 +49,7 @@ async function fetchSuggestions() {
   running = new AbortController();
   const text = typed;
   try {
-    const answer = await fetch(`/api/v1/suggest?limit=8&q=${encodeURIComponent(text)}`, { signal: running.signal });
+    const answer = await fetch(`${base}/api/v1/suggest?limit=8&q=${encodeURIComponent(text)}`, { signal: running.signal });
     if (!answer.ok) return close();
     const { suggestions } = await answer.json();
     if (text === field.value && document.activeElement === field) show(suggestions);

@@ -2,8 +2,10 @@
 //!
 //! Whoever asks here waits for the answer, so their documents overtake those of an indexing run.
 
-use qwen3::{EmbedHandle, Lane, Pending};
+use qwen3::{EmbedHandle, Lane, Overlong, Pending, PendingQuery};
 
+use super::texts::Input;
+use super::wording::Wording;
 use crate::config::LimitsConfig;
 use crate::error::{Error, within};
 use crate::wanted::Wanted;
@@ -20,21 +22,14 @@ pub(super) enum Form {
     Query(Option<String>),
 }
 
-/// What is to be embedded.
+/// How texts are to be embedded.
 #[derive(Debug)]
-pub(super) enum Input {
-    Texts(Vec<String>),
-    /// Ids of the model's own tokenizer.
-    Tokens(Vec<Vec<u32>>),
-}
-
-impl Input {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Texts(texts) => texts.len(),
-            Self::Tokens(sequences) => sequences.len(),
-        }
-    }
+pub(super) struct Manner {
+    pub(super) form: Form,
+    /// Leading values of each vector to keep.
+    pub(super) dimension: Option<usize>,
+    pub(super) overlong: Overlong,
+    pub(super) wording: Wording,
 }
 
 /// Vectors, and the tokens they were made from.
@@ -56,16 +51,24 @@ impl Form {
             (Some(other), _) => Err(Error::bad(format!("input_type: expected query or document, got {other:?}"))),
         }
     }
+
+    /// The form that a prompt of the model stands for, by the names that Sentence Transformers gives them.
+    pub(super) fn of_prompt(name: Option<&str>) -> Result<Self, Error> {
+        match name {
+            Some("query") => Ok(Self::Query(None)),
+            None | Some("document" | "passage") => Ok(Self::Document),
+            Some(other) => Err(Error::bad(format!(
+                "prompt_name: expected query or document, the prompts of the model, got {other:?}"
+            ))),
+        }
+    }
 }
 
-/// Refuses more texts than a request may have, and dimensions that the model cannot give.
-pub(super) fn check(
-    limits: &LimitsConfig,
-    embedder: &EmbedHandle,
-    texts: usize,
-    dimension: Option<usize>,
-) -> Result<(), Error> {
+/// Refuses no texts, more than a request may have, and dimensions that the model cannot give.
+fn check(limits: &LimitsConfig, embedder: &EmbedHandle, texts: usize, manner: &Manner) -> Result<(), Error> {
     within("the number of texts", texts, limits.model_texts)?;
+    manner.wording.some(texts)?;
+    let dimension = manner.dimension;
     let (least, most) = (LEAST_DIMENSION.min(embedder.dimension()), embedder.dimension());
     match dimension {
         Some(dimension) if !(least..=most).contains(&dimension) => {
@@ -77,51 +80,45 @@ pub(super) fn check(
 
 /// Embeds texts or tokens as long as somebody waits for them. Blocks.
 pub(super) fn embed(
+    limits: &LimitsConfig,
     embedder: &EmbedHandle,
     input: Input,
-    form: &Form,
-    dimension: Option<usize>,
+    manner: &Manner,
     wanted: &Wanted,
 ) -> Result<Embedded, Error> {
-    let wait = |pending: Pending<Vec<f32>>| {
+    check(limits, embedder, input.len(), manner)?;
+    let Manner { form, dimension, overlong, wording } = manner;
+    let wait = |begun: Result<Pending<Vec<f32>>, qwen3::Error>| {
+        let pending = begun.map_err(|error| wording.told(error))?;
         let tokens = pending.tokens();
-        Ok::<_, Error>((wanted.wait(pending)?, tokens))
+        let vectors = wanted.wait(pending).map_err(|error| match error {
+            Error::Model(error) => wording.told(error),
+            other => other,
+        });
+        Ok::<_, Error>((vectors?, tokens))
     };
-    let query = |text: &String, instruct: &Option<String>| {
+    let query = |index: usize, text: &String, instruct: &Option<String>| {
         wanted.check()?;
-        Ok::<_, Error>(embedder.embed_query(text, instruct.as_deref())?)
+        let pending = embedder.begin_query_as(text, instruct.as_deref(), *overlong);
+        pending.and_then(PendingQuery::wait).map_err(|error| wording.told_of(index, error))
     };
     let (mut vectors, tokens) = match (input, form) {
-        (Input::Tokens(sequences), Form::Document) => {
-            wait(embedder.embed_ids_in(Lane::Soon, sequences).map_err(foreign)?)?
-        }
+        (Input::Tokens(sequences), Form::Document) => wait(embedder.embed_ids_in(Lane::Soon, sequences, *overlong))?,
         (Input::Tokens(_), Form::Query(_)) => {
-            return Err(Error::bad("input: token arrays are embedded as they are; send queries as texts"));
+            let field = wording.field;
+            return Err(Error::bad(format!("{field}: token arrays are embedded as they are; send queries as texts")));
         }
-        (Input::Texts(texts), Form::Document) => wait(embedder.embed_documents_in(Lane::Soon, &texts)?)?,
+        (Input::Texts(texts), Form::Document) => wait(embedder.embed_documents_as(Lane::Soon, &texts, *overlong))?,
         (Input::Texts(texts), Form::Query(instruct)) => {
-            let vectors = texts.iter().map(|text| query(text, instruct));
+            let vectors = texts.iter().enumerate().map(|(index, text)| query(index, text, instruct));
             let tokens = texts.iter().map(|text| embedder.tokenizer().count(text));
             (vectors.collect::<Result<_, _>>()?, tokens.sum::<Result<usize, _>>()?)
         }
     };
     if let Some(dimension) = dimension {
-        vectors.iter_mut().for_each(|vector| cut(vector, dimension));
+        vectors.iter_mut().for_each(|vector| cut(vector, *dimension));
     }
     Ok(Embedded { vectors, tokens })
-}
-
-/// Ids of another model's tokenizer, as far as they can be told.
-fn foreign(error: qwen3::Error) -> Error {
-    match error {
-        qwen3::Error::TokenId { id, vocab_size } => Error::bad(format!(
-            "input: token {id} does not exist in this model, whose vocabulary ends at {}; token arrays have to come from \
-             the model's own tokenizer, so send texts if yours is another one (LangChain's OpenAIEmbeddings: set \
-             check_embedding_ctx_length=False)",
-            vocab_size.saturating_sub(1)
-        )),
-        other => other.into(),
-    }
 }
 
 /// Keeps the first values and brings them to length one again.
@@ -154,5 +151,8 @@ mod tests {
         assert_eq!(Form::of(None, Some("x".into())).unwrap(), Form::Query(Some("x".into())));
         assert!(Form::of(Some("document"), Some("x".into())).is_err());
         assert!(Form::of(Some("clustering"), None).is_err());
+        assert_eq!(Form::of_prompt(Some("query")).unwrap(), Form::Query(None));
+        assert_eq!(Form::of_prompt(None).unwrap(), Form::Document);
+        assert!(Form::of_prompt(Some("nope")).unwrap_err().to_string().contains("prompt_name"));
     }
 }

@@ -3,6 +3,8 @@
 //! The check stands around the handler itself, behind the router: what was matched is what is checked, however the address
 //! was spelled. There is no second table that reads addresses in its own way. `clippy.toml` forbids other ways to add routes.
 
+use std::future::ready;
+
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
@@ -105,11 +107,20 @@ impl Endpoint {
         &self.methods
     }
 
+    /// Its methods as the header `Allow` names them.
+    fn allowed(&self) -> String {
+        let heads = self.methods.iter().any(|(method, _)| method == Method::GET).then_some("HEAD");
+        let names: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).chain(heads).collect();
+        names.join(", ")
+    }
+
     /// Puts it into a server. A method that it does not take is told to those who may come in at all, in the house's form.
     #[expect(clippy::disallowed_methods, reason = "the one place where routes are registered")]
     pub(crate) fn register(self, services: &mut web::ServiceConfig) {
         debug_assert!(!self.methods.is_empty(), "{} answers nothing", self.path);
-        services.service(self.resource.default_service(checked(web::to(method_not_allowed), Need::Caller, self.face)));
+        let allowed = self.allowed();
+        let other = move || ready(Err::<HttpResponse, _>(Error::Method { allowed: allowed.clone() }));
+        services.service(self.resource.default_service(checked(web::to(other), Need::Caller, self.face)));
     }
 }
 
@@ -127,8 +138,4 @@ fn checked(route: Route, need: Need, face: Face) -> Route {
 
 async fn not_found() -> Result<HttpResponse, Error> {
     Err(Error::NotFound { what: "this address" })
-}
-
-async fn method_not_allowed() -> Result<HttpResponse, Error> {
-    Err(Error::Method)
 }

@@ -1,5 +1,5 @@
-//! The headers by which a trusted reverse proxy names the client behind it: `X-Forwarded-For`, `X-Forwarded-Proto`,
-//! `X-Forwarded-Host`.
+//! The headers by which a trusted reverse proxy names the client behind it and itself: `X-Forwarded-For`,
+//! `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Prefix`.
 //!
 //! From anybody else these headers mean nothing. `Forwarded` (RFC 7239) means nothing from anybody: a proxy that sets the
 //! one passes the other through as the client wrote it, and nobody could tell which to believe.
@@ -52,6 +52,11 @@ fn address_of(text: &str) -> Option<IpAddr> {
 /// The host that a trusted proxy was addressed as.
 pub(super) fn host<'a>(request: &'a HttpRequest, auth: &AuthConfig) -> Option<&'a str> {
     is_by_proxy(request, auth).then(|| nearest_word(request, "x-forwarded-host")).flatten()
+}
+
+/// The path that a trusted proxy has taken off the address.
+pub(super) fn prefix<'a>(request: &'a HttpRequest, auth: &AuthConfig) -> Option<&'a str> {
+    is_by_proxy(request, auth).then(|| nearest_word(request, "x-forwarded-prefix")).flatten()
 }
 
 /// Scheme and host of this server, as the one who looks at it sees them.

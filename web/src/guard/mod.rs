@@ -2,6 +2,7 @@
 //! brings, its scope and its rate.
 
 mod access;
+mod base;
 mod endpoint;
 mod forwarded;
 mod hosts;
@@ -14,6 +15,7 @@ mod site;
 mod walk;
 
 pub(crate) use access::{Caller, Need, Person, wants_page};
+pub(crate) use base::{base, beneath, current_base, is_base};
 pub(crate) use endpoint::{Endpoint, unmatched};
 pub(crate) use forwarded::origin;
 pub(crate) use hosts::Authority;

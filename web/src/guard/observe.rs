@@ -24,6 +24,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
                       manifest-src 'self'";
 
+/// For what the viewer of a browser shows, in a page that the browser makes around it.
+const VIEWER_POLICY: &str = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; \
+                             img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+
 const HEADERS: [(&str, &str); 6] = [
     ("content-security-policy", POLICY),
     ("x-content-type-options", "nosniff"),
@@ -70,6 +74,9 @@ pub(crate) async fn observe<B: MessageBody>(
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if headers.get("content-type").is_some_and(|kind| kind == "application/pdf") {
+        headers.insert(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(VIEWER_POLICY));
     }
     if !headers.contains_key("cache-control") {
         headers.insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));

@@ -62,6 +62,7 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/status", SEARCH),
     ("GET", "/status/files.csv", SEARCH),
     ("POST", "/v1/embeddings", SEARCH),
+    ("GET", "/v1/models", SEARCH),
     ("POST", "/v1/rerank", SEARCH),
     ("POST", "/v2/rerank", SEARCH),
 ];

@@ -4,9 +4,10 @@
 use std::sync::LazyLock;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::error::Error;
+use crate::fresh::Tag;
 
 struct Asset {
     name: &'static str,
@@ -75,23 +76,29 @@ pub(super) fn address(name: &str) -> String {
 
 /// `GET /assets/{version}/{name}`. Another version than the present one is answered too, for pages that were open during
 /// an upgrade, but not to be kept.
-pub(super) async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Error> {
+pub(super) async fn asset(path: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let (version, name) = path.into_inner();
     let kept = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-cache" };
-    find(&name).map(|asset| send(asset, kept)).ok_or(Error::NotFound { what: "this file" })
+    find(&name).map(|asset| send(&request, asset, kept)).ok_or(Error::NotFound { what: "this file" })
 }
 
 /// `GET /favicon.ico`.
-pub(super) async fn favicon() -> Result<HttpResponse, Error> {
-    find("favicon.svg").map(|asset| send(asset, "public, max-age=86400")).ok_or(Error::NotFound { what: "this file" })
+pub(super) async fn favicon(request: HttpRequest) -> Result<HttpResponse, Error> {
+    find("favicon.svg")
+        .map(|asset| send(&request, asset, "public, max-age=86400"))
+        .ok_or(Error::NotFound { what: "this file" })
 }
 
 fn find(name: &str) -> Option<(&'static Asset, &'static str)> {
     ASSETS.iter().zip(SLIM.iter()).find(|(asset, _)| asset.name == name).map(|(asset, text)| (asset, text.as_str()))
 }
 
-fn send((asset, text): (&'static Asset, &'static str), kept: &'static str) -> HttpResponse {
-    HttpResponse::Ok().content_type(asset.media_type).insert_header((header::CACHE_CONTROL, kept)).body(text)
+fn send(request: &HttpRequest, (asset, text): (&'static Asset, &'static str), kept: &'static str) -> HttpResponse {
+    let tag = Tag::of_content(text.as_bytes());
+    let whole = || HttpResponse::Ok().content_type(asset.media_type).body(text);
+    let mut response = tag.kept_by(request).unwrap_or_else(|| tag.on(whole()));
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static(kept));
+    response
 }
 
 #[cfg(test)]

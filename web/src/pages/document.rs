@@ -8,14 +8,14 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use searcher::{Marker, ParsedQuery};
 use serde::Deserialize;
-use storage::{DocumentId, Passage, Snapshot};
+use storage::{DocumentId, Passage, Place, Snapshot};
 
 use super::address::{SearchAddress, query_string};
 use super::blocks::{Shape, one_line};
-use super::hit::{self, crumbs, document_link, file_name, similar_link};
+use super::hit::{self, crumbs, document_link, file_name, origin, similar_link};
 use super::icons::{icon, of_kind};
 use super::language::{Noun, size};
-use super::layout::Page;
+use super::layout::{Page, placed};
 use super::problem;
 use super::strings::fill;
 use super::text::clean;
@@ -48,6 +48,15 @@ struct Shown {
     total: usize,
     /// Number of a passage and its innermost heading, with the depth of that.
     contents: Vec<(u32, String, usize)>,
+    /// Its address in the system that it comes from.
+    url: Option<String>,
+}
+
+impl Shown {
+    /// The passage that was asked for, if it is among the shown ones.
+    fn found(&self, asked: &Asked) -> Option<&Passage> {
+        self.passages.iter().map(|(passage, _)| passage).find(|passage| asked.passage == Some(passage.number))
+    }
 }
 
 /// `GET /document/{id}`.
@@ -75,8 +84,14 @@ async fn read(app: web::Data<App>, visit: &Visit, id: &str, asked: &Asked) -> Re
     let window = if visit.part { PREVIEW } else { WINDOW };
     let (query, wanted, from) = (asked.q.clone(), asked.passage, asked.from);
     crate::error::within("query", query.chars().count(), app.config.limits.query_chars)?;
-    let read =
-        move |_: &App, engine: &crate::engine::Engine| show(&engine.snapshot(), id, &query, wanted, from, window);
+    let read = move |_: &App, engine: &crate::engine::Engine| {
+        let shown = show(&engine.snapshot(), id, &query, wanted, from, window)?;
+        Ok(shown.map(|shown| {
+            let document = shown.passages.first().map(|(passage, _)| &passage.document);
+            let url = document.and_then(|document| engine.links.url(&document.source, &document.path));
+            Shown { url, ..shown }
+        }))
+    };
     app.into_inner().compute(read).await?.ok_or_else(missing)
 }
 
@@ -100,7 +115,7 @@ fn show(
         (passage, marks)
     };
     let passages = all.into_iter().skip(from).take(window).map(marked).collect();
-    Ok(Some(Shown { passages, from, total, contents }))
+    Ok(Some(Shown { passages, from, total, contents, url: None }))
 }
 
 fn contents(passages: &[Passage], title: &str) -> Vec<(u32, String, usize)> {
@@ -128,11 +143,12 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
             @if !asked.q.is_empty() {
                 p.back { a href=(address.link()) { "← " (fill(words.back_to_results, &[&clean(&asked.q)])) } }
             }
-            (crumbs(&document.source, &document.path, &[]))
+            (crumbs(&address, &document.source, &document.path, &[]))
             h1 { bdi { (clean(&document.title)) } }
             (facts(visit, shown))
             div.actions {
-                a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+                a href=(file_link(id, asked, shown)) { (icon("file")) (words.open_file) }
+                @if let Some(url) = &shown.url { (origin(visit, url)) }
                 button.js.copy type="button" data-link=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("link")) span { (words.copy_link) } }
                 a href=(similar_link_of(id, asked.passage)) { (icon("similar")) (words.similar) }
             }
@@ -143,6 +159,17 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
         }
     };
     Page { visit, title: document.title.clone(), class: "reading", address, main }.respond()
+}
+
+/// The address of the file; of a PDF, which browsers show themselves, at the page of the passage that was asked for.
+fn file_link(id: &str, asked: &Asked, shown: &Shown) -> String {
+    let page = shown.found(asked).filter(|passage| passage.document.kind == "pdf").and_then(|passage| {
+        match passage.chunk.place {
+            Some(Place::Page(page)) => Some(format!("#page={page}")),
+            _ => None,
+        }
+    });
+    format!("/document/{id}/file{}", page.unwrap_or_default())
 }
 
 fn similar_link_of(id: &str, passage: Option<u32>) -> String {
@@ -160,12 +187,13 @@ fn preview(visit: &Visit, id: &str, asked: &Asked, shown: &Shown) -> HttpRespons
             (facts(visit, shown))
             div.actions {
                 a href=(document_link(id, asked.passage.unwrap_or(first.number), &asked.q)) { (icon("doc")) (words.open_document) }
-                a href=(format!("/document/{id}/file")) { (icon("file")) (words.open_file) }
+                a href=(file_link(id, asked, shown)) { (icon("file")) (words.open_file) }
+                @if let Some(url) = &shown.url { (origin(visit, url)) }
             }
         }
         (text(visit, id, asked, shown))
     };
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(part.into_string())
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(placed(part.into_string(), &visit.base))
 }
 
 fn facts(visit: &Visit, shown: &Shown) -> Markup {

@@ -1,5 +1,6 @@
 //! `/document/{id}/file`: the file itself, as it lies in its source. Never as a page of this site: text is shown as plain
-//! text, everything else is saved. It is read as the client takes it, so a download costs an open file and two pieces.
+//! text, a PDF by the viewer of the browser, everything else is saved. It is read as the client takes it, so a download
+//! costs an open file and two pieces.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -61,6 +62,7 @@ fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
     let (media_type, shown) = match sent_as(&document.kind, file_name(path), path == document.path) {
         Sent::Shown if is_utf_8(&file).map_err(|_| missing())? => ("text/plain; charset=utf-8", "inline"),
         Sent::Shown => ("text/plain", "inline"),
+        Sent::Viewed(media_type) => (media_type, "inline"),
         Sent::Saved(media_type) => (media_type, "attachment"),
     };
     Ok(Found { name: file_name(path).to_string(), media_type, shown, file, length })
@@ -71,6 +73,8 @@ fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
 enum Sent {
     /// Show it, as plain text.
     Shown,
+    /// Give it to its viewer, under this media type.
+    Viewed(&'static str),
     /// Save it, under this media type.
     Saved(&'static str),
 }
@@ -83,6 +87,8 @@ fn sent_as(kind: &str, name: &str, is_document: bool) -> Sent {
     let by_kind = is_document.then(|| Format::named(kind)).flatten();
     match by_name.or(by_kind) {
         Some(format) if format.delivery == Delivery::Inline => Sent::Shown,
+        // The content was read as one, and the name promises nothing else.
+        Some(format) if format.name == "pdf" && by_kind == Some(format) => Sent::Viewed(format.media_type),
         Some(format) => Sent::Saved(format.media_type),
         None => Sent::Saved("application/octet-stream"),
     }
@@ -200,6 +206,11 @@ mod tests {
             assert_eq!(sent_as(kind, name, true), Sent::Saved(media_type), "{kind} in {name}");
         }
         assert_eq!(sent_as("markdown", "all.zip", false), Sent::Saved("application/zip"));
+        assert_eq!(sent_as("pdf", "a.pdf", true), Sent::Viewed("application/pdf"));
+        assert_eq!(sent_as("pdf", "scan", true), Sent::Viewed("application/pdf"));
+        assert_eq!(sent_as("pdf", "a.doc", true), Sent::Saved("application/msword"));
+        assert_eq!(sent_as("html", "a.pdf", true), Sent::Saved("application/pdf"), "what only its name says");
+        assert_eq!(sent_as("eml", "a.pdf", false), Sent::Saved("application/pdf"));
     }
 
     fn found(content: &[u8], media_type: &'static str, shown: &'static str) -> Found {

@@ -44,7 +44,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale<'
     let Some((first, further)) = hit.passages.split_first() else { return html! {} };
     html! {
         li.hit data-id=(hit.id) {
-            (crumbs(&hit.source, &hit.path, &headings(hit, first)))
+            (crumbs(address, &hit.source, &hit.path, &headings(hit, first)))
             h2 { a.open href=(document_link(&hit.id, first.number, &address.q)) { (of_kind(&hit.kind)) bdi { (clean(&hit.title)) } } }
             (passage(visit, hit, first))
             p.meta {
@@ -73,6 +73,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale<'
                         } } }
                     }
                 }
+                @if let Some(url) = &hit.url { (origin(visit, url)) }
                 a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }
                 details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, scale)) }
             }
@@ -144,17 +145,32 @@ fn some_lines(text: &str, part: Range<usize>, marks: &[Range<usize>]) -> Range<u
     start..end
 }
 
-/// Source, folders and headings above a passage.
-pub(super) fn crumbs(source: &str, path: &str, headings: &[&str]) -> Markup {
+/// The link to a document in the system that it comes from.
+pub(super) fn origin(visit: &Visit, url: &str) -> Markup {
+    html! { a.origin href=(url) rel="noreferrer" { (icon("link")) (visit.words().open_origin) } }
+}
+
+/// Source, folders and headings above a passage. Folders lead to the same search within them.
+pub(super) fn crumbs(address: &SearchAddress, source: &str, path: &str, headings: &[&str]) -> Markup {
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
-    let folders = folders.split('/').filter(|part| !part.is_empty());
+    let folders = folders.match_indices('/').map(|(slash, _)| slash).chain([folders.len()]).map(|end| &folders[..end]);
     html! {
         p.crumbs {
             bdi { (clean(source)) }
-            @for part in folders { " " bdi { (clean(part)) } }
+            @for folder in folders.filter(|folder| !folder.is_empty()) { " " bdi { (within(address, folder)) } }
             @for part in headings { " " bdi { (clean(part)) } }
         }
     }
+}
+
+/// A folder as the link to the search within it; its name alone where nothing is searched for.
+fn within(address: &SearchAddress, folder: &str) -> Markup {
+    let name = clean(file_name(folder));
+    if address.q.is_empty() {
+        return html! { (name) };
+    }
+    let inside = SearchAddress { path: vec![format!("{folder}/")], ..address.at(0) };
+    html! { a href=(inside.link()) { (name) } }
 }
 
 /// The headings of a passage below the title.
@@ -239,7 +255,24 @@ mod tests {
 
     #[test]
     fn names_of_files_are_never_markup() {
-        let shown = crumbs("<b>", "x\"><img src=x onerror=alert(1)>/a.md", &["</p><script>"]).0;
-        assert!(!shown.contains("<img") && !shown.contains("<script") && !shown.contains("<b>"), "{shown}");
+        for address in [SearchAddress::default(), SearchAddress::of_query("\"><script>")] {
+            let shown = crumbs(&address, "<b>", "x\"><img src=x onerror=alert(1)>/a.md", &["</p><script>"]).0;
+            assert!(!shown.contains("<img") && !shown.contains("<script") && !shown.contains("<b>"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn crumbs_lead_to_the_search_within() {
+        let address = SearchAddress { offset: 20, ..SearchAddress::of_query("leave") };
+        let shown = crumbs(&address, "wiki", "hr/time off/a.md", &["Days"]).0;
+        for link in [
+            "<bdi>wiki</bdi>",
+            "href=\"/search?q=leave&amp;path=hr%2F\">hr",
+            "href=\"/search?q=leave&amp;path=hr%2Ftime+off%2F\">time off",
+        ] {
+            assert!(shown.contains(link), "{link}: {shown}");
+        }
+        assert!(shown.contains("<bdi>Days</bdi>"), "{shown}");
+        assert!(!crumbs(&SearchAddress::default(), "wiki", "hr/a.md", &[]).0.contains("href"));
     }
 }

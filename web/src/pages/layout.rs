@@ -51,7 +51,7 @@ impl Page<'_> {
                 body class=(self.class) { (sprite(&needs)) (body) }
             }
         };
-        page.into_string()
+        placed(page.into_string(), &visit.base)
     }
 
     fn body(&self) -> Markup {
@@ -70,6 +70,17 @@ impl Page<'_> {
             p.offline #offline role="alert" hidden { (words.offline) }
         }
     }
+}
+
+/// A page with its addresses, which all begin at the root of the server, below where that lies. In what comes from others
+/// quotes are escaped, so that only attributes of our own can look like this.
+pub(super) fn placed(page: String, base: &str) -> String {
+    if base.is_empty() {
+        return page;
+    }
+    ["href", "src", "action", "data-link"]
+        .iter()
+        .fold(page, |page, attribute| page.replace(&format!(" {attribute}=\"/"), &format!(" {attribute}=\"{base}/")))
 }
 
 fn scheme(theme: Theme) -> &'static str {

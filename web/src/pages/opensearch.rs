@@ -7,15 +7,15 @@ use super::visit::Visit;
 
 /// `GET /opensearch.xml`.
 pub(super) async fn opensearch(visit: Visit) -> HttpResponse {
-    let origin = &visit.origin;
+    let root = format!("{}{}", visit.origin, visit.base);
     let description = html! {
         (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
         OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/" {
             ShortName { "quarry" }
             Description { (visit.words().opensearch) }
             InputEncoding { "UTF-8" }
-            Image width="16" height="16" type="image/svg+xml" { (origin) "/favicon.ico" }
-            Url type="text/html" template={ (origin) "/search?q={searchTerms}" } {}
+            Image width="16" height="16" type="image/svg+xml" { (root) "/favicon.ico" }
+            Url type="text/html" template={ (root) "/search?q={searchTerms}" } {}
         }
     };
     HttpResponse::Ok()

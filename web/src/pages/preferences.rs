@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::language::Language;
 use super::visit::{LANGUAGE_COOKIE, THEME_COOKIE, Theme};
+use crate::guard;
 use crate::json::Params;
 
 /// A year in seconds.
@@ -30,8 +31,9 @@ pub(super) async fn preferences(request: HttpRequest, chosen: Params<Chosen>) ->
     }
     let language = Language::of_code(&chosen.language).map(|language| (LANGUAGE_COOKIE, language.short()));
     let theme = Theme::of_name(&chosen.theme).map(|theme| (THEME_COOKIE, theme.name()));
+    let base = guard::base(&request);
     for (name, value) in language.into_iter().chain(theme) {
-        let cookie = format!("{name}={value}; Path=/; Max-Age={KEPT}; SameSite=Lax");
+        let cookie = format!("{name}={value}; Path={base}/; Max-Age={KEPT}; SameSite=Lax");
         if let Ok(cookie) = header::HeaderValue::from_str(&cookie) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -79,13 +79,16 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         Error::Scope { .. } => words.key_scope,
         Error::Host => words.unknown_host,
         Error::Origin => words.other_site,
-        Error::Method => words.no_method,
+        Error::Method { .. } => words.no_method,
         Error::OverLimit { .. } | Error::TooLarge { .. } | Error::Request(searcher::RequestError::OverLimit { .. }) => {
             words.too_much
         }
         Error::BadRequest { .. }
         | Error::Request(_)
         | Error::MediaType { .. }
+        | Error::Packed { .. }
+        | Error::TextTooLong { .. }
+        | Error::TextWithoutMeaning { .. }
         | Error::Conflict { .. }
         | Error::NotWhole { .. }
         | Error::FolderNotAllowed

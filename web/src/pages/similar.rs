@@ -42,7 +42,9 @@ async fn find(app: web::Data<App>, id: &str, passage: Option<u32>) -> Result<(St
         let snapshot = engine.snapshot();
         let title = snapshot.document(document)?.first().map(|passage| passage.document.title.clone());
         let request = SimilarRequest { document, passage, top: PAGE, filter: Filter::default() };
-        Ok(title.zip(engine.searcher.similar(&snapshot, &request)?))
+        let mut answer = engine.searcher.similar(&snapshot, &request)?;
+        answer.iter_mut().for_each(|answer| engine.links.put_on(answer));
+        Ok(title.zip(answer))
     };
     app.into_inner().compute(find).await?.ok_or_else(missing)
 }

@@ -57,6 +57,8 @@ pub(super) struct Visit {
     pub(super) here: String,
     /// Scheme and host, as the visitor sees them.
     pub(super) origin: String,
+    /// Where the server lies below them: see [`guard::base`].
+    pub(super) base: String,
     /// Whether only the middle of the page is wanted, by a script that has the rest.
     pub(super) part: bool,
     /// Seconds of Unix time.
@@ -75,6 +77,7 @@ impl Visit {
             theme: cookie(cookies, THEME_COOKIE).and_then(Theme::of_name).unwrap_or_default(),
             here: here.to_string(),
             origin: guard::origin(request),
+            base: guard::base(request),
             part: request.headers().contains_key("x-quarry-part"),
             now: jobs::now(),
         }

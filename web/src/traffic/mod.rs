@@ -9,6 +9,7 @@ mod budget;
 mod metered;
 mod pieces;
 mod stall;
+pub(crate) mod unpacked;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub(crate) use budget::{Budget, Ticket};
 pub(crate) use metered::metered;
 pub(crate) use pieces::Pieces;
 pub(crate) use stall::cut_off_after;
+pub(crate) use unpacked::Unpacked;
 
 use crate::config::LimitsConfig;
 use crate::error::Error;
