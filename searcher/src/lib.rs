@@ -33,10 +33,13 @@
 //! ```
 
 mod answer;
+mod answerable;
+mod calibration;
 mod candidate;
 mod collapse;
 mod config;
 mod error;
+mod evidence;
 mod expectation;
 mod facet;
 mod fuse;
@@ -58,9 +61,12 @@ mod snippet;
 mod suggest;
 
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
+pub use answerable::{Answerable, Verdict};
+pub use calibration::{Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;
 pub use config::{FusionMethod, SearchConfig};
 pub use error::SearchError;
+pub use evidence::{Evidence, Ground, Nearness, Spread};
 pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Place, Retrieved, fuse};
 pub use highlight::{Span, Terms, highlight};
@@ -70,7 +76,7 @@ pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, Pars
 pub use recall::Recall;
 pub use request::{
     Copies, Counted, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget,
-    SearchRequest, Syntax,
+    SearchRequest, Syntax, Unlikely,
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};

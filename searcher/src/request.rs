@@ -64,6 +64,18 @@ pub enum Copies {
     Apart,
 }
 
+/// What is returned where nothing is likely to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Unlikely {
+    /// The closest documents, three at most; none where no word of the query is known and nothing is near it.
+    #[default]
+    Closest,
+    /// All that was found.
+    All,
+}
+
 /// Which documents are counted by what they are filed under.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -160,6 +172,9 @@ pub struct SearchRequest {
     /// Whether documents with almost the same text are one result.
     #[serde(default)]
     pub copies: Copies,
+    /// What is returned where nothing is likely to answer.
+    #[serde(default)]
+    pub unlikely: Unlikely,
     /// How much reranking may cost; as configured if it is left out.
     #[serde(default)]
     pub rerank: RerankBudget,
@@ -188,6 +203,7 @@ impl Default for SearchRequest {
             syntax: Syntax::default(),
             mark: Marking::default(),
             copies: Copies::default(),
+            unlikely: Unlikely::default(),
             rerank: RerankBudget::default(),
             instruct: None,
             explain: false,

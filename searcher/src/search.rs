@@ -7,22 +7,26 @@
 //! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
 use storage::Snapshot;
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
+use crate::answerable::{Answerable, Judgement, Verdict, evidence};
+use crate::calibration::Calibration;
 use crate::candidate::Candidate;
 use crate::collapse::collapse;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
+use crate::evidence::Evidence;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::plan::SearchPlan;
 use crate::present::Presenter;
 use crate::recall::{Recall, recall, recall_within};
-use crate::request::{Copies, Marking, SearchRequest};
+use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
 use crate::sentence::Sentences;
 
@@ -32,12 +36,19 @@ pub struct Searcher {
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
+    calibration: Option<Arc<Calibration>>,
 }
 
 impl Searcher {
     /// A searcher with a model for queries, and one for reranking if there is any.
     pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
-        Self { embedder, reranker, config }
+        Self { embedder, reranker, config, calibration: None }
+    }
+
+    /// With this calibration searches are judged: whether anything answers.
+    #[must_use]
+    pub fn calibrated(self, calibration: Calibration) -> Self {
+        Self { calibration: Some(Arc::new(calibration)), ..self }
     }
 
     /// The settings in force.
@@ -67,6 +78,8 @@ impl Searcher {
         let mut plan = self.plan(&snapshot, request)?;
         let planned = plan.started.elapsed();
         let recalled = recall(&snapshot, &self.config, &mut plan)?;
+        let judge = |calibration| Judgement::of(&snapshot, &self.config, calibration, &plan, &recalled.candidates);
+        let judgement = self.calibration.as_deref().map(judge).transpose()?.flatten();
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
         Ok(Search {
@@ -85,6 +98,7 @@ impl Searcher {
             reranked_for: Duration::ZERO,
             plan,
             reranking,
+            judgement,
         })
     }
 
@@ -105,6 +119,19 @@ impl Searcher {
     pub fn recall(&self, snapshot: &Snapshot, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
         recall(snapshot, &self.config, plan)
     }
+
+    /// What these candidates of a plan, recalled by it, say of an answer: the ground for calibration.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn evidence(
+        &self,
+        snapshot: &Snapshot,
+        plan: &SearchPlan,
+        candidates: &[Candidate],
+    ) -> Result<Evidence, SearchError> {
+        evidence(snapshot, plan, candidates)
+    }
 }
 
 /// A search in the course of being ranked, on a snapshot that is borrowed or shared. With a shared one it can be put
@@ -118,6 +145,7 @@ pub struct Search<S> {
     state: RerankState,
     timings: Timings,
     reranked_for: Duration,
+    judgement: Option<Judgement>,
 }
 
 impl<S: Deref<Target = Snapshot>> Search<S> {
@@ -208,11 +236,17 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     /// # Errors
     /// The index is damaged.
     pub fn answer(&mut self) -> Result<Answer, SearchError> {
-        let documents = self.documents()?;
+        let mut documents = self.documents()?;
+        let answerable = self.judgement.map(|judgement| judgement.with(self.reranking.best_relevance()));
+        if let Some((judgement, answerable)) = self.judgement.zip(answerable)
+            && self.plan.request.unlikely == Unlikely::Closest
+        {
+            documents.truncate(judgement.shown(answerable));
+        }
         let total = documents.len();
         let facets = self.plan.request.facets.then(|| self.facets(&documents)).transpose()?;
         let presenting = Instant::now();
-        let results = self.present(documents)?;
+        let results = self.present(documents, answerable)?;
         let timings = Timings {
             rerank_ms: milliseconds(self.reranked_for),
             highlight_ms: milliseconds(presenting.elapsed()),
@@ -226,6 +260,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             reranked: self.reranking.scored(),
             rerank_depth: self.reranking.depth(),
             rerank_state: self.state,
+            answerable,
             timings,
             generation: self.snapshot.sequence(),
             notes: self.plan.query.notes.clone(),
@@ -235,13 +270,20 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     }
 
     /// The documents of the page that was asked for.
-    fn present(&mut self, documents: Vec<Group>) -> Result<Vec<DocumentHit>, SearchError> {
+    fn present(
+        &mut self,
+        documents: Vec<Group>,
+        answerable: Option<Answerable>,
+    ) -> Result<Vec<DocumentHit>, SearchError> {
         let _span = tracing::debug_span!("present").entered();
         let (snapshot, request) = (&*self.snapshot, &self.plan.request);
         let presenter = Presenter::new(snapshot, &self.plan.terms, &self.searcher.config);
         let page = documents.into_iter().skip(request.offset).take(request.top);
         let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(vector) = self.plan.vector.as_ref().filter(|_| request.mark == Marking::Sentences) {
+        // What nothing answers has no sentence that does.
+        let is_unlikely = answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
+        let marks_sentences = request.mark == Marking::Sentences && !is_unlikely;
+        if let Some(vector) = self.plan.vector.as_ref().filter(|_| marks_sentences) {
             self.sentences.mark(&mut results, vector)?;
         }
         Ok(results)

@@ -14,6 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::answer::{DocumentHit, Marked, PassageHit};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
+use crate::evidence::dot;
 use crate::highlight::Span;
 use crate::snippet::snippet;
 
@@ -165,10 +166,6 @@ fn flowing(text: &str) -> String {
         before = character;
     }
     out
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
     // What is wrong with the question is said before anything is read or indexed for it.
     let (mut request, config) = (request(args), settings.search()?);
+    let calibration = settings.calibration()?;
     request.check(&RequestLimits::default())?;
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
@@ -30,7 +31,8 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     };
     check_model(&snapshot, &model)?;
     request.filters.source.extend(source.map(|source| source.name));
-    let mut search = Searcher::new(embedder, reranker, config).begin(&*snapshot, request)?;
+    let searcher = Searcher::new(embedder, reranker, config).calibrated(calibration);
+    let mut search = searcher.begin(&*snapshot, request)?;
     search.finish()?;
     let answer = search.answer()?;
     // The answer may stand in a file that could not be read.

@@ -92,8 +92,8 @@ pub use error::{Error, Result, chain, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
-    AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
-    QueryWord, Script, Sequence, is_stopword, is_unspaced, plain_words, runs,
+    AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, HeldTerm, LexicalQuery, LexicalWeights, NormalForms,
+    PassageRef, QueryWord, Script, Sequence, TermKind, is_stopword, is_unspaced, plain_words, runs,
 };
 pub use overview::{Overview, overview};
 pub use private::is_shared;

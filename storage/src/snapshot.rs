@@ -8,7 +8,7 @@ use crate::documents::Settings;
 use crate::error::{Error, Result};
 use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{AnalysedQuery, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
+use crate::lexical::{AnalysedQuery, HeldTerm, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::simhash::SimHash;
@@ -31,7 +31,11 @@ struct View {
     facets: OnceLock<Facets>,
     /// One passage of each document, by group.
     groups: OnceLock<Vec<(u64, PassageRef)>>,
+    background: OnceLock<Vec<Vec<f32>>>,
 }
+
+/// Vectors of the sample that stands for the whole index.
+const BACKGROUND: u64 = 512;
 
 /// The newest snapshot of a store, for threads that search while it writes.
 #[derive(Clone)]
@@ -116,8 +120,8 @@ impl Snapshot {
         vectors: VectorIndex,
         placement: Placement,
     ) -> Self {
-        let (facets, groups) = (OnceLock::new(), OnceLock::new());
-        Self { totals, view: Arc::new(View { settings, lexical, vectors, placement, facets, groups }) }
+        let (facets, groups, background) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { totals, view: Arc::new(View { settings, lexical, vectors, placement, facets, groups, background }) }
     }
 
     /// The same passages after a commit that changed none.
@@ -189,6 +193,27 @@ impl Snapshot {
     /// seen beside it. Words that no passage holds count most.
     pub fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
         self.view.lexical.full_coverage(query, weights)
+    }
+
+    /// For each term of a query's free text, how rare it is and which of the passages hold it.
+    pub fn holdings(&self, query: &AnalysedQuery, passages: &[PassageRef]) -> Result<Vec<HeldTerm>> {
+        self.view.lexical.holdings(query, passages)
+    }
+
+    /// A sample of the live vectors, at most 512, always the same of one index: what a vector is like that has nothing to do with
+    /// a query.
+    ///
+    /// # Errors
+    /// A stored vector is damaged.
+    pub fn background(&self) -> Result<&[Vec<f32>]> {
+        if let Some(background) = self.view.background.get() {
+            return Ok(background);
+        }
+        let live = self.view.placement.live();
+        let step = live.count_common(live).div_ceil(BACKGROUND).max(1);
+        let sample = live.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let sample = sample.map(|ordinal| Ok(self.view.vectors.vector(ordinal)?)).collect::<Result<_>>()?;
+        Ok(self.view.background.get_or_init(|| sample))
     }
 
     /// The passages nearest to a normalised vector by cosine, best first: `limit` distinct vectors, every live passage

@@ -1,6 +1,7 @@
 //! The lexical index: BM25 over titles, headings, words, grams and codes, in tantivy. Derived from the truth.
 
 mod analysis;
+mod holdings;
 mod index;
 mod listing;
 mod pinned;
@@ -10,6 +11,7 @@ mod schema;
 mod stopwords;
 
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, plain_words, runs};
+pub use holdings::{HeldTerm, TermKind};
 pub(crate) use index::{LexicalIndex, Payload};
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;

@@ -140,12 +140,14 @@ impl LexicalReader {
 
     /// What a passage of average length scores that holds all of the query's text once.
     pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
+        self.builder(weights).coverage(query, |term| self.idf(term))
+    }
+
+    /// BM25's inverse document frequency of a term; a deleted passage may still be counted as a holder.
+    pub(super) fn idf(&self, term: &Term) -> Result<f32> {
         let passages = self.searcher.num_docs() as f32;
-        self.builder(weights).coverage(query, |term| {
-            let holders = self.searcher.doc_freq(term)? as f32;
-            // BM25's inverse document frequency; a deleted passage may still be counted as a holder.
-            Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
-        })
+        let holders = self.searcher.doc_freq(term)? as f32;
+        Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.

@@ -1,0 +1,118 @@
+//! Calibration: what turns [`Evidence`] into the probability that something answers. A logistic regression for each
+//! [`Ground`], fitted to judged questions by `quarry train calibrate`.
+//!
+//! What meaning says is on the scale of one model, so those weights hold for that model alone, by its fingerprint. Without weights
+//! for its model a search that asks vectors is not judged at all; one by words alone always is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::SearchError;
+use crate::evidence::{Evidence, Ground, Spread};
+
+/// Fitted to the bundled model; see docs/BENCHMARKS.md for what it was made of.
+const BUNDLED: &str = include_str!("calibration.json");
+
+/// Weights of the evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What it was made of, for people.
+    pub made: String,
+    /// For words alone.
+    pub words: Line,
+    /// For searches that ask vectors.
+    pub meaning: Option<MeaningCalibration>,
+}
+
+/// Weights of what one model says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeaningCalibration {
+    /// Fingerprint of the model, its prompts and its dimension.
+    pub model: String,
+    /// Cosines of a query and a passage that have nothing to do with each other.
+    pub background: Spread,
+    /// Deviations above the background that gibberish hardly exceeds.
+    pub noise: f64,
+    /// For meaning alone.
+    pub alone: Line,
+    /// For words and meaning.
+    pub both: Line,
+}
+
+/// The log odds of an answer as a weighted sum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The log odds where every number is 0.
+    pub bias: f64,
+    /// The weight of each number of [`Evidence::numbers`].
+    pub weights: BTreeMap<String, f64>,
+}
+
+impl Line {
+    /// The probability that goes with the numbers.
+    pub fn probability(&self, numbers: &[(&'static str, f64)]) -> f64 {
+        let weight = |name: &str| self.weights.get(name).copied().unwrap_or(0.0);
+        let sum: f64 = numbers.iter().map(|(name, value)| weight(name) * value).sum();
+        1.0 / (1.0 + (-(self.bias + sum)).exp())
+    }
+}
+
+impl Calibration {
+    /// Reads a file that `quarry train calibrate` has written.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub fn read(file: &Path) -> Result<Self, SearchError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| SearchError::CalibrationUnread { file: file.to_owned(), source })?;
+        serde_json::from_str(&text).map_err(|source| SearchError::Calibration { file: file.to_owned(), source })
+    }
+
+    /// That of the bundled model.
+    ///
+    /// # Errors
+    /// It is none: a bug.
+    pub fn bundled() -> Result<Self, SearchError> {
+        serde_json::from_str(BUNDLED)
+            .map_err(|source| SearchError::Calibration { file: "calibration.json".into(), source })
+    }
+
+    /// The probability that something answers, in an index of the model with this fingerprint; `None` where that model was
+    /// not calibrated and has a say.
+    pub fn probability(&self, evidence: &Evidence, model: &str) -> Option<f64> {
+        let ground = evidence.ground();
+        if ground == Ground::Words {
+            let nothing = Spread { mean: 0.0, deviation: 1.0 };
+            return Some(self.words.probability(&evidence.numbers(ground, nothing)));
+        }
+        let meaning = self.of_model(model)?;
+        let line = if ground == Ground::Both { &meaning.both } else { &meaning.alone };
+        Some(line.probability(&evidence.numbers(ground, meaning.background)))
+    }
+
+    /// [`Calibration::probability`], raised to the floor where what was asked for is there by its exact form: that is never
+    /// called unanswered.
+    pub fn judged(&self, evidence: &Evidence, model: &str, floor: f64) -> Option<f64> {
+        let probability = self.probability(evidence, model)?;
+        Some(if evidence.is_exact { probability.max(floor) } else { probability })
+    }
+
+    /// Whether a query is nothing to the index: no word of it is known, and what is nearest to it is no nearer than to gibberish.
+    pub fn is_nonsense(&self, evidence: &Evidence, model: &str) -> bool {
+        let is_near = match (&evidence.meaning, self.of_model(model)) {
+            (Some(nearness), Some(calibration)) => nearness.nearness(calibration.background) > calibration.noise,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        evidence.unknown >= 1.0 && !is_near
+    }
+
+    fn of_model(&self, model: &str) -> Option<&MeaningCalibration> {
+        self.meaning.as_ref().filter(|calibration| calibration.model == model)
+    }
+}
