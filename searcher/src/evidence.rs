@@ -4,6 +4,8 @@
 //! its rarity, and how far the best match stands out. Of meaning: how much nearer the nearest passage is than passages that have
 //! nothing to do with the query (a sample of the index). Of both: whether they found the same.
 
+use std::collections::BTreeMap;
+
 use storage::{HeldTerm, PassageRef, Snapshot, TermKind};
 
 use crate::candidate::Candidate;
@@ -13,6 +15,10 @@ use crate::plan::SearchPlan;
 
 /// Passages of each retriever that are looked at.
 const HEAD: usize = 10;
+/// Passages whose script is looked at.
+const SCRIPTS: usize = 3;
+/// Letters that tell it.
+const LETTERS: usize = 500;
 /// How many vectors of a sample what is known of the model counts as, so that an index of three passages is not
 /// compared with itself alone.
 const KNOWN_VECTORS: f64 = 50.0;
@@ -45,10 +51,20 @@ pub struct Evidence {
     pub meaning: Option<Nearness>,
     /// The share of the passages at the head of one retriever that are at the head of the other.
     pub agreement: f64,
+    /// x
+    pub joint: Vec<(f64, f64)>,
+    /// x
+    pub heard_max: f64,
+    /// x
+    pub coherence: f64,
+    /// x
+    pub passages: u64,
     /// The share of the query that the nearest passage holds.
     pub nearest_coverage: f64,
     /// Whether what was asked for by its exact form is there: a quoted phrase, a code, or every rare word in one passage.
     pub is_exact: bool,
+    /// Whether the nearest passages are written in another script than the query: what words say is void then.
+    pub is_foreign: bool,
     /// Whether the lexical retriever was asked.
     pub asks_words: bool,
 }
@@ -102,8 +118,15 @@ impl Evidence {
         let nearest = by_meaning.first().and_then(|(passage, _)| place_of(passage));
         let best_score = by_words.first().map_or(0.0, |(_, place)| f64::from(place.score));
         let tenth_score = by_words.get(HEAD - 1).map_or(0.0, |(_, place)| f64::from(place.score));
-        let common =
-            by_words.iter().filter(|(passage, _)| by_meaning.iter().any(|(other, _)| other == passage)).count();
+        let documents = |head: &[(PassageRef, Place)]| {
+            let mut groups: Vec<u64> =
+                head.iter().map(|(passage, _)| snapshot.group(*passage)).collect::<Result<_, _>>()?;
+            groups.sort_unstable();
+            groups.dedup();
+            Ok::<_, SearchError>(groups)
+        };
+        let (found_by_words, found_by_meaning) = (documents(&by_words)?, documents(&by_meaning)?);
+        let common = found_by_words.iter().filter(|group| found_by_meaning.binary_search(group).is_ok()).count();
         let meaning = match &plan.vector {
             Some(vector) => {
                 let best_by_words = by_words.first().map(|(passage, _)| *passage);
@@ -113,6 +136,27 @@ impl Evidence {
             }
             None => None,
         };
+        let cosine_of = |passage: &PassageRef| {
+            candidates.iter().find(|it| it.passage == *passage).and_then(|it| it.vector).map(|it| f64::from(it.score))
+        };
+        let joint: Vec<(f64, f64)> =
+            passages.iter().zip(&coverages).filter_map(|(it, coverage)| Some((*coverage, cosine_of(it)?))).collect();
+        let heard_max = by_words.iter().filter_map(|(it, _)| cosine_of(it)).fold(-1.0, f64::max);
+        let mut coherence = 0.0;
+        if plan.vector.is_some() {
+            let near: Vec<Vec<f32>> =
+                by_meaning.iter().take(5).map(|(it, _)| snapshot.vector(*it)).collect::<Result<_, _>>()?;
+            let mut pairs = Vec::new();
+            for (n, a) in near.iter().enumerate() {
+                for b in &near[..n] {
+                    pairs.push(f64::from(dot(a, b)));
+                }
+            }
+            let back = snapshot.background()?;
+            let other: Vec<f64> = near.iter().flat_map(|a| back.iter().map(|b| f64::from(dot(a, b)))).collect();
+            let spread = Spread::of(&other);
+            coherence = (Spread::of(&pairs).mean - spread.mean) / spread.deviation.max(0.01);
+        }
         Ok(Self {
             coverage: coverages.iter().copied().fold(0.0, f64::max),
             score: best_score / whole,
@@ -120,9 +164,14 @@ impl Evidence {
             unknown: share_of(&terms, |term| !term.is_known) / whole,
             terms: terms.len(),
             meaning,
-            agreement: common as f64 / by_words.len().min(by_meaning.len()).max(1) as f64,
+            agreement: common as f64 / found_by_words.len().min(found_by_meaning.len()).max(1) as f64,
+            joint,
+            heard_max,
+            coherence,
+            passages: snapshot.passages(),
             nearest_coverage: nearest.map_or(0.0, |at| coverages[at]),
             is_exact: is_exact(snapshot, plan, &terms, passages.len()),
+            is_foreign: is_foreign(snapshot, &plan.query.text, &by_meaning)?,
             asks_words,
         })
     }
@@ -159,8 +208,23 @@ impl Evidence {
         if ground == Ground::Meaning {
             return nearness.into_iter().chain([("unknown", self.unknown), ("length", length)]).collect();
         }
+        let z = |cosine: f64| ((cosine - scale.mean) / scale.deviation).max(0.0);
+        let joint = self.joint.iter().map(|(coverage, cosine)| coverage * z(*cosine)).fold(0.0, f64::max);
+        let joint2 = self.joint.iter().map(|(coverage, cosine)| coverage.sqrt() * z(*cosine)).fold(0.0, f64::max);
         let heard = (meaning.of_best_words.unwrap_or(scale.mean) - scale.mean) / scale.deviation;
-        words.into_iter().chain(nearness).chain([("agreement", self.agreement), ("heard", heard)]).collect()
+        words
+            .into_iter()
+            .chain(nearness)
+            .chain([
+                ("agreement", self.agreement),
+                ("heard", heard),
+                ("joint", joint),
+                ("joint2", joint2),
+                ("heard_max", z(self.heard_max)),
+                ("coherence", self.coherence),
+                ("size", (2.0 * (self.passages as f64).ln()).sqrt()),
+            ])
+            .collect()
     }
 }
 
@@ -245,6 +309,38 @@ fn is_exact(snapshot: &Snapshot, plan: &SearchPlan, terms: &[HeldTerm], passages
     let rare = (2.0 * snapshot.passages() as f32 + 2.0).ln() / 2.0;
     let rare: Vec<&HeldTerm> = terms.iter().filter(|term| term.idf >= rare).collect();
     !rare.is_empty() && (0..passages).any(|at| rare.iter().all(|term| term.held[at]))
+}
+
+/// Whether most of the nearest passages are written in another script than the query.
+fn is_foreign(snapshot: &Snapshot, query: &str, nearest: &[(PassageRef, Place)]) -> Result<bool, SearchError> {
+    let Some(own) = script_of(query) else { return Ok(false) };
+    let looked_at = &nearest[..nearest.len().min(SCRIPTS)];
+    let mut others = 0;
+    for (passage, _) in looked_at {
+        others += usize::from(script_of(&snapshot.passage(*passage)?.chunk.text).is_some_and(|script| script != own));
+    }
+    Ok(others * 2 > looked_at.len())
+}
+
+/// A script, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Writing {
+    Unspaced,
+    Latin,
+    /// Another one, by its block of characters.
+    Other(u32),
+}
+
+/// What most letters at the beginning of a text are written in.
+fn script_of(text: &str) -> Option<Writing> {
+    let writing = |letter: char| match u32::from(letter) {
+        _ if storage::is_unspaced(letter) => Writing::Unspaced,
+        0..0x250 | 0x1E00..0x1F00 => Writing::Latin,
+        code => Writing::Other(code >> 8),
+    };
+    let mut counts = BTreeMap::new();
+    text.chars().filter(|c| c.is_alphabetic()).take(LETTERS).for_each(|c| *counts.entry(writing(c)).or_insert(0) += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(writing, _)| writing)
 }
 
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::Answer;
+use searcher::{Answer, Verdict};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
@@ -31,6 +31,11 @@ struct Found {
 }
 
 impl Found {
+    /// Whether what was found hardly answers.
+    fn is_unlikely(&self) -> bool {
+        self.answer.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely)
+    }
+
     fn judges(&self) -> Judges {
         if self.reranker_depth.is_some() { Judges::RecallAndReranker } else { Judges::Recall }
     }
@@ -83,6 +88,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 (truth(visit, &address, found))
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
+                    @if found.is_unlikely() { p.note #closest { (words.closest) } }
                     (hit::hits(visit, &address, &answer.results, found.judges()))
                     (pages(visit, &address, answer.total))
                 }
