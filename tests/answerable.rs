@@ -31,7 +31,9 @@ fn nonsense_finds_nothing_and_what_is_not_there_at_most_the_three_closest() {
             assert_eq!((verdict(&answer), results(&answer)), ("unlikely", 0), "{nonsense}: {answer}");
         }
     }
-    for elsewhere in ["how do I bake sourdough bread", "who won the football world cup in brazil", "chords of a guitar ballad"] {
+    for elsewhere in
+        ["how do I bake sourdough bread", "who won the football world cup in brazil", "chords of a guitar ballad"]
+    {
         let answer = bench.search(&[elsewhere, "--top", "10"]);
         assert_eq!(verdict(&answer), "unlikely", "{elsewhere}: {answer}");
         assert!(results(&answer) <= 3 && answer["total"] == results(&answer), "{elsewhere}: {answer}");
@@ -64,7 +66,8 @@ fn questions_with_an_answer_are_not_turned_away() {
 #[test]
 fn what_is_there_by_its_exact_form_is_never_unanswered() {
     let bench = handbook();
-    for exact in ["ERR_4711", "BRW-117", "\"invitation letter\"", "Grebe", "Strongbox", "kittiwake ERR_6008 xylophone"] {
+    for exact in ["ERR_4711", "BRW-117", "\"invitation letter\"", "Grebe", "Strongbox", "kittiwake ERR_6008 xylophone"]
+    {
         let answer = bench.search(&[exact]);
         assert_ne!(verdict(&answer), "unlikely", "{exact}: {answer}");
         assert!(results(&answer) > 0, "{exact}");
@@ -124,18 +127,26 @@ fn set(bench: &Bench, name: &str, topics: &[(&str, &str)]) -> String {
 #[test]
 fn a_calibration_is_fitted_measured_and_used() {
     let bench = Bench::new();
-    let office = set(&bench, "office", &[
-        ("where is the printer", "The printer stands on the second floor beside the kitchen."),
-        ("days of annual leave", "Everyone has thirty days of annual leave in a year."),
-        ("who repairs bicycles", "Bicycles are repaired in the cellar on Mondays."),
-        ("lost key card", "Report a lost key card to the reception within one hour."),
-    ]);
-    let garden = set(&bench, "garden", &[
-        ("when to plant tulips", "Plant the bulbs of tulips in October, ten centimetres deep."),
-        ("how often to water tomatoes", "Water tomatoes every morning, never on their leaves."),
-        ("prune an apple tree", "An apple tree is pruned in late winter, before the buds open."),
-        ("slugs on salad", "Slugs avoid salad that stands behind a fence of copper."),
-    ]);
+    let office = set(
+        &bench,
+        "office",
+        &[
+            ("where is the printer", "The printer stands on the second floor beside the kitchen."),
+            ("days of annual leave", "Everyone has thirty days of annual leave in a year."),
+            ("who repairs bicycles", "Bicycles are repaired in the cellar on Mondays."),
+            ("lost key card", "Report a lost key card to the reception within one hour."),
+        ],
+    );
+    let garden = set(
+        &bench,
+        "garden",
+        &[
+            ("when to plant tulips", "Plant the bulbs of tulips in October, ten centimetres deep."),
+            ("how often to water tomatoes", "Water tomatoes every morning, never on their leaves."),
+            ("prune an apple tree", "An apple tree is pruned in late winter, before the buds open."),
+            ("slugs on salad", "Slugs avoid salad that stands behind a fence of copper."),
+        ],
+    );
     let file = bench.root.path().join("calibration.json");
     let out = file.display().to_string();
     let run = bench.run(&["train", "calibrate", &office, &garden, "--out", &out, "--evaluate"]).succeeded();
@@ -145,7 +156,11 @@ fn a_calibration_is_fitted_measured_and_used() {
     assert!(fitted["made"].as_str().unwrap().contains("office (4 questions)"), "{fitted}");
     let again = bench.run(&["train", "calibrate", &office, &garden, "--out", &out]).succeeded();
     assert!(again.stdout().contains("calibration.json"));
-    assert_eq!(fitted, serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()).unwrap(), "no chance is involved");
+    assert_eq!(
+        fitted,
+        serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()).unwrap(),
+        "no chance is involved"
+    );
 
     bench.write("a.md", "The printer stands on the second floor.");
     bench.index();
@@ -155,6 +170,8 @@ fn a_calibration_is_fitted_measured_and_used() {
     let answer = bench.search(&["--config", &config, "where is the printer"]);
     assert_eq!(verdict(&answer), "likely", "{answer}");
     fs::write(&file, "{}").unwrap();
-    bench.run(&["--config", &config, "search", "printer"]).refused(&["calibration.json is no calibration", "quarry train calibrate"]);
+    bench
+        .run(&["--config", &config, "search", "printer"])
+        .refused(&["calibration.json is no calibration", "quarry train calibrate"]);
     bench.run(&["train", "calibrate", &office, "--evaluate"]).refused(&["give two or more"]);
 }

@@ -1,6 +1,7 @@
 //! The judgement whether something in the index answers a query at all. Asked for what is not there, retrievers still find
 //! the nearest; this says so.
 
+use qwen3::EmbedHandle;
 use serde::Serialize;
 use storage::Snapshot;
 
@@ -10,7 +11,6 @@ use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::evidence::Evidence;
 use crate::plan::SearchPlan;
-use crate::request::Mode;
 
 /// From here on an answer is likelier than none.
 const LIKELY: f64 = 0.5;
@@ -53,6 +53,7 @@ impl Judgement {
     /// its model was not calibrated.
     pub(crate) fn of(
         snapshot: &Snapshot,
+        embedder: &EmbedHandle,
         config: &SearchConfig,
         calibration: &Calibration,
         plan: &SearchPlan,
@@ -64,7 +65,7 @@ impl Judgement {
         if floor <= 0.0 || plan.query.text.trim().is_empty() || !is_left {
             return Ok(None);
         }
-        let evidence = evidence(snapshot, plan, candidates)?;
+        let evidence = Evidence::of(snapshot, embedder, plan, candidates)?;
         let model = &snapshot.model().fingerprint;
         let Some(probability) = calibration.judged(&evidence, model, floor) else { return Ok(None) };
         Ok(Some(Self { probability, floor, is_nonsense: calibration.is_nonsense(&evidence, model) }))
@@ -90,13 +91,4 @@ impl Judgement {
             Verdict::Likely | Verdict::Unsure => usize::MAX,
         }
     }
-}
-
-/// What the candidates of a plan say of an answer.
-pub(crate) fn evidence(
-    snapshot: &Snapshot,
-    plan: &SearchPlan,
-    candidates: &[Candidate],
-) -> Result<Evidence, SearchError> {
-    Evidence::of(snapshot, plan, candidates, plan.request.mode != Mode::Semantic)
 }

@@ -10,7 +10,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SearchError;
-use crate::evidence::{Evidence, Ground, Spread};
+use crate::evidence::{Evidence, Ground};
+use crate::nearness::Spread;
 
 /// Fitted to the bundled model; see docs/BENCHMARKS.md for what it was made of.
 const BUNDLED: &str = include_str!("calibration.json");
@@ -37,6 +38,8 @@ pub struct MeaningCalibration {
     pub background: Spread,
     /// Deviations above the background that gibberish hardly exceeds.
     pub noise: f64,
+    /// Tokens per character that questions in scripts with spaces hardly exceed: the model has to spell out what does.
+    pub fluent: f64,
     /// For meaning alone.
     pub alone: Line,
     /// For words and meaning.
@@ -95,21 +98,28 @@ impl Calibration {
         Some(line.probability(&evidence.numbers(ground, meaning.background)))
     }
 
-    /// [`Calibration::probability`], raised to the floor where what was asked for is there by its exact form: that is never
-    /// called unanswered.
+    /// [`Calibration::probability`], raised to the floor where what was asked for is there by its exact form, and where the
+    /// nearest passages are in another script than the query: such a search is never called unanswered.
     pub fn judged(&self, evidence: &Evidence, model: &str, floor: f64) -> Option<f64> {
         let probability = self.probability(evidence, model)?;
-        Some(if evidence.is_exact { probability.max(floor) } else { probability })
+        // Words of another script say nothing, and vectors alone cannot tell a poor translation from none.
+        let is_beyond_words = evidence.is_foreign() && !self.is_garbled(evidence, model);
+        Some(if evidence.is_exact() || is_beyond_words { probability.max(floor) } else { probability })
     }
 
     /// Whether a query is nothing to the index: no word of it is known, and what is nearest to it is no nearer than to gibberish.
     pub fn is_nonsense(&self, evidence: &Evidence, model: &str) -> bool {
-        let is_near = match (&evidence.meaning, self.of_model(model)) {
-            (Some(nearness), Some(calibration)) => nearness.nearness(calibration.background) > calibration.noise,
+        let is_near = match (evidence.meaning(), self.of_model(model)) {
+            (Some(meaning), Some(known)) => meaning.above(meaning.best(), known.background) > known.noise,
             (Some(_), None) => true,
             (None, _) => false,
         };
-        evidence.unknown >= 1.0 && !is_near
+        evidence.is_unknown() && (!is_near || self.is_garbled(evidence, model))
+    }
+
+    /// Whether the model has to spell the query out, as it does with random letters.
+    fn is_garbled(&self, evidence: &Evidence, model: &str) -> bool {
+        self.of_model(model).zip(evidence.fertility()).is_some_and(|(known, fertility)| fertility > known.fluent)
     }
 
     fn of_model(&self, model: &str) -> Option<&MeaningCalibration> {

@@ -25,7 +25,8 @@ pub struct Span {
 /// What to mark: the terms of a query, ready to be found in many passages.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    words: HashMap<String, usize>,
+    exact: HashMap<String, usize>,
+    stems: HashMap<String, usize>,
     grams: HashMap<String, usize>,
     codes: HashMap<String, usize>,
     sequences: Vec<(usize, Sequence)>,
@@ -42,7 +43,10 @@ impl Terms {
         };
         for word in query.words.iter().filter(|word| !word.is_part) {
             let number = next();
-            terms.words.extend(word.forms.iter().map(|form| (form.clone(), number)));
+            terms.stems.extend(word.stems.iter().map(|(stem, _)| (stem.clone(), number)));
+            if word.exact_weight > 0.0 {
+                terms.exact.insert(word.exact.clone(), number);
+            }
         }
         let is_pair = |gram: &&String| gram.chars().nth(1).is_some();
         // A character that belongs to a pair would be marked everywhere.
@@ -59,6 +63,11 @@ impl Terms {
         terms
     }
 
+    /// Whether words as they are written are looked for.
+    pub(crate) fn asks_for_exact(&self) -> bool {
+        !self.exact.is_empty() || self.sequences.iter().any(|(_, sequence)| !sequence.words.is_empty())
+    }
+
     /// Whether characters of unspaced scripts are looked for.
     pub(crate) fn asks_for_grams(&self) -> bool {
         !self.grams.is_empty() || self.sequences.iter().any(|(_, sequence)| !sequence.characters.is_empty())
@@ -73,12 +82,17 @@ impl Terms {
 /// The places in a text where terms of the query stand; `text` is its analysis.
 pub fn highlight(text: &AnalysedText, terms: &Terms) -> Vec<Span> {
     let mut found: Vec<(Range<usize>, usize)> = Vec::new();
-    let streams = [(&text.words, &terms.words), (&text.grams, &terms.grams), (&text.codes, &terms.codes)];
+    let streams = [
+        (&text.exact, &terms.exact),
+        (&text.stems, &terms.stems),
+        (&text.grams, &terms.grams),
+        (&text.codes, &terms.codes),
+    ];
     for (stream, wanted) in streams.into_iter().filter(|(_, wanted)| !wanted.is_empty()) {
         found.extend(stream.iter().filter_map(|term| Some((term.span.clone(), *wanted.get(&term.text)?))));
     }
     for (number, sequence) in &terms.sequences {
-        let words: Vec<Range<usize>> = sequence.words.iter().flat_map(|words| places(&text.words, words)).collect();
+        let words: Vec<Range<usize>> = places(&text.exact, &sequence.words).collect();
         let characters: Vec<Range<usize>> = places(&text.grams, &sequence.characters).collect();
         // Where it has both, both have to be there.
         let is_whole = (sequence.words.is_empty() || !words.is_empty())
@@ -137,7 +151,7 @@ mod tests {
 
     fn terms(words: &str, phrases: &[&str]) -> Terms {
         let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
-        let query = LexicalQuery { text: words.to_owned(), phrases, without: Vec::new() };
+        let query = LexicalQuery { text: words.to_owned(), phrases, ..LexicalQuery::default() };
         Terms::of(&AnalysedQuery::of(&query, &[Analyzer::for_language(Some("en"))]))
     }
 

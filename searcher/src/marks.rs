@@ -48,8 +48,13 @@ fn analysed(passage: &Passage, terms: &Terms) -> AnalysedText {
     FORMS.with_borrow_mut(|known| {
         let fresh = || (Analyzer::for_documents(language), NormalForms::default());
         let (analyzer, forms) = known.entry(language.unwrap_or_default().to_owned()).or_insert_with(fresh);
+        let (exact, stems) = match terms.asks_for_exact() {
+            true => analyzer.words(text, forms),
+            false => (Vec::new(), analyzer.stems(text, forms)),
+        };
         AnalysedText {
-            words: analyzer.known_words(text, forms),
+            exact,
+            stems,
             grams: if terms.asks_for_grams() { Analyzer::grams(text) } else { Vec::new() },
             codes: if terms.asks_for_codes() { Analyzer::codes(text) } else { Vec::new() },
         }

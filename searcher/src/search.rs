@@ -14,7 +14,7 @@ use qwen3::{EmbedHandle, RerankHandle};
 use storage::Snapshot;
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
-use crate::answerable::{Answerable, Judgement, Verdict, evidence};
+use crate::answerable::{Answerable, Judgement, Verdict};
 use crate::calibration::Calibration;
 use crate::candidate::Candidate;
 use crate::collapse::collapse;
@@ -78,8 +78,10 @@ impl Searcher {
         let mut plan = self.plan(&snapshot, request)?;
         let planned = plan.started.elapsed();
         let recalled = recall(&snapshot, &self.config, &mut plan)?;
-        let judge = |calibration| Judgement::of(&snapshot, &self.config, calibration, &plan, &recalled.candidates);
-        let judgement = self.calibration.as_deref().map(judge).transpose()?.flatten();
+        let judgement = match &self.calibration {
+            Some(known) => Judgement::of(&snapshot, &self.embedder, &self.config, known, &plan, &recalled.candidates)?,
+            None => None,
+        };
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
         Ok(Search {
@@ -130,7 +132,7 @@ impl Searcher {
         plan: &SearchPlan,
         candidates: &[Candidate],
     ) -> Result<Evidence, SearchError> {
-        evidence(snapshot, plan, candidates)
+        Evidence::of(snapshot, &self.embedder, plan, candidates)
     }
 }
 

@@ -14,8 +14,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::answer::{DocumentHit, Marked, PassageHit};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
-use crate::evidence::dot;
 use crate::highlight::Span;
+use crate::nearness::dot;
 use crate::snippet::snippet;
 
 /// Shorter pieces (numbers of lists, lone words) answer nothing by themselves.

@@ -44,8 +44,6 @@ pub struct Case {
     pub kind: Kind,
     /// The number of its set.
     pub set: usize,
-    /// x
-    pub text: String,
     /// What speaks for an answer, and against.
     pub evidence: Evidence,
 }
@@ -89,7 +87,7 @@ impl Questions<'_> {
 
     fn case(&self, kind: Kind, asked: &Asked) -> Result<Case> {
         let evidence = self.searcher.evidence(self.snapshot, &asked.plan, &asked.candidates)?;
-        Ok(Case { kind, set: self.set, text: asked.plan.query.text.clone(), evidence })
+        Ok(Case { kind, set: self.set, evidence })
     }
 }
 

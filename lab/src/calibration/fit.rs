@@ -1,12 +1,15 @@
 //! The fit of a calibration to cases, and its measurement on sets that it was not fitted to.
 
-use searcher::{Calibration, Ground, MeaningCalibration, Spread};
+use std::collections::BTreeMap;
+
+use searcher::{Calibration, Ground, MeaningCalibration, Nearness, Spread};
 
 use super::cases::{Case, Kind};
 use super::logistic::{self, Example};
+use crate::evaluation::percentile;
 
-/// The share of gibberish that lies below the noise.
-const NOISE: f64 = 0.99;
+/// What "hardly any" leaves out, in percent.
+const MOST: f64 = 99.0;
 
 /// A calibration, and the cases of a set that took no part in it with their probabilities.
 pub struct Fold<'c> {
@@ -36,6 +39,7 @@ pub fn calibrate(cases: &[&Case], about: &Calibrated<'_>) -> Calibration {
             model: about.model.to_owned(),
             background,
             noise: noise(cases, background),
+            fluent: fluent(cases),
             alone: line(Ground::Meaning),
             both: line(Ground::Both),
         }),
@@ -55,14 +59,16 @@ pub fn folds<'c>(cases: &'c [Case], sets: usize, floor: f64, about: &Calibrated<
 }
 
 fn examples(cases: &[&Case], ground: Ground, background: Spread) -> Vec<Example> {
-    let own: Vec<&&Case> = cases.iter().filter(|case| case.evidence.ground() == ground).collect();
+    // What is raised to the floor for its script teaches nothing.
+    let counts = |case: &&&Case| case.evidence.ground() == ground && !case.evidence.is_foreign();
+    let own: Vec<&&Case> = cases.iter().filter(counts).collect();
     let alike = |kind: Kind, set: usize| own.iter().filter(|case| case.kind == kind && case.set == set).count();
     let kinds = Kind::ALL.into_iter().filter(|kind| own.iter().any(|case| case.kind == *kind)).count();
     let weight = |case: &Case| {
         let share = if case.kind == Kind::Answered { 1.0 } else { 1.0 / kinds.saturating_sub(1).max(1) as f64 };
         share / alike(case.kind, case.set) as f64
     };
-    let mut known = std::collections::BTreeMap::new();
+    let mut known = BTreeMap::new();
     let mut weight = |case: &Case| *known.entry((case.kind, case.set)).or_insert_with(|| weight(case));
     let example = |case: &&&Case| Example {
         numbers: case.evidence.numbers(ground, background),
@@ -75,18 +81,27 @@ fn examples(cases: &[&Case], ground: Ground, background: Spread) -> Vec<Example>
 /// What cosines of the model with texts that have nothing to do with a query are like.
 fn background(cases: &[&Case]) -> Spread {
     let spreads: Vec<Spread> =
-        cases.iter().filter_map(|case| case.evidence.meaning.as_ref()).map(|meaning| meaning.background).collect();
+        cases.iter().filter_map(|case| case.evidence.meaning()).map(Nearness::background).collect();
     let mean = |of: &dyn Fn(&Spread) -> f64| spreads.iter().map(of).sum::<f64>() / spreads.len().max(1) as f64;
-    let rounded = |value: f64| (value * 1e4).round() / 1e4;
     let deviation = mean(&|spread| spread.deviation);
-    Spread { mean: rounded(mean(&|spread| spread.mean)), deviation: rounded(deviation).max(1e-4) }
+    Spread { mean: rounded(mean(&|spread| spread.mean), 1e4), deviation: rounded(deviation, 1e4).max(1e-4) }
 }
 
 /// Deviations above the background that gibberish hardly exceeds.
 fn noise(cases: &[&Case], background: Spread) -> f64 {
     let of_gibberish = cases.iter().filter(|case| case.kind == Kind::Gibberish);
-    let near = of_gibberish.filter_map(|case| Some(case.evidence.meaning.as_ref()?.nearness(background)));
-    let near: Vec<f64> = near.collect();
-    let noise = crate::evaluation::percentile(&near, NOISE * 100.0).unwrap_or(0.0);
-    (noise * 100.0).round() / 100.0
+    let near = of_gibberish.filter_map(|case| case.evidence.meaning());
+    let near: Vec<f64> = near.map(|meaning| meaning.above(meaning.best(), background)).collect();
+    rounded(percentile(&near, MOST).unwrap_or(0.0), 100.0)
+}
+
+/// Tokens per character that answered questions hardly exceed.
+fn fluent(cases: &[&Case]) -> f64 {
+    let answered = cases.iter().filter(|case| case.kind == Kind::Answered);
+    let fertilities: Vec<f64> = answered.filter_map(|case| case.evidence.fertility()).collect();
+    rounded(percentile(&fertilities, MOST).unwrap_or(f64::MAX), 100.0)
+}
+
+fn rounded(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
 }

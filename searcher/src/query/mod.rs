@@ -116,10 +116,14 @@ impl ParsedQuery {
 
 impl From<&ParsedQuery> for LexicalQuery {
     fn from(query: &ParsedQuery) -> Self {
+        let (words, phrases): (Vec<&Exclusion>, Vec<&Exclusion>) =
+            query.without.iter().partition(|exclusion| matches!(exclusion, Exclusion::Word(_)));
+        let texts = |exclusions: Vec<&Exclusion>| exclusions.into_iter().map(|one| one.text().to_owned()).collect();
         Self {
             text: query.lexical_text(),
             phrases: query.phrases.clone(),
-            without: query.without.iter().map(|exclusion| exclusion.text().to_string()).collect(),
+            without: texts(words),
+            without_phrases: texts(phrases),
         }
     }
 }

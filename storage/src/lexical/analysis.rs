@@ -1,24 +1,27 @@
 //! The analysis of text into terms, the one that indexing, querying and highlighting share.
 //!
-//! Three streams of terms come out of a text, one for each lexical field:
-//! * *words*: runs of letters and digits, compatibility-normalised (NFKC), lower-cased, stemmed in the document's
-//!   language and freed of diacritics; `camelCase` names give their parts as well;
+//! Four streams of terms come out of a text in normal form (see `normal` and `tokens`), one for each lexical field:
+//! * *exact words*: in lower case, without diacritics: for phrases, and for what is typed without its accents;
+//! * *stems*: words stemmed in the document's language and tagged with it (`en:travel`), so that a stem of one language is
+//!   never taken for a word of another;
 //! * *grams*: characters and overlapping pairs of characters of scripts that are written without spaces (Chinese,
-//!   Japanese, Korean, Thai, Lao, Khmer, Burmese);
-//! * *codes*: exact names and numbers such as `ERR_4711`, `foo_bar` or `v1.2.3`, only lower-cased.
+//!   Japanese, Korean, Thai, Lao, Khmer, Burmese), traditional ones as simplified ones;
+//! * *codes*: exact names and numbers such as `ERR_4711`, `foo_bar` or `v1.2.3`, only lower-cased; and what would be a
+//!   function word without its capitals (`US`, `IT`, the month of May), as it is written.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use frostem::Stemmer;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
+use super::normal::{self, NormalText};
 use super::schema::DEFAULT_LANGUAGE;
+use super::stopwords::is_stopword;
+use super::tokens::{Script, Token, TokenKind, for_each_token, is_unspaced, runs};
 
 /// Longest term in bytes; anything longer is no word anybody types (base64, minified code).
-const MAX_TERM_BYTES: usize = 100;
+pub(super) const MAX_TERM_BYTES: usize = 100;
 
 /// A term, where it comes from and its place in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +37,10 @@ pub struct Term {
 /// A text as the index compares it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AnalysedText {
-    /// Its words, in order of their positions.
-    pub words: Vec<Term>,
+    /// Its words as they are written, in order of their positions.
+    pub exact: Vec<Term>,
+    /// Its stems, likewise.
+    pub stems: Vec<Term>,
     /// Its characters and pairs of characters of unspaced scripts, in order of their positions.
     pub grams: Vec<Term>,
     /// Its exact names and numbers.
@@ -48,19 +53,25 @@ const KEPT_FORMS: usize = 20_000;
 /// The normal forms of words that were met before, in one language: stemming the passages of an answer takes longer than
 /// finding them, and most words are met again and again.
 #[derive(Debug, Default)]
-pub struct NormalForms(HashMap<String, String>);
+pub struct NormalForms(HashMap<String, WordForms>);
+
+/// A word as the index compares it.
+#[derive(Debug, Clone)]
+struct WordForms {
+    exact: String,
+    /// With the tag of its language.
+    stem: String,
+}
 
 impl NormalForms {
-    fn of(&mut self, analyzer: &Analyzer, word: &str) -> String {
-        if let Some(form) = self.0.get(word) {
-            return form.clone();
-        }
-        if self.0.len() >= KEPT_FORMS {
+    fn of(&mut self, analyzer: &Analyzer, word: &str) -> &WordForms {
+        if self.0.len() >= KEPT_FORMS && !self.0.contains_key(word) {
             self.0.clear();
         }
-        let form = analyzer.normalize(word);
-        self.0.insert(word.to_owned(), form.clone());
-        form
+        if !self.0.contains_key(word) {
+            self.0.insert(word.to_owned(), analyzer.forms(word));
+        }
+        &self.0[word]
     }
 }
 
@@ -68,12 +79,18 @@ impl NormalForms {
 #[derive(Clone)]
 pub struct Analyzer {
     stemmer: Option<Stemmer>,
+    /// Language of the stemmer; empty without one.
+    tag: String,
 }
 
 impl Analyzer {
     /// The analysis for an ISO 639-1 language; words of languages without a stemmer stay as they are.
     pub fn for_language(language: Option<&str>) -> Self {
-        Self { stemmer: language.and_then(|code| Stemmer::try_from_name(code).ok()) }
+        let stemmer = language.and_then(|code| Some((code, Stemmer::try_from_name(code).ok()?)));
+        match stemmer {
+            Some((code, stemmer)) => Self { stemmer: Some(stemmer), tag: code.to_owned() },
+            None => Self { stemmer: None, tag: String::new() },
+        }
     }
 
     /// The analysis of documents in this language; of those in none that is known, that of the default language.
@@ -81,188 +98,184 @@ impl Analyzer {
         Self::for_language(Some(language.unwrap_or(DEFAULT_LANGUAGE)))
     }
 
-    /// The words of `text`, stemmed.
-    pub fn words(&self, text: &str) -> Vec<Term> {
-        self.words_by(text, |word| self.normalize(word))
+    /// The language whose stems it makes; empty if it makes none.
+    pub fn tag(&self) -> &str {
+        &self.tag
     }
 
-    /// All three streams of a text.
+    /// All four streams of a text.
     pub fn analyse(&self, text: &str, known: &mut NormalForms) -> AnalysedText {
-        AnalysedText { words: self.known_words(text, known), grams: Self::grams(text), codes: Self::codes(text) }
+        let normal = NormalText::of(text);
+        let (exact, stems) = self.words_of(&normal, known);
+        AnalysedText { exact, stems, grams: grams_of(&normal), codes: codes_of(&normal) }
     }
 
-    /// [`Analyzer::words`], with the forms of words that were met before.
-    pub fn known_words(&self, text: &str, known: &mut NormalForms) -> Vec<Term> {
-        self.words_by(text, |word| known.of(self, word))
+    /// The words of a text, exact and stemmed, with the forms of words that were met before.
+    pub fn words(&self, text: &str, known: &mut NormalForms) -> (Vec<Term>, Vec<Term>) {
+        self.words_of(&NormalText::of(text), known)
     }
 
-    fn words_by(&self, text: &str, mut normalize: impl FnMut(&str) -> String) -> Vec<Term> {
-        let mut push = |terms: &mut Vec<Term>, span: Range<usize>, position: usize| {
-            let text = normalize(&text[span.clone()]);
-            if !text.is_empty() && text.len() <= MAX_TERM_BYTES {
-                terms.push(Term { text, span, position });
+    /// The stems of a text, likewise.
+    pub fn stems(&self, text: &str, known: &mut NormalForms) -> Vec<Term> {
+        let mut stems = Vec::with_capacity(text.len() / 6);
+        self.for_each_word(&NormalText::of(text), known, |forms, span, position| {
+            stems.push(Term { text: forms.stem.clone(), span, position });
+        });
+        stems
+    }
+
+    fn words_of(&self, text: &NormalText<'_>, known: &mut NormalForms) -> (Vec<Term>, Vec<Term>) {
+        let capacity = text.as_str().len() / 6;
+        let (mut exact, mut stems) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
+        self.for_each_word(text, known, |forms, span, position| {
+            exact.push(Term { text: forms.exact.clone(), span: span.clone(), position });
+            stems.push(Term { text: forms.stem.clone(), span, position });
+        });
+        (exact, stems)
+    }
+
+    fn for_each_word(
+        &self,
+        text: &NormalText<'_>,
+        known: &mut NormalForms,
+        mut visit: impl FnMut(&WordForms, Range<usize>, usize),
+    ) {
+        for_each_token(text.as_str(), |Token { text: word, span, position, kind }| {
+            if word.len() > MAX_TERM_BYTES {
+                return;
             }
-        };
-        let mut terms = Vec::with_capacity(text.len() / 6);
-        let mut position = 0;
-        for (span, script) in runs(text) {
-            if script == Script::Unspaced {
-                // A gap, so that no phrase reaches across.
-                position += 1;
-                continue;
-            }
-            let word = &text[span.clone()];
-            let parts = camel_parts(word);
-            push(&mut terms, span.clone(), position);
-            if parts.len() > 1 {
-                for part in parts {
-                    push(&mut terms, span.start + part.start..span.start + part.end, position);
-                    position += 1;
+            let numeral;
+            let forms = match kind {
+                TokenKind::Number => {
+                    numeral = WordForms { exact: word.to_owned(), stem: self.tagged(word) };
+                    &numeral
                 }
-            } else {
-                position += 1;
+                _ => known.of(self, word),
+            };
+            if !forms.exact.is_empty() {
+                visit(forms, text.origin(span), position);
             }
-        }
-        terms
+        });
     }
 
-    /// One word as it is stored in the index.
+    fn forms(&self, word: &str) -> WordForms {
+        let lower = normal::lower(word);
+        let stem = self.tagged(&normal::fold(&self.stemmed(&lower)));
+        WordForms { exact: normal::fold(&lower).into_owned(), stem }
+    }
+
+    fn stemmed<'w>(&self, lower: &'w str) -> Cow<'w, str> {
+        match &self.stemmer {
+            Some(stemmer) => stemmer.stem(lower),
+            None => Cow::Borrowed(lower),
+        }
+    }
+
+    fn tagged(&self, stem: &str) -> String {
+        format!("{}:{stem}", self.tag)
+    }
+
+    /// A word in lower case, stemmed, without diacritics.
     pub fn normalize(&self, word: &str) -> String {
-        let lower = fold_compatibility(word).to_lowercase();
-        let stemmed = match &self.stemmer {
-            Some(stemmer) => stemmer.stem(&lower),
-            None => Cow::Borrowed(lower.as_str()),
-        };
-        fold_diacritics(&stemmed).into_owned()
+        normal::fold(&self.stemmed(&normal::lower(word))).into_owned()
+    }
+
+    /// One word as it is stored among the stems.
+    pub(super) fn stem(&self, word: &str) -> String {
+        self.tagged(&self.normalize(word))
     }
 
     /// Characters and pairs of characters of the unspaced scripts in `text`. Both start at the position of their first
     /// character, so that a phrase of pairs is a phrase of characters.
     pub fn grams(text: &str) -> Vec<Term> {
-        let mut terms = Vec::new();
-        let mut position = 0;
-        for (span, script) in runs(text) {
-            if script == Script::Spaced {
-                position += 1;
-                continue;
-            }
-            let run = &text[span.clone()];
-            let mut characters = run.char_indices().peekable();
-            while let Some((at, character)) = characters.next() {
-                let start = span.start + at;
-                let end = start + character.len_utf8();
-                terms.push(gram(&text[start..end], start..end, position));
-                if let Some((_, next)) = characters.peek() {
-                    let end = end + next.len_utf8();
-                    terms.push(gram(&text[start..end], start..end, position));
-                }
-                position += 1;
-            }
-            position += 1;
-        }
-        terms
+        grams_of(&NormalText::of(text))
     }
 
     /// Exact names and numbers in `text`: tokens between spaces and brackets that are more than a plain word.
     pub fn codes(text: &str) -> Vec<Term> {
-        let mut terms = Vec::new();
-        for (position, span) in tokens_between_spaces(text).enumerate() {
-            let token = &text[span.clone()];
-            if is_code(token) && token.len() <= MAX_TERM_BYTES {
-                let text = fold_compatibility(token).to_lowercase();
-                terms.push(Term { text, span, position });
-            }
-        }
-        terms
+        codes_of(&NormalText::of(text))
     }
 }
 
-fn gram(text: &str, span: Range<usize>, position: usize) -> Term {
-    Term { text: fold_compatibility(text).to_lowercase(), span, position }
-}
-
-/// How a script separates words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Script {
-    /// By spaces: a run is a word.
-    Spaced,
-    /// Not at all: a run is a clause.
-    Unspaced,
-}
-
-/// Runs of letters and digits, each of one kind of script, as byte ranges: what all analysis begins with.
-pub fn runs(text: &str) -> impl Iterator<Item = (Range<usize>, Script)> + '_ {
-    let mut rest = text.char_indices().peekable();
-    std::iter::from_fn(move || {
-        let (start, first) = rest.find(|(_, character)| character.is_alphanumeric())?;
-        let script = script_of(first);
-        let mut end = start + first.len_utf8();
-        while let Some((at, character)) = rest.peek() {
-            let joins = character.is_alphanumeric() || is_combining_mark(*character);
-            if !joins || (character.is_alphanumeric() && script_of(*character) != script) {
-                break;
+fn grams_of(normal: &NormalText<'_>) -> Vec<Term> {
+    let text = normal.as_str();
+    let mut terms = Vec::new();
+    let mut push = |span: Range<usize>, position| {
+        let text = normal::fold_characters(&text[span.clone()]);
+        terms.push(Term { text, span: normal.origin(span), position });
+    };
+    let mut position = 0;
+    for (span, script) in runs(text) {
+        if script == Script::Spaced {
+            position += 1;
+            continue;
+        }
+        let mut characters = text[span.clone()].char_indices().peekable();
+        while let Some((at, character)) = characters.next() {
+            let start = span.start + at;
+            let end = start + character.len_utf8();
+            push(start..end, position);
+            if let Some((_, next)) = characters.peek() {
+                push(start..end + next.len_utf8(), position);
             }
-            end = at + character.len_utf8();
-            rest.next();
+            position += 1;
         }
-        Some((start..end, script))
-    })
-}
-
-/// The words of a text in lower case, unstemmed; of scripts without spaces, each character: for the likeness of texts.
-pub fn plain_words(text: &str) -> impl Iterator<Item = String> + '_ {
-    runs(text).flat_map(|(run, script)| {
-        let run = &text[run];
-        match script {
-            Script::Spaced => vec![run.to_lowercase()],
-            Script::Unspaced => run.chars().map(String::from).collect(),
-        }
-    })
-}
-
-/// Whether the character belongs to a script written without spaces (or, for Korean, best matched without them).
-pub fn is_unspaced(character: char) -> bool {
-    matches!(u32::from(character),
-        0x0E00..=0x0EFF          // Thai, Lao
-        | 0x1000..=0x109F        // Burmese
-        | 0x1100..=0x11FF        // Hangul letters
-        | 0x1780..=0x17FF        // Khmer
-        | 0x3005..=0x3007        // iteration marks, zero
-        | 0x3040..=0x30FF        // Hiragana, Katakana
-        | 0x3130..=0x318F        // Hangul compatibility letters
-        | 0x31F0..=0x31FF        // Katakana extensions
-        | 0x3400..=0x4DBF        // Han extension A
-        | 0x4E00..=0x9FFF        // Han
-        | 0xA960..=0xA97F | 0xAC00..=0xD7FF // Hangul
-        | 0xF900..=0xFAFF        // Han compatibility
-        | 0xFF66..=0xFF9F        // half-width Katakana
-        | 0x20000..=0x3FFFF      // Han extensions B and later
-    )
-}
-
-fn script_of(character: char) -> Script {
-    if is_unspaced(character) { Script::Unspaced } else { Script::Spaced }
-}
-
-/// The parts of a `camelCase` name as byte ranges; one part for anything else.
-fn camel_parts(word: &str) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    let mut previous: Option<char> = None;
-    let mut characters = word.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        let next_is_lower = characters.peek().is_some_and(|(_, next)| next.is_lowercase());
-        let boundary = previous.is_some_and(|previous| {
-            character.is_uppercase() && (previous.is_lowercase() || (previous.is_uppercase() && next_is_lower))
-        });
-        if boundary {
-            parts.push(start..at);
-            start = at;
-        }
-        previous = Some(character);
+        position += 1;
     }
-    parts.push(start..word.len());
-    parts
+    terms
+}
+
+fn codes_of(normal: &NormalText<'_>) -> Vec<Term> {
+    let text = normal.as_str();
+    let mut terms = Vec::new();
+    for (position, span) in tokens_between_spaces(text).enumerate() {
+        let token = &text[span.clone()];
+        if token.len() > MAX_TERM_BYTES {
+            continue;
+        }
+        let term = if is_code(token) { Some(token.to_lowercase()) } else { capitals(text, &span) };
+        if let Some(term) = term {
+            terms.push(Term { text: term, span: normal.origin(span), position });
+        }
+    }
+    terms
+}
+
+/// A function word whose capitals make it a name, as it is written: `US` among words in lower case, `May` within a
+/// sentence.
+fn capitals(text: &str, span: &Range<usize>) -> Option<String> {
+    let word = &text[span.clone()];
+    if word.len() < 2
+        || !word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        || !is_stopword(&word.to_ascii_lowercase())
+    {
+        return None;
+    }
+    let is_acronym = is_upper(word) && !is_shouted(text, span);
+    let is_name = word.starts_with(|first: char| first.is_ascii_uppercase())
+        && word[1..].bytes().all(|byte| byte.is_ascii_lowercase())
+        && is_within_sentence(&text[..span.start]);
+    (is_acronym || is_name).then(|| word.to_owned())
+}
+
+fn is_upper(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether a neighbour is in capitals as well, and no short name: then they say nothing about the word.
+fn is_shouted(text: &str, span: &Range<usize>) -> bool {
+    let shouts = |word: Option<&str>| {
+        let word = word.unwrap_or_default().trim_matches(|character: char| !character.is_alphanumeric());
+        let is_upper = !word.chars().any(char::is_lowercase) && word.chars().any(char::is_uppercase);
+        is_upper && (word.chars().count() > 2 || (word.len() == 2 && is_stopword(&word.to_lowercase())))
+    };
+    shouts(text[..span.start].split_whitespace().next_back()) || shouts(text[span.end..].split_whitespace().next())
+}
+
+/// Whether the word behind this text goes on with a sentence: it does not follow its end, a line or a bullet.
+fn is_within_sentence(before: &str) -> bool {
+    let line = before.trim_end_matches([' ', '\t']);
+    line.chars().next_back().is_some_and(|last| last.is_alphanumeric() || matches!(last, ',' | ';' | ')' | '(' | '-'))
 }
 
 /// Tokens between white space, brackets, quotes and separators, with sentence punctuation trimmed off.
@@ -293,22 +306,6 @@ fn is_code(token: &str) -> bool {
     (has_letter && has_digit) || (has_joint && (has_letter || has_digit))
 }
 
-/// NFKC, without work for the usual case.
-fn fold_compatibility(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() || unicode_normalization::is_nfkc(text) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.nfkc().collect())
-}
-
-/// Letters without their marks: `é` becomes `e`.
-fn fold_diacritics(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.nfd().filter(|character| !is_combining_mark(*character)).nfc().collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,27 +317,20 @@ mod tests {
 
     #[test]
     fn words_are_stemmed_and_folded() {
-        let english = Analyzer::for_language(Some("en"));
-        assert_eq!(
-            texts(english.words("Reimbursements for travelling, naïvely")),
-            ["reimburs", "for", "travel", "naiv"]
-        );
-        assert_eq!(texts(Analyzer::for_language(None).words("Ｆｕｌｌ-width Café")), ["full", "width", "cafe"]);
-    }
-
-    #[test]
-    fn names_give_their_parts() {
-        let plain = Analyzer::for_language(None);
-        assert_eq!(
-            texts(plain.words("getHTTPResponse foo_bar")),
-            ["gethttpresponse", "get", "http", "response", "foo", "bar"]
-        );
+        let words = |language, text| Analyzer::for_language(language).words(text, &mut NormalForms::default());
+        let (exact, stems) = words(Some("en"), "Reimbursements for travelling, naïvely");
+        assert_eq!(texts(stems), ["en:reimburs", "en:for", "en:travel", "en:naiv"]);
+        assert_eq!(texts(exact), ["reimbursements", "for", "travelling", "naively"]);
+        assert_eq!(texts(words(None, "Ｆｕｌｌ Café").1), [":full", ":cafe"]);
+        assert_eq!(texts(words(Some("de"), "155,34 €").1), ["de:155", "de:155.34", "de:34"]);
     }
 
     #[test]
     fn unspaced_scripts_give_characters_and_pairs() {
         assert_eq!(texts(Analyzer::grams("报销 abc 款")), ["报", "报销", "销", "款"]);
-        assert!(texts(Analyzer::for_language(None).words("报销")).is_empty());
+        assert_eq!(texts(Analyzer::grams("報銷")), ["报", "报销", "销"]);
+        assert_eq!(texts(Analyzer::grams("\u{1112}\u{1161}\u{11A8}\u{110C}\u{1165}\u{11B7}")), ["학", "학점", "점"]);
+        assert!(Analyzer::for_language(None).words("报销", &mut NormalForms::default()).0.is_empty());
     }
 
     #[test]
@@ -348,6 +338,20 @@ mod tests {
         let codes =
             texts(Analyzer::codes("See ERR_4711 (v1.2.3), foo_bar, and plain words. C++ or std::vec; 2024-05-01."));
         assert_eq!(codes, ["err_4711", "v1.2.3", "foo_bar", "c++", "std::vec", "2024-05-01"]);
+    }
+
+    #[test]
+    fn capitals_make_names_of_function_words() {
+        for (text, names) in [
+            ("Offices in the US close; IT is a cost centre.", vec!["US", "IT"]),
+            ("Revenue rose in May. May I ask us?", vec!["May"]),
+            ("# Sales report May\n\nWho is it", vec!["May"]),
+            ("HOW TO USE IT", vec![]),
+            ("Tell us. It is ours", vec![]),
+            ("the WHO said", vec!["WHO"]),
+        ] {
+            assert_eq!(texts(Analyzer::codes(text)), names, "{text}");
+        }
     }
 
     #[test]
@@ -361,7 +365,8 @@ mod tests {
         #[test]
         fn spans_point_into_the_text(text in "\\PC{0,200}") {
             let analyzer = Analyzer::for_language(Some("en"));
-            for term in analyzer.words(&text).into_iter().chain(Analyzer::grams(&text)).chain(Analyzer::codes(&text)) {
+            let AnalysedText { exact, stems, grams, codes } = analyzer.analyse(&text, &mut NormalForms::default());
+            for term in exact.into_iter().chain(stems).chain(grams).chain(codes) {
                 prop_assert!(text.get(term.span.clone()).is_some_and(|part| !part.is_empty()));
                 prop_assert!(!term.text.is_empty());
             }

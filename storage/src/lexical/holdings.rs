@@ -1,22 +1,24 @@
 //! Holdings: which terms of a query a few passages hold, and how rare each term is. What BM25 adds up into one number is
 //! taken apart here, so that a passage with every rare word can be told from one that repeats a common one.
 
-use tantivy::DocSet;
-use tantivy::TERMINATED;
+use std::collections::BTreeMap;
+
 use tantivy::schema::{Field, IndexRecordOption, Term};
+use tantivy::{DocSet, TERMINATED};
 
 use super::query::AnalysedQuery;
 use super::reader::{LexicalReader, PassageRef};
+use super::statistics;
 use crate::error::Result;
 
 /// A term of a query, and which of some passages hold it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldTerm {
-    /// The term; of a word, its first form.
+    /// The term; of a word, as it was typed.
     pub text: String,
     /// What kind of term it is.
     pub kind: TermKind,
-    /// BM25's inverse document frequency; of a word, that of its most frequent form.
+    /// BM25's inverse document frequency; of a word, in all its forms together.
     pub idf: f32,
     /// Whether any passage of the index holds it.
     pub is_known: bool,
@@ -27,7 +29,7 @@ pub struct HeldTerm {
 /// A kind of terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TermKind {
-    /// A word of a spaced script.
+    /// A word of a spaced script, in any of its forms.
     Word,
     /// A pair of characters of an unspaced script, or a character that stands alone.
     Gram,
@@ -39,35 +41,40 @@ impl LexicalReader {
     /// For each term of the query's free text, which of the passages hold it. Words that are only parts of a name are left
     /// out, and so are characters that belong to a pair.
     pub(crate) fn holdings(&self, query: &AnalysedQuery, passages: &[PassageRef]) -> Result<Vec<HeldTerm>> {
+        let fields = &self.fields;
+        let words = query.words.iter().filter(|word| !word.is_part).map(|word| {
+            let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(fields.stems, stem));
+            let exact = (word.exact_weight > 0.0).then(|| Term::from_field_text(fields.body, &word.exact));
+            (TermKind::Word, &word.exact, stems.chain(exact).collect())
+        });
         let is_pair = |gram: &&String| gram.chars().nth(1).is_some();
         let is_paired = |gram: &String| query.grams.iter().filter(is_pair).any(|pair| pair.contains(gram.as_str()));
-        let words = query.words.iter().filter(|word| !word.is_part);
-        let words = words.map(|word| (TermKind::Word, self.fields.body, word.forms.iter().collect::<Vec<_>>()));
         let grams = query.grams.iter().filter(|gram| is_pair(gram) || !is_paired(gram));
-        let grams = grams.map(|gram| (TermKind::Gram, self.fields.grams, vec![gram]));
-        let codes = query.codes.iter().map(|code| (TermKind::Code, self.fields.codes, vec![code]));
-        words.chain(grams).chain(codes).map(|(kind, field, forms)| self.held(kind, field, &forms, passages)).collect()
+        let grams = grams.map(|gram| (TermKind::Gram, gram, vec![Term::from_field_text(fields.grams, gram)]));
+        let codes = query.codes.iter();
+        let codes = codes.map(|code| (TermKind::Code, code, vec![Term::from_field_text(fields.codes, code)]));
+        words.chain(grams).chain(codes).map(|(kind, text, forms)| self.held(kind, text, &forms, passages)).collect()
     }
 
-    fn held(&self, kind: TermKind, field: Field, forms: &[&String], passages: &[PassageRef]) -> Result<HeldTerm> {
-        let text = forms.first().map_or_else(String::new, ToString::to_string);
-        let mut term = HeldTerm { text, kind, idf: f32::INFINITY, is_known: false, held: vec![false; passages.len()] };
+    fn held(&self, kind: TermKind, text: &str, forms: &[Term], passages: &[PassageRef]) -> Result<HeldTerm> {
+        let mut held = vec![false; passages.len()];
+        // Stems of several languages stand in different passages, the exact word in some of the same.
+        let mut holders: BTreeMap<Field, u64> = BTreeMap::new();
         for form in forms {
-            let form = Term::from_field_text(field, form);
-            term.idf = term.idf.min(self.idf(&form)?);
-            term.is_known |= self.note_holders(&form, passages, &mut term.held)?;
+            *holders.entry(form.field()).or_default() += self.searcher.doc_freq(form)?;
+            self.note_holders(form, passages, &mut held)?;
         }
-        Ok(term)
+        let holders = holders.into_values().max().unwrap_or(0);
+        let idf = statistics::idf(self.searcher.num_docs(), holders);
+        Ok(HeldTerm { text: text.to_owned(), kind, idf, is_known: holders > 0, held })
     }
 
-    /// Notes which of the passages hold a term; whether any passage of the index does.
-    fn note_holders(&self, term: &Term, passages: &[PassageRef], held: &mut [bool]) -> Result<bool> {
-        let mut is_known = false;
+    /// Notes which of the passages hold a term.
+    fn note_holders(&self, term: &Term, passages: &[PassageRef], held: &mut [bool]) -> Result<()> {
         for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
             let index = reader.inverted_index(term.field())?;
             let postings = index.read_postings(term, IndexRecordOption::Basic).map_err(tantivy::TantivyError::from)?;
             let Some(mut postings) = postings else { continue };
-            is_known = true;
             let mut places: Vec<(u32, usize)> = passages
                 .iter()
                 .enumerate()
@@ -83,6 +90,6 @@ impl LexicalReader {
                 held[place] |= at == doc;
             }
         }
-        Ok(is_known)
+        Ok(())
     }
 }

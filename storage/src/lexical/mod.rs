@@ -1,16 +1,19 @@
-//! The lexical index: BM25 over titles, headings, words, grams and codes, in tantivy. Derived from the truth.
+//! The lexical index: BM25 over titles, headings, stems, exact words, grams and codes, in tantivy. Derived from the truth.
 
 mod analysis;
 mod holdings;
 mod index;
 mod listing;
+mod normal;
 mod pinned;
 mod query;
 mod reader;
 mod schema;
+mod statistics;
 mod stopwords;
+mod tokens;
 
-pub use analysis::{AnalysedText, Analyzer, NormalForms, Script, Term as AnalysedTerm, is_unspaced, plain_words, runs};
+pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};
 pub use holdings::{HeldTerm, TermKind};
 pub(crate) use index::{LexicalIndex, Payload};
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
@@ -18,3 +21,4 @@ pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
 pub(crate) use schema::StoredPassage;
 pub use stopwords::is_stopword;
+pub use tokens::{Script, is_unspaced, plain_words, runs};

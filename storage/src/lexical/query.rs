@@ -1,33 +1,50 @@
 //! A query of the lexical index, its analysis, and the tantivy query it becomes.
 //!
 //! Free text is a disjunction: every word, pair of characters and code adds its BM25 score where it occurs. Phrases must
-//! occur, excluded words must not. A word is looked up as it is stemmed in each language that the index holds, because
-//! the language of three words cannot be told.
+//! occur as they are written, excluded words must not occur. A word is looked up as it is stemmed in each language that
+//! the index holds, among the stems of that language alone, because the language of three words cannot be told; where it
+//! can, the others count less. Where there are several, the word as it is written counts too, in any language.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery};
+use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
-use super::analysis::{self, Analyzer};
+use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
+use super::normal::{self, NormalText};
 use super::schema::Fields;
-use super::stopwords::is_stopword;
+use super::stopwords::{is_stopword_in, language_of};
+use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, runs};
 use crate::error::Result;
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
 const MAX_TERMS: usize = 64;
+
+/// Weight of a part of a name, where the name has 1.
+const PIECE: f32 = 0.5;
+
+/// Weight of a stem in a language that the query is not in.
+const FOREIGN: f32 = 0.4;
+
+/// Weight of a stem where the language of the query is not known, and there are several.
+const ANY_LANGUAGE: f32 = 0.7;
+
+/// Weight of a word as it is written, beside its stems, where the index holds several languages.
+const EXACT: f32 = 0.5;
 
 /// A lexical query; all texts are as the user wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LexicalQuery {
     /// Words of which any may occur.
     pub text: String,
-    /// Word sequences that must occur.
+    /// Word sequences that must occur, as they are written.
     pub phrases: Vec<String>,
-    /// Words or word sequences that must not occur.
+    /// Words that must not occur, in any of their forms.
     pub without: Vec<String>,
+    /// Word sequences that must not occur, as they are written.
+    pub without_phrases: Vec<String>,
 }
 
 /// How much a match in each field counts. The defaults were measured on the evaluation sets named in `docs/BENCHMARKS.md`.
@@ -55,7 +72,7 @@ impl Default for LexicalWeights {
 }
 
 /// A lexical query as the index compares it: analysed once, in every language that the index holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AnalysedQuery {
     /// The distinct words.
     pub words: Vec<QueryWord>,
@@ -67,15 +84,23 @@ pub struct AnalysedQuery {
     pub compounds: Vec<Sequence>,
     /// What must occur.
     pub phrases: Vec<Sequence>,
-    /// What must not.
-    pub without: Vec<Sequence>,
+    /// Words that must not.
+    pub without: Vec<QueryWord>,
+    /// Sequences that must not.
+    pub without_phrases: Vec<Sequence>,
 }
 
 /// A word of a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct QueryWord {
-    /// Its form in every language.
-    pub forms: BTreeSet<String>,
+    /// As it was typed, in lower case without diacritics.
+    pub exact: String,
+    /// How much the exact word counts beside the stems; 0 where these say it all.
+    pub exact_weight: f32,
+    /// Its stem in every language, each with the tag of its language, and how much that one counts.
+    pub stems: Vec<(String, f32)>,
+    /// How much the word counts.
+    pub weight: f32,
     /// Whether it was typed only inside of a name (`ERR_4711`) or as a lone letter of a compound (`e-mail`): it counts, but
     /// says nothing where it stands alone.
     pub is_part: bool,
@@ -84,8 +109,8 @@ pub struct QueryWord {
 /// Words or characters in their order, with their positions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sequence {
-    /// The words in the distinct forms that the languages give them.
-    pub words: Vec<Vec<(usize, String)>>,
+    /// The words as they are written.
+    pub words: Vec<(usize, String)>,
     /// Characters or pairs of them.
     pub characters: Vec<(usize, String)>,
 }
@@ -93,44 +118,128 @@ pub struct Sequence {
 impl AnalysedQuery {
     /// Analyses a query as an index of these languages does.
     pub fn of(query: &LexicalQuery, analyzers: &[Analyzer]) -> Self {
-        let sequences =
-            |texts: &[String]| texts.iter().map(|text| Sequence::of(text, analyzers)).filter(Sequence::asks).collect();
+        let sequences = |texts: &[String]| {
+            texts.iter().map(|text| Sequence::of(text)).filter(Sequence::asks).collect::<Vec<Sequence>>()
+        };
+        // A word of several runs or of a script without spaces has an order.
+        let (without, without_parts): (Vec<String>, Vec<String>) =
+            query.without.iter().cloned().partition(|word| runs(word).count() == 1 && !word.contains(is_unspaced));
+        let mut without_phrases = sequences(&query.without_phrases);
+        without_phrases.extend(sequences(&without_parts));
         Self {
             words: query_words(&query.text, analyzers),
             grams: distinct(Analyzer::grams(&query.text)),
             codes: distinct(Analyzer::codes(&query.text)),
-            compounds: compounds(&query.text, analyzers),
+            compounds: compounds(&query.text),
             phrases: sequences(&query.phrases),
-            without: sequences(&query.without),
+            without: without.iter().map(|word| excluded_word(word, analyzers)).collect(),
+            without_phrases,
         }
     }
 }
 
+/// The languages that words are stemmed in.
+struct Languages<'a> {
+    analyzers: &'a [Analyzer],
+    /// That of the query, where it is known and the index holds it.
+    own: Option<&'a str>,
+    /// Whether several of them stem.
+    are_several: bool,
+}
+
+impl<'a> Languages<'a> {
+    fn of(analyzers: &'a [Analyzer], language: Option<&str>) -> Self {
+        let tags = || analyzers.iter().map(Analyzer::tag).filter(|tag| !tag.is_empty());
+        Self { analyzers, own: tags().find(|tag| Some(*tag) == language), are_several: tags().nth(1).is_some() }
+    }
+
+    fn weight(&self, tag: &str) -> f32 {
+        match self.own {
+            _ if tag.is_empty() || !self.are_several => 1.0,
+            Some(own) if own == tag => 1.0,
+            Some(_) => FOREIGN,
+            None => ANY_LANGUAGE,
+        }
+    }
+
+    /// A word as it was typed and in normal form.
+    fn word(&self, typed: &str, exact: &str) -> QueryWord {
+        let mut stems: Vec<(String, f32)> = Vec::new();
+        for analyzer in self.analyzers {
+            // From what was typed: a stemmer sees the marks that folding takes off.
+            let stem = analyzer.stem(typed);
+            if !stems.iter().any(|(known, _)| *known == stem) {
+                stems.push((stem, self.weight(analyzer.tag())));
+            }
+        }
+        let exact_weight = if self.are_several { EXACT } else { 0.0 };
+        QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_part: false }
+    }
+}
+
+fn excluded_word(word: &str, analyzers: &[Analyzer]) -> QueryWord {
+    Languages::of(analyzers, None).word(word, &normal::fold(&normal::lower(word)))
+}
+
+/// A word as it stands in a query.
+struct Typed {
+    text: String,
+    /// In normal form.
+    exact: String,
+    span: Range<usize>,
+    kind: TokenKind,
+}
+
 /// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
 fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
-    let terms = Analyzer::for_language(None).words(text);
+    let text = NormalText::of(text);
+    let text = text.as_str();
+    let typed = typed_words(text);
+    let lower: Vec<String> = typed.iter().map(|word| normal::lower(&word.text)).collect();
+    let language = language_of(lower.iter().map(String::as_str));
+    let names: BTreeSet<usize> = Analyzer::codes(text).iter().map(|code| code.span.start).collect();
+    let carries_topic =
+        |(word, lower): &(&Typed, &String)| !is_stopword_in(language, lower) || names.contains(&word.span.start);
+    let topics: Vec<&Typed> = typed.iter().zip(&lower).filter(carries_topic).map(|(word, _)| word).collect();
+    let has_topic = !topics.is_empty() || text.contains(is_unspaced);
+    let words = if has_topic { topics } else { typed.iter().collect() };
     let alone: BTreeSet<&str> =
-        terms.iter().filter(|term| !is_part(text, &term.span)).map(|term| term.text.as_str()).collect();
+        typed.iter().filter(|word| !is_part(text, &word.span)).map(|word| word.exact.as_str()).collect();
+    let languages = Languages::of(analyzers, language);
     let mut seen = BTreeSet::new();
-    let distinct = terms.iter().filter(|term| seen.insert(term.text.as_str())).take(MAX_TERMS);
-    let words: Vec<&analysis::Term> = distinct.collect();
-    let has_topic = words.iter().any(|word| !is_stopword(&word.text)) || text.chars().any(analysis::is_unspaced);
     let mut found: Vec<QueryWord> = Vec::new();
-    for word in words.into_iter().filter(|word| !(has_topic && is_stopword(&word.text))) {
-        // From what was typed: a stemmer sees the marks that folding takes off.
-        let forms = analyzers.iter().map(|analyzer| analyzer.normalize(&text[word.span.clone()])).collect();
-        let is_part = !alone.contains(word.text.as_str());
-        match found.iter_mut().find(|known| known.forms == forms) {
-            Some(known) => known.is_part &= is_part,
-            None => found.push(QueryWord { forms, is_part }),
+    for typed in words.into_iter().filter(|word| seen.insert(word.exact.as_str())).take(MAX_TERMS) {
+        let mut word = languages.word(&typed.text, &typed.exact);
+        word.is_part = !alone.contains(typed.exact.as_str());
+        word.weight = if typed.kind == TokenKind::Piece { PIECE } else { 1.0 };
+        match found.iter_mut().find(|known| known.stems == word.stems) {
+            Some(known) => {
+                known.is_part &= word.is_part;
+                known.weight = known.weight.max(word.weight);
+            }
+            None => found.push(word),
         }
     }
     found
 }
 
+fn typed_words(text: &str) -> Vec<Typed> {
+    let mut typed = Vec::new();
+    for_each_token(text, |token| {
+        if token.text.len() <= MAX_TERM_BYTES {
+            let exact = match token.kind {
+                TokenKind::Number => token.text.to_owned(),
+                _ => normal::fold(&normal::lower(token.text)).into_owned(),
+            };
+            typed.push(Typed { text: token.text.to_owned(), exact, span: token.span, kind: token.kind });
+        }
+    });
+    typed
+}
+
 /// Whether a word of a text stands inside of a name with underscores, or as a lone letter or digit of a compound.
 fn is_part(text: &str, word: &Range<usize>) -> bool {
-    let ends_token = |c: char| c.is_whitespace() || analysis::is_unspaced(c);
+    let ends_token = |c: char| c.is_whitespace() || is_unspaced(c);
     let start =
         text[..word.start].char_indices().rev().find(|(_, c)| ends_token(*c)).map_or(0, |(at, c)| at + c.len_utf8());
     let end = text[word.end..].find(ends_token).map_or(text.len(), |at| word.end + at);
@@ -141,25 +250,16 @@ fn is_part(text: &str, word: &Range<usize>) -> bool {
 }
 
 /// Tokens of several words of a spaced script.
-fn compounds(text: &str, analyzers: &[Analyzer]) -> Vec<Sequence> {
-    let words_in =
-        |token: &str| analysis::runs(token).filter(|(_, script)| *script == analysis::Script::Spaced).count();
-    let tokens = text.split(|c: char| c.is_whitespace() || analysis::is_unspaced(c));
-    tokens.filter(|token| words_in(token) > 1).take(MAX_TERMS).map(|token| Sequence::of(token, analyzers)).collect()
+fn compounds(text: &str) -> Vec<Sequence> {
+    let words_in = |token: &str| runs(token).filter(|(_, script)| *script == Script::Spaced).count();
+    let tokens = text.split(|c: char| c.is_whitespace() || is_unspaced(c));
+    tokens.filter(|token| words_in(token) > 1).take(MAX_TERMS).map(Sequence::of).collect()
 }
 
 impl Sequence {
-    fn of(text: &str, analyzers: &[Analyzer]) -> Self {
-        let mut words: Vec<Vec<(usize, String)>> = Vec::new();
-        for analyzer in analyzers {
-            let own: Vec<(usize, String)> = first_at_each_position(analyzer.words(text))
-                .map(|term| (term.position, term.text))
-                .take(MAX_TERMS)
-                .collect();
-            if !own.is_empty() && !words.contains(&own) {
-                words.push(own);
-            }
-        }
+    fn of(text: &str) -> Self {
+        let words = Analyzer::for_language(None).words(text, &mut NormalForms::default()).0;
+        let words = first_at_each_position(words).map(|term| (term.position, term.text)).take(MAX_TERMS).collect();
         let grams = Analyzer::grams(text);
         let longest = grams.iter().map(|gram| gram.text.chars().count()).max().unwrap_or(0);
         let pairs = grams.into_iter().filter(|gram| gram.text.chars().count() == longest);
@@ -191,14 +291,20 @@ impl QueryBuilder<'_> {
     }
 
     /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
-    /// sum of their weights, each times `idf` of the term. A word counts as its most frequent form.
+    /// sum of their weights, each times `idf` of the term. A word counts in the language that it counts most in.
     pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
         let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
         for word in &query.words {
-            let rarities: Vec<f32> = word.forms.iter().map(|form| of(self.fields.body, form)).collect::<Result<_>>()?;
-            sum += body * rarities.into_iter().reduce(f32::min).unwrap_or(0.0);
+            let mut best: f32 = 0.0;
+            for (stem, weight) in &word.stems {
+                best = best.max(weight * of(self.fields.stems, stem)?);
+            }
+            if word.exact_weight > 0.0 {
+                best += word.exact_weight * of(self.fields.body, &word.exact)?;
+            }
+            sum += body * word.weight * best;
         }
         for gram in &query.grams {
             sum += self.gram_weight(gram) * of(self.fields.grams, gram)?;
@@ -226,21 +332,35 @@ impl QueryBuilder<'_> {
 
     /// Matches what must not occur.
     fn exclusions<'q>(&'q self, query: &'q AnalysedQuery) -> impl Iterator<Item = (Occur, Box<dyn Query>)> + 'q {
-        query.without.iter().filter_map(|sequence| Some((Occur::MustNot, self.sequence(sequence)?)))
+        let words = query.without.iter().map(|word| self.any_form(word));
+        let sequences = query.without_phrases.iter().filter_map(|sequence| self.sequence(sequence));
+        words.chain(sequences).map(|excluded| (Occur::MustNot, excluded))
+    }
+
+    /// Matches a word in any of its forms.
+    fn any_form(&self, word: &QueryWord) -> Box<dyn Query> {
+        let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
+        let exact = Term::from_field_text(self.fields.body, &word.exact);
+        Box::new(TermSetQuery::new(stems.chain([exact])))
     }
 
     fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
+        let LexicalWeights { body, title, headings, codes, .. } = self.weights;
         let mut clauses = Vec::new();
-        for form in query.words.iter().flat_map(|word| &word.forms) {
-            self.push_term(&mut clauses, self.fields.body, form, self.weights.body);
-            self.push_term(&mut clauses, self.fields.title, form, self.weights.title);
-            self.push_term(&mut clauses, self.fields.headings, form, self.weights.headings);
+        for word in &query.words {
+            for (stem, language) in &word.stems {
+                let weight = word.weight * language;
+                self.push_term(&mut clauses, self.fields.stems, stem, weight * body);
+                self.push_term(&mut clauses, self.fields.title, stem, weight * title);
+                self.push_term(&mut clauses, self.fields.headings, stem, weight * headings);
+            }
+            self.push_term(&mut clauses, self.fields.body, &word.exact, word.weight * word.exact_weight * body);
         }
         for gram in &query.grams {
             self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
         }
         for code in &query.codes {
-            self.push_term(&mut clauses, self.fields.codes, code, self.weights.codes);
+            self.push_term(&mut clauses, self.fields.codes, code, codes);
         }
         clauses
     }
@@ -259,18 +379,15 @@ impl QueryBuilder<'_> {
         clauses.push((Occur::Should, boosted));
     }
 
-    /// A sequence of words in any of the languages, and of characters.
+    /// A sequence of words and of characters.
     fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
-        let languages = sequence.words.iter().filter_map(|words| in_order(self.fields.body, words));
-        let languages: Vec<(Occur, Box<dyn Query>)> = languages.map(|words| (Occur::Should, words)).collect();
+        let words = in_order(self.fields.body, &sequence.words);
         let characters = in_order(self.fields.grams, &sequence.characters);
-        if languages.is_empty() {
-            return characters.map(constant);
-        }
-        let words: Box<dyn Query> = Box::new(BooleanQuery::new(languages));
-        Some(constant(match characters {
-            Some(characters) => Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)])),
-            None => words,
+        Some(constant(match (words, characters) {
+            (Some(words), Some(characters)) => {
+                Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)]))
+            }
+            (only, None) | (None, only) => only?,
         }))
     }
 }

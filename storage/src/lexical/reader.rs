@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tantivy::collector::{Collector, SegmentCollector, TopDocs};
 use tantivy::columnar::Column;
-use tantivy::query::{BooleanQuery, Occur, Query, RangeQuery, TermSetQuery};
+use tantivy::query::{Bm25StatisticsProvider, BooleanQuery, Occur, Query, RangeQuery, TermSetQuery};
 use tantivy::schema::{Field, Term, Value};
 use tantivy::{
     DocAddress, DocId, Index, IndexReader, ReloadPolicy, Score, Searcher, SegmentOrdinal, SegmentReader,
@@ -18,6 +18,7 @@ use super::index::{Payload, checked, unusable};
 use super::pinned::PinnedFolder;
 use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryBuilder};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
+use super::statistics::{Statistics, idf};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::simhash::SimHash;
@@ -121,6 +122,7 @@ impl LexicalReader {
         limit: usize,
     ) -> Result<Vec<(PassageRef, f32)>> {
         let Some(built) = self.builder(weights).build(query) else { return Ok(Vec::new()) };
+        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
         let query: Box<dyn Query> = match self.filter_query(filters)? {
             Some(filter) => Box::new(BooleanQuery::new(vec![
                 (Occur::Must, Box::new(built)),
@@ -129,7 +131,7 @@ impl LexicalReader {
             None => Box::new(built),
         };
         let top = TopDocs::with_limit(limit.max(1)).order_by_score();
-        let hits = self.searcher.search(&query, &top)?;
+        let hits = self.searcher.search_with_statistics_provider(&query, &top, &statistics)?;
         Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
     }
 
@@ -140,14 +142,8 @@ impl LexicalReader {
 
     /// What a passage of average length scores that holds all of the query's text once.
     pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
-        self.builder(weights).coverage(query, |term| self.idf(term))
-    }
-
-    /// BM25's inverse document frequency of a term; a deleted passage may still be counted as a holder.
-    pub(super) fn idf(&self, term: &Term) -> Result<f32> {
-        let passages = self.searcher.num_docs() as f32;
-        let holders = self.searcher.doc_freq(term)? as f32;
-        Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
+        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
+        self.builder(weights).coverage(query, |term| Ok(idf(self.searcher.num_docs(), statistics.doc_freq(term)?)))
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.
@@ -250,7 +246,13 @@ pub(super) fn reader_of(index: &Index) -> Result<IndexReader> {
 /// One analysis for each way in which words are stemmed.
 fn analyzers_for(languages: &[String]) -> Vec<Analyzer> {
     let known = languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE);
-    std::iter::once(DEFAULT_LANGUAGE).chain(known).map(|code| Analyzer::for_language(Some(code))).collect()
+    let mut analyzers: Vec<Analyzer> = Vec::new();
+    for analyzer in std::iter::once(DEFAULT_LANGUAGE).chain(known).map(|code| Analyzer::for_language(Some(code))) {
+        if !analyzers.iter().any(|known| known.tag() == analyzer.tag()) {
+            analyzers.push(analyzer);
+        }
+    }
+    analyzers
 }
 
 /// All distinct terms of a raw field that occur in a live or dead passage.

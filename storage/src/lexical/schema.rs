@@ -8,7 +8,7 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::{PreTokenizedString, Token};
 
-use super::analysis::{Analyzer, Term};
+use super::analysis::{AnalysedText, Analyzer, NormalForms, Term};
 use crate::record::{Chunk, Document};
 use crate::simhash::SimHash;
 
@@ -31,9 +31,13 @@ pub(super) struct Fields {
     pub(super) kind: Field,
     pub(super) language: Field,
     pub(super) modified: Field,
-    /// Words of title, heading path and text together.
+    /// Words of title, heading path and text together, as they are written.
     pub(super) body: Field,
+    /// The same words, stemmed.
+    pub(super) stems: Field,
+    /// Stems of the title.
     pub(super) title: Field,
+    /// Stems of the heading path and the file's name.
     pub(super) headings: Field,
     pub(super) grams: Field,
     pub(super) codes: Field,
@@ -71,7 +75,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         language: builder.add_text_field("language", STRING),
         modified: builder.add_i64_field("modified", number),
         body: builder.add_text_field("body", phrases(IndexRecordOption::WithFreqsAndPositions)),
-        title: builder.add_text_field("title", phrases(IndexRecordOption::WithFreqsAndPositions)),
+        stems: builder.add_text_field("stems", phrases(IndexRecordOption::WithFreqs)),
+        title: builder.add_text_field("title", phrases(IndexRecordOption::WithFreqs)),
         headings: builder.add_text_field("headings", phrases(IndexRecordOption::WithFreqs)),
         grams: builder.add_text_field("grams", phrases(IndexRecordOption::WithFreqsAndPositions)),
         codes: builder.add_text_field("codes", phrases(IndexRecordOption::WithFreqs)),
@@ -109,10 +114,14 @@ impl Fields {
             out.add_text(self.language, language);
         }
         out.add_i64(self.modified, document.modified);
-        out.add_pre_tokenized_text(self.body, pre_tokenized(analyzer.words(&whole)));
-        out.add_pre_tokenized_text(self.title, pre_tokenized(analyzer.words(&document.title)));
-        out.add_pre_tokenized_text(self.headings, pre_tokenized(analyzer.words(&format!("{headings}\n{name}"))));
-        out.add_pre_tokenized_text(self.grams, pre_tokenized(Analyzer::grams(&whole)));
+        let mut known = NormalForms::default();
+        let AnalysedText { exact, stems, grams, .. } = analyzer.analyse(&whole, &mut known);
+        let mut stems_of = |text: &str| pre_tokenized(analyzer.words(text, &mut known).1);
+        out.add_pre_tokenized_text(self.title, stems_of(&document.title));
+        out.add_pre_tokenized_text(self.headings, stems_of(&format!("{headings}\n{name}")));
+        out.add_pre_tokenized_text(self.body, pre_tokenized(exact));
+        out.add_pre_tokenized_text(self.stems, pre_tokenized(stems));
+        out.add_pre_tokenized_text(self.grams, pre_tokenized(grams));
         out.add_pre_tokenized_text(self.codes, pre_tokenized(Analyzer::codes(&format!("{whole}\n{}", document.path))));
         let passage = StoredPassage { document: document.clone(), number, chunk: chunk.clone() };
         let record = postcard::to_extend(&passage, Vec::new()).expect("plain data encodes");

@@ -6,6 +6,7 @@
 //! moment, the old index is as it was, and the next writer begins anew.
 
 mod format_2;
+mod format_3;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ struct Step {
 }
 
 /// All steps, the oldest format first, without a gap up to [`FORMAT`].
-const STEPS: &[Step] = &[Step { from: 2, convert: format_2::convert }];
+const STEPS: &[Step] = &[Step { from: 2, convert: format_2::convert }, Step { from: 3, convert: format_3::convert }];
 
 /// Whether an index of this format can be brought forward.
 pub(crate) fn is_known(format: u32) -> bool {

@@ -57,16 +57,6 @@ pub(super) fn run(settings: &Settings, args: &CalibrateArgs) -> Result<ExitCode>
         cases.extend(questions.cases()?);
         index.remove();
     }
-    if let Ok(file) = std::env::var("W3_DUMP") {
-        let fitted =
-            calibrate(&cases.iter().collect::<Vec<_>>(), &Calibrated { model: &models.model.fingerprint, made: "" });
-        let known = fitted.meaning.as_ref().unwrap().background;
-        let lines: Vec<String> = cases.iter().map(|c| {
-            let n: std::collections::BTreeMap<_, _> = c.evidence.numbers(c.evidence.ground(), known).into_iter().collect();
-            serde_json::json!({"kind": c.kind.name(), "set": sets[c.set].name, "ground": format!("{:?}", c.evidence.ground()), "exact": c.evidence.is_exact, "foreign": c.evidence.is_foreign, "text": c.text, "n": n}).to_string()
-        }).collect();
-        std::fs::write(file, lines.join("\n"))?;
-    }
     let made = made(&sets, &asked);
     let about = Calibrated { model: &models.model.fingerprint, made: &made };
     if args.evaluate {

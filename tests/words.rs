@@ -1,0 +1,149 @@
+//! Words as people type them: accents, spellings, numbers, units, names and languages find what was meant.
+
+use crate::support::Bench;
+
+/// Documents and, for queries, the path that must come first by BM25 alone.
+fn finds(documents: &[(&str, &str)], expected: &[(&str, &str)]) {
+    let bench = Bench::new();
+    for (path, text) in documents {
+        bench.write(path, text);
+    }
+    bench.index();
+    for (query, path) in expected {
+        let found = bench.paths(&[query, "--lexical"]);
+        assert_eq!(found.first().map(String::as_str), Some(*path), "{query}: {found:?}");
+    }
+}
+
+#[test]
+fn every_word_finds_its_own_document_in_any_language() {
+    let texts = [
+        (
+            "pt.md",
+            "A comissão aprova as exceções e a manutenção dos veículos até ao final de março, sem custos para você.",
+        ),
+        (
+            "fr.md",
+            "Les employés déposent leurs reçus à la comptabilité; les congés sont accordés après décision du comité.",
+        ),
+        (
+            "pl.md",
+            "Każdy pracownik otrzymuje przepustkę i zdjęcie; wniosek należy złożyć przed końcem miesiąca w kadrach.",
+        ),
+        ("ru.md", "Каждый сотрудник получает новый пропуск; заявление нужно подать до конца месяца в отдел кадров."),
+        ("de.md", "Die Geschäftsführung genehmigt Überstunden nur, wenn sie vorher schriftlich beantragt wurden."),
+    ];
+    let bench = Bench::new();
+    for (path, text) in texts {
+        bench.write(path, text);
+    }
+    bench.index();
+    for (path, text) in texts {
+        for word in text.split(|letter: char| !letter.is_alphabetic()).filter(|word| word.chars().count() > 4) {
+            let found = bench.paths(&[word, "--lexical"]);
+            assert_eq!(found.first().map(String::as_str), Some(path), "{word}: {found:?}");
+        }
+    }
+    for (typed, path) in [("comissao", "pt.md"), ("decision", "fr.md"), ("zlozyc", "pl.md"), ("uberstunden", "de.md")] {
+        assert_eq!(bench.paths(&[typed, "--lexical"]), [path], "{typed}");
+    }
+}
+
+#[test]
+fn a_stem_of_one_language_is_no_word_of_another() {
+    finds(
+        &[
+            ("reset.md", "Press the button on the back to reset the router, then wait until the lamp is green."),
+            (
+                "sv.md",
+                "Resa och reser: boka resan hos resebyrån. Resor längre än en dag ska godkännas av din chef innan du reser.",
+            ),
+        ],
+        &[("reset", "reset.md"), ("resor", "sv.md")],
+    );
+}
+
+#[test]
+fn what_is_not_seen_and_how_it_is_composed_do_not_matter() {
+    finds(
+        &[
+            ("a.md", "Die Reise\u{AD}kosten\u{AD}ordnung gilt ab Mai. Das Kenn\u{200B}wort steht im Tresor."),
+            ("b.md", "Ein Hinweis zur U\u{308}berlassung von Ra\u{308}umen an Gäste."),
+            ("c.md", "面談は第二会議室で行います。ﾌﾟﾛｼﾞｪｸﾀは受付で借りられます。"),
+            (
+                "d.md",
+                "\u{110E}\u{116E}\u{11AF}\u{110C}\u{1161}\u{11BC}\u{1107}\u{1175} \u{1112}\u{116A}\u{11A8}\u{110B}\u{1175}\u{11AB}",
+            ),
+            ("e.md", "員工出差的費用須於三十日內報銷。"),
+        ],
+        &[
+            ("Reisekostenordnung", "a.md"),
+            ("\"Kennwort\"", "a.md"),
+            ("Überlassung", "b.md"),
+            ("\"Räumen\"", "b.md"),
+            ("プロジェクタ", "c.md"),
+            ("\"출장비\"", "d.md"),
+            ("报销费用", "e.md"),
+        ],
+    );
+}
+
+#[test]
+fn numbers_units_and_names_are_found_in_every_spelling() {
+    finds(
+        &[
+            ("drill.md", "The drill runs at 400V and 32A; it takes bits of 6.5mm and cables of 1.5mm²."),
+            ("lathe.md", "The lathe runs at 230 V and 16 A; it takes cables of 6 mm² only."),
+            ("bill.md", "Amount due: 1.288,50 EUR, of which freight is 41,75 EUR."),
+            ("stock.md", "Shelf 41 holds 75 hooks, shelf 1 holds 288 hooks, shelf 50 is free."),
+            ("iso.md", "The plant is certified by ISO 14001 since last spring."),
+            ("login.md", "Partners sign in by OAuth2 or with a smart card."),
+            ("hyphens.md", "The check-in desk opens at six. A pre-order can be cancelled."),
+            ("parts.md", "Bearing QX-4410/2 replaces the older one."),
+        ],
+        &[
+            ("400 V", "drill.md"),
+            ("230V", "lathe.md"),
+            ("1.5 mm²", "drill.md"),
+            ("6mm2", "lathe.md"),
+            ("41.75", "bill.md"),
+            ("1288.50", "bill.md"),
+            ("ISO14001", "iso.md"),
+            ("oauth", "login.md"),
+            ("oauth 2", "login.md"),
+            ("checkin", "hyphens.md"),
+            ("preorder", "hyphens.md"),
+            ("QX4410", "parts.md"),
+        ],
+    );
+}
+
+#[test]
+fn capitals_tell_names_from_function_words() {
+    finds(
+        &[
+            ("us.md", "# Parental leave US\n\nStaff in the US take twelve weeks."),
+            ("uk.md", "# Parental leave UK\n\nStaff in the UK ask us first; tell us early, and let us know how long."),
+            ("may.md", "# Travel figures May\n\nIn May we flew less."),
+            ("june.md", "# Travel figures June\n\nYou may fly. You may ask. Trips may be refused, and you may appeal."),
+            ("it.md", "# IT budget\n\nThe IT budget covers servers."),
+            ("budget.md", "# Budget\n\nThe budget: it is small, it is fixed, it is ours. A budget is what it is."),
+        ],
+        &[("parental leave US", "us.md"), ("travel figures May", "may.md"), ("IT budget", "it.md")],
+    );
+}
+
+#[test]
+fn quoted_words_are_taken_as_they_are_written() {
+    let bench = Bench::new();
+    bench.write("a.md", "Management of goods begins with a request.");
+    bench.write("b.md", "We managed goods and are managing more.");
+    bench.write("c.md", "La Résidence est fermée pendant les travaux; les résidents passent par la cour.");
+    bench.index();
+    assert_eq!(bench.paths(&["\"managing\"", "--lexical"]), ["b.md"]);
+    assert_eq!(bench.paths(&["“management of goods”", "--lexical"]), ["a.md"]);
+    assert_eq!(bench.paths(&["«residence»", "--lexical"]), ["c.md"]);
+    assert!(bench.paths(&["\"manage\"", "--lexical"]).is_empty());
+    assert!(bench.paths(&["goods -manage", "--lexical"]).is_empty(), "an exclusion leaves out every form");
+    assert_eq!(bench.paths(&["goods -\"managed\"", "--lexical"]), ["a.md"]);
+}
