@@ -21,8 +21,11 @@ pub struct Answer {
     pub query: String,
     /// Documents, best first.
     pub results: Vec<DocumentHit>,
-    /// Documents among the candidates; more than `results` if there are further pages.
+    /// Results on all pages: the same for every page of a commit.
     pub total: usize,
+    /// What to give as `cursor` for the page behind this one, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// Candidates the reranker scored; 0 if it did not run.
     pub reranked: usize,
     /// Candidates it may read for this request.

@@ -83,12 +83,12 @@ impl Judgement {
         Answerable { probability, verdict }
     }
 
-    /// How many results are shown with this verdict.
-    pub(crate) fn shown(self, answerable: Answerable) -> usize {
+    /// How many results are shown at most; `None` where all are.
+    pub(crate) fn closest(self, answerable: Answerable) -> Option<usize> {
         match answerable.verdict {
-            Verdict::Unlikely if self.is_nonsense => 0,
-            Verdict::Unlikely => CLOSEST,
-            Verdict::Likely | Verdict::Unsure => usize::MAX,
+            Verdict::Unlikely if self.is_nonsense => Some(0),
+            Verdict::Unlikely => Some(CLOSEST),
+            Verdict::Likely | Verdict::Unsure => None,
         }
     }
 }

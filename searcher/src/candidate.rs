@@ -7,6 +7,8 @@ use crate::fuse::Place;
 /// A recalled passage, and what each stage says of it.
 #[derive(Debug, Clone)]
 pub struct Candidate {
+    /// The number of its document in the snapshot.
+    pub document: u32,
     /// The passage in its snapshot.
     pub passage: PassageRef,
     /// Rank and BM25 score by the lexical retriever.
@@ -17,4 +19,11 @@ pub struct Candidate {
     pub relevance: Option<f32>,
     /// What the order is by: fused, or blended with the relevance.
     pub score: f64,
+}
+
+impl Candidate {
+    /// A passage that no retriever recalled: what stands for a document that is shown for another reason.
+    pub(crate) fn unranked(document: u32, passage: PassageRef, score: f64) -> Self {
+        Self { document, passage, lexical: None, vector: None, relevance: None, score }
+    }
 }

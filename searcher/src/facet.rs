@@ -1,12 +1,19 @@
-//! Facets: counts of what a search found by source, type, language and year of change.
+//! Facets: counts of what a search finds by source, type, language and year.
+//!
+//! Everything that was found is counted, not only what is ranked, and by results: a number is that of the results with the
+//! value as a further filter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use storage::{Filter, PassageRef, Snapshot};
+use storage::{DocumentSet, Filter, Snapshot};
 
+use crate::collapse::Collapse;
 use crate::error::SearchError;
+
+const DAY: i64 = 24 * 60 * 60;
 
 /// How many documents of a result are filed under each value, the most frequent first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -32,32 +39,61 @@ pub struct FacetCount {
     pub count: usize,
 }
 
-/// Counts documents, each given by one of its passages.
-pub(crate) fn count(
-    snapshot: &Snapshot,
-    documents: impl Iterator<Item = PassageRef>,
-) -> Result<FacetCounts, SearchError> {
-    let facets = snapshot.facets()?;
-    let (mut sources, mut kinds, mut languages) = (HashMap::new(), HashMap::new(), HashMap::new());
-    let mut years: HashMap<i16, usize> = HashMap::new();
-    for filed in documents.filter_map(|passage| facets.of(passage)) {
-        *sources.entry(filed.source).or_default() += 1;
-        *kinds.entry(filed.kind).or_default() += 1;
-        if let Some(language) = filed.language {
-            *languages.entry(language).or_default() += 1;
-        }
-        if let Ok(time) = jiff::Timestamp::from_second(filed.modified) {
-            *years.entry(time.to_zoned(TimeZone::UTC).year()).or_default() += 1;
+/// Counts of results under each value of a field.
+struct Tally<V> {
+    counts: HashMap<V, usize>,
+    /// Classes of near-duplicates that were counted under a value.
+    classes: HashSet<(u32, V)>,
+}
+
+impl<V: Copy + Eq + Hash> Tally<V> {
+    fn new() -> Self {
+        Self { counts: HashMap::new(), classes: HashSet::new() }
+    }
+
+    /// Counts a document; `class` is that of its copies, if it has any.
+    fn add(&mut self, value: V, class: Option<u32>) {
+        if class.is_none_or(|class| self.classes.insert((class, value))) {
+            *self.counts.entry(value).or_default() += 1;
         }
     }
-    let mut year: Vec<(i16, usize)> = years.into_iter().collect();
+}
+
+/// Counts the results that these documents are.
+pub(crate) fn count(
+    snapshot: &Snapshot,
+    documents: &DocumentSet,
+    collapse: &Collapse,
+) -> Result<FacetCounts, SearchError> {
+    let facets = snapshot.facets()?;
+    let (mut sources, mut kinds, mut languages) = (Tally::new(), Tally::new(), Tally::new());
+    let mut years: Tally<i16> = Tally::new();
+    let mut year_of_day: HashMap<i64, Option<i16>> = HashMap::new();
+    for document in documents.iter() {
+        let Some(filed) = snapshot.passage_of(document)?.and_then(|passage| facets.of(passage)) else { continue };
+        let class = (!collapse.members(document).is_empty()).then(|| collapse.key(document));
+        sources.add(filed.source, class);
+        kinds.add(filed.kind, class);
+        if let Some(language) = filed.language {
+            languages.add(language, class);
+        }
+        let year = *year_of_day.entry(filed.modified.div_euclid(DAY)).or_insert_with(|| year(filed.modified));
+        if let Some(year) = year {
+            years.add(year, class);
+        }
+    }
+    let mut year: Vec<(i16, usize)> = years.counts.into_iter().collect();
     year.sort_unstable_by_key(|(year, _)| std::cmp::Reverse(*year));
     Ok(FacetCounts {
-        source: by_count(sources),
-        kind: by_count(kinds),
-        language: by_count(languages),
+        source: by_count(sources.counts),
+        kind: by_count(kinds.counts),
+        language: by_count(languages.counts),
         year: year.into_iter().map(|(year, count)| FacetCount { value: year.to_string(), count }).collect(),
     })
+}
+
+fn year(second: i64) -> Option<i16> {
+    jiff::Timestamp::from_second(second).ok().map(|time| time.to_zoned(TimeZone::UTC).year())
 }
 
 /// Counts in which each field that `filter` restricts is counted as `recount` says without that restriction.

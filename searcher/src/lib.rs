@@ -38,6 +38,7 @@ mod calibration;
 mod candidate;
 mod collapse;
 mod config;
+mod cursor;
 mod error;
 mod evidence;
 mod expectation;
@@ -45,6 +46,7 @@ mod facet;
 mod fuse;
 mod group;
 mod highlight;
+mod list;
 mod marks;
 mod nearness;
 mod plan;
@@ -79,7 +81,7 @@ pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, Pars
 pub use recall::Recall;
 pub use request::{
     Copies, Counted, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget,
-    SearchRequest, Syntax, Unlikely,
+    SearchRequest, Sort, Syntax, Unlikely,
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};

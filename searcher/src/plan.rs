@@ -9,12 +9,10 @@ use qwen3::{EmbedHandle, PendingQuery};
 use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot};
 
 use crate::config::SearchConfig;
+use crate::cursor::Cursor;
 use crate::error::SearchError;
 use crate::query::ParsedQuery;
-use crate::request::{FacetScope, MAX_RESULTS, Mode, SearchRequest, Syntax};
-
-/// Passages recalled for each document that is asked for, since several may belong to one.
-const PASSAGES_PER_RESULT: usize = 5;
+use crate::request::{FacetScope, Mode, SearchRequest, Sort, Syntax};
 
 /// What a search does.
 pub struct SearchPlan {
@@ -29,7 +27,7 @@ pub struct SearchPlan {
     pub vector: Option<Vec<f32>>,
     /// Weight of the vector retriever, where the lexical one has 1.
     pub vector_weight: f64,
-    /// Passages that each retriever recalls.
+    /// Passages that each retriever recalls, whatever page is asked for.
     pub depth: usize,
     /// Candidates the reranker may read.
     pub rerank_depth: usize,
@@ -37,6 +35,8 @@ pub struct SearchPlan {
     pub(crate) terms: AnalysedQuery,
     /// The vector on its way.
     pub(crate) embedding: Option<PendingQuery>,
+    /// What earlier pages have shown.
+    pub(crate) shown: Vec<u64>,
     pub(crate) started: Instant,
     /// When reranking ends.
     pub(crate) deadline: Option<Instant>,
@@ -46,7 +46,7 @@ impl SearchPlan {
     /// Plans a search and has the model begin with its vector.
     ///
     /// # Errors
-    /// A date in the request's filters cannot be read, or the model cannot read the query.
+    /// A date in the request's filters or its cursor cannot be read, or the model cannot read the query.
     pub(crate) fn new(
         snapshot: &Snapshot,
         embedder: &EmbedHandle,
@@ -62,17 +62,18 @@ impl SearchPlan {
         let is_embedded = vector_weight > 0.0 && !query.text.trim().is_empty();
         let embedding =
             is_embedded.then(|| embedder.begin_query(&query.text, request.instruct.as_deref())).transpose()?;
-        let wanted = request.top.saturating_add(request.offset).min(MAX_RESULTS);
         let has_text = !query.text.trim().is_empty();
+        let is_ranked = has_text && request.sort == Sort::Relevance;
         let rerank_depth = match request.rerank.is_off() {
-            false if has_text => request.rerank.candidates.unwrap_or(config.rerank_depth),
+            false if is_ranked => request.rerank.candidates.unwrap_or(config.rerank_depth),
             _ => 0,
         };
         Ok(Self {
             filter: request.filters.resolve()?,
             vector: None,
             vector_weight,
-            depth: config.depth.max(wanted * PASSAGES_PER_RESULT),
+            shown: Cursor::of(&request)?.map(|cursor| cursor.shown).unwrap_or_default(),
+            depth: config.depth,
             rerank_depth,
             terms: snapshot.analyse(&LexicalQuery::from(&query)),
             embedding,
@@ -91,6 +92,24 @@ impl SearchPlan {
     /// Sources that the request or the query names; none: all.
     pub fn sources(&self) -> Vec<String> {
         [self.filter.sources.as_slice(), &self.query.filter.sources].concat()
+    }
+
+    /// Whether nothing but filters is asked for: what they let through is listed.
+    pub(crate) fn lists_filtered(&self) -> bool {
+        self.query.text.trim().is_empty() && self.filters().iter().any(|filter| !filter.is_empty())
+    }
+
+    /// The order of the list: what is only filtered goes by date.
+    pub(crate) fn sort(&self) -> Sort {
+        match self.request.sort {
+            Sort::Relevance if self.lists_filtered() => Sort::Date,
+            sort => sort,
+        }
+    }
+
+    /// How many results the pages up to this one hold.
+    pub(crate) fn wanted(&self) -> usize {
+        self.shown.len().saturating_add(self.request.offset).saturating_add(self.request.top)
     }
 
     /// Whether alternatives to what was chosen are counted.

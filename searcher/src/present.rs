@@ -26,8 +26,8 @@ impl<'s> Presenter<'s> {
         let score = group.score;
         let mut members = vec![];
         for copy in std::mem::take(&mut group.copies).into_iter().chain([group]) {
-            let first = copy.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
-            let Passage { document_id, document, .. } = self.snapshot.passage(first)?;
+            let first = copy.passages.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
+            let Passage { document_id, document, .. } = self.snapshot.passage(first.passage)?;
             members.push((copy, document_id, document));
         }
         // Stable, from the last: of equally new ones the best is shown.

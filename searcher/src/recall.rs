@@ -1,8 +1,14 @@
-//! Recall: the candidates of both retrievers, side by side, and their fusion.
+//! Recall: which documents a search finds, the candidates of both retrievers for ranking them, and their fusion.
+//!
+//! What is found is a property of the query and the snapshot, so that totals and facets hold for every page, and a filter
+//! only ever leaves out: every document that the words find, and those of the passages nearest in meaning *in the whole index*,
+//! as deep as the retrievers rank. Where that leaves nothing within a filter, what is nearest within it is found. A search by
+//! meaning alone looks for the nearest within its filter at once: it has nothing else.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use storage::{Filter, PassageRef, Snapshot};
+use storage::{DocumentSet, Filter, PassageRef, Snapshot};
 
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
@@ -18,6 +24,8 @@ pub struct Recall {
     pub candidates: Vec<Candidate>,
     /// What a passage scores by BM25 that holds every word of the query once; 0 where vectors have no say.
     pub full_coverage: f32,
+    /// The documents that are found: those of the candidates, and all others with a word of the query.
+    pub found: DocumentSet,
     /// Time of the lexical retriever.
     pub lexical: Duration,
     /// Time until the query's vector was there.
@@ -26,12 +34,16 @@ pub struct Recall {
     pub vector: Duration,
     /// Time of fusion.
     pub fuse: Duration,
+    /// The passages nearest in meaning whatever the filters.
+    pub(crate) overall: Vec<PassageRef>,
 }
 
 /// What the lexical retriever found.
 #[derive(Default)]
 struct Lexical {
     hits: Vec<(PassageRef, f32)>,
+    /// The documents of all that it would find without a limit.
+    found: DocumentSet,
     /// See [`Recall::full_coverage`].
     full_coverage: f32,
     took: Duration,
@@ -40,7 +52,10 @@ struct Lexical {
 /// What the vector retriever found.
 #[derive(Default)]
 struct Nearest {
+    /// Within the filters.
     hits: Vec<(PassageRef, f32)>,
+    /// Whatever the filters.
+    overall: Vec<(PassageRef, f32)>,
     /// The vector of the query.
     vector: Option<Vec<f32>>,
     embed: Duration,
@@ -54,34 +69,95 @@ pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut Sear
     let planned = &*plan;
     let span = tracing::Span::current();
     let (lexical, nearest) = std::thread::scope(|scope| {
-        let lexical = (planned.request.mode != Mode::Semantic)
+        let lexical = (planned.request.mode != Mode::Semantic || planned.lists_filtered())
             .then(|| scope.spawn(|| span.in_scope(|| lexical(snapshot, config, planned, &filters))));
-        let nearest = nearest(snapshot, planned, &filters, embedding);
+        let nearest = nearest(snapshot, config, planned, &filters, embedding);
         let lexical = lexical.map_or(Ok(Lexical::default()), |lexical| {
             lexical.join().unwrap_or(Err(SearchError::Panicked { stage: "lexical" }))
         });
         (lexical, nearest)
     });
-    let (lexical, nearest) = (lexical?, nearest?);
-    let fused = fused(config, plan.vector_weight, &lexical, &nearest);
+    let (lexical, mut nearest) = (lexical?, nearest?);
+    let found = found(snapshot, planned, &filters, &lexical, &mut nearest)?;
+    let fused = fused(snapshot, config, plan.vector_weight, &lexical, &nearest, found)?;
     plan.vector = nearest.vector;
     Ok(fused)
 }
 
-/// Recall under other restrictions than the plan's, with the vector that it has: for counting alternatives.
-pub(crate) fn recall_within(
+/// The documents that the plan's search would find under other restrictions: for counting alternatives. `overall` is
+/// [`Recall::overall`].
+pub(crate) fn found_within(
     snapshot: &Snapshot,
     config: &SearchConfig,
     plan: &SearchPlan,
     filters: &[Filter],
-) -> Result<Recall, SearchError> {
-    let lexical = match plan.request.mode {
-        Mode::Semantic => Lexical::default(),
-        Mode::Hybrid | Mode::Lexical => lexical(snapshot, config, plan, filters)?,
-    };
-    let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, plan, filters, vector)).transpose()?;
-    let nearest = Nearest { hits: hits.unwrap_or_default(), ..Nearest::default() };
-    Ok(fused(config, plan.vector_weight, &lexical, &nearest))
+    overall: &[PassageRef],
+) -> Result<DocumentSet, SearchError> {
+    if plan.request.mode == Mode::Semantic && !plan.lists_filtered() {
+        let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, filters, vector)).transpose()?;
+        return documents(snapshot, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage));
+    }
+    let mut found = matching(snapshot, config, plan, filters)?;
+    let scope = snapshot.scope(filters, &plan.terms)?;
+    let near = overall.iter().copied().filter(|passage| scope.admits(*passage));
+    found.union(&documents(snapshot, near)?);
+    Ok(found)
+}
+
+/// The documents that are found; leaves of what is near within the filters only theirs.
+fn found(
+    snapshot: &Snapshot,
+    plan: &SearchPlan,
+    filters: &[Filter],
+    lexical: &Lexical,
+    nearest: &mut Nearest,
+) -> Result<DocumentSet, SearchError> {
+    let own = |hits: &[(PassageRef, f32)]| documents(snapshot, hits.iter().map(|(passage, _)| *passage));
+    if plan.request.mode == Mode::Semantic || nearest.hits.is_empty() {
+        let mut found = lexical.found.clone();
+        found.union(&own(&nearest.hits)?);
+        return Ok(found);
+    }
+    let scope = snapshot.scope(filters, &plan.terms)?;
+    nearest.overall.retain(|(passage, _)| scope.admits(*passage));
+    let mut found = lexical.found.clone();
+    found.union(&own(&nearest.overall)?);
+    if found.is_empty() {
+        return own(&nearest.hits);
+    }
+    let mut kept = Vec::with_capacity(nearest.hits.len());
+    for (passage, cosine) in nearest.hits.drain(..) {
+        if found.contains(snapshot.number(passage)?) {
+            kept.push((passage, cosine));
+        }
+    }
+    // A search of the graph within a filter may miss what the one over all has found.
+    let known: HashSet<PassageRef> = kept.iter().map(|(passage, _)| *passage).collect();
+    kept.extend(nearest.overall.iter().filter(|(passage, _)| !known.contains(passage)));
+    kept.sort_by(|a, b| b.1.total_cmp(&a.1));
+    nearest.hits = kept;
+    Ok(found)
+}
+
+fn documents(snapshot: &Snapshot, passages: impl Iterator<Item = PassageRef>) -> Result<DocumentSet, SearchError> {
+    let mut documents = DocumentSet::default();
+    for passage in passages {
+        documents.insert(snapshot.number(passage)?);
+    }
+    Ok(documents)
+}
+
+/// The documents that the words find, or that the filters alone list.
+fn matching(
+    snapshot: &Snapshot,
+    config: &SearchConfig,
+    plan: &SearchPlan,
+    filters: &[Filter],
+) -> Result<DocumentSet, SearchError> {
+    if plan.lists_filtered() {
+        return Ok(snapshot.passing(filters, &plan.terms)?);
+    }
+    Ok(snapshot.matching(&plan.terms, filters, config.lexical)?)
 }
 
 fn lexical(
@@ -95,11 +171,13 @@ fn lexical(
     let hits = snapshot.lexical(&plan.terms, filters, config.lexical, plan.depth)?;
     let is_beside_vectors = plan.vector_weight > 0.0;
     let full_coverage = if is_beside_vectors { snapshot.full_coverage(&plan.terms, config.lexical)? } else { 0.0 };
-    Ok(Lexical { hits, full_coverage, took: started.elapsed() })
+    let found = matching(snapshot, config, plan, filters)?;
+    Ok(Lexical { hits, found, full_coverage, took: started.elapsed() })
 }
 
 fn nearest(
     snapshot: &Snapshot,
+    config: &SearchConfig,
     plan: &SearchPlan,
     filters: &[Filter],
     embedding: Option<qwen3::PendingQuery>,
@@ -114,12 +192,19 @@ fn nearest(
     };
     let embed = plan.started.elapsed();
     let searching = Instant::now();
-    let hits = hits_near(snapshot, plan, filters, &vector)?;
-    Ok(Nearest { hits, vector: Some(vector), embed, took: searching.elapsed() })
+    let hits = hits_near(snapshot, config, plan, filters, &vector)?;
+    let is_filtered = filters.iter().any(|filter| !filter.is_empty());
+    let overall = match plan.request.mode == Mode::Hybrid && is_filtered {
+        true => hits_near(snapshot, config, plan, &[], &vector)?,
+        false => hits.clone(),
+    };
+    Ok(Nearest { hits, overall, vector: Some(vector), embed, took: searching.elapsed() })
 }
 
+/// The nearest passages within the filters, as far as they are nearer than nothing.
 fn hits_near(
     snapshot: &Snapshot,
+    config: &SearchConfig,
     plan: &SearchPlan,
     filters: &[Filter],
     vector: &[f32],
@@ -127,39 +212,59 @@ fn hits_near(
     let scope = snapshot.scope(filters, &plan.terms)?;
     let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, &scope, plan.depth)? };
     hits.truncate(plan.depth);
+    hits.retain(|(_, cosine)| *cosine > config.cosine_floor);
     Ok(hits)
 }
 
-fn fused(config: &SearchConfig, vector_weight: f64, lexical: &Lexical, nearest: &Nearest) -> Recall {
+fn fused(
+    snapshot: &Snapshot,
+    config: &SearchConfig,
+    vector_weight: f64,
+    lexical: &Lexical,
+    nearest: &Nearest,
+    found: DocumentSet,
+) -> Result<Recall, SearchError> {
     let _span = tracing::debug_span!("fuse").entered();
     let started = Instant::now();
     let full = config.coverage * lexical.full_coverage;
+    let (words, near) = (numbered(snapshot, &lexical.hits)?, numbered(snapshot, &nearest.hits)?);
     let candidates = candidates(
-        Retrieved { ranked: &lexical.hits, weight: 1.0, floor: Some(0.0), full },
-        Retrieved { ranked: &nearest.hits, weight: vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
+        Retrieved { ranked: &words, weight: 1.0, floor: Some(0.0), full },
+        Retrieved { ranked: &near, weight: vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
         config,
     );
-    Recall {
+    Ok(Recall {
         candidates,
         full_coverage: lexical.full_coverage,
+        found,
         lexical: lexical.took,
         embed: nearest.embed,
         vector: nearest.took,
         fuse: started.elapsed(),
-    }
+        overall: nearest.overall.iter().map(|(passage, _)| *passage).collect(),
+    })
+}
+
+/// A passage behind the number of its document: equal scores go by that, which no commit changes.
+pub(crate) type Numbered = (u32, PassageRef);
+
+/// Passages with the numbers of their documents.
+pub(crate) fn numbered(snapshot: &Snapshot, hits: &[(PassageRef, f32)]) -> Result<Vec<(Numbered, f32)>, SearchError> {
+    hits.iter().map(|(passage, score)| Ok(((snapshot.number(*passage)?, *passage), *score))).collect()
 }
 
 /// What both retrievers found as candidates, best first.
 pub(crate) fn candidates(
-    lexical: Retrieved<'_, PassageRef>,
-    vector: Retrieved<'_, PassageRef>,
+    lexical: Retrieved<'_, Numbered>,
+    vector: Retrieved<'_, Numbered>,
     config: &SearchConfig,
 ) -> Vec<Candidate> {
     let fused = fuse(&[lexical, vector], config.fusion());
-    let candidate = |entry: crate::fuse::Fused<PassageRef>| {
+    let candidate = |entry: crate::fuse::Fused<Numbered>| {
         let mut places = entry.places.into_iter();
         let (lexical, vector) = (places.next().flatten(), places.next().flatten());
-        Candidate { passage: entry.id, lexical, vector, relevance: None, score: entry.score }
+        let (document, passage) = entry.id;
+        Candidate { lexical, vector, ..Candidate::unranked(document, passage, entry.score) }
     };
     fused.into_iter().map(candidate).collect()
 }

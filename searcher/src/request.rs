@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
+use crate::cursor::Cursor;
 use crate::query::{parse_date, parse_kind};
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
@@ -74,6 +75,20 @@ pub enum Unlikely {
     Closest,
     /// All that was found.
     All,
+}
+
+/// The order of the results.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Sort {
+    /// The best first; what is only filtered, as `date`.
+    #[default]
+    Relevance,
+    /// The newest first.
+    Date,
+    /// The oldest first.
+    Oldest,
 }
 
 /// Which documents are counted by what they are filed under.
@@ -160,6 +175,12 @@ pub struct SearchRequest {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(maximum = 999))]
     pub offset: usize,
+    /// Where to go on: `next` of an earlier answer to the same question, instead of `offset`.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// The order of the results.
+    #[serde(default)]
+    pub sort: Sort,
     /// Which retrievers recall candidates.
     #[serde(default)]
     pub mode: Mode,
@@ -199,6 +220,8 @@ impl Default for SearchRequest {
             facet_scope: FacetScope::default(),
             top: default_top(),
             offset: 0,
+            cursor: None,
+            sort: Sort::default(),
             mode: Mode::default(),
             syntax: Syntax::default(),
             mark: Marking::default(),
@@ -247,7 +270,7 @@ impl fmt::Display for Counted {
         f.write_str(match self {
             Self::Query => "query",
             Self::Instruct => "instruct",
-            Self::Results => "offset + top",
+            Self::Results => "what is skipped or was shown, and top,",
             Self::FilterValues => "the number of filter values",
         })
     }
@@ -277,6 +300,17 @@ pub enum RequestError {
         /// What was expected.
         reason: String,
     },
+    /// A cursor that did not come from an answer, or was changed.
+    #[error("cursor: expected the text of next in an earlier answer, whole")]
+    CursorUnreadable,
+    /// A cursor of another question.
+    #[error(
+        "cursor: it belongs to another question; only top and what is shown of a result may differ from page to page"
+    )]
+    CursorOfAnother,
+    /// A cursor beside an offset.
+    #[error("cursor: expected without offset, since it says where to go on")]
+    CursorWithOffset,
     /// A type of documents that does not exist.
     #[error("type: {reason}")]
     Kind {
@@ -294,6 +328,7 @@ impl RequestError {
             Self::OverLimit { what: Counted::Results, .. } => "top",
             Self::OverLimit { what: Counted::FilterValues, .. } => "filters",
             Self::NoResults => "top",
+            Self::CursorUnreadable | Self::CursorOfAnother | Self::CursorWithOffset => "cursor",
             Self::Date { field, .. } => field,
             Self::Kind { .. } => "type",
         }
@@ -307,6 +342,9 @@ impl RequestError {
             Self::OverLimit { what: Counted::Results, .. } => "top-too-large",
             Self::OverLimit { what: Counted::FilterValues, .. } => "filters-too-many",
             Self::NoResults => "top-too-small",
+            Self::CursorUnreadable => "cursor-unreadable",
+            Self::CursorOfAnother => "cursor-of-another-question",
+            Self::CursorWithOffset => "cursor-with-offset",
             Self::Date { field: "after", .. } => "after-not-a-date",
             Self::Date { .. } => "before-not-a-date",
             Self::Kind { .. } => "type-unknown",
@@ -321,7 +359,8 @@ impl SearchRequest {
     /// The first field that asks for too much or cannot be read.
     pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
         within(Counted::Query, self.query.chars().count(), limits.query_chars)?;
-        within(Counted::Results, self.offset.saturating_add(self.top), limits.results.min(MAX_RESULTS))?;
+        let shown = Cursor::of(self)?.map_or(self.offset, |cursor| cursor.shown.len());
+        within(Counted::Results, shown.saturating_add(self.top), limits.results.min(MAX_RESULTS))?;
         let instruct = self.instruct.as_ref().map_or(0, |instruct| instruct.chars().count());
         within(Counted::Instruct, instruct, limits.query_chars)?;
         if self.top == 0 {

@@ -6,29 +6,35 @@
 //! waits any more, or when the first page is *settled*: all its documents were read, and of the candidates left fewer than
 //! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
-use storage::Snapshot;
+use storage::{DocumentSet, PassageRef, Snapshot};
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
 use crate::answerable::{Answerable, Judgement, Verdict};
 use crate::calibration::Calibration;
 use crate::candidate::Candidate;
-use crate::collapse::collapse;
+use crate::collapse::Collapse;
 use crate::config::SearchConfig;
+use crate::cursor::Cursor;
 use crate::error::SearchError;
 use crate::evidence::Evidence;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
+use crate::list::List;
 use crate::plan::SearchPlan;
 use crate::present::Presenter;
-use crate::recall::{Recall, recall, recall_within};
+use crate::recall::{Recall, found_within, recall};
 use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
 use crate::sentence::Sentences;
+
+/// Documents that are settled together: those of a page of the usual size.
+const BLOCK: usize = 10;
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
@@ -84,9 +90,17 @@ impl Searcher {
         };
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
+        let collapse = Collapse::by(match plan.request.copies {
+            Copies::Together => Some(snapshot.copies(self.config.copy_bits)?),
+            Copies::Apart => None,
+        });
         Ok(Search {
             searcher: self.clone(),
             snapshot,
+            found: recalled.found,
+            overall: recalled.overall,
+            collapse,
+            settled: Vec::new(),
             state: if reranking.depth() == 0 { RerankState::Off } else { RerankState::Running },
             sentences: Sentences::new(&self.embedder, &self.config),
             timings: Timings {
@@ -142,7 +156,14 @@ pub struct Search<S> {
     searcher: Searcher,
     snapshot: S,
     plan: SearchPlan,
+    /// The documents that are found.
+    found: DocumentSet,
+    /// See [`Recall`].
+    overall: Vec<PassageRef>,
+    collapse: Collapse,
     reranking: Reranking,
+    /// The first results, whose order does not change any more, by what tells results apart.
+    settled: Vec<u32>,
     sentences: Sentences,
     state: RerankState,
     timings: Timings,
@@ -191,7 +212,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         Ok(self.state)
     }
 
-    fn judge(&self, step: Step) -> Result<RerankState, SearchError> {
+    fn judge(&mut self, step: Step) -> Result<RerankState, SearchError> {
         match step {
             Step::Unwanted => return Ok(RerankState::Abandoned),
             Step::Resting => return Ok(RerankState::Running),
@@ -203,34 +224,43 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         if step == Step::Late || self.plan.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(RerankState::Late);
         }
-        Ok(if self.is_settled()? { RerankState::Settled } else { RerankState::Running })
+        Ok(if self.settle() { RerankState::Settled } else { RerankState::Running })
     }
 
-    fn is_settled(&self) -> Result<bool, SearchError> {
+    /// Settles what can be settled by now; says whether that is the page asked for, and all before it.
+    ///
+    /// It goes by blocks of the same size from the beginning of the list: a longer or later page finds the same order before it
+    /// as the pages that end there.
+    fn settle(&mut self) -> bool {
         let settle = self.searcher.config.settle;
         if settle <= 0.0 {
-            return Ok(false);
+            return false;
         }
-        let documents = self.documents()?;
-        let request = &self.plan.request;
-        let page = &documents[..documents.len().min(request.top.saturating_add(request.offset))];
-        let Some(last) = page.last().filter(|_| page.iter().all(Group::is_read)) else { return Ok(false) };
-        Ok(self.reranking.expected_above(last.score) < settle)
+        let documents = self.ranked();
+        while self.settled.len() < self.plan.wanted().min(documents.len()) {
+            let end = documents.len().min(self.settled.len() + BLOCK);
+            let block = &documents[self.settled.len()..end];
+            let is_settled = block.iter().all(Group::is_read)
+                && block.last().is_some_and(|last| self.reranking.expected_above(last.score) < settle);
+            if !is_settled {
+                return false;
+            }
+            self.settled.extend(block.iter().map(|group| self.collapse.key(group.document)));
+        }
+        true
     }
 
-    /// The documents in the order known now.
-    fn documents(&self) -> Result<Vec<Group>, SearchError> {
-        self.grouped(self.reranking.ranked())
-    }
-
-    /// Candidates as documents, near-duplicates as one if they are to be.
-    fn grouped(&self, candidates: Vec<Candidate>) -> Result<Vec<Group>, SearchError> {
-        let config = &self.searcher.config;
-        let documents = group(&self.snapshot, candidates, config)?;
-        Ok(match self.plan.request.copies {
-            Copies::Together => collapse(&self.snapshot, documents, config.copy_bits),
-            Copies::Apart => documents,
-        })
+    /// The ranked documents in the order known now, behind those that are settled.
+    fn ranked(&self) -> Vec<Group> {
+        let mut documents = self.collapse.collapse(group(self.reranking.ranked(), &self.searcher.config));
+        let place = |group: &Group| {
+            let key = self.collapse.key(group.document);
+            self.settled.iter().position(|settled| *settled == key).unwrap_or(usize::MAX)
+        };
+        if !self.settled.is_empty() {
+            documents.sort_by_cached_key(place);
+        }
+        documents
     }
 
     /// The answer in the best order known now.
@@ -238,17 +268,12 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     /// # Errors
     /// The index is damaged.
     pub fn answer(&mut self) -> Result<Answer, SearchError> {
-        let mut documents = self.documents()?;
         let answerable = self.judgement.map(|judgement| judgement.with(self.reranking.best_relevance()));
-        if let Some((judgement, answerable)) = self.judgement.zip(answerable)
-            && self.plan.request.unlikely == Unlikely::Closest
-        {
-            documents.truncate(judgement.shown(answerable));
-        }
-        let total = documents.len();
-        let facets = self.plan.request.facets.then(|| self.facets(&documents)).transpose()?;
+        let (head, found) = self.shown(answerable);
+        let total = self.collapse.count(&found);
+        let facets = self.plan.request.facets.then(|| self.facets(&found)).transpose()?;
         let presenting = Instant::now();
-        let results = self.present(documents, answerable)?;
+        let (results, next) = self.page(head, &found, answerable)?;
         let timings = Timings {
             rerank_ms: milliseconds(self.reranked_for),
             highlight_ms: milliseconds(presenting.elapsed()),
@@ -259,6 +284,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             query: self.plan.query.text.clone(),
             results,
             total,
+            next: next.map(|cursor| cursor.encode()),
             reranked: self.reranking.scored(),
             rerank_depth: self.reranking.depth(),
             rerank_state: self.state,
@@ -271,38 +297,64 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         })
     }
 
-    /// The documents of the page that was asked for.
-    fn present(
+    /// The ranked documents and all that are found; where nothing is likely to answer and the request does not want them all
+    /// the same, only the closest.
+    fn shown(&self, answerable: Option<Answerable>) -> (Vec<Group>, Cow<'_, DocumentSet>) {
+        let mut head = self.ranked();
+        let closest = self.judgement.zip(answerable).and_then(|(judgement, answerable)| judgement.closest(answerable));
+        let Some(closest) = closest.filter(|_| self.plan.request.unlikely == Unlikely::Closest) else {
+            return (head, Cow::Borrowed(&self.found));
+        };
+        head.truncate(closest);
+        let mut found = DocumentSet::default();
+        for group in &head {
+            let copies = self.collapse.members(group.document).iter().filter(|copy| self.found.contains(**copy));
+            copies.chain([&group.document]).for_each(|document| found.insert(*document));
+        }
+        (head, Cow::Owned(found))
+    }
+
+    /// The documents of the page that was asked for, and where to go on.
+    fn page(
         &mut self,
-        documents: Vec<Group>,
+        mut head: Vec<Group>,
+        found: &DocumentSet,
         answerable: Option<Answerable>,
-    ) -> Result<Vec<DocumentHit>, SearchError> {
+    ) -> Result<(Vec<DocumentHit>, Option<Cursor>), SearchError> {
         let _span = tracing::debug_span!("present").entered();
-        let (snapshot, request) = (&*self.snapshot, &self.plan.request);
-        let presenter = Presenter::new(snapshot, &self.plan.terms, &self.searcher.config);
-        let page = documents.into_iter().skip(request.offset).take(request.top);
-        let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
+        // Scores fall along the list: what was read later may seem better than what is settled.
+        let mut lowest = f64::INFINITY;
+        for group in &mut head {
+            lowest = lowest.min(group.score);
+            group.score = lowest;
+        }
+        let (snapshot, config) = (&*self.snapshot, &self.searcher.config);
+        let list = List { snapshot, config, plan: &self.plan, found, collapse: &self.collapse };
+        let page = list.page(head)?;
+        let presenter = Presenter::new(snapshot, &self.plan.terms, config);
+        let results = page.results.into_iter().map(|group| presenter.document(group));
+        let mut results = results.collect::<Result<Vec<_>, _>>()?;
         // What nothing answers has no sentence that does.
         let is_unlikely = answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
-        let marks_sentences = request.mark == Marking::Sentences && !is_unlikely;
+        let marks_sentences = self.plan.request.mark == Marking::Sentences && !is_unlikely;
         if let Some(vector) = self.plan.vector.as_ref().filter(|_| marks_sentences) {
             self.sentences.mark(&mut results, vector)?;
         }
-        Ok(results)
+        Ok((results, page.next))
     }
 
-    /// Counts of the documents found; with open facets, each field that is restricted is counted as if it were not.
-    fn facets(&self, documents: &[Group]) -> Result<FacetCounts, SearchError> {
+    /// Counts of the results found; with open facets, each field that is restricted is counted as if it were not.
+    fn facets(&self, found: &DocumentSet) -> Result<FacetCounts, SearchError> {
         let _span = tracing::debug_span!("facets").entered();
-        let found = facet::count(&self.snapshot, documents.iter().filter_map(Group::first))?;
-        if !self.plan.counts_alternatives() {
-            return Ok(found);
+        let count = |found: &DocumentSet| facet::count(&self.snapshot, found, &self.collapse);
+        let counts = count(found)?;
+        // Of what hardly fits there are no alternatives.
+        if !self.plan.counts_alternatives() || found.len() < self.found.len() {
+            return Ok(counts);
         }
-        facet::with_alternatives(found, &self.plan.filter, |filter| {
+        facet::with_alternatives(counts, &self.plan.filter, |filter| {
             let filters = [filter, self.plan.query.filter.clone()];
-            let recalled = recall_within(&self.snapshot, &self.searcher.config, &self.plan, &filters)?;
-            let documents = self.grouped(recalled.candidates)?;
-            facet::count(&self.snapshot, documents.iter().filter_map(Group::first))
+            count(&found_within(&self.snapshot, &self.searcher.config, &self.plan, &filters, &self.overall)?)
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::fuse::Retrieved;
 use crate::group::group;
 use crate::present::Presenter;
 use crate::query::ParsedQuery;
-use crate::recall::candidates;
+use crate::recall::{candidates, numbered};
 use crate::rerank::RerankState;
 use crate::search::Searcher;
 use crate::sentence::Sentences;
@@ -51,10 +51,10 @@ impl Searcher {
         let floor = Some(self.config.cosine_floor);
         let candidates = candidates(
             Retrieved { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
-            Retrieved { ranked: &hits, weight: 1.0, floor, full: 0.0 },
+            Retrieved { ranked: &numbered(snapshot, &hits)?, weight: 1.0, floor, full: 0.0 },
             &self.config,
         );
-        let documents = group(snapshot, candidates, &self.config)?;
+        let documents = group(candidates, &self.config);
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let highlighting = Instant::now();
@@ -67,6 +67,7 @@ impl Searcher {
             query: query.text,
             results,
             total,
+            next: None,
             reranked: 0,
             rerank_depth: 0,
             rerank_state: RerankState::Off,

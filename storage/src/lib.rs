@@ -50,6 +50,7 @@ mod attempts;
 mod batch;
 mod block;
 mod closed;
+mod copies;
 mod crash;
 mod database;
 mod documents;
@@ -69,6 +70,7 @@ mod private;
 mod rebuild;
 mod record;
 mod recover;
+mod roster;
 mod settings;
 mod simhash;
 mod snapshot;
@@ -84,6 +86,7 @@ pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
 pub use block::{Block, BlockKind, Marker, Place};
 pub use closed::ClosedStore;
+pub use copies::Copies;
 pub use crash::Step;
 #[cfg(debug_assertions)]
 pub use crash::die_on;
@@ -102,6 +105,7 @@ pub use record::{
     Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,
     embedding_text,
 };
+pub use roster::DocumentSet;
 pub use settings::model_of;
 pub use simhash::SimHash;
 pub use snapshot::{Listing, Passage, Scope, Snapshot, SnapshotHandle};

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub struct SimHash(u128);
 
 impl SimHash {
+    /// Bits of a fingerprint.
+    pub(crate) const BITS: u32 = u128::BITS;
+
     /// The fingerprint of a text with these features, each as a hash of 128 bits; repeated features weigh more.
     pub fn of(features: impl Iterator<Item = u128>) -> Self {
         let mut sums = [0_i64; 128];
@@ -28,6 +31,11 @@ impl SimHash {
     /// Number of bits that differ: 0 for equal texts.
     pub fn distance(self, other: Self) -> u32 {
         (self.0 ^ other.0).count_ones()
+    }
+
+    /// `width` of the bits, from bit `from` on; less than a machine word of them.
+    pub(crate) fn part(self, from: u32, width: u32) -> usize {
+        (self.0 >> from) as usize & ((1 << width) - 1)
     }
 
     /// Both halves, the upper one first, as columns of 64 bits keep them.

@@ -1,9 +1,9 @@
 //! The snapshot that one search sees: a view of both indexes that later commits do not change.
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use crate::copies::Copies;
 use crate::documents::Settings;
 use crate::error::{Error, Result};
 use crate::facets::Facets;
@@ -11,7 +11,7 @@ use crate::filter::Filter;
 use crate::lexical::{AnalysedQuery, HeldTerm, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
-use crate::simhash::SimHash;
+use crate::roster::{DocumentSet, Roster};
 use crate::totals::{self, IndexTotals};
 use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
 use crate::{edition, layout, settings};
@@ -29,9 +29,10 @@ struct View {
     vectors: VectorIndex,
     placement: Placement,
     facets: OnceLock<Facets>,
-    /// One passage of each document, by group.
-    groups: OnceLock<Vec<(u64, PassageRef)>>,
     background: OnceLock<Vec<Vec<f32>>>,
+    roster: OnceLock<Roster>,
+    /// Classes of near-duplicates, with the bits in which they may differ.
+    copies: Mutex<Option<(u32, Arc<Copies>)>>,
 }
 
 /// Vectors of the sample that stands for the whole index.
@@ -87,7 +88,26 @@ pub struct Scope {
 
 struct Restriction {
     ordinals: OrdinalSet,
-    passages: HashSet<PassageRef>,
+    passages: PassageSet,
+}
+
+/// Passages, one bit for each of a segment's.
+struct PassageSet(Vec<OrdinalSet>);
+
+impl PassageSet {
+    fn of_segments(lengths: impl Iterator<Item = u32>) -> Self {
+        Self(lengths.map(|length| OrdinalSet::new(u64::from(length))).collect())
+    }
+
+    fn insert(&mut self, passage: PassageRef) {
+        if let Some(segment) = self.0.get_mut(passage.segment as usize) {
+            segment.insert(u64::from(passage.doc));
+        }
+    }
+
+    fn contains(&self, passage: PassageRef) -> bool {
+        self.0.get(passage.segment as usize).is_some_and(|segment| segment.contains(u64::from(passage.doc)))
+    }
 }
 
 impl Snapshot {
@@ -120,8 +140,11 @@ impl Snapshot {
         vectors: VectorIndex,
         placement: Placement,
     ) -> Self {
-        let (facets, groups, background) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { totals, view: Arc::new(View { settings, lexical, vectors, placement, facets, groups, background }) }
+        let (facets, background, roster, copies) = Default::default();
+        Self {
+            totals,
+            view: Arc::new(View { settings, lexical, vectors, placement, facets, background, roster, copies }),
+        }
     }
 
     /// The same passages after a commit that changed none.
@@ -168,17 +191,18 @@ impl Snapshot {
     /// What the filters and the hard requirements of a query (phrases, exclusions) let through.
     pub fn scope(&self, filters: &[Filter], query: &AnalysedQuery) -> Result<Scope> {
         let Some(passages) = self.view.lexical.allowed(filters, query)? else { return Ok(Scope { restricted: None }) };
-        let passages: HashSet<PassageRef> = passages.into_iter().collect();
+        let mut allowed = PassageSet::of_segments(self.view.lexical.segment_lengths());
+        passages.into_iter().for_each(|passage| allowed.insert(passage));
         let mut ordinals = OrdinalSet::new(self.view.placement.live().len());
         self.view.lexical.for_each_ordinal(|passage, ordinal| {
-            if passages.contains(&passage) {
+            if allowed.contains(passage) {
                 ordinals.insert(ordinal);
             }
         })?;
-        Ok(Scope { restricted: Some(Restriction { ordinals, passages }) })
+        Ok(Scope { restricted: Some(Restriction { ordinals, passages: allowed }) })
     }
 
-    /// The best `limit` passages by BM25, best first.
+    /// The best `limit` passages by BM25, best first; equal ones in the order of their documents' numbers.
     pub fn lexical(
         &self,
         query: &AnalysedQuery,
@@ -186,7 +210,69 @@ impl Snapshot {
         weights: LexicalWeights,
         limit: usize,
     ) -> Result<Vec<(PassageRef, f32)>> {
-        self.view.lexical.search(query, filters, weights, limit)
+        self.in_order(self.view.lexical.search(query, filters, weights, limit)?)
+    }
+
+    /// Every passage that [`Snapshot::lexical`] would find without a limit, in the same order. Takes time for each of them.
+    pub fn lexical_all(
+        &self,
+        query: &AnalysedQuery,
+        filters: &[Filter],
+        weights: LexicalWeights,
+    ) -> Result<Vec<(PassageRef, f32)>> {
+        self.in_order(self.view.lexical.scored(query, filters, weights)?)
+    }
+
+    fn in_order(&self, mut hits: Vec<(PassageRef, f32)>) -> Result<Vec<(PassageRef, f32)>> {
+        let roster = self.roster()?;
+        let numbers: Vec<u32> = hits.iter().map(|(passage, _)| roster.number(*passage)).collect::<Result<_>>()?;
+        let mut keyed: Vec<(u32, (PassageRef, f32))> = numbers.into_iter().zip(hits.drain(..)).collect();
+        keyed.sort_unstable_by(|(a, (p, x)), (b, (q, y))| y.total_cmp(x).then_with(|| (a, p).cmp(&(b, q))));
+        Ok(keyed.into_iter().map(|(_, hit)| hit).collect())
+    }
+
+    /// The documents in which [`Snapshot::lexical`] would find passages without a limit. Much cheaper than finding them.
+    pub fn matching(&self, query: &AnalysedQuery, filters: &[Filter], weights: LexicalWeights) -> Result<DocumentSet> {
+        self.roster()?.documents(self.view.lexical.matching(query, filters, weights)?)
+    }
+
+    /// The documents with a passage that the filters and the hard requirements of a query let through.
+    pub fn passing(&self, filters: &[Filter], query: &AnalysedQuery) -> Result<DocumentSet> {
+        let roster = self.roster()?;
+        match self.view.lexical.allowed(filters, query)? {
+            Some(passages) => roster.documents(passages),
+            None => Ok(roster.everybody()),
+        }
+    }
+
+    /// The number of a passage's document in this snapshot: dense, from 0, in an order that other snapshots share.
+    pub fn number(&self, passage: PassageRef) -> Result<u32> {
+        self.roster()?.number(passage)
+    }
+
+    /// 64 bits that stand for the document with this number in every snapshot.
+    pub fn group_of(&self, number: u32) -> Result<Option<u64>> {
+        Ok(self.roster()?.groups().get(number as usize).copied())
+    }
+
+    /// A passage of the document with this number, as a rule its first.
+    pub fn passage_of(&self, number: u32) -> Result<Option<PassageRef>> {
+        Ok(self.roster()?.first().get(number as usize).copied())
+    }
+
+    /// The documents in classes of almost the same text: fingerprints differ from that of the first one in at most `bits`.
+    /// Made when it is first asked for.
+    pub fn copies(&self, bits: u32) -> Result<Arc<Copies>> {
+        let roster = self.roster()?;
+        let mut known = self.view.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, copies)) = known.as_ref().filter(|(known, _)| *known == bits) {
+            return Ok(Arc::clone(copies));
+        }
+        let fingerprints: Vec<_> =
+            roster.first().iter().map(|passage| self.view.lexical.fingerprint(*passage)).collect();
+        let copies = Arc::new(Copies::of(&fingerprints, bits));
+        *known = Some((bits, Arc::clone(&copies)));
+        Ok(copies)
     }
 
     /// What a passage of average length scores by BM25 that holds every word of the query once: how good a score is, is
@@ -216,8 +302,8 @@ impl Snapshot {
         Ok(self.view.background.get_or_init(|| sample))
     }
 
-    /// The passages nearest to a normalised vector by cosine, best first: `limit` distinct vectors, every live passage
-    /// of each.
+    /// The passages nearest to a normalised vector by cosine, best first, equal ones in the order of their documents' numbers:
+    /// `limit` distinct vectors, every live passage of each.
     ///
     /// # Errors
     /// The vector has another dimension than the index or is not finite, or a stored vector is damaged.
@@ -229,12 +315,7 @@ impl Snapshot {
             let all = self.view.placement.passages(ordinal).iter();
             passages.extend(all.filter(|passage| scope.admits(**passage)).map(|passage| (*passage, cosine)));
         }
-        Ok(passages)
-    }
-
-    /// Fingerprint of the text of a passage's document: near-duplicates differ in few bits.
-    pub fn fingerprint(&self, passage: PassageRef) -> Option<SimHash> {
-        self.view.lexical.fingerprint(passage)
+        self.in_order(passages)
     }
 
     /// 64 bits that are equal for passages of the same document.
@@ -260,28 +341,27 @@ impl Snapshot {
     /// At most `limit` documents that pass the filter, behind `after`, in an order that other snapshots share: going
     /// from page to page while the index changes neither repeats nor leaves out a document that stays.
     pub fn documents(&self, filter: &Filter, after: Option<DocumentId>, limit: usize) -> Result<Listing> {
-        let filtered;
-        let groups = if filter.is_empty() {
-            self.groups()?
+        let roster = self.roster()?;
+        let from = after.map_or(0, |id| roster.behind(id.group()));
+        let passing = if filter.is_empty() {
+            roster.everybody()
         } else {
-            filtered = self.view.lexical.groups(std::slice::from_ref(filter))?;
-            &filtered
+            self.passing(std::slice::from_ref(filter), &AnalysedQuery::default())?
         };
-        let from = after.map_or(0, |id| groups.partition_point(|(group, _)| *group <= id.group()));
-        let page = groups.iter().skip(from).take(limit);
-        let documents = page.map(|(_, passage)| Ok(self.view.lexical.passage(*passage)?.document));
+        let mut numbers = passing.iter().skip_while(|number| (*number as usize) < from);
+        let page = numbers.by_ref().take(limit).filter_map(|number| roster.first().get(number as usize));
+        let documents = page.map(|passage| Ok(self.view.lexical.passage(*passage)?.document));
         let documents = documents.collect::<Result<Vec<_>>>()?;
-        let last = from + documents.len() >= groups.len();
-        let next = documents.last().filter(|_| !last).map(Document::id);
-        Ok(Listing { documents, total: groups.len(), next })
+        let next = documents.last().filter(|_| numbers.next().is_some()).map(Document::id);
+        Ok(Listing { documents, total: passing.len(), next })
     }
 
-    fn groups(&self) -> Result<&[(u64, PassageRef)]> {
-        if let Some(groups) = self.view.groups.get() {
-            return Ok(groups);
+    fn roster(&self) -> Result<&Roster> {
+        if let Some(roster) = self.view.roster.get() {
+            return Ok(roster);
         }
-        let groups = self.view.lexical.groups(&[])?;
-        Ok(self.view.groups.get_or_init(|| groups))
+        let roster = Roster::of(&self.view.lexical)?;
+        Ok(self.view.roster.get_or_init(|| roster))
     }
 
     /// What every passage is filed under, for counting.
@@ -315,10 +395,11 @@ impl Passage {
 impl Scope {
     /// Whether nothing at all can be returned.
     pub fn is_empty(&self) -> bool {
-        self.restricted.as_ref().is_some_and(|restriction| restriction.passages.is_empty())
+        self.restricted.as_ref().is_some_and(|restriction| restriction.ordinals.iter().next().is_none())
     }
 
-    fn admits(&self, passage: PassageRef) -> bool {
-        self.restricted.as_ref().is_none_or(|restriction| restriction.passages.contains(&passage))
+    /// Whether the passage can be returned.
+    pub fn admits(&self, passage: PassageRef) -> bool {
+        self.restricted.as_ref().is_none_or(|restriction| restriction.passages.contains(passage))
     }
 }

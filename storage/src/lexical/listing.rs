@@ -1,7 +1,5 @@
 //! Looking documents up without a query: one by its id, all in the order of their groups, and what each is filed under.
 
-use std::collections::BTreeMap;
-
 use tantivy::query::TermQuery;
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet as _, SegmentReader, TERMINATED};
@@ -10,8 +8,6 @@ use super::reader::{Everything, LexicalReader, PassageRef, damaged};
 use super::schema::StoredPassage;
 use crate::error::Result;
 use crate::facets::{Facets, SegmentFacets, Values};
-use crate::filter::Filter;
-use crate::lexical::AnalysedQuery;
 use crate::record::DocumentId;
 
 impl LexicalReader {
@@ -29,26 +25,23 @@ impl LexicalReader {
         Ok(self.searcher.search(&TermQuery::new(term, IndexRecordOption::Basic), &Everything)?)
     }
 
-    /// One passage of each document that passes the filters, by group.
-    pub(crate) fn groups(&self, filters: &[Filter]) -> Result<Vec<(u64, PassageRef)>> {
-        let mut groups = BTreeMap::new();
-        match self.allowed(filters, &AnalysedQuery::default())? {
-            Some(passages) => {
-                for passage in passages {
-                    groups.entry(self.group(passage)?).or_insert(passage);
-                }
-            }
-            None => {
-                for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
-                    let column = reader.fast_fields().u64("group")?;
-                    for doc in reader.doc_ids_alive() {
-                        let group = column.first(doc).ok_or_else(|| damaged("a chunk has no document"))?;
-                        groups.entry(group).or_insert(PassageRef { segment, doc });
-                    }
-                }
+    /// Calls `visit` with every live passage and its group.
+    pub(crate) fn for_each_group(&self, mut visit: impl FnMut(PassageRef, u64)) -> Result<()> {
+        for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
+            let column = reader.fast_fields().u64("group")?;
+            for doc in reader.doc_ids_alive() {
+                visit(
+                    PassageRef { segment, doc },
+                    column.first(doc).ok_or_else(|| damaged("a chunk has no document"))?,
+                );
             }
         }
-        Ok(groups.into_iter().collect())
+        Ok(())
+    }
+
+    /// How many passages each segment holds, dead ones too.
+    pub(crate) fn segment_lengths(&self) -> impl Iterator<Item = u32> + '_ {
+        self.searcher.segment_readers().iter().map(SegmentReader::max_doc)
     }
 
     /// Calls `visit` with every live passage.

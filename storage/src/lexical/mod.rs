@@ -4,6 +4,7 @@ mod analysis;
 mod holdings;
 mod index;
 mod listing;
+mod matching;
 mod normal;
 mod pinned;
 mod query;

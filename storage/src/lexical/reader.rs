@@ -121,18 +121,28 @@ impl LexicalReader {
         weights: LexicalWeights,
         limit: usize,
     ) -> Result<Vec<(PassageRef, f32)>> {
-        let Some(built) = self.builder(weights).build(query) else { return Ok(Vec::new()) };
+        let Some(asked) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
         let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
-        let query: Box<dyn Query> = match self.filter_query(filters)? {
+        let top = TopDocs::with_limit(limit.max(1)).order_by_score();
+        let hits = self.searcher.search_with_statistics_provider(&asked, &top, &statistics)?;
+        Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
+    }
+
+    /// What matches a query within the filters; `None` if it asks for nothing that is looked up here.
+    pub(super) fn asked(
+        &self,
+        query: &AnalysedQuery,
+        filters: &[Filter],
+        weights: LexicalWeights,
+    ) -> Result<Option<Box<dyn Query>>> {
+        let Some(built) = self.builder(weights).build(query) else { return Ok(None) };
+        Ok(Some(match self.filter_query(filters)? {
             Some(filter) => Box::new(BooleanQuery::new(vec![
                 (Occur::Must, Box::new(built)),
                 (Occur::Must, Box::new(tantivy::query::ConstScoreQuery::new(filter, 0.0))),
             ])),
             None => Box::new(built),
-        };
-        let top = TopDocs::with_limit(limit.max(1)).order_by_score();
-        let hits = self.searcher.search_with_statistics_provider(&query, &top, &statistics)?;
-        Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
+        }))
     }
 
     /// A query analysed in every language of the index.
