@@ -126,3 +126,57 @@ impl Calibration {
         self.meaning.as_ref().filter(|calibration| calibration.model == model)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::tests::{of_nothing, of_words, with_code, with_meaning};
+
+    #[test]
+    fn the_bundled_weights_are_those_of_the_numbers_there_are() {
+        let bundled = Calibration::bundled().unwrap();
+        let meaning = bundled.meaning.clone().unwrap();
+        let evidence = with_meaning(of_words(), 0.5);
+        for (line, ground) in
+            [(&bundled.words, Ground::Words), (&meaning.alone, Ground::Meaning), (&meaning.both, Ground::Both)]
+        {
+            let mut names: Vec<&str> =
+                evidence.numbers(ground, meaning.background).into_iter().map(|(name, _)| name).collect();
+            names.sort_unstable();
+            assert_eq!(line.weights.keys().map(String::as_str).collect::<Vec<_>>(), names, "{ground:?}");
+        }
+    }
+
+    #[test]
+    fn good_evidence_is_likely_and_none_is_nonsense() {
+        let bundled = Calibration::bundled().unwrap();
+        let model = bundled.meaning.as_ref().unwrap().model.clone();
+        for (good, bad) in
+            [(of_words(), of_nothing()), (with_meaning(of_words(), 0.6), with_meaning(of_nothing(), 0.1))]
+        {
+            assert!(bundled.probability(&good, &model).unwrap() > 0.7, "{good:?}");
+            assert!(bundled.probability(&bad, &model).unwrap() < 0.1, "{bad:?}");
+            assert!(bundled.is_nonsense(&bad, &model) && !bundled.is_nonsense(&good, &model));
+        }
+        // What is there by its exact form is never below the floor, whatever else speaks against it.
+        assert_eq!(bundled.judged(&with_code(of_nothing()), &model, 0.3), Some(0.3));
+    }
+
+    #[test]
+    fn a_model_that_was_not_calibrated_is_judged_by_words_alone_or_not_at_all() {
+        let bundled = Calibration::bundled().unwrap();
+        assert!(bundled.probability(&of_words(), "another").is_some());
+        assert_eq!(bundled.probability(&with_meaning(of_words(), 0.5), "another"), None);
+        assert!(!bundled.is_nonsense(&with_meaning(of_nothing(), 0.1), "another"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_calibration_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "{\"words\": 1}").unwrap();
+        let error = Calibration::read(file.path()).unwrap_err().to_string();
+        assert!(error.contains("is no calibration; make one with `quarry train calibrate`"), "{error}");
+        let error = Calibration::read(Path::new("/nowhere/at.json")).unwrap_err().to_string();
+        assert!(error.contains("cannot read the calibration /nowhere/at.json"), "{error}");
+    }
+}

@@ -10,13 +10,11 @@ use storage::{HeldTerm, PassageRef, Snapshot, TermKind};
 use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::fuse::Place;
-use crate::nearness::{Nearness, Spread};
+use crate::nearness::{HEAD, Nearness, Spread};
 use crate::plan::SearchPlan;
 use crate::request::Mode;
 use crate::writing::Writing;
 
-/// Passages of each retriever that are looked at.
-pub(crate) const HEAD: usize = 10;
 /// Scores and fertilities above this say no more.
 const MOST_SCORE: f64 = 3.0;
 const MOST_FERTILITY: f64 = 1.0;
@@ -119,13 +117,12 @@ impl Evidence {
     /// with a query are like for the model.
     pub fn numbers(&self, ground: Ground, known: Spread) -> Vec<(&'static str, f64)> {
         let shared = [("unknown", self.unknown), ("length", (1.0 + self.terms as f64).ln())];
-        let words = [("coverage", self.coverage), ("score", self.score.min(MOST_SCORE)), ("standout", self.standout)];
+        let words = [("coverage", self.coverage), ("standout", self.standout)];
         let Some(meaning) = self.meaning.as_ref().filter(|_| ground != Ground::Words) else {
-            return shared.into_iter().chain(words).collect();
+            return shared.into_iter().chain(words).chain([("score", self.score.min(MOST_SCORE))]).collect();
         };
         let nearness = [
             ("cosine", meaning.best()),
-            ("nearness", meaning.above(meaning.best(), known)),
             ("lead", meaning.lead(known)),
             ("nearest_coverage", self.nearest_coverage),
             ("pieces", if self.is_spaced { self.fertility.min(MOST_FERTILITY) } else { 0.0 }),
@@ -229,4 +226,58 @@ fn is_foreign(snapshot: &Snapshot, own: Option<Writing>, nearest: &[(PassageRef,
         others += usize::from(writing.is_some_and(|writing| writing != own));
     }
     Ok(others * 2 > looked_at.len())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Good evidence by words alone.
+    pub(crate) fn of_words() -> Evidence {
+        Evidence {
+            asks_words: true,
+            coverage: 0.9,
+            score: 1.1,
+            standout: 0.5,
+            unknown: 0.0,
+            terms: 3,
+            meaning: None,
+            nearest_coverage: 0.0,
+            agreement: 0.0,
+            fertility: 0.25,
+            is_spaced: true,
+            is_exact: false,
+            is_foreign: false,
+        }
+    }
+
+    /// No word of the query is known.
+    pub(crate) fn of_nothing() -> Evidence {
+        Evidence { coverage: 0.0, score: 0.0, standout: 0.0, unknown: 1.0, fertility: 0.7, ..of_words() }
+    }
+
+    /// With a code that is there.
+    pub(crate) fn with_code(evidence: Evidence) -> Evidence {
+        Evidence { is_exact: true, ..evidence }
+    }
+
+    /// With vectors that had a say.
+    pub(crate) fn with_meaning(evidence: Evidence, best: f64) -> Evidence {
+        Evidence { meaning: Some(Nearness::sample(best)), ..evidence }
+    }
+
+    #[test]
+    fn the_ground_follows_from_who_was_asked() {
+        assert_eq!(of_words().ground(), Ground::Words);
+        assert_eq!(with_meaning(of_words(), 0.5).ground(), Ground::Both);
+        assert_eq!(Evidence { asks_words: false, ..with_meaning(of_words(), 0.5) }.ground(), Ground::Meaning);
+    }
+
+    #[test]
+    fn what_meaning_says_is_no_part_of_the_numbers_of_words() {
+        let known = Spread { mean: 0.1, deviation: 0.1 };
+        let all = with_meaning(of_words(), 0.5);
+        assert_eq!(all.numbers(Ground::Words, known), of_words().numbers(Ground::Words, known));
+        assert!(all.numbers(Ground::Both, known).len() > all.numbers(Ground::Meaning, known).len());
+    }
 }

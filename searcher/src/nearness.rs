@@ -8,9 +8,10 @@ use storage::{PassageRef, Snapshot};
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
-use crate::evidence::HEAD;
 use crate::fuse::Place;
 
+/// Passages of each retriever that are looked at.
+pub(crate) const HEAD: usize = 10;
 /// How many vectors of a sample what is known of the model counts as, so that an index of three passages is not
 /// compared with itself alone.
 const KNOWN_VECTORS: f64 = 50.0;
@@ -115,6 +116,15 @@ impl Spread {
 
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+impl Nearness {
+    /// With a nearest passage of that cosine.
+    pub(crate) fn sample(best: f64) -> Self {
+        let background = Spread { mean: 0.1, deviation: 0.08 };
+        Self { best, tenth: Some(best * 0.8), best_by_words: Some(best), background, sample: 500 }
+    }
 }
 
 #[cfg(test)]

@@ -273,7 +273,13 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let total = self.collapse.count(&found);
         let facets = self.plan.request.facets.then(|| self.facets(&found)).transpose()?;
         let presenting = Instant::now();
-        let (results, next) = self.page(head, &found, answerable)?;
+        let (mut results, next) = self.page(head, &found)?;
+        // What nothing answers has no sentence that does.
+        let is_unlikely = answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
+        let marks_sentences = self.plan.request.mark == Marking::Sentences && !is_unlikely;
+        if let Some(vector) = self.plan.vector.as_ref().filter(|_| marks_sentences) {
+            self.sentences.mark(&mut results, vector)?;
+        }
         let timings = Timings {
             rerank_ms: milliseconds(self.reranked_for),
             highlight_ms: milliseconds(presenting.elapsed()),
@@ -316,10 +322,9 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
 
     /// The documents of the page that was asked for, and where to go on.
     fn page(
-        &mut self,
+        &self,
         mut head: Vec<Group>,
         found: &DocumentSet,
-        answerable: Option<Answerable>,
     ) -> Result<(Vec<DocumentHit>, Option<Cursor>), SearchError> {
         let _span = tracing::debug_span!("present").entered();
         // Scores fall along the list: what was read later may seem better than what is settled.
@@ -333,14 +338,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let page = list.page(head)?;
         let presenter = Presenter::new(snapshot, &self.plan.terms, config);
         let results = page.results.into_iter().map(|group| presenter.document(group));
-        let mut results = results.collect::<Result<Vec<_>, _>>()?;
-        // What nothing answers has no sentence that does.
-        let is_unlikely = answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
-        let marks_sentences = self.plan.request.mark == Marking::Sentences && !is_unlikely;
-        if let Some(vector) = self.plan.vector.as_ref().filter(|_| marks_sentences) {
-            self.sentences.mark(&mut results, vector)?;
-        }
-        Ok((results, page.next))
+        Ok((results.collect::<Result<Vec<_>, _>>()?, page.next))
     }
 
     /// Counts of the results found; with open facets, each field that is restricted is counted as if it were not.

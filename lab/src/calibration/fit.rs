@@ -99,7 +99,7 @@ fn noise(cases: &[&Case], background: Spread) -> f64 {
 fn fluent(cases: &[&Case]) -> f64 {
     let answered = cases.iter().filter(|case| case.kind == Kind::Answered);
     let fertilities: Vec<f64> = answered.filter_map(|case| case.evidence.fertility()).collect();
-    rounded(percentile(&fertilities, MOST).unwrap_or(f64::MAX), 100.0)
+    rounded(percentile(&fertilities, MOST).unwrap_or(1.0), 100.0)
 }
 
 fn rounded(value: f64, steps: f64) -> f64 {
