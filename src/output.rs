@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling};
+use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling, Verdict};
 
 use crate::plain::{shown, shown_lines};
 
@@ -153,6 +153,10 @@ pub(crate) fn print_answer(answer: &Answer) {
     }
     if answer.results.is_empty() {
         println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");
+    }
+    let is_unlikely = answer.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
+    if is_unlikely && !answer.results.is_empty() {
+        println!("Nothing fits well. Closest:\n");
     }
     for (rank, hit) in answer.results.iter().enumerate() {
         print_hit(&style, rank + 1, hit);

@@ -119,6 +119,12 @@ impl Settings {
         }
     }
 
+    /// How is judged whether anything answers.
+    pub(crate) fn calibration(&self) -> Result<searcher::Calibration> {
+        let calibration = self.search.calibration.as_deref().map(searcher::Calibration::read);
+        Ok(calibration.unwrap_or_else(searcher::Calibration::bundled)?)
+    }
+
     /// The server's part.
     pub(crate) fn web(&self) -> web::Config {
         web::Config {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use storage::{Document, DocumentId};
 
+use crate::answerable::Answerable;
 use crate::correction::Spelling;
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
@@ -33,6 +34,10 @@ pub struct Answer {
     pub rerank_depth: usize,
     /// Why it went no further.
     pub rerank_state: RerankState,
+    /// Whether something answers; absent where that was not judged. Where it is `unlikely`, only the closest are in `results`,
+    /// three at most, and none where not even a word of the query is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answerable: Option<Answerable>,
     /// Time per stage.
     pub timings: Timings,
     /// Number of the commit that was searched.

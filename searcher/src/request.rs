@@ -84,6 +84,18 @@ pub enum Copies {
     Apart,
 }
 
+/// What is returned where nothing is likely to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Unlikely {
+    /// The closest documents, three at most; none where no word of the query is known and nothing is near it.
+    #[default]
+    Closest,
+    /// All that was found.
+    All,
+}
+
 /// The order of the results.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -200,6 +212,9 @@ pub struct SearchRequest {
     /// Whether documents with almost the same text are one result.
     #[serde(default)]
     pub copies: Copies,
+    /// What is returned where nothing is likely to answer.
+    #[serde(default)]
+    pub unlikely: Unlikely,
     /// How much reranking may cost; as configured if it is left out.
     #[serde(default)]
     pub rerank: RerankBudget,
@@ -238,6 +253,7 @@ impl Default for SearchRequest {
             syntax: Syntax::default(),
             mark: Marking::default(),
             copies: Copies::default(),
+            unlikely: Unlikely::default(),
             rerank: RerankBudget::default(),
             instruct: None,
             correct: true,

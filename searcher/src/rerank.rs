@@ -72,6 +72,11 @@ impl Reranking {
         self.fused.iter().filter(|candidate| candidate.relevance.is_some()).count()
     }
 
+    /// The best that the reranker has said so far.
+    pub(crate) fn best_relevance(&self) -> Option<f32> {
+        self.fused.iter().filter_map(|candidate| candidate.relevance).max_by(f32::total_cmp)
+    }
+
     /// Whether the last step ended on the wish to rest.
     pub(crate) fn is_resting(&self) -> bool {
         self.reading.is_some()

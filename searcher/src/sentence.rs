@@ -15,6 +15,7 @@ use crate::answer::{DocumentHit, Marked, PassageHit};
 use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::highlight::Span;
+use crate::nearness::dot;
 use crate::snippet::snippet;
 
 /// Shorter pieces (numbers of lists, lone words) answer nothing by themselves.
@@ -165,10 +166,6 @@ fn flowing(text: &str) -> String {
         before = character;
     }
     out
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

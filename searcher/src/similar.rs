@@ -71,6 +71,7 @@ impl Searcher {
             reranked: 0,
             rerank_depth: 0,
             rerank_state: RerankState::Off,
+            answerable: None,
             timings: Timings {
                 vector_ms: elapsed - highlight,
                 highlight_ms: highlight,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indexer::IndexOptions;
-use searcher::{SearchConfig, Synonyms};
+use searcher::{Calibration, SearchConfig, Synonyms};
 use storage::{Source, Store};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
@@ -27,6 +27,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         indexing: reading.options(),
         search: settings.search()?,
         synonyms: settings.synonyms()?,
+        calibration: settings.calibration()?,
     };
     web::serve(config, &data_dir, announce, move || {
         opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
@@ -51,6 +52,7 @@ struct Opener {
     indexing: IndexOptions,
     search: SearchConfig,
     synonyms: Synonyms,
+    calibration: Calibration,
 }
 
 impl Opener {
@@ -62,8 +64,8 @@ impl Opener {
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
-        let Self { indexing, search, synonyms, .. } = self;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms })
+        let Self { indexing, search, synonyms, calibration, .. } = self;
+        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, calibration })
     }
 
     /// What the status calls the reranker: never where it lies.

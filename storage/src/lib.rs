@@ -95,9 +95,9 @@ pub use error::{Error, Result, chain, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
-    Alternative, AnalysedAlternative, AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, KnownWord, LexicalQuery,
-    LexicalWeights, NormalForms, PassageRef, QueryWord, Script, Sequence, folded, is_stopword, is_unspaced,
-    plain_words, runs,
+    Alternative, AnalysedAlternative, AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, HeldTerm, KnownWord,
+    LexicalQuery, LexicalWeights, NormalForms, PassageRef, QueryWord, Script, Sequence, TermKind, folded, is_stopword,
+    is_unspaced, plain_words, runs,
 };
 pub use overview::{Overview, overview};
 pub use private::is_shared;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::facets::Facets;
 use crate::filter::Filter;
 use crate::lexical::{
-    AnalysedQuery, KnownWord, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage,
+    AnalysedQuery, HeldTerm, KnownWord, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage,
 };
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
@@ -31,10 +31,14 @@ struct View {
     vectors: VectorIndex,
     placement: Placement,
     facets: OnceLock<Facets>,
+    background: OnceLock<Vec<Vec<f32>>>,
     roster: OnceLock<Roster>,
     /// Classes of near-duplicates, with the bits in which they may differ.
     copies: Mutex<Option<(u32, Arc<Copies>)>>,
 }
+
+/// Vectors of the sample that stands for the whole index.
+const BACKGROUND: u64 = 512;
 
 /// The newest snapshot of a store, for threads that search while it writes.
 #[derive(Clone)]
@@ -138,8 +142,11 @@ impl Snapshot {
         vectors: VectorIndex,
         placement: Placement,
     ) -> Self {
-        let (facets, roster, copies) = (OnceLock::new(), OnceLock::new(), Mutex::new(None));
-        Self { totals, view: Arc::new(View { settings, lexical, vectors, placement, facets, roster, copies }) }
+        let (facets, background, roster, copies) = Default::default();
+        Self {
+            totals,
+            view: Arc::new(View { settings, lexical, vectors, placement, facets, background, roster, copies }),
+        }
     }
 
     /// The same passages after a commit that changed none.
@@ -290,6 +297,27 @@ impl Snapshot {
     /// How many passages have what a query requires: its phrases, and nothing that it excludes.
     pub fn count(&self, query: &AnalysedQuery) -> Result<u64> {
         self.view.lexical.count(query)
+    }
+
+    /// For each term of a query's free text, how rare it is and which of the passages hold it.
+    pub fn holdings(&self, query: &AnalysedQuery, passages: &[PassageRef]) -> Result<Vec<HeldTerm>> {
+        self.view.lexical.holdings(query, passages)
+    }
+
+    /// A sample of the live vectors, at most 512, always the same of one index: what a vector is like that has nothing to do with
+    /// a query.
+    ///
+    /// # Errors
+    /// A stored vector is damaged.
+    pub fn background(&self) -> Result<&[Vec<f32>]> {
+        if let Some(background) = self.view.background.get() {
+            return Ok(background);
+        }
+        let live = self.view.placement.live();
+        let step = live.count_common(live).div_ceil(BACKGROUND).max(1);
+        let sample = live.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let sample = sample.map(|ordinal| Ok(self.view.vectors.vector(ordinal)?)).collect::<Result<_>>()?;
+        Ok(self.view.background.get_or_init(|| sample))
     }
 
     /// The passages nearest to a normalised vector by cosine, best first, equal ones in the order of their documents' numbers:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexer::{IndexOptions, Vanished};
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{SearchConfig, Searcher, Synonyms};
+use searcher::{Calibration, SearchConfig, Searcher, Synonyms};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
 
 use crate::config::IndexConfig;
@@ -36,6 +36,8 @@ pub struct EngineParts {
     pub search: SearchConfig,
     /// Words that stand for each other.
     pub synonyms: Synonyms,
+    /// How is judged whether anything answers.
+    pub calibration: Calibration,
 }
 
 /// Everything a request needs.
@@ -55,7 +57,8 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
-        let EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms } = parts;
+        let EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, calibration } =
+            parts;
         let indexing = IndexOptions {
             commit_documents: config.commit_documents,
             vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
@@ -66,7 +69,8 @@ impl Engine {
         let links = Links::of(pushed.links(), config);
         let snapshots = store.snapshots();
         let truth = store.truth();
-        let searcher = Searcher::new(embedder.clone(), reranker.clone(), search).with_synonyms(synonyms);
+        let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
+        let searcher = searcher.with_synonyms(synonyms).calibrated(calibration);
         let writer = Writer::start(WriterParts {
             store,
             embedder: embedder.clone(),

@@ -2,6 +2,7 @@
 
 mod alternative;
 mod analysis;
+mod holdings;
 mod index;
 mod listing;
 mod matching;
@@ -18,6 +19,7 @@ mod tokens;
 
 pub use alternative::{Alternative, AnalysedAlternative};
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};
+pub use holdings::{HeldTerm, TermKind};
 pub(crate) use index::{LexicalIndex, Payload};
 pub use narrowing::folded;
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};

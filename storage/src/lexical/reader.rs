@@ -18,7 +18,7 @@ use super::index::{Payload, checked, unusable};
 use super::pinned::PinnedFolder;
 use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryBuilder};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
-use super::statistics::Statistics;
+use super::statistics::{Statistics, idf};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::simhash::SimHash;
@@ -159,13 +159,8 @@ impl LexicalReader {
 
     /// What a passage of average length scores that holds all of the query's text once.
     pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
-        let passages = self.searcher.num_docs() as f32;
         let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
-        self.builder(weights).coverage(query, |term| {
-            let holders = statistics.doc_freq(term)? as f32;
-            // BM25's inverse document frequency; a deleted passage may still be counted as a holder.
-            Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
-        })
+        self.builder(weights).coverage(query, |term| Ok(idf(self.searcher.num_docs(), statistics.doc_freq(term)?)))
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.

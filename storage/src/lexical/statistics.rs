@@ -33,6 +33,11 @@ impl<'a> Statistics<'a> {
     }
 }
 
+/// BM25's inverse document frequency of a term; a deleted passage may still be counted as a holder.
+pub(super) fn idf(passages: u64, holders: u64) -> f32 {
+    (1.0 + (passages.saturating_sub(holders) as f32 + 0.5) / (holders as f32 + 0.5)).ln()
+}
+
 impl Bm25StatisticsProvider for Statistics<'_> {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
         self.searcher.total_num_tokens(field)

@@ -27,6 +27,7 @@ export function settle() {
   source.addEventListener("results", (event) => {
     const answer = JSON.parse(event.data);
     read = answer.reranked;
+    if (answer.answerable?.verdict !== "unlikely") document.getElementById("closest")?.remove();
     waiting = answer;
     arrangeWaiting();
     if (read) say(column.dataset.reranking, read, Math.max(read, column.dataset.depth));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, Sort, Spelling};
+use searcher::{Answer, Sort, Spelling, Verdict};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
@@ -37,6 +37,11 @@ impl Found {
     fn reads_closely(&self, address: &SearchAddress) -> bool {
         let is_ranked = address.order() == Sort::Relevance && !address.q.trim().is_empty();
         self.reranker_depth.is_some() && address.close.is_none() && is_ranked
+    }
+
+    /// Whether what was found hardly answers.
+    fn is_unlikely(&self) -> bool {
+        self.answer.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely)
     }
 
     fn judges(&self) -> Judges {
@@ -91,6 +96,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if let Some(spelling) = &answer.spelling { (spelled(visit, &address, spelling)) }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
+                    @if found.is_unlikely() { p.note #closest { (words.closest) } }
                     (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges(), &answer.expanded))
                     (pages(visit, &address, answer.total.min(found.page_depth)))
                 }

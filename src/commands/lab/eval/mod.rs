@@ -4,12 +4,12 @@
 
 mod candidates;
 mod compare;
-mod index;
+pub(super) mod index;
 mod options;
 mod report;
 mod runs;
-mod set;
-mod setup;
+pub(super) mod set;
+pub(super) mod setup;
 mod slips;
 
 use std::path::Path;
@@ -33,11 +33,11 @@ const SOURCE: &str = "eval";
 const DEPTH: usize = 100;
 
 /// What all measurements of one call have in common.
-struct Bench<'b> {
-    settings: &'b Settings,
-    args: &'b EvalArgs,
+pub(super) struct Bench<'b> {
+    pub(super) settings: &'b Settings,
+    pub(super) args: &'b EvalArgs,
     /// How files are read.
-    options: IndexOptions,
+    pub(super) options: IndexOptions,
 }
 
 pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
@@ -101,7 +101,7 @@ impl Bench<'_> {
     }
 
     /// The corpus of a set, indexed with a model.
-    fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
+    pub(super) fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
         let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty();
         let place = match (&self.settings.data_dir, is_alone) {
             (Some(folder), true) => Place::Kept(folder.clone()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EvalArgs {
     /// Folders with corpus.jsonl, queries.jsonl and qrels/*.tsv. Of several, the means are shown too, each counting
     /// alike; with --data-dir, the index of each is kept in a folder below it.
