@@ -79,13 +79,14 @@ impl Evidence {
         let mut passages: Vec<PassageRef> = by_words.iter().chain(&by_meaning).map(|(passage, _)| *passage).collect();
         passages.sort_unstable();
         passages.dedup();
-        let terms = snapshot.holdings(&plan.terms, &passages)?;
+        let mut terms = snapshot.holdings(&plan.terms, &passages)?;
+        terms.retain(|term| !term.is_spelling);
         let whole = rarity(&terms, |_| true).max(f64::MIN_POSITIVE);
         let coverages: Vec<f64> = (0..passages.len()).map(|at| rarity(&terms, |term| term.held[at]) / whole).collect();
         let nearest = by_meaning.first().and_then(|(passage, _)| passages.binary_search(passage).ok());
         let best_score = by_words.first().map_or(0.0, |(_, place)| f64::from(place.score));
         let tenth_score = by_words.get(HEAD - 1).map_or(0.0, |(_, place)| f64::from(place.score));
-        let text = &plan.query.text;
+        let text = &plan.text;
         let writing = Writing::of(text);
         Ok(Self {
             asks_words: plan.request.mode != Mode::Semantic,

@@ -13,7 +13,7 @@ use crate::query::ParsedQuery;
 use crate::recall::{candidates, numbered};
 use crate::rerank::RerankState;
 use crate::search::Searcher;
-use crate::sentence::Sentences;
+use crate::sentence::{Sentences, Which};
 
 /// Most documents of one answer.
 pub const MAX_SIMILAR: usize = 100;
@@ -59,10 +59,10 @@ impl Searcher {
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let highlighting = Instant::now();
-        let presenter = Presenter::new(snapshot, &snapshot.analyse(&LexicalQuery::from(&query)), &self.config);
+        let presenter = Presenter::new(snapshot, &snapshot.analyse(&LexicalQuery::from(&query)), &self.config)?;
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
         let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
-        Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector)?;
+        Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector, Which::MostAlike)?;
         let (highlight, elapsed) = (milliseconds(highlighting.elapsed()), milliseconds(started.elapsed()));
         Ok(Some(Answer {
             query: query.text,
