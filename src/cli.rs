@@ -179,6 +179,9 @@ pub(crate) struct SearchArgs {
     /// Leave the results in the order of recall.
     #[arg(long)]
     pub(crate) no_rerank: bool,
+    /// Search for the words as they are typed, without correcting slips.
+    #[arg(long)]
+    pub(crate) no_correct: bool,
     /// Words only, without the embedding model.
     #[arg(long, conflicts_with = "semantic")]
     pub(crate) lexical: bool,

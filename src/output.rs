@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, DocumentHit, PassageHit};
+use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling, Verdict};
 
 use crate::plain::{shown, shown_lines};
 
@@ -145,8 +145,18 @@ pub(crate) fn print_answer(answer: &Answer) {
     for note in &answer.notes {
         eprintln!("note: {}", shown(&note.to_string()));
     }
+    if let Some(spelling) = &answer.spelling {
+        print_spelling(spelling);
+    }
+    for Expansion { typed, also, .. } in &answer.expanded {
+        eprintln!("note: for \"{}\", also looked for: {}", shown(typed), shown(&also.join(", ")));
+    }
     if answer.results.is_empty() {
         println!("Nothing found. Fewer or other words may help; `quarry status` shows what is indexed.");
+    }
+    let is_unlikely = answer.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
+    if is_unlikely && !answer.results.is_empty() {
+        println!("Nothing fits well. Closest:\n");
     }
     for (rank, hit) in answer.results.iter().enumerate() {
         print_hit(&style, rank + 1, hit);
@@ -158,11 +168,20 @@ pub(crate) fn print_answer(answer: &Answer) {
     println!("{}", style.quiet(&format!("{} of {} documents in {time}{reranked}", answer.results.len(), answer.total)));
 }
 
+fn print_spelling(spelling: &Spelling) {
+    if let Some(corrected) = &spelling.corrected {
+        eprintln!("note: showing results for \"{}\"; --no-correct searches for what was typed", shown(corrected));
+    }
+    if let Some(meant) = &spelling.did_you_mean {
+        eprintln!("note: did you mean \"{}\"?", shown(meant));
+    }
+}
+
 fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
     println!(
         "{rank}. {}  {}",
         style.title(&shown(&hit.title)),
-        style.quiet(&shown(&format!("{}/{}", hit.source, hit.path)))
+        style.quiet(&shown(&format!("{}/{}  {}", hit.source, hit.path, dated(hit))))
     );
     if let Some(url) = &hit.url {
         println!("   {}", style.quiet(&shown(url)));
@@ -181,10 +200,17 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
     println!();
 }
 
+/// The day of a document's last change, and where that date comes from.
+fn dated(hit: &DocumentHit) -> String {
+    let day = jiff::Timestamp::from_second(hit.modified).map(|time| time.strftime("%Y-%m-%d").to_string());
+    let from = hit.date_from.as_ref().map(|from| format!(" ({from})")).unwrap_or_default();
+    format!("{}{from}", day.unwrap_or_default())
+}
+
 /// Where the passage is and why it was found.
 fn place(hit: &DocumentHit, passage: &PassageHit) -> String {
     let headings = passage.headings.iter().filter(|heading| **heading != hit.title);
-    let headings = headings.map(String::as_str).collect::<Vec<_>>().join(" > ");
+    let headings = headings.chain(&passage.section).map(String::as_str).collect::<Vec<_>>().join(" > ");
     let at = passage.place.as_ref().map_or_else(|| lines(&passage.lines), ToString::to_string);
     let mut why = vec![format!("score {:.4}", passage.score)];
     why.extend(passage.lexical.map(|place| format!("BM25 #{}", place.rank)));

@@ -76,6 +76,10 @@ impl Settings {
         if settings.data_dir.as_ref().is_some_and(|folder| folder.is_relative()) {
             bail!("{}: data_dir: expected an absolute path", path.display());
         }
+        // What it names beside it goes along with it.
+        if let (Some(synonyms), Some(folder)) = (&mut settings.search.synonyms, path.parent()) {
+            *synonyms = folder.join(&*synonyms);
+        }
         settings.path = Some(path.to_path_buf());
         Ok(settings)
     }
@@ -107,6 +111,20 @@ impl Settings {
         Ok(self.search.clone())
     }
 
+    /// Which words stand for each other.
+    pub(crate) fn synonyms(&self) -> Result<searcher::Synonyms> {
+        match &self.search.synonyms {
+            Some(path) => Ok(searcher::Synonyms::read(path)?),
+            None => Ok(searcher::Synonyms::default()),
+        }
+    }
+
+    /// How is judged whether anything answers.
+    pub(crate) fn calibration(&self) -> Result<searcher::Calibration> {
+        let calibration = self.search.calibration.as_deref().map(searcher::Calibration::read);
+        Ok(calibration.unwrap_or_else(searcher::Calibration::bundled)?)
+    }
+
     /// The server's part.
     pub(crate) fn web(&self) -> web::Config {
         web::Config {
@@ -134,7 +152,8 @@ mod tests {
         assert_eq!(config.dimension, Some(256));
         assert_eq!(config.web(), web::Config::default());
         assert_eq!(config.extract, ExtractConfig::default());
-        assert_eq!(config.search, searcher::SearchConfig::default());
+        let synonyms = Some(PathBuf::from("synonyms.toml"));
+        assert_eq!(config.search, searcher::SearchConfig { synonyms, ..searcher::SearchConfig::default() });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! End-to-end tests: everything here runs the real binary on real folders.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod answerable;
 mod bad_input;
 mod bert;
 mod browser;
@@ -25,8 +26,10 @@ mod rebuild;
 mod serve;
 mod server;
 mod settings;
+mod slips;
 mod snapshots;
 mod support;
+mod synonyms;
 mod tidy;
 mod train;
 mod train_data;

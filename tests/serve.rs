@@ -1,12 +1,14 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
 mod below;
+mod dates;
 mod doors;
 mod flow;
 mod guard;
 mod links;
 mod load;
 mod pages;
+mod paging;
 mod shapes;
 
 use std::fs;

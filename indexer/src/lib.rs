@@ -34,6 +34,7 @@ mod assembly;
 mod beneath;
 mod chunk;
 mod counter;
+mod dates;
 mod error;
 mod ledger;
 mod line;
@@ -58,6 +59,7 @@ mod watch;
 
 pub use beneath::{BeneathError, Root, open_beneath};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
+pub use dates::DateOrigin;
 pub use error::IndexError;
 pub use extract::{
     Block, BlockKind, ExtractLimits, Extraction, FileError, Missing, PageCount, Part, Place, StructuredText, Verdict,

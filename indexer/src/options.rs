@@ -5,6 +5,7 @@ use std::sync::Arc;
 use extract::ExtractLimits;
 
 use crate::chunk::ChunkLimits;
+use crate::dates::DateOrigin;
 use crate::plan::Comparison;
 use crate::reader::{FileReader, InProcess};
 use crate::stop::Stop;
@@ -24,6 +25,8 @@ pub struct IndexOptions {
     pub extract: ExtractLimits,
     /// Sizes of chunks in tokens.
     pub chunk: ChunkLimits,
+    /// What the times of the files are, where a document states no date of its own.
+    pub dated: DateOrigin,
     /// What to do when every file of a source that has documents is gone.
     pub vanished: Vanished,
     /// Most documents of one commit.
@@ -40,6 +43,7 @@ impl Default for IndexOptions {
             reader: Arc::new(InProcess),
             extract: ExtractLimits::default(),
             chunk: ChunkLimits::default(),
+            dated: DateOrigin::default(),
             vanished: Vanished::default(),
             commit_documents: 2_000,
             stop: Stop::default(),

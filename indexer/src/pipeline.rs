@@ -229,6 +229,7 @@ impl<'a> Indexer<'a> {
         let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
         let reader = Arc::clone(&self.options.reader);
         let preparer = Preparer {
+            dated: self.options.dated,
             source: &source.name,
             root,
             counter: &counter,

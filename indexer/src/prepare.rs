@@ -7,11 +7,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use extract::{
     ExtractLimits, Extraction, FileError, MAX_METADATA, Missing, Part, StructuredText, extract, shorten_metadata,
 };
-use storage::{Attempts, Coverage, Document, FileState, LedgerEntry, STAGE};
+use storage::{Attempts, Coverage, DATE_FROM, Document, FileState, LedgerEntry, STAGE};
 use tracing::debug_span;
 
 use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
+use crate::dates::{self, DateOrigin};
 use crate::ledger::{state_of_error, state_of_text};
 use crate::passages::passages;
 use crate::plan::Work;
@@ -81,6 +82,7 @@ pub(crate) struct Preparer<'a> {
     pub(crate) version: &'a str,
     pub(crate) extract: ExtractLimits,
     pub(crate) chunk: ChunkLimits,
+    pub(crate) dated: DateOrigin,
     pub(crate) attempts: &'a Attempts,
     pub(crate) stop: &'a Stop,
 }
@@ -216,13 +218,16 @@ impl Preparer<'_> {
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
         entry.coverage = extracted.pages.map(|pages| Coverage { pages: pages.all, with_text: pages.with_text });
         entry.state = state_of_text(&extracted.missing, extracted.warnings);
+        let (modified, origin) = dates::stated(&extracted.metadata, &extracted.kind)
+            .unwrap_or((modified_ns.div_euclid(1_000_000_000), self.dated));
+        extracted.metadata.insert(DATE_FROM.to_string(), origin.to_string());
         let document = Document {
             source: entry.source.clone(),
             path: entry.path.clone(),
             title: extracted.title.unwrap_or_else(|| title_from(&entry.path)),
             kind: extracted.kind,
             language: extracted.language,
-            modified: modified_ns.div_euclid(1_000_000_000),
+            modified,
             bytes: entry.bytes,
             metadata: extracted.metadata,
             fingerprint: Some(fingerprint(&extracted.text)),

@@ -38,9 +38,12 @@ impl FileReader for InProcess {
     }
 }
 
+/// Counted up when files must be read again though neither they nor the settings have changed: dates are new in 2.
+const READING: u32 = 2;
+
 /// The version of what reads: quarry's own, and a hash of everything that can be set. The ledger's lines hold it.
 pub(crate) fn version(reader: &dyn FileReader, limits: &ExtractLimits) -> String {
-    let settings = format!("{} {limits:?}", reader.settings());
+    let settings = format!("{READING} {} {limits:?}", reader.settings());
     let hash = blake3::hash(settings.as_bytes()).to_hex();
     format!("{}+{}", env!("CARGO_PKG_VERSION"), hash.as_str().get(..8).unwrap_or_default())
 }

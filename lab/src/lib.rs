@@ -2,9 +2,10 @@
 //! depends on it.
 //!
 //! [`train`] adapts models to examples, [`synthesis`] and [`mining`] make the examples, [`evaluation`] says how good a
-//! search is, [`bench`] how fast its parts are.
+//! search is, [`calibration`] fits how sure it may be, [`bench`] how fast its parts are.
 
 pub mod bench;
+pub mod calibration;
 mod error;
 pub mod evaluation;
 pub mod mining;

@@ -6,11 +6,14 @@ use std::time::Duration;
 use serde::Serialize;
 use storage::{Document, DocumentId};
 
+use crate::answerable::Answerable;
+use crate::correction::Spelling;
 use crate::facet::FacetCounts;
 use crate::fuse::Place;
 use crate::query::{Note, ParsedQuery};
 use crate::rerank::RerankState;
 use crate::shape;
+use crate::synonyms::Expansion;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +34,10 @@ pub struct Answer {
     pub rerank_depth: usize,
     /// Why it went no further.
     pub rerank_state: RerankState,
+    /// Whether something answers; absent where that was not judged. Where it is `unlikely`, only the closest are in `results`,
+    /// three at most, and none where not even a word of the query is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answerable: Option<Answerable>,
     /// Time per stage.
     pub timings: Timings,
     /// Number of the commit that was searched.
@@ -38,6 +45,12 @@ pub struct Answer {
     /// Remarks for the user: what of the query was not understood as syntax.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub notes: Vec<Note>,
+    /// What of the query was taken for a slip, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spelling: Option<Spelling>,
+    /// What was looked for beside words of the query: their synonyms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expanded: Vec<Expansion>,
     /// How many of the documents in `total` are filed under what, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facets: Option<FacetCounts>,
@@ -65,6 +78,9 @@ pub struct DocumentHit {
     pub language: Option<String>,
     /// Last change, seconds of Unix time.
     pub modified: i64,
+    /// Where that date comes from: `mail`, `front-matter`, `document`, `file`, `pushed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_from: Option<String>,
     /// Its address in the system that it comes from, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -100,6 +116,9 @@ pub struct PassageHit {
     #[serde(serialize_with = "shape::blocks")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<shape::BlockView>))]
     pub blocks: Vec<storage::Block>,
+    /// The heading within `text` that `snippet` stands below, where that is not the last of `headings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
     /// The part of it to show.
     pub snippet: String,
     /// Byte of `text` where `snippet` begins.

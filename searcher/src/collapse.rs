@@ -43,8 +43,11 @@ impl Collapse {
 
     /// How many results these documents are.
     pub(crate) fn count(&self, documents: &DocumentSet) -> usize {
-        let mut classes = HashSet::new();
-        let is_new = |document: &u32| self.members(*document).is_empty() || classes.insert(self.key(*document));
-        documents.iter().filter(is_new).count()
+        let mut followers = HashSet::new();
+        let is_first = |document: &u32| {
+            let key = self.key(*document);
+            key == *document || (!documents.contains(key) && followers.insert(key))
+        };
+        documents.iter().filter(is_first).count()
     }
 }

@@ -1,6 +1,8 @@
 //! Settings of the search: the numbers of recall, fusion, reranking and presentation, with defaults that were measured on
 //! the evaluation sets named in `docs/BENCHMARKS.md`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use storage::LexicalWeights;
@@ -43,6 +45,13 @@ pub struct SearchConfig {
     pub snippet_chars: usize,
     /// Milliseconds that the model may spend on finding the sentence that answers, where that is asked for.
     pub sentence_ms: u64,
+    /// A file of [`Synonyms`](crate::Synonyms).
+    pub synonyms: Option<PathBuf>,
+    /// The probability that something answers below which a search says that nothing fits; 0: that is not judged.
+    pub answerable_floor: f64,
+    /// The file of weights for that judgement, as `quarry train calibrate` writes it; without one those of the bundled
+    /// model.
+    pub calibration: Option<PathBuf>,
     /// Weights of the lexical fields.
     pub lexical: LexicalWeights,
 }
@@ -76,6 +85,9 @@ impl Default for SearchConfig {
             copy_bits: 12,
             snippet_chars: 280,
             sentence_ms: 25,
+            synonyms: None,
+            answerable_floor: 0.1,
+            calibration: None,
             lexical: LexicalWeights::default(),
         }
     }
@@ -152,6 +164,8 @@ impl SearchConfig {
         expect((1..=100).contains(&passages), "passages_per_document", "1 to 100", passages.to_string());
         expect(self.copy_bits <= 128, "copy_bits", "0 to 128 bits", self.copy_bits.to_string());
         expect(self.snippet_chars >= 20, "snippet_chars", "at least 20 characters", self.snippet_chars.to_string());
+        let floor = self.answerable_floor;
+        expect((0.0..1.0).contains(&floor), "answerable_floor", "a probability from 0 to below 1", floor.to_string());
         let LexicalWeights { body, title, headings, pairs, characters, codes } = self.lexical;
         let fields = [
             ("body", body),

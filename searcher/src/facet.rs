@@ -1,4 +1,4 @@
-//! Facets: counts of what a search finds by source, type, language and year.
+//! Facets: counts of what a search finds by source, type, language, year and month.
 //!
 //! Everything that was found is counted, not only what is ranked, and by results: a number is that of the results with the
 //! value as a further filter.
@@ -14,6 +14,8 @@ use crate::collapse::Collapse;
 use crate::error::SearchError;
 
 const DAY: i64 = 24 * 60 * 60;
+/// Months that are counted.
+const MAX_MONTHS: usize = 120;
 
 /// How many documents of a result are filed under each value, the most frequent first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +29,8 @@ pub struct FacetCounts {
     pub language: Vec<FacetCount>,
     /// By year of the last change, the latest first.
     pub year: Vec<FacetCount>,
+    /// By its month (`2026-05`), the latest first: the last 120 with documents.
+    pub month: Vec<FacetCount>,
 }
 
 /// One value of a facet.
@@ -67,8 +71,8 @@ pub(crate) fn count(
 ) -> Result<FacetCounts, SearchError> {
     let facets = snapshot.facets()?;
     let (mut sources, mut kinds, mut languages) = (Tally::new(), Tally::new(), Tally::new());
-    let mut years: Tally<i16> = Tally::new();
-    let mut year_of_day: HashMap<i64, Option<i16>> = HashMap::new();
+    let (mut years, mut months): (Tally<i16>, Tally<(i16, i8)>) = (Tally::new(), Tally::new());
+    let mut month_of_day: HashMap<i64, Option<(i16, i8)>> = HashMap::new();
     for document in documents.iter() {
         let Some(filed) = snapshot.passage_of(document)?.and_then(|passage| facets.of(passage)) else { continue };
         let class = (!collapse.members(document).is_empty()).then(|| collapse.key(document));
@@ -77,23 +81,30 @@ pub(crate) fn count(
         if let Some(language) = filed.language {
             languages.add(language, class);
         }
-        let year = *year_of_day.entry(filed.modified.div_euclid(DAY)).or_insert_with(|| year(filed.modified));
-        if let Some(year) = year {
+        let month = *month_of_day.entry(filed.modified.div_euclid(DAY)).or_insert_with(|| month(filed.modified));
+        if let Some((year, month)) = month {
             years.add(year, class);
+            months.add((year, month), class);
         }
     }
-    let mut year: Vec<(i16, usize)> = years.counts.into_iter().collect();
-    year.sort_unstable_by_key(|(year, _)| std::cmp::Reverse(*year));
     Ok(FacetCounts {
         source: by_count(sources.counts),
         kind: by_count(kinds.counts),
         language: by_count(languages.counts),
-        year: year.into_iter().map(|(year, count)| FacetCount { value: year.to_string(), count }).collect(),
+        year: latest_first(years.counts, i16::to_string).collect(),
+        month: latest_first(months.counts, |(year, month)| format!("{year:04}-{month:02}")).take(MAX_MONTHS).collect(),
     })
 }
 
-fn year(second: i64) -> Option<i16> {
-    jiff::Timestamp::from_second(second).ok().map(|time| time.to_zoned(TimeZone::UTC).year())
+fn month(second: i64) -> Option<(i16, i8)> {
+    let time = jiff::Timestamp::from_second(second).ok()?.to_zoned(TimeZone::UTC);
+    Some((time.year(), time.month()))
+}
+
+fn latest_first<V: Ord>(counts: HashMap<V, usize>, name: impl Fn(&V) -> String) -> impl Iterator<Item = FacetCount> {
+    let mut counts: Vec<(V, usize)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+    counts.into_iter().map(move |(value, count)| FacetCount { value: name(&value), count })
 }
 
 /// Counts in which each field that `filter` restricts is counted as `recount` says without that restriction.
@@ -112,7 +123,9 @@ pub(crate) fn with_alternatives(
         counts.language = recount(Filter { languages: Vec::new(), ..filter.clone() })?.language;
     }
     if filter.after.is_some() || filter.before.is_some() {
-        counts.year = recount(Filter { after: None, before: None, ..filter.clone() })?.year;
+        let undated = recount(Filter { after: None, before: None, ..filter.clone() })?;
+        counts.year = undated.year;
+        counts.month = undated.month;
     }
     Ok(counts)
 }

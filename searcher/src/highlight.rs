@@ -60,6 +60,17 @@ impl Terms {
         for sequence in query.phrases.iter().chain(&query.compounds) {
             terms.sequences.push((next(), sequence.clone()));
         }
+        for alternative in &query.alternatives {
+            let number = next();
+            match &alternative.sequence {
+                Some(sequence) => terms.sequences.push((number, sequence.clone())),
+                None => {
+                    for (stem, _) in alternative.words.iter().flat_map(|word| &word.stems) {
+                        terms.stems.entry(stem.clone()).or_insert(number);
+                    }
+                }
+            }
+        }
         terms
     }
 

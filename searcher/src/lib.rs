@@ -32,12 +32,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod abbreviations;
 mod answer;
+mod answerable;
+mod calibration;
 mod candidate;
 mod collapse;
 mod config;
+mod correction;
 mod cursor;
 mod error;
+mod evidence;
 mod expectation;
 mod facet;
 mod fuse;
@@ -45,6 +50,8 @@ mod group;
 mod highlight;
 mod list;
 mod marks;
+mod narrow;
+mod nearness;
 mod plan;
 mod present;
 mod query;
@@ -58,25 +65,34 @@ mod similar;
 mod slips;
 mod snippet;
 mod suggest;
+mod synonyms;
+mod writing;
 
+pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
+pub use answerable::{Answerable, Verdict};
+pub use calibration::{Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;
 pub use config::{FusionMethod, SearchConfig};
+pub use correction::{Correction, Spelling};
 pub use error::SearchError;
+pub use evidence::{Evidence, Ground};
 pub use facet::{FacetCount, FacetCounts};
 pub use fuse::{Fused, Fusion, Place, Retrieved, fuse};
 pub use highlight::{Span, Terms, highlight};
 pub use marks::Marker;
+pub use nearness::{Nearness, Spread};
 pub use plan::SearchPlan;
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use recall::Recall;
 pub use request::{
     Copies, Counted, FacetScope, Filters, MAX_RESULTS, Marking, Mode, RequestError, RequestLimits, RerankBudget,
-    SearchRequest, Sort, Syntax,
+    SearchRequest, Sort, Syntax, Unlikely,
 };
 pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};
 pub use shape::{BlockView, PlaceView};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
-pub use snippet::{Snippet, snippet};
+pub use snippet::{Cut, Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};
+pub use synonyms::{Expansion, SynonymError, Synonyms};

@@ -105,7 +105,7 @@ impl List<'_> {
         let mut seen: HashSet<u32> = entries.iter().map(|entry| entry.key).collect();
         for (passage, _) in self.words()? {
             let entry = entry(self.snapshot.number(passage)?);
-            if seen.insert(entry.key) {
+            if self.found.contains(entry.document) && seen.insert(entry.key) {
                 entries.push(entry);
                 if entries.len() == needed {
                     break;

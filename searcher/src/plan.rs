@@ -6,13 +6,15 @@
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, PendingQuery};
-use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot};
+use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot, folded};
 
 use crate::config::SearchConfig;
+use crate::correction::{Corrections, Spelling, replaced};
 use crate::cursor::Cursor;
 use crate::error::SearchError;
 use crate::query::ParsedQuery;
-use crate::request::{FacetScope, Mode, SearchRequest, Sort, Syntax};
+use crate::request::{FacetScope, Mode, SearchRequest, Sort};
+use crate::synonyms::{Expansion, Synonyms, expansions};
 
 /// What a search does.
 pub struct SearchPlan {
@@ -20,6 +22,13 @@ pub struct SearchPlan {
     pub request: SearchRequest,
     /// The query as it was understood.
     pub query: ParsedQuery,
+    /// What of it was taken for a slip.
+    pub spelling: Option<Spelling>,
+    /// What was looked for beside words of it.
+    pub expanded: Vec<Expansion>,
+    /// What the models read: the text of the query, with words that the index does not hold corrected or replaced by what
+    /// stands for them.
+    pub text: String,
     /// The restrictions of the request.
     pub filter: Filter,
     /// The vector of the query; `None` where vectors have no say: by the mode, for a query without text, and for a text in
@@ -51,37 +60,64 @@ impl SearchPlan {
         snapshot: &Snapshot,
         embedder: &EmbedHandle,
         config: &SearchConfig,
+        synonyms: &[&Synonyms],
         request: SearchRequest,
     ) -> Result<Self, SearchError> {
         let started = Instant::now();
-        let query = match request.syntax {
-            Syntax::Operators => ParsedQuery::parse(&request.query),
-            Syntax::Plain => ParsedQuery::plain(&request.query),
+        let mut query = request.syntax.read(&request.query);
+        let places = request.syntax.places_of_words(&request.query);
+        let expanded = expansions(synonyms, &request.query, &places);
+        let understood: Vec<_> = expanded.iter().map(|expansion| expansion.range.clone()).collect();
+        let corrections = match request.correct {
+            true => Corrections::of(snapshot, &request.query, &places, &understood)?,
+            false => Corrections::default(),
         };
-        let vector_weight = vector_weight(embedder, config, request.mode, &query.text)?;
-        let is_embedded = vector_weight > 0.0 && !query.text.trim().is_empty();
-        let embedding =
-            is_embedded.then(|| embedder.begin_query(&query.text, request.instruct.as_deref())).transpose()?;
-        let has_text = !query.text.trim().is_empty();
+        let mut replacements: Vec<_> = corrections.replacements().collect();
+        for expansion in &expanded {
+            let instead = expansion.instead(snapshot)?;
+            replacements.extend(instead.map(|text| (expansion.range.clone(), text.to_owned())));
+        }
+        let changed = replaced(&request.query, replacements);
+        let text = changed.map_or_else(|| query.text.clone(), |changed| request.syntax.read(&changed).text);
+        let vector_weight = vector_weight(embedder, config, request.mode, &text)?;
+        let is_embedded = vector_weight > 0.0 && !text.trim().is_empty();
+        let embedding = is_embedded.then(|| embedder.begin_query(&text, request.instruct.as_deref())).transpose()?;
+        let has_text = !text.trim().is_empty();
         let is_ranked = has_text && request.sort == Sort::Relevance;
+        let mut alternatives = corrections.alternatives();
+        alternatives.extend(expanded.iter().flat_map(Expansion::alternatives));
+        let terms = LexicalQuery { alternatives, ..LexicalQuery::from(&query) };
         let rerank_depth = match request.rerank.is_off() {
             false if is_ranked => request.rerank.candidates.unwrap_or(config.rerank_depth),
             _ => 0,
         };
+        let mut filter = request.filters.resolve()?;
+        for filter in [&mut filter, &mut query.filter] {
+            filter.sources.iter_mut().for_each(|name| *name = as_it_is_called(snapshot, name));
+        }
         Ok(Self {
-            filter: request.filters.resolve()?,
+            filter,
             vector: None,
             vector_weight,
             shown: Cursor::of(&request)?.map(|cursor| cursor.shown).unwrap_or_default(),
             depth: config.depth,
             rerank_depth,
-            terms: snapshot.analyse(&LexicalQuery::from(&query)),
+            terms: snapshot.analyse(&terms),
+            spelling: corrections.spelling(&request.query),
+            expanded,
+            text,
             embedding,
             started,
             deadline: request.rerank.ms.map(|ms| started + Duration::from_millis(ms)),
             query,
             request,
         })
+    }
+
+    /// The query that the results are for: as it was asked, or corrected.
+    pub fn searched(&self) -> &str {
+        let corrected = self.spelling.as_ref().and_then(|spelling| spelling.corrected.as_deref());
+        corrected.unwrap_or(&self.request.query)
     }
 
     /// All restrictions: the request's and those in the query.
@@ -112,10 +148,22 @@ impl SearchPlan {
         self.shown.len().saturating_add(self.request.offset).saturating_add(self.request.top)
     }
 
+    /// Whether the best results of all are asked for.
+    pub(crate) fn is_first_page(&self) -> bool {
+        self.request.offset == 0 && self.shown.is_empty()
+    }
+
     /// Whether alternatives to what was chosen are counted.
     pub(crate) fn counts_alternatives(&self) -> bool {
         self.request.facets && self.request.facet_scope == FacetScope::Open
     }
+}
+
+/// The name of the source that somebody means, whose case may differ.
+fn as_it_is_called(snapshot: &Snapshot, name: &str) -> String {
+    let mut sources = snapshot.sources().iter();
+    let meant = sources.find(|source| folded(&source.name) == folded(name));
+    meant.map_or_else(|| name.to_owned(), |source| source.name.clone())
 }
 
 /// How much the vector retriever counts for this query.

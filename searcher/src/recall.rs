@@ -5,15 +5,15 @@
 //! as deep as the retrievers rank. Where that leaves nothing within a filter, what is nearest within it is found. A search by
 //! meaning alone looks for the nearest within its filter at once: it has nothing else.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use storage::{DocumentSet, Filter, PassageRef, Snapshot};
+use storage::{DocumentSet, Filter, PassageRef, Scope, Snapshot};
 
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
-use crate::fuse::{Retrieved, fuse};
+use crate::fuse::{Fusion, Retrieved, fuse_whole};
 use crate::plan::SearchPlan;
 use crate::request::Mode;
 
@@ -55,7 +55,9 @@ struct Nearest {
     /// Within the filters.
     hits: Vec<(PassageRef, f32)>,
     /// Whatever the filters.
-    overall: Vec<(PassageRef, f32)>,
+    overall: Vec<PassageRef>,
+    /// Those of them that the filters let through.
+    within: Vec<(PassageRef, f32)>,
     /// The vector of the query.
     vector: Option<Vec<f32>>,
     embed: Duration,
@@ -78,8 +80,8 @@ pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut Sear
         (lexical, nearest)
     });
     let (lexical, mut nearest) = (lexical?, nearest?);
-    let found = found(snapshot, planned, &filters, &lexical, &mut nearest)?;
-    let fused = fused(snapshot, config, plan.vector_weight, &lexical, &nearest, found)?;
+    let found = found(snapshot, planned, &lexical, &mut nearest)?;
+    let fused = fused(snapshot, config, plan, &lexical, &nearest, found)?;
     plan.vector = nearest.vector;
     Ok(fused)
 }
@@ -93,12 +95,12 @@ pub(crate) fn found_within(
     filters: &[Filter],
     overall: &[PassageRef],
 ) -> Result<DocumentSet, SearchError> {
+    let scope = snapshot.scope(filters, &plan.terms)?;
     if plan.request.mode == Mode::Semantic && !plan.lists_filtered() {
-        let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, filters, vector)).transpose()?;
+        let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, &scope, vector)).transpose()?;
         return documents(snapshot, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage));
     }
     let mut found = matching(snapshot, config, plan, filters)?;
-    let scope = snapshot.scope(filters, &plan.terms)?;
     let near = overall.iter().copied().filter(|passage| scope.admits(*passage));
     found.union(&documents(snapshot, near)?);
     Ok(found)
@@ -108,7 +110,6 @@ pub(crate) fn found_within(
 fn found(
     snapshot: &Snapshot,
     plan: &SearchPlan,
-    filters: &[Filter],
     lexical: &Lexical,
     nearest: &mut Nearest,
 ) -> Result<DocumentSet, SearchError> {
@@ -118,10 +119,8 @@ fn found(
         found.union(&own(&nearest.hits)?);
         return Ok(found);
     }
-    let scope = snapshot.scope(filters, &plan.terms)?;
-    nearest.overall.retain(|(passage, _)| scope.admits(*passage));
     let mut found = lexical.found.clone();
-    found.union(&own(&nearest.overall)?);
+    found.union(&own(&nearest.within)?);
     if found.is_empty() {
         return own(&nearest.hits);
     }
@@ -133,7 +132,7 @@ fn found(
     }
     // A search of the graph within a filter may miss what the one over all has found.
     let known: HashSet<PassageRef> = kept.iter().map(|(passage, _)| *passage).collect();
-    kept.extend(nearest.overall.iter().filter(|(passage, _)| !known.contains(passage)));
+    kept.extend(nearest.within.iter().filter(|(passage, _)| !known.contains(passage)));
     kept.sort_by(|a, b| b.1.total_cmp(&a.1));
     nearest.hits = kept;
     Ok(found)
@@ -192,25 +191,27 @@ fn nearest(
     };
     let embed = plan.started.elapsed();
     let searching = Instant::now();
-    let hits = hits_near(snapshot, config, plan, filters, &vector)?;
+    let scope = snapshot.scope(filters, &plan.terms)?;
+    let hits = hits_near(snapshot, config, plan, &scope, &vector)?;
     let is_filtered = filters.iter().any(|filter| !filter.is_empty());
-    let overall = match plan.request.mode == Mode::Hybrid && is_filtered {
-        true => hits_near(snapshot, config, plan, &[], &vector)?,
+    let mut within = match plan.request.mode == Mode::Hybrid && is_filtered {
+        true => hits_near(snapshot, config, plan, &snapshot.scope(&[], &plan.terms)?, &vector)?,
         false => hits.clone(),
     };
-    Ok(Nearest { hits, overall, vector: Some(vector), embed, took: searching.elapsed() })
+    let overall = within.iter().map(|(passage, _)| *passage).collect();
+    within.retain(|(passage, _)| scope.admits(*passage));
+    Ok(Nearest { hits, overall, within, vector: Some(vector), embed, took: searching.elapsed() })
 }
 
-/// The nearest passages within the filters, as far as they are nearer than nothing.
+/// The nearest passages within a scope, as far as they are nearer than nothing.
 fn hits_near(
     snapshot: &Snapshot,
     config: &SearchConfig,
     plan: &SearchPlan,
-    filters: &[Filter],
+    scope: &Scope,
     vector: &[f32],
 ) -> Result<Vec<(PassageRef, f32)>, SearchError> {
-    let scope = snapshot.scope(filters, &plan.terms)?;
-    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, &scope, plan.depth)? };
+    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, scope, plan.depth)? };
     hits.truncate(plan.depth);
     hits.retain(|(_, cosine)| *cosine > config.cosine_floor);
     Ok(hits)
@@ -219,7 +220,7 @@ fn hits_near(
 fn fused(
     snapshot: &Snapshot,
     config: &SearchConfig,
-    vector_weight: f64,
+    plan: &SearchPlan,
     lexical: &Lexical,
     nearest: &Nearest,
     found: DocumentSet,
@@ -228,9 +229,11 @@ fn fused(
     let started = Instant::now();
     let full = config.coverage * lexical.full_coverage;
     let (words, near) = (numbered(snapshot, &lexical.hits)?, numbered(snapshot, &nearest.hits)?);
+    let beyond = beyond(snapshot, config, plan, lexical, nearest)?;
     let candidates = candidates(
         Retrieved { ranked: &words, weight: 1.0, floor: Some(0.0), full },
-        Retrieved { ranked: &near, weight: vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
+        Retrieved { ranked: &near, weight: plan.vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
+        &beyond,
         config,
     );
     Ok(Recall {
@@ -241,8 +244,28 @@ fn fused(
         embed: nearest.embed,
         vector: nearest.took,
         fuse: started.elapsed(),
-        overall: nearest.overall.iter().map(|(passage, _)| *passage).collect(),
+        overall: nearest.overall.clone(),
     })
+}
+
+/// What each retriever would give the candidates of the other, however deep they lie in its own ranking. That is much cheaper
+/// than ranking deeper, and ranks the first page as if both had ranked everything.
+fn beyond(
+    snapshot: &Snapshot,
+    config: &SearchConfig,
+    plan: &SearchPlan,
+    lexical: &Lexical,
+    nearest: &Nearest,
+) -> Result<Vec<HashMap<Numbered, f32>>, SearchError> {
+    let (Some(vector), Fusion::Convex, Mode::Hybrid) = (&nearest.vector, config.fusion(), plan.request.mode) else {
+        return Ok(Vec::new());
+    };
+    let passages = |hits: &[(PassageRef, f32)]| hits.iter().map(|(passage, _)| *passage).collect::<HashSet<_>>();
+    let (words, near) = (passages(&lexical.hits), passages(&nearest.hits));
+    let words_of = snapshot.lexical_of(&plan.terms, config.lexical, near.difference(&words).copied().collect())?;
+    let cosines_of = snapshot.cosines(vector, words.difference(&near).copied().collect())?;
+    let by_passage = |scores: Vec<_>| Ok::<_, SearchError>(numbered(snapshot, &scores)?.into_iter().collect());
+    Ok(vec![by_passage(words_of)?, by_passage(cosines_of)?])
 }
 
 /// A passage behind the number of its document: equal scores go by that, which no commit changes.
@@ -253,13 +276,14 @@ pub(crate) fn numbered(snapshot: &Snapshot, hits: &[(PassageRef, f32)]) -> Resul
     hits.iter().map(|(passage, score)| Ok(((snapshot.number(*passage)?, *passage), *score))).collect()
 }
 
-/// What both retrievers found as candidates, best first.
+/// What both retrievers found as candidates, best first; `beyond` as for [`fuse_whole`].
 pub(crate) fn candidates(
     lexical: Retrieved<'_, Numbered>,
     vector: Retrieved<'_, Numbered>,
+    beyond: &[HashMap<Numbered, f32>],
     config: &SearchConfig,
 ) -> Vec<Candidate> {
-    let fused = fuse(&[lexical, vector], config.fusion());
+    let fused = fuse_whole(&[lexical, vector], beyond, config.fusion());
     let candidate = |entry: crate::fuse::Fused<Numbered>| {
         let mut places = entry.places.into_iter();
         let (lexical, vector) = (places.next().flatten(), places.next().flatten());

@@ -5,12 +5,13 @@
 //! document, the parameters of an address) is derived from this struct.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
 use crate::cursor::Cursor;
-use crate::query::{parse_date, parse_kind};
+use crate::query::{ParsedQuery, parse_date, parse_kind, places_of_plain_words, places_of_words};
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
 pub const MAX_RESULTS: usize = 1000;
@@ -41,6 +42,24 @@ pub enum Syntax {
     Plain,
 }
 
+impl Syntax {
+    /// Reads a query.
+    pub fn read(self, query: &str) -> ParsedQuery {
+        match self {
+            Self::Operators => ParsedQuery::parse(query),
+            Self::Plain => ParsedQuery::plain(query),
+        }
+    }
+
+    /// Where in a query its plain words stand, what is between two blanks together.
+    pub(crate) fn places_of_words(self, query: &str) -> Vec<Range<usize>> {
+        match self {
+            Self::Operators => places_of_words(query),
+            Self::Plain => places_of_plain_words(query),
+        }
+    }
+}
+
 /// What is marked in snippets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -63,6 +82,18 @@ pub enum Copies {
     Together,
     /// Each is a result.
     Apart,
+}
+
+/// What is returned where nothing is likely to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Unlikely {
+    /// The closest documents, three at most; none where no word of the query is known and nothing is near it.
+    #[default]
+    Closest,
+    /// All that was found.
+    All,
 }
 
 /// The order of the results.
@@ -97,10 +128,10 @@ pub enum FacetScope {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Filters {
-    /// Names of sources.
+    /// Names of sources, in any case.
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub source: Vec<String>,
-    /// Parts of the path.
+    /// Parts of the path, with the name of the source before it or without.
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub path: Vec<String>,
     /// Document types: markdown, html, ...
@@ -149,7 +180,7 @@ pub struct SearchRequest {
     /// Restrictions beside those in the query.
     #[serde(default)]
     pub filters: Filters,
-    /// Whether documents are counted by source, type, language and year.
+    /// Whether documents are counted by source, type, language, year and month.
     #[serde(default)]
     pub facets: bool,
     /// Which documents are counted.
@@ -181,15 +212,26 @@ pub struct SearchRequest {
     /// Whether documents with almost the same text are one result.
     #[serde(default)]
     pub copies: Copies,
+    /// What is returned where nothing is likely to answer.
+    #[serde(default)]
+    pub unlikely: Unlikely,
     /// How much reranking may cost; as configured if it is left out.
     #[serde(default)]
     pub rerank: RerankBudget,
     /// What the models are told to look for, instead of their default instruction.
     #[serde(default)]
     pub instruct: Option<String>,
+    /// Whether slips are corrected: words that the index does not hold, or hardly, by words that it holds.
+    #[serde(default = "yes")]
+    #[cfg_attr(feature = "openapi", schema(default = true))]
+    pub correct: bool,
     /// Whether the answer says how the query was understood.
     #[serde(default)]
     pub explain: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_top() -> usize {
@@ -211,8 +253,10 @@ impl Default for SearchRequest {
             syntax: Syntax::default(),
             mark: Marking::default(),
             copies: Copies::default(),
+            unlikely: Unlikely::default(),
             rerank: RerankBudget::default(),
             instruct: None,
+            correct: true,
             explain: false,
         }
     }
@@ -254,7 +298,7 @@ impl fmt::Display for Counted {
         f.write_str(match self {
             Self::Query => "query",
             Self::Instruct => "instruct",
-            Self::Results => "what is skipped or was shown, and top,",
+            Self::Results => "offset + top",
             Self::FilterValues => "the number of filter values",
         })
     }
@@ -374,7 +418,7 @@ impl Filters {
             sources: self.source.clone(),
             paths: self.path.clone(),
             kinds: self.kind.iter().map(|word| kind(word)).collect::<Result<_, _>>()?,
-            languages: self.lang.clone(),
+            languages: self.lang.iter().map(|code| code.to_lowercase()).collect(),
             after: date("after", self.after.as_deref())?,
             before: date("before", self.before.as_deref())?,
         })

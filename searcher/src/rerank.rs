@@ -72,6 +72,11 @@ impl Reranking {
         self.fused.iter().filter(|candidate| candidate.relevance.is_some()).count()
     }
 
+    /// The best that the reranker has said so far.
+    pub(crate) fn best_relevance(&self) -> Option<f32> {
+        self.fused.iter().filter_map(|candidate| candidate.relevance).max_by(f32::total_cmp)
+    }
+
     /// Whether the last step ended on the wish to rest.
     pub(crate) fn is_resting(&self) -> bool {
         self.reading.is_some()
@@ -105,7 +110,7 @@ impl Reranking {
         let indexes = self.unread(self.scored().max(FIRST_STEP));
         let texts = indexes.iter().map(|index| passage_text(snapshot, self.fused[*index].passage));
         let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
-        let pending = reranker.begin(&plan.query.text, plan.request.instruct.as_deref(), &texts)?;
+        let pending = reranker.begin(&plan.text, plan.request.instruct.as_deref(), &texts)?;
         Ok(Reading { indexes, pending })
     }
 

@@ -6,29 +6,41 @@
 //! waits any more, or when the first page is *settled*: all its documents were read, and of the candidates left fewer than
 //! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
+use std::borrow::Cow;
 use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
 use storage::{DocumentSet, PassageRef, Snapshot};
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
+use crate::answerable::{Answerable, Judgement, Verdict};
+use crate::calibration::Calibration;
+use crate::candidate::Candidate;
 use crate::collapse::Collapse;
 use crate::config::SearchConfig;
 use crate::cursor::Cursor;
 use crate::error::SearchError;
+use crate::evidence::Evidence;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::list::List;
+use crate::narrow;
+use crate::nearness::{Spread, dot};
 use crate::plan::SearchPlan;
 use crate::present::Presenter;
 use crate::recall::{Recall, found_within, recall};
-use crate::request::{Copies, Marking, SearchRequest};
+use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
-use crate::sentence::Sentences;
+use crate::sentence::{Sentences, Which};
+use crate::synonyms::Synonyms;
 
 /// Documents that are settled together: those of a page of the usual size.
 const BLOCK: usize = 10;
+
+/// How many deviations above the background a sentence lies that answers.
+const SENTENCE_DEVIATIONS: f64 = 4.0;
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
@@ -36,12 +48,33 @@ pub struct Searcher {
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
+    synonyms: Arc<Synonyms>,
+    /// What the documents themselves explain.
+    learnt: Arc<RwLock<Arc<Synonyms>>>,
+    calibration: Option<Arc<Calibration>>,
 }
 
 impl Searcher {
     /// A searcher with a model for queries, and one for reranking if there is any.
     pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
-        Self { embedder, reranker, config }
+        Self { embedder, reranker, config, synonyms: Arc::default(), learnt: Arc::default(), calibration: None }
+    }
+
+    /// The same searcher, with words that stand for each other.
+    #[must_use]
+    pub fn with_synonyms(self, synonyms: Synonyms) -> Self {
+        Self { synonyms: Arc::new(synonyms), ..self }
+    }
+
+    /// Takes words that the documents say stand for each other in the place of those that it knew; of all clones.
+    pub fn learn(&self, synonyms: Synonyms) {
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(synonyms);
+    }
+
+    /// With this calibration searches are judged: whether anything answers.
+    #[must_use]
+    pub fn calibrated(self, calibration: Calibration) -> Self {
+        Self { calibration: Some(Arc::new(calibration)), ..self }
     }
 
     /// The settings in force.
@@ -71,12 +104,19 @@ impl Searcher {
         let mut plan = self.plan(&snapshot, request)?;
         let planned = plan.started.elapsed();
         let recalled = recall(&snapshot, &self.config, &mut plan)?;
+        let judgement = match &self.calibration {
+            Some(known) => Judgement::of(&snapshot, &self.embedder, &self.config, known, &plan, &recalled.candidates)?,
+            None => None,
+        };
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
         let collapse = Collapse::by(match plan.request.copies {
             Copies::Together => Some(snapshot.copies(self.config.copy_bits)?),
             Copies::Apart => None,
         });
+        if recalled.found.is_empty() {
+            plan.query.notes.extend(narrow::notes(&snapshot, &plan.filters())?);
+        }
         Ok(Search {
             searcher: self.clone(),
             snapshot,
@@ -97,6 +137,7 @@ impl Searcher {
             reranked_for: Duration::ZERO,
             plan,
             reranking,
+            judgement,
         })
     }
 
@@ -106,7 +147,8 @@ impl Searcher {
     /// A date in the request's filters cannot be read, or the model cannot read the query.
     pub fn plan(&self, snapshot: &Snapshot, request: SearchRequest) -> Result<SearchPlan, SearchError> {
         let _span = tracing::debug_span!("plan").entered();
-        SearchPlan::new(snapshot, &self.embedder, &self.config, request)
+        let learnt = Arc::clone(&self.learnt.read().unwrap_or_else(PoisonError::into_inner));
+        SearchPlan::new(snapshot, &self.embedder, &self.config, &[&self.synonyms, &learnt], request)
     }
 
     /// The candidates of a plan that was just made, before anything is made of them: the ground for measuring and tuning.
@@ -116,6 +158,19 @@ impl Searcher {
     /// As [`Searcher::search`].
     pub fn recall(&self, snapshot: &Snapshot, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
         recall(snapshot, &self.config, plan)
+    }
+
+    /// What these candidates of a plan, recalled by it, say of an answer: the ground for calibration.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn evidence(
+        &self,
+        snapshot: &Snapshot,
+        plan: &SearchPlan,
+        candidates: &[Candidate],
+    ) -> Result<Evidence, SearchError> {
+        Evidence::of(snapshot, &self.embedder, plan, candidates)
     }
 }
 
@@ -137,6 +192,7 @@ pub struct Search<S> {
     state: RerankState,
     timings: Timings,
     reranked_for: Duration,
+    judgement: Option<Judgement>,
 }
 
 impl<S: Deref<Target = Snapshot>> Search<S> {
@@ -236,10 +292,20 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     /// # Errors
     /// The index is damaged.
     pub fn answer(&mut self) -> Result<Answer, SearchError> {
-        let total = self.collapse.count(&self.found);
-        let facets = self.plan.request.facets.then(|| self.facets()).transpose()?;
+        let answerable = self.judgement.map(|judgement| judgement.with(self.reranking.best_relevance()));
+        let (head, found) = self.shown(answerable);
+        let total = self.collapse.count(&found);
+        let facets = self.plan.request.facets.then(|| self.facets(&found)).transpose()?;
         let presenting = Instant::now();
-        let (results, next) = self.page()?;
+        let (mut results, next) = self.page(head, &found)?;
+        // Only the first of all results, where an answer is likely.
+        let is_likely = answerable.is_none_or(|answerable| answerable.verdict == Verdict::Likely);
+        let is_wanted = self.plan.request.mark == Marking::Sentences && is_likely && self.plan.is_first_page();
+        if let Some(vector) = self.plan.vector.as_ref().filter(|_| is_wanted) {
+            let floor = sentence_floor(&self.snapshot, vector)?;
+            let first = results.len().min(1);
+            self.sentences.mark(&mut results[..first], vector, Which::Answering { floor })?;
+        }
         let timings = Timings {
             rerank_ms: milliseconds(self.reranked_for),
             highlight_ms: milliseconds(presenting.elapsed()),
@@ -254,18 +320,41 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             reranked: self.reranking.scored(),
             rerank_depth: self.reranking.depth(),
             rerank_state: self.state,
+            answerable,
             timings,
             generation: self.snapshot.sequence(),
             notes: self.plan.query.notes.clone(),
+            spelling: self.plan.spelling.clone(),
+            expanded: self.plan.expanded.clone(),
             facets,
             understood: self.plan.request.explain.then(|| self.plan.query.clone()),
         })
     }
 
-    /// The documents of the page that was asked for, and where to go on.
-    fn page(&mut self) -> Result<(Vec<DocumentHit>, Option<Cursor>), SearchError> {
-        let _span = tracing::debug_span!("present").entered();
+    /// The ranked documents and all that are found; where nothing is likely to answer and the request does not want them all
+    /// the same, only the closest.
+    fn shown(&self, answerable: Option<Answerable>) -> (Vec<Group>, Cow<'_, DocumentSet>) {
         let mut head = self.ranked();
+        let closest = self.judgement.zip(answerable).and_then(|(judgement, answerable)| judgement.closest(answerable));
+        let Some(closest) = closest.filter(|_| self.plan.request.unlikely == Unlikely::Closest) else {
+            return (head, Cow::Borrowed(&self.found));
+        };
+        head.truncate(closest);
+        let mut found = DocumentSet::default();
+        for group in &head {
+            let copies = self.collapse.members(group.document).iter().filter(|copy| self.found.contains(**copy));
+            copies.chain([&group.document]).for_each(|document| found.insert(*document));
+        }
+        (head, Cow::Owned(found))
+    }
+
+    /// The documents of the page that was asked for, and where to go on.
+    fn page(
+        &self,
+        mut head: Vec<Group>,
+        found: &DocumentSet,
+    ) -> Result<(Vec<DocumentHit>, Option<Cursor>), SearchError> {
+        let _span = tracing::debug_span!("present").entered();
         // Scores fall along the list: what was read later may seem better than what is settled.
         let mut lowest = f64::INFINITY;
         for group in &mut head {
@@ -273,23 +362,20 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             group.score = lowest;
         }
         let (snapshot, config) = (&*self.snapshot, &self.searcher.config);
-        let list = List { snapshot, config, plan: &self.plan, found: &self.found, collapse: &self.collapse };
+        let list = List { snapshot, config, plan: &self.plan, found, collapse: &self.collapse };
         let page = list.page(head)?;
-        let presenter = Presenter::new(snapshot, &self.plan.terms, config);
+        let presenter = Presenter::new(snapshot, &self.plan.terms, config)?;
         let results = page.results.into_iter().map(|group| presenter.document(group));
-        let mut results = results.collect::<Result<Vec<_>, _>>()?;
-        if let Some(vector) = self.plan.vector.as_ref().filter(|_| self.plan.request.mark == Marking::Sentences) {
-            self.sentences.mark(&mut results, vector)?;
-        }
-        Ok((results, page.next))
+        Ok((results.collect::<Result<Vec<_>, _>>()?, page.next))
     }
 
     /// Counts of the results found; with open facets, each field that is restricted is counted as if it were not.
-    fn facets(&self) -> Result<FacetCounts, SearchError> {
+    fn facets(&self, found: &DocumentSet) -> Result<FacetCounts, SearchError> {
         let _span = tracing::debug_span!("facets").entered();
         let count = |found: &DocumentSet| facet::count(&self.snapshot, found, &self.collapse);
-        let counts = count(&self.found)?;
-        if !self.plan.counts_alternatives() {
+        let counts = count(found)?;
+        // Of what hardly fits there are no alternatives.
+        if !self.plan.counts_alternatives() || found.len() < self.found.len() {
             return Ok(counts);
         }
         facet::with_alternatives(counts, &self.plan.filter, |filter| {
@@ -297,4 +383,12 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             count(&found_within(&self.snapshot, &self.searcher.config, &self.plan, &filters, &self.overall)?)
         })
     }
+}
+
+/// The cosine from which a sentence is taken for an answer: far above those of passages that have nothing to do with the
+/// query.
+fn sentence_floor(snapshot: &Snapshot, vector: &[f32]) -> Result<f32, SearchError> {
+    let cosines: Vec<f64> = snapshot.background()?.iter().map(|other| f64::from(dot(vector, other))).collect();
+    let Spread { mean, deviation } = Spread::of(&cosines);
+    Ok((mean + SENTENCE_DEVIATIONS * deviation) as f32)
 }

@@ -1,6 +1,8 @@
-//! Slips of the hand: how many it takes to make one word of another.
+//! Slips of the hand: how many it takes to make one word of another, and how likely they are.
 //!
-//! Counted are insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
+//! Counted are insertions, deletions, replacements and swaps of neighbours (optimal string alignment). Likely ones cost
+//! less: a letter doubled or not, a key beside the right one, a vowel for a vowel, a swap; the first letter, which people
+//! look at, costs more.
 
 /// The least number of slips that make `typed` the whole of `word`, if it is within `allowed`.
 pub(crate) fn between(typed: &[char], word: &[char], allowed: usize) -> Option<usize> {
@@ -43,6 +45,87 @@ fn alignment(typed: &[char], word: &[char], allowed: usize) -> Option<Vec<usize>
     Some(previous)
 }
 
+/// Cost of a letter too many or too few.
+const LETTER: f32 = 1.0;
+/// Cost of one that only doubles its neighbour.
+const DOUBLED: f32 = 0.5;
+/// Cost of two letters in the wrong order.
+const SWAPPED: f32 = 0.7;
+/// Cost of a key beside the right one.
+const BESIDE: f32 = 0.7;
+/// Cost of a vowel for a vowel.
+const VOWEL: f32 = 0.8;
+/// Cost of any other letter.
+const OTHER: f32 = 1.2;
+/// What a slip in the first letter costs beside that.
+const FIRST: f32 = 0.5;
+/// Cost of a first letter that is another one altogether: more often than not, another word was meant.
+const OTHER_FIRST: f32 = 2.5;
+
+/// How unlikely it is that `typed` was to be `word`: the sum of what its slips cost, along the cheapest way.
+pub(crate) fn cost(typed: &[char], word: &[char]) -> f32 {
+    let first = |at: usize| if at == 0 { FIRST } else { 0.0 };
+    let letter = |text: &[char], at: usize| {
+        let doubles = at > 0 && text[at] == text[at - 1];
+        first(at) + if doubles { DOUBLED } else { LETTER }
+    };
+    let mut before: Vec<f32> = Vec::new();
+    let mut previous = vec![0.0];
+    for column in 0..word.len() {
+        previous.push(previous[column] + letter(word, column));
+    }
+    for row in 0..typed.len() {
+        let mut current = vec![previous[0] + letter(typed, row)];
+        for column in 0..word.len() {
+            let replaced = previous[column] + replacement(typed[row], word[column], row + column == 0);
+            let mut least =
+                replaced.min(previous[column + 1] + letter(typed, row)).min(current[column] + letter(word, column));
+            let is_swapped = row > 0 && column > 0 && typed[row] == word[column - 1] && typed[row - 1] == word[column];
+            if is_swapped {
+                least = least.min(before[column - 1] + SWAPPED + first(row.min(column) - 1));
+            }
+            current.push(least);
+        }
+        before = std::mem::replace(&mut previous, current);
+    }
+    previous[word.len()]
+}
+
+fn replacement(typed: char, meant: char, is_first: bool) -> f32 {
+    let is_vowel = |letter: char| "aeiouy".contains(letter);
+    let cost = match () {
+        () if typed == meant => return 0.0,
+        () if are_beside(typed, meant) => BESIDE,
+        () if is_vowel(typed) && is_vowel(meant) => VOWEL,
+        () if is_first => return OTHER_FIRST,
+        () => OTHER,
+    };
+    cost + if is_first { FIRST } else { 0.0 }
+}
+
+/// The letters of keyboards, row by row: each row stands half a key to the right of the one above.
+const KEYBOARDS: [[&str; 3]; 3] = [
+    ["qwertyuiop", "asdfghjkl", "zxcvbnm"],
+    ["qwertzuiop", "asdfghjkl", "yxcvbnm"],
+    ["azertyuiop", "qsdfghjklm", "wxcvbn"],
+];
+
+/// Whether the keys of two letters touch, on any of the keyboards.
+fn are_beside(a: char, b: char) -> bool {
+    let place = |keyboard: &[&str; 3], letter: char| {
+        keyboard.iter().enumerate().find_map(|(row, keys)| Some((row, keys.chars().position(|key| key == letter)?)))
+    };
+    KEYBOARDS.iter().any(|keyboard| {
+        let (Some(a), Some(b)) = (place(keyboard, a), place(keyboard, b)) else { return false };
+        let (upper, lower) = if a.0 <= b.0 { (a, b) } else { (b, a) };
+        match lower.0 - upper.0 {
+            0 => upper.1.abs_diff(lower.1) == 1,
+            1 => upper.1 == lower.1 || upper.1 == lower.1 + 1,
+            _ => false,
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +141,37 @@ mod tests {
             assert_eq!(count(slip, "type"), Some(1), "{slip}");
         }
         assert_eq!((count("type", "type"), count("tp", "type"), count("", "")), (Some(0), None, Some(0)));
+    }
+
+    #[test]
+    fn likely_slips_cost_less_than_others() {
+        let of = |typed: &str, word: &str| cost(&chars(typed), &chars(word));
+        assert_eq!((of("agreement", "agreement"), of("", "")), (0.0, 0.0));
+        let dearer = [
+            ("agrement", "agreement"),  // a double letter missing
+            ("agreememt", "agreement"), // the key beside
+            ("agreeemnt", "agreement"), // a swap
+            ("agreiment", "agreement"), // a vowel for a vowel
+            ("agreemen", "agreement"),  // a letter missing
+            ("agreexent", "agreement"), // another letter
+            ("greement", "agreement"),  // the first letter missing
+            ("pgreement", "agreement"), // another first letter
+        ];
+        let costs: Vec<f32> = dearer.iter().map(|(typed, word)| of(typed, word)).collect();
+        assert!(costs.is_sorted(), "{costs:?}");
+        assert!(of("paternity", "maternity") > of("matermoty", "maternity"));
+        assert!(of("nogotiate", "negotiate") < of("ngotate", "negotiate"), "two slips cost more than one");
+    }
+
+    #[test]
+    fn keys_touch_along_and_across_rows() {
+        for pair in ["qw", "qa", "wa", "ws", "as", "sz", "sx", "az", "ty", "tz", "bn", "gv", "gb"] {
+            let [a, b] = [0, 1].map(|at| chars(pair)[at]);
+            assert!(are_beside(a, b) && are_beside(b, a), "{pair}");
+        }
+        for pair in ["qp", "ql", "aa", "fm", "rv", "é1"] {
+            assert!(!are_beside(chars(pair)[0], chars(pair)[1]), "{pair}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ fn check(settings: &Settings) -> Result<()> {
     if !problems.is_empty() {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }
+    settings.synonyms()?;
     match &settings.path {
         Some(path) => println!("{} is good", path.display()),
         None => println!("there is no configuration file; the defaults are in force"),

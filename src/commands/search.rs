@@ -21,7 +21,8 @@ use crate::{interrupt, models, paths, plain};
 pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
     // What is wrong with the question is said before anything is read or indexed for it.
-    let (mut request, config) = (request(args), settings.search()?);
+    let (mut request, config, synonyms) = (request(args), settings.search()?, settings.synonyms()?);
+    let calibration = settings.calibration()?;
     request.check(&RequestLimits::default())?;
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
@@ -31,7 +32,8 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     };
     check_model(&snapshot, &model)?;
     request.filters.source.extend(source.map(|source| source.name));
-    let mut search = Searcher::new(embedder, reranker, config).begin(&*snapshot, request)?;
+    let searcher = Searcher::new(embedder, reranker, config).with_synonyms(synonyms).calibrated(calibration);
+    let mut search = searcher.begin(&*snapshot, request)?;
     search.finish()?;
     let mut answer = search.answer()?;
     Links::open(&folder, &settings.web().index)?.put_on(&mut answer);
@@ -71,6 +73,7 @@ fn request(args: &SearchArgs) -> SearchRequest {
         },
         rerank: if args.no_rerank { RerankBudget::OFF } else { RerankBudget::default() },
         instruct: args.instruct.clone(),
+        correct: !args.no_correct,
         ..SearchRequest::default()
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indexer::IndexOptions;
-use searcher::SearchConfig;
+use searcher::{Calibration, SearchConfig, Synonyms};
 use storage::{Source, Store};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
@@ -26,6 +26,8 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         named,
         indexing: reading.options(),
         search: settings.search()?,
+        synonyms: settings.synonyms()?,
+        calibration: settings.calibration()?,
     };
     web::serve(config, &data_dir, announce, move || {
         opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
@@ -49,6 +51,8 @@ struct Opener {
     named: Vec<SourceConfig>,
     indexing: IndexOptions,
     search: SearchConfig,
+    synonyms: Synonyms,
+    calibration: Calibration,
 }
 
 impl Opener {
@@ -60,7 +64,8 @@ impl Opener {
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing: self.indexing, search: self.search })
+        let Self { indexing, search, synonyms, calibration, .. } = self;
+        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, calibration })
     }
 
     /// What the status calls the reranker: never where it lies.

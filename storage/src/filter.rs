@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 /// Restrictions on the documents of a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// Names of sources.
+    /// Names of sources, in any case.
     pub sources: Vec<String>,
-    /// Parts of the path below the source's root: a document matches when its path contains one of them (case-insensitive).
+    /// Parts of the path below the source's root: a document matches when its path contains one of them, or begins with one
+    /// behind the name of its source (`handbook/leave`). Compared by [`folded`](crate::folded).
     pub paths: Vec<String>,
     /// Document types, as in [`Document::kind`](crate::Document): `markdown`, `html`, `text`, `rust`, ...
     pub kinds: Vec<String>,

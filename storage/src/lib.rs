@@ -95,15 +95,16 @@ pub use error::{Error, Result, chain, is_full};
 pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
-    AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, LexicalQuery, LexicalWeights, NormalForms, PassageRef,
-    QueryWord, Script, Sequence, is_stopword, is_unspaced, plain_words, runs,
+    Alternative, AnalysedAlternative, AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, HeldTerm, KnownWord,
+    LexicalQuery, LexicalWeights, NormalForms, PassageRef, QueryWord, Script, Sequence, TermKind, folded, is_stopword,
+    is_unspaced, plain_words, runs,
 };
 pub use overview::{Overview, overview};
 pub use private::is_shared;
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{
-    Chunk, ChunkDraft, ContentKey, Coverage, Document, DocumentId, FileState, IndexModel, LedgerEntry, Source,
-    embedding_text,
+    Chunk, ChunkDraft, ContentKey, Coverage, DATE_FROM, Document, DocumentId, FileState, IndexModel, LedgerEntry,
+    Source, embedding_text,
 };
 pub use roster::DocumentSet;
 pub use settings::model_of;

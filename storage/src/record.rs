@@ -118,7 +118,7 @@ pub struct Document {
     pub kind: String,
     /// ISO 639-1 code of the main language, where it could be told.
     pub language: Option<String>,
-    /// Last modification in seconds of Unix time.
+    /// Last change in seconds of Unix time: as the document states it, or of its file.
     pub modified: i64,
     /// Size of the file in bytes.
     pub bytes: u64,
@@ -128,7 +128,15 @@ pub struct Document {
     pub fingerprint: Option<SimHash>,
 }
 
+/// The key of [`Document::metadata`] that says where [`Document::modified`] comes from.
+pub const DATE_FROM: &str = "date_from";
+
 impl Document {
+    /// Where its date comes from, where that was told: the name of one of the indexer's origins.
+    pub fn date_from(&self) -> Option<&str> {
+        self.metadata.get(DATE_FROM).map(String::as_str)
+    }
+
     /// This document's identity.
     pub fn id(&self) -> DocumentId {
         DocumentId::of(&self.source, &self.path)

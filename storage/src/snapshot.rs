@@ -8,7 +8,9 @@ use crate::documents::Settings;
 use crate::error::{Error, Result};
 use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{AnalysedQuery, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage};
+use crate::lexical::{
+    AnalysedQuery, HeldTerm, KnownWord, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage,
+};
 use crate::placement::Placement;
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::roster::{DocumentSet, Roster};
@@ -29,10 +31,14 @@ struct View {
     vectors: VectorIndex,
     placement: Placement,
     facets: OnceLock<Facets>,
+    background: OnceLock<Vec<Vec<f32>>>,
     roster: OnceLock<Roster>,
     /// Classes of near-duplicates, with the bits in which they may differ.
     copies: Mutex<Option<(u32, Arc<Copies>)>>,
 }
+
+/// Vectors of the sample that stands for the whole index.
+const BACKGROUND: u64 = 512;
 
 /// The newest snapshot of a store, for threads that search while it writes.
 #[derive(Clone)]
@@ -136,8 +142,11 @@ impl Snapshot {
         vectors: VectorIndex,
         placement: Placement,
     ) -> Self {
-        let (facets, roster, copies) = (OnceLock::new(), OnceLock::new(), Mutex::new(None));
-        Self { totals, view: Arc::new(View { settings, lexical, vectors, placement, facets, roster, copies }) }
+        let (facets, background, roster, copies) = Default::default();
+        Self {
+            totals,
+            view: Arc::new(View { settings, lexical, vectors, placement, facets, background, roster, copies }),
+        }
     }
 
     /// The same passages after a commit that changed none.
@@ -216,6 +225,23 @@ impl Snapshot {
         self.in_order(self.view.lexical.scored(query, filters, weights)?)
     }
 
+    /// What [`Snapshot::lexical`] would give these passages, as far as they hold anything that the query asks for.
+    pub fn lexical_of(
+        &self,
+        query: &AnalysedQuery,
+        weights: LexicalWeights,
+        passages: Vec<PassageRef>,
+    ) -> Result<Vec<(PassageRef, f32)>> {
+        self.view.lexical.scores_of(query, weights, passages)
+    }
+
+    /// What [`Snapshot::nearest`] would give these passages: their cosines.
+    pub fn cosines(&self, vector: &[f32], passages: Vec<PassageRef>) -> Result<Vec<(PassageRef, f32)>> {
+        let known = self.view.lexical.ordinals_of(passages)?;
+        let cosines = self.view.vectors.cosines(vector, known.iter().map(|(_, ordinal)| *ordinal))?;
+        Ok(known.into_iter().map(|(passage, _)| passage).zip(cosines).collect())
+    }
+
     fn in_order(&self, mut hits: Vec<(PassageRef, f32)>) -> Result<Vec<(PassageRef, f32)>> {
         let roster = self.roster()?;
         let numbers: Vec<u32> = hits.iter().map(|(passage, _)| roster.number(*passage)).collect::<Result<_>>()?;
@@ -272,6 +298,43 @@ impl Snapshot {
     /// seen beside it. Words that no passage holds count most.
     pub fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
         self.view.lexical.full_coverage(query, weights)
+    }
+
+    /// The words of the index within so many slips (2 at the most) of a word that is given as the index folds it
+    /// ([`Analyzer::normalize`](crate::Analyzer::normalize) of no language), the most frequent first.
+    pub fn words_near(&self, word: &str, slips: u8) -> Result<Vec<KnownWord>> {
+        self.view.lexical.words_near(word, slips)
+    }
+
+    /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
+    pub fn holders(&self, word: &str) -> Result<u64> {
+        self.view.lexical.holders(word)
+    }
+
+    /// How many passages have what a query requires: its phrases, and nothing that it excludes.
+    pub fn count(&self, query: &AnalysedQuery) -> Result<u64> {
+        self.view.lexical.count(query)
+    }
+
+    /// For each term of a query's free text, how rare it is and which of the passages hold it.
+    pub fn holdings(&self, query: &AnalysedQuery, passages: &[PassageRef]) -> Result<Vec<HeldTerm>> {
+        self.view.lexical.holdings(query, passages)
+    }
+
+    /// A sample of the live vectors, at most 512, always the same of one index: what a vector is like that has nothing to do with
+    /// a query.
+    ///
+    /// # Errors
+    /// A stored vector is damaged.
+    pub fn background(&self) -> Result<&[Vec<f32>]> {
+        if let Some(background) = self.view.background.get() {
+            return Ok(background);
+        }
+        let live = self.view.placement.live();
+        let step = live.count_common(live).div_ceil(BACKGROUND).max(1);
+        let sample = live.iter().step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let sample = sample.map(|ordinal| Ok(self.view.vectors.vector(ordinal)?)).collect::<Result<_>>()?;
+        Ok(self.view.background.get_or_init(|| sample))
     }
 
     /// The passages nearest to a normalised vector by cosine, best first, equal ones in the order of their documents' numbers:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexer::{IndexOptions, Vanished};
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{SearchConfig, Searcher};
+use searcher::{Calibration, SearchConfig, Searcher, Synonyms};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
 
 use crate::config::IndexConfig;
@@ -34,6 +34,10 @@ pub struct EngineParts {
     pub indexing: IndexOptions,
     /// How is searched.
     pub search: SearchConfig,
+    /// Words that stand for each other.
+    pub synonyms: Synonyms,
+    /// How is judged whether anything answers.
+    pub calibration: Calibration,
 }
 
 /// Everything a request needs.
@@ -53,7 +57,8 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
-        let EngineParts { store, embedder, reranker, sources, data_dir, indexing, search } = parts;
+        let EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, calibration } =
+            parts;
         let indexing = IndexOptions {
             commit_documents: config.commit_documents,
             vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
@@ -65,6 +70,7 @@ impl Engine {
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
+        let searcher = searcher.with_synonyms(synonyms).calibrated(calibration);
         let writer = Writer::start(WriterParts {
             store,
             embedder: embedder.clone(),

@@ -1,5 +1,5 @@
 //! Suggestions of a running server: titles and headings of the newest snapshot, and, where the configuration wants it, what
-//! several people asked with success.
+//! several people asked with success; and the abbreviations that its documents explain.
 //!
 //! A thread makes them anew behind the commits, never more than a tenth of its time. Queries are kept in memory alone.
 //!
@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use searcher::{Suggester, Suggestion, SuggestionKind};
+use searcher::{Suggester, Suggestion, SuggestionKind, abbreviations_of};
 
 use crate::app::App;
 use crate::config::SuggestConfig;
@@ -149,6 +149,10 @@ pub(crate) fn keep_up(app: &App) {
         match Suggester::texts_of(&snapshot) {
             Ok(texts) => set(&app.suggestions.texts, Suggester::new(texts)),
             Err(error) => tracing::error!("suggestions stay as they were: {}", storage::chain(&error)),
+        }
+        match abbreviations_of(&snapshot) {
+            Ok(abbreviations) => engine.searcher.learn(abbreviations),
+            Err(error) => tracing::error!("abbreviations stay as they were: {}", storage::chain(&error)),
         }
         generation = Some(snapshot.sequence());
         pause = started.elapsed() * 9;

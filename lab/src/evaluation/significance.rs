@@ -15,6 +15,7 @@
 //! the sets' means, and questions are drawn within their set. Everything repeats exactly for the same seed.
 
 use super::metrics::{mean, percentile};
+use super::random::Random;
 
 /// Share of the bootstrap's means that lie within the interval, in percent.
 const CONFIDENCE: f64 = 95.0;
@@ -115,23 +116,7 @@ fn chance(shares: &[f64], rounds: u32, random: &mut Random) -> f64 {
     (1 + tried) as f64 / f64::from(rounds + 1)
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): small, fast, and the same everywhere.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `count`, which is above 0.
-    fn below(&mut self, count: usize) -> usize {
-        ((u128::from(self.next()) * count as u128) >> 64) as usize
-    }
-
     /// The sum with a random sign for each value.
     fn signed(&mut self, values: &[f64]) -> f64 {
         let mut sum = 0.0;

@@ -23,6 +23,8 @@ mod limit;
 mod note;
 mod scan;
 
+use std::ops::Range;
+
 use serde::Serialize;
 use storage::{Filter, LexicalQuery, is_unspaced};
 
@@ -124,8 +126,29 @@ impl From<&ParsedQuery> for LexicalQuery {
             phrases: query.phrases.clone(),
             without: texts(words),
             without_phrases: texts(phrases),
+            alternatives: Vec::new(),
         }
     }
+}
+
+/// Where in a query the words stand that are neither quoted nor excluded nor filters; at most [`MAX_WORDS`].
+pub(crate) fn places_of_words(query: &str) -> Vec<Range<usize>> {
+    let query = limit::prefix(query, MAX_QUERY_BYTES);
+    let words = Scanner::new(query).filter(|piece| piece.kind == Kind::Word);
+    words.map(|piece| place_in(query, piece.raw)).take(MAX_WORDS).collect()
+}
+
+/// Where in a text without operators the words stand; at most [`MAX_WORDS`].
+pub(crate) fn places_of_plain_words(text: &str) -> Vec<Range<usize>> {
+    let text = limit::prefix(text, MAX_QUERY_BYTES);
+    let words = text.split(scan::is_blank).filter(|word| !word.is_empty());
+    words.map(|word| place_in(text, word)).take(MAX_WORDS).collect()
+}
+
+/// The bytes of a text that a part of it is.
+fn place_in(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - text.as_ptr() as usize;
+    start..start + part.len()
 }
 
 /// Puts the pieces of a query together.

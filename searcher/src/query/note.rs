@@ -56,6 +56,13 @@ pub enum Note {
     NoDate,
     /// Nothing but exclusions.
     OnlyExclusions,
+    /// A filter that no document passes.
+    NothingPasses {
+        /// As it is written in a query.
+        filter: String,
+    },
+    /// Filters that documents pass, but none passes all.
+    NothingPassesAll,
 }
 
 impl fmt::Display for Note {
@@ -80,6 +87,10 @@ impl fmt::Display for Note {
             Self::BadFilter { excerpt, reason } => write!(f, "{excerpt:?} is searched as plain words: {reason}"),
             Self::NoDate => f.write_str("no date is after: and before: at once, so nothing can match"),
             Self::OnlyExclusions => f.write_str("the query only says what to leave out: add words to look for"),
+            Self::NothingPasses { filter } => write!(f, "no document matches {filter}"),
+            Self::NothingPassesAll => {
+                f.write_str("some documents match each of the filters, but no document matches all of them")
+            }
         }
     }
 }

@@ -81,6 +81,7 @@ pub struct Analyzer {
     stemmer: Option<Stemmer>,
     /// Language of the stemmer; empty without one.
     tag: String,
+    is_main: bool,
 }
 
 impl Analyzer {
@@ -88,8 +89,8 @@ impl Analyzer {
     pub fn for_language(language: Option<&str>) -> Self {
         let stemmer = language.and_then(|code| Some((code, Stemmer::try_from_name(code).ok()?)));
         match stemmer {
-            Some((code, stemmer)) => Self { stemmer: Some(stemmer), tag: code.to_owned() },
-            None => Self { stemmer: None, tag: String::new() },
+            Some((code, stemmer)) => Self { stemmer: Some(stemmer), tag: code.to_owned(), is_main: false },
+            None => Self { stemmer: None, tag: String::new(), is_main: false },
         }
     }
 
@@ -101,6 +102,16 @@ impl Analyzer {
     /// The language whose stems it makes; empty if it makes none.
     pub fn tag(&self) -> &str {
         &self.tag
+    }
+
+    /// The same for the language that most documents of an index are in: a query that does not show its language is taken
+    /// to be in it.
+    pub(super) fn into_main(self) -> Self {
+        Self { is_main: true, ..self }
+    }
+
+    pub(super) fn is_main(&self) -> bool {
+        self.is_main
     }
 
     /// All four streams of a text.

@@ -2,8 +2,9 @@
 //!
 //! Free text is a disjunction: every word, pair of characters and code adds its BM25 score where it occurs. Phrases must
 //! occur as they are written, excluded words must not occur. A word is looked up as it is stemmed in each language that
-//! the index holds, among the stems of that language alone, because the language of three words cannot be told; where it
-//! can, the others count less. Where there are several, the word as it is written counts too, in any language.
+//! the index holds, among the stems of that language alone, because the language of three words cannot be told. The one that
+//! its function words show, or that most documents are in, counts most; where there is none such, and where a word's own
+//! language does not hold it, the word as it is written counts too, in any language.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
+use super::alternative::{Alternative, AnalysedAlternative};
 use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
 use super::normal::{self, NormalText};
 use super::schema::Fields;
@@ -25,17 +27,20 @@ const MAX_TERMS: usize = 64;
 /// Weight of a part of a name, where the name has 1.
 const PIECE: f32 = 0.5;
 
+/// Weight of words around a hyphen in one, where each of them has 1.
+const JOINED: f32 = 0.4;
+
 /// Weight of a stem in a language that the query is not in.
-const FOREIGN: f32 = 0.4;
+const FOREIGN: f32 = 0.8;
 
 /// Weight of a stem where the language of the query is not known, and there are several.
 const ANY_LANGUAGE: f32 = 0.7;
 
-/// Weight of a word as it is written, beside its stems, where the index holds several languages.
+/// Weight of a word as it is written, beside its stems, where the language of the query is not known.
 const EXACT: f32 = 0.5;
 
 /// A lexical query; all texts are as the user wrote them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LexicalQuery {
     /// Words of which any may occur.
     pub text: String,
@@ -45,6 +50,8 @@ pub struct LexicalQuery {
     pub without: Vec<String>,
     /// Word sequences that must not occur, as they are written.
     pub without_phrases: Vec<String>,
+    /// What is looked for beside words of the text.
+    pub alternatives: Vec<Alternative>,
 }
 
 /// How much a match in each field counts. The defaults were measured on the evaluation sets named in `docs/BENCHMARKS.md`.
@@ -88,6 +95,8 @@ pub struct AnalysedQuery {
     pub without: Vec<QueryWord>,
     /// Sequences that must not.
     pub without_phrases: Vec<Sequence>,
+    /// What may occur in the place of some words.
+    pub alternatives: Vec<AnalysedAlternative>,
 }
 
 /// A word of a query.
@@ -136,6 +145,20 @@ impl AnalysedQuery {
             phrases: sequences(&query.phrases),
             without: without.iter().map(|word| excluded_word(word, analyzers)).collect(),
             without_phrases,
+            alternatives: query.alternatives.iter().map(|it| AnalysedAlternative::of(it, analyzers)).collect(),
+        }
+    }
+
+    /// Has words that are held in no passage of the query's language looked for as they are written: they may be of another
+    /// language, or typed without their accents. `holds` tells whether a stem is held.
+    pub(super) fn look_for_unheld(&mut self, mut holds: impl FnMut(&str) -> bool) {
+        for word in self.words.iter_mut().filter(|word| word.exact_weight == 0.0) {
+            let own = word.stems.iter().find(|(_, weight)| *weight == 1.0);
+            if let Some((stem, _)) = own
+                && !holds(stem)
+            {
+                word.exact_weight = 1.0;
+            }
         }
     }
 }
@@ -152,7 +175,9 @@ struct Languages<'a> {
 impl<'a> Languages<'a> {
     fn of(analyzers: &'a [Analyzer], language: Option<&str>) -> Self {
         let tags = || analyzers.iter().map(Analyzer::tag).filter(|tag| !tag.is_empty());
-        Self { analyzers, own: tags().find(|tag| Some(*tag) == language), are_several: tags().nth(1).is_some() }
+        let main = || analyzers.iter().find(|analyzer| analyzer.is_main()).map(Analyzer::tag);
+        let own = tags().find(|tag| Some(*tag) == language).or_else(main);
+        Self { analyzers, own, are_several: tags().nth(1).is_some() }
     }
 
     fn weight(&self, tag: &str) -> f32 {
@@ -174,7 +199,7 @@ impl<'a> Languages<'a> {
                 stems.push((stem, self.weight(analyzer.tag())));
             }
         }
-        let exact_weight = if self.are_several { EXACT } else { 0.0 };
+        let exact_weight = if self.are_several && self.own.is_none() { EXACT } else { 0.0 };
         QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_spelling: false, is_part: false }
     }
 }
@@ -193,7 +218,7 @@ struct Typed {
 }
 
 /// The distinct words of a text, each in its form in every language; function words only if there is nothing else.
-fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
+pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
     let text = NormalText::of(text);
     let text = text.as_str();
     let typed = typed_words(text);
@@ -213,7 +238,11 @@ fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
     for typed in words.into_iter().filter(|word| seen.insert(word.exact.as_str())).take(MAX_TERMS) {
         let mut word = languages.word(&typed.text, &typed.exact);
         word.is_part = !alone.contains(typed.exact.as_str());
-        word.weight = if typed.kind == TokenKind::Piece { PIECE } else { 1.0 };
+        word.weight = match typed.kind {
+            TokenKind::Piece => PIECE,
+            TokenKind::Joined => JOINED,
+            TokenKind::Word | TokenKind::Number => 1.0,
+        };
         word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
         match found.iter_mut().find(|known| known.stems == word.stems) {
             Some(known) => {
@@ -261,7 +290,7 @@ fn compounds(text: &str) -> Vec<Sequence> {
 }
 
 impl Sequence {
-    fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let words = Analyzer::for_language(None).words(text, &mut NormalForms::default()).0;
         let words = first_at_each_position(words).map(|term| (term.position, term.text)).take(MAX_TERMS).collect();
         let grams = Analyzer::grams(text);
@@ -295,13 +324,13 @@ impl QueryBuilder<'_> {
     }
 
     /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
-    /// sum of their weights, each times `idf` of the term. A word counts in the language that it counts most in, and in one
-    /// spelling.
+    /// sum of their weights, each times `idf` of the term. A word counts in one spelling and in the language that it counts
+    /// most in, or as what may stand in its place, where that is more frequent.
     pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
         let LexicalWeights { body, codes, .. } = self.weights;
         let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
         let mut sum = 0.0;
-        for word in query.words.iter().filter(|word| !word.is_spelling) {
+        let mut worth = |word: &QueryWord| -> Result<f32> {
             let mut best: f32 = 0.0;
             for (stem, weight) in &word.stems {
                 best = best.max(weight * of(self.fields.stems, stem)?);
@@ -309,7 +338,15 @@ impl QueryBuilder<'_> {
             if word.exact_weight > 0.0 {
                 best += word.exact_weight * of(self.fields.body, &word.exact)?;
             }
-            sum += body * word.weight * best;
+            Ok(word.weight * best)
+        };
+        for word in query.words.iter().filter(|word| !word.is_spelling) {
+            let mut least = worth(word)?;
+            for alternative in query.alternatives.iter().filter(|it| it.stands_for(word) && !it.words.is_empty()) {
+                let words: Vec<f32> = alternative.words.iter().map(&mut worth).collect::<Result<_>>()?;
+                least = least.min(words.into_iter().fold(0.0, f32::max));
+            }
+            sum += body * least;
         }
         for gram in &query.grams {
             sum += self.gram_weight(gram) * of(self.fields.grams, gram)?;
@@ -350,16 +387,13 @@ impl QueryBuilder<'_> {
     }
 
     fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
-        let LexicalWeights { body, title, headings, codes, .. } = self.weights;
+        let codes = self.weights.codes;
         let mut clauses = Vec::new();
         for word in &query.words {
-            for (stem, language) in &word.stems {
-                let weight = word.weight * language;
-                self.push_term(&mut clauses, self.fields.stems, stem, weight * body);
-                self.push_term(&mut clauses, self.fields.title, stem, weight * title);
-                self.push_term(&mut clauses, self.fields.headings, stem, weight * headings);
-            }
-            self.push_term(&mut clauses, self.fields.body, &word.exact, word.weight * word.exact_weight * body);
+            self.push_word(&mut clauses, word, 1.0);
+        }
+        for alternative in &query.alternatives {
+            self.push_alternative(&mut clauses, alternative);
         }
         for gram in &query.grams {
             self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
@@ -368,6 +402,38 @@ impl QueryBuilder<'_> {
             self.push_term(&mut clauses, self.fields.codes, code, codes);
         }
         clauses
+    }
+
+    fn push_word(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, word: &QueryWord, factor: f32) {
+        let LexicalWeights { body, title, headings, .. } = self.weights;
+        let whole = word.weight * factor;
+        for (stem, language) in &word.stems {
+            let weight = whole * language;
+            self.push_term(clauses, self.fields.stems, stem, weight * body);
+            self.push_term(clauses, self.fields.title, stem, weight * title);
+            self.push_term(clauses, self.fields.headings, stem, weight * headings);
+        }
+        self.push_term(clauses, self.fields.body, &word.exact, whole * word.exact_weight * body);
+    }
+
+    fn push_alternative(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, alternative: &AnalysedAlternative) {
+        let mut own: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        match &alternative.sequence {
+            None => alternative.words.iter().for_each(|word| self.push_word(&mut own, word, alternative.weight)),
+            Some(sequence) => own.extend(self.ordered(sequence).map(|phrase| {
+                let weighted: Box<dyn Query> =
+                    Box::new(BoostQuery::new(phrase, alternative.weight * self.weights.body));
+                (Occur::Should, weighted)
+            })),
+        }
+        let Some(language) = alternative.language.as_ref().filter(|_| !own.is_empty()) else {
+            return clauses.extend(own);
+        };
+        let term = Term::from_field_text(self.fields.language, language);
+        let in_language = constant(Box::new(TermQuery::new(term, IndexRecordOption::Basic)));
+        let own: Box<dyn Query> = Box::new(BooleanQuery::new(own));
+        clauses
+            .push((Occur::Should, Box::new(BooleanQuery::new(vec![(Occur::Must, own), (Occur::Must, in_language)]))));
     }
 
     fn gram_weight(&self, gram: &str) -> f32 {
@@ -384,16 +450,21 @@ impl QueryBuilder<'_> {
         clauses.push((Occur::Should, boosted));
     }
 
-    /// A sequence of words and of characters.
+    /// A sequence that is required: it adds nothing to a score.
     fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
+        self.ordered(sequence).map(constant)
+    }
+
+    /// A sequence of words and of characters.
+    fn ordered(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
         let words = in_order(self.fields.body, &sequence.words);
         let characters = in_order(self.fields.grams, &sequence.characters);
-        Some(constant(match (words, characters) {
+        match (words, characters) {
             (Some(words), Some(characters)) => {
-                Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)]))
+                Some(Box::new(BooleanQuery::new(vec![(Occur::Must, words), (Occur::Must, characters)])))
             }
-            (only, None) | (None, only) => only?,
-        }))
+            (only, None) | (None, only) => only,
+        }
     }
 }
 

@@ -18,13 +18,16 @@ use super::index::{Payload, checked, unusable};
 use super::pinned::PinnedFolder;
 use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryBuilder};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
-use super::statistics::Statistics;
+use super::statistics::{Statistics, idf};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::simhash::SimHash;
 
 /// Blocks of stored passages kept unpacked; a block holds some twenty passages.
 const STORE_CACHE_BLOCKS: usize = 256;
+
+/// Share of the passages from which on a language is the one of the index.
+const MAIN_LANGUAGE: f64 = 0.8;
 
 /// A passage within one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,7 +85,7 @@ impl LexicalReader {
         let payload = payload.unwrap_or(Payload { sequence: 0, chunks: 0 });
         let fields = schema::schema().1;
         let languages = terms_of(&searcher, fields.language)?.into_iter().collect::<Vec<_>>();
-        let analyzers = analyzers_for(&languages);
+        let analyzers = analyzers_for(&searcher, &fields, &languages)?;
         let groups = searcher.segment_readers().iter().map(|reader| reader.fast_fields().u64("group"));
         let groups = groups.collect::<tantivy::Result<_>>()?;
         let fingerprints = searcher.segment_readers().iter().map(|reader| {
@@ -147,18 +150,17 @@ impl LexicalReader {
 
     /// A query analysed in every language of the index.
     pub(crate) fn analyse(&self, query: &LexicalQuery) -> AnalysedQuery {
-        AnalysedQuery::of(query, &self.analyzers)
+        let mut analysed = AnalysedQuery::of(query, &self.analyzers);
+        // A dictionary that cannot be read is an error of the search that follows.
+        let holders = |stem: &str| self.searcher.doc_freq(&Term::from_field_text(self.fields.stems, stem)).unwrap_or(1);
+        analysed.look_for_unheld(|stem| holders(stem) > 0);
+        analysed
     }
 
     /// What a passage of average length scores that holds all of the query's text once.
     pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
-        let passages = self.searcher.num_docs() as f32;
         let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
-        self.builder(weights).coverage(query, |term| {
-            let holders = statistics.doc_freq(term)? as f32;
-            // BM25's inverse document frequency; a deleted passage may still be counted as a holder.
-            Ok((1.0 + ((passages - holders).max(0.0) + 0.5) / (holders + 0.5)).ln())
-        })
+        self.builder(weights).coverage(query, |term| Ok(idf(self.searcher.num_docs(), statistics.doc_freq(term)?)))
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.
@@ -176,13 +178,14 @@ impl LexicalReader {
         Ok(Some(self.searcher.search(&combined, &Everything)?))
     }
 
-    fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
+    pub(super) fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
         QueryBuilder { fields: &self.fields, weights }
     }
 
     fn filter_query(&self, filters: &[Filter]) -> Result<Option<Box<dyn Query>>> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for filter in filters {
+            self.push_sources(filter, &mut clauses)?;
             self.push_lists(filter, &mut clauses);
             self.push_paths(filter, &mut clauses)?;
             self.push_dates(filter, &mut clauses);
@@ -194,30 +197,11 @@ impl LexicalReader {
     }
 
     fn push_lists(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
-        let lists = [
-            (self.fields.source, &filter.sources),
-            (self.fields.kind, &filter.kinds),
-            (self.fields.language, &filter.languages),
-        ];
+        let lists = [(self.fields.kind, &filter.kinds), (self.fields.language, &filter.languages)];
         for (field, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             let terms = values.iter().map(|value| Term::from_field_text(field, value));
             clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
         }
-    }
-
-    fn push_paths(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) -> Result<()> {
-        if filter.paths.is_empty() {
-            return Ok(());
-        }
-        let wanted: Vec<String> = filter.paths.iter().map(|part| part.to_lowercase()).collect();
-        let paths = terms_of(&self.searcher, self.fields.path)?.into_iter();
-        let matching = paths.filter(|path| {
-            let path = path.to_lowercase();
-            wanted.iter().any(|part| path.contains(part.as_str()))
-        });
-        let terms: Vec<Term> = matching.map(|path| Term::from_field_text(self.fields.path, &path)).collect();
-        clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
-        Ok(())
     }
 
     fn push_dates(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
@@ -259,19 +243,35 @@ pub(super) fn reader_of(index: &Index) -> Result<IndexReader> {
 }
 
 /// One analysis for each way in which words are stemmed.
-fn analyzers_for(languages: &[String]) -> Vec<Analyzer> {
-    let known = languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE);
-    let mut analyzers: Vec<Analyzer> = Vec::new();
-    for analyzer in std::iter::once(DEFAULT_LANGUAGE).chain(known).map(|code| Analyzer::for_language(Some(code))) {
-        if !analyzers.iter().any(|known| known.tag() == analyzer.tag()) {
-            analyzers.push(analyzer);
+fn analyzers_for(searcher: &Searcher, fields: &Fields, languages: &[String]) -> Result<Vec<Analyzer>> {
+    let passages = searcher.num_docs();
+    let mut counted: Vec<(Analyzer, u64)> = Vec::new();
+    // Documents of no known language are stemmed in the default one.
+    let mut of_default = passages;
+    let default = std::iter::once(DEFAULT_LANGUAGE);
+    for code in default.chain(languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE)) {
+        let analyzer = Analyzer::for_language(Some(code));
+        let holders = match code {
+            DEFAULT_LANGUAGE => 0,
+            code => searcher.doc_freq(&Term::from_field_text(fields.language, code))?,
+        };
+        of_default = of_default.saturating_sub(holders);
+        match counted.iter_mut().find(|(known, _)| known.tag() == analyzer.tag()) {
+            Some((_, count)) => *count += holders,
+            None => counted.push((analyzer, holders)),
         }
     }
-    analyzers
+    if let Some((_, count)) = counted.first_mut() {
+        *count = of_default;
+    }
+    let is_main = |count: u64| count as f64 >= MAIN_LANGUAGE * passages as f64;
+    let marked =
+        counted.into_iter().map(|(analyzer, count)| if is_main(count) { analyzer.into_main() } else { analyzer });
+    Ok(marked.collect())
 }
 
 /// All distinct terms of a raw field that occur in a live or dead passage.
-fn terms_of(searcher: &Searcher, field: Field) -> Result<BTreeSet<String>> {
+pub(super) fn terms_of(searcher: &Searcher, field: Field) -> Result<BTreeSet<String>> {
     let mut terms = BTreeSet::new();
     for reader in searcher.segment_readers() {
         let index = reader.inverted_index(field)?;

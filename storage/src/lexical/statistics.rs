@@ -21,7 +21,8 @@ impl<'a> Statistics<'a> {
     pub(super) fn of(searcher: &'a Searcher, fields: &Fields, query: &AnalysedQuery) -> tantivy::Result<Self> {
         let passages = searcher.total_num_docs()?;
         let mut together = HashMap::new();
-        for word in query.words.iter().filter(|word| word.stems.len() > 1) {
+        let words = query.words.iter().chain(query.alternatives.iter().flat_map(|alternative| &alternative.words));
+        for word in words.filter(|word| word.stems.len() > 1) {
             for field in [fields.stems, fields.title, fields.headings] {
                 let terms = || word.stems.iter().map(move |(stem, _)| Term::from_field_text(field, stem));
                 let holders = terms().map(|term| searcher.doc_freq(&term)).sum::<tantivy::Result<u64>>()?;
@@ -30,6 +31,11 @@ impl<'a> Statistics<'a> {
         }
         Ok(Self { searcher, together })
     }
+}
+
+/// BM25's inverse document frequency of a term; a deleted passage may still be counted as a holder.
+pub(super) fn idf(passages: u64, holders: u64) -> f32 {
+    (1.0 + (passages.saturating_sub(holders) as f32 + 0.5) / (holders as f32 + 0.5)).ln()
 }
 
 impl Bm25StatisticsProvider for Statistics<'_> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 use searcher::{BlockView, Filters, PlaceView};
 use serde::{Deserialize, Serialize};
-use storage::{Document, DocumentId, Passage, Place};
+use storage::{DATE_FROM, Document, DocumentId, Passage, Place};
 use utoipa::{IntoParams, ToSchema};
 
 use super::timing::{Timed, timed};
@@ -37,6 +37,9 @@ pub(crate) struct DocumentView {
     language: Option<String>,
     /// Last change, seconds of Unix time.
     modified: i64,
+    /// Where that date comes from: `mail`, `front-matter`, `document`, `file`, `pushed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_from: Option<String>,
     /// Size of the file.
     bytes: u64,
     /// Facts that the document states of itself.
@@ -53,8 +56,9 @@ impl DocumentView {
         let id = document.id().to_string();
         let pushed = engine.source(&document.source).is_some_and(|source| engine.pushed.owns(&source));
         let url = engine.links.url(&document.source, &document.path);
-        let Document { source, path, title, kind, language, modified, bytes, metadata, .. } = document;
-        Self { id, source, path, title, kind, language, modified, bytes, metadata, pushed, url }
+        let Document { source, path, title, kind, language, modified, bytes, mut metadata, .. } = document;
+        let date_from = metadata.remove(DATE_FROM);
+        Self { id, source, path, title, kind, language, modified, date_from, bytes, metadata, pushed, url }
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) async fn run<T: Send + 'static>(
         app.metrics.searched(&answer.timings);
         let plan = search.plan();
         if let Some(person) = caller.asker.as_ref().filter(|_| answer.total > 0) {
-            app.suggestions.asked(&plan.request.query, person);
+            app.suggestions.asked(plan.searched(), person);
         }
         let unread_files = (answer.total == 0).then(|| engine.snapshot().totals().unread(&plan.sources()));
         make(app, engine, SearchAnswer { answer, unread_files })

@@ -1,7 +1,7 @@
 //! The address of a search: what stands behind `/search?`, read and written. Unknown parameters are ignored, as links to
 //! pages gather them on their way through mail programs; the API is strict instead.
 
-use searcher::{FacetScope, Filters, Marking, RerankBudget, SearchRequest};
+use searcher::{FacetScope, Filters, Marking, RerankBudget, SearchRequest, Sort};
 use serde::Deserialize;
 
 /// Results on one page.
@@ -39,9 +39,13 @@ pub(super) struct SearchAddress {
     pub(super) path: Vec<String>,
     pub(super) after: Option<String>,
     pub(super) before: Option<String>,
+    /// As in a request; what is not known there is the order by relevance.
+    pub(super) sort: Option<String>,
     pub(super) offset: usize,
     /// Present where the visitor waits for the reranker: without scripts.
     pub(super) close: Option<String>,
+    /// `false` where what was typed is to be searched for as it stands.
+    pub(super) correct: Option<String>,
 }
 
 impl SearchAddress {
@@ -83,6 +87,25 @@ impl SearchAddress {
         other
     }
 
+    /// The order of the results.
+    pub(super) fn order(&self) -> Sort {
+        match self.sort.as_deref() {
+            Some("date") => Sort::Date,
+            Some("oldest") => Sort::Oldest,
+            _ => Sort::Relevance,
+        }
+    }
+
+    /// The same search in another order.
+    pub(super) fn sorted(&self, order: Sort) -> Self {
+        let sort = match order {
+            Sort::Relevance => None,
+            Sort::Date => Some("date"),
+            Sort::Oldest => Some("oldest"),
+        };
+        Self { sort: sort.map(str::to_string), ..self.first_page() }
+    }
+
     pub(super) fn dated(&self, after: Option<String>, before: Option<String>) -> Self {
         Self { after, before, ..self.first_page() }
     }
@@ -94,6 +117,24 @@ impl SearchAddress {
     /// Whether anything is filtered.
     pub(super) fn is_filtered(&self) -> bool {
         self.is_dated() || !self.path.is_empty() || Field::ALL.iter().any(|field| !self.values(*field).is_empty())
+    }
+
+    /// What is asked for, in words: the query, or the filters where there is none.
+    pub(super) fn asked(&self) -> String {
+        if !self.q.trim().is_empty() {
+            return self.q.trim().to_string();
+        }
+        self.filter_pairs().iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Another query with the same filters.
+    pub(super) fn asking(&self, query: &str) -> Self {
+        Self { q: query.to_string(), correct: None, ..self.first_page() }
+    }
+
+    /// The same query, searched for as it was typed.
+    pub(super) fn as_typed(&self) -> Self {
+        Self { correct: Some("false".to_string()), ..self.first_page() }
     }
 
     pub(super) fn at(&self, offset: usize) -> Self {
@@ -127,8 +168,10 @@ impl SearchAddress {
             facet_scope: FacetScope::Open,
             top: PAGE,
             offset: self.offset,
+            sort: self.order(),
             rerank: if self.close.is_some() { RerankBudget::default() } else { RerankBudget::OFF },
             mark: Marking::Sentences,
+            correct: self.correct.as_deref() != Some("false"),
             ..SearchRequest::default()
         }
     }
@@ -155,11 +198,15 @@ impl SearchAddress {
         let offset = self.offset.to_string();
         let mut pairs = vec![("q", self.q.as_str())];
         pairs.extend(self.filter_pairs());
+        pairs.extend(self.sort.iter().map(|sort| ("sort", sort.as_str())));
         if self.offset > 0 {
             pairs.push(("offset", &offset));
         }
         if let Some(close) = &self.close {
             pairs.push(("close", close));
+        }
+        if let Some(correct) = &self.correct {
+            pairs.push(("correct", correct));
         }
         query_string(&pairs)
     }
@@ -195,7 +242,9 @@ mod tests {
             source: vec!["hand book".to_string(), "x".to_string()],
             kind: vec!["markdown".to_string()],
             after: Some("2026-01".to_string()),
+            sort: Some("date".to_string()),
             offset: 20,
+            correct: Some("false".to_string()),
             ..SearchAddress::default()
         };
         let read: SearchAddress = serde_html_form::from_str(&address.query_string()).unwrap();

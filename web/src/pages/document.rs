@@ -109,7 +109,7 @@ fn show(
     let place = wanted.and_then(|wanted| all.iter().position(|passage| passage.number == wanted)).unwrap_or(0);
     let from = from.unwrap_or_else(|| place.saturating_sub(window / 3)).min(total.saturating_sub(1));
     let contents = contents(&all, &first.document.title);
-    let marker = Marker::of_query(snapshot, &ParsedQuery::parse(query));
+    let marker = Marker::of_query(snapshot, &ParsedQuery::parse(query))?;
     let marked = |passage: Passage| {
         let marks = marker.marks(&passage);
         (passage, marks)
@@ -206,7 +206,7 @@ fn facts(visit: &Visit, shown: &Shown) -> Markup {
             bdi { (clean(file_name(&document.path))) }
             span { (visit.language.kind(&document.kind)) }
             span { (size(document.bytes)) }
-            time datetime=(hit::iso(document.modified)) { (fill(words.changed, &[&visit.language.day(document.modified)])) }
+            time datetime=(hit::iso(document.modified)) title=[words.date_from(document.date_from())] { (fill(words.changed, &[&visit.language.day(document.modified)])) }
             @if let Some(author) = author { bdi { (one_line(author)) } }
             span { (visit.language.count(shown.total as u64, Noun::Passage)) }
         }

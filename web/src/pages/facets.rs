@@ -3,7 +3,7 @@
 
 use jiff::ToSpan as _;
 use maud::{Markup, html};
-use searcher::{FacetCount, FacetCounts};
+use searcher::{FacetCount, FacetCounts, Sort};
 
 use super::address::{Field, SearchAddress};
 use super::icons::{self, icon};
@@ -21,6 +21,7 @@ pub(super) fn chips(visit: &Visit, address: &SearchAddress, counts: &FacetCounts
         nav.facets aria-label=(words.filters) {
             @for field in Field::ALL { (chip(visit, address, field, counts_of(counts, field))) }
             (dates(visit, address, counts))
+            (order(visit, address))
             @if address.is_filtered() {
                 a.clear href=(SearchAddress::of_query(&address.q).link()) { (words.clear_filters) }
             }
@@ -99,20 +100,52 @@ fn dates(visit: &Visit, address: &SearchAddress, counts: &FacetCounts) -> Markup
             value: None,
         });
     }
-    for FacetCount { value, count } in counts.year.iter().take(MAX_VALUES) {
-        let next = value.parse::<i32>().map(|year| (year + 1).to_string()).ok();
-        let chosen = address.after.as_ref() == Some(value) && address.before == next;
-        if chosen {
-            shown.clone_from(value);
+    // The months of a year stand below it once it, or one of them, is chosen.
+    let open = address.before.as_ref().and(address.after.as_ref()).and_then(|after| after.get(..4));
+    for year in counts.year.iter().take(MAX_VALUES) {
+        let months =
+            counts.month.iter().filter(|month| Some(year.value.as_str()) == open && month.value.get(..4) == open);
+        for FacetCount { value, count } in std::iter::once(year).chain(months) {
+            let next = after_period(value);
+            let chosen = address.after.as_ref() == Some(value) && address.before == next;
+            if chosen {
+                shown.clone_from(value);
+            }
+            let link = address.dated(Some(value.clone()), next).link();
+            choices.push(Choice { name: value.clone(), count: Some(*count), chosen, link, value: None });
         }
-        let link = address.dated(Some(value.clone()), next).link();
-        choices.push(Choice { name: value.clone(), count: Some(*count), chosen, link, value: None });
     }
     if shown.is_empty() && address.is_dated() {
         let side = |date: &Option<String>| date.clone().unwrap_or_default();
         shown = clean(&format!("{} – {}", side(&address.after), side(&address.before))).into_owned();
     }
     menu(visit, "date", words.date, &shown, choices)
+}
+
+/// The year or month behind this one.
+fn after_period(period: &str) -> Option<String> {
+    match period.split_once('-') {
+        None => Some((period.parse::<i32>().ok()? + 1).to_string()),
+        Some((year, "12")) => Some(format!("{:04}-01", year.parse::<i32>().ok()? + 1)),
+        Some((year, month)) => Some(format!("{year}-{:02}", month.parse::<u8>().ok()? + 1)),
+    }
+}
+
+fn order(visit: &Visit, address: &SearchAddress) -> Markup {
+    let words = visit.words();
+    let names =
+        [(Sort::Relevance, words.by_relevance), (Sort::Date, words.newest_first), (Sort::Oldest, words.oldest_first)];
+    let chosen = address.order();
+    let shown =
+        names.iter().find(|(sort, _)| *sort == chosen && chosen != Sort::Relevance).map_or("", |(_, name)| name);
+    let choices = names.iter().map(|(sort, name)| Choice {
+        name: (*name).to_string(),
+        count: None,
+        chosen: *sort == chosen,
+        link: address.sorted(*sort).link(),
+        value: None,
+    });
+    menu(visit, "sort", words.sort, shown, choices.collect())
 }
 
 struct Choice {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use maud::{Markup, html};
-use searcher::{DocumentHit, Marked, PassageHit};
+use searcher::{DocumentHit, Expansion, Marked, PassageHit};
 use storage::Place;
 
 use super::address::{SearchAddress, encoded, query_string};
@@ -23,9 +23,15 @@ const CODE_LINES: usize = 4;
 const FURTHER_HEADINGS: usize = 2;
 
 /// A list of documents. Buttons that need scripts are put there by them.
-pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit], judges: Judges) -> Markup {
+pub(super) fn hits(
+    visit: &Visit,
+    address: &SearchAddress,
+    hits: &[DocumentHit],
+    judges: Judges,
+    expanded: &[Expansion],
+) -> Markup {
     let words = visit.words();
-    let scale = Scale::of(hits, judges);
+    let scale = Scale::of(hits, judges, expanded);
     html! {
         ol.hits #hits start=(address.offset + 1) data-preview=(words.preview) data-copy=(words.copy_link) {
             @for hit in hits { (row(visit, address, hit, scale)) }
@@ -33,7 +39,7 @@ pub(super) fn hits(visit: &Visit, address: &SearchAddress, hits: &[DocumentHit],
     }
 }
 
-fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) -> Markup {
+fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale<'_>) -> Markup {
     let words = visit.words();
     let Some((first, further)) = hit.passages.split_first() else { return html! {} };
     html! {
@@ -45,7 +51,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale) 
                 bdi { (clean(file_name(&hit.path))) }
                 span { (visit.language.kind(&hit.kind)) }
                 span { (location(visit, first)) }
-                time datetime=(iso_day(hit.modified)) { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
+                time datetime=(iso_day(hit.modified)) title=[words.date_from(hit.date_from.as_deref())] { (super::strings::fill(words.changed, &[&visit.language.day(hit.modified)])) }
                 @if let Some(language) = &hit.language { span { (visit.language.name_of(language)) } }
             }
             div.actions {
@@ -87,6 +93,7 @@ fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
     }
     let (lead, trail) = left_out(&passage.text, &part);
     html! {
+        @if let Some(section) = &passage.section { p.section { bdi { (clean(section)) } } }
         p.snippet.sense[passage.marked == Marked::Sentence] lang=[language] dir="auto" {
             @if lead { "… " }
             (shape.snippet(&part))

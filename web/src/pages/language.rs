@@ -191,6 +191,8 @@ impl Language {
             Note::BadFilter { excerpt, .. } => format!("“{excerpt}”按普通字词搜索：筛选值无法识别"),
             Note::NoDate => "没有日期能同时满足 after: 和 before:，因此不会有结果".to_string(),
             Note::OnlyExclusions => "查询只写了要排除的内容：请加上要找的词".to_string(),
+            Note::NothingPasses { filter } => format!("没有文档符合 {filter}"),
+            Note::NothingPassesAll => "各个筛选条件都有文档符合，但没有文档同时符合全部条件".to_string(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::Answer;
+use searcher::{Answer, Sort, Spelling, Verdict};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
@@ -28,9 +28,22 @@ struct Found {
     survey: Arc<Survey>,
     /// How many of the best results a reranker could read, if there is one.
     reranker_depth: Option<usize>,
+    /// How many results can be reached page by page.
+    page_depth: usize,
 }
 
 impl Found {
+    /// Whether the reranker may still better the order that is shown.
+    fn reads_closely(&self, address: &SearchAddress) -> bool {
+        let is_ranked = address.order() == Sort::Relevance && !address.q.trim().is_empty();
+        self.reranker_depth.is_some() && address.close.is_none() && is_ranked
+    }
+
+    /// Whether what was found hardly answers.
+    fn is_unlikely(&self) -> bool {
+        self.answer.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely)
+    }
+
     fn judges(&self) -> Judges {
         if self.reranker_depth.is_some() { Judges::RecallAndReranker } else { Judges::Recall }
     }
@@ -45,7 +58,7 @@ pub(super) async fn results(
     asked: Params<SearchAddress>,
 ) -> HttpResponse {
     let address = asked.0;
-    if address.q.trim().is_empty() {
+    if address.q.trim().is_empty() && !address.is_filtered() {
         return super::see_other("/");
     }
     let found = find(app.into_inner(), shared, caller, address.clone()).await;
@@ -58,10 +71,10 @@ async fn find(
     caller: Caller,
     address: SearchAddress,
 ) -> Result<Found, Error> {
-    api::run(&app, address.request(), caller, move |_, engine, answer| {
+    api::run(&app, address.request(), caller, move |app, engine, answer| {
         let (survey, config) = (shared.surveys.get(engine)?, engine.searcher.config());
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
-        Ok(Found { answer: answer.answer, survey, reranker_depth })
+        Ok(Found { answer: answer.answer, survey, reranker_depth, page_depth: app.config.limits.page_depth })
     })
     .await
 }
@@ -69,9 +82,8 @@ async fn find(
 fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
     let words = visit.words();
     let answer = &found.answer;
-    let title = fill(words.results_for, &[address.q.trim()]);
-    let streams =
-        found.reranker_depth.is_some() && address.close.is_none() && address.offset == 0 && answer.results.len() > 1;
+    let title = fill(words.results_for, &[&address.asked()]);
+    let streams = found.reads_closely(&address) && address.offset == 0 && answer.results.len() > 1;
     let main = html! {
         main #main.results {
             div.column #results data-copied=(words.copied) data-stream=[streams.then(|| address.query_string())] data-depth=[found.reranker_depth.filter(|_| streams)]
@@ -82,15 +94,17 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 @if let Some(facets) = &answer.facets { (facets::chips(visit, &address, facets)) }
                 (truth(visit, &address, found))
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
+                @if let Some(spelling) = &answer.spelling { (spelled(visit, &address, spelling)) }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
-                    (hit::hits(visit, &address, &answer.results, found.judges()))
-                    (pages(visit, &address, answer.total))
+                    @if found.is_unlikely() { p.note #closest { (words.closest) } }
+                    (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges(), &answer.expanded))
+                    (pages(visit, &address, answer.total.min(found.page_depth)))
                 }
             }
             (pane(visit))
         }
     };
-    Page { visit, title: address.q.clone(), class: "search", address, main }.respond()
+    Page { visit, title: address.asked(), class: "search", address, main }.respond()
 }
 
 /// How much was found, how fast, how deep, and what could not be looked at.
@@ -106,10 +120,28 @@ fn truth(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
             span #settling { @if answer.reranked > 0 { (fill(words.reranked, &[&number(answer.reranked as u64)])) } }
             @if unread > 0 { " " a href="/status?state=unread#files" { (fill(words.unread_files, &[&visit.language.count(unread, Noun::File)])) } }
         }
-        @if found.reranker_depth.is_some() && address.close.is_none() && answer.total > 1 {
+        @if found.reads_closely(address) && answer.total > 1 {
             noscript { p.note { a href=(SearchAddress { close: Some("1".to_string()), ..address.clone() }.link()) { (words.rerank_all) } } }
         }
     }
+}
+
+/// What was taken for a slip, and the way back to what was typed.
+fn spelled(visit: &Visit, address: &SearchAddress, spelling: &Spelling) -> Markup {
+    let words = visit.words();
+    let link = |query: &str| html! { a href=(address.asking(query).link()) { bdi { (clean(query)) } } };
+    html! {
+        @if let Some(corrected) = &spelling.corrected {
+            p.note { (words.showing) " " (link(corrected)) " · " a href=(address.as_typed().link()) { (fill(words.as_typed, &[&clean(address.q.trim())])) } }
+        }
+        @if let Some(meant) = &spelling.did_you_mean { p.note { (words.did_you_mean) " " (link(meant)) } }
+    }
+}
+
+/// The address with the query whose words are marked in the documents that the results lead to.
+fn marked_by(address: &SearchAddress, answer: &Answer) -> SearchAddress {
+    let corrected = answer.spelling.as_ref().and_then(|spelling| spelling.corrected.clone());
+    SearchAddress { q: corrected.unwrap_or_else(|| address.q.clone()), ..address.clone() }
 }
 
 fn nothing(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
@@ -123,7 +155,7 @@ fn nothing(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
     let unread = found.survey.unread(&address.filters().source);
     html! {
         section.empty {
-            h2 { (fill(words.nothing, &[&clean(address.q.trim())])) }
+            h2 { (fill(words.nothing, &[&clean(&address.asked())])) }
             ul {
                 @if !sources.is_empty() { li { (fill(words.nothing_searched, &[&sources.join(", ")])) } }
                 @if address.is_filtered() { li { (words.nothing_filters) " " a href=(SearchAddress::of_query(&address.q).link()) { (words.clear_filters) } } }

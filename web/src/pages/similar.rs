@@ -59,7 +59,7 @@ fn page(visit: &Visit, title: &str, answer: &Answer) -> HttpResponse {
             div.column #results data-copied=(words.copied) {
                 h1 { (heading) }
                 p.truth #truth role="status" { (fill(words.found_in, &[&count, &visit.language.duration(answer.timings.total_ms)])) }
-                (hit::hits(visit, &address, &answer.results, Judges::Recall))
+                (hit::hits(visit, &address, &answer.results, Judges::Recall, &[]))
             }
             (results::pane(visit))
         }

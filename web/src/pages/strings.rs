@@ -19,11 +19,15 @@ pub(super) struct Strings {
     pub(super) waiting: &'static str, pub(super) unread_files: &'static str, pub(super) just_now: &'static str,
     pub(super) results_for: &'static str, pub(super) filters: &'static str, pub(super) source: &'static str,
     pub(super) kind: &'static str, pub(super) language: &'static str, pub(super) date: &'static str,
+    pub(super) sort: &'static str, pub(super) by_relevance: &'static str, pub(super) newest_first: &'static str, pub(super) oldest_first: &'static str,
+    pub(super) date_mail: &'static str, pub(super) date_front_matter: &'static str, pub(super) date_document: &'static str,
+    pub(super) date_file: &'static str, pub(super) date_pushed: &'static str,
     pub(super) any: &'static str, pub(super) past_week: &'static str, pub(super) past_month: &'static str,
     pub(super) past_year: &'static str, pub(super) remove_filter: &'static str, pub(super) clear_filters: &'static str,
     pub(super) found_in: &'static str, pub(super) reranked: &'static str, pub(super) rerank_all: &'static str,
     pub(super) reranking: &'static str, pub(super) settled: &'static str, pub(super) stream_lost: &'static str, pub(super) show_order: &'static str,
-    pub(super) nothing: &'static str, pub(super) nothing_searched: &'static str, pub(super) nothing_filters: &'static str,
+    pub(super) showing: &'static str, pub(super) as_typed: &'static str, pub(super) did_you_mean: &'static str,
+    pub(super) nothing: &'static str, pub(super) closest: &'static str, pub(super) nothing_searched: &'static str, pub(super) nothing_filters: &'static str,
     pub(super) nothing_words: &'static str, pub(super) nothing_unread: &'static str, pub(super) nothing_indexing: &'static str,
     pub(super) lines: &'static str, pub(super) page: &'static str, pub(super) slide: &'static str, pub(super) mail: &'static str, pub(super) changed: &'static str,
     pub(super) more_passages: &'static str, pub(super) also_in: &'static str, pub(super) copy_link: &'static str, pub(super) copied: &'static str,
@@ -32,7 +36,7 @@ pub(super) struct Strings {
     pub(super) open_file: &'static str, pub(super) open_origin: &'static str, pub(super) why_words_rank: &'static str,
     pub(super) why_words_none: &'static str, pub(super) why_meaning_rank: &'static str,
     pub(super) why_meaning_none: &'static str, pub(super) why_reader_score: &'static str,
-    pub(super) why_reader_none: &'static str, pub(super) pages: &'static str,
+    pub(super) why_reader_none: &'static str, pub(super) why_expanded: &'static str, pub(super) pages: &'static str,
     pub(super) previous: &'static str, pub(super) next: &'static str, pub(super) page_number: &'static str,
     pub(super) back_to_results: &'static str, pub(super) contents: &'static str, pub(super) earlier: &'static str,
     pub(super) later: &'static str, pub(super) passage_link: &'static str, pub(super) found_passage: &'static str,
@@ -66,6 +70,20 @@ pub(super) struct Strings {
     pub(super) api: &'static str, pub(super) opensearch: &'static str, pub(super) local_only: &'static str,
 }
 
+impl Strings {
+    /// What the date of a document is, by the name of its origin.
+    pub(super) fn date_from(&self, origin: Option<&str>) -> Option<&'static str> {
+        match origin? {
+            "mail" => Some(self.date_mail),
+            "front-matter" => Some(self.date_front_matter),
+            "document" => Some(self.date_document),
+            "file" => Some(self.date_file),
+            "pushed" => Some(self.date_pushed),
+            _ => None,
+        }
+    }
+}
+
 #[rustfmt::skip]
 pub(super) const EN: Strings = Strings {
     search: "Search", placeholder: "Ask a question or type a code", tagline: "Search everything your company has written down.",
@@ -76,10 +94,14 @@ pub(super) const EN: Strings = Strings {
     fresh: "updated {}", never_run: "not indexed yet", indexing: "indexing {}", waiting: "waiting to be indexed", unread_files: "{} could not be read",
     just_now: "just now",
     results_for: "Results for “{}”", filters: "Filters", source: "Source", kind: "Type", language: "Language", date: "Changed",
+    sort: "Order", by_relevance: "Best first", newest_first: "Newest first", oldest_first: "Oldest first",
+    date_mail: "The date of the mail", date_front_matter: "The date at the head of the text", date_document: "The date in the document’s properties",
+    date_file: "The date of the file", date_pushed: "The date given when it was pushed",
     any: "Any", past_week: "Past week", past_month: "Past month", past_year: "Past year", remove_filter: "Remove this filter", clear_filters: "Clear filters",
     found_in: "{} in {}", reranked: "; the best {} read closely", rerank_all: "Read the best ones closely (slower)",
     reranking: "; reading closely: {} of {}", settled: "; settled in {}", stream_lost: "; the closer reading was cut off", show_order: "Show the new order",
-    nothing: "Nothing found for “{}”", nothing_searched: "Searched: {}.", nothing_filters: "The filters may leave too little.",
+    showing: "Showing results for", as_typed: "Search for “{}” instead", did_you_mean: "Did you mean",
+    nothing: "Nothing found for “{}”", closest: "Nothing fits well. Closest:", nothing_searched: "Searched: {}.", nothing_filters: "The filters may leave too little.",
     nothing_words: "Try fewer or other words; codes and names must be written as in the documents.", nothing_unread: "The answer may stand in a file that could not be read:",
     nothing_indexing: "Indexing is still going on; more can be found soon.",
     lines: "lines {}", page: "page {}", slide: "slide {}", mail: "mail", changed: "changed {}", more_passages: "{} more in this document", also_in: "Also in {}",
@@ -87,7 +109,7 @@ pub(super) const EN: Strings = Strings {
     preview: "Preview", close: "Close", open_document: "Open the whole document", open_file: "Open the source file", open_origin: "Open at the source",
     why_words_rank: "{} by the words you typed", why_words_none: "none of your words stand here",
     why_meaning_rank: "{} by likeness of meaning", why_meaning_none: "not among the nearest in meaning",
-    why_reader_score: "judged {} % likely to answer", why_reader_none: "not read closely",
+    why_reader_score: "judged {} % likely to answer", why_reader_none: "not read closely", why_expanded: "for “{}”, also looked for: {}",
     pages: "Pages of results", previous: "Previous", next: "Next", page_number: "Page {}",
     back_to_results: "Back to the results for “{}”", contents: "On this page", earlier: "Earlier passages", later: "Later passages",
     passage_link: "Link to passage {}", found_passage: "The passage that was found",
@@ -136,10 +158,14 @@ pub(super) const ZH: Strings = Strings {
     fresh: "更新于{}", never_run: "尚未索引", indexing: "正在索引 {}", waiting: "等待索引", unread_files: "{}无法读取",
     just_now: "刚刚",
     results_for: "“{}”的搜索结果", filters: "筛选", source: "来源", kind: "类型", language: "语言", date: "修改时间",
+    sort: "排序", by_relevance: "最相关优先", newest_first: "最新优先", oldest_first: "最早优先",
+    date_mail: "邮件日期", date_front_matter: "正文开头注明的日期", date_document: "文档属性中的日期",
+    date_file: "文件日期", date_pushed: "推送时给出的日期",
     any: "不限", past_week: "最近一周", past_month: "最近一个月", past_year: "最近一年", remove_filter: "移除此筛选", clear_filters: "清除筛选",
     found_in: "{}，用时 {}", reranked: "；已精读前 {} 条", rerank_all: "精读最佳结果（较慢）",
     reranking: "；正在精读：{} / {}", settled: "；{} 后排序稳定", stream_lost: "；精读中断", show_order: "显示新次序",
-    nothing: "没有找到“{}”", nothing_searched: "搜索范围：{}。", nothing_filters: "筛选条件可能太严。",
+    showing: "显示的是以下内容的结果：", as_typed: "改为搜索“{}”", did_you_mean: "您要找的是不是：",
+    nothing: "没有找到“{}”", closest: "没有很合适的结果。最接近的是：", nothing_searched: "搜索范围：{}。", nothing_filters: "筛选条件可能太严。",
     nothing_words: "请减少或更换关键词；编号和名称须与文档中的写法一致。", nothing_unread: "答案可能在无法读取的文件中：",
     nothing_indexing: "索引仍在进行，稍后可能找到更多。",
     lines: "第 {} 行", page: "第 {} 页", slide: "第 {} 张幻灯片", mail: "邮件", changed: "修改于 {}", more_passages: "本文档中还有 {} 处", also_in: "另有 {}",
@@ -147,7 +173,7 @@ pub(super) const ZH: Strings = Strings {
     preview: "预览", close: "关闭", open_document: "打开整个文档", open_file: "打开源文件", open_origin: "在来源处打开",
     why_words_rank: "按所输字词排{}", why_words_none: "此处没有所输字词",
     why_meaning_rank: "按含义相近排{}", why_meaning_none: "不在含义最近之列",
-    why_reader_score: "能回答的可能性为 {} %", why_reader_none: "未精读",
+    why_reader_score: "能回答的可能性为 {} %", why_reader_none: "未精读", why_expanded: "“{}”同时搜索了：{}",
     pages: "结果分页", previous: "上一页", next: "下一页", page_number: "第 {} 页",
     back_to_results: "返回“{}”的结果", contents: "本页目录", earlier: "前面的段落", later: "后面的段落",
     passage_link: "段落 {} 的链接", found_passage: "找到的段落",

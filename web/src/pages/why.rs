@@ -1,9 +1,10 @@
 //! "Why this result": what each judge said of a passage, as a bar and in words that need no explanation.
 
 use maud::{Markup, html};
-use searcher::{DocumentHit, PassageHit};
+use searcher::{DocumentHit, Expansion, PassageHit};
 
 use super::strings::fill;
+use super::text::clean;
 use super::visit::Visit;
 
 /// Who judges.
@@ -17,21 +18,22 @@ pub(super) enum Judges {
 
 /// What the bars of one page are measured by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
+pub(super) struct Scale<'a> {
     lexical: f32,
     judges: Judges,
+    expanded: &'a [Expansion],
 }
 
-impl Scale {
-    pub(super) fn of(hits: &[DocumentHit], judges: Judges) -> Self {
+impl<'a> Scale<'a> {
+    pub(super) fn of(hits: &[DocumentHit], judges: Judges, expanded: &'a [Expansion]) -> Self {
         let passages = hits.iter().flat_map(|hit| &hit.passages);
         let scores = passages.filter_map(|passage| passage.lexical.map(|place| place.score));
-        Self { lexical: scores.fold(0.0, f32::max), judges }
+        Self { lexical: scores.fold(0.0, f32::max), judges, expanded }
     }
 }
 
 /// What was said of a passage: a line for each judge. Scripts fill the same places when the reranker has read on.
-pub(super) fn explained(visit: &Visit, passage: &PassageHit, scale: Scale) -> Markup {
+pub(super) fn explained(visit: &Visit, passage: &PassageHit, scale: Scale<'_>) -> Markup {
     let words = visit.words();
     let rank = |pattern, rank| fill(pattern, &[&visit.language.ordinal(rank)]);
     let lexical = passage.lexical.map(|place| (place.score / scale.lexical, rank(words.why_words_rank, place.rank)));
@@ -42,6 +44,9 @@ pub(super) fn explained(visit: &Visit, passage: &PassageHit, scale: Scale) -> Ma
         (judge(lexical, words.why_words_none))
         (judge(vector, words.why_meaning_none))
         @if scale.judges == Judges::RecallAndReranker { (judge(reader, words.why_reader_none)) }
+        @for expansion in scale.expanded {
+            p { (fill(words.why_expanded, &[&clean(&expansion.typed), &clean(&expansion.also.join(", "))])) }
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use indexer::{IndexError, IndexOptions, Indexer, RunReport, Vanished};
+use indexer::{DateOrigin, IndexError, IndexOptions, Indexer, RunReport, Vanished};
 use qwen3::EmbedHandle;
-use storage::{Batch, LedgerEntry, Store, chain};
+use storage::{Batch, LedgerEntry, Source, Store, chain};
 
 use super::Deletions;
 use super::condition::Failure;
@@ -97,7 +97,8 @@ impl Desk {
         let cancel = AtomicBool::new(false);
         let shared = Arc::clone(&self.shared);
         let slice = Slice::new(&shared, job, &cancel);
-        let mut indexer = Indexer::new(store, &self.embedder, self.options.clone(), &slice, &cancel).soon();
+        let options = self.options_for(&source);
+        let mut indexer = Indexer::new(store, &self.embedder, options, &slice, &cancel).soon();
         let outcome = match indexer.index_paths(&source, &paths) {
             Ok(report) if report.interrupted => {
                 self.shared.make_room(ids);
@@ -178,6 +179,12 @@ impl Desk {
         Ok(())
     }
 
+    /// How a source is read: the files of a pushed one have the times that they were pushed with.
+    fn options_for(&self, source: &Source) -> IndexOptions {
+        let dated = if self.pushed.owns(source) { DateOrigin::Pushed } else { DateOrigin::File };
+        IndexOptions { dated, ..self.options.clone() }
+    }
+
     /// What was done; `None` if the pass was stopped before its end.
     fn index(&mut self, store: &mut Store, run: &Run, deletions: Deletions) -> Result<Option<Done>, IndexError> {
         let shared = Arc::clone(&self.shared);
@@ -185,7 +192,7 @@ impl Desk {
         let habit = self.folders.tend(&run.source, &Arc::downgrade(&shared));
         shared.begin(&run.source, habit);
         let watch = Watch::new(&shared, run.job);
-        let (mut options, embedder) = (self.options.clone(), self.embedder.clone());
+        let (mut options, embedder) = (self.options_for(&run.source), self.embedder.clone());
         if deletions == Deletions::Confirmed {
             options.vanished = Vanished::Remove;
         }

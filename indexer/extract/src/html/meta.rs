@@ -16,8 +16,19 @@ const FIELDS: &[(&str, &str)] = &[
     ("article:author", "author"),
     ("dc.creator", "author"),
     ("article:modified_time", "date"),
+    ("og:updated_time", "date"),
+    ("datemodified", "date"),
+    ("dcterms.modified", "date"),
+    ("dc.date.modified", "date"),
+    ("last-modified", "date"),
     ("article:published_time", "date"),
+    ("datepublished", "date"),
+    ("dcterms.date", "date"),
+    ("dcterms.issued", "date"),
+    ("dcterms.created", "date"),
     ("dc.date", "date"),
+    ("dc.date.issued", "date"),
+    ("pubdate", "date"),
     ("date", "date"),
     ("description", "description"),
     ("og:description", "description"),
@@ -57,7 +68,8 @@ pub(crate) fn meta(page: &Html) -> Meta {
                         meta.fields.extend(language.map(|language| ("lang".to_owned(), language.to_owned())));
                     }
                     "meta" => {
-                        let name = element.attr("name").or_else(|| element.attr("property")).unwrap_or_default();
+                        let names = ["name", "property", "itemprop", "http-equiv"];
+                        let name = names.iter().find_map(|name| element.attr(name)).unwrap_or_default();
                         let content = element.attr("content").map(str::trim).unwrap_or_default();
                         let rank = FIELDS.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
                         if let Some(rank) = rank.filter(|_| !content.is_empty()) {
@@ -82,7 +94,28 @@ pub(crate) fn meta(page: &Html) -> Meta {
     }
     meta.title = meta.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
     meta.fields.extend(found.into_iter().map(|(field, (_, content))| (field.to_owned(), content)));
+    if !meta.fields.contains_key("date") {
+        meta.fields.extend(time_of(page).map(|date| ("date".to_owned(), date)));
+    }
     meta
+}
+
+/// The first `<time>` that dates the page itself: marked as such, or at the head of it or of its article.
+fn time_of(page: &Html) -> Option<String> {
+    let dates = |node: ego_tree::NodeRef<'_, Node>| {
+        let element = node.value().as_element().filter(|element| element.name() == "time")?;
+        let date = element.attr("datetime").map(str::trim).filter(|date| !date.is_empty())?;
+        let says = |attribute: &str, names: &[&str]| {
+            let value = element.attr(attribute).unwrap_or_default().to_ascii_lowercase();
+            names.iter().any(|name| value.contains(name))
+        };
+        let is_marked = element.attr("pubdate").is_some()
+            || says("itemprop", &["datepublished", "datemodified"])
+            || says("class", &["publish", "updated", "modified", "entry-date"]);
+        let mut above = node.ancestors().filter_map(|node| Some(node.value().as_element()?.name()));
+        (is_marked || above.any(|name| name == "header")).then(|| date.to_owned())
+    };
+    page.tree.root().descendants().find_map(dates)
 }
 
 #[cfg(test)]
@@ -109,5 +142,23 @@ mod tests {
         assert_eq!(meta.title.as_deref(), Some("A title"));
         let fields: Vec<_> = meta.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(fields, [("author", "Ana"), ("date", "2024"), ("lang", "de")]);
+    }
+
+    #[test]
+    fn dates_are_found_in_every_way_that_pages_state_them() {
+        for (page, date) in [
+            ("<meta name='dcterms.date' content='2024-05-03'>", Some("2024-05-03")),
+            (
+                "<meta http-equiv='Last-Modified' content='Fri, 3 May 2024 10:20:30 GMT'>",
+                Some("Fri, 3 May 2024 10:20:30 GMT"),
+            ),
+            ("<meta itemprop=datePublished content=2024-05-03>", Some("2024-05-03")),
+            ("<body><article><header><time datetime=2024-05-03>3 May</time></header></article>", Some("2024-05-03")),
+            ("<body><p><time class='post-updated' datetime=2024-05-03>3 May</time>", Some("2024-05-03")),
+            ("<body><p>The meeting is on <time datetime=2024-05-03>3 May</time>", None),
+        ] {
+            let meta = meta(&Html::parse_document(page));
+            assert_eq!(meta.fields.get("date").map(String::as_str), date, "{page}");
+        }
     }
 }

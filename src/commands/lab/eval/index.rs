@@ -18,7 +18,7 @@ use crate::output::Progress;
 use crate::paths;
 
 /// Where the index is made.
-pub(super) enum Place {
+pub(in crate::commands::lab) enum Place {
     /// Used again if it is complete.
     Kept(PathBuf),
     /// Removed after the measurement.
@@ -27,7 +27,12 @@ pub(super) enum Place {
 
 impl Place {
     /// A folder of its own for this set and model below one that is kept.
-    pub(super) fn kept_below(folder: &Path, set: &BeirSet, dir: &Path, models: &Models) -> Result<Self> {
+    pub(in crate::commands::lab) fn kept_below(
+        folder: &Path,
+        set: &BeirSet,
+        dir: &Path,
+        models: &Models,
+    ) -> Result<Self> {
         // Two sets may have the same name, two models the same fingerprint in different precisions.
         let root = absolute(dir)?;
         let precision = format!("{:?}", models.embedder.precision()).to_lowercase();
@@ -37,7 +42,7 @@ impl Place {
         Ok(Self::Kept(folder.join(format!("{}-{root}-{model}-{precision}", set.name))))
     }
 
-    pub(super) fn temporary(set: &BeirSet) -> Self {
+    pub(in crate::commands::lab) fn temporary(set: &BeirSet) -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("quarry-eval-{}-{}-{number}", set.name, std::process::id());
@@ -52,15 +57,21 @@ impl Place {
 }
 
 /// The corpus, indexed.
-pub(super) struct EvalIndex {
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) documents: u64,
-    pub(super) seconds: f64,
+pub(in crate::commands::lab) struct EvalIndex {
+    pub(in crate::commands::lab) snapshot: Arc<Snapshot>,
+    pub(in crate::commands::lab) documents: u64,
+    pub(in crate::commands::lab) seconds: f64,
     place: Place,
 }
 
 impl EvalIndex {
-    pub(super) fn build(place: Place, bench: &Bench, set: &BeirSet, dir: &Path, models: &Models) -> Result<Self> {
+    pub(in crate::commands::lab) fn build(
+        place: Place,
+        bench: &Bench,
+        set: &BeirSet,
+        dir: &Path,
+        models: &Models,
+    ) -> Result<Self> {
         let mut store = Store::open(place.folder(), &models.model)?;
         let started = Instant::now();
         let root = absolute(bench.args.docs.as_deref().unwrap_or(dir))?;
@@ -81,7 +92,7 @@ impl EvalIndex {
         Ok(Self { snapshot, documents, seconds, place })
     }
 
-    pub(super) fn remove(self) {
+    pub(in crate::commands::lab) fn remove(self) {
         let Place::Temporary(folder) = self.place else { return };
         drop(self.snapshot);
         // A leftover in the system's temporary folder is no reason to fail after a measurement.

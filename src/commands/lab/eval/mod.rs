@@ -1,14 +1,16 @@
 //! `quarry eval`: the quality and latency of every way to search on judged questions; of one setup on one or several sets of
-//! questions, or of two setups beside each other.
+//! questions, of two setups beside each other, or with slips
+//! of the hand in the questions.
 
 mod candidates;
 mod compare;
-mod index;
+pub(super) mod index;
 mod options;
 mod report;
 mod runs;
-mod set;
-mod setup;
+pub(super) mod set;
+pub(super) mod setup;
+mod slips;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,11 +33,11 @@ const SOURCE: &str = "eval";
 const DEPTH: usize = 100;
 
 /// What all measurements of one call have in common.
-struct Bench<'b> {
-    settings: &'b Settings,
-    args: &'b EvalArgs,
+pub(super) struct Bench<'b> {
+    pub(super) settings: &'b Settings,
+    pub(super) args: &'b EvalArgs,
     /// How files are read.
-    options: IndexOptions,
+    pub(super) options: IndexOptions,
 }
 
 pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
@@ -45,7 +47,10 @@ pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
     match (args.compare.as_slice(), &args.candidates) {
         ([a, b], _) => compare::run(&bench, [a, b])?,
         (_, Some(file)) => candidates::write(&bench, file)?,
-        _ => bench.each()?,
+        _ => match args.slips {
+            Some(count) => slips::run(&bench, count)?,
+            None => bench.each()?,
+        },
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,7 +101,7 @@ impl Bench<'_> {
     }
 
     /// The corpus of a set, indexed with a model.
-    fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
+    pub(super) fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
         let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty();
         let place = match (&self.settings.data_dir, is_alone) {
             (Some(folder), true) => Place::Kept(folder.clone()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EvalArgs {
     /// Folders with corpus.jsonl, queries.jsonl and qrels/*.tsv. Of several, the means are shown too, each counting
     /// alike; with --data-dir, the index of each is kept in a folder below it.
@@ -18,6 +18,11 @@ pub(crate) struct EvalArgs {
     /// Measure nothing: write what each retriever recalls for each question, with its scores, to this file (JSON lines).
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "compare")]
     pub(crate) candidates: Option<PathBuf>,
+    /// Measure what so many slips of the hand cost (letters swapped, missing, doubled, the key beside, the first letter; the
+    /// same ones each time): how often the first result of the question without the slip stands first, and among the
+    /// first three, with correction and without. Then what correction costs the questions as they are.
+    #[arg(long, value_name = "N", conflicts_with_all = ["compare", "candidates"])]
+    pub(crate) slips: Option<usize>,
     /// Take the documents from this folder of files; their paths are the ids.
     #[arg(long, value_name = "DIR")]
     pub(crate) docs: Option<PathBuf>,

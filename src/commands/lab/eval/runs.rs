@@ -109,7 +109,7 @@ pub(super) fn request(query: &BeirQuery, top: usize) -> SearchRequest {
 }
 
 /// The paths of the answer, each once.
-fn ranking(answer: &Answer) -> Vec<String> {
+pub(super) fn ranking(answer: &Answer) -> Vec<String> {
     let mut seen = HashSet::new();
     answer.results.iter().map(|hit| hit.path.clone()).filter(|path| seen.insert(path.clone())).collect()
 }

@@ -9,7 +9,7 @@ use super::EvalArgs;
 
 /// Opens the folder. Among several sets, one whose questions name no language takes part with all of them: a wish for
 /// a language says nothing about it.
-pub(super) fn open(args: &EvalArgs, dir: &Path) -> Result<BeirSet> {
+pub(in crate::commands::lab) fn open(args: &EvalArgs, dir: &Path) -> Result<BeirSet> {
     let options = BeirOptions { queries: args.queries.clone(), qrels: args.qrels.clone(), language: args.lang.clone() };
     match BeirSet::open(dir, &options) {
         Err(lab::Error::NoQueryInLanguage { found, .. }) if found.is_empty() && args.dirs.len() > 1 => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum as _;
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{SearchConfig, Searcher};
+use searcher::{SearchConfig, Searcher, Synonyms};
 use storage::IndexModel;
 
 use crate::cli::Precision;
@@ -19,24 +19,26 @@ const NONE: &str = "none";
 
 /// Models by name and the settings of the search.
 #[derive(Clone)]
-pub(super) struct Setup {
+pub(in crate::commands::lab) struct Setup {
     /// The command line with the setup's models in it.
     settings: Settings,
-    pub(super) config: SearchConfig,
+    pub(in crate::commands::lab) config: SearchConfig,
+    pub(in crate::commands::lab) synonyms: Synonyms,
 }
 
 /// The models of a setup, open.
 #[derive(Clone)]
-pub(super) struct Models {
-    pub(super) embedder: EmbedHandle,
-    pub(super) model: IndexModel,
-    pub(super) reranker: Option<RerankHandle>,
+pub(in crate::commands::lab) struct Models {
+    pub(in crate::commands::lab) embedder: EmbedHandle,
+    pub(in crate::commands::lab) model: IndexModel,
+    pub(in crate::commands::lab) reranker: Option<RerankHandle>,
+    synonyms: Synonyms,
 }
 
 impl Setup {
     /// What the command line says, with the given settings (`NAME=VALUE`).
-    pub(super) fn of(settings: &Settings, changes: &[String]) -> Result<Self> {
-        let mut setup = Self { settings: settings.clone(), config: settings.search()? };
+    pub(in crate::commands::lab) fn of(settings: &Settings, changes: &[String]) -> Result<Self> {
+        let mut setup = Self { settings: settings.clone(), config: settings.search()?, synonyms: settings.synonyms()? };
         for setting in changes {
             let (name, value) = pair(setting)?;
             if !setup.set(name, value)? {
@@ -47,7 +49,7 @@ impl Setup {
     }
 
     /// This setup with one side's settings in the place of its own: `NAME=VALUE`, separated by commas.
-    pub(super) fn with_side(&self, side: &str) -> Result<Self> {
+    pub(in crate::commands::lab) fn with_side(&self, side: &str) -> Result<Self> {
         let mut setup = self.clone();
         for setting in side.split(',').map(str::trim).filter(|setting| !setting.is_empty() && *setting != DEFAULT) {
             setup.change(setting).with_context(|| format!("--compare {side:?}"))?;
@@ -95,13 +97,14 @@ impl Setup {
 }
 
 impl Models {
-    pub(super) fn open(setup: &Setup) -> Result<Self> {
+    pub(in crate::commands::lab) fn open(setup: &Setup) -> Result<Self> {
         let (embedder, model) = models::embedder(&setup.settings)?;
-        Ok(Self { embedder, model, reranker: models::reranker(&setup.settings)? })
+        let reranker = models::reranker(&setup.settings)?;
+        Ok(Self { embedder, model, reranker, synonyms: setup.synonyms.clone() })
     }
 
     /// Those of a second setup, sharing with the first what is the same.
-    pub(super) fn open_beside(setup: &Setup, first: (&Setup, &Self)) -> Result<(Self, Embedders)> {
+    pub(in crate::commands::lab) fn open_beside(setup: &Setup, first: (&Setup, &Self)) -> Result<(Self, Embedders)> {
         let (first_setup, first_models) = first;
         let shared = setup.shares_embedder(first_setup);
         let (embedder, model) = match shared {
@@ -115,17 +118,17 @@ impl Models {
             false => models::reranker(&setup.settings)?,
         };
         let embedders = if shared { Embedders::Shared } else { Embedders::Apart };
-        Ok((Self { embedder, model, reranker }, embedders))
+        Ok((Self { embedder, model, reranker, synonyms: setup.synonyms.clone() }, embedders))
     }
 
-    pub(super) fn searcher(&self, config: &SearchConfig) -> Searcher {
-        Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone())
+    pub(in crate::commands::lab) fn searcher(&self, config: &SearchConfig) -> Searcher {
+        Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone()).with_synonyms(self.synonyms.clone())
     }
 }
 
 /// Whether two setups embed with the same model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Embedders {
+pub(in crate::commands::lab) enum Embedders {
     /// One index serves both.
     Shared,
     /// Each needs its own.

@@ -1,5 +1,6 @@
 //! `quarry train`: make training data, train models, merge and export them.
 
+mod calibrate;
 mod distill;
 mod embed;
 mod export;
@@ -31,6 +32,8 @@ enum TrainCommand {
     Rerank(Box<rerank::RerankArgs>),
     /// Make a small, fast embedding model out of a large one.
     Distill(Box<distill::DistillArgs>),
+    /// Fit the probability that something answers to judged questions, or measure it on them.
+    Calibrate(calibrate::CalibrateArgs),
     /// Merge checkpoints of one model (slerp).
     Merge(merge::MergeArgs),
     /// Write a model in another number format.
@@ -46,6 +49,7 @@ pub(crate) fn run(settings: &Settings, args: &TrainArgs) -> Result<ExitCode> {
         TrainCommand::Embed(args) => embed::run(settings, args),
         TrainCommand::Rerank(args) => rerank::run(settings, args),
         TrainCommand::Distill(args) => distill::run(settings, args),
+        TrainCommand::Calibrate(args) => calibrate::run(settings, args),
         TrainCommand::Merge(args) => merge::run(settings, args),
         TrainCommand::Export(args) => export::run(settings, args),
         TrainCommand::Mine(args) => mine::run(settings, args),

@@ -1,0 +1,553 @@
+//! Corrections of slips: words of a query that the index does not hold, or hardly, and the words of the index that were
+//! meant instead.
+//!
+//! The dictionary is the index itself. What was meant is chosen as by a noisy channel (Kernighan, Church and Gale 1990): a
+//! word's frequency, times how likely the slip is, times how well it goes with the other words of the query. Two words
+//! may have been one, and one word two.
+//!
+//! Promises: a word that the index holds keeps being searched for, and one that it holds well is never looked at; codes,
+//! numbers, names in capitals, quoted and excluded words are what they are; the cost for a query without slips is a
+//! look into the dictionary for each word and each pair of neighbours.
+
+use std::ops::Range;
+
+use serde::Serialize;
+use storage::{Alternative, Analyzer, KnownWord, LexicalQuery, LexicalWeights, Script, Snapshot, is_stopword, runs};
+
+use crate::error::SearchError;
+use crate::slips;
+
+/// Letters of a word that is worth a look; shorter ones have too many neighbours.
+const LETTERS: std::ops::RangeInclusive<usize> = 4..=40;
+/// From so many letters on, a word may have two slips.
+const LONG: usize = 8;
+/// Words of a query whose neighbours are looked for.
+const MAX_LOOKED_FOR: usize = 6;
+/// Candidates for a word that are tried with the other words of the query.
+const MAX_TRIED: usize = 5;
+/// Other words that they are tried with.
+const MAX_COMPANIONS: usize = 3;
+/// How much a correction counts in the lexical retriever, where a word as typed counts 1.
+const WEIGHT: f32 = 0.8;
+/// How much rarer (in the natural logarithm) a slip is that costs one more.
+const RARITY: f64 = 4.0;
+/// What a blank too many, or one too few, costs.
+const BLANK: f32 = 0.8;
+/// What a correction may cost that is searched for unasked, for words of few letters and of many.
+const AFFORDABLE: [f32; 2] = [1.5, 2.2];
+/// How much more frequent a neighbour is than a word that the index hardly holds, to be searched for unasked, and to be
+/// suggested.
+const OVERWHELMING: u64 = 50;
+const SUGGESTIVE: u64 = 20;
+/// How much more frequent one word is than two of which it is made, to be searched for beside them.
+const JOINED: u64 = 5;
+
+/// What of a query was taken for a slip, and what was made of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Spelling {
+    /// The query that the results are for, where words of it were corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<String>,
+    /// The query that may have been meant; it was not searched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
+    /// The words.
+    pub words: Vec<Correction>,
+}
+
+/// One word, or two that are one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Correction {
+    /// As it was typed.
+    pub typed: String,
+    /// What was meant.
+    pub meant: String,
+    /// Whether that was searched for too.
+    pub searched: bool,
+}
+
+/// The corrections of a query.
+#[derive(Debug, Default)]
+pub(crate) struct Corrections(Vec<Found>);
+
+/// A correction at its place.
+#[derive(Debug)]
+struct Found {
+    /// Bytes of the query.
+    range: Range<usize>,
+    typed: String,
+    meant: String,
+    role: Role,
+}
+
+/// What is done with a correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It takes the place of what was typed, which the index does not hold.
+    Replaces,
+    /// It is searched for beside what was typed.
+    Joins,
+    /// It is only suggested.
+    Suggested,
+}
+
+impl Corrections {
+    /// Looks for slips in the plain words of a query, which stand at these places; words at the places that are `understood`
+    /// are known.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        query: &str,
+        places: &[Range<usize>],
+        understood: &[Range<usize>],
+    ) -> Result<Self, SearchError> {
+        let speller = Speller::new(snapshot, query, places, understood)?;
+        let mut found = speller.joined()?;
+        let is_free =
+            |word: &&Word, found: &[Found]| !found.iter().any(|other| other.range.contains(&word.range.start));
+        let doubtful = speller.words.iter().filter(|word| speller.is_doubtful(word) && is_free(word, &found));
+        let doubtful: Vec<&Word> = doubtful.take(MAX_LOOKED_FOR).collect();
+        for word in doubtful {
+            found.extend(speller.correct(word)?);
+        }
+        found.sort_by_key(|correction| correction.range.start);
+        Ok(Self(found))
+    }
+
+    /// What the lexical retriever looks for beside the words as typed.
+    pub(crate) fn alternatives(&self) -> Vec<Alternative> {
+        let searched = self.0.iter().filter(|found| found.role != Role::Suggested);
+        let alternative = |found: &Found| Alternative {
+            typed: found.typed.clone(),
+            text: found.meant.clone(),
+            weight: WEIGHT,
+            language: None,
+        };
+        searched.map(alternative).collect()
+    }
+
+    /// What the models read in the place of words that the index does not hold.
+    pub(crate) fn replacements(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
+        let replacing = self.0.iter().filter(|found| found.role == Role::Replaces);
+        replacing.map(|found| (found.range.clone(), found.meant.clone()))
+    }
+
+    /// What the user is told; `None` if there is nothing to tell.
+    pub(crate) fn spelling(&self, query: &str) -> Option<Spelling> {
+        let word = |found: &Found| Correction {
+            typed: found.typed.clone(),
+            meant: found.meant.clone(),
+            searched: found.role != Role::Suggested,
+        };
+        let corrected = self.applied(query, |role| role != Role::Suggested);
+        let is_suggested = self.0.iter().any(|found| found.role == Role::Suggested);
+        let did_you_mean = if is_suggested { self.applied(query, |_| true) } else { None };
+        (!self.0.is_empty()).then(|| Spelling { corrected, did_you_mean, words: self.0.iter().map(word).collect() })
+    }
+
+    /// The query with some of the corrections in it; `None` if there are none such.
+    fn applied(&self, query: &str, wanted: impl Fn(Role) -> bool) -> Option<String> {
+        let wanted = self.0.iter().filter(|found| wanted(found.role));
+        replaced(query, wanted.map(|found| (found.range.clone(), found.meant.clone())).collect())
+    }
+}
+
+/// A query with other words at some places; `None` if there are none. Of places that overlap, the first counts.
+pub(crate) fn replaced(query: &str, mut replacements: Vec<(Range<usize>, String)>) -> Option<String> {
+    replacements.sort_by_key(|(range, _)| range.start);
+    let mut text = String::with_capacity(query.len());
+    let mut at = 0;
+    for (range, word) in replacements.iter().filter(|(range, _)| !range.is_empty()) {
+        if let Some(before) = query.get(at..range.start) {
+            text += before;
+            text += word;
+            at = range.end;
+        }
+    }
+    (at > 0).then(|| text + &query[at..])
+}
+
+/// A word of a query.
+#[derive(Debug)]
+struct Word {
+    /// Bytes of the query.
+    range: Range<usize>,
+    /// As it was typed.
+    text: String,
+    /// As the index folds it.
+    normal: String,
+    /// Passages that hold it in any form.
+    holders: u64,
+    /// Whether nothing else stands between the blanks around it.
+    is_alone: bool,
+    /// Whether it may be a slip by its looks.
+    is_plain: bool,
+}
+
+impl Word {
+    fn letters(&self) -> usize {
+        self.normal.chars().count()
+    }
+
+    fn is_name(&self) -> bool {
+        self.text.starts_with(char::is_uppercase)
+    }
+}
+
+/// What may have been meant.
+#[derive(Debug)]
+struct Candidate {
+    text: String,
+    cost: f32,
+    holders: u64,
+    score: f64,
+}
+
+impl Candidate {
+    fn new(text: String, cost: f32, holders: u64) -> Self {
+        let score = (holders.max(1) as f64).ln() - RARITY * f64::from(cost);
+        Self { text, cost, holders, score }
+    }
+}
+
+struct Speller<'s> {
+    snapshot: &'s Snapshot,
+    query: &'s str,
+    words: Vec<Word>,
+    /// Passages that hold a word which the index hardly holds, at the most.
+    hardly: u64,
+    /// Whether so few words are known that the query is in another language than the documents.
+    is_foreign: bool,
+}
+
+impl<'s> Speller<'s> {
+    fn new(
+        snapshot: &'s Snapshot,
+        query: &'s str,
+        places: &[Range<usize>],
+        understood: &[Range<usize>],
+    ) -> Result<Self, SearchError> {
+        let folding = Analyzer::for_language(None);
+        let shouts = !places.iter().any(|place| query[place.clone()].contains(char::is_lowercase));
+        let mut words = Vec::new();
+        for place in places {
+            let token = query[place.clone()].trim_matches(|c: char| !c.is_alphanumeric());
+            let is_code = token.chars().any(|c| !c.is_alphabetic() && !matches!(c, '-' | '\'' | '’' | ','));
+            let runs: Vec<_> = runs(&query[place.clone()]).collect();
+            for (run, script) in &runs {
+                let range = place.start + run.start..place.start + run.end;
+                let text = query[range.clone()].to_owned();
+                let is_understood = understood.iter().any(|known| known.contains(&range.start));
+                let is_plain = !is_code && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
+                let normal = folding.normalize(&text);
+                let holders = if is_plain { snapshot.holders(&text)? } else { 0 };
+                words.push(Word { range, text, normal, holders, is_alone: runs.len() == 1, is_plain });
+            }
+        }
+        let topics = words
+            .iter()
+            .filter(|word| word.is_plain && LETTERS.contains(&word.letters()) && !is_stopword(&word.normal));
+        let (known, unknown): (Vec<_>, Vec<_>) = topics.partition(|word| word.holders > 0);
+        let is_foreign = unknown.len() > known.len() && unknown.len() + known.len() > 2;
+        Ok(Self { snapshot, query, words, hardly: 2 + snapshot.passages() / 20_000, is_foreign })
+    }
+
+    fn is_doubtful(&self, word: &Word) -> bool {
+        word.is_plain && LETTERS.contains(&word.letters()) && word.holders <= self.hardly && !is_stopword(&word.normal)
+    }
+
+    /// Neighbours that are one word: "data base".
+    fn joined(&self) -> Result<Vec<Found>, SearchError> {
+        let mut found: Vec<Found> = Vec::new();
+        for pair in self.words.windows(2) {
+            let [first, second] = pair else { continue };
+            let between = &self.query[first.range.end..second.range.start];
+            let are_beside = [first, second].iter().all(|word| word.is_plain && word.is_alone)
+                && between.chars().all(char::is_whitespace);
+            let normal = format!("{}{}", first.normal, second.normal);
+            if !are_beside || !LETTERS.contains(&normal.chars().count()) {
+                continue;
+            }
+            let holders = self.snapshot.holders(&normal)?;
+            let is_unknown = first.holders == 0 || second.holders == 0;
+            if holders == 0
+                || (!is_unknown && holders <= JOINED * self.count(&[&format!("{} {}", first.text, second.text)])?)
+            {
+                continue;
+            }
+            if found.last().is_some_and(|last| last.range.end > first.range.start) {
+                continue;
+            }
+            let range = first.range.start..second.range.end;
+            let role = if is_unknown { Role::Replaces } else { Role::Joins };
+            found.push(self.found(range, &normal, role)?);
+        }
+        Ok(found)
+    }
+
+    /// The correction of a word that the index does not hold, or hardly.
+    fn correct(&self, word: &Word) -> Result<Option<Found>, SearchError> {
+        let is_long = word.letters() >= LONG;
+        let slips = if is_long && word.holders == 0 { 2 } else { 1 };
+        let near = self.snapshot.words_near(&word.normal, slips)?;
+        let mut candidates: Vec<Candidate> = near.into_iter().filter_map(|near| candidate(word, near)).collect();
+        if word.holders == 0 {
+            candidates.extend(self.split(word)?);
+        }
+        let Some(best) = self.best(word, candidates)? else { return Ok(None) };
+        let is_likely = best.cost <= AFFORDABLE[usize::from(is_long)];
+        let role = match word.holders {
+            0 if is_likely && !self.is_foreign => Role::Replaces,
+            0 => Role::Suggested,
+            held if best.holders >= OVERWHELMING * held && best.cost <= 1.0 && !word.is_name() => Role::Joins,
+            held if best.holders >= SUGGESTIVE * held && is_likely => Role::Suggested,
+            _ => return Ok(None),
+        };
+        self.found(word.range.clone(), &best.text, role).map(Some)
+    }
+
+    /// Two words of the index that stand beside each other somewhere and make up one: "oncall".
+    fn split(&self, word: &Word) -> Result<Vec<Candidate>, SearchError> {
+        let mut candidates = Vec::new();
+        for (at, _) in word.normal.char_indices() {
+            let (first, second) = word.normal.split_at(at);
+            if [first, second].iter().any(|part| part.chars().nth(1).is_none()) {
+                continue;
+            }
+            if self.snapshot.holders(first)? == 0 || self.snapshot.holders(second)? == 0 {
+                continue;
+            }
+            let text = format!("{first} {second}");
+            let holders = self.count(&[&text])?;
+            if holders > 0 {
+                candidates.push(Candidate::new(text, BLANK, holders));
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// The best candidate, by itself and with the other words of the query.
+    fn best(&self, word: &Word, mut candidates: Vec<Candidate>) -> Result<Option<Candidate>, SearchError> {
+        candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+        candidates.truncate(MAX_TRIED);
+        let mut companions: Vec<&Word> = self
+            .words
+            .iter()
+            .filter(|other| other.range != word.range && other.holders > 0 && !is_stopword(&other.normal))
+            .collect();
+        companions.sort_by_key(|other| other.holders);
+        if candidates.len() > 1 {
+            for candidate in &mut candidates {
+                for other in companions.iter().take(MAX_COMPANIONS) {
+                    candidate.score += (self.count(&[&candidate.text, &other.text])? as f64).ln_1p();
+                }
+            }
+        }
+        Ok(candidates.into_iter().reduce(|best, next| if next.score > best.score { next } else { best }))
+    }
+
+    /// Passages that hold all of these words or phrases.
+    fn count(&self, phrases: &[&str]) -> Result<u64, SearchError> {
+        let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
+        Ok(self.snapshot.count(&self.snapshot.analyse(&LexicalQuery { phrases, ..LexicalQuery::default() }))?)
+    }
+
+    fn found(&self, range: Range<usize>, meant: &str, role: Role) -> Result<Found, SearchError> {
+        let typed = self.query[range.clone()].to_owned();
+        let parts = meant.split(' ').map(|word| self.as_written(word)).collect::<Result<Vec<_>, _>>()?;
+        let mut meant = parts.join(" ");
+        if typed.starts_with(char::is_uppercase) {
+            let mut letters = meant.chars();
+            meant = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        }
+        Ok(Found { range, typed, meant, role })
+    }
+
+    /// A word of the index as a passage writes it, with its diacritics.
+    fn as_written(&self, word: &str) -> Result<String, SearchError> {
+        let folding = Analyzer::for_language(None);
+        let query = LexicalQuery { text: word.to_owned(), ..LexicalQuery::default() };
+        for (passage, _) in self.snapshot.lexical(&self.snapshot.analyse(&query), &[], LexicalWeights::default(), 1)? {
+            let passage = self.snapshot.passage(passage)?;
+            let texts = [&passage.chunk.text, &passage.document.title].into_iter().chain(&passage.chunk.headings);
+            for text in texts {
+                let written = runs(text).map(|(run, _)| &text[run]).find(|run| folding.normalize(run) == word);
+                if let Some(written) = written {
+                    return Ok(written.to_lowercase());
+                }
+            }
+        }
+        Ok(word.to_owned())
+    }
+}
+
+/// Whether capitals make a word a name that is spelled as it is: an acronym, or `camelCase`.
+fn is_given_name(text: &str, shouts: bool) -> bool {
+    let letters = text.chars().count();
+    let has_inner_capital = text.chars().skip(1).any(char::is_uppercase);
+    let is_shouted = shouts && letters > 5 && !text.contains(char::is_lowercase);
+    has_inner_capital && !is_shouted
+}
+
+/// A neighbour in the dictionary, as far as it may have been meant.
+fn candidate(word: &Word, near: KnownWord) -> Option<Candidate> {
+    let is_word = near.text.chars().all(char::is_alphabetic) && near.text.chars().nth(2).is_some();
+    if near.text == word.normal || !is_word || near.holders <= word.holders {
+        return None;
+    }
+    let [typed, meant] = [&word.normal, &near.text].map(|text| text.chars().collect::<Vec<char>>());
+    let cost = slips::cost(&typed, &meant);
+    Some(Candidate::new(near.text, cost, near.holders))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, Source, Store};
+
+    use super::*;
+    use crate::request::Syntax;
+
+    fn with_texts(texts: &[&str], ask: impl FnOnce(&Snapshot)) {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        store.add_source(Source { name: "a".into(), root: folder.path().to_path_buf() }).unwrap();
+        let mut batch = Batch::default();
+        for (number, text) in texts.iter().enumerate() {
+            let document = Document {
+                source: "a".into(),
+                path: number.to_string(),
+                title: "t".into(),
+                kind: "text".into(),
+                language: Some("en".into()),
+                modified: 1,
+                bytes: 1,
+                metadata: BTreeMap::new(),
+                fingerprint: None,
+            };
+            let draft = ChunkDraft {
+                headings: Vec::new(),
+                text: (*text).into(),
+                span: 0..1,
+                lines: 1..2,
+                place: None,
+                blocks: Vec::new(),
+                key: ContentKey::of(&[], text),
+                vector: Some(vec![1.0, 0.0]),
+            };
+            batch.put(document, vec![draft]);
+        }
+        store.commit(batch).unwrap();
+        ask(&store.snapshot());
+    }
+
+    fn corrections(snapshot: &Snapshot, query: &str) -> Corrections {
+        Corrections::of(snapshot, query, &Syntax::Operators.places_of_words(query), &[]).unwrap()
+    }
+
+    fn spelling(snapshot: &Snapshot, query: &str) -> Option<Spelling> {
+        corrections(snapshot, query).spelling(query)
+    }
+
+    fn corrected(snapshot: &Snapshot, query: &str) -> Option<String> {
+        spelling(snapshot, query).and_then(|spelling| spelling.corrected)
+    }
+
+    const TEXTS: &[&str] = &[
+        "the travel budget of a worker",
+        "the travel budget of a driver",
+        "a worker is on call, a driver is at work",
+        "the database of the travel budget",
+        "database backup, database worker",
+        "un résumé of the maternity budget",
+    ];
+
+    #[test]
+    fn words_that_the_index_does_not_hold_are_corrected() {
+        with_texts(TEXTS, |snapshot| {
+            for (typed, meant) in [
+                ("travle budget", "travel budget"),
+                ("travel bugdet", "travel budget"),
+                ("tracel budget", "travel budget"),
+                ("ttravel budget", "travel budget"),
+                ("ravel budget", "travel budget"),
+                ("the Wroker", "the Worker"),
+                ("wroker's budget", "worker's budget"),
+                ("co-wroker", "co-worker"),
+                ("source:a bugdet -worker", "source:a budget -worker"),
+                ("TRAVEL DATABSAE", "TRAVEL Database"),
+                ("oncall", "on call"),
+                ("travel data base", "travel database"),
+                ("resumee", "résumé"),
+            ] {
+                assert_eq!(corrected(snapshot, typed).as_deref(), Some(meant), "{typed}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_meant_as_it_stands_is_left_alone() {
+        with_texts(TEXTS, |snapshot| {
+            for query in [
+                "travel budget",
+                "travels",        // held by its stem
+                "\"travle\"",     // quoted
+                "budget -travle", // excluded
+                "path:travle",    // a filter
+                "travle_budget",  // a code
+                "travle2",
+                "the TRVEL budget", // an acronym
+                "getTravle",
+                "wrk", // too short
+                "zzzzzzzz",
+                "旅行预算",
+                "",
+            ] {
+                assert_eq!(spelling(snapshot, query), None, "{query}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_word_that_may_be_another_is_a_suggestion_only() {
+        with_texts(TEXTS, |snapshot| {
+            let asked = spelling(snapshot, "paternity budget").unwrap();
+            assert_eq!((asked.corrected, asked.did_you_mean.as_deref()), (None, Some("maternity budget")));
+            assert!(!asked.words[0].searched);
+        });
+    }
+
+    #[test]
+    fn a_rare_word_of_the_index_is_searched_for_as_it_stands() {
+        let mut texts = vec!["the station"; 60];
+        texts.push("the stayion of Stacion");
+        let numbered: Vec<String> = texts.iter().enumerate().map(|(number, text)| format!("{text} {number}")).collect();
+        let texts: Vec<&str> = numbered.iter().map(String::as_str).collect();
+        with_texts(&texts, |snapshot| {
+            let rare = corrections(snapshot, "stayion");
+            assert_eq!(rare.alternatives().len(), 1);
+            assert_eq!(rare.replacements().count(), 0, "the model reads what was typed");
+            let name = spelling(snapshot, "Stacion").unwrap();
+            assert_eq!((name.corrected, name.did_you_mean.as_deref()), (None, Some("Station")));
+        });
+    }
+
+    #[test]
+    fn of_two_words_the_one_that_goes_with_the_others_is_meant() {
+        let texts = ["parental leave", "parental leave days", "late train", "late bus", "late again", "later late"];
+        with_texts(&texts, |snapshot| {
+            assert_eq!(corrected(snapshot, "parental lave").as_deref(), Some("parental leave"));
+            assert_eq!(corrected(snapshot, "lave train").as_deref(), Some("late train"));
+        });
+    }
+
+    #[test]
+    fn a_query_in_another_language_is_not_corrected_into_this_one() {
+        with_texts(TEXTS, |snapshot| {
+            assert_eq!(corrected(snapshot, "el trabel budgetos workera databasse").as_deref(), None);
+        });
+    }
+}

@@ -1,0 +1,140 @@
+//! The words of the index as a dictionary: which of them are like a word, and how many passages hold one.
+//!
+//! Likeness is a number of slips (letters missing, too many, replaced; neighbours swapped count as one), and is looked up
+//! by an automaton that runs beside the sorted terms of each segment (Schulz and Mihov 2002), so that its cost grows with
+//! the terms that begin alike and not with the index.
+
+use std::collections::BTreeMap;
+
+use tantivy::collector::Count;
+use tantivy::query::FuzzyTermQuery;
+use tantivy::schema::Term;
+
+use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights};
+use super::reader::{LexicalReader, damaged};
+use crate::error::Result;
+
+/// Words that are looked at for one; no word has as many neighbours that are worth a look.
+const MAX_NEIGHBOURS: usize = 4_096;
+
+/// A word of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownWord {
+    /// The word, in lower case and without diacritics.
+    pub text: String,
+    /// Passages that hold it, or held it before they were deleted.
+    pub holders: u64,
+}
+
+impl LexicalReader {
+    /// The words of the index within so many slips (2 at the most) of a word that is given as the index folds it, the
+    /// most frequent first.
+    pub(crate) fn words_near(&self, word: &str, slips: u8) -> Result<Vec<KnownWord>> {
+        let body = self.fields.body;
+        let automaton = FuzzyTermQuery::new(Term::from_field_text(body, word), slips, true).automaton()?;
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        for reader in self.searcher.segment_readers() {
+            let index = reader.inverted_index(body)?;
+            let near = index.terms().search(&automaton).into_stream();
+            let mut near = near.map_err(|error| damaged(error.to_string()))?;
+            while found.len() < MAX_NEIGHBOURS && near.advance() {
+                let text = String::from_utf8_lossy(near.key()).into_owned();
+                *found.entry(text).or_default() += u64::from(near.value().doc_freq);
+            }
+        }
+        let mut words: Vec<KnownWord> = found.into_iter().map(|(text, holders)| KnownWord { text, holders }).collect();
+        words.sort_by(|a, b| b.holders.cmp(&a.holders).then_with(|| a.text.cmp(&b.text)));
+        Ok(words)
+    }
+
+    /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
+    pub(crate) fn holders(&self, word: &str) -> Result<u64> {
+        let analysed = self.analyse(&LexicalQuery { text: word.to_owned(), ..LexicalQuery::default() });
+        let mut most = 0;
+        for word in &analysed.words {
+            let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
+            for term in stems.chain([Term::from_field_text(self.fields.body, &word.exact)]) {
+                most = most.max(self.searcher.doc_freq(&term)?);
+            }
+        }
+        Ok(most)
+    }
+
+    /// How many passages have what a query requires: its phrases, and nothing that it excludes.
+    pub(crate) fn count(&self, query: &AnalysedQuery) -> Result<u64> {
+        match self.builder(LexicalWeights::default()).requirements(query) {
+            Some(required) => Ok(self.searcher.search(&required, &Count)? as u64),
+            None => Ok(self.searcher.num_docs()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::{Batch, ChunkDraft, ContentKey, Document, IndexModel, LexicalQuery, Snapshot, Source, Store};
+
+    /// A store of these texts, a commit each, so that they lie in several segments.
+    fn with_texts(texts: &[&str], ask: impl FnOnce(&Snapshot)) {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        store.add_source(Source { name: "a".into(), root: folder.path().to_path_buf() }).unwrap();
+        for (number, text) in texts.iter().enumerate() {
+            let document = Document {
+                source: "a".into(),
+                path: number.to_string(),
+                title: "t".into(),
+                kind: "text".into(),
+                language: None,
+                modified: 1,
+                bytes: 1,
+                metadata: BTreeMap::new(),
+                fingerprint: None,
+            };
+            let draft = ChunkDraft {
+                headings: Vec::new(),
+                text: (*text).into(),
+                span: 0..1,
+                lines: 1..2,
+                place: None,
+                blocks: Vec::new(),
+                key: ContentKey::of(&[], text),
+                vector: Some(vec![1.0, 0.0]),
+            };
+            let mut batch = Batch::default();
+            batch.put(document, vec![draft]);
+            store.commit(batch).unwrap();
+        }
+        ask(&store.snapshot());
+    }
+
+    #[test]
+    fn near_words_are_merged_over_segments_with_the_most_frequent_first() {
+        with_texts(&["pump rotor", "pump jump", "bump", "pmup pupm", "pumpkin"], |snapshot| {
+            let near = |word: &str, slips| {
+                let words = snapshot.words_near(word, slips).unwrap();
+                words.into_iter().map(|word| (word.text, word.holders)).collect::<Vec<_>>()
+            };
+            let named = |words: &[(&str, u64)]| words.iter().map(|(w, n)| ((*w).to_string(), *n)).collect::<Vec<_>>();
+            assert_eq!(near("pump", 1), named(&[("pump", 2), ("bump", 1), ("jump", 1), ("pmup", 1), ("pupm", 1)]));
+            assert_eq!(near("rotro", 1), named(&[("rotor", 1)]), "a swap is one slip");
+            assert_eq!(near("otor", 1), named(&[("rotor", 1)]), "the first letter may be missing");
+            assert_eq!(near("zebra", 2), named(&[]));
+        });
+    }
+
+    #[test]
+    fn holders_count_every_form_and_passages_what_is_required() {
+        with_texts(&["the pump turns", "pumps and valves", "on call", "call on Monday"], |snapshot| {
+            assert_eq!(snapshot.holders("Pumps").unwrap(), 2);
+            assert_eq!(snapshot.holders("zebra").unwrap(), 0);
+            let count = |phrases: &[&str]| {
+                let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
+                snapshot.count(&snapshot.analyse(&LexicalQuery { phrases, ..LexicalQuery::default() })).unwrap()
+            };
+            assert_eq!((count(&["on call"]), count(&["on", "call"]), count(&["pump", "call"])), (1, 2, 0));
+        });
+    }
+}
