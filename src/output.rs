@@ -210,7 +210,7 @@ fn dated(hit: &DocumentHit) -> String {
 /// Where the passage is and why it was found.
 fn place(hit: &DocumentHit, passage: &PassageHit) -> String {
     let headings = passage.headings.iter().filter(|heading| **heading != hit.title);
-    let headings = headings.map(String::as_str).collect::<Vec<_>>().join(" > ");
+    let headings = headings.chain(&passage.section).map(String::as_str).collect::<Vec<_>>().join(" > ");
     let at = passage.place.as_ref().map_or_else(|| lines(&passage.lines), ToString::to_string);
     let mut why = vec![format!("score {:.4}", passage.score)];
     why.extend(passage.lexical.map(|place| format!("BM25 #{}", place.rank)));

@@ -1,5 +1,6 @@
 //! "Not here": questions that nothing answers are told from those with an answer, and the judgement can be calibrated.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -47,7 +48,7 @@ fn questions_with_an_answer_are_not_turned_away() {
     let bench = Bench::new();
     let server = Server::start(&bench, &[&fixture("handbook").display().to_string()]).ready();
     let questions = fs::read_to_string(fixture("questions").join("queries.jsonl")).unwrap();
-    let mut turned_away = Vec::new();
+    let mut turned_away: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for line in questions.lines() {
         let question: Value = serde_json::from_str(line).unwrap();
         for mode in ["hybrid", "lexical", "semantic"] {
@@ -56,11 +57,22 @@ fn questions_with_an_answer_are_not_turned_away() {
             // The words of a Chinese question about an English page stand nowhere.
             let is_told_by_words = mode == "lexical" && question["kind"] == "cross";
             if verdict(&answer) == "unlikely" && !is_told_by_words {
-                turned_away.push(format!("{mode}: {}", question["text"]));
+                turned_away.entry(mode).or_default().push(question["text"].to_string());
             }
         }
     }
-    assert!(turned_away.len() <= 4, "2 % of 210: {turned_away:#?}");
+    // 2 % of 70; a retriever alone knows less.
+    let count = |mode: &str| turned_away.get(mode).map_or(0, Vec::len);
+    assert!(count("hybrid") <= 1 && count("lexical") <= 3 && count("semantic") <= 3, "{turned_away:#?}");
+}
+
+#[test]
+fn a_slip_is_no_sign_that_something_is_missing() {
+    let bench = handbook();
+    for slip in ["anual holliday", "reimbursment of expences", "parental laeve weeks"] {
+        let answer = bench.search(&[slip]);
+        assert_ne!(verdict(&answer), "unlikely", "{slip}: {answer}");
+    }
 }
 
 #[test]
@@ -80,7 +92,7 @@ fn what_is_there_by_its_exact_form_is_never_unanswered() {
 fn the_page_says_that_nothing_fits_and_marks_no_sentence() {
     let bench = Bench::new();
     let server = Server::start(&bench, &[&fixture("handbook").display().to_string()]).ready();
-    let page = server.get("/search?q=how+do+I+bake+sourdough+bread").text;
+    let page = server.get("/search?q=plot+of+the+second+star+wars+movie").text;
     assert!(page.contains("Nothing fits well. Closest:"), "{page}");
     assert!(page.matches("class=\"hit\"").count() <= 3 && !page.contains("snippet sense"), "{page}");
     let page = server.get("/search?q=zxqvb+wrtplk+mfghjd").text;
@@ -88,7 +100,7 @@ fn the_page_says_that_nothing_fits_and_marks_no_sentence() {
     let page = server.get("/search?q=how+many+PTO+days+do+I+get").text;
     assert!(!page.contains("Nothing fits"), "{page}");
     // A program may have all that was found.
-    let all = server.get("/api/v1/search?q=how+do+I+bake+sourdough+bread&unlikely=all").expect(200);
+    let all = server.get("/api/v1/search?q=plot+of+the+second+star+wars+movie&unlikely=all").expect(200);
     assert!(verdict(&all) == "unlikely" && results(&all) > 3, "{all}");
 }
 

@@ -116,6 +116,9 @@ pub struct PassageHit {
     #[serde(serialize_with = "shape::blocks")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<shape::BlockView>))]
     pub blocks: Vec<storage::Block>,
+    /// The heading within `text` that `snippet` stands below, where that is not the last of `headings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
     /// The part of it to show.
     pub snippet: String,
     /// Byte of `text` where `snippet` begins.

@@ -93,6 +93,6 @@ pub use rerank::{RerankState, Wish};
 pub use search::{Search, Searcher};
 pub use shape::{BlockView, PlaceView};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
-pub use snippet::{Snippet, snippet};
+pub use snippet::{Cut, Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};
 pub use synonyms::{Expansion, SynonymError, Synonyms};

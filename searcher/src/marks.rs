@@ -4,15 +4,18 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use storage::{AnalysedQuery, AnalysedText, Analyzer, LexicalQuery, NormalForms, Passage, Snapshot};
+use storage::{AnalysedQuery, AnalysedText, Analyzer, Block, BlockKind, LexicalQuery, NormalForms, Passage, Snapshot};
 
+use crate::error::SearchError;
 use crate::highlight::{Terms, highlight};
 use crate::query::ParsedQuery;
-use crate::snippet::{Snippet, snippet};
+use crate::snippet::{Cut, Snippet, snippet};
 
 /// Marks passages for one query.
 pub struct Marker {
     terms: Terms,
+    /// How rare each term is, by its number.
+    weights: Vec<f32>,
 }
 
 thread_local! {
@@ -21,13 +24,18 @@ thread_local! {
 }
 
 impl Marker {
-    pub(crate) fn new(terms: &AnalysedQuery) -> Self {
-        Self { terms: Terms::of(terms) }
+    pub(crate) fn new(snapshot: &Snapshot, terms: &AnalysedQuery) -> Result<Self, SearchError> {
+        // In the order in which the terms are numbered.
+        let weights = snapshot.holdings(terms, &[])?.into_iter().map(|term| term.idf).collect();
+        Ok(Self { terms: Terms::of(terms), weights })
     }
 
     /// A marker for a query that is not searched for.
-    pub fn of_query(snapshot: &Snapshot, query: &ParsedQuery) -> Self {
-        Self::new(&snapshot.analyse(&LexicalQuery::from(query)))
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn of_query(snapshot: &Snapshot, query: &ParsedQuery) -> Result<Self, SearchError> {
+        Self::new(snapshot, &snapshot.analyse(&LexicalQuery::from(query)))
     }
 
     /// The bytes of a passage that match.
@@ -37,8 +45,20 @@ impl Marker {
 
     /// The part of a passage to show, of at most `max_chars` characters.
     pub(crate) fn snippet(&self, passage: &Passage, max_chars: usize) -> Snippet {
-        snippet(&passage.chunk.text, &highlight(&analysed(passage, &self.terms), &self.terms), max_chars)
+        let chunk = &passage.chunk;
+        let spans = highlight(&analysed(passage, &self.terms), &self.terms);
+        let barriers = headings(&chunk.text, &chunk.blocks);
+        let cut = snippet(&chunk.text, &spans, Cut { max_chars, weights: &self.weights, barriers: &barriers });
+        let is_code =
+            |block: &Block| matches!(block.kind, BlockKind::Code { .. }) && block.bytes().contains(&cut.range.start);
+        if chunk.blocks.iter().any(is_code) { cut.with_indentation(&chunk.text, max_chars) } else { cut }
     }
+}
+
+/// The bytes of the headings that stand in a passage.
+pub(crate) fn headings(text: &str, blocks: &[Block]) -> Vec<Range<usize>> {
+    let headings = blocks.iter().filter(|block| matches!(block.kind, BlockKind::Heading { .. }));
+    headings.map(Block::bytes).filter(|heading| text.get(heading.clone()).is_some()).collect()
 }
 
 /// A passage, analysed in the language of its document as it was for the index, as far as the query has such terms.

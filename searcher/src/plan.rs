@@ -148,6 +148,11 @@ impl SearchPlan {
         self.shown.len().saturating_add(self.request.offset).saturating_add(self.request.top)
     }
 
+    /// Whether the best results of all are asked for.
+    pub(crate) fn is_first_page(&self) -> bool {
+        self.request.offset == 0 && self.shown.is_empty()
+    }
+
     /// Whether alternatives to what was chosen are counted.
     pub(crate) fn counts_alternatives(&self) -> bool {
         self.request.facets && self.request.facet_scope == FacetScope::Open

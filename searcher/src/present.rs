@@ -1,13 +1,13 @@
 //! Presentation: the documents of one page as they are shown, with their passages cut and marked.
 
-use storage::{AnalysedQuery, Passage, Place, Snapshot};
+use storage::{AnalysedQuery, Chunk, Passage, Place, Snapshot};
 
 use crate::answer::{DocumentCopy, DocumentHit, Marked, PassageHit};
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::group::Group;
-use crate::marks::Marker;
+use crate::marks::{Marker, headings};
 
 /// Shows documents for one query.
 pub(crate) struct Presenter<'s> {
@@ -17,8 +17,12 @@ pub(crate) struct Presenter<'s> {
 }
 
 impl<'s> Presenter<'s> {
-    pub(crate) fn new(snapshot: &'s Snapshot, terms: &AnalysedQuery, config: &SearchConfig) -> Self {
-        Self { snapshot, marker: Marker::new(terms), snippet_chars: config.snippet_chars }
+    pub(crate) fn new(
+        snapshot: &'s Snapshot,
+        terms: &AnalysedQuery,
+        config: &SearchConfig,
+    ) -> Result<Self, SearchError> {
+        Ok(Self { snapshot, marker: Marker::new(snapshot, terms)?, snippet_chars: config.snippet_chars })
     }
 
     /// A document as it is shown. Of several with almost the same text the newest stands for all, at the best one's place.
@@ -74,6 +78,7 @@ impl<'s> Presenter<'s> {
             place: chunk.place.clone(),
             text: chunk.text.clone(),
             blocks: chunk.blocks.clone(),
+            section: section(chunk, cut.range.start),
             snippet: cut.text,
             snippet_start: cut.range.start,
             marked: if highlights.is_empty() { Marked::Nothing } else { Marked::Words },
@@ -84,4 +89,10 @@ impl<'s> Presenter<'s> {
             reranker: candidate.relevance,
         }
     }
+}
+
+/// The heading within a passage that a byte of it stands below.
+fn section(chunk: &Chunk, at: usize) -> Option<String> {
+    let above = headings(&chunk.text, &chunk.blocks).into_iter().rfind(|heading| heading.end <= at)?;
+    chunk.text.get(above).map(|heading| heading.trim().to_owned())
 }

@@ -27,16 +27,20 @@ use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::list::List;
 use crate::narrow;
+use crate::nearness::{Spread, dot};
 use crate::plan::SearchPlan;
 use crate::present::Presenter;
 use crate::recall::{Recall, found_within, recall};
 use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
-use crate::sentence::Sentences;
+use crate::sentence::{Sentences, Which};
 use crate::synonyms::Synonyms;
 
 /// Documents that are settled together: those of a page of the usual size.
 const BLOCK: usize = 10;
+
+/// How many deviations above the background a sentence lies that answers.
+const SENTENCE_DEVIATIONS: f64 = 4.0;
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
@@ -294,11 +298,13 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let facets = self.plan.request.facets.then(|| self.facets(&found)).transpose()?;
         let presenting = Instant::now();
         let (mut results, next) = self.page(head, &found)?;
-        // What nothing answers has no sentence that does.
-        let is_unlikely = answerable.is_some_and(|answerable| answerable.verdict == Verdict::Unlikely);
-        let marks_sentences = self.plan.request.mark == Marking::Sentences && !is_unlikely;
-        if let Some(vector) = self.plan.vector.as_ref().filter(|_| marks_sentences) {
-            self.sentences.mark(&mut results, vector)?;
+        // Only the first of all results, where an answer is likely.
+        let is_likely = answerable.is_none_or(|answerable| answerable.verdict == Verdict::Likely);
+        let is_wanted = self.plan.request.mark == Marking::Sentences && is_likely && self.plan.is_first_page();
+        if let Some(vector) = self.plan.vector.as_ref().filter(|_| is_wanted) {
+            let floor = sentence_floor(&self.snapshot, vector)?;
+            let first = results.len().min(1);
+            self.sentences.mark(&mut results[..first], vector, Which::Answering { floor })?;
         }
         let timings = Timings {
             rerank_ms: milliseconds(self.reranked_for),
@@ -358,7 +364,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let (snapshot, config) = (&*self.snapshot, &self.searcher.config);
         let list = List { snapshot, config, plan: &self.plan, found, collapse: &self.collapse };
         let page = list.page(head)?;
-        let presenter = Presenter::new(snapshot, &self.plan.terms, config);
+        let presenter = Presenter::new(snapshot, &self.plan.terms, config)?;
         let results = page.results.into_iter().map(|group| presenter.document(group));
         Ok((results.collect::<Result<Vec<_>, _>>()?, page.next))
     }
@@ -377,4 +383,12 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             count(&found_within(&self.snapshot, &self.searcher.config, &self.plan, &filters, &self.overall)?)
         })
     }
+}
+
+/// The cosine from which a sentence is taken for an answer: far above those of passages that have nothing to do with the
+/// query.
+fn sentence_floor(snapshot: &Snapshot, vector: &[f32]) -> Result<f32, SearchError> {
+    let cosines: Vec<f64> = snapshot.background()?.iter().map(|other| f64::from(dot(vector, other))).collect();
+    let Spread { mean, deviation } = Spread::of(&cosines);
+    Ok((mean + SENTENCE_DEVIATIONS * deviation) as f32)
 }

@@ -13,7 +13,7 @@ use crate::query::ParsedQuery;
 use crate::recall::{candidates, numbered};
 use crate::rerank::RerankState;
 use crate::search::Searcher;
-use crate::sentence::Sentences;
+use crate::sentence::{Sentences, Which};
 
 /// Most documents of one answer.
 pub const MAX_SIMILAR: usize = 100;
@@ -52,16 +52,17 @@ impl Searcher {
         let candidates = candidates(
             Retrieved { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
             Retrieved { ranked: &numbered(snapshot, &hits)?, weight: 1.0, floor, full: 0.0 },
+            &[],
             &self.config,
         );
         let documents = group(candidates, &self.config);
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let highlighting = Instant::now();
-        let presenter = Presenter::new(snapshot, &snapshot.analyse(&LexicalQuery::from(&query)), &self.config);
+        let presenter = Presenter::new(snapshot, &snapshot.analyse(&LexicalQuery::from(&query)), &self.config)?;
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
         let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
-        Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector)?;
+        Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector, Which::MostAlike)?;
         let (highlight, elapsed) = (milliseconds(highlighting.elapsed()), milliseconds(started.elapsed()));
         Ok(Some(Answer {
             query: query.text,

@@ -1,9 +1,10 @@
 //! Cuts the most telling part out of a passage.
 //!
-//! The window shows as many different terms of the query as fit, begins and ends at sentences where that costs little
-//! and at words otherwise, and is never longer than asked for. Scripts without spaces can be cut at every character.
+//! It is made around the sentence or row that tells the most of the query, each term by its weight, and grows by whole
+//! sentences and rows beside it, never across a barrier (a heading). Only where that one alone is too long, it is cut at
+//! words; scripts without spaces can be cut at every character. It is never longer than asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -31,16 +32,125 @@ pub struct Snippet {
     pub range: Range<usize>,
 }
 
-/// The best part of the passage of at most `max_chars` characters (Unicode scalar values), given what
-/// [`highlight`](crate::highlight()) found in it.
-pub fn snippet(text: &str, spans: &[Span], max_chars: usize) -> Snippet {
-    let ruler = Ruler::new(text);
-    if ruler.length() <= max_chars {
-        return cut(text, spans, 0..text.len());
+impl Snippet {
+    /// With the blanks that stand before it on its line, if all fits: code is read by its indentation.
+    pub(crate) fn with_indentation(self, text: &str, max_chars: usize) -> Self {
+        let before = &text[..self.range.start];
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let indentation = &before[line..];
+        let room = max_chars.saturating_sub(self.text.chars().count());
+        if indentation.trim_matches([' ', '\t']) != "" || indentation.chars().count() > room {
+            return self;
+        }
+        let by = indentation.len();
+        let moved = |span: Span| Span { range: span.range.start + by..span.range.end + by, ..span };
+        Self {
+            text: indentation.to_owned() + &self.text,
+            spans: self.spans.into_iter().map(moved).collect(),
+            range: line..self.range.end,
+            ..self
+        }
     }
-    let core = best_window(&ruler, spans, max_chars);
-    let window = widen(text, &ruler, core, max_chars);
-    cut(text, spans, ruler.bytes(window))
+}
+
+/// What decides which part is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut<'c> {
+    /// Characters (Unicode scalar values) of the snippet at the most.
+    pub max_chars: usize,
+    /// The weight of each term that spans name, by its number; terms beyond count 1.
+    pub weights: &'c [f32],
+    /// Bytes that a snippet does not reach across, in order; it may be one of them.
+    pub barriers: &'c [Range<usize>],
+}
+
+impl Cut<'_> {
+    /// All terms alike, and no barriers.
+    pub fn at(max_chars: usize) -> Self {
+        Self { max_chars, weights: &[], barriers: &[] }
+    }
+
+    fn weight(&self, terms: &BTreeSet<usize>) -> f32 {
+        terms.iter().map(|term| self.weights.get(*term).copied().unwrap_or(1.0)).sum()
+    }
+}
+
+/// The best part of the passage, given what [`highlight`](crate::highlight()) found in it.
+pub fn snippet(text: &str, spans: &[Span], cut: Cut<'_>) -> Snippet {
+    let ruler = Ruler::new(text);
+    if ruler.length() <= cut.max_chars && cut.barriers.is_empty() {
+        return part(text, spans, 0..text.len());
+    }
+    let units = units(text, cut.barriers);
+    let terms: Vec<BTreeSet<usize>> = units.iter().map(|unit| terms_in(spans, unit)).collect();
+    let may_lead = |at: &usize| !cut.barriers.contains(&units[*at]);
+    let lead = (0..units.len())
+        .filter(may_lead)
+        .reduce(|best, at| if cut.weight(&terms[at]) > cut.weight(&terms[best]) { at } else { best });
+    let fits = |range: &Range<usize>| text[range.clone()].chars().count() <= cut.max_chars;
+    match lead {
+        Some(lead) if fits(&units[lead]) => part(text, spans, grown(text, &units, &terms, lead, cut)),
+        _ => {
+            let core = best_window(&ruler, spans, cut.max_chars);
+            let window = widen(text, &ruler, core, cut.max_chars);
+            part(text, spans, ruler.bytes(window))
+        }
+    }
+}
+
+/// The sentences and rows of a text, without gaps between them; a barrier is one by itself.
+fn units(text: &str, barriers: &[Range<usize>]) -> Vec<Range<usize>> {
+    let flowing = flowing(text);
+    let mut borders: BTreeSet<usize> = flowing.split_sentence_bound_indices().map(|(at, _)| at).collect();
+    for barrier in barriers {
+        borders.retain(|at| *at <= barrier.start || *at >= barrier.end);
+        borders.extend([barrier.start, barrier.end]);
+    }
+    borders.insert(text.len());
+    let borders: Vec<usize> = borders.into_iter().collect();
+    borders.windows(2).map(|pair| pair[0]..pair[1]).collect()
+}
+
+fn terms_in(spans: &[Span], unit: &Range<usize>) -> BTreeSet<usize> {
+    let inside = spans.iter().filter(|span| span.range.start < unit.end && span.range.end > unit.start);
+    inside.flat_map(|span| span.terms.iter().copied()).collect()
+}
+
+/// The units around one, as many as fit: those first that show terms which the others do not, else those behind it.
+fn grown(text: &str, units: &[Range<usize>], terms: &[BTreeSet<usize>], lead: usize, cut: Cut<'_>) -> Range<usize> {
+    let (mut first, mut last) = (lead, lead);
+    let mut shown = terms[lead].clone();
+    let is_open = |at: usize| !cut.barriers.contains(&units[at]);
+    let fits =
+        |first: usize, last: usize| text[units[first].start..units[last].end].trim().chars().count() <= cut.max_chars;
+    loop {
+        let next = Some(last + 1).filter(|next| *next < units.len() && is_open(*next) && fits(first, *next));
+        let before = first.checked_sub(1).filter(|before| is_open(*before) && fits(*before, last));
+        let gain = |at: usize| cut.weight(&terms[at].difference(&shown).copied().collect());
+        let chosen = match (next, before) {
+            (Some(next), Some(before)) if gain(before) > gain(next) => before,
+            (Some(next), _) => next,
+            (None, Some(before)) => before,
+            (None, None) => return units[first].start..units[last].end,
+        };
+        shown.extend(terms[chosen].iter().copied());
+        (first, last) = (first.min(chosen), last.max(chosen));
+    }
+}
+
+/// The text with line breaks inside of sentences as blanks: a break between two words goes on with the sentence, one
+/// after a full stop or before a list item does not. Of the same length in bytes.
+pub(crate) fn flowing(text: &str) -> String {
+    let mut characters = text.chars().peekable();
+    let mut before = '\n';
+    let mut out = String::with_capacity(text.len());
+    while let Some(character) = characters.next() {
+        let goes_on = |after: &char| after.is_alphanumeric() && (before.is_alphanumeric() || before == ',');
+        let soft = character == '\n' && characters.peek().is_some_and(goes_on);
+        out.push(if soft { ' ' } else { character });
+        before = character;
+    }
+    out
 }
 
 /// Translates between characters and bytes.
@@ -161,7 +271,7 @@ impl Borders {
 }
 
 /// The snippet of these bytes, without blanks around it.
-fn cut(text: &str, spans: &[Span], bytes: Range<usize>) -> Snippet {
+fn part(text: &str, spans: &[Span], bytes: Range<usize>) -> Snippet {
     let part = &text[bytes.clone()];
     let kept = part.trim();
     let start = bytes.start + (part.len() - part.trim_start().len());
@@ -196,7 +306,7 @@ mod tests {
         let query = LexicalQuery { text: words.join(" "), ..LexicalQuery::default() };
         let analyzer = Analyzer::for_language(None);
         let terms = Terms::of(&AnalysedQuery::of(&query, std::slice::from_ref(&analyzer)));
-        snippet(text, &highlight(&analyzer.analyse(text, &mut NormalForms::default()), &terms), max_chars)
+        snippet(text, &highlight(&analyzer.analyse(text, &mut NormalForms::default()), &terms), Cut::at(max_chars))
     }
 
     fn marked(snippet: &Snippet) -> Vec<&str> {
@@ -234,6 +344,46 @@ mod tests {
             "more. ".repeat(20)
         );
         assert_eq!(marked(&of(&text, &["trip", "desk"], 40)), ["trip", "desk"]);
+    }
+
+    #[test]
+    fn rare_terms_count_more_than_many() {
+        let text =
+            format!("The form is sent with the form to the desk. {}Grebe has the winch.", "More of it. ".repeat(20));
+        let spans = [("form", 0), ("desk", 1), ("Grebe", 2)].map(|(word, term)| {
+            let at = text.find(word).unwrap();
+            Span { range: at..at + word.len(), terms: vec![term] }
+        });
+        let cut = |weights: &[f32]| snippet(&text, &spans, Cut { max_chars: 50, weights, barriers: &[] }).text;
+        assert!(cut(&[1.0, 1.0, 1.0]).starts_with("The form"), "{}", cut(&[1.0, 1.0, 1.0]));
+        assert!(cut(&[1.0, 1.0, 5.0]).ends_with("Grebe has the winch."), "{}", cut(&[1.0, 1.0, 5.0]));
+    }
+
+    #[test]
+    fn a_heading_is_never_part_of_a_snippet() {
+        let text = "Claims end here.\nDeadlines\nSubmit within 45 days.\nMoney\nPaid on the 25th.";
+        let barriers = ["Deadlines", "Money"].map(|heading| {
+            let at = text.find(heading).unwrap();
+            at..at + heading.len()
+        });
+        let at = text.find("45").unwrap();
+        let spans = [Span { range: at..at + 2, terms: vec![0] }];
+        let found = snippet(text, &spans, Cut { max_chars: 200, weights: &[], barriers: &barriers });
+        assert_eq!(found.text, "Submit within 45 days.");
+        assert!(found.lead && found.trail);
+    }
+
+    #[test]
+    fn code_keeps_the_indentation_of_its_first_line() {
+        let text = "fn main() {\n    if ready {\n        start();\n    }\n}\n";
+        let at = text.find("start").unwrap();
+        let found = snippet(text, &[Span { range: at..at + 5, terms: vec![0] }], Cut::at(20));
+        assert!(!found.text.starts_with(' '));
+        let line = found.text.clone();
+        let found = found.with_indentation(text, 40);
+        assert!(found.text.starts_with("  ") && found.text.trim_start() == line, "{:?}", found.text);
+        assert_eq!(&text[found.range.clone()], found.text);
+        assert_eq!(marked(&found), ["start"]);
     }
 
     #[test]

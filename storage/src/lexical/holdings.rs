@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet, TERMINATED};
 
-use super::query::AnalysedQuery;
+use super::query::{AnalysedQuery, QueryWord};
 use super::reader::{LexicalReader, PassageRef};
 use super::statistics;
 use crate::error::Result;
@@ -18,6 +18,8 @@ pub struct HeldTerm {
     pub text: String,
     /// What kind of term it is.
     pub kind: TermKind,
+    /// Whether it is another spelling of terms that stand beside it.
+    pub is_spelling: bool,
     /// BM25's inverse document frequency; of a word, in all its forms together.
     pub idf: f32,
     /// Whether any passage of the index holds it.
@@ -38,22 +40,37 @@ pub enum TermKind {
 }
 
 impl LexicalReader {
-    /// For each term of the query's free text, which of the passages hold it. Words that are only parts of a name are left
-    /// out, and so are characters that belong to a pair.
+    /// For each term of the query's free text, which of the passages hold it, or what stands for it. Words that are only
+    /// parts of a name are left out, and so are characters that belong to a pair.
     pub(crate) fn holdings(&self, query: &AnalysedQuery, passages: &[PassageRef]) -> Result<Vec<HeldTerm>> {
         let fields = &self.fields;
-        let words = query.words.iter().filter(|word| !word.is_part).map(|word| {
-            let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(fields.stems, stem));
-            let exact = (word.exact_weight > 0.0).then(|| Term::from_field_text(fields.body, &word.exact));
-            (TermKind::Word, &word.exact, stems.chain(exact).collect())
-        });
+        let words = query.words.iter().filter(|word| !word.is_part).map(|word| self.word(query, word, passages));
         let is_pair = |gram: &&String| gram.chars().nth(1).is_some();
         let is_paired = |gram: &String| query.grams.iter().filter(is_pair).any(|pair| pair.contains(gram.as_str()));
         let grams = query.grams.iter().filter(|gram| is_pair(gram) || !is_paired(gram));
         let grams = grams.map(|gram| (TermKind::Gram, gram, vec![Term::from_field_text(fields.grams, gram)]));
         let codes = query.codes.iter();
         let codes = codes.map(|code| (TermKind::Code, code, vec![Term::from_field_text(fields.codes, code)]));
-        words.chain(grams).chain(codes).map(|(kind, text, forms)| self.held(kind, text, &forms, passages)).collect()
+        words.chain(grams.chain(codes).map(|(kind, text, forms)| self.held(kind, text, &forms, passages))).collect()
+    }
+
+    /// A word, or all words of what may stand in its place.
+    fn word(&self, query: &AnalysedQuery, word: &QueryWord, passages: &[PassageRef]) -> Result<HeldTerm> {
+        let held = |word: &QueryWord| {
+            let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
+            let exact = (word.exact_weight > 0.0).then(|| Term::from_field_text(self.fields.body, &word.exact));
+            self.held(TermKind::Word, &word.exact, &stems.chain(exact).collect::<Vec<_>>(), passages)
+        };
+        let mut own = HeldTerm { is_spelling: word.is_spelling, ..held(word)? };
+        for alternative in query.alternatives.iter().filter(|it| it.stands_for(word) && !it.words.is_empty()) {
+            let words = alternative.words.iter().map(held).collect::<Result<Vec<_>>>()?;
+            own.is_known |= words.iter().all(|word| word.is_known);
+            own.idf = own.idf.min(words.iter().map(|word| word.idf).fold(0.0, f32::max));
+            for (at, is_held) in own.held.iter_mut().enumerate() {
+                *is_held |= words.iter().all(|word| word.held[at]);
+            }
+        }
+        Ok(own)
     }
 
     fn held(&self, kind: TermKind, text: &str, forms: &[Term], passages: &[PassageRef]) -> Result<HeldTerm> {
@@ -66,7 +83,7 @@ impl LexicalReader {
         }
         let holders = holders.into_values().max().unwrap_or(0);
         let idf = statistics::idf(self.searcher.num_docs(), holders);
-        Ok(HeldTerm { text: text.to_owned(), kind, idf, is_known: holders > 0, held })
+        Ok(HeldTerm { text: text.to_owned(), kind, is_spelling: false, idf, is_known: holders > 0, held })
     }
 
     /// Notes which of the passages hold a term.

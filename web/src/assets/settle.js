@@ -141,6 +141,9 @@ function make(sample, hit) {
   const origin = row.querySelector(".origin");
   if (hit.url && origin) origin.href = hit.url;
   else origin?.remove();
+  const section = row.querySelector(".section bdi");
+  if (section && passage.section) section.textContent = clean(passage.section);
+  else row.querySelector(".section")?.remove();
   const open = row.querySelector(".open");
   open.href = link;
   open.querySelector("bdi").textContent = clean(hit.title);

@@ -109,7 +109,7 @@ fn show(
     let place = wanted.and_then(|wanted| all.iter().position(|passage| passage.number == wanted)).unwrap_or(0);
     let from = from.unwrap_or_else(|| place.saturating_sub(window / 3)).min(total.saturating_sub(1));
     let contents = contents(&all, &first.document.title);
-    let marker = Marker::of_query(snapshot, &ParsedQuery::parse(query));
+    let marker = Marker::of_query(snapshot, &ParsedQuery::parse(query))?;
     let marked = |passage: Passage| {
         let marks = marker.marks(&passage);
         (passage, marks)

@@ -93,6 +93,7 @@ fn passage(visit: &Visit, hit: &DocumentHit, passage: &PassageHit) -> Markup {
     }
     let (lead, trail) = left_out(&passage.text, &part);
     html! {
+        @if let Some(section) = &passage.section { p.section { bdi { (clean(section)) } } }
         p.snippet.sense[passage.marked == Marked::Sentence] lang=[language] dir="auto" {
             @if lead { "… " }
             (shape.snippet(&part))
