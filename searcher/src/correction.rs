@@ -41,6 +41,8 @@ const OVERWHELMING: u64 = 50;
 const SUGGESTIVE: u64 = 20;
 /// How much more frequent one word is than two of which it is made, to be searched for beside them.
 const JOINED: u64 = 5;
+/// Beginnings that make a word its opposite.
+const NEGATIONS: [&str; 6] = ["anti", "dis", "in", "non", "un", "im"];
 
 /// What of a query was taken for a slip, and what was made of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -271,9 +273,7 @@ impl<'s> Speller<'s> {
             }
             let holders = self.snapshot.holders(&normal)?;
             let is_unknown = first.holders == 0 || second.holders == 0;
-            if holders == 0
-                || (!is_unknown && holders <= JOINED * self.count(&[&format!("{} {}", first.text, second.text)])?)
-            {
+            if holders == 0 || !(is_unknown || self.is_rather_one(first, second, holders)?) {
                 continue;
             }
             if found.last().is_some_and(|last| last.range.end > first.range.start) {
@@ -284,6 +284,15 @@ impl<'s> Speller<'s> {
             found.push(self.found(range, &normal, role)?);
         }
         Ok(found)
+    }
+
+    /// Whether two words that the index holds stand in it as one by far more often than beside each other.
+    fn is_rather_one(&self, first: &Word, second: &Word, holders: u64) -> Result<bool, SearchError> {
+        if is_stopword(&first.normal) || is_stopword(&second.normal) {
+            return Ok(false);
+        }
+        let apart = self.count(&[&format!("{} {}", first.text, second.text)])?;
+        Ok(holders >= JOINED * (apart + 1))
     }
 
     /// The correction of a word that the index does not hold, or hardly.
@@ -313,6 +322,10 @@ impl<'s> Speller<'s> {
         for (at, _) in word.normal.char_indices() {
             let (first, second) = word.normal.split_at(at);
             if [first, second].iter().any(|part| part.chars().nth(1).is_none()) {
+                continue;
+            }
+            // "anyone" is not "any one"; of function words, only short ones lose their blank unseen.
+            if is_stopword(first) && first.len() > 2 {
                 continue;
             }
             if self.snapshot.holders(first)? == 0 || self.snapshot.holders(second)? == 0 {
@@ -393,7 +406,8 @@ fn is_given_name(text: &str, shouts: bool) -> bool {
 /// A neighbour in the dictionary, as far as it may have been meant.
 fn candidate(word: &Word, near: KnownWord) -> Option<Candidate> {
     let is_word = near.text.chars().all(char::is_alphabetic) && near.text.chars().nth(2).is_some();
-    if near.text == word.normal || !is_word || near.holders <= word.holders {
+    let is_opposite = word.normal.strip_suffix(&near.text).is_some_and(|begin| NEGATIONS.contains(&begin));
+    if near.text == word.normal || !is_word || is_opposite || near.holders <= word.holders {
         return None;
     }
     let [typed, meant] = [&word.normal, &near.text].map(|text| text.chars().collect::<Vec<char>>());
@@ -463,6 +477,9 @@ mod tests {
         "the database of the travel budget",
         "database backup, database worker",
         "un résumé of the maternity budget",
+        "the database of drivers",
+        "a database on a base, with data",
+        "the database",
     ];
 
     #[test]
@@ -481,7 +498,7 @@ mod tests {
                 ("TRAVEL DATABSAE", "TRAVEL Database"),
                 ("oncall", "on call"),
                 ("travel data base", "travel database"),
-                ("resumee", "résumé"),
+                ("reusme", "résumé"),
             ] {
                 assert_eq!(corrected(snapshot, typed).as_deref(), Some(meant), "{typed}");
             }
@@ -503,6 +520,7 @@ mod tests {
                 "getTravle",
                 "wrk", // too short
                 "zzzzzzzz",
+                "unbudget",
                 "旅行预算",
                 "",
             ] {
