@@ -27,8 +27,10 @@ const MAX_LOOKED_FOR: usize = 6;
 const MAX_TRIED: usize = 5;
 /// Other words that they are tried with.
 const MAX_COMPANIONS: usize = 3;
-/// How much a correction counts in the lexical retriever, where a word as typed counts 1.
-const WEIGHT: f32 = 0.8;
+/// How much a correction counts in the lexical retriever, where a word as typed counts 1: in the place of a word that the
+/// index does not hold, and beside one that it holds.
+const REPLACING: f32 = 0.95;
+const JOINING: f32 = 0.8;
 /// How much rarer (in the natural logarithm) a slip is that costs one more.
 const RARITY: f64 = 4.0;
 /// What a blank too many, or one too few, costs.
@@ -123,7 +125,7 @@ impl Corrections {
         let alternative = |found: &Found| Alternative {
             typed: found.typed.clone(),
             text: found.meant.clone(),
-            weight: WEIGHT,
+            weight: if found.role == Role::Replaces { REPLACING } else { JOINING },
             language: None,
         };
         searched.map(alternative).collect()
