@@ -153,8 +153,8 @@ mod tests {
             ("agreeemnt", "agreement"), // a swap
             ("agreiment", "agreement"), // a vowel for a vowel
             ("agreemen", "agreement"),  // a letter missing
-            ("agreexent", "agreement"), // another letter
             ("greement", "agreement"),  // the first letter missing
+            ("agreexent", "agreement"), // another letter
             ("pgreement", "agreement"), // another first letter
         ];
         let costs: Vec<f32> = dearer.iter().map(|(typed, word)| of(typed, word)).collect();
