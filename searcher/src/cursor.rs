@@ -7,8 +7,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::request::{FacetScope, Marking, RequestError, RerankBudget, SearchRequest};
-
 /// The shape of what is encoded.
 const VERSION: u8 = 1;
 /// Bytes of the hash of the question.
@@ -29,26 +27,22 @@ pub(crate) fn key(group: u64) -> u64 {
     group & ((1 << (8 * SHOWN)) - 1)
 }
 
+/// A hash of a question: of what decides which results there are, and in which order.
+pub(crate) fn question(asked: &str) -> [u8; QUESTION] {
+    let mut question = [0; QUESTION];
+    question.copy_from_slice(&blake3::hash(asked.as_bytes()).as_bytes()[..QUESTION]);
+    question
+}
+
 impl Cursor {
-    /// The cursor that a request goes on from, if there is any.
-    ///
-    /// # Errors
-    /// It cannot be read, belongs to another question, or stands beside an offset.
-    pub(crate) fn of(request: &SearchRequest) -> Result<Option<Self>, RequestError> {
-        let Some(text) = &request.cursor else { return Ok(None) };
-        if request.offset > 0 {
-            return Err(RequestError::CursorWithOffset);
-        }
-        let cursor = Self::read(text).ok_or(RequestError::CursorUnreadable)?;
-        if cursor.question != question(request) {
-            return Err(RequestError::CursorOfAnother);
-        }
-        Ok(Some(cursor))
+    /// The cursor behind these documents of a question's list.
+    pub(crate) fn behind(question: [u8; QUESTION], shown: Vec<u64>) -> Self {
+        Self { question, shown }
     }
 
-    /// The cursor behind these documents.
-    pub(crate) fn behind(request: &SearchRequest, shown: Vec<u64>) -> Self {
-        Self { question: question(request), shown }
+    /// Whether it is one of this question.
+    pub(crate) fn is_of(&self, question: [u8; QUESTION]) -> bool {
+        self.question == question
     }
 
     pub(crate) fn encode(&self) -> String {
@@ -60,7 +54,8 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn read(text: &str) -> Option<Self> {
+    /// Reads what [`Cursor::encode`] wrote.
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (version, rest) = bytes.split_first()?;
         let (question, shown) = rest.split_first_chunk::<QUESTION>()?;
@@ -72,44 +67,18 @@ impl Cursor {
     }
 }
 
-/// A hash of what decides which results there are, and in which order.
-fn question(request: &SearchRequest) -> [u8; QUESTION] {
-    let asked = SearchRequest {
-        facets: false,
-        facet_scope: FacetScope::default(),
-        top: 1,
-        offset: 0,
-        cursor: None,
-        mark: Marking::default(),
-        rerank: RerankBudget::default(),
-        explain: false,
-        ..request.clone()
-    };
-    let text = serde_json::to_string(&asked).unwrap_or_default();
-    let mut question = [0; QUESTION];
-    question.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..QUESTION]);
-    question
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written_and_only_for_its_question() {
-        let asked = SearchRequest { query: "leave".into(), ..SearchRequest::default() };
-        let cursor = Cursor::behind(&asked, vec![key(u64::MAX), 0, key(0x0102_0304_0506_0708)]);
-        let next =
-            SearchRequest { cursor: Some(cursor.encode()), top: 3, facets: true, explain: true, ..asked.clone() };
-        assert_eq!(Cursor::of(&next), Ok(Some(cursor)));
-        assert_eq!(Cursor::of(&asked), Ok(None));
-        let other = SearchRequest { query: "leaves".into(), ..next.clone() };
-        assert_eq!(Cursor::of(&other), Err(RequestError::CursorOfAnother));
-        let beside = SearchRequest { offset: 1, ..next.clone() };
-        assert_eq!(Cursor::of(&beside), Err(RequestError::CursorWithOffset));
-        for text in ["", "x", "AQ", "Ag\u{e9}", &next.cursor.clone().unwrap_or_default()[1..]] {
-            let broken = SearchRequest { cursor: Some(text.into()), ..asked.clone() };
-            assert_eq!(Cursor::of(&broken), Err(RequestError::CursorUnreadable), "{text:?}");
+    fn a_cursor_is_read_as_it_was_written() {
+        let cursor = Cursor::behind(question("leave"), vec![key(u64::MAX), 0, key(0x0102_0304_0506_0708)]);
+        let text = cursor.encode();
+        assert_eq!(Cursor::read(&text), Some(cursor.clone()));
+        assert!(cursor.is_of(question("leave")) && !cursor.is_of(question("leaves")));
+        for broken in ["", "x", "AQ", "Ag\u{e9}", &text[1..], &text[..text.len() - 1]] {
+            assert_eq!(Cursor::read(broken), None, "{broken:?}");
         }
     }
 }

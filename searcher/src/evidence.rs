@@ -79,8 +79,7 @@ impl Evidence {
         let mut passages: Vec<PassageRef> = by_words.iter().chain(&by_meaning).map(|(passage, _)| *passage).collect();
         passages.sort_unstable();
         passages.dedup();
-        let mut terms = snapshot.holdings(&plan.terms, &passages)?;
-        terms.retain(|term| !term.is_spelling);
+        let terms = meant(snapshot.holdings(&plan.terms, &passages)?);
         let whole = rarity(&terms, |_| true).max(f64::MIN_POSITIVE);
         let coverages: Vec<f64> = (0..passages.len()).map(|at| rarity(&terms, |term| term.held[at]) / whole).collect();
         let nearest = by_meaning.first().and_then(|(passage, _)| passages.binary_search(passage).ok());
@@ -170,6 +169,28 @@ fn head(candidates: &[Candidate], place: impl Fn(&Candidate) -> Option<Place>) -
     ranked.sort_by_key(|(_, place)| place.rank);
     ranked.truncate(HEAD);
     ranked
+}
+
+/// The terms of a query, each in one spelling: as it was typed where the index holds that, else as the parts of a name or
+/// joined with its neighbours. A code that is not held says no more than its words.
+fn meant(terms: Vec<HeldTerm>) -> Vec<HeldTerm> {
+    let (spellings, mut typed): (Vec<HeldTerm>, Vec<HeldTerm>) = terms.into_iter().partition(|term| term.is_spelling);
+    let known: Vec<&HeldTerm> = spellings.iter().filter(|term| term.is_known).collect();
+    typed.retain(|term| term.is_known || term.kind != TermKind::Code);
+    for term in typed.iter_mut().filter(|term| !term.is_known) {
+        let joined = known.iter().find(|spelling| spelling.text.contains(&term.text));
+        let parts: Vec<&HeldTerm> =
+            known.iter().copied().filter(|spelling| term.text.contains(&spelling.text)).collect();
+        let stand_in = joined.map_or(parts, |joined| vec![joined]);
+        if !stand_in.is_empty() {
+            term.is_known = true;
+            term.idf = stand_in.iter().map(|part| part.idf).fold(0.0, f32::max);
+            for (at, held) in term.held.iter_mut().enumerate() {
+                *held = stand_in.iter().all(|part| part.held[at]);
+            }
+        }
+    }
+    typed
 }
 
 /// The rarity of these terms together.

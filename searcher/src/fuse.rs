@@ -80,10 +80,21 @@ impl<Id> Fused<Id> {
 ///
 /// Ties in the fused score go to the better single rank, then to the smaller id.
 pub fn fuse<Id: Copy + Eq + Hash + Ord>(rankings: &[Retrieved<'_, Id>], fusion: Fusion) -> Vec<Fused<Id>> {
+    fuse_whole(rankings, &[], fusion)
+}
+
+/// As [`fuse`], where it is known what a retriever would have given ids that it did not return: `beyond`, by retriever. For
+/// [`Fusion::Convex`] such a score counts like any other, so that the depth of a ranking decides what is fused, and not how.
+pub(crate) fn fuse_whole<Id: Copy + Eq + Hash + Ord>(
+    rankings: &[Retrieved<'_, Id>],
+    beyond: &[HashMap<Id, f32>],
+    fusion: Fusion,
+) -> Vec<Fused<Id>> {
     let scales: Vec<Scale> = rankings.iter().map(|ranking| Scale::of(ranking, rankings)).collect();
+    let known = |retriever: usize, id: &Id| beyond.get(retriever).and_then(|scores| scores.get(id).copied());
     let mut fused: Vec<Fused<Id>> = gather(rankings)
         .into_iter()
-        .map(|(id, places)| Fused { score: score(&places, &scales, fusion), id, places })
+        .map(|(id, places)| Fused { score: score(&places, |of| known(of, &id), &scales, fusion), id, places })
         .collect();
     fused.sort_by(better_first);
     fused
@@ -138,16 +149,16 @@ impl Scale {
     }
 }
 
-fn score(places: &[Option<Place>], scales: &[Scale], fusion: Fusion) -> f64 {
-    let mut parts: Vec<f64> = places
-        .iter()
-        .zip(scales)
-        .filter_map(|(place, scale)| {
-            let place = (*place)?;
-            Some(match fusion {
-                Fusion::ReciprocalRank { constant } => scale.weight / (constant + place.rank as f64),
-                Fusion::Convex => scale.share * scale.normalise(place.score),
-            })
+/// The fused score of an id; `known` is what a retriever that did not return it would have given it.
+fn score(places: &[Option<Place>], known: impl Fn(usize) -> Option<f32>, scales: &[Scale], fusion: Fusion) -> f64 {
+    let mut parts: Vec<f64> = (0..)
+        .zip(places.iter().zip(scales))
+        .filter_map(|(retriever, (place, scale))| match fusion {
+            Fusion::ReciprocalRank { constant } => Some(scale.weight / (constant + (*place)?.rank as f64)),
+            Fusion::Convex => {
+                let score = place.map(|place| place.score).or_else(|| known(retriever))?;
+                Some(scale.share * scale.normalise(score))
+            }
         })
         .collect();
     sum(&mut parts)
@@ -271,6 +282,20 @@ mod tests {
 
     fn all_retrieved(rankings: &[(Vec<(u32, f32)>, f64)]) -> Vec<Retrieved<'_, u32>> {
         rankings.iter().map(|(ranked, weight)| retrieved(ranked, *weight)).collect()
+    }
+
+    #[test]
+    fn what_is_known_beyond_a_ranking_counts_like_what_is_in_it() {
+        let (words, near) = ([(1, 4.0), (2, 3.0)], [(3, 0.8), (2, 0.4)]);
+        let of = |ranked, weight| Retrieved { ranked, weight, floor: Some(0.0), full: 0.0 };
+        let short = [of(&words[..], 1.0), of(&near[..1], 0.5)];
+        let beyond = [HashMap::new(), HashMap::from([(2, 0.4)])];
+        let whole = fuse(&[of(&words[..], 1.0), of(&near[..], 0.5)], Fusion::Convex);
+        let scores = |fused: &[Fused<i32>]| fused.iter().map(|entry| (entry.id, entry.score)).collect::<Vec<_>>();
+        assert_eq!(scores(&fuse_whole(&short, &beyond, Fusion::Convex)), scores(&whole));
+        assert_ne!(scores(&fuse(&short, Fusion::Convex)), scores(&whole));
+        let by_rank = Fusion::ReciprocalRank { constant: 60.0 };
+        assert_eq!(fuse_whole(&short, &beyond, by_rank), fuse(&short, by_rank));
     }
 
     proptest! {

@@ -64,7 +64,7 @@ impl List<'_> {
             for entry in &entries[..to] {
                 shown.extend(self.snapshot.group_of(entry.document)?.map(key));
             }
-            next = Some(Cursor::behind(request, shown));
+            next = Some(request.cursor_behind(shown));
         }
         Ok(Page { results, next })
     }

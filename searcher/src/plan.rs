@@ -10,7 +10,6 @@ use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot, folded};
 
 use crate::config::SearchConfig;
 use crate::correction::{Corrections, Spelling, replaced};
-use crate::cursor::Cursor;
 use crate::error::SearchError;
 use crate::query::ParsedQuery;
 use crate::request::{FacetScope, Mode, SearchRequest, Sort};
@@ -99,7 +98,7 @@ impl SearchPlan {
             filter,
             vector: None,
             vector_weight,
-            shown: Cursor::of(&request)?.map(|cursor| cursor.shown).unwrap_or_default(),
+            shown: request.cursor()?.map(|cursor| cursor.shown).unwrap_or_default(),
             depth: config.depth,
             rerank_depth,
             terms: snapshot.analyse(&terms),

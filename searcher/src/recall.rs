@@ -5,7 +5,7 @@
 //! as deep as the retrievers rank. Where that leaves nothing within a filter, what is nearest within it is found. A search by
 //! meaning alone looks for the nearest within its filter at once: it has nothing else.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use storage::{DocumentSet, Filter, PassageRef, Scope, Snapshot};
@@ -13,7 +13,7 @@ use storage::{DocumentSet, Filter, PassageRef, Scope, Snapshot};
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
-use crate::fuse::{Retrieved, fuse};
+use crate::fuse::{Fusion, Retrieved, fuse_whole};
 use crate::plan::SearchPlan;
 use crate::request::Mode;
 
@@ -81,7 +81,7 @@ pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut Sear
     });
     let (lexical, mut nearest) = (lexical?, nearest?);
     let found = found(snapshot, planned, &lexical, &mut nearest)?;
-    let fused = fused(snapshot, config, plan.vector_weight, &lexical, &nearest, found)?;
+    let fused = fused(snapshot, config, plan, &lexical, &nearest, found)?;
     plan.vector = nearest.vector;
     Ok(fused)
 }
@@ -220,7 +220,7 @@ fn hits_near(
 fn fused(
     snapshot: &Snapshot,
     config: &SearchConfig,
-    vector_weight: f64,
+    plan: &SearchPlan,
     lexical: &Lexical,
     nearest: &Nearest,
     found: DocumentSet,
@@ -229,9 +229,11 @@ fn fused(
     let started = Instant::now();
     let full = config.coverage * lexical.full_coverage;
     let (words, near) = (numbered(snapshot, &lexical.hits)?, numbered(snapshot, &nearest.hits)?);
+    let beyond = beyond(snapshot, config, plan, lexical, nearest)?;
     let candidates = candidates(
         Retrieved { ranked: &words, weight: 1.0, floor: Some(0.0), full },
-        Retrieved { ranked: &near, weight: vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
+        Retrieved { ranked: &near, weight: plan.vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
+        &beyond,
         config,
     );
     Ok(Recall {
@@ -246,6 +248,26 @@ fn fused(
     })
 }
 
+/// What each retriever would give the candidates of the other, however deep they lie in its own ranking. That is much cheaper
+/// than ranking deeper, and ranks the first page as if both had ranked everything.
+fn beyond(
+    snapshot: &Snapshot,
+    config: &SearchConfig,
+    plan: &SearchPlan,
+    lexical: &Lexical,
+    nearest: &Nearest,
+) -> Result<Vec<HashMap<Numbered, f32>>, SearchError> {
+    let (Some(vector), Fusion::Convex, Mode::Hybrid) = (&nearest.vector, config.fusion(), plan.request.mode) else {
+        return Ok(Vec::new());
+    };
+    let passages = |hits: &[(PassageRef, f32)]| hits.iter().map(|(passage, _)| *passage).collect::<HashSet<_>>();
+    let (words, near) = (passages(&lexical.hits), passages(&nearest.hits));
+    let words_of = snapshot.lexical_of(&plan.terms, config.lexical, near.difference(&words).copied().collect())?;
+    let cosines_of = snapshot.cosines(vector, words.difference(&near).copied().collect())?;
+    let by_passage = |scores: Vec<_>| Ok::<_, SearchError>(numbered(snapshot, &scores)?.into_iter().collect());
+    Ok(vec![by_passage(words_of)?, by_passage(cosines_of)?])
+}
+
 /// A passage behind the number of its document: equal scores go by that, which no commit changes.
 pub(crate) type Numbered = (u32, PassageRef);
 
@@ -254,13 +276,14 @@ pub(crate) fn numbered(snapshot: &Snapshot, hits: &[(PassageRef, f32)]) -> Resul
     hits.iter().map(|(passage, score)| Ok(((snapshot.number(*passage)?, *passage), *score))).collect()
 }
 
-/// What both retrievers found as candidates, best first.
+/// What both retrievers found as candidates, best first; `beyond` as for [`fuse_whole`].
 pub(crate) fn candidates(
     lexical: Retrieved<'_, Numbered>,
     vector: Retrieved<'_, Numbered>,
+    beyond: &[HashMap<Numbered, f32>],
     config: &SearchConfig,
 ) -> Vec<Candidate> {
-    let fused = fuse(&[lexical, vector], config.fusion());
+    let fused = fuse_whole(&[lexical, vector], beyond, config.fusion());
     let candidate = |entry: crate::fuse::Fused<Numbered>| {
         let mut places = entry.places.into_iter();
         let (lexical, vector) = (places.next().flatten(), places.next().flatten());

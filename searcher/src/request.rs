@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, question};
 use crate::query::{ParsedQuery, parse_date, parse_kind, places_of_plain_words, places_of_words};
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
@@ -388,7 +388,7 @@ impl SearchRequest {
     /// The first field that asks for too much or cannot be read.
     pub fn check(&self, limits: &RequestLimits) -> Result<(), RequestError> {
         within(Counted::Query, self.query.chars().count(), limits.query_chars)?;
-        let shown = Cursor::of(self)?.map_or(self.offset, |cursor| cursor.shown.len());
+        let shown = self.cursor()?.map_or(self.offset, |cursor| cursor.shown.len());
         within(Counted::Results, shown.saturating_add(self.top), limits.results.min(MAX_RESULTS))?;
         let instruct = self.instruct.as_ref().map_or(0, |instruct| instruct.chars().count());
         within(Counted::Instruct, instruct, limits.query_chars)?;
@@ -396,6 +396,40 @@ impl SearchRequest {
             return Err(RequestError::NoResults);
         }
         self.filters.check(limits)
+    }
+
+    /// The cursor to go on from, if there is any.
+    ///
+    /// # Errors
+    /// It cannot be read, belongs to another question, or stands beside an offset.
+    pub(crate) fn cursor(&self) -> Result<Option<Cursor>, RequestError> {
+        let Some(text) = &self.cursor else { return Ok(None) };
+        if self.offset > 0 {
+            return Err(RequestError::CursorWithOffset);
+        }
+        let cursor = Cursor::read(text).ok_or(RequestError::CursorUnreadable)?;
+        if cursor.is_of(question(&self.question())) { Ok(Some(cursor)) } else { Err(RequestError::CursorOfAnother) }
+    }
+
+    /// The cursor behind what was shown.
+    pub(crate) fn cursor_behind(&self, shown: Vec<u64>) -> Cursor {
+        Cursor::behind(question(&self.question()), shown)
+    }
+
+    /// What decides which results there are, and in which order.
+    fn question(&self) -> String {
+        let asked = Self {
+            facets: false,
+            facet_scope: FacetScope::default(),
+            top: default_top(),
+            offset: 0,
+            cursor: None,
+            mark: Marking::default(),
+            rerank: RerankBudget::default(),
+            explain: false,
+            ..self.clone()
+        };
+        serde_json::to_string(&asked).unwrap_or_default()
     }
 }
 
@@ -475,6 +509,20 @@ mod tests {
         assert_eq!(of(&|request| request.filters.after = Some("x".into())), Some(("after", "after-not-a-date")));
         assert_eq!(of(&|request| request.filters.before = Some("1".into())), Some(("before", "before-not-a-date")));
         assert_eq!(of(&|request| request.filters.kind = vec!["klingon".into()]), Some(("type", "type-unknown")));
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_question() {
+        let asked = SearchRequest { query: "leave".into(), ..SearchRequest::default() };
+        let cursor = asked.cursor_behind(vec![1, 2]);
+        let next =
+            SearchRequest { cursor: Some(cursor.encode()), top: 3, facets: true, explain: true, ..asked.clone() };
+        assert_eq!((next.cursor(), asked.cursor()), (Ok(Some(cursor)), Ok(None)));
+        let of = |request: SearchRequest| request.check(&RequestLimits::default()).err().map(|error| error.code());
+        assert_eq!(of(SearchRequest { query: "leaves".into(), ..next.clone() }), Some("cursor-of-another-question"));
+        assert_eq!(of(SearchRequest { offset: 1, ..next.clone() }), Some("cursor-with-offset"));
+        assert_eq!(of(SearchRequest { cursor: Some("AQ".into()), ..asked }), Some("cursor-unreadable"));
+        assert_eq!(of(SearchRequest { top: 999, ..next }), Some("top-too-large"));
     }
 
     #[test]

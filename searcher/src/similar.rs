@@ -52,6 +52,7 @@ impl Searcher {
         let candidates = candidates(
             Retrieved { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
             Retrieved { ranked: &numbered(snapshot, &hits)?, weight: 1.0, floor, full: 0.0 },
+            &[],
             &self.config,
         );
         let documents = group(candidates, &self.config);

@@ -56,7 +56,7 @@ const BESIDE: f32 = 0.7;
 /// Cost of a vowel for a vowel.
 const VOWEL: f32 = 0.8;
 /// Cost of any other letter.
-const OTHER: f32 = 1.2;
+const OTHER: f32 = 1.6;
 /// What a slip in the first letter costs beside that.
 const FIRST: f32 = 0.5;
 /// Cost of a first letter that is another one altogether: more often than not, another word was meant.
@@ -153,8 +153,8 @@ mod tests {
             ("agreeemnt", "agreement"), // a swap
             ("agreiment", "agreement"), // a vowel for a vowel
             ("agreemen", "agreement"),  // a letter missing
-            ("agreexent", "agreement"), // another letter
             ("greement", "agreement"),  // the first letter missing
+            ("agreexent", "agreement"), // another letter
             ("pgreement", "agreement"), // another first letter
         ];
         let costs: Vec<f32> = dearer.iter().map(|(typed, word)| of(typed, word)).collect();

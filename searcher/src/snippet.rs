@@ -39,7 +39,7 @@ impl Snippet {
         let line = before.rfind('\n').map_or(0, |at| at + 1);
         let indentation = &before[line..];
         let room = max_chars.saturating_sub(self.text.chars().count());
-        if indentation.trim_matches([' ', '\t']) != "" || indentation.chars().count() > room {
+        if !indentation.trim_matches([' ', '\t']).is_empty() || indentation.chars().count() > room {
             return self;
         }
         let by = indentation.len();

@@ -225,6 +225,23 @@ impl Snapshot {
         self.in_order(self.view.lexical.scored(query, filters, weights)?)
     }
 
+    /// What [`Snapshot::lexical`] would give these passages, as far as they hold anything that the query asks for.
+    pub fn lexical_of(
+        &self,
+        query: &AnalysedQuery,
+        weights: LexicalWeights,
+        passages: Vec<PassageRef>,
+    ) -> Result<Vec<(PassageRef, f32)>> {
+        self.view.lexical.scores_of(query, weights, passages)
+    }
+
+    /// What [`Snapshot::nearest`] would give these passages: their cosines.
+    pub fn cosines(&self, vector: &[f32], passages: Vec<PassageRef>) -> Result<Vec<(PassageRef, f32)>> {
+        let known = self.view.lexical.ordinals_of(passages)?;
+        let cosines = self.view.vectors.cosines(vector, known.iter().map(|(_, ordinal)| *ordinal))?;
+        Ok(known.into_iter().map(|(passage, _)| passage).zip(cosines).collect())
+    }
+
     fn in_order(&self, mut hits: Vec<(PassageRef, f32)>) -> Result<Vec<(PassageRef, f32)>> {
         let roster = self.roster()?;
         let numbers: Vec<u32> = hits.iter().map(|(passage, _)| roster.number(*passage)).collect::<Result<_>>()?;

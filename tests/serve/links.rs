@@ -91,7 +91,7 @@ fn a_pdf_is_shown_by_the_browser_at_the_page_that_was_found() {
     let (id, passage) = (hit["id"].as_str().unwrap(), &hit["passages"][0]["number"]);
     let page = server.get(&format!("/document/{id}?passage={passage}&q=axolotl")).text;
     assert!(page.contains(&format!("href=\"/document/{id}/file#page=2\"")), "{page}");
-    let file = server.request("HEAD", &format!("/document/{id}/file"), &[], &[]);
+    let file = server.get(&format!("/document/{id}/file"));
     assert_eq!(file.header("content-type"), "application/pdf");
     assert!(file.header("content-disposition").starts_with("inline;"), "{}", file.header("content-disposition"));
     assert!(file.header("content-security-policy").contains("default-src 'none'"));

@@ -13,8 +13,9 @@ fn ids(answer: &Value) -> Vec<String> {
     results.iter().map(|hit| hit["id"].as_str().unwrap().to_string()).collect()
 }
 
+/// All that is found, whether or not it is judged to answer.
 fn search(server: &Server, query: &str) -> Value {
-    server.get(&format!("/api/v1/search?{query}")).expect(200)
+    server.get(&format!("/api/v1/search?{query}&unlikely=all")).expect(200)
 }
 
 /// A bench with two folders that share a few words, one of them much larger than what is ranked.
@@ -121,7 +122,9 @@ fn a_cursor_goes_on_where_the_last_page_ended_though_the_index_has_changed() {
     let lost: Vec<&String> = all.iter().filter(|id| !seen.contains(id)).collect();
     // What came after the last page was asked for may be missing, and nothing else.
     assert!(lost.is_empty(), "{lost:?} of {} after {pages} pages", all.len());
-    let refused = |query: &str| server.get(&format!("/api/v1/search?{query}")).expect(400)["errors"][0]["code"].clone();
+    let refused = |query: &str| {
+        server.get(&format!("/api/v1/search?{query}&unlikely=all")).expect(400)["errors"][0]["code"].clone()
+    };
     assert_eq!(refused(&format!("q=pump&cursor={cursor}")), "cursor-of-another-question");
     assert_eq!(refused("q=pump+line&copies=apart&cursor=abc"), "cursor-unreadable");
     assert_eq!(refused(&format!("q=pump+line&copies=apart&offset=10&cursor={cursor}")), "cursor-with-offset");

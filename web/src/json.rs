@@ -64,7 +64,12 @@ pub(crate) fn read<T: DeserializeOwned>(json: Value) -> Result<T, Error> {
 
 /// What a text in JSON stands for, or what is wrong with it and where.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
-    let mut reader = serde_json::Deserializer::from_slice(without_mark(text));
+    let text = without_mark(text);
+    // A list would be read as the fields in their order, which nobody means.
+    if text.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err("expected an object".to_owned());
+    }
+    let mut reader = serde_json::Deserializer::from_slice(text);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| placed(&error))?;
     reader.end().map_err(|error| error.to_string())?;
     Ok(read)
@@ -139,6 +144,7 @@ mod tests {
             ("{}", "missing field `inner`"),
             (r#"{"inner":[]} {}"#, "trailing characters"),
             ("", "EOF"),
+            (r#"[["one"]]"#, "expected an object"),
         ] {
             let wrong = parse::<Outer>(text.as_bytes()).unwrap_err();
             assert!(wrong.starts_with(expected), "{text}: {wrong}");

@@ -39,6 +39,20 @@ impl LexicalReader {
         Ok(())
     }
 
+    /// The ordinals of these passages, in index order.
+    pub(crate) fn ordinals_of(&self, mut passages: Vec<PassageRef>) -> Result<Vec<(PassageRef, u64)>> {
+        passages.sort_unstable();
+        let mut ordinals = Vec::with_capacity(passages.len());
+        for within in passages.chunk_by(|one, next| one.segment == next.segment) {
+            let column = self.searcher.segment_reader(within[0].segment).fast_fields().u64("ordinal")?;
+            for passage in within {
+                let ordinal = column.first(passage.doc).ok_or_else(|| damaged("a chunk has no ordinal"))?;
+                ordinals.push((*passage, ordinal));
+            }
+        }
+        Ok(ordinals)
+    }
+
     /// How many passages each segment holds, dead ones too.
     pub(crate) fn segment_lengths(&self) -> impl Iterator<Item = u32> + '_ {
         self.searcher.segment_readers().iter().map(SegmentReader::max_doc)

@@ -1,6 +1,7 @@
 //! Everything that a query matches, where the best are not enough: for counting, and for pages behind the ranked ones.
 
 use tantivy::collector::{Collector, SegmentCollector};
+use tantivy::query::EnableScoring;
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::query::{AnalysedQuery, LexicalWeights};
@@ -31,6 +32,35 @@ impl LexicalReader {
         let Some(asked) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
         let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
         Ok(self.searcher.search_with_statistics_provider(&asked, &Scored, &statistics)?)
+    }
+}
+
+impl LexicalReader {
+    /// The scores of these passages, of those that match.
+    pub(crate) fn scores_of(
+        &self,
+        query: &AnalysedQuery,
+        weights: LexicalWeights,
+        mut passages: Vec<PassageRef>,
+    ) -> Result<Vec<(PassageRef, f32)>> {
+        let Some(asked) = self.asked(query, &[], weights)? else { return Ok(Vec::new()) };
+        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
+        let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, &self.searcher);
+        let weight = asked.weight(scoring)?;
+        passages.sort_unstable();
+        let mut scores = Vec::with_capacity(passages.len());
+        for within in passages.chunk_by(|one, next| one.segment == next.segment) {
+            let mut scorer = weight.scorer(self.searcher.segment_reader(within[0].segment), 1.0)?;
+            for passage in within {
+                if scorer.doc() < passage.doc {
+                    scorer.seek(passage.doc);
+                }
+                if scorer.doc() == passage.doc {
+                    scores.push((*passage, scorer.score()));
+                }
+            }
+        }
+        Ok(scores)
     }
 }
 

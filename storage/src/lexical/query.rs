@@ -27,6 +27,9 @@ const MAX_TERMS: usize = 64;
 /// Weight of a part of a name, where the name has 1.
 const PIECE: f32 = 0.5;
 
+/// Weight of words around a hyphen in one, where each of them has 1.
+const JOINED: f32 = 0.4;
+
 /// Weight of a stem in a language that the query is not in.
 const FOREIGN: f32 = 0.8;
 
@@ -235,7 +238,11 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
     for typed in words.into_iter().filter(|word| seen.insert(word.exact.as_str())).take(MAX_TERMS) {
         let mut word = languages.word(&typed.text, &typed.exact);
         word.is_part = !alone.contains(typed.exact.as_str());
-        word.weight = if typed.kind == TokenKind::Piece { PIECE } else { 1.0 };
+        word.weight = match typed.kind {
+            TokenKind::Piece => PIECE,
+            TokenKind::Joined => JOINED,
+            TokenKind::Word | TokenKind::Number => 1.0,
+        };
         word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
         match found.iter_mut().find(|known| known.stems == word.stems) {
             Some(known) => {

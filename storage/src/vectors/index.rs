@@ -141,6 +141,17 @@ impl VectorIndex {
         Ok(found)
     }
 
+    /// The exact cosines of these vectors.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::search`].
+    pub(crate) fn cosines(&self, query: &[f32], ordinals: impl Iterator<Item = u64>) -> VectorResult<Vec<f32>> {
+        let query = Query::new(query, self.reader.dim())?;
+        let mut found: Vec<(u64, f32)> = ordinals.map(|ordinal| (ordinal, 0.0)).collect();
+        self.score_exactly(&query, &mut found)?;
+        Ok(found.into_iter().map(|(_, cosine)| cosine).collect())
+    }
+
     fn score_exactly(&self, query: &Query, found: &mut [(u64, f32)]) -> VectorResult<()> {
         let Some(last) = found.iter().map(|&(ordinal, _)| ordinal).max() else { return Ok(()) };
         let view = self.reader.view_of(last + 1)?;

@@ -122,6 +122,11 @@ fn body(pairs: Vec<(String, String)>) -> Result<Value, Error> {
 /// A body in which every value stands where [`SearchRequest`] has it, whichever name it came by.
 fn in_place(body: Value) -> Result<Value, Error> {
     let Value::Object(given) = body else { return Ok(body) };
+    // A list would be read as the fields in their order, which nobody means.
+    let mut outer = FIELDS.values().filter(|field| field.path.len() > 1).map(|field| &field.path[0]);
+    if let Some(wrong) = outer.find(|name| given.get(*name).is_some_and(|value| !value.is_object())) {
+        return Err(Error::bad(format!("the JSON body cannot be read: {wrong}: expected an object")));
+    }
     let is_short = |name: &String| FIELDS.get(name).is_some_and(|field| field.path != [name.clone()]);
     let (short, own): (Map<String, Value>, Map<String, Value>) =
         given.into_iter().partition(|(name, _)| is_short(name));
@@ -260,7 +265,8 @@ mod tests {
                 json!({ "q": "a", "type": ["md"], "filters": { "type": ["pdf"] } }),
                 "type: expected either this or filters.type",
             ),
-            (json!({ "q": "a", "type": ["md"], "filters": 7 }), "type: expected either this or filters.type"),
+            (json!({ "q": "a", "type": ["md"], "filters": 7 }), "filters: expected an object"),
+            (json!({ "q": "a", "rerank": [null, null] }), "rerank: expected an object"),
             (json!({ "q": "a", "tpye": ["md"] }), "tpye"),
         ] {
             let error = read(wrong).unwrap_err();
