@@ -14,6 +14,8 @@ use crate::plan::SearchPlan;
 
 /// From here on an answer is likelier than none.
 const LIKELY: f64 = 0.5;
+/// How many deviations above the background a sentence lies that answers: measured on labelled questions.
+const SENTENCE_DEVIATIONS: f64 = 4.0;
 /// Results that are shown where nothing fits.
 const CLOSEST: usize = 3;
 
@@ -46,6 +48,7 @@ pub(crate) struct Judgement {
     probability: f64,
     floor: f64,
     is_nonsense: bool,
+    near: Option<f32>,
 }
 
 impl Judgement {
@@ -68,7 +71,9 @@ impl Judgement {
         let evidence = Evidence::of(snapshot, embedder, plan, candidates)?;
         let model = &snapshot.model().fingerprint;
         let Some(probability) = calibration.judged(&evidence, model, floor) else { return Ok(None) };
-        Ok(Some(Self { probability, floor, is_nonsense: calibration.is_nonsense(&evidence, model) }))
+        let is_nonsense = calibration.is_nonsense(&evidence, model);
+        let near = calibration.cosine_above(&evidence, model, SENTENCE_DEVIATIONS);
+        Ok(Some(Self { probability, floor, is_nonsense, near: near.map(|cosine| cosine as f32) }))
     }
 
     /// What is told, given the best that a reranker has said of what it read: it understands more than all the evidence, so
@@ -81,6 +86,11 @@ impl Judgement {
             _ => Verdict::Likely,
         };
         Answerable { probability, verdict }
+    }
+
+    /// The cosine from which a sentence is taken for an answer; `None` where the model was not calibrated or has no say.
+    pub(crate) fn near(self) -> Option<f32> {
+        self.near
     }
 
     /// How many results are shown at most; `None` where all are.

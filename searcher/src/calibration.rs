@@ -36,8 +36,6 @@ pub struct MeaningCalibration {
     pub model: String,
     /// Cosines of a query and a passage that have nothing to do with each other.
     pub background: Spread,
-    /// Deviations above the background that gibberish hardly exceeds.
-    pub noise: f64,
     /// Tokens per character that questions in scripts with spaces hardly exceed: the model has to spell out what does.
     pub fluent: f64,
     /// For meaning alone.
@@ -107,14 +105,16 @@ impl Calibration {
         Some(if evidence.is_exact() || is_beyond_words { probability.max(floor) } else { probability })
     }
 
-    /// Whether a query is nothing to the index: no word of it is known, and what is nearest to it is no nearer than to gibberish.
+    /// Whether a query is nothing to the index: no word of it is known, and to the model, where that has a say, it is no text
+    /// either.
     pub fn is_nonsense(&self, evidence: &Evidence, model: &str) -> bool {
-        let is_near = match (evidence.meaning(), self.of_model(model)) {
-            (Some(meaning), Some(known)) => meaning.above(meaning.best(), known.background) > known.noise,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        evidence.is_unknown() && (!is_near || self.is_garbled(evidence, model))
+        evidence.is_unknown() && (evidence.meaning().is_none() || self.is_garbled(evidence, model))
+    }
+
+    /// The cosine that lies so many deviations above the background of a query.
+    pub(crate) fn cosine_above(&self, evidence: &Evidence, model: &str, deviations: f64) -> Option<f64> {
+        let (meaning, known) = evidence.meaning().zip(self.of_model(model))?;
+        Some(meaning.cosine_at(deviations, known.background))
     }
 
     /// Whether the model has to spell the query out, as it does with random letters.

@@ -86,6 +86,12 @@ impl Nearness {
         (cosine - scale.mean) / scale.deviation
     }
 
+    /// The cosine that is so many deviations above the background.
+    pub(crate) fn cosine_at(&self, deviations: f64, known: Spread) -> f64 {
+        let scale = self.scale(known);
+        scale.mean + deviations * scale.deviation
+    }
+
     /// How many deviations of the background the nearest passage is nearer than the tenth.
     pub fn lead(&self, known: Spread) -> f64 {
         let scale = self.scale(known);

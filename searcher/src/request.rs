@@ -89,7 +89,8 @@ pub enum Copies {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Unlikely {
-    /// The closest documents, three at most; none where no word of the query is known and nothing is near it.
+    /// The closest documents, three at most; none where no word of the query is known and the model sees
+    /// no text in it either.
     #[default]
     Closest,
     /// All that was found.

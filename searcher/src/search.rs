@@ -27,7 +27,6 @@ use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::list::List;
 use crate::narrow;
-use crate::nearness::{Spread, dot};
 use crate::plan::SearchPlan;
 use crate::present::Presenter;
 use crate::recall::{Recall, found_within, recall};
@@ -38,9 +37,6 @@ use crate::synonyms::Synonyms;
 
 /// Documents that are settled together: those of a page of the usual size.
 const BLOCK: usize = 10;
-
-/// How many deviations above the background a sentence lies that answers.
-const SENTENCE_DEVIATIONS: f64 = 4.0;
 
 /// Answers queries on snapshots. Cheap to clone.
 #[derive(Clone)]
@@ -298,11 +294,11 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let facets = self.plan.request.facets.then(|| self.facets(&found)).transpose()?;
         let presenting = Instant::now();
         let (mut results, next) = self.page(head, &found)?;
-        // Only the first of all results, where an answer is likely.
-        let is_likely = answerable.is_none_or(|answerable| answerable.verdict == Verdict::Likely);
-        let is_wanted = self.plan.request.mark == Marking::Sentences && is_likely && self.plan.is_first_page();
-        if let Some(vector) = self.plan.vector.as_ref().filter(|_| is_wanted) {
-            let floor = sentence_floor(&self.snapshot, vector)?;
+        // Only in the first of all results, and only by a model of which it is known how near an answer is.
+        let is_unlikely = answerable.is_none_or(|answerable| answerable.verdict == Verdict::Unlikely);
+        let is_wanted = self.plan.request.mark == Marking::Sentences && !is_unlikely && self.plan.is_first_page();
+        let floor = self.judgement.filter(|_| is_wanted).and_then(Judgement::near);
+        if let Some((vector, floor)) = self.plan.vector.as_ref().zip(floor) {
             let first = results.len().min(1);
             self.sentences.mark(&mut results[..first], vector, Which::Answering { floor })?;
         }
@@ -383,12 +379,4 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             count(&found_within(&self.snapshot, &self.searcher.config, &self.plan, &filters, &self.overall)?)
         })
     }
-}
-
-/// The cosine from which a sentence is taken for an answer: far above those of passages that have nothing to do with the
-/// query.
-fn sentence_floor(snapshot: &Snapshot, vector: &[f32]) -> Result<f32, SearchError> {
-    let cosines: Vec<f64> = snapshot.background()?.iter().map(|other| f64::from(dot(vector, other))).collect();
-    let Spread { mean, deviation } = Spread::of(&cosines);
-    Ok((mean + SENTENCE_DEVIATIONS * deviation) as f32)
 }

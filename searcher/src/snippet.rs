@@ -1,8 +1,8 @@
 //! Cuts the most telling part out of a passage.
 //!
-//! It is made around the sentence or row that tells the most of the query, each term by its weight, and grows by whole
-//! sentences and rows beside it, never across a barrier (a heading). Only where that one alone is too long, it is cut at
-//! words; scripts without spaces can be cut at every character. It is never longer than asked for.
+//! It is the run of whole sentences and rows that shows the most terms of the query, of equal ones the rarest, and never
+//! reaches across a barrier (a heading). Only where a sentence alone is too long, it is cut at words; scripts without spaces
+//! can be cut at every character. It is never longer than asked for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -83,14 +83,28 @@ pub fn snippet(text: &str, spans: &[Span], cut: Cut<'_>) -> Snippet {
     }
     let units = units(text, cut.barriers);
     let terms: Vec<BTreeSet<usize>> = units.iter().map(|unit| terms_in(spans, unit)).collect();
-    let may_lead = |at: &usize| !cut.barriers.contains(&units[*at]);
-    let lead = (0..units.len())
-        .filter(may_lead)
-        .reduce(|best, at| if cut.weight(&terms[at]) > cut.weight(&terms[best]) { at } else { best });
-    let fits = |range: &Range<usize>| text[range.clone()].chars().count() <= cut.max_chars;
-    match lead {
-        Some(lead) if fits(&units[lead]) => part(text, spans, grown(text, &units, &terms, lead, cut)),
-        _ => {
+    let run = |first: usize| first..grown(text, &units, &terms, first..first + 1, Side::Behind, cut).end;
+    let worth = |run: &Range<usize>| {
+        let shown: BTreeSet<usize> = terms[run.clone()].iter().flatten().copied().collect();
+        (shown.len(), cut.weight(&shown))
+    };
+    let fits = |at: &usize| text[units[*at].clone()].chars().count() <= cut.max_chars;
+    let may_lead = |at: &usize| !cut.barriers.contains(&units[*at]) && fits(at);
+    let leads: Vec<usize> = (0..units.len()).filter(may_lead).collect();
+    let shows = |at: &usize| !terms[*at].is_empty();
+    let telling = leads.iter().copied().filter(shows);
+    // Without any term the text speaks for itself from its beginning.
+    let runs = telling.chain(leads.first().copied().filter(|_| !leads.iter().any(shows))).map(run);
+    let best = runs.reduce(|best, run| if worth(&run) > worth(&best) { run } else { best });
+    // Of a sentence that is too long, part is better than others without the terms that it shows.
+    let is_best_too_long =
+        |best: &Range<usize>| (0..units.len()).any(|at| !fits(&at) && terms[at].len() > worth(best).0);
+    match best.filter(|best| !is_best_too_long(best)) {
+        Some(best) => {
+            let whole = grown(text, &units, &terms, best, Side::Both, cut);
+            part(text, spans, units[whole.start].start..units[whole.end - 1].end)
+        }
+        None => {
             let core = best_window(&ruler, spans, cut.max_chars);
             let window = widen(text, &ruler, core, cut.max_chars);
             part(text, spans, ruler.bytes(window))
@@ -116,22 +130,38 @@ fn terms_in(spans: &[Span], unit: &Range<usize>) -> BTreeSet<usize> {
     inside.flat_map(|span| span.terms.iter().copied()).collect()
 }
 
-/// The units around one, as many as fit: those first that show terms which the others do not, else those behind it.
-fn grown(text: &str, units: &[Range<usize>], terms: &[BTreeSet<usize>], lead: usize, cut: Cut<'_>) -> Range<usize> {
-    let (mut first, mut last) = (lead, lead);
-    let mut shown = terms[lead].clone();
+/// Where a run of units may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Behind,
+    Both,
+}
+
+/// A run of units and those beside it, as many as fit: those first that show terms which the others do not, else those
+/// behind it.
+fn grown(
+    text: &str,
+    units: &[Range<usize>],
+    terms: &[BTreeSet<usize>],
+    run: Range<usize>,
+    side: Side,
+    cut: Cut<'_>,
+) -> Range<usize> {
+    let (mut first, mut last) = (run.start, run.end - 1);
+    let mut shown: BTreeSet<usize> = terms[run].iter().flatten().copied().collect();
     let is_open = |at: usize| !cut.barriers.contains(&units[at]);
     let fits =
         |first: usize, last: usize| text[units[first].start..units[last].end].trim().chars().count() <= cut.max_chars;
     loop {
         let next = Some(last + 1).filter(|next| *next < units.len() && is_open(*next) && fits(first, *next));
-        let before = first.checked_sub(1).filter(|before| is_open(*before) && fits(*before, last));
+        let before = first.checked_sub(1).filter(|_| side == Side::Both);
+        let before = before.filter(|before| is_open(*before) && fits(*before, last));
         let gain = |at: usize| cut.weight(&terms[at].difference(&shown).copied().collect());
         let chosen = match (next, before) {
             (Some(next), Some(before)) if gain(before) > gain(next) => before,
             (Some(next), _) => next,
             (None, Some(before)) => before,
-            (None, None) => return units[first].start..units[last].end,
+            (None, None) => return first..last + 1,
         };
         shown.extend(terms[chosen].iter().copied());
         (first, last) = (first.min(chosen), last.max(chosen));
@@ -347,16 +377,15 @@ mod tests {
     }
 
     #[test]
-    fn rare_terms_count_more_than_many() {
-        let text =
-            format!("The form is sent with the form to the desk. {}Grebe has the winch.", "More of it. ".repeat(20));
-        let spans = [("form", 0), ("desk", 1), ("Grebe", 2)].map(|(word, term)| {
+    fn of_equally_many_terms_the_rarest_are_shown() {
+        let text = format!("The form is sent to the desk. {}Grebe has the winch.", "More of it. ".repeat(20));
+        let spans = [("form", 0), ("Grebe", 1)].map(|(word, term)| {
             let at = text.find(word).unwrap();
             Span { range: at..at + word.len(), terms: vec![term] }
         });
         let cut = |weights: &[f32]| snippet(&text, &spans, Cut { max_chars: 50, weights, barriers: &[] }).text;
-        assert!(cut(&[1.0, 1.0, 1.0]).starts_with("The form"), "{}", cut(&[1.0, 1.0, 1.0]));
-        assert!(cut(&[1.0, 1.0, 5.0]).ends_with("Grebe has the winch."), "{}", cut(&[1.0, 1.0, 5.0]));
+        assert!(cut(&[1.0, 1.0]).starts_with("The form"), "{}", cut(&[1.0, 1.0]));
+        assert!(cut(&[1.0, 5.0]).ends_with("Grebe has the winch."), "{}", cut(&[1.0, 5.0]));
     }
 
     #[test]

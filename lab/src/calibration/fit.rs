@@ -38,7 +38,6 @@ pub fn calibrate(cases: &[&Case], about: &Calibrated<'_>) -> Calibration {
         meaning: Some(MeaningCalibration {
             model: about.model.to_owned(),
             background,
-            noise: noise(cases, background),
             fluent: fluent(cases),
             alone: line(Ground::Meaning),
             both: line(Ground::Both),
@@ -85,14 +84,6 @@ fn background(cases: &[&Case]) -> Spread {
     let mean = |of: &dyn Fn(&Spread) -> f64| spreads.iter().map(of).sum::<f64>() / spreads.len().max(1) as f64;
     let deviation = mean(&|spread| spread.deviation);
     Spread { mean: rounded(mean(&|spread| spread.mean), 1e4), deviation: rounded(deviation, 1e4).max(1e-4) }
-}
-
-/// Deviations above the background that gibberish hardly exceeds.
-fn noise(cases: &[&Case], background: Spread) -> f64 {
-    let of_gibberish = cases.iter().filter(|case| case.kind == Kind::Gibberish);
-    let near = of_gibberish.filter_map(|case| case.evidence.meaning());
-    let near: Vec<f64> = near.map(|meaning| meaning.above(meaning.best(), background)).collect();
-    rounded(percentile(&near, MOST).unwrap_or(0.0), 100.0)
 }
 
 /// Tokens per character that answered questions hardly exceed.
