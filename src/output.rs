@@ -12,6 +12,9 @@ use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling, Verdict};
 
 use crate::plain::{shown, shown_lines};
 
+/// Results that are printed where none is likely to answer.
+const CLOSEST: usize = 3;
+
 /// Problems of a run that are listed one by one.
 const MAX_PROBLEMS: usize = 10;
 
@@ -158,7 +161,8 @@ pub(crate) fn print_answer(answer: &Answer) {
     if is_unlikely && !answer.results.is_empty() {
         println!("Nothing fits well. Closest:\n");
     }
-    for (rank, hit) in answer.results.iter().enumerate() {
+    let printed = if is_unlikely { CLOSEST } else { answer.results.len() };
+    for (rank, hit) in answer.results.iter().take(printed).enumerate() {
         print_hit(&style, rank + 1, hit);
     }
     let time = HumanDuration(Duration::from_secs_f64(answer.timings.total_ms / 1000.0));

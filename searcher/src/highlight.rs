@@ -57,7 +57,7 @@ impl Terms {
         for code in &query.codes {
             terms.codes.insert(code.clone(), next());
         }
-        for sequence in query.phrases.iter().chain(&query.compounds) {
+        for sequence in query.phrases.iter().chain(&query.compounds).chain(&query.spellings) {
             terms.sequences.push((next(), sequence.clone()));
         }
         for alternative in &query.alternatives {

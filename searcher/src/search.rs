@@ -332,6 +332,9 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     fn shown(&self, answerable: Option<Answerable>) -> (Vec<Group>, Cow<'_, DocumentSet>) {
         let mut head = self.ranked();
         let closest = self.judgement.zip(answerable).and_then(|(judgement, answerable)| judgement.closest(answerable));
+        // A filter is a wish to see what is there: it leaves nothing out but where there is nothing to be seen.
+        let is_narrowed = self.plan.filters().iter().any(|filter| !filter.is_empty());
+        let closest = closest.filter(|closest| *closest == 0 || !is_narrowed);
         let Some(closest) = closest.filter(|_| self.plan.request.unlikely == Unlikely::Closest) else {
             return (head, Cow::Borrowed(&self.found));
         };

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet, TERMINATED};
 
-use super::query::{AnalysedQuery, QueryWord};
-use super::reader::{LexicalReader, PassageRef};
+use super::query::{AnalysedQuery, LexicalWeights, QueryWord, Sequence};
+use super::reader::{Everything, LexicalReader, PassageRef};
 use super::statistics;
 use crate::error::Result;
 
@@ -51,7 +51,24 @@ impl LexicalReader {
         let grams = grams.map(|gram| (TermKind::Gram, gram, vec![Term::from_field_text(fields.grams, gram)]));
         let codes = query.codes.iter();
         let codes = codes.map(|code| (TermKind::Code, code, vec![Term::from_field_text(fields.codes, code)]));
-        words.chain(grams.chain(codes).map(|(kind, text, forms)| self.held(kind, text, &forms, passages))).collect()
+        let terms = grams.chain(codes).map(|(kind, text, forms)| self.held(kind, text, &forms, passages));
+        words.chain(terms).chain(query.spellings.iter().map(|apart| self.written_apart(apart, passages))).collect()
+    }
+
+    /// A name that is written in several words.
+    fn written_apart(&self, sequence: &Sequence, passages: &[PassageRef]) -> Result<HeldTerm> {
+        let required = self.builder(LexicalWeights::default()).sequence(sequence);
+        let found = required.map(|required| self.searcher.search(&required, &Everything)).transpose()?;
+        let mut found: Vec<PassageRef> = found.unwrap_or_default();
+        found.sort_unstable();
+        Ok(HeldTerm {
+            text: sequence.words.iter().map(|(_, word)| word.as_str()).collect(),
+            kind: TermKind::Word,
+            is_spelling: true,
+            idf: statistics::idf(self.searcher.num_docs(), found.len() as u64),
+            is_known: !found.is_empty(),
+            held: passages.iter().map(|passage| found.binary_search(passage).is_ok()).collect(),
+        })
     }
 
     /// A word, or all words of what may stand in its place.

@@ -18,7 +18,7 @@ use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
 use super::normal::{self, NormalText};
 use super::schema::Fields;
 use super::stopwords::{is_stopword_in, language_of};
-use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, runs};
+use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, letters_and_digits, runs};
 use crate::error::Result;
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
@@ -87,6 +87,8 @@ pub struct AnalysedQuery {
     pub grams: Vec<String>,
     /// Exact names and numbers.
     pub codes: Vec<String>,
+    /// Names of letters and digits as they are written apart (`ISO 9001` for `ISO9001`): where they do occur, they count.
+    pub spellings: Vec<Sequence>,
     /// Tokens of several words (`e-mail`, `ERR_4711`): they need not occur, but where they do, they are what was meant.
     pub compounds: Vec<Sequence>,
     /// What must occur.
@@ -141,6 +143,7 @@ impl AnalysedQuery {
             words: query_words(&query.text, analyzers),
             grams: distinct(Analyzer::grams(&query.text)),
             codes: distinct(Analyzer::codes(&query.text)),
+            spellings: spellings(&query.text),
             compounds: compounds(&query.text),
             phrases: sequences(&query.phrases),
             without: without.iter().map(|word| excluded_word(word, analyzers)).collect(),
@@ -241,7 +244,7 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
         word.weight = match typed.kind {
             TokenKind::Piece => PIECE,
             TokenKind::Joined => JOINED,
-            TokenKind::Word | TokenKind::Number => 1.0,
+            TokenKind::Word | TokenKind::Fragment | TokenKind::Number => 1.0,
         };
         word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
         match found.iter_mut().find(|known| known.stems == word.stems) {
@@ -256,10 +259,30 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
     found
 }
 
+/// Names of letters and digits, written apart.
+fn spellings(text: &str) -> Vec<Sequence> {
+    let text = NormalText::of(text);
+    let mut sequences: Vec<Sequence> = Vec::new();
+    for_each_token(text.as_str(), |token| {
+        let parts = letters_and_digits(token.text);
+        if token.kind != TokenKind::Word || parts.is_empty() || sequences.len() >= MAX_TERMS {
+            return;
+        }
+        // As several words, and as the parts of a name that is written with capitals.
+        for sequence in [parts.join(" ").to_lowercase(), parts.join(" ")].map(|apart| Sequence::of(&apart)) {
+            if !sequences.contains(&sequence) {
+                sequences.push(sequence);
+            }
+        }
+    });
+    sequences
+}
+
 fn typed_words(text: &str) -> Vec<Typed> {
     let mut typed = Vec::new();
     for_each_token(text, |token| {
-        if token.text.len() <= MAX_TERM_BYTES {
+        // What is looked for as a sequence is none of the words.
+        if token.text.len() <= MAX_TERM_BYTES && token.kind != TokenKind::Fragment {
             let exact = match token.kind {
                 TokenKind::Number => token.text.to_owned(),
                 _ => normal::fold(&normal::lower(token.text)).into_owned(),
@@ -395,6 +418,9 @@ impl QueryBuilder<'_> {
         for alternative in &query.alternatives {
             self.push_alternative(&mut clauses, alternative);
         }
+        for apart in query.spellings.iter().filter_map(|sequence| in_order(self.fields.body, &sequence.words)) {
+            clauses.push((Occur::Should, Box::new(BoostQuery::new(apart, PIECE * self.weights.body))));
+        }
         for gram in &query.grams {
             self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
         }
@@ -451,7 +477,7 @@ impl QueryBuilder<'_> {
     }
 
     /// A sequence that is required: it adds nothing to a score.
-    fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
+    pub(super) fn sequence(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
         self.ordered(sequence).map(constant)
     }
 

@@ -26,8 +26,10 @@ const MAX_JOINED: usize = 5;
 pub(super) enum TokenKind {
     /// A run of letters and digits.
     Word,
-    /// A part of a run, or a run of digits within a number.
+    /// A part of a `camelCase` run, or a run of digits within a number.
     Piece,
+    /// A part of a run of letters and digits: it says little without the others.
+    Fragment,
     /// Several runs in one.
     Joined,
     /// The number that digits and separators stand for.
@@ -289,11 +291,13 @@ fn push_pieces(text: &str, run: &Range<usize>, position: usize, visit: &mut impl
     if atoms.len() < 2 || atoms.len() > MAX_PIECES {
         return position + 1;
     }
+    let is_digits = |atom: &Range<usize>| word[atom.clone()].starts_with(|first: char| first.is_numeric());
+    let is_mixed = atoms.iter().any(is_digits);
+    let kind = if is_mixed { TokenKind::Fragment } else { TokenKind::Piece };
     let mut give = |piece: Range<usize>, position| {
         let span = run.start + piece.start..run.start + piece.end;
-        visit(Token { text: &text[span.clone()], span, position, kind: TokenKind::Piece });
+        visit(Token { text: &text[span.clone()], span, position, kind });
     };
-    let is_digits = |atom: &Range<usize>| word[atom.clone()].starts_with(|first: char| first.is_numeric());
     for (index, atom) in atoms.iter().enumerate() {
         let position = position + index;
         let begins_letters = !is_digits(atom) && (index == 0 || is_digits(&atoms[index - 1]));
@@ -312,6 +316,23 @@ fn push_pieces(text: &str, run: &Range<usize>, position: usize, visit: &mut impl
         give(atom.clone(), position);
     }
     position + atoms.len()
+}
+
+/// The letters and the digits of a run that has both, in their order; none for other runs, and for what is no name.
+pub(super) fn letters_and_digits(word: &str) -> Vec<&str> {
+    let atoms = atoms(word);
+    let is_digits = |part: &str| part.starts_with(|first: char| first.is_numeric());
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for atom in &atoms {
+        match parts.last_mut() {
+            Some(last) if is_digits(&word[last.clone()]) == is_digits(&word[atom.clone()]) => last.end = atom.end,
+            _ => parts.push(atom.clone()),
+        }
+    }
+    if parts.len() < 2 || atoms.len() > MAX_PIECES {
+        return Vec::new();
+    }
+    parts.into_iter().map(|part| &word[part]).collect()
 }
 
 /// The parts of a run between its borders: lower to upper case, letters to digits. One for a plain word.
@@ -364,6 +385,13 @@ mod tests {
         assert_eq!(texts("ISO9001"), ["ISO9001", "ISO", "9001"]);
         assert_eq!(texts("4mm2"), ["4mm2", "4", "mm2", "mm", "2"]);
         assert_eq!(texts("a1b2c3d4e5f6"), ["a1b2c3d4e5f6"]);
+    }
+
+    #[test]
+    fn letters_and_digits_are_told_apart() {
+        assert_eq!(letters_and_digits("OAuth2"), ["OAuth", "2"]);
+        assert_eq!(letters_and_digits("4mm2"), ["4", "mm", "2"]);
+        assert!(letters_and_digits("getResponse").is_empty() && letters_and_digits("a1b2c3d4e5f6").is_empty());
     }
 
     #[test]
