@@ -153,7 +153,9 @@ mod tests {
         assert_eq!(config.web(), web::Config::default());
         assert_eq!(config.extract, ExtractConfig::default());
         let synonyms = Some(PathBuf::from("synonyms.toml"));
-        assert_eq!(config.search, searcher::SearchConfig { synonyms, ..searcher::SearchConfig::default() });
+        let calibration = Some(PathBuf::from("/etc/quarry/calibration.json"));
+        let expected = searcher::SearchConfig { synonyms, calibration, ..searcher::SearchConfig::default() };
+        assert_eq!(config.search, expected);
     }
 
     #[test]

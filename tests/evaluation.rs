@@ -132,9 +132,10 @@ fn candidates_are_written_with_the_scores_of_both_legs() {
     for line in &lines {
         assert_eq!(line["set"], "alpha");
         let candidates = line["candidates"].as_array().unwrap();
-        assert_eq!(candidates.len(), 6, "{line}");
+        assert!(!candidates.is_empty(), "{line}");
         assert!(candidates.iter().all(|it| it[2].is_f64()), "every passage has a cosine: {line}");
     }
     assert_eq!(lines[1]["candidates"][0][0], "alpha-1");
-    assert!(lines[1]["candidates"][0][1].as_f64().unwrap() > 0.0 && lines[1]["candidates"][1][1].is_null());
+    let scores: Vec<&Value> = lines[1]["candidates"].as_array().unwrap().iter().map(|it| &it[1]).collect();
+    assert!(scores[0].as_f64().unwrap() > 0.0 && scores[1..].iter().all(|score| score.is_null()), "{scores:?}");
 }

@@ -162,7 +162,7 @@ fn an_index_too_damaged_to_open_is_made_anew_with_its_sources() {
     let bench = bench();
     // The checksum is wrong, the sources can still be read.
     let described = bench.data().join("index.json");
-    let text = fs::read_to_string(&described).unwrap().replacen("\"format\": 3", "\"format\": 2", 1);
+    let text = fs::read_to_string(&described).unwrap().replacen("\"format\": 4", "\"format\": 3", 1);
     fs::write(&described, text).unwrap();
     fs::remove_dir_all(bench.data().join("documents")).unwrap();
     bench.run(&["search", "marker007"]).refused(&["--repair"]);

@@ -103,11 +103,12 @@ fn replacement(typed: char, meant: char, is_first: bool) -> f32 {
     cost + if is_first { FIRST } else { 0.0 }
 }
 
-/// The letters of keyboards, row by row: each row stands half a key to the right of the one above.
+/// The letters of keyboards, row by row: each row stands half a key to the right of the one above. The `m` of AZERTY is left
+/// out: it would make `paternity` a slip of `maternity`.
 const KEYBOARDS: [[&str; 3]; 3] = [
     ["qwertyuiop", "asdfghjkl", "zxcvbnm"],
     ["qwertzuiop", "asdfghjkl", "yxcvbnm"],
-    ["azertyuiop", "qsdfghjklm", "wxcvbn"],
+    ["azertyuiop", "qsdfghjkl", "wxcvbn"],
 ];
 
 /// Whether the keys of two letters touch, on any of the keyboards.

@@ -309,8 +309,15 @@ fn tokens_between_spaces(text: &str) -> impl Iterator<Item = Range<usize>> + '_ 
     })
 }
 
+/// Units of area and volume: no names, though they mix letters with digits.
+const POWERS: &[&str] =
+    &["cm2", "cm3", "dm2", "dm3", "ft2", "ft3", "in2", "in3", "km2", "km3", "m2", "m3", "mm2", "mm3", "yd2", "yd3"];
+
 /// Whether a token is a name or number that stemming would spoil: it mixes letters with digits, or joins parts.
 fn is_code(token: &str) -> bool {
+    if POWERS.contains(&token) {
+        return false;
+    }
     let has_letter = token.chars().any(char::is_alphabetic);
     let has_digit = token.chars().any(|character| character.is_ascii_digit());
     let has_joint = token.contains(['_', '.', ':', '/', '#', '@', '+', '-', '\\', '&', '$', '%']);

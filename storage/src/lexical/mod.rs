@@ -2,6 +2,7 @@
 
 mod alternative;
 mod analysis;
+mod builder;
 mod holdings;
 mod index;
 mod listing;

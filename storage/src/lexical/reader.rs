@@ -14,9 +14,10 @@ use tantivy::{
 };
 
 use super::analysis::Analyzer;
+use super::builder::QueryBuilder;
 use super::index::{Payload, checked, unusable};
 use super::pinned::PinnedFolder;
-use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryBuilder};
+use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
 use super::statistics::{Statistics, idf};
 use crate::error::{Error, Result};

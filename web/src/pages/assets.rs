@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn styles_and_scripts_stay_light() {
         let total: usize = SLIM.iter().map(String::len).sum();
-        assert!(total < 46_000, "styles and scripts have {total} bytes before they are packed");
+        assert!(total < 46_500, "styles and scripts have {total} bytes before they are packed");
     }
 
     #[test]
@@ -129,6 +129,6 @@ mod tests {
             "a,b > c{top:0;margin:0 calc(1px + 2px)}"
         );
         let (_, script) = find("keys.js").unwrap();
-        assert!(!script.contains("\n//") && script.contains("import { closeSuggestions, copyLink"), "{script}");
+        assert!(!script.contains("\n//") && script.contains("import { base, closeSuggestions, copyLink"), "{script}");
     }
 }
