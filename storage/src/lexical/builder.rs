@@ -38,7 +38,10 @@ impl QueryBuilder<'_> {
             for (stem, weight) in &word.stems {
                 best = best.max(weight * of(self.fields.stems, stem)?);
             }
-            if word.exact_weight > 0.0 {
+            if word.exact_weight >= 1.0 {
+                // Its own stem is held nowhere: it is the exact word that stands for it.
+                best = of(self.fields.body, &word.exact)?;
+            } else if word.exact_weight > 0.0 {
                 best += word.exact_weight * of(self.fields.body, &word.exact)?;
             }
             Ok(word.weight * best)

@@ -156,7 +156,6 @@ impl AnalysedQuery {
             if let Some((stem, _)) = own
                 && !holds(stem)
             {
-                word.stems.retain(|(_, weight)| *weight != 1.0);
                 word.exact_weight = 1.0;
             }
         }
