@@ -8,12 +8,9 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, DocumentHit, Expansion, PassageHit, Spelling, Verdict};
+use searcher::{Answer, CLOSEST, DocumentHit, Expansion, PassageHit, Spelling, Verdict};
 
 use crate::plain::{shown, shown_lines};
-
-/// Results that are printed where none is likely to answer.
-const CLOSEST: usize = 3;
 
 /// Problems of a run that are listed one by one.
 const MAX_PROBLEMS: usize = 10;

@@ -17,7 +17,7 @@ const LIKELY: f64 = 0.5;
 /// How many deviations above the background a sentence lies that answers: measured on labelled questions.
 const SENTENCE_DEVIATIONS: f64 = 4.0;
 /// Results that are shown where nothing fits.
-const CLOSEST: usize = 3;
+pub const CLOSEST: usize = 3;
 
 /// Whether something answers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

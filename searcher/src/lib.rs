@@ -70,7 +70,7 @@ mod writing;
 
 pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
-pub use answerable::{Answerable, Verdict};
+pub use answerable::{Answerable, CLOSEST, Verdict};
 pub use calibration::{Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;
 pub use config::{FusionMethod, SearchConfig};

@@ -291,7 +291,9 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let answerable = self.judgement.map(|judgement| judgement.with(self.reranking.best_relevance()));
         let (head, found) = self.shown(answerable);
         let total = self.collapse.count(&found);
-        let facets = self.plan.request.facets.then(|| self.facets(&found)).transpose()?;
+        // A filter shows all that is behind it, so that is what its number counts; nothing is behind it in nonsense.
+        let counted = if found.is_empty() { &*found } else { &self.found };
+        let facets = self.plan.request.facets.then(|| self.facets(counted)).transpose()?;
         let presenting = Instant::now();
         let (mut results, next) = self.page(head, &found)?;
         // Only in the first of all results, and only by a model of which it is known how near an answer is.
@@ -373,8 +375,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let _span = tracing::debug_span!("facets").entered();
         let count = |found: &DocumentSet| facet::count(&self.snapshot, found, &self.collapse);
         let counts = count(found)?;
-        // Of what hardly fits there are no alternatives.
-        if !self.plan.counts_alternatives() || found.len() < self.found.len() {
+        if !self.plan.counts_alternatives() || found.is_empty() {
             return Ok(counts);
         }
         facet::with_alternatives(counts, &self.plan.filter, |filter| {
