@@ -7,7 +7,7 @@
 //!
 //! Promises: spans lie inside the text, at character boundaries, sorted, neither touching nor overlapping.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use serde::Serialize;
@@ -30,6 +30,8 @@ pub struct Terms {
     grams: HashMap<String, usize>,
     codes: HashMap<String, usize>,
     sequences: Vec<(usize, Sequence)>,
+    /// The words of all sequences.
+    in_sequences: HashSet<String>,
 }
 
 impl Terms {
@@ -57,7 +59,8 @@ impl Terms {
         for code in &query.codes {
             terms.codes.insert(code.clone(), next());
         }
-        for sequence in query.phrases.iter().chain(&query.compounds).chain(&query.spellings) {
+        // Names written apart first: `storage::HeldTerm`s come in this order, and end with them.
+        for sequence in query.spellings.iter().chain(&query.phrases).chain(&query.compounds) {
             terms.sequences.push((next(), sequence.clone()));
         }
         for alternative in &query.alternatives {
@@ -71,12 +74,19 @@ impl Terms {
                 }
             }
         }
+        let words = terms.sequences.iter().flat_map(|(_, sequence)| &sequence.words);
+        terms.in_sequences = words.map(|(_, word)| word.clone()).collect();
         terms
     }
 
-    /// Whether words as they are written are looked for.
-    pub(crate) fn asks_for_exact(&self) -> bool {
-        !self.exact.is_empty() || self.sequences.iter().any(|(_, sequence)| !sequence.words.is_empty())
+    /// Whether a word as it is written is looked for, by itself or within a sequence.
+    pub(crate) fn wants_exact(&self, word: &str) -> bool {
+        self.exact.contains_key(word) || self.in_sequences.contains(word)
+    }
+
+    /// Whether a stem is looked for.
+    pub(crate) fn wants_stem(&self, stem: &str) -> bool {
+        self.stems.contains_key(stem)
     }
 
     /// Whether characters of unspaced scripts are looked for.

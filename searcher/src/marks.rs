@@ -25,7 +25,7 @@ thread_local! {
 
 impl Marker {
     pub(crate) fn new(snapshot: &Snapshot, terms: &AnalysedQuery) -> Result<Self, SearchError> {
-        // In the order in which the terms are numbered.
+        // In the order in which the terms are numbered; those beyond weigh alike.
         let weights = snapshot.holdings(terms, &[])?.into_iter().map(|term| term.idf).collect();
         Ok(Self { terms: Terms::of(terms), weights })
     }
@@ -68,10 +68,8 @@ fn analysed(passage: &Passage, terms: &Terms) -> AnalysedText {
     FORMS.with_borrow_mut(|known| {
         let fresh = || (Analyzer::for_documents(language), NormalForms::default());
         let (analyzer, forms) = known.entry(language.unwrap_or_default().to_owned()).or_insert_with(fresh);
-        let (exact, stems) = match terms.asks_for_exact() {
-            true => analyzer.words(text, forms),
-            false => (Vec::new(), analyzer.stems(text, forms)),
-        };
+        let (exact, stems) =
+            analyzer.words_among(text, forms, |word| terms.wants_exact(word), |stem| terms.wants_stem(stem));
         AnalysedText {
             exact,
             stems,

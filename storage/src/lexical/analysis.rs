@@ -64,14 +64,17 @@ struct WordForms {
 }
 
 impl NormalForms {
-    fn of(&mut self, analyzer: &Analyzer, word: &str) -> &WordForms {
-        if self.0.len() >= KEPT_FORMS && !self.0.contains_key(word) {
+    /// Shows the forms of a word to `visit`.
+    fn with(&mut self, analyzer: &Analyzer, word: &str, visit: impl FnOnce(&WordForms)) {
+        if let Some(forms) = self.0.get(word) {
+            return visit(forms);
+        }
+        if self.0.len() >= KEPT_FORMS {
             self.0.clear();
         }
-        if !self.0.contains_key(word) {
-            self.0.insert(word.to_owned(), analyzer.forms(word));
-        }
-        &self.0[word]
+        let forms = analyzer.forms(word);
+        visit(&forms);
+        self.0.insert(word.to_owned(), forms);
     }
 }
 
@@ -117,56 +120,55 @@ impl Analyzer {
     /// All four streams of a text.
     pub fn analyse(&self, text: &str, known: &mut NormalForms) -> AnalysedText {
         let normal = NormalText::of(text);
-        let (exact, stems) = self.words_of(&normal, known);
+        let (exact, stems) = self.words_of(&normal, known, |_| true, |_| true);
         AnalysedText { exact, stems, grams: grams_of(&normal), codes: codes_of(&normal) }
     }
 
     /// The words of a text, exact and stemmed, with the forms of words that were met before.
     pub fn words(&self, text: &str, known: &mut NormalForms) -> (Vec<Term>, Vec<Term>) {
-        self.words_of(&NormalText::of(text), known)
+        self.words_of(&NormalText::of(text), known, |_| true, |_| true)
     }
 
-    /// The stems of a text, likewise.
-    pub fn stems(&self, text: &str, known: &mut NormalForms) -> Vec<Term> {
-        let mut stems = Vec::with_capacity(text.len() / 6);
-        self.for_each_word(&NormalText::of(text), known, |forms, span, position| {
-            stems.push(Term { text: forms.stem.clone(), span, position });
-        });
-        stems
+    /// Of the words of a text those that are looked for, at their positions: most words of a passage are not those of a query,
+    /// and need not be kept.
+    pub fn words_among(
+        &self,
+        text: &str,
+        known: &mut NormalForms,
+        wants_exact: impl Fn(&str) -> bool,
+        wants_stem: impl Fn(&str) -> bool,
+    ) -> (Vec<Term>, Vec<Term>) {
+        self.words_of(&NormalText::of(text), known, wants_exact, wants_stem)
     }
 
-    fn words_of(&self, text: &NormalText<'_>, known: &mut NormalForms) -> (Vec<Term>, Vec<Term>) {
-        let capacity = text.as_str().len() / 6;
-        let (mut exact, mut stems) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
-        self.for_each_word(text, known, |forms, span, position| {
-            exact.push(Term { text: forms.exact.clone(), span: span.clone(), position });
-            stems.push(Term { text: forms.stem.clone(), span, position });
-        });
-        (exact, stems)
-    }
-
-    fn for_each_word(
+    fn words_of(
         &self,
         text: &NormalText<'_>,
         known: &mut NormalForms,
-        mut visit: impl FnMut(&WordForms, Range<usize>, usize),
-    ) {
-        for_each_token(text.as_str(), |Token { text: word, span, position, kind }| {
-            if word.len() > MAX_TERM_BYTES {
+        wants_exact: impl Fn(&str) -> bool,
+        wants_stem: impl Fn(&str) -> bool,
+    ) -> (Vec<Term>, Vec<Term>) {
+        let (mut exact, mut stems) = (Vec::new(), Vec::new());
+        let mut keep = |forms: &WordForms, span: Range<usize>, position: usize| {
+            if forms.exact.is_empty() {
                 return;
             }
-            let numeral;
-            let forms = match kind {
-                TokenKind::Number => {
-                    numeral = WordForms { exact: word.to_owned(), stem: self.tagged(word) };
-                    &numeral
-                }
-                _ => known.of(self, word),
-            };
-            if !forms.exact.is_empty() {
-                visit(forms, text.origin(span), position);
+            let term = |form: &str| Term { text: form.to_owned(), span: text.origin(span.clone()), position };
+            if wants_exact(&forms.exact) {
+                exact.push(term(&forms.exact));
             }
+            if wants_stem(&forms.stem) {
+                stems.push(term(&forms.stem));
+            }
+        };
+        for_each_token(text.as_str(), |Token { text: word, span, position, kind }| match kind {
+            _ if word.len() > MAX_TERM_BYTES => {}
+            TokenKind::Number => {
+                keep(&WordForms { exact: word.to_owned(), stem: self.tagged(word) }, span, position);
+            }
+            _ => known.with(self, word, |forms| keep(forms, span, position)),
         });
+        (exact, stems)
     }
 
     fn forms(&self, word: &str) -> WordForms {

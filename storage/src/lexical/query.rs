@@ -142,7 +142,7 @@ impl AnalysedQuery {
             spellings: spellings(&query.text),
             compounds: compounds(&query.text),
             phrases: sequences(&query.phrases),
-            without: without.iter().map(|word| excluded_word(word, analyzers)).collect(),
+            without: without.iter().map(|word| query_word(word, analyzers)).collect(),
             without_phrases,
             alternatives: query.alternatives.iter().map(|it| AnalysedAlternative::of(it, analyzers)).collect(),
         }
@@ -203,7 +203,8 @@ impl<'a> Languages<'a> {
     }
 }
 
-fn excluded_word(word: &str, analyzers: &[Analyzer]) -> QueryWord {
+/// One word in its form in every language.
+pub(super) fn query_word(word: &str, analyzers: &[Analyzer]) -> QueryWord {
     Languages::of(analyzers, None).word(word, &normal::fold(&normal::lower(word)))
 }
 

@@ -17,7 +17,7 @@ use super::analysis::Analyzer;
 use super::builder::QueryBuilder;
 use super::index::{Payload, checked, unusable};
 use super::pinned::PinnedFolder;
-use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights};
+use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, query_word};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
 use super::statistics::{Statistics, idf};
 use crate::error::{Error, Result};
@@ -156,6 +156,11 @@ impl LexicalReader {
         let holders = |stem: &str| self.searcher.doc_freq(&Term::from_field_text(self.fields.stems, stem)).unwrap_or(1);
         analysed.look_for_unheld(|stem| holders(stem) > 0);
         analysed
+    }
+
+    /// One word, analysed likewise.
+    pub(super) fn analysed_word(&self, word: &str) -> QueryWord {
+        query_word(word, &self.analyzers)
     }
 
     /// What a passage of average length scores that holds all of the query's text once.

@@ -10,7 +10,7 @@ use tantivy::collector::Count;
 use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::Term;
 
-use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights};
+use super::query::{AnalysedQuery, LexicalWeights};
 use super::reader::{LexicalReader, damaged};
 use crate::error::Result;
 
@@ -49,15 +49,11 @@ impl LexicalReader {
 
     /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
     pub(crate) fn holders(&self, word: &str) -> Result<u64> {
-        let analysed = self.analyse(&LexicalQuery { text: word.to_owned(), ..LexicalQuery::default() });
-        let mut most = 0;
-        for word in &analysed.words {
-            let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
-            for term in stems.chain([Term::from_field_text(self.fields.body, &word.exact)]) {
-                most = most.max(self.searcher.doc_freq(&term)?);
-            }
-        }
-        Ok(most)
+        let word = self.analysed_word(word);
+        let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
+        let exact = Term::from_field_text(self.fields.body, &word.exact);
+        let holders = stems.chain([exact]).map(|term| self.searcher.doc_freq(&term));
+        Ok(holders.collect::<tantivy::Result<Vec<_>>>()?.into_iter().max().unwrap_or(0))
     }
 
     /// How many passages have what a query requires: its phrases, and nothing that it excludes.

@@ -287,6 +287,11 @@ fn without_zeros(digits: &str) -> String {
 /// Gives out the pieces of a run that has several; the position behind it.
 fn push_pieces(text: &str, run: &Range<usize>, position: usize, visit: &mut impl FnMut(Token<'_>)) -> usize {
     let word = &text[run.clone()];
+    // Most words have no border, and need no list of parts.
+    if word.bytes().skip(1).all(|byte| byte.is_ascii_lowercase()) && word.starts_with(|c: char| c.is_ascii_alphabetic())
+    {
+        return position + 1;
+    }
     let atoms = atoms(word);
     if atoms.len() < 2 || atoms.len() > MAX_PIECES {
         return position + 1;
