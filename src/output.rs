@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, CLOSEST, DocumentHit, Expansion, PassageHit, Spelling, Verdict};
+use searcher::{Answer, CLOSEST, DocumentHit, Effect, Expansion, PassageHit, Spelling, Verdict};
 
 use crate::plain::{shown, shown_lines};
 
@@ -187,6 +187,9 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
     if let Some(url) = &hit.url {
         println!("   {}", style.quiet(&shown(url)));
     }
+    for effect in &hit.effects {
+        println!("   {}", style.quiet(&shown(&said_of(effect))));
+    }
     for passage in &hit.passages {
         let place = place(hit, passage);
         println!("   {}", style.quiet(&shown(&place)));
@@ -199,6 +202,18 @@ fn print_hit(style: &Style, rank: usize, hit: &DocumentHit) {
         println!("   {}", style.quiet(&shown(&format!("also in {}/{}", copy.source, copy.path))));
     }
     println!();
+}
+
+/// What a rule of the ranking did.
+fn said_of(effect: &Effect) -> String {
+    let because = |because: &Option<String>| because.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    match effect {
+        Effect::Pin { because: text } => format!("put first for this question{}", because(text)),
+        Effect::Boost { factor, because: text } => format!("counts {factor} times by a rule{}", because(text)),
+        Effect::Page { page, factor } => format!("{page}: counts {factor} times"),
+        Effect::Age { factor } => format!("by its age, counts {factor:.2} times"),
+        Effect::Language { factor } => format!("in the reader's language: counts {factor} times"),
+    }
 }
 
 /// The day of a document's last change, and where that date comes from.

@@ -77,8 +77,9 @@ impl Settings {
             bail!("{}: data_dir: expected an absolute path", path.display());
         }
         // What it names beside it goes along with it.
-        if let (Some(synonyms), Some(folder)) = (&mut settings.search.synonyms, path.parent()) {
-            *synonyms = folder.join(&*synonyms);
+        let beside = [&mut settings.search.synonyms, &mut settings.search.rules];
+        for named in beside.into_iter().flatten() {
+            *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
         }
         settings.path = Some(path.to_path_buf());
         Ok(settings)
@@ -119,6 +120,14 @@ impl Settings {
         }
     }
 
+    /// What comes first, and what counts more or less.
+    pub(crate) fn rules(&self) -> Result<searcher::Rules> {
+        match &self.search.rules {
+            Some(path) => Ok(searcher::Rules::read(path)?),
+            None => Ok(searcher::Rules::default()),
+        }
+    }
+
     /// How is judged whether anything answers.
     pub(crate) fn calibration(&self) -> Result<searcher::Calibration> {
         let calibration = self.search.calibration.as_deref().map(searcher::Calibration::read);
@@ -154,7 +163,8 @@ mod tests {
         assert_eq!(config.extract, ExtractConfig::default());
         let synonyms = Some(PathBuf::from("synonyms.toml"));
         let calibration = Some(PathBuf::from("/etc/quarry/calibration.json"));
-        let expected = searcher::SearchConfig { synonyms, calibration, ..searcher::SearchConfig::default() };
+        let rules = Some(PathBuf::from("rules.toml"));
+        let expected = searcher::SearchConfig { synonyms, calibration, rules, ..searcher::SearchConfig::default() };
         assert_eq!(config.search, expected);
     }
 

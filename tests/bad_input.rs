@@ -114,3 +114,28 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
     assert_eq!(bench.paths(&["marker1400", "--lexical"]), ["note-1400.md"]);
     bench.verify();
 }
+
+#[test]
+fn a_source_that_is_gone_keeps_no_other_from_being_brought_up_to_date() {
+    let bench = Bench::new();
+    let folder = |name: &str| {
+        let folder = bench.root.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("note.md"), format!("# {name}\n\nThe {name} is painted green.\n")).unwrap();
+        folder
+    };
+    let folders = ["bridge", "tower", "weir"].map(folder);
+    let named: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    bench.run(&["index", &named[0], &named[1], &named[2]]).succeeded();
+    for gone in &folders[..2] {
+        fs::remove_dir_all(gone).unwrap();
+    }
+    fs::write(folders[2].join("new.md"), "# Ferry\n\nThe ferry leaves at noon.\n").unwrap();
+    bench.run(&["index"]).refused(&[
+        "bridge: cannot index",
+        "1 of 3 sources were brought up to date, 2 could not be",
+        "tower",
+    ]);
+    assert_eq!(bench.paths(&["--lexical", "ferry"]), ["new.md"], "the last one was refreshed all the same");
+    assert_eq!(bench.paths(&["--lexical", "bridge"]), ["note.md"], "and nothing was removed");
+}

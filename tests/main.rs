@@ -23,6 +23,7 @@ mod models;
 mod private;
 mod readers;
 mod rebuild;
+mod rules;
 mod serve;
 mod server;
 mod settings;

@@ -54,6 +54,11 @@ pub enum IndexError {
 }
 
 impl IndexError {
+    /// Whether it is the source's own trouble: others can be indexed all the same.
+    pub fn is_of_source(&self) -> bool {
+        !matches!(self, Self::Storage(_) | Self::Model(_))
+    }
+
     /// The root, or what it leads to, cannot be looked at.
     pub(crate) fn no_root(path: &std::path::Path, error: &std::io::Error) -> Self {
         let reason = format!("cannot be opened ({error})");

@@ -41,6 +41,7 @@ mod line;
 mod ocr;
 mod options;
 mod overtaken;
+mod page_type;
 mod passages;
 mod pipeline;
 mod plan;

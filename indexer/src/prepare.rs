@@ -7,13 +7,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use extract::{
     ExtractLimits, Extraction, FileError, MAX_METADATA, Missing, Part, StructuredText, extract, shorten_metadata,
 };
-use storage::{Attempts, Coverage, DATE_FROM, Document, FileState, LedgerEntry, STAGE};
+use storage::{Attempts, Coverage, DATE_FROM, Document, FileState, LedgerEntry, PageType, STAGE};
 use tracing::debug_span;
 
 use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
 use crate::dates::{self, DateOrigin};
 use crate::ledger::{state_of_error, state_of_text};
+use crate::page_type;
 use crate::passages::passages;
 use crate::plan::Work;
 use crate::read::read_file;
@@ -213,6 +214,11 @@ impl Preparer<'_> {
             return failed(entry, &FileError::Empty, 0);
         }
         bound_passages(&mut extracted, &mut chunks);
+        // What a document says of itself under this name is not what is meant.
+        extracted.metadata.remove(PageType::KEY);
+        if let Some(page) = page_type::told(&entry.path, &extracted) {
+            extracted.metadata.insert(PageType::KEY.to_string(), page.name().to_string());
+        }
         entry.kind = extracted.kind.clone();
         entry.characters = extracted.text.chars().count() as u64;
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);

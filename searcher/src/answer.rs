@@ -14,6 +14,7 @@ use crate::query::{Note, ParsedQuery};
 use crate::rerank::RerankState;
 use crate::shape;
 use crate::synonyms::Expansion;
+use crate::weighing::Effect;
 
 /// The whole result of a search.
 #[derive(Debug, Clone, Serialize)]
@@ -86,6 +87,9 @@ pub struct DocumentHit {
     pub url: Option<String>,
     /// What the order is by: the best passages' scores together; comparable within one answer only.
     pub score: f64,
+    /// What else its place is by: what it is, and what rules of the ranking say of it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub effects: Vec<Effect>,
     /// Its best passages, best first.
     pub passages: Vec<PassageHit>,
     /// Other documents with almost the same text, newest first; this one is the newest.

@@ -17,13 +17,15 @@ pub struct Candidate {
     pub vector: Option<Place>,
     /// Probability of relevance by the reranker, if it has read this candidate.
     pub relevance: Option<f32>,
-    /// What the order is by: fused, or blended with the relevance.
+    /// What the score was multiplied by, for what the document is and what rules say of it.
+    pub factor: f64,
+    /// What the order is by: fused, or blended with the relevance; with the factor in it.
     pub score: f64,
 }
 
 impl Candidate {
     /// A passage that no retriever recalled: what stands for a document that is shown for another reason.
     pub(crate) fn unranked(document: u32, passage: PassageRef, score: f64) -> Self {
-        Self { document, passage, lexical: None, vector: None, relevance: None, score }
+        Self { document, passage, lexical: None, vector: None, relevance: None, factor: 1.0, score }
     }
 }

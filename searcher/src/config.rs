@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use storage::LexicalWeights;
+use storage::{LexicalWeights, PageType};
 
 use crate::fuse::Fusion;
+use crate::weighing::PageTypeWeights;
 
 /// Settings of a searcher: the table `[search]` of the configuration file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,10 @@ pub struct SearchConfig {
     /// The file of weights for that judgement, as `quarry train calibrate` writes it; without one those of the bundled
     /// model.
     pub calibration: Option<PathBuf>,
+    /// A file of [`Rules`](crate::Rules) of the ranking.
+    pub rules: Option<PathBuf>,
+    /// How much pages count that are no prose.
+    pub page_types: PageTypeWeights,
     /// Weights of the lexical fields.
     pub lexical: LexicalWeights,
 }
@@ -88,6 +93,8 @@ impl Default for SearchConfig {
             synonyms: None,
             answerable_floor: 0.1,
             calibration: None,
+            rules: None,
+            page_types: PageTypeWeights::default(),
             lexical: LexicalWeights::default(),
         }
     }
@@ -102,7 +109,7 @@ impl SearchConfig {
         }
     }
 
-    /// Changes one setting by its name, with `-` or `_` between words; those of `lexical` stand by themselves. Choosing the
+    /// Changes one setting by its name, with `-` or `_` between words; those of `lexical` and `page_types` stand by themselves. Choosing the
     /// constant of reciprocal rank fusion chooses it. `false` if there is no such setting.
     ///
     /// # Errors
@@ -110,8 +117,13 @@ impl SearchConfig {
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
         let key = name.replace('-', "_");
         let mut table = json!(self);
-        let is_lexical = table.get(&key).is_none_or(Value::is_object);
-        let place = if is_lexical { table["lexical"].get_mut(&key) } else { table.get_mut(&key) };
+        let is_whole = table.get(&key).is_some_and(|value| !value.is_object());
+        let home = ["lexical", "page_types"].into_iter().find(|home| table[*home].get(&key).is_some());
+        let place = match home {
+            _ if is_whole => table.get_mut(&key),
+            Some(home) => table[home].get_mut(&key),
+            None => None,
+        };
         let Some(place) = place else { return Ok(false) };
         *place = match place {
             Value::String(_) => json!(value),
@@ -166,6 +178,11 @@ impl SearchConfig {
         expect(self.snippet_chars >= 20, "snippet_chars", "at least 20 characters", self.snippet_chars.to_string());
         let floor = self.answerable_floor;
         expect((0.0..1.0).contains(&floor), "answerable_floor", "a probability from 0 to below 1", floor.to_string());
+        for page in PageType::ALL {
+            let weight = self.page_types.of(page);
+            let is_factor = weight > 0.0 && weight <= 10.0;
+            expect(is_factor, &format!("page_types.{page}"), "a number above 0, up to 10", weight.to_string());
+        }
         let LexicalWeights { body, title, headings, pairs, characters, codes } = self.lexical;
         let fields = [
             ("body", body),

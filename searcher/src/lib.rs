@@ -58,6 +58,7 @@ mod query;
 mod recall;
 mod request;
 mod rerank;
+mod rules;
 mod search;
 mod sentence;
 mod shape;
@@ -66,7 +67,9 @@ mod slips;
 mod snippet;
 mod suggest;
 mod synonyms;
+mod weighing;
 mod writing;
+mod written;
 
 pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
@@ -90,9 +93,12 @@ pub use request::{
     SearchRequest, Sort, Syntax, Unlikely,
 };
 pub use rerank::{RerankState, Wish};
+pub use rules::Rules;
 pub use search::{Search, Searcher};
 pub use shape::{BlockView, PlaceView};
 pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Cut, Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};
-pub use synonyms::{Expansion, SynonymError, Synonyms};
+pub use synonyms::{Expansion, Synonyms};
+pub use weighing::{Effect, PageTypeWeights};
+pub use written::WrittenError;

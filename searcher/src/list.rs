@@ -135,6 +135,9 @@ impl List<'_> {
     /// The documents of a page with their passages, and all copies that were found.
     fn results(&self, page: &[Entry], head: Vec<Group>) -> Result<Vec<Group>, SearchError> {
         let lowest = head.iter().map(|group| group.score).fold(f64::INFINITY, f64::min);
+        // What is first without having been recalled has its passages still to be found.
+        let (empty, head): (Vec<Group>, Vec<Group>) = head.into_iter().partition(|group| group.passages.is_empty());
+        let pinned: HashMap<u32, f64> = empty.iter().map(|group| (group.document, group.score)).collect();
         let mut ranked: HashMap<u32, Group> =
             head.into_iter().map(|group| (self.collapse.key(group.document), group)).collect();
         let behind: HashSet<u32> =
@@ -147,6 +150,7 @@ impl List<'_> {
                 Some(group) => group,
                 None => self.unranked(entry.document)?,
             };
+            result.score = pinned.get(&entry.document).copied().unwrap_or(result.score);
             for document in self.collapse.members(entry.document) {
                 let is_there =
                     *document == result.document || result.copies.iter().any(|copy| copy.document == *document);

@@ -13,7 +13,16 @@ use crate::correction::{Corrections, Spelling, replaced};
 use crate::error::SearchError;
 use crate::query::ParsedQuery;
 use crate::request::{FacetScope, Mode, SearchRequest, Sort};
+use crate::rules::Rules;
 use crate::synonyms::{Expansion, Synonyms, expansions};
+use crate::weighing::Weighing;
+
+/// What people and documents have laid down for searches.
+pub(crate) struct Written<'w> {
+    /// Words that stand for each other, those that go first first.
+    pub(crate) synonyms: [&'w Synonyms; 2],
+    pub(crate) rules: &'w Rules,
+}
 
 /// What a search does.
 pub struct SearchPlan {
@@ -41,6 +50,8 @@ pub struct SearchPlan {
     pub rerank_depth: usize,
     /// The query's words, phrases and exclusions as the index compares them.
     pub(crate) terms: AnalysedQuery,
+    /// What counts more or less, and what comes first.
+    pub(crate) weighing: Weighing,
     /// The vector on its way.
     pub(crate) embedding: Option<PendingQuery>,
     /// What earlier pages have shown.
@@ -59,13 +70,13 @@ impl SearchPlan {
         snapshot: &Snapshot,
         embedder: &EmbedHandle,
         config: &SearchConfig,
-        synonyms: &[&Synonyms],
+        written: Written<'_>,
         request: SearchRequest,
     ) -> Result<Self, SearchError> {
         let started = Instant::now();
         let mut query = request.syntax.read(&request.query);
         let places = request.syntax.places_of_words(&request.query);
-        let expanded = expansions(synonyms, &request.query, &places);
+        let expanded = expansions(&written.synonyms, &request.query, &places);
         let understood: Vec<_> = expanded.iter().map(|expansion| expansion.range.clone()).collect();
         let corrections = match request.correct {
             true => Corrections::of(snapshot, &request.query, &places, &understood)?,
@@ -102,6 +113,7 @@ impl SearchPlan {
             depth: config.depth,
             rerank_depth,
             terms: snapshot.analyse(&terms),
+            weighing: Weighing::of(snapshot, &config.page_types, written.rules, &request, &query)?,
             spelling: corrections.spelling(&request.query),
             expanded,
             text,

@@ -61,6 +61,7 @@ impl<'s> Presenter<'s> {
             modified: document.modified,
             url: None,
             score: group.score,
+            effects: Vec::new(),
             passages,
             copies: Vec::new(),
         })

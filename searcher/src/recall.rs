@@ -80,8 +80,10 @@ pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut Sear
         (lexical, nearest)
     });
     let (lexical, mut nearest) = (lexical?, nearest?);
-    let found = found(snapshot, planned, &lexical, &mut nearest)?;
-    let fused = fused(snapshot, config, plan, &lexical, &nearest, found)?;
+    let mut found = found(snapshot, planned, &lexical, &mut nearest)?;
+    planned.weighing.pinned(snapshot, &filters, &planned.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
+    let mut fused = fused(snapshot, config, plan, &lexical, &nearest, found)?;
+    plan.weighing.weigh(snapshot, &mut fused.candidates)?;
     plan.vector = nearest.vector;
     Ok(fused)
 }
@@ -98,11 +100,14 @@ pub(crate) fn found_within(
     let scope = snapshot.scope(filters, &plan.terms)?;
     if plan.request.mode == Mode::Semantic && !plan.lists_filtered() {
         let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, &scope, vector)).transpose()?;
-        return documents(snapshot, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage));
+        let mut found = documents(snapshot, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage))?;
+        plan.weighing.pinned(snapshot, filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
+        return Ok(found);
     }
     let mut found = matching(snapshot, config, plan, filters)?;
     let near = overall.iter().copied().filter(|passage| scope.admits(*passage));
     found.union(&documents(snapshot, near)?);
+    plan.weighing.pinned(snapshot, filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
     Ok(found)
 }
 

@@ -216,6 +216,9 @@ pub struct SearchRequest {
     /// What is returned where nothing is likely to answer.
     #[serde(default)]
     pub unlikely: Unlikely,
+    /// Languages of the reader, as ISO 639-1 codes: of results that are as good, those in one of them come first.
+    #[serde(default)]
+    pub prefer_lang: Vec<String>,
     /// How much reranking may cost; as configured if it is left out.
     #[serde(default)]
     pub rerank: RerankBudget,
@@ -255,6 +258,7 @@ impl Default for SearchRequest {
             mark: Marking::default(),
             copies: Copies::default(),
             unlikely: Unlikely::default(),
+            prefer_lang: Vec::new(),
             rerank: RerankBudget::default(),
             instruct: None,
             correct: true,
@@ -395,6 +399,7 @@ impl SearchRequest {
         if self.top == 0 {
             return Err(RequestError::NoResults);
         }
+        within(Counted::FilterValues, self.prefer_lang.len(), limits.filter_values)?;
         self.filters.check(limits)
     }
 
@@ -454,6 +459,7 @@ impl Filters {
             paths: self.path.clone(),
             kinds: self.kind.iter().map(|word| kind(word)).collect::<Result<_, _>>()?,
             languages: self.lang.iter().map(|code| code.to_lowercase()).collect(),
+            page_types: Vec::new(),
             after: date("after", self.after.as_deref())?,
             before: date("before", self.before.as_deref())?,
         })

@@ -130,6 +130,7 @@ impl Reranking {
         let expectation = self.expectation();
         let chance = |index: &usize| {
             let rank = index + 1;
+            let score = score / self.fused[*index].factor;
             expectation.chance_above(rank, (score - (1.0 - self.weight) / rank as f64) / self.weight)
         };
         self.unread(self.depth).iter().map(chance).sum()
@@ -139,7 +140,8 @@ impl Reranking {
     /// order of recall, what lies beyond the depth. The order of recall itself while nothing was read.
     ///
     /// The blend is `w * p + (1 - w) / rank`, with the reranker's probability `p` and the fused rank counted from 1:
-    /// what recall was most sure of (an exact code, a quoted phrase) is never lost to a model that does not know it.
+    /// what recall was most sure of (an exact code, a quoted phrase) is never lost to a model that does not know it. What a
+    /// document is and what rules say of it counts as in recall.
     pub(crate) fn ranked(&self) -> Vec<Candidate> {
         let mut ranked = self.fused.clone();
         if self.scored() == 0 {
@@ -148,7 +150,7 @@ impl Reranking {
         let expectation = self.expectation();
         for (index, candidate) in ranked[..self.depth].iter_mut().enumerate() {
             let p = candidate.relevance.map_or_else(|| expectation.expected(index + 1), f64::from);
-            candidate.score = blend(self.weight, p, index + 1);
+            candidate.score = candidate.factor * blend(self.weight, p, index + 1);
         }
         ranked[..self.depth].sort_by(|a, b| b.score.total_cmp(&a.score));
         // Scores fall along the whole list, so that what was not reranked cannot seem better than what was.

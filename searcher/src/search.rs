@@ -27,11 +27,12 @@ use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::list::List;
 use crate::narrow;
-use crate::plan::SearchPlan;
+use crate::plan::{SearchPlan, Written};
 use crate::present::Presenter;
 use crate::recall::{Recall, found_within, recall};
 use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
+use crate::rules::Rules;
 use crate::sentence::{Sentences, Which};
 use crate::synonyms::Synonyms;
 
@@ -47,19 +48,27 @@ pub struct Searcher {
     synonyms: Arc<Synonyms>,
     /// What the documents themselves explain.
     learnt: Arc<RwLock<Arc<Synonyms>>>,
+    rules: Arc<Rules>,
     calibration: Option<Arc<Calibration>>,
 }
 
 impl Searcher {
     /// A searcher with a model for queries, and one for reranking if there is any.
     pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
-        Self { embedder, reranker, config, synonyms: Arc::default(), learnt: Arc::default(), calibration: None }
+        let (synonyms, learnt, rules) = Default::default();
+        Self { embedder, reranker, config, synonyms, learnt, rules, calibration: None }
     }
 
     /// The same searcher, with words that stand for each other.
     #[must_use]
     pub fn with_synonyms(self, synonyms: Synonyms) -> Self {
         Self { synonyms: Arc::new(synonyms), ..self }
+    }
+
+    /// The same searcher, with rules of the ranking.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules: Arc::new(rules), ..self }
     }
 
     /// Takes words that the documents say stand for each other in the place of those that it knew; of all clones.
@@ -113,11 +122,13 @@ impl Searcher {
         if recalled.found.is_empty() {
             plan.query.notes.extend(narrow::notes(&snapshot, &plan.filters())?);
         }
+        let pinned = plan.weighing.pinned(&snapshot, &plan.filters(), &plan.terms)?;
         Ok(Search {
             searcher: self.clone(),
             snapshot,
             found: recalled.found,
             overall: recalled.overall,
+            pinned,
             collapse,
             settled: Vec::new(),
             state: if reranking.depth() == 0 { RerankState::Off } else { RerankState::Running },
@@ -144,7 +155,8 @@ impl Searcher {
     pub fn plan(&self, snapshot: &Snapshot, request: SearchRequest) -> Result<SearchPlan, SearchError> {
         let _span = tracing::debug_span!("plan").entered();
         let learnt = Arc::clone(&self.learnt.read().unwrap_or_else(PoisonError::into_inner));
-        SearchPlan::new(snapshot, &self.embedder, &self.config, &[&self.synonyms, &learnt], request)
+        let written = Written { synonyms: [&self.synonyms, &learnt], rules: &self.rules };
+        SearchPlan::new(snapshot, &self.embedder, &self.config, written, request)
     }
 
     /// The candidates of a plan that was just made, before anything is made of them: the ground for measuring and tuning.
@@ -180,6 +192,8 @@ pub struct Search<S> {
     found: DocumentSet,
     /// See [`Recall`].
     overall: Vec<PassageRef>,
+    /// The documents that come first.
+    pinned: Vec<u32>,
     collapse: Collapse,
     reranking: Reranking,
     /// The first results, whose order does not change any more, by what tells results apart.
@@ -332,11 +346,11 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     /// The ranked documents and all that are found; where nothing is likely to answer and the request does not want them all
     /// the same, only the closest.
     fn shown(&self, answerable: Option<Answerable>) -> (Vec<Group>, Cow<'_, DocumentSet>) {
-        let mut head = self.ranked();
+        let (mut head, pinned) = self.with_pinned(self.ranked());
         let closest = self.judgement.zip(answerable).and_then(|(judgement, answerable)| judgement.closest(answerable));
         // A filter is a wish to see what is there: it leaves nothing out but where there is nothing to be seen.
         let is_narrowed = self.plan.filters().iter().any(|filter| !filter.is_empty());
-        let closest = closest.filter(|closest| *closest == 0 || !is_narrowed);
+        let closest = closest.filter(|closest| (*closest == 0 || !is_narrowed) && pinned == 0);
         let Some(closest) = closest.filter(|_| self.plan.request.unlikely == Unlikely::Closest) else {
             return (head, Cow::Borrowed(&self.found));
         };
@@ -347,6 +361,25 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             copies.chain([&group.document]).for_each(|document| found.insert(*document));
         }
         (head, Cow::Owned(found))
+    }
+
+    /// The ranked documents behind those that are pinned for the query, and how many these are.
+    fn with_pinned(&self, ranked: Vec<Group>) -> (Vec<Group>, usize) {
+        let best = ranked.first().map_or(1.0, |group| group.score);
+        let mut head: Vec<Group> = Vec::with_capacity(ranked.len());
+        let mut ranked = ranked;
+        for pinned in &self.pinned {
+            let key = self.collapse.key(*pinned);
+            if head.iter().any(|group| self.collapse.key(group.document) == key) {
+                continue;
+            }
+            let place = ranked.iter().position(|group| self.collapse.key(group.document) == key);
+            let group = place.map_or_else(|| Group::new(*pinned), |place| ranked.remove(place));
+            head.push(Group { score: best, ..group });
+        }
+        let count = head.len();
+        head.append(&mut ranked);
+        (head, count)
     }
 
     /// The documents of the page that was asked for, and where to go on.
@@ -366,7 +399,10 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
         let list = List { snapshot, config, plan: &self.plan, found, collapse: &self.collapse };
         let page = list.page(head)?;
         let presenter = Presenter::new(snapshot, &self.plan.terms, config)?;
-        let results = page.results.into_iter().map(|group| presenter.document(group));
+        let results = page.results.into_iter().map(|group| {
+            let effects = self.plan.weighing.effects(snapshot, group.document)?;
+            Ok::<_, SearchError>(DocumentHit { effects, ..presenter.document(group)? })
+        });
         Ok((results.collect::<Result<Vec<_>, _>>()?, page.next))
     }
 

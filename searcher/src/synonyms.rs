@@ -19,14 +19,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use storage::{Alternative, Analyzer, LexicalQuery, Snapshot, is_stopword, is_unspaced, runs};
 use toml::Spanned;
 
 use crate::error::SearchError;
+use crate::written::{WrittenError, WrittenFile};
 
+/// What such a file holds.
+const WHAT: &str = "synonyms";
 /// How much a synonym counts in the lexical retriever, where a word as typed counts 1.
 const WEIGHT: f32 = 0.5;
 /// Words of an entry.
@@ -35,37 +38,6 @@ const MAX_WORDS: usize = 8;
 const MAX_OTHERS: usize = 16;
 /// Synonyms that are looked for in one query.
 const MAX_LOOKED_FOR: usize = 32;
-
-/// Why a file of synonyms cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SynonymError {
-    /// It cannot be read.
-    #[error("cannot read the synonyms in {path}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is no TOML, or has a table of another name.
-    #[error("{path} is no file of synonyms")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: toml::de::Error,
-    },
-    /// An entry makes no sense.
-    #[error("{path}, line {line}: {problem}")]
-    Entry {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What was expected.
-        problem: String,
-    },
-}
 
 /// The file.
 #[derive(Deserialize)]
@@ -131,24 +103,16 @@ impl Synonyms {
     ///
     /// # Errors
     /// It cannot be read, or an entry cannot be used; the message has its line.
-    pub fn read(path: &Path) -> Result<Self, SynonymError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SynonymError::Unreadable { path: path.to_path_buf(), source })?;
-        Self::parse(&text, path)
+    pub fn read(path: &Path) -> Result<Self, WrittenError> {
+        Self::of(&WrittenFile::read(WHAT, path)?)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, SynonymError> {
-        let file: SynonymFile =
-            toml::from_str(text).map_err(|source| SynonymError::Malformed { path: path.to_path_buf(), source })?;
-        let refused = |at: usize, problem: String| SynonymError::Entry {
-            path: path.to_path_buf(),
-            line: 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count(),
-            problem,
-        };
+    fn of(written: &WrittenFile<'_>) -> Result<Self, WrittenError> {
+        let file: SynonymFile = written.parse()?;
         let mut synonyms = Self::default();
         let mut add = |language: Option<&str>, groups: &Groups, both: bool| {
             for (first, others) in groups {
-                let group = Group::of(first, others).map_err(|(at, problem)| refused(at, problem))?;
+                let group = Group::of(first, others).map_err(|(at, problem)| written.refused(at, problem))?;
                 synonyms.add(language, &group, both);
             }
             Ok(())
@@ -159,7 +123,7 @@ impl Synonyms {
             let code = language.get_ref();
             if code.len() != 2 || !code.bytes().all(|letter| letter.is_ascii_lowercase()) {
                 let problem = format!("expected a language by its two letters, such as \"de\", got {code:?}");
-                return Err(refused(language.span().start, problem));
+                return Err(written.refused(language.span().start, problem));
             }
             add(Some(code), &groups.both, true)?;
             add(Some(code), &groups.one_way, false)?;
@@ -335,7 +299,8 @@ mod tests {
     use crate::request::Syntax;
 
     fn read(text: &str) -> Result<Synonyms, String> {
-        Synonyms::parse(text, Path::new("synonyms.toml")).map_err(|error| error.to_string())
+        let written = WrittenFile { what: WHAT, path: Path::new("synonyms.toml"), text: text.to_owned() };
+        Synonyms::of(&written).map_err(|error| error.to_string())
     }
 
     fn also(synonyms: &Synonyms, query: &str) -> Vec<(String, Vec<String>)> {

@@ -21,6 +21,7 @@ fn check(settings: &Settings) -> Result<()> {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }
     settings.synonyms()?;
+    settings.rules()?;
     match &settings.path {
         Some(path) => println!("{} is good", path.display()),
         None => println!("there is no configuration file; the defaults are in force"),

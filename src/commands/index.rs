@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use indexer::{Comparison, IndexOptions, Indexer, RunReport, Stop, Vanished, WalkOptions};
+use indexer::{Comparison, IndexError, IndexOptions, Indexer, RunReport, Stop, Vanished, WalkOptions};
 use qwen3::EmbedHandle;
 use storage::{Source, Store};
 
 use crate::cli::IndexArgs;
 use crate::output::{self, Progress};
 use crate::settings::Settings;
-use crate::{interrupt, models, paths};
+use crate::{cure, interrupt, models, paths, plain};
 
 pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     if args.name.is_some() && args.folders.len() != 1 {
@@ -38,16 +38,38 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     }
     let cancel = interrupt::on_interrupt()?;
     let options = IndexOptions { stop: Stop::of(&cancel), ..options };
-    for source in sources {
-        let report = index(&mut store, &embedder, &source, options.clone(), &cancel)?;
-        if report.interrupted {
-            store.close()?;
-            eprintln!("stopped; what was done is kept. Run the same command again to continue.");
-            return Ok(ExitCode::from(interrupt::INTERRUPTED));
+    let mut failed = Vec::new();
+    for source in &sources {
+        match index(&mut store, &embedder, source, options.clone(), &cancel) {
+            Ok(report) if report.interrupted => {
+                store.close()?;
+                eprintln!("stopped; what was done is kept. Run the same command again to continue.");
+                return Ok(ExitCode::from(interrupt::INTERRUPTED));
+            }
+            Ok(_) => {}
+            Err(error) if is_of_source(&error) && sources.len() > 1 => failed.push((source, error)),
+            Err(error) => return Err(error),
         }
     }
     store.close()?;
-    Ok(ExitCode::SUCCESS)
+    match failed.pop() {
+        None => Ok(ExitCode::SUCCESS),
+        Some(last) => Err(others_done(&failed, last, sources.len())),
+    }
+}
+
+fn is_of_source(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<IndexError>().is_some_and(IndexError::is_of_source)
+}
+
+/// What is said at the end where some sources could not be brought up to date: each with its reason, the last as the cause.
+fn others_done(failed: &[(&Source, anyhow::Error)], last: (&Source, anyhow::Error), all: usize) -> anyhow::Error {
+    for (source, error) in failed {
+        eprintln!("{}: {}", plain::shown(&source.name), plain::shown(&cure::told(error)));
+    }
+    let count = failed.len() + 1;
+    let others = format!("{} of {all} sources were brought up to date", all - count);
+    last.1.context(format!("{others}, {count} could not be; at the last, {:?}", last.0.name))
 }
 
 /// The sources that the named folders are, beside those that are known.

@@ -22,6 +22,7 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
     // What is wrong with the question is said before anything is read or indexed for it.
     let (mut request, config, synonyms) = (request(args), settings.search()?, settings.synonyms()?);
+    let rules = settings.rules()?;
     let calibration = settings.calibration()?;
     request.check(&RequestLimits::default())?;
     let (embedder, model) = models::embedder(settings)?;
@@ -32,7 +33,8 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     };
     check_model(&snapshot, &model)?;
     request.filters.source.extend(source.map(|source| source.name));
-    let searcher = Searcher::new(embedder, reranker, config).with_synonyms(synonyms).calibrated(calibration);
+    let searcher =
+        Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
     let mut search = searcher.begin(&*snapshot, request)?;
     search.finish()?;
     let mut answer = search.answer()?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indexer::IndexOptions;
-use searcher::{Calibration, SearchConfig, Synonyms};
+use searcher::{Calibration, Rules, SearchConfig, Synonyms};
 use storage::{Source, Store};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
@@ -27,6 +27,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         indexing: reading.options(),
         search: settings.search()?,
         synonyms: settings.synonyms()?,
+        rules: settings.rules()?,
         calibration: settings.calibration()?,
     };
     web::serve(config, &data_dir, announce, move || {
@@ -52,6 +53,7 @@ struct Opener {
     indexing: IndexOptions,
     search: SearchConfig,
     synonyms: Synonyms,
+    rules: Rules,
     calibration: Calibration,
 }
 
@@ -64,8 +66,8 @@ impl Opener {
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
-        let Self { indexing, search, synonyms, calibration, .. } = self;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, calibration })
+        let Self { indexing, search, synonyms, rules, calibration, .. } = self;
+        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, rules, calibration })
     }
 
     /// What the status calls the reranker: never where it lies.

@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::page_type::PageType;
+
 /// Restrictions on the documents of a search.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Filter {
     /// Names of sources, in any case.
     pub sources: Vec<String>,
@@ -18,6 +20,8 @@ pub struct Filter {
     pub kinds: Vec<String>,
     /// ISO 639-1 codes of the document's language: `en`, `zh`, ...
     pub languages: Vec<String>,
+    /// What documents are that are no prose.
+    pub page_types: Vec<PageType>,
     /// Modified at or after this second (Unix time).
     pub after: Option<i64>,
     /// Modified before this second (Unix time).

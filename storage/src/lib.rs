@@ -65,6 +65,7 @@ mod layout;
 mod lexical;
 mod lock;
 mod overview;
+mod page_type;
 mod placement;
 mod private;
 mod rebuild;
@@ -100,6 +101,7 @@ pub use lexical::{
     is_unspaced, plain_words, runs,
 };
 pub use overview::{Overview, overview};
+pub use page_type::PageType;
 pub use private::is_shared;
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{Block, Place};
+use crate::page_type::PageType;
 use crate::simhash::SimHash;
 
 /// Stable identity of a document: a hash of its source's name and its path below the source's root.
@@ -135,6 +136,11 @@ impl Document {
     /// Where its date comes from, where that was told: the name of one of the indexer's origins.
     pub fn date_from(&self) -> Option<&str> {
         self.metadata.get(DATE_FROM).map(String::as_str)
+    }
+
+    /// What it is, where it is no prose.
+    pub fn page_type(&self) -> Option<PageType> {
+        self.metadata.get(PageType::KEY).and_then(|name| PageType::named(name))
     }
 
     /// This document's identity.

@@ -1,5 +1,6 @@
 //! The snapshot that one search sees: a view of both indexes that later commits do not change.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -35,7 +36,12 @@ struct View {
     roster: OnceLock<Roster>,
     /// Classes of near-duplicates, with the bits in which they may differ.
     copies: Mutex<Option<(u32, Arc<Copies>)>>,
+    /// What filters let through that are asked for again and again.
+    classes: Mutex<HashMap<Filter, Arc<DocumentSet>>>,
 }
+
+/// Filters whose documents are remembered.
+const MAX_CLASSES: usize = 256;
 
 /// Vectors of the sample that stands for the whole index.
 const BACKGROUND: u64 = 512;
@@ -142,10 +148,10 @@ impl Snapshot {
         vectors: VectorIndex,
         placement: Placement,
     ) -> Self {
-        let (facets, background, roster, copies) = Default::default();
+        let (facets, background, roster, copies, classes) = Default::default();
         Self {
             totals,
-            view: Arc::new(View { settings, lexical, vectors, placement, facets, background, roster, copies }),
+            view: Arc::new(View { settings, lexical, vectors, placement, facets, background, roster, copies, classes }),
         }
     }
 
@@ -262,6 +268,26 @@ impl Snapshot {
             Some(passages) => roster.documents(passages),
             None => Ok(roster.everybody()),
         }
+    }
+
+    /// The documents that a filter lets through, remembered: for filters of the settings, of which there are few.
+    pub fn class(&self, filter: &Filter) -> Result<Arc<DocumentSet>> {
+        let known = || self.view.classes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(class) = known().get(filter) {
+            return Ok(Arc::clone(class));
+        }
+        let class = Arc::new(self.passing(std::slice::from_ref(filter), &AnalysedQuery::default())?);
+        let mut classes = known();
+        if classes.len() >= MAX_CLASSES {
+            classes.clear();
+        }
+        classes.insert(filter.clone(), Arc::clone(&class));
+        Ok(class)
+    }
+
+    /// The number of the document at this path of a source; `None` if it is not in this snapshot.
+    pub fn number_of(&self, id: DocumentId) -> Result<Option<u32>> {
+        self.places(id)?.first().map(|passage| self.number(*passage)).transpose()
     }
 
     /// The number of a passage's document in this snapshot: dense, from 0, in an order that other snapshots share.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexer::{IndexOptions, Vanished};
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{Calibration, SearchConfig, Searcher, Synonyms};
+use searcher::{Calibration, Rules, SearchConfig, Searcher, Synonyms};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
 
 use crate::config::IndexConfig;
@@ -36,6 +36,8 @@ pub struct EngineParts {
     pub search: SearchConfig,
     /// Words that stand for each other.
     pub synonyms: Synonyms,
+    /// What comes first, and what counts more or less.
+    pub rules: Rules,
     /// How is judged whether anything answers.
     pub calibration: Calibration,
 }
@@ -57,8 +59,18 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
-        let EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, calibration } =
-            parts;
+        let EngineParts {
+            store,
+            embedder,
+            reranker,
+            sources,
+            data_dir,
+            indexing,
+            search,
+            synonyms,
+            rules,
+            calibration,
+        } = parts;
         let indexing = IndexOptions {
             commit_documents: config.commit_documents,
             vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
@@ -70,7 +82,7 @@ impl Engine {
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
-        let searcher = searcher.with_synonyms(synonyms).calibrated(calibration);
+        let searcher = searcher.with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
         let writer = Writer::start(WriterParts {
             store,
             embedder: embedder.clone(),

@@ -44,6 +44,7 @@ fn every_operator_at_once() {
         languages: vec!["zh".to_owned()],
         after: Some(1_704_067_200),
         before: Some(1_738_540_800),
+        ..Filter::default()
     };
     assert_eq!(parsed.filter, filter);
     assert_eq!(parsed.notes, Vec::<Note>::new());

@@ -203,7 +203,12 @@ impl LexicalReader {
     }
 
     fn push_lists(&self, filter: &Filter, clauses: &mut Vec<(Occur, Box<dyn Query>)>) {
-        let lists = [(self.fields.kind, &filter.kinds), (self.fields.language, &filter.languages)];
+        let page_types: Vec<String> = filter.page_types.iter().map(|page| page.name().to_owned()).collect();
+        let lists = [
+            (self.fields.kind, &filter.kinds),
+            (self.fields.language, &filter.languages),
+            (self.fields.page_type, &page_types),
+        ];
         for (field, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             let terms = values.iter().map(|value| Term::from_field_text(field, value));
             clauses.push((Occur::Must, Box::new(TermSetQuery::new(terms))));

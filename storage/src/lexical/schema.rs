@@ -30,6 +30,8 @@ pub(super) struct Fields {
     pub(super) path: Field,
     pub(super) kind: Field,
     pub(super) language: Field,
+    /// The name of the document's [`PageType`](crate::PageType), where it has one.
+    pub(super) page_type: Field,
     pub(super) modified: Field,
     /// Words of title, heading path and text together, as they are written.
     pub(super) body: Field,
@@ -73,6 +75,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         path: builder.add_text_field("path", STRING),
         kind: builder.add_text_field("kind", STRING),
         language: builder.add_text_field("language", STRING),
+        page_type: builder.add_text_field("page_type", STRING),
         modified: builder.add_i64_field("modified", number),
         body: builder.add_text_field("body", phrases(IndexRecordOption::WithFreqsAndPositions)),
         stems: builder.add_text_field("stems", phrases(IndexRecordOption::WithFreqs)),
@@ -112,6 +115,9 @@ impl Fields {
         out.add_text(self.kind, &document.kind);
         if let Some(language) = &document.language {
             out.add_text(self.language, language);
+        }
+        if let Some(page_type) = document.page_type() {
+            out.add_text(self.page_type, page_type.name());
         }
         out.add_i64(self.modified, document.modified);
         let mut known = NormalForms::default();

@@ -5,8 +5,8 @@
 //! makes a whole edition in `upgrade/` beside the one in force, which one rename replaces (see `edition`): killed at any
 //! moment, the old index is as it was, and the next writer begins anew.
 
+mod derived;
 mod format_2;
-mod format_3;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,11 @@ struct Step {
 }
 
 /// All steps, the oldest format first, without a gap up to [`FORMAT`].
-const STEPS: &[Step] = &[Step { from: 2, convert: format_2::convert }, Step { from: 3, convert: format_3::convert }];
+const STEPS: &[Step] = &[
+    Step { from: 2, convert: format_2::convert },
+    Step { from: 3, convert: derived::convert },
+    Step { from: 4, convert: derived::convert },
+];
 
 /// Whether an index of this format can be brought forward.
 pub(crate) fn is_known(format: u32) -> bool {

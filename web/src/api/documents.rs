@@ -6,7 +6,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 use searcher::{BlockView, Filters, PlaceView};
 use serde::{Deserialize, Serialize};
-use storage::{DATE_FROM, Document, DocumentId, Passage, Place};
+use storage::{DATE_FROM, Document, DocumentId, PageType, Passage, Place};
 use utoipa::{IntoParams, ToSchema};
 
 use super::timing::{Timed, timed};
@@ -40,6 +40,9 @@ pub(crate) struct DocumentView {
     /// Where that date comes from: `mail`, `front-matter`, `document`, `file`, `pushed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     date_from: Option<String>,
+    /// What it is, where it is no prose: `stub`, `navigation`, `licence`, `changelog`, `generated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_type: Option<String>,
     /// Size of the file.
     bytes: u64,
     /// Facts that the document states of itself.
@@ -57,8 +60,8 @@ impl DocumentView {
         let pushed = engine.source(&document.source).is_some_and(|source| engine.pushed.owns(&source));
         let url = engine.links.url(&document.source, &document.path);
         let Document { source, path, title, kind, language, modified, bytes, mut metadata, .. } = document;
-        let date_from = metadata.remove(DATE_FROM);
-        Self { id, source, path, title, kind, language, modified, date_from, bytes, metadata, pushed, url }
+        let (date_from, page_type) = (metadata.remove(DATE_FROM), metadata.remove(PageType::KEY));
+        Self { id, source, path, title, kind, language, modified, date_from, page_type, bytes, metadata, pushed, url }
     }
 }
 

@@ -158,10 +158,11 @@ impl SearchAddress {
         }
     }
 
-    /// The search that this page shows. The order of recall is there at once; who has scripts sees the reranker at work, who
+    /// The search that this page shows to who reads this language. The order of recall is there at once; who has scripts sees the reranker at work, who
     /// has none may ask for it.
-    pub(super) fn request(&self) -> SearchRequest {
+    pub(super) fn request(&self, reader: &str) -> SearchRequest {
         SearchRequest {
+            prefer_lang: vec![reader.to_owned()],
             query: self.q.clone(),
             filters: self.filters(),
             facets: true,

@@ -75,7 +75,7 @@ fn row(visit: &Visit, address: &SearchAddress, hit: &DocumentHit, scale: Scale<'
                 }
                 @if let Some(url) = &hit.url { (origin(visit, url)) }
                 a.like href=(similar_link(&hit.id, first.number)) { (icon("similar")) (words.similar) }
-                details.why { summary { (icon("why")) (words.why) } (why::explained(visit, first, scale)) }
+                details.why { summary { (icon("why")) (words.why) } (why::explained(visit, hit, first, scale)) }
             }
         }
     }

@@ -4,6 +4,7 @@ use formats::Format;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use searcher::{MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note};
+use storage::PageType;
 
 use super::strings::{EN, Strings, ZH};
 
@@ -203,6 +204,22 @@ impl Language {
             Self::Chinese => format.label_zh.unwrap_or(format.label),
         });
         label.map_or_else(|| capitalised(kind), str::to_string)
+    }
+
+    /// What a page is that is no prose.
+    pub(super) fn page_type(self, page: PageType) -> &'static str {
+        match (self, page) {
+            (Self::English, PageType::Stub) => "little more than a title",
+            (Self::English, PageType::Navigation) => "a list of other pages",
+            (Self::English, PageType::Licence) => "the text of a licence",
+            (Self::English, PageType::Changelog) => "a list of changes",
+            (Self::English, PageType::Generated) => "written by a program",
+            (Self::Chinese, PageType::Stub) => "几乎只有标题",
+            (Self::Chinese, PageType::Navigation) => "目录页",
+            (Self::Chinese, PageType::Licence) => "许可证文本",
+            (Self::Chinese, PageType::Changelog) => "更新记录",
+            (Self::Chinese, PageType::Generated) => "由程序生成",
+        }
     }
 }
 

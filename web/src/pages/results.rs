@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, Sort, Spelling, Verdict};
+use searcher::{Answer, SearchRequest, Sort, Spelling, Verdict};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
@@ -61,7 +61,8 @@ pub(super) async fn results(
     if address.q.trim().is_empty() && !address.is_filtered() {
         return super::see_other("/");
     }
-    let found = find(app.into_inner(), shared, caller, address.clone()).await;
+    let request = address.request(visit.language.short());
+    let found = find(app.into_inner(), shared, caller, request).await;
     problem::or(&visit, &address.clone(), found.map(|found| page(&visit, address, &found)))
 }
 
@@ -69,9 +70,9 @@ async fn find(
     app: Arc<App>,
     shared: web::Data<Shared>,
     caller: Caller,
-    address: SearchAddress,
+    request: SearchRequest,
 ) -> Result<Found, Error> {
-    api::run(&app, address.request(), caller, move |app, engine, answer| {
+    api::run(&app, request, caller, move |app, engine, answer| {
         let (survey, config) = (shared.surveys.get(engine)?, engine.searcher.config());
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
         Ok(Found { answer: answer.answer, survey, reranker_depth, page_depth: app.config.limits.page_depth })
@@ -86,7 +87,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
     let streams = found.reads_closely(&address) && address.offset == 0 && answer.results.len() > 1;
     let main = html! {
         main #main.results {
-            div.column #results data-copied=(words.copied) data-stream=[streams.then(|| address.query_string())] data-depth=[found.reranker_depth.filter(|_| streams)]
+            div.column #results data-copied=(words.copied) data-stream=[streams.then(|| format!("{}&prefer_lang={}", address.query_string(), visit.language.short()))] data-depth=[found.reranker_depth.filter(|_| streams)]
                 data-reranking=[streams.then_some(words.reranking)] data-settled=[streams.then_some(words.settled)] data-held=[streams.then_some(words.show_order)] data-lost=[streams.then_some(words.stream_lost)]
                 data-score=[streams.then_some(words.why_reader_score)] data-words=[streams.then_some(words.why_words_rank)] data-nowords=[streams.then_some(words.why_words_none)]
                 data-meaning=[streams.then_some(words.why_meaning_rank)] data-nomeaning=[streams.then_some(words.why_meaning_none)] data-more=[streams.then_some(words.more_passages)] data-lines=[streams.then_some(words.lines)] data-page=[streams.then_some(words.page)] data-slide=[streams.then_some(words.slide)] data-mail=[streams.then_some(words.mail)] data-changed=[streams.then_some(words.changed)] {

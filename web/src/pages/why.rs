@@ -1,7 +1,7 @@
 //! "Why this result": what each judge said of a passage, as a bar and in words that need no explanation.
 
 use maud::{Markup, html};
-use searcher::{DocumentHit, Expansion, PassageHit};
+use searcher::{DocumentHit, Effect, Expansion, PassageHit};
 
 use super::strings::fill;
 use super::text::clean;
@@ -33,7 +33,7 @@ impl<'a> Scale<'a> {
 }
 
 /// What was said of a passage: a line for each judge. Scripts fill the same places when the reranker has read on.
-pub(super) fn explained(visit: &Visit, passage: &PassageHit, scale: Scale<'_>) -> Markup {
+pub(super) fn explained(visit: &Visit, hit: &DocumentHit, passage: &PassageHit, scale: Scale<'_>) -> Markup {
     let words = visit.words();
     let rank = |pattern, rank| fill(pattern, &[&visit.language.ordinal(rank)]);
     let lexical = passage.lexical.map(|place| (place.score / scale.lexical, rank(words.why_words_rank, place.rank)));
@@ -47,6 +47,26 @@ pub(super) fn explained(visit: &Visit, passage: &PassageHit, scale: Scale<'_>) -
         @for expansion in scale.expanded {
             p { (fill(words.why_expanded, &[&clean(&expansion.typed), &clean(&expansion.also.join(", "))])) }
         }
+        @for effect in &hit.effects { p { (said_of(visit, effect)) } }
+    }
+}
+
+/// What a rule did, in words.
+fn said_of(visit: &Visit, effect: &Effect) -> String {
+    let words = visit.words();
+    let times = |factor: &f64| format!("{factor:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    let (said, because) = match effect {
+        Effect::Pin { because } => (words.why_pinned.to_owned(), because.as_deref()),
+        Effect::Boost { factor, because } => (fill(words.why_boosted, &[&times(factor)]), because.as_deref()),
+        Effect::Page { page, factor } => {
+            (fill(words.why_page, &[visit.language.page_type(*page), &times(factor)]), None)
+        }
+        Effect::Age { factor } => (fill(words.why_age, &[&times(factor)]), None),
+        Effect::Language { factor } => (fill(words.why_language, &[&times(factor)]), None),
+    };
+    match because {
+        Some(because) => fill(words.why_because, &[&said, &clean(because)]),
+        None => said,
     }
 }
 

@@ -49,6 +49,18 @@ impl Place {
         Self::Temporary(std::env::temp_dir().join(name))
     }
 
+    /// The place for the same documents beside others.
+    pub(in crate::commands::lab) fn beside_noise(self) -> Self {
+        let beside = |folder: PathBuf| {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            folder.with_file_name(format!("{name}-noise"))
+        };
+        match self {
+            Self::Kept(folder) => Self::Kept(beside(folder)),
+            Self::Temporary(folder) => Self::Temporary(beside(folder)),
+        }
+    }
+
     fn folder(&self) -> &Path {
         match self {
             Self::Kept(folder) | Self::Temporary(folder) => folder,
@@ -68,14 +80,15 @@ impl EvalIndex {
     pub(in crate::commands::lab) fn build(
         place: Place,
         bench: &Bench,
-        set: &BeirSet,
-        dir: &Path,
+        (set, dir, noise): (&BeirSet, &Path, &[PathBuf]),
         models: &Models,
     ) -> Result<Self> {
         let mut store = Store::open(place.folder(), &models.model)?;
         let started = Instant::now();
         let root = absolute(bench.args.docs.as_deref().unwrap_or(dir))?;
-        if let Some(other) = store.sources().iter().find(|source| source.name != SOURCE || source.root != root) {
+        let noise = noise_sources(noise)?;
+        let is_other = |source: &&Source| (source.name != SOURCE || source.root != root) && !noise.contains(source);
+        if let Some(other) = store.sources().iter().find(is_other) {
             let (folder, other) = (place.folder().display(), other.root.display());
             bail!("the index in {folder} is of {other}; give each corpus a --data-dir of its own");
         }
@@ -84,6 +97,10 @@ impl EvalIndex {
         } else {
             let report = fill(&mut store, bench, set, dir, models)?;
             eprintln!("{}: {} documents read", set.name, report.indexed);
+        }
+        for source in &noise {
+            let report = add(&mut store, bench, source, models)?;
+            eprintln!("{}: {} documents read from {}", set.name, report.indexed, source.root.display());
         }
         let seconds = started.elapsed().as_secs_f64();
         let documents = store.statistics()?.documents;
@@ -119,6 +136,23 @@ fn fill(store: &mut Store, bench: &Bench, set: &BeirSet, dir: &Path, models: &Mo
             report
         }
     };
+    progress.finish();
+    Ok(report)
+}
+
+/// Folders of files as sources.
+fn noise_sources(folders: &[PathBuf]) -> Result<Vec<Source>> {
+    let source = |(number, folder): (usize, &PathBuf)| {
+        Ok(Source { name: format!("noise-{}", number + 1), root: paths::source_root(folder)? })
+    };
+    folders.iter().enumerate().map(source).collect()
+}
+
+fn add(store: &mut Store, bench: &Bench, source: &Source, models: &Models) -> Result<RunReport> {
+    let progress = Progress::new(&source.name);
+    let cancel = AtomicBool::new(false);
+    let mut indexer = Indexer::new(store, &models.embedder, bench.options.clone(), &progress, &cancel);
+    let report = indexer.index_source(source)?;
     progress.finish();
     Ok(report)
 }

@@ -1,10 +1,12 @@
 //! `quarry eval`: the quality and latency of every way to search on judged questions; of one setup on one or several sets of
-//! questions, of two setups beside each other, or with slips
-//! of the hand in the questions.
+//! questions, of two setups beside each other, with slips of the hand in the questions, or with other documents beside; and
+//! whether what is marked answers.
 
 mod candidates;
 mod compare;
 pub(super) mod index;
+mod marks;
+mod noise;
 mod options;
 mod report;
 mod runs;
@@ -12,7 +14,7 @@ pub(super) mod set;
 pub(super) mod setup;
 mod slips;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -44,21 +46,26 @@ pub(super) fn run(settings: &Settings, args: &EvalArgs) -> Result<ExitCode> {
     check(args)?;
     let reading = settings.extract.start()?;
     let bench = Bench { settings, args, options: reading.options() };
+    if let Some(file) = &args.answers {
+        marks::run(&bench, file, settings.calibration()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match (args.compare.as_slice(), &args.candidates) {
         ([a, b], _) => compare::run(&bench, [a, b])?,
         (_, Some(file)) => candidates::write(&bench, file)?,
         _ => match args.slips {
             Some(count) => slips::run(&bench, count)?,
-            None => bench.each()?,
+            None if args.noise.is_empty() => bench.each()?,
+            None => noise::run(&bench)?,
         },
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(args: &EvalArgs) -> Result<()> {
-    let of_one_set = args.docs.is_some() || args.queries.is_some() || args.qrels.is_some();
+    let of_one_set = args.docs.is_some() || args.queries.is_some() || args.qrels.is_some() || args.answers.is_some();
     if args.dirs.len() > 1 && of_one_set {
-        bail!("--docs, --queries and --qrels belong to one set of questions; give one DIR with them");
+        bail!("--docs, --queries, --qrels and --answers belong to one set of questions; give one DIR with them");
     }
     Ok(())
 }
@@ -102,12 +109,18 @@ impl Bench<'_> {
 
     /// The corpus of a set, indexed with a model.
     pub(super) fn index(&self, set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
-        let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty();
+        self.index_beside(&[], set, dir, models)
+    }
+
+    /// The same beside folders of other files.
+    fn index_beside(&self, noise: &[PathBuf], set: &BeirSet, dir: &Path, models: &Models) -> Result<EvalIndex> {
+        let is_alone = self.args.dirs.len() == 1 && self.args.compare.is_empty() && self.args.noise.is_empty();
         let place = match (&self.settings.data_dir, is_alone) {
             (Some(folder), true) => Place::Kept(folder.clone()),
             (Some(folder), false) => Place::kept_below(folder, set, dir, models)?,
             (None, _) => Place::temporary(set),
         };
-        EvalIndex::build(place, self, set, dir, models)
+        let place = if noise.is_empty() { place } else { place.beside_noise() };
+        EvalIndex::build(place, self, (set, dir, noise), models)
     }
 }

@@ -23,6 +23,14 @@ pub(crate) struct EvalArgs {
     /// first three, with correction and without. Then what correction costs the questions as they are.
     #[arg(long, value_name = "N", conflicts_with_all = ["compare", "candidates"])]
     pub(crate) slips: Option<usize>,
+    /// Index these folders of other files beside the documents, and measure what they cost: each way to search without
+    /// them and with them.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["compare", "candidates", "slips"])]
+    pub(crate) noise: Vec<PathBuf>,
+    /// Measure what is shown and marked of the first result, by labels of the sentences that answer: JSON lines of `_id` (the
+    /// question), `path` (the document) and `answer` (the sentence as it stands there).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["compare", "candidates", "slips", "noise"])]
+    pub(crate) answers: Option<PathBuf>,
     /// Take the documents from this folder of files; their paths are the ids.
     #[arg(long, value_name = "DIR")]
     pub(crate) docs: Option<PathBuf>,
@@ -39,7 +47,8 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
-    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes.
+    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes, stub, navigation, licence,
+    /// changelog, generated.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) settings: Vec<String>,
 }

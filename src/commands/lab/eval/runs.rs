@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use lab::evaluation::{BeirQuery, mean, ndcg, percentile, recall, reciprocal_rank};
-use searcher::{Answer, Copies, MAX_RESULTS, Mode, RerankBudget, SearchRequest, Searcher, Syntax};
+use searcher::{Answer, Copies, DocumentHit, MAX_RESULTS, Mode, RerankBudget, SearchRequest, Searcher, Syntax};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use storage::Snapshot;
 
-use super::DEPTH;
+use super::{DEPTH, SOURCE};
 
 /// Whether latency is measured, which takes a second search for every question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,12 @@ pub(super) fn request(query: &BeirQuery, top: usize) -> SearchRequest {
 /// The paths of the answer, each once.
 pub(super) fn ranking(answer: &Answer) -> Vec<String> {
     let mut seen = HashSet::new();
-    answer.results.iter().map(|hit| hit.path.clone()).filter(|path| seen.insert(path.clone())).collect()
+    // What is beside the documents of the set has no judgement, whatever its path.
+    let name = |hit: &DocumentHit| match hit.source == SOURCE {
+        true => hit.path.clone(),
+        false => format!("{}:{}", hit.source, hit.path),
+    };
+    answer.results.iter().map(name).filter(|path| seen.insert(path.clone())).collect()
 }
 
 fn stages(answers: &[Answer]) -> Value {

@@ -1,5 +1,5 @@
-//! Format 3, whose lexical index held stems without their languages: the truth is that of format 4, and only what is
-//! derived from it is made anew.
+//! Formats whose truth is that of the next one, and only what is derived from it is made anew: format 3, whose lexical index
+//! held stems without their languages, and format 4, whose passages were not filed under the type of their page.
 
 use std::path::Path;
 
