@@ -1,11 +1,12 @@
 //! Weighing: how much the documents of a snapshot count for one query, beside how well they fit it.
 //!
 //! What is no prose (see [`PageType`]) counts less, unless it is asked for by its name, by what it is, or in quotes; what an
-//! administrator's [`Rules`] say counts more or less, or comes first; of what is as good, the reader's language comes first.
+//! administrator's [`Rules`] say counts more or less, or comes first; who asks for the newest finds it before what is old; of
+//! what is as good, the reader's language comes first.
 //! Each document's fused or blended score is multiplied by the product of all that holds for it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,35 @@ impl PageTypeWeights {
         }
     }
 }
+
+/// Words by which somebody asks for something, as [`key`] writes them.
+struct Words(Vec<String>);
+
+impl Words {
+    fn of(words: &[&str]) -> Self {
+        Self(words.iter().map(|words| key(words)).collect())
+    }
+
+    fn is_in(&self, query: &str) -> bool {
+        self.0.iter().any(|words| is_within(words, query))
+    }
+}
+
+/// What can be asked for by words.
+struct Asked {
+    newest: Words,
+    pages: Vec<(PageType, Words)>,
+}
+
+static ASKED: LazyLock<Asked> = LazyLock::new(|| Asked {
+    newest: Words::of(NEWEST),
+    pages: PageType::ALL.iter().map(|page| (*page, Words::of(asks_for(*page)))).collect(),
+});
+
+/// Words by which somebody asks for what is new.
+const NEWEST: &[&str] = &["newest", "latest", "most recent", "neueste", "neuesten", "最新", "最近的"];
+/// How age counts where that is asked for.
+const AGE_OF_NEWEST: Age = Age { half_life_days: 180.0, weight: 0.3 };
 
 /// Words by which somebody asks for pages of a type.
 fn asks_for(page: PageType) -> &'static [&'static str] {
@@ -159,6 +189,9 @@ impl Weighing {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let now = i64::try_from(now).unwrap_or(i64::MAX);
         let mut weighing = Self { age: rules.age, now, query: key(&query.text), ..Self::default() };
+        if ASKED.newest.is_in(&weighing.query) {
+            weighing.age = Some(AGE_OF_NEWEST);
+        }
         weighing.push_pages(snapshot, pages, query)?;
         for boost in rules.boosts.iter().filter(|boost| boost.is_for(&weighing.query)) {
             let effect = Effect::Boost { factor: boost.factor, because: boost.because.clone() };
@@ -189,7 +222,7 @@ impl Weighing {
         }
         for page in PageType::ALL {
             let factor = weights.of(page);
-            if factor == 1.0 || asks_for(page).iter().any(|words| is_within(words, &self.query)) {
+            if factor == 1.0 || ASKED.pages.iter().any(|(asked, words)| *asked == page && words.is_in(&self.query)) {
                 continue;
             }
             let class = snapshot.class(&Filter { page_types: vec![page], ..Filter::default() })?;
@@ -281,5 +314,27 @@ impl Weighing {
         }
         let passing = snapshot.passing(filters, terms)?;
         Ok(self.pins.iter().map(|(number, _)| *number).filter(|number| passing.contains(*number)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_ask_are_found_in_queries() {
+        for page in PageType::ALL {
+            let asked = Words::of(asks_for(page));
+            for words in asks_for(page) {
+                assert!(asked.is_in(&key(&format!("Where is {words}?"))), "{words}");
+            }
+        }
+        let asks = |query: &str| ASKED.newest.is_in(&key(query));
+        for query in ["the latest minutes", "Neueste Fassung", "最新价格表", "most recent audit"] {
+            assert!(asks(query), "{query}");
+        }
+        for query in ["renewal", "late minutes", "recent audits", ""] {
+            assert!(!asks(query), "{query}");
+        }
     }
 }
