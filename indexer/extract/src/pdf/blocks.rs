@@ -38,7 +38,10 @@ pub(super) fn blocks(regions: Vec<Region>, page: u32) -> Vec<PageBlock> {
     let mut blocks = Vec::new();
     for region in regions {
         match region {
-            Region::Table(table) => {
+            Region::Table(mut table) => {
+                if is_right_to_left(&table.rows) {
+                    table.rows.iter_mut().for_each(|row| row.reverse());
+                }
                 let text = markdown_rows(&table.rows).unwrap_or_default();
                 blocks.push(PageBlock {
                     kind: Kind::Table,
@@ -60,6 +63,12 @@ pub(super) fn blocks(regions: Vec<Region>, page: u32) -> Vec<PageBlock> {
         }
     }
     blocks
+}
+
+/// Whether the first column of a table is the rightmost.
+fn is_right_to_left(rows: &[Vec<String>]) -> bool {
+    let letters = || rows.iter().flatten().flat_map(|cell| cell.chars()).filter(|letter| letter.is_alphabetic());
+    letters().filter(|letter| text::is_right_to_left(*letter)).count() * 2 > letters().count()
 }
 
 /// Pieces that stand in the same row put together, from the top.

@@ -14,7 +14,7 @@ use super::budget::{Budget, MAX_PAGE_GLYPHS, Refusal};
 use super::fonts::{CodeText, Fonts, TextFont};
 use super::glyphs::{Glyph, Rule, Turn};
 use super::paths::Path;
-use super::text;
+use super::{bidi, text};
 
 /// Deepest nesting of drawings within drawings.
 const MAX_FORMS: usize = 24;
@@ -439,12 +439,9 @@ impl<'a> Interpreter<'a, '_> {
 /// Several characters in the place of one.
 fn spread(glyphs: &mut Vec<Glyph>, place: Glyph, characters: &str) {
     let width = (place.x1 - place.x0) / (characters.chars().count().max(1) as f32);
-    let mut drawn: Vec<char> = characters.chars().collect();
     // Ligatures are spelled in the order they are read in; what is put on the page is the order they are drawn in.
-    if drawn.iter().any(|&character| text::is_right_to_left(character)) {
-        drawn.reverse();
-    }
-    for (number, text) in drawn.into_iter().enumerate() {
+    let turned = characters.chars().any(text::is_right_to_left).then(|| bidi::drawing_order(characters));
+    for (number, text) in turned.as_deref().unwrap_or(characters).chars().enumerate() {
         let x0 = place.x0 + width * number as f32;
         glyphs.push(Glyph { x0, x1: x0 + width, text, ..place });
     }

@@ -14,6 +14,7 @@
 //! limited by [`budget`]; no recursion is deeper than a constant.
 
 mod attachments;
+mod bidi;
 mod blocks;
 mod budget;
 mod columns;
@@ -30,6 +31,7 @@ mod paths;
 mod scans;
 mod tables;
 mod text;
+mod to_unicode;
 
 #[cfg(test)]
 mod fixture;
@@ -122,7 +124,7 @@ fn read_text(pdf: &Pdf, input: &Input<'_>, budget: &mut Budget) -> Result<Struct
     for (number, page) in (1..).zip(pdf.pages().iter()) {
         let content = content::interpret(page, &mut fonts, budget);
         let state = coverage.add(number, &content);
-        if state != PageState::Text {
+        if !state.has_text() {
             scans.add(number, &content, budget);
         }
         let lines = if state == PageState::Garbled { PageLines::blank() } else { PageLines::of(content) };

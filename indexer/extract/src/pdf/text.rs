@@ -74,7 +74,13 @@ pub(super) fn tidy(line: &str) -> String {
         match character {
             '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => plain.push(' '),
             // Marks without width that only steer how the line is shown.
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' => {}
+            '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{2060}'
+            | '\u{feff}' => {}
             control if control.is_control() => {}
             // What macOS makes of TeX's ligature.
             '↵' if plain.ends_with(char::is_alphabetic) => plain.push_str("ff"),
@@ -121,43 +127,6 @@ pub(super) fn is_ideographic(character: char) -> bool {
     matches!(character, '\u{2e80}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3134f}')
 }
 
-/// Letters that are drawn from the left, put in the order they are read in: the line runs from right to left, but
-/// numbers and words of other scripts in it do not.
-pub(super) fn reading_order(drawn: &str) -> String {
-    let mut read: Vec<char> = drawn.chars().rev().map(mirrored).collect();
-    let mut at = 0;
-    while at < read.len() {
-        let run = read[at..].iter().take_while(|character| !is_right_to_left(**character)).count();
-        let inner =
-            read[at..at + run].iter().rposition(|character| character.is_alphanumeric()).map_or(0, |last| last + 1);
-        let start = read[at..at + run].iter().position(|character| character.is_alphanumeric()).unwrap_or(0);
-        if start < inner {
-            read[at + start..at + inner].reverse();
-            for character in &mut read[at + start..at + inner] {
-                *character = mirrored(*character);
-            }
-        }
-        at += run + 1;
-    }
-    read.into_iter().collect()
-}
-
-fn mirrored(character: char) -> char {
-    match character {
-        '(' => ')',
-        ')' => '(',
-        '[' => ']',
-        ']' => '[',
-        '{' => '}',
-        '}' => '{',
-        '<' => '>',
-        '>' => '<',
-        '«' => '»',
-        '»' => '«',
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,11 +145,6 @@ mod tests {
         assert_eq!(tidy("\u{fee3}\u{fe8e}"), "ما");
         assert_eq!(tidy("⼀ cafe\u{301}\u{200b}"), "一 café");
         assert_eq!(tidy("a\u{1}b"), "ab");
-    }
-
-    #[test]
-    fn right_to_left_lines_keep_numbers_and_latin_words() {
-        assert_eq!(reading_order("(גבא) 12.5 abc דה"), "הד 12.5 abc (אבג)");
     }
 
     #[test]
