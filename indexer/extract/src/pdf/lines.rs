@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::glyphs::Glyph;
-use super::{bidi, text};
+use super::{bidi, justified, text};
 
 /// Widest gap within a line, in letter heights.
 const LINE_GAP: f32 = 0.9;
@@ -124,7 +124,7 @@ fn hash(text: &str) -> u64 {
 /// The lines of one direction of a page, in no particular order.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<Line> {
     let chained = chain(without_overprints(words(glyphs)));
-    merge(chained).into_iter().filter_map(|piece| Line::new(piece.words)).collect()
+    justified::join(merge(chained).into_iter().filter_map(|piece| Line::new(piece.words)).collect())
 }
 
 /// Runs of characters as the file has them.
@@ -314,8 +314,12 @@ fn read(words: &[Word]) -> String {
     text::tidy(&drawn).trim().to_string()
 }
 
-/// The narrowest gap that is a space, in letter heights: wider where every letter stands apart.
+/// The narrowest gap that is a space, in letter heights: wider where every letter stands apart. The dots that lead from
+/// a title to its page are no letters.
 fn space_of(words: &[Word]) -> f32 {
+    let leads = |word: &&Word| word.text.chars().all(text::is_leader);
+    let letters: Vec<&Word> = words.iter().filter(|word| !leads(word)).collect();
+    let words = if words.len() - letters.len() >= text::LEADER { letters } else { words.iter().collect() };
     let single = words.iter().filter(|word| word.text.chars().count() == 1).count();
     if words.len() < 4 || single * 4 < words.len() * 3 {
         return SPACE;

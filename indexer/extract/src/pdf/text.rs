@@ -91,6 +91,37 @@ pub(super) fn tidy(line: &str) -> String {
     plain.nfc().collect()
 }
 
+/// Whether a character is one of the dots that lead from a title to its page.
+pub(super) fn is_leader(character: char) -> bool {
+    matches!(character, '.' | '·' | '․' | '‥' | '…' | '⋯')
+}
+
+/// Fewest dots that lead somewhere.
+pub(super) const LEADER: usize = 5;
+
+/// The line with three dots for those that lead from a title to its page, however many there are.
+pub(super) fn without_leaders(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(start) = rest.find(is_leader) {
+        let length = rest[start..].find(|one| !is_leader(one) && one != ' ').unwrap_or(rest.len() - start);
+        let (dots, behind) = rest[start..].split_at(length);
+        let count = dots.chars().filter(|one| is_leader(*one)).count();
+        let mark = if dots.contains(['…', '⋯']) { 3 * count } else { count };
+        plain.push_str(&rest[..start]);
+        if mark >= LEADER && count > 1 {
+            let before = if plain.is_empty() || plain.ends_with(' ') { "" } else { " " };
+            let after = if behind.is_empty() { "" } else { " " };
+            plain.extend([before, "...", after]);
+        } else {
+            plain.push_str(dots);
+        }
+        rest = behind;
+    }
+    plain.push_str(rest);
+    plain
+}
+
 /// Whether a character is a form of others that exists only for old typesetting: ligatures, Arabic and Hebrew
 /// presentation forms, radicals that stand for ideographs.
 fn is_form(character: char) -> bool {
@@ -145,6 +176,16 @@ mod tests {
         assert_eq!(tidy("\u{fee3}\u{fe8e}"), "ما");
         assert_eq!(tidy("⼀ cafe\u{301}\u{200b}"), "一 café");
         assert_eq!(tidy("a\u{1}b"), "ab");
+    }
+
+    #[test]
+    fn dots_that_lead_to_a_page_are_three() {
+        assert_eq!(without_leaders("Pumps . . . . . . . . 12"), "Pumps ... 12");
+        assert_eq!(without_leaders("Pumps.................12"), "Pumps ... 12");
+        assert_eq!(without_leaders("Valves………… 3"), "Valves ... 3");
+        for plain in ["Wait... what?", "e.g. 1.2.3.4", "a … b", "", "1 · 2 · 3"] {
+            assert_eq!(without_leaders(plain), plain);
+        }
     }
 
     #[test]
