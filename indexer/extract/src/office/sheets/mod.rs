@@ -3,8 +3,12 @@
 //! they come from, so that a passage says what its columns mean and where it stands.
 
 mod area;
+mod biff;
+mod code;
+mod decimal;
 pub(crate) mod delimited;
 mod format;
+mod unknown;
 pub(crate) mod workbook;
 
 use std::collections::BTreeSet;
