@@ -13,9 +13,9 @@ use hayro_syntax::page::{Page, Resources};
 use super::annotations::{self, Field, LETTER};
 use super::budget::{Budget, MAX_PAGE_GLYPHS, Refusal};
 use super::fonts::{CodeText, Fonts, TextFont};
-use super::glyphs::{Glyph, Rule, Turn};
+use super::glyphs::{Glyph, Rule, Turn, spread};
 use super::paths::Path;
-use super::{bidi, text};
+use super::text;
 
 /// Deepest nesting of drawings within drawings.
 const MAX_FORMS: usize = 24;
@@ -472,17 +472,6 @@ impl<'a> Interpreter<'a, '_> {
     fn paint(&mut self, how: fn(&mut Path, &mut Vec<Rule>)) {
         self.content.painted += 1;
         how(&mut self.path, &mut self.content.rules);
-    }
-}
-
-/// Several characters in the place of one.
-fn spread(glyphs: &mut Vec<Glyph>, place: Glyph, characters: &str) {
-    let width = (place.x1 - place.x0) / (characters.chars().count().max(1) as f32);
-    // Ligatures are spelled in the order they are read in; what is put on the page is the order they are drawn in.
-    let turned = characters.chars().any(text::is_right_to_left).then(|| bidi::drawing_order(characters));
-    for (number, text) in turned.as_deref().unwrap_or(characters).chars().enumerate() {
-        let x0 = place.x0 + width * number as f32;
-        glyphs.push(Glyph { x0, x1: x0 + width, text, ..place });
     }
 }
 

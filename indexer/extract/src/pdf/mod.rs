@@ -34,6 +34,7 @@ mod scans;
 mod tables;
 mod text;
 mod to_unicode;
+mod xmp;
 
 #[cfg(test)]
 mod fixture;
@@ -118,7 +119,7 @@ struct PageLines {
 }
 
 fn read_text(pdf: &Pdf, input: &Input<'_>, budget: &mut Budget) -> Result<StructuredText, FileError> {
-    let info = info::read(pdf);
+    let info = info::read(pdf, budget);
     let mut fonts = Fonts::new();
     let mut coverage = Coverage::default();
     let mut scans = scans::Scans::new(input.limits);

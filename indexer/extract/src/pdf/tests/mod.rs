@@ -265,6 +265,24 @@ fn the_document_says_what_it_is() {
 }
 
 #[test]
+fn what_the_packet_says_fills_what_the_dictionary_does_not() {
+    let mut file = File::new();
+    file.page(&lines(72.0, 100.0, &["Some text."]), "");
+    let packet = "<rdf:RDF><rdf:Description><dc:title>From the packet</dc:title><dc:creator><rdf:Seq><rdf:li>Ana</rdf:li>\
+                  <rdf:li>Bo</rdf:li></rdf:Seq></dc:creator><xmp:CreateDate>2024-05-03</xmp:CreateDate>\
+                  <dc:language><rdf:Bag><rdf:li>fr-FR</rdf:li></rdf:Bag></dc:language></rdf:Description></rdf:RDF>";
+    let packet = file.stream("/Type/Metadata/Subtype/XML", packet.as_bytes());
+    let info = file.object("<</Author(Ana)/Subject(\\(unspecified\\))>>");
+    file.trailer = format!("/Info {info} 0 R");
+    file.catalogue = format!("/Metadata {packet} 0 R");
+    let document = read(&file.finish());
+    assert_eq!(document.title.as_deref(), Some("From the packet"));
+    assert_eq!((document.metadata["author"].as_str(), document.metadata["date"].as_str()), ("Ana, Bo", "2024-05-03"));
+    assert_eq!(document.metadata.get("description"), None);
+    assert_eq!(document.language.as_deref(), Some("fr"));
+}
+
+#[test]
 fn attached_files_are_parts() {
     let mut file = File::new();
     file.page(&lines(72.0, 100.0, &["See the attachment."]), "");
