@@ -1,12 +1,13 @@
 //! The stream of an XLS workbook, looked through before calamine reads it ([MS-XLS] 2.1, 2.4). Two things would spoil
 //! it there: calamine lays the cells of a sheet out as a rectangle, so that one stray cell in the last row takes all
 //! memory, and it reads UTF-16 labels by the code page that old programs leave in the file. So rows and columns without
-//! cells are taken out beforehand, and put back behind.
+//! cells are taken out beforehand, and put back behind. It passes over number formats, too.
 
 use std::io::{Cursor, Read, Seek, Write};
 
 use cfb::CompoundFile;
 
+use super::xls_formats::CellFormats;
 use crate::error::FileError;
 
 /// Places of a sheet from which on its empty rows and columns are taken out, and most that it may have without them.
@@ -16,11 +17,11 @@ const MAX_PLACES: usize = 12 << 20;
 /// Records that begin with the row and the column of a cell.
 const CELLS: [u16; 8] = [0x0203, 0x0204, 0x00d6, 0x0205, 0x00fd, 0x027e, 0x0006, 0x00bd];
 /// The one of them that holds several cells side by side and ends with the column of the last.
-const MANY_NUMBERS: u16 = 0x00bd;
-const BEGIN: u16 = 0x0809;
+pub(super) const MANY_NUMBERS: u16 = 0x00bd;
+pub(super) const BEGIN: u16 = 0x0809;
 const DIMENSIONS: u16 = 0x0200;
 const PASSWORD: u16 = 0x002f;
-const VERSION_8: u16 = 0x0600;
+pub(super) const VERSION_8: u16 = 0x0600;
 
 /// A workbook ready to be read.
 pub(super) struct Prepared {
@@ -28,6 +29,8 @@ pub(super) struct Prepared {
     pub(super) file: Option<Vec<u8>>,
     /// Whether its texts are UTF-16, whatever code page it names.
     pub(super) is_unicode: bool,
+    /// As the cells show their numbers.
+    pub(super) formats: CellFormats,
     rows: Vec<u16>,
     columns: Vec<u16>,
 }
@@ -45,12 +48,22 @@ impl Prepared {
 /// # Errors
 /// [`FileError::Limit`] if a sheet is too large even without its empty rows and columns.
 pub(super) fn prepare(bytes: &[u8]) -> Result<Prepared, FileError> {
-    let mut prepared = Prepared { file: None, is_unicode: false, rows: Vec::new(), columns: Vec::new() };
+    let mut prepared = Prepared {
+        file: None,
+        is_unicode: false,
+        formats: CellFormats::default(),
+        rows: Vec::new(),
+        columns: Vec::new(),
+    };
     let Some((name, mut stream)) = workbook(bytes) else { return Ok(prepared) };
     let all: Vec<Record> = records(&stream).collect();
     prepared.is_unicode =
         all.first().is_some_and(|first| first.kind == BEGIN && unit(&stream, first.start) == Some(VERSION_8));
-    if all.iter().any(|record| record.kind == PASSWORD) || !is_sparse(&stream, &all) {
+    if all.iter().any(|record| record.kind == PASSWORD) {
+        return Ok(prepared);
+    }
+    prepared.formats = CellFormats::of(&stream, &all);
+    if !is_sparse(&stream, &all) {
         return Ok(prepared);
     }
     let (rows, columns) = used(&stream, &all);
@@ -85,10 +98,10 @@ fn with_stream(bytes: &[u8], name: &str, stream: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A record: its kind, and where its data lie.
-struct Record {
-    kind: u16,
-    start: usize,
-    end: usize,
+pub(super) struct Record {
+    pub(super) kind: u16,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 impl Record {
@@ -112,7 +125,8 @@ fn records(stream: &[u8]) -> impl Iterator<Item = Record> + '_ {
     })
 }
 
-fn unit(stream: &[u8], at: usize) -> Option<u16> {
+/// A number of two bytes.
+pub(super) fn unit(stream: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes([*stream.get(at)?, *stream.get(at + 1)?]))
 }
 
@@ -225,6 +239,35 @@ pub(super) mod tests {
         let mut compound = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
         compound.create_stream("Workbook").unwrap().write_all(&stream).unwrap();
         compound.into_inner().into_inner()
+    }
+
+    #[test]
+    fn numbers_have_their_formats() {
+        let format = |number: u16, code: &str| {
+            let units: Vec<u8> = code.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let head = [number, code.encode_utf16().count() as u16].map(u16::to_le_bytes).concat();
+            record(0x041e, &[head, vec![1], units].concat())
+        };
+        let extended = |number: u16| record(0x00e0, &[0, number, 0, 0].map(u16::to_le_bytes).concat());
+        let number = |row: u16, format: u16, number: f64| {
+            record(0x0203, &[&[row, 0, format].map(u16::to_le_bytes).concat()[..], &number.to_le_bytes()].concat())
+        };
+        let begin = |kind: u16| record(BEGIN, &[VERSION_8, kind, 0, 0].map(u16::to_le_bytes).concat());
+        let many = record(0x00bd, &[5, 0, 1, 0, 0, 2, 0, 0, 1].map(u16::to_le_bytes).concat());
+        let start = begin(5).len() + 4 + 4 + format(164, "00\\.00").len() + 3 * extended(0).len();
+        let bound = record(0x0085, &(start as u32).to_le_bytes());
+        let globals = [begin(5), bound, format(164, "00\\.00"), extended(0), extended(164), extended(9)].concat();
+        let stream =
+            [globals, begin(16), number(0, 0, 1.0), number(1, 1, 4711.0), number(65535, 2, 0.285), many].concat();
+        let all: Vec<Record> = records(&stream).collect();
+        let formats = CellFormats::of(&stream, &all);
+        let shown = |row: u32, column: u32, number: f64| {
+            formats.get(0, row, column).map(|format| format.shown(&calamine::DataRef::Float(number)))
+        };
+        assert_eq!(shown(0, 0, 1.0), None);
+        assert_eq!(shown(1, 0, 4711.0).as_deref(), Some("47.11"));
+        assert_eq!(shown(65535, 0, 0.285).as_deref(), Some("29%"));
+        assert_eq!((shown(5, 0, 1.0).as_deref(), shown(5, 1, 0.5).as_deref()), (Some("00.01"), Some("50%")));
     }
 
     #[test]

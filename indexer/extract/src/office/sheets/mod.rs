@@ -10,6 +10,7 @@ pub(crate) mod delimited;
 mod format;
 mod unknown;
 pub(crate) mod workbook;
+mod xls_formats;
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -76,8 +76,7 @@ pub(super) fn uncalculated(sheet: &str) -> Option<(usize, String)> {
         .filter(|(at, _)| sheet.as_bytes().get(at + 2).is_some_and(|next| matches!(next, b'>' | b' ' | b'/')));
     for (at, _) in formulas {
         let Some(length) = sheet[at..].find("</c>") else { break };
-        let cell = &sheet[at..at + length];
-        if cell.contains("<v>") || cell.contains("<v ") || cell.contains("<is>") {
+        if has_result(&sheet[at..at + length]) || (is_empty_text(&sheet[at..at + length]) && is_text(&sheet[..at])) {
             continue;
         }
         match &mut found {
@@ -88,9 +87,33 @@ pub(super) fn uncalculated(sheet: &str) -> Option<(usize, String)> {
     found
 }
 
+fn has_result(cell: &str) -> bool {
+    let value = cell.split_once("<v").map(|(_, value)| value);
+    cell.contains("<is>")
+        || value.is_some_and(|value| {
+            value.starts_with(['>', ' ']) && !value.starts_with("></v") && !value.starts_with(" /")
+        })
+}
+
+/// Whether an empty value is written down, which is a result where the cell is one of text.
+fn is_empty_text(cell: &str) -> bool {
+    cell.contains("<v></v>")
+}
+
+fn is_text(before: &str) -> bool {
+    tag(before).is_some_and(|tag| tag.contains("t=\"str\"") || tag.contains("t='str'"))
+}
+
+/// The tag of the cell that opened last.
+fn tag(before: &str) -> Option<&str> {
+    // A tag has no more than its name, its style and its type.
+    let near = &before[crate::block::floor_boundary(before, before.len().saturating_sub(400))..];
+    Some(&near[near.rfind("<c ")?..])
+}
+
 /// The name in the tag of the cell that opened last.
 fn name_of_cell(before: &str) -> Option<String> {
-    let tag = &before[before.rfind("<c ")?..];
+    let tag = tag(before)?;
     let name = tag.split_once(" r=")?.1.trim_start_matches(['"', '\'']);
     name.split(['"', '\'']).next().map(|name| name.chars().take(12).collect())
 }
@@ -102,8 +125,9 @@ mod tests {
     #[test]
     fn formulas_without_a_result_are_counted() {
         let sheet = "<c r=\"A1\"><f>1+1</f><v>2</v></c><c r=\"B1\"><f>SUM(A1)</f></c><c r='C1' t='str'><f/><v></v></c>\
-                     <c r=\"D1\"><f t=\"shared\" si=\"0\"/><v/></c><c r=\"E1\"><v>1</v></c>";
-        assert_eq!(uncalculated(sheet), Some((2, "B1".to_owned())));
+                     <c r=\"D1\"><f t=\"shared\" si=\"0\"/><v/></c><c r=\"E1\"><v>1</v></c>\
+                     <c r=\"F1\"><f>1+2</f><v></v></c><c r=\"G1\"><f>1</f><v xml:space=\"preserve\"> </v></c>";
+        assert_eq!(uncalculated(sheet), Some((3, "B1".to_owned())));
         assert_eq!(uncalculated("<c r='A1'><v>1</v></c><font/><f"), None);
     }
 

@@ -137,10 +137,10 @@ pub(crate) fn read_compound(input: &Input<'_>) -> Result<StructuredText, FileErr
         let outcome = workbook.worksheet_range(&name).map_err(|error| failed(XLS.name, &error)).and_then(|range| {
             let (top, left) = range.start().unwrap_or_default();
             range.used_cells().try_for_each(|(row, column, value)| {
-                let text = general.shown(&borrowed(value));
                 let at = |first: u32, at: usize| first.saturating_add(u32::try_from(at).unwrap_or(0));
                 let (row, column) = prepared.place(at(top, row), at(left, column));
-                cells.add(row, column, &text)
+                let format = prepared.formats.get(number - 1, row, column).unwrap_or(&general);
+                cells.add(row, column, &format.shown(&borrowed(value)))
             })
         });
         if described.typ == SheetType::WorkSheet {
