@@ -1,12 +1,9 @@
-//! The main content of a page, by what the page says itself: `main`, or the only `article`; and which tables are
-//! tables.
-
-use std::collections::HashSet;
+//! The main content of a page, by what the page says itself: `main`, or the only `article`.
 
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
+use scraper::Node;
 use scraper::node::Element;
-use scraper::{Html, Node};
 
 use super::walker::is_silent;
 
@@ -41,30 +38,4 @@ fn text_bytes(node: NodeRef<'_, Node>) -> usize {
         }
     }
     bytes
-}
-
-/// Tables that only arrange a page: those with a table, heading, list or preformatted text in a cell.
-pub(super) fn layout_tables(tree: &Html) -> HashSet<NodeId> {
-    let mut layout = HashSet::new();
-    let mut open: Vec<NodeId> = Vec::new();
-    for edge in tree.tree.root().traverse() {
-        match edge {
-            Edge::Open(node) => {
-                let Some(element) = node.value().as_element() else { continue };
-                let arranged = matches!(element.name(), "table" | "h1" | "h2" | "h3" | "h4" | "ul" | "ol" | "pre");
-                if arranged && let Some(&table) = open.last() {
-                    layout.insert(table);
-                }
-                if element.name() == "table" {
-                    open.push(node.id());
-                }
-            }
-            Edge::Close(node) => {
-                if open.last() == Some(&node.id()) {
-                    open.pop();
-                }
-            }
-        }
-    }
-    layout
 }

@@ -2,6 +2,7 @@
 //! left out, and beside a `main` or a single `article` everything else. The tree is walked as a sequence of opening and
 //! closing edges: nesting never uses the call stack, and a page nested absurdly deep is read without structure.
 
+mod layout;
 mod main_content;
 mod meta;
 mod rows;
@@ -111,6 +112,50 @@ mod tests {
         let document = document(&layout);
         assert_eq!(document.blocks[0].kind, BlockKind::Heading { level: 2 });
         assert_eq!(document.blocks.last().map(|block| &block.kind), Some(&BlockKind::Table));
+    }
+
+    #[test]
+    fn whatever_stands_in_the_cells_of_a_table_it_stays_one() {
+        let table = |cell: &str| {
+            document(&format!("<table><tr><th>Step<th>Who</tr><tr><td>1<td>{cell}</tr><tr><td>2<td>x</tr></table>"))
+        };
+        for (cell, expected) in [
+            ("<ul><li>Ann</li><li>Bob</li></ul>", "Ann, Bob"),
+            (
+                "<ul><li><p>Ann</p></li>\n<li><p>Bob:</p><ol><li>day</li><li>night</li></ol></li></ul>",
+                "Ann, Bob: day, night",
+            ),
+            ("On call <ul>\n <li>Ann\n <li>Bob\n</ul> and Cy", "On call Ann, Bob and Cy"),
+            ("<p>Cy</p><p>Dee</p>", "Cy Dee"),
+            ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a, b; c"),
+            ("<table><tr><th>a</th><th>b</th></tr><tr><td>c<td><ul><li>d<li>e</ul></tr></table>", "a, b; c, d, e"),
+            ("<pre>one\n  two</pre>", "one two"),
+            ("<h3>Head</h3>text", "Head text"),
+            ("<img alt=\"(tick)\"> done <img src=x>", "(tick) done"),
+            ("<dl><dt>Day</dt><dd>Ann</dd></dl>", "Day Ann"),
+        ] {
+            let read = table(cell);
+            let rows = format!("| Step | Who |\n| --- | --- |\n| 1 | {expected} |\n| 2 | x |");
+            assert_eq!(read.text, rows, "{cell}");
+            assert_eq!(read.blocks.len(), 1, "{cell}");
+        }
+    }
+
+    #[test]
+    fn tables_without_head_cells_are_told_by_their_shape() {
+        let rows = "<table><tr><td>Step<td>Who</tr><tr><td>1<td><ul><li>Ann<li>Bob</ul></tr></table>";
+        assert_eq!(document(rows).text, "| Step | Who |\n| --- | --- |\n| 1 | Ann, Bob |");
+        let kinds = |html: &str| document(html).blocks.iter().map(|block| block.kind.clone()).collect::<Vec<_>>();
+        let is_table = |html: &str| kinds(html).contains(&BlockKind::Table);
+        // Navigation beside the text, a mail with everything in head cells, and a table that says it is none.
+        let text = "<p>Some words that go on.</p>".repeat(60);
+        for layout in [
+            format!("<table><tr><td colspan=2>Site</tr><tr><td><ul><li>Home<li>News</ul><td>{text}</tr></table>"),
+            format!("<table><tr><th><table><tr><th><h1>News</h1>{text}</th></tr></table></th><th></th></tr></table>"),
+            rows.replace("<table>", "<table role=presentation>"),
+        ] {
+            assert!(!is_table(&layout), "{layout}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::node::Element;
 use scraper::{Html, Node};
 
-use super::main_content::layout_tables;
+use super::layout::layout_tables;
 use super::rows::Rows;
 use super::source::SourceCursor;
 use crate::block::{BlockKind, TextBuilder};
@@ -106,6 +106,8 @@ pub(super) fn walk(tree: &Html, from: NodeRef<'_, Node>, source: &str, keep: Kee
         quotes: 0,
         lists: Lists::default(),
         rows: None,
+        nested: 0,
+        list_at: None,
     };
     let mut skipped: Option<NodeId> = None;
     for edge in from.traverse() {
@@ -149,6 +151,10 @@ struct Walker<'a> {
     lists: Lists,
     /// Rows of the open data table.
     rows: Option<Rows>,
+    /// Open tables within its cells.
+    nested: usize,
+    /// Where in the text of the open cell a list began that has no item yet.
+    list_at: Option<usize>,
 }
 
 impl Walker<'_> {
@@ -165,7 +171,7 @@ impl Walker<'_> {
     fn open(&mut self, id: NodeId, element: &Element) {
         let name = element.name();
         if self.rows.is_some() {
-            return self.open_in_table(name);
+            return self.open_in_table(element);
         }
         match name {
             "br" => return self.break_line(),
@@ -190,7 +196,7 @@ impl Walker<'_> {
 
     fn close(&mut self, id: NodeId, element: &Element) {
         let name = element.name();
-        if self.rows.is_some() && name != "table" {
+        if self.rows.is_some() && (name != "table" || self.nested > 0) {
             return self.close_in_table(name, element);
         }
         if !BLOCKS.contains(&name) {
@@ -209,30 +215,64 @@ impl Walker<'_> {
         }
     }
 
-    fn open_in_table(&mut self, name: &str) {
-        match (name, &mut self.rows) {
-            ("tr", Some(rows)) => rows.start_row(),
-            ("td" | "th" | "caption", _) => self.text.clear(),
-            ("br", _) => self.add(" "),
-            (name, _) if BLOCKS.contains(&name) => self.add(" "),
+    fn open_in_table(&mut self, element: &Element) {
+        match (element.name(), self.nested, &mut self.rows) {
+            ("tr", 0, Some(rows)) => rows.start_row(),
+            ("td" | "th" | "caption", 0, _) => self.text.clear(),
+            ("table", ..) => {
+                self.nested += 1;
+                self.add(" ");
+                self.list_at = Some(self.text.len());
+            }
+            ("tr", ..) => self.separate("; "),
+            ("td" | "th", ..) => self.separate(", "),
+            ("ul" | "ol", ..) => {
+                self.add(" ");
+                self.list_at = Some(self.text.len());
+            }
+            ("li", ..) => self.separate(", "),
+            ("img", ..) => self.add(element.attr("alt").unwrap_or_default()),
+            ("br", ..) => self.add(" "),
+            (name, ..) if BLOCKS.contains(&name) => self.add(" "),
             _ => {}
         }
     }
 
     fn close_in_table(&mut self, name: &str, element: &Element) {
-        match (name, &mut self.rows) {
-            ("td" | "th", Some(rows)) => {
+        match (name, self.nested, &mut self.rows) {
+            ("td" | "th", 0, Some(rows)) => {
                 let span = |name: &str| element.attr(name).and_then(|span| span.trim().parse().ok()).unwrap_or(1);
                 rows.cell(&std::mem::take(&mut self.text), span("colspan"), span("rowspan"));
+                self.list_at = None;
             }
-            ("caption", _) => {
+            ("caption", 0, _) => {
                 let caption = std::mem::take(&mut self.text);
                 let line = self.source.line();
                 self.builder.push(BlockKind::Paragraph, &caption, line..line + 1);
             }
-            (name, _) if BLOCKS.contains(&name) => self.add(" "),
+            ("table", ..) => {
+                self.nested -= 1;
+                self.add(" ");
+            }
+            (name, ..) if BLOCKS.contains(&name) => self.add(" "),
             _ => {}
         }
+    }
+
+    /// Parts two items of a list or a table within a cell, which are read as a sentence.
+    fn separate(&mut self, mark: &str) {
+        if self.list_at == Some(self.text.len()) {
+            return;
+        }
+        self.list_at = None;
+        let said = self.text.trim_end().len();
+        let ends = self.text[..said].ends_with([',', ';', ':']);
+        if said > 0 && !ends {
+            self.text.truncate(said);
+            self.text.push_str(mark);
+        }
+        // What opens next begins here: a row opens a cell, an item may open a list.
+        self.list_at = Some(self.text.len());
     }
 
     fn push_table(&mut self) {

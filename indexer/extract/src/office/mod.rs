@@ -27,6 +27,7 @@ pub(crate) use open_document::{ODP, ODS, ODT, is_named as is_flat_named, looks_f
 pub(crate) use rtf::{FORMAT as RTF, is_rtf, read as read_rtf};
 pub(crate) use sheets::delimited::{CSV, TSV, read as read_delimited};
 pub(crate) use sheets::workbook::XLS;
+pub(crate) use xml::{Node, Xml};
 
 #[cfg(test)]
 mod tests;

@@ -48,11 +48,19 @@ impl Relations {
         self.0.get(id).map(|relation| relation.part.as_str()).filter(|part| !part.is_empty())
     }
 
-    /// Charts and diagrams: id, kind and part of each.
+    /// The kind of what an id refers to.
+    pub(crate) fn kind(&self, id: &str) -> Option<&str> {
+        self.0.get(id).map(|relation| relation.kind.as_str())
+    }
+
+    /// Charts and diagrams: id, kind and part of each, in the order of their ids.
     pub(crate) fn drawn(&self) -> Vec<(String, String, String)> {
         let drawn = |relation: &Relation| matches!(relation.kind.as_str(), "chart" | "diagramData");
         let found = self.0.iter().filter(|(_, relation)| drawn(relation) && !relation.part.is_empty());
-        found.map(|(id, relation)| (id.clone(), relation.kind.clone(), relation.part.clone())).collect()
+        let mut found: Vec<(String, String, String)> =
+            found.map(|(id, relation)| (id.clone(), relation.kind.clone(), relation.part.clone())).collect();
+        found.sort_by_key(|(id, ..)| (id.len(), id.clone()));
+        found
     }
 
     /// The parts of a kind, sorted by name.

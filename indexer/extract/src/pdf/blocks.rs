@@ -33,12 +33,23 @@ pub(super) struct PageBlock {
     pub(super) opens: bool,
 }
 
+impl PageBlock {
+    /// What someone noted on a page. It has no size: it is no text of the document's own.
+    pub(super) fn comment(text: String, page: u32) -> Self {
+        let lines = text.lines().count();
+        Self { kind: Kind::Paragraph, text, size: 0.0, bold: false, lines, page, opens: false }
+    }
+}
+
 /// The blocks of a page.
 pub(super) fn blocks(regions: Vec<Region>, page: u32) -> Vec<PageBlock> {
     let mut blocks = Vec::new();
     for region in regions {
         match region {
-            Region::Table(table) => {
+            Region::Table(mut table) => {
+                if is_right_to_left(&table.rows) {
+                    table.rows.iter_mut().for_each(|row| row.reverse());
+                }
                 let text = markdown_rows(&table.rows).unwrap_or_default();
                 blocks.push(PageBlock {
                     kind: Kind::Table,
@@ -60,6 +71,12 @@ pub(super) fn blocks(regions: Vec<Region>, page: u32) -> Vec<PageBlock> {
         }
     }
     blocks
+}
+
+/// Whether the first column of a table is the rightmost.
+fn is_right_to_left(rows: &[Vec<String>]) -> bool {
+    let letters = || rows.iter().flatten().flat_map(|cell| cell.chars()).filter(|letter| letter.is_alphabetic());
+    letters().filter(|letter| text::is_right_to_left(*letter)).count() * 2 > letters().count()
 }
 
 /// Pieces that stand in the same row put together, from the top.
@@ -132,6 +149,10 @@ fn parts(paragraph: &[Line], last: &Line, line: &Line, layout: &Layout) -> bool 
         return step > 2.2 * layout.leading;
     }
     let unlike = (last.size - line.size).abs() > 0.08 * size || last.bold != line.bold || last.mono != line.mono;
+    // A word that goes on is no place for a new paragraph, however the lines lie.
+    if breaks_a_word(&last.text, &line.text) && (last.size - line.size).abs() <= 0.08 * size && step > 0.5 {
+        return false;
+    }
     let centred = layout.is_centred(line) && layout.is_centred(last);
     // Titles are set wider than the text below them, of which the usual step is.
     let widest = if centred { 1.6 } else { 1.3 };
@@ -221,6 +242,12 @@ fn verbatim(lines: &[Line]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Whether a word is parted by a hyphen between two lines.
+pub(super) fn breaks_a_word(line: &str, next: &str) -> bool {
+    let before = line.strip_suffix(['-', '\u{ad}', '‐']).and_then(|line| line.chars().next_back());
+    before.is_some_and(char::is_lowercase) && next.starts_with(char::is_lowercase)
 }
 
 /// Two lines of running text as one: a word parted by a hyphen is made whole, ideographs are joined without a space.

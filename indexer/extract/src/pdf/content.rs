@@ -10,9 +10,10 @@ use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro_syntax::page::{Page, Resources};
 
+use super::annotations::{self, Field, LETTER};
 use super::budget::{Budget, MAX_PAGE_GLYPHS, Refusal};
 use super::fonts::{CodeText, Fonts, TextFont};
-use super::glyphs::{Glyph, Rule, Turn};
+use super::glyphs::{Glyph, Rule, Turn, spread};
 use super::paths::Path;
 use super::text;
 
@@ -22,8 +23,6 @@ const MAX_FORMS: usize = 24;
 const MAX_SAVED: usize = 512;
 /// Annotations of a page that are looked at.
 const MAX_ANNOTATIONS: usize = 5_000;
-const HIDDEN: u32 = 1 << 1;
-const NO_VIEW: u32 = 1 << 5;
 
 /// What stands on a page.
 pub(super) struct PageContent<'a> {
@@ -32,6 +31,8 @@ pub(super) struct PageContent<'a> {
     /// Characters by direction, in the order of [`Turn::ALL`].
     pub(super) layers: [Vec<Glyph>; 4],
     pub(super) rules: Vec<Rule>,
+    /// What people noted on it.
+    pub(super) comments: Vec<String>,
     pub(super) images: Vec<PageImage<'a>>,
     /// Shapes and pictures painted.
     pub(super) painted: usize,
@@ -54,6 +55,7 @@ pub(super) fn interpret<'a>(page: &Page<'a>, fonts: &mut Fonts<'a>, budget: &mut
         size: (f64::from(width), f64::from(height)),
         layers: Default::default(),
         rules: Vec::new(),
+        comments: Vec::new(),
         images: Vec::new(),
         painted: 0,
         refusal: None,
@@ -149,12 +151,49 @@ impl<'a> Interpreter<'a, '_> {
         Ok(data)
     }
 
-    /// What a form field, a stamp or a text box shows (ISO 32000-1, 12.5.5).
+    /// What a form field, a stamp or a text box shows, or says without showing it, and what was noted.
     fn annotation(&mut self, annotation: &Dict<'a>, resources: &Resources<'a>) -> Result<(), Refusal> {
-        if annotation.get::<u32>(b"F").unwrap_or(0) & (HIDDEN | NO_VIEW) != 0 {
+        if annotations::is_hidden(annotation) {
             return Ok(());
         }
-        let Some(shown) = appearance(annotation) else { return Ok(()) };
+        let before = self.counts();
+        let outside = self.state.clone();
+        self.appearance(annotation, resources)?;
+        self.state = outside;
+        let mut drawn = (0..4).flat_map(|layer| &self.content.layers[layer][before[layer]..]);
+        let is_drawn = drawn.any(|glyph| !glyph.text.is_whitespace());
+        if !is_drawn && let Some(field) = Field::of(annotation) {
+            self.fill_in(&field);
+        }
+        self.content.comments.extend(annotations::comment(annotation, is_drawn));
+        Ok(())
+    }
+
+    /// Writes the value of a field where a viewer would draw it.
+    fn fill_in(&mut self, field: &Field) {
+        let transform = self.state.transform;
+        for (x, y, line) in &field.lines {
+            let width = (line.chars().count() as f64 * LETTER * field.size).min(field.width);
+            let (start, end) = (transform * Point::new(*x, *y), transform * Point::new(x + width, *y));
+            let turn = Turn::nearest(end.x - start.x, end.y - start.y);
+            let (x0, baseline) = turn.apply((start.x, start.y), self.content.size);
+            let (x1, _) = turn.apply((end.x, end.y), self.content.size);
+            let glyphs = &mut self.content.layers[turn as usize];
+            let sound = [x0, x1, baseline].iter().all(|value| value.abs() < 100_000.0);
+            if !sound || glyphs.len() >= MAX_PAGE_GLYPHS {
+                continue;
+            }
+            let (x0, x1, baseline, size) = (x0 as f32, x1 as f32, baseline as f32, field.size as f32);
+            // A space parts it from what was drawn before.
+            let place = Glyph { x0, x1: x0, baseline, size, text: ' ', bold: false, mono: false, guessed: false };
+            glyphs.push(place);
+            spread(glyphs, Glyph { x1, ..place }, line);
+        }
+    }
+
+    /// Draws an annotation (ISO 32000-1, 12.5.5).
+    fn appearance(&mut self, annotation: &Dict<'a>, resources: &Resources<'a>) -> Result<(), Refusal> {
+        let Some(shown) = annotations::appearance(annotation) else { return Ok(()) };
         let Some(place) = annotation.get::<hayro_syntax::object::Rect>(b"Rect") else { return Ok(()) };
         let Some(bounds) = shown.dict().get::<[f64; 4]>(b"BBox") else { return Ok(()) };
         let matrix = matrix_of(shown.dict());
@@ -436,31 +475,8 @@ impl<'a> Interpreter<'a, '_> {
     }
 }
 
-/// Several characters in the place of one.
-fn spread(glyphs: &mut Vec<Glyph>, place: Glyph, characters: &str) {
-    let width = (place.x1 - place.x0) / (characters.chars().count().max(1) as f32);
-    let mut drawn: Vec<char> = characters.chars().collect();
-    // Ligatures are spelled in the order they are read in; what is put on the page is the order they are drawn in.
-    if drawn.iter().any(|&character| text::is_right_to_left(character)) {
-        drawn.reverse();
-    }
-    for (number, text) in drawn.into_iter().enumerate() {
-        let x0 = place.x0 + width * number as f32;
-        glyphs.push(Glyph { x0, x1: x0 + width, text, ..place });
-    }
-}
-
 fn matrix_of(dict: &Dict<'_>) -> Affine {
     dict.get::<[f64; 6]>(b"Matrix").map_or(Affine::IDENTITY, Affine::new)
-}
-
-/// The normal appearance of an annotation, in the state it is in.
-fn appearance<'a>(annotation: &Dict<'a>) -> Option<Stream<'a>> {
-    match annotation.get::<Dict<'_>>(b"AP")?.get::<Object<'_>>(b"N")? {
-        Object::Stream(stream) => Some(stream),
-        Object::Dict(states) => states.get::<Stream<'_>>(annotation.get::<Name<'_>>(b"AS")?),
-        _ => None,
-    }
 }
 
 /// What a marked stretch says that it reads as.

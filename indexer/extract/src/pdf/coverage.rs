@@ -18,11 +18,17 @@ const NO_TEXT: &str = "no text layer, likely a scan; switch on OCR (`ocr`) to ha
 const DRAWN: &str = "no text layer: its letters, if any, are drawn as shapes; switch on OCR (`ocr`) to have it read";
 const GARBLED: &str = "a text layer that cannot be read: its fonts do not say which characters they draw; save the \
                        document anew from the program it was made with, or switch on OCR (`ocr`)";
+const GAPS: &str = "characters that cannot be read: their font does not say which they are";
+/// Characters from which on those that cannot be read are told of, and their share of the page; fewer are bullets.
+const FEW_UNKNOWN: usize = 3;
+const SHARE_UNKNOWN: usize = 100;
 
 /// What a page turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PageState {
     Text,
+    /// Text with some characters that nothing is known of.
+    Gaps,
     /// Nothing on it.
     Blank,
     /// A picture, maybe with a stamp.
@@ -32,6 +38,12 @@ pub(super) enum PageState {
     /// Characters that nothing is known of.
     Garbled,
     Refused(Refusal),
+}
+
+impl PageState {
+    pub(super) fn has_text(self) -> bool {
+        matches!(self, Self::Text | Self::Gaps)
+    }
 }
 
 /// The pages of a document.
@@ -52,7 +64,7 @@ impl Coverage {
         let count = |of: fn(&PageState) -> bool| u32::try_from(self.0.iter().filter(|state| of(state)).count());
         PageCount {
             all: count(|_| true).unwrap_or(u32::MAX),
-            with_text: count(|state| *state == PageState::Text).unwrap_or(u32::MAX),
+            with_text: count(|state| state.has_text()).unwrap_or(u32::MAX),
         }
     }
 
@@ -60,7 +72,8 @@ impl Coverage {
     ///
     /// # Errors
     /// [`FileError::NoTextLayer`] if something is on its pages and no scan is handed out for it;
-    /// [`FileError::Limit`] if all of it was too much to read.
+    /// [`FileError::Damaged`] if no one can say which characters are on them; [`FileError::Limit`] if all of it was too
+    /// much to read.
     pub(super) fn check(&self, without_text: bool, without_scans: bool) -> Result<(), FileError> {
         if !without_text || !without_scans {
             return Ok(());
@@ -74,6 +87,10 @@ impl Coverage {
         }
         if self.0.iter().all(|state| *state == PageState::Blank) {
             return Err(FileError::Empty);
+        }
+        let unreadable = |state: &PageState| matches!(state, PageState::Garbled | PageState::Blank);
+        if self.0.iter().all(unreadable) {
+            return Err(FileError::damaged("PDF", "its fonts do not say which characters they draw"));
         }
         Err(FileError::NoTextLayer { pages: self.count().all })
     }
@@ -99,6 +116,7 @@ impl Coverage {
 fn reason(state: PageState) -> Option<&'static str> {
     match state {
         PageState::Text | PageState::Blank => None,
+        PageState::Gaps => Some(GAPS),
         PageState::Scan => Some(NO_TEXT),
         PageState::Drawing => Some(DRAWN),
         PageState::Garbled => Some(GARBLED),
@@ -124,7 +142,12 @@ fn judge(content: &PageContent<'_>) -> PageState {
     if unknown * 10 > all * 4 || is_guesswork(content, all) {
         return PageState::Garbled;
     }
-    if pictures >= SCAN_SHARE && all <= STAMP { PageState::Scan } else { PageState::Text }
+    let nameless = glyphs().filter(|glyph| glyph.text == char::REPLACEMENT_CHARACTER).count();
+    match () {
+        () if pictures >= SCAN_SHARE && all <= STAMP => PageState::Scan,
+        () if nameless >= FEW_UNKNOWN && nameless * SHARE_UNKNOWN >= all => PageState::Gaps,
+        () => PageState::Text,
+    }
 }
 
 /// Whether a character says nothing to anyone: not known, for private use, or a control character.

@@ -1,9 +1,10 @@
 //! Fonts of a document as far as text needs them: which characters a code stands for, how far it moves the pen, and
-//! whether the font looks bold or has one width. Characters come from the font's own table (ToUnicode), else from glyph
-//! names, else from the character collection of a predefined CMap; what none of them knows is unknown, not guessed,
-//! except printable ASCII in fonts with one-byte codes.
+//! whether the font looks bold or has one width. Characters come from the font's own table ([`super::to_unicode`]), else
+//! from glyph names, else from the character collection of a predefined CMap; what none of them knows is unknown, not
+//! guessed, except printable ASCII in fonts with one-byte codes. A font that `hayro-font` refuses still gives its
+//! characters, with widths that are only about right.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hayro_font::{CMapResolverFn, FontCache, FontGlyph, FontQuery, FontResolverFn
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 
 use super::budget::Budget;
+use super::to_unicode::ToUnicode;
 
 /// What a character code draws.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +38,7 @@ pub(super) enum CodeText {
 
 /// A font.
 pub(super) struct TextFont<'a> {
-    font: hayro_font::Font<'a>,
+    shape: Shape<'a>,
     pub(super) bold: bool,
     pub(super) mono: bool,
     /// Written from top to bottom.
@@ -45,8 +47,21 @@ pub(super) struct TextFont<'a> {
     pub(super) em: f64,
     /// Codes have one byte.
     simple: bool,
-    collection: Option<Collection>,
+    to_unicode: Option<ToUnicode>,
+    /// Of a composite font; made when first asked for.
+    collection: OnceCell<Option<Collection>>,
+    dict: Dict<'a>,
     codes: RefCell<HashMap<u32, Rc<Code>>>,
+}
+
+/// How codes are read and drawn.
+enum Shape<'a> {
+    Known(hayro_font::Font<'a>),
+    /// A font too broken to be loaded: bytes of a code, and how far each moves the pen in thousandths.
+    Rough {
+        bytes: usize,
+        advance: f64,
+    },
 }
 
 /// From codes to characters by way of a character collection.
@@ -56,11 +71,8 @@ struct Collection {
 }
 
 impl Collection {
-    /// The collection of a composite font whose codes have no table of their own.
+    /// The collection of a composite font.
     fn new(dict: &Dict<'_>) -> Option<Self> {
-        if dict.contains_key(b"ToUnicode") {
-            return None;
-        }
         let Object::Name(name) = dict.get::<Object<'_>>(b"Encoding")? else { return None };
         let to_cid = match CMapName::from_bytes(&name) {
             CMapName::IdentityH => CMap::identity_h(),
@@ -92,8 +104,14 @@ fn descendant<'a>(dict: &Dict<'a>) -> Option<Dict<'a>> {
 
 impl TextFont<'_> {
     /// The next code of a shown string and its length in bytes.
-    pub(super) fn read_code(&self, bytes: &[u8], at: usize) -> (u32, usize) {
-        self.font.read_code(bytes, at)
+    pub(super) fn read_code(&self, shown: &[u8], at: usize) -> (u32, usize) {
+        match &self.shape {
+            Shape::Known(font) => font.read_code(shown, at),
+            Shape::Rough { bytes, .. } => {
+                let code = &shown[at..shown.len().min(at + bytes)];
+                (code.iter().fold(0, |code, byte| code << 8 | u32::from(*byte)), code.len())
+            }
+        }
     }
 
     /// What a code draws.
@@ -101,17 +119,27 @@ impl TextFont<'_> {
         if let Some(known) = self.codes.borrow().get(&code) {
             return Rc::clone(known);
         }
-        let found = Rc::new(Code { advance: self.font.code_advance(code) / 1000.0, text: self.text(code) });
+        let advance = match &self.shape {
+            Shape::Known(font) => font.code_advance(code),
+            Shape::Rough { advance, .. } => Vec2::new(*advance, 0.0),
+        };
+        let found = Rc::new(Code { advance: advance / 1000.0, text: self.text(code) });
         self.codes.borrow_mut().insert(code, Rc::clone(&found));
         found
     }
 
     fn text(&self, code: u32) -> CodeText {
-        let own = match self.font.glyph(self.font.map_code(code), code) {
-            FontGlyph::Outline(glyph) => glyph.as_unicode(),
-            FontGlyph::Type3(glyph) => glyph.as_unicode(),
+        if let Some(stated) = self.to_unicode.as_ref().and_then(|map| map.text(code)) {
+            return stated;
+        }
+        let named = match &self.shape {
+            Shape::Known(font) => match font.glyph(font.map_code(code), code) {
+                FontGlyph::Outline(glyph) => glyph.as_unicode(),
+                FontGlyph::Type3(glyph) => glyph.as_unicode(),
+            },
+            Shape::Rough { .. } => None,
         };
-        match own.or_else(|| self.collection.as_ref()?.text(code)) {
+        match named.filter(is_something).or_else(|| self.collection()?.text(code)) {
             Some(BfString::Char(one)) if one != '\0' => CodeText::One(one),
             Some(BfString::String(several)) => CodeText::Several(several.into()),
             _ => match u8::try_from(code).map(char::from) {
@@ -120,6 +148,15 @@ impl TextFont<'_> {
             },
         }
     }
+
+    fn collection(&self) -> Option<&Collection> {
+        self.collection.get_or_init(|| if self.simple { None } else { Collection::new(&self.dict) }).as_ref()
+    }
+}
+
+/// Whether a table says more than that it does not know.
+fn is_something(text: &BfString) -> bool {
+    !matches!(text, BfString::Char('\0' | char::REPLACEMENT_CHARACTER))
 }
 
 /// All fonts of a document, each read once.
@@ -161,23 +198,44 @@ impl<'a> Fonts<'a> {
         if !streams_are_affordable(dict, inner.as_ref(), &described, budget) {
             return None;
         }
-        let font = self.cache.font(dict, &self.resolve_font, &self.resolve_cmap)?;
         let kind = dict.get::<Name<'_>>(b"Subtype");
         let composite = kind.as_deref() == Some(b"Type0");
         let name = dict.get::<Name<'_>>(b"BaseFont").map(|name| name.as_str().to_lowercase()).unwrap_or_default();
         let flags = described.get::<u32>(b"Flags").unwrap_or(0);
         let drawn = kind.as_deref() == Some(b"Type3");
+        let shape = match self.cache.font(dict, &self.resolve_font, &self.resolve_cmap) {
+            Some(font) => Shape::Known(font),
+            None => Shape::rough(dict, inner.as_ref()),
+        };
         Some(TextFont {
             bold: looks_bold(&name, &described, flags),
             mono: flags & 1 != 0
                 || ["courier", "mono", "consolas", "cmtt", "typewriter"].iter().any(|sign| name.contains(sign)),
-            vertical: !font.is_horizontal(),
+            vertical: matches!(&shape, Shape::Known(font) if !font.is_horizontal()),
             em: if drawn { drawn_em(dict).unwrap_or(1.0) } else { 1.0 },
             simple: !composite,
-            collection: if composite { Collection::new(dict) } else { None },
+            to_unicode: ToUnicode::of(dict),
+            collection: OnceCell::new(),
+            dict: dict.clone(),
             codes: RefCell::default(),
-            font,
+            shape,
         })
+    }
+}
+
+impl Shape<'_> {
+    fn rough(dict: &Dict<'_>, descendant: Option<&Dict<'_>>) -> Self {
+        match descendant {
+            Some(inner) => {
+                Self::Rough { bytes: 2, advance: inner.get::<f64>(b"DW").unwrap_or(1000.0).clamp(0.0, 2000.0) }
+            }
+            None => {
+                let widths: Vec<f64> = dict.get::<Array<'_>>(b"Widths").iter().flat_map(Array::iter::<f64>).collect();
+                let drawn: Vec<f64> = widths.into_iter().filter(|width| (100.0..2000.0).contains(width)).collect();
+                let usual = drawn.iter().sum::<f64>() / drawn.len().max(1) as f64;
+                Self::Rough { bytes: 1, advance: if drawn.is_empty() { 500.0 } else { usual } }
+            }
+        }
     }
 }
 

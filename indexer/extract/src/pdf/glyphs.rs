@@ -1,5 +1,7 @@
 //! The unit that pages are put together from: one character with its place on the page.
 
+use super::{bidi, text};
+
 /// How text runs on the page. Each direction is laid out by itself, in a frame turned so that it runs to the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -50,6 +52,17 @@ pub(super) struct Glyph {
     pub(super) mono: bool,
     /// Not known but taken for what its code says.
     pub(super) guessed: bool,
+}
+
+/// Several characters in the place of one.
+pub(super) fn spread(glyphs: &mut Vec<Glyph>, place: Glyph, characters: &str) {
+    let width = (place.x1 - place.x0) / (characters.chars().count().max(1) as f32);
+    // Ligatures are spelled in the order they are read in; what is put on the page is the order they are drawn in.
+    let turned = characters.chars().any(text::is_right_to_left).then(|| bidi::drawing_order(characters));
+    for (number, text) in turned.as_deref().unwrap_or(characters).chars().enumerate() {
+        let x0 = place.x0 + width * number as f32;
+        glyphs.push(Glyph { x0, x1: x0 + width, text, ..place });
+    }
 }
 
 /// A straight line or the edge of a box, in the frame of the page: thin in one direction.

@@ -7,6 +7,8 @@ use super::tables::{Table, cell_text, usual_size};
 
 /// How far lines may miss each other and still touch, in points.
 const NEAR: f32 = 3.5;
+/// How far lines reach beyond the outermost that they cross where the frame is left open there, in points.
+const OPEN: f32 = 12.0;
 /// Most lines across or down: more is a drawing or graph paper.
 const MAX_LINES: usize = 400;
 /// Mean characters per filled cell from which on the frames hold text, not a table.
@@ -32,13 +34,15 @@ struct Grid {
     xs: Vec<f32>,
     across: Vec<Rule>,
     down: Vec<Rule>,
+    /// Whether a part of the frame is left out.
+    is_open: bool,
 }
 
 fn grids(rules: &[Rule]) -> Vec<Grid> {
     let (across, down): (Vec<Rule>, Vec<Rule>) = rules.iter().copied().partition(Rule::is_horizontal);
     let (across, down) = (joined(across, flip), joined(down, |rule| rule));
     let (across, down): (Vec<Rule>, Vec<Rule>) = (across.into_iter().map(flip).collect(), down);
-    if across.len() < 2 || down.len() < 2 {
+    if across.is_empty() || down.is_empty() {
         return Vec::new();
     }
     let mut groups = Groups::new(across.len() + down.len());
@@ -115,12 +119,32 @@ fn places(all: impl Iterator<Item = f32>) -> Vec<f32> {
     places
 }
 
+/// Adds the edges of a table without a frame: where most lines run on beyond the outermost line across them.
+fn open_edges(places: &mut Vec<f32>, lines: impl Iterator<Item = (f32, f32)>) {
+    let (mut starts, mut ends): (Vec<f32>, Vec<f32>) = lines.unzip();
+    starts.sort_by(f32::total_cmp);
+    ends.sort_by(f32::total_cmp);
+    let middle = starts.len() / 2;
+    let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return };
+    let (Some(&start), Some(&end)) = (starts.get(middle), ends.get(middle)) else { return };
+    if start < first - OPEN {
+        places.insert(0, start);
+    }
+    if end > last + OPEN {
+        places.push(end);
+    }
+}
+
 impl Grid {
     fn new(across: Vec<Rule>, down: Vec<Rule>) -> Option<Self> {
-        let ys = places(across.iter().map(|rule| (rule.y0 + rule.y1) / 2.0));
-        let xs = places(down.iter().map(|rule| (rule.x0 + rule.x1) / 2.0));
+        let mut ys = places(across.iter().map(|rule| (rule.y0 + rule.y1) / 2.0));
+        let mut xs = places(down.iter().map(|rule| (rule.x0 + rule.x1) / 2.0));
+        let drawn = (xs.len(), ys.len());
+        open_edges(&mut xs, across.iter().map(|rule| (rule.x0, rule.x1)));
+        open_edges(&mut ys, down.iter().map(|rule| (rule.y0, rule.y1)));
+        let is_open = drawn != (xs.len(), ys.len());
         let sound = (3..=MAX_LINES).contains(&xs.len()) && (2..=MAX_LINES).contains(&ys.len());
-        sound.then_some(Self { ys, xs, across, down })
+        sound.then_some(Self { ys, xs, across, down, is_open })
     }
 
     fn holds(&self, line: &Line) -> bool {
@@ -151,6 +175,9 @@ impl Grid {
             for ((row, column), words) in parts {
                 cells[row][column].extend(Line::new(words));
             }
+        }
+        if self.is_open && cells.iter().any(|row| holds_rows(row)) {
+            return (None, lines);
         }
         let mut rows: Vec<Vec<String>> = cells.into_iter().flat_map(split_row).collect();
         rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
@@ -215,6 +242,17 @@ fn nearest(places: &[f32], at: f32) -> usize {
 /// The cell between two places that holds a point.
 fn cell_at(places: &[f32], at: f32) -> usize {
     places.partition_point(|&place| place <= at).saturating_sub(1).min(places.len() - 2)
+}
+
+/// Whether lines stand side by side in several cells of a ruled row: then the few lines of an open frame rule groups of
+/// rows, which are told apart better by how they stand.
+fn holds_rows(cells: &[Vec<Line>]) -> bool {
+    let longer: Vec<&Vec<Line>> = cells.iter().filter(|cell| cell.len() > 1).collect();
+    let level = |line: &Line, other: &Line| (line.baseline - other.baseline).abs() < 0.25 * line.size;
+    let beside = |cell: &[Line], others: &[Line]| {
+        cell.iter().filter(|line| others.iter().any(|other| level(line, other))).count() > 1
+    };
+    longer.iter().enumerate().any(|(at, cell)| longer[..at].iter().any(|other| beside(cell, other)))
 }
 
 /// The rows of one ruled row: several where its cells hold line beside line and nothing but the ruling joins them.

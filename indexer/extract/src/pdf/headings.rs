@@ -39,7 +39,7 @@ fn is_same(a: f32, b: f32) -> bool {
 /// Letter height of most of the text.
 fn usual(blocks: &[PageBlock]) -> Option<f32> {
     let mut counts: HashMap<i32, usize> = HashMap::new();
-    for block in blocks {
+    for block in blocks.iter().filter(|block| block.size > 0.0) {
         *counts.entry((block.size * 4.0).round() as i32).or_default() += block.text.len();
     }
     counts.into_iter().max_by_key(|&(size, count)| (count, size)).map(|(size, _)| size as f32 / 4.0)

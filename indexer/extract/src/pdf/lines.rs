@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::glyphs::Glyph;
-use super::text;
+use super::{bidi, justified, text};
 
 /// Widest gap within a line, in letter heights.
 const LINE_GAP: f32 = 0.9;
@@ -27,6 +27,16 @@ pub(super) struct Word {
     mono: bool,
     /// Whether the file has a space before it.
     spaced: bool,
+}
+
+impl Word {
+    /// Whether a character stands right behind the word, on its line and like it.
+    fn is_continued_by(&self, glyph: &Glyph) -> bool {
+        let near = 0.1 * self.size.min(glyph.size);
+        let level = (self.baseline - glyph.baseline).abs() <= near && (self.size - glyph.size).abs() <= 2.0 * near;
+        let gap = glyph.x0 - self.x1;
+        level && gap >= -3.0 * near && gap <= 10.0 * near * SPACE && self.bold == glyph.bold
+    }
 }
 
 /// A piece of a row of text.
@@ -114,7 +124,7 @@ fn hash(text: &str) -> u64 {
 /// The lines of one direction of a page, in no particular order.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<Line> {
     let chained = chain(without_overprints(words(glyphs)));
-    merge(chained).into_iter().filter_map(|piece| Line::new(piece.words)).collect()
+    justified::join(merge(chained).into_iter().filter_map(|piece| Line::new(piece.words)).collect())
 }
 
 /// Runs of characters as the file has them.
@@ -123,12 +133,15 @@ fn words(glyphs: &[Glyph]) -> Vec<Word> {
     let mut spaced = true;
     let mut accent: Option<Glyph> = None;
     for glyph in glyphs {
-        let text = text::settle(glyph.text);
-        if text.is_none_or(char::is_whitespace) {
-            spaced |= text.is_some();
+        let Some(text) = text::settle(glyph.text) else {
+            reach(&mut words, glyph, spaced);
+            continue;
+        };
+        if text.is_whitespace() {
+            spaced = true;
             continue;
         }
-        let glyph = &Glyph { text: text.unwrap_or_default(), ..*glyph };
+        let glyph = &Glyph { text, ..*glyph };
         if accent.is_none() && text::combining(glyph.text).is_some() {
             accent = Some(*glyph);
             continue;
@@ -159,16 +172,18 @@ fn overlaps(mark: &Glyph, letter: &Glyph) -> bool {
         && (mark.baseline - letter.baseline).abs() < letter.size
 }
 
+/// A character that says nothing still fills its place: it parts no word.
+fn reach(words: &mut [Word], glyph: &Glyph, spaced: bool) {
+    if let Some(word) = words.last_mut().filter(|word| !spaced && word.is_continued_by(glyph)) {
+        word.x1 = word.x1.max(glyph.x1);
+    }
+}
+
 fn push(words: &mut Vec<Word>, glyph: &Glyph, spaced: bool) {
-    if let Some(word) = words.last_mut().filter(|_| !spaced) {
-        let near = 0.1 * word.size.min(glyph.size);
-        let level = (word.baseline - glyph.baseline).abs() <= near && (word.size - glyph.size).abs() <= 2.0 * near;
-        let gap = glyph.x0 - word.x1;
-        if level && gap >= -3.0 * near && gap <= 10.0 * near * SPACE && word.bold == glyph.bold {
-            word.text.push(glyph.text);
-            word.x1 = word.x1.max(glyph.x1);
-            return;
-        }
+    if let Some(word) = words.last_mut().filter(|word| !spaced && word.is_continued_by(glyph)) {
+        word.text.push(glyph.text);
+        word.x1 = word.x1.max(glyph.x1);
+        return;
     }
     words.push(Word {
         x0: glyph.x0,
@@ -295,14 +310,16 @@ fn read(words: &[Word]) -> String {
         drawn.push_str(&word.text);
         before = Some(word);
     }
-    let right_to_left = drawn.chars().filter(|&character| text::is_right_to_left(character)).count();
-    let letters = drawn.chars().filter(|character| character.is_alphabetic()).count();
-    let drawn = if right_to_left * 2 > letters.max(1) { text::reading_order(&drawn) } else { drawn };
+    let drawn = if drawn.chars().any(text::is_right_to_left) { bidi::reading_order(&drawn) } else { drawn };
     text::tidy(&drawn).trim().to_string()
 }
 
-/// The narrowest gap that is a space, in letter heights: wider where every letter stands apart.
+/// The narrowest gap that is a space, in letter heights: wider where every letter stands apart. The dots that lead from
+/// a title to its page are no letters.
 fn space_of(words: &[Word]) -> f32 {
+    let leads = |word: &&Word| word.text.chars().all(text::is_leader);
+    let letters: Vec<&Word> = words.iter().filter(|word| !leads(word)).collect();
+    let words = if words.len() - letters.len() >= text::LEADER { letters } else { words.iter().collect() };
     let single = words.iter().filter(|word| word.text.chars().count() == 1).count();
     if words.len() < 4 || single * 4 < words.len() * 3 {
         return SPACE;

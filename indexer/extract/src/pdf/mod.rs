@@ -13,7 +13,9 @@
 //! Promised: a page without text is reported with its reason, never passed over in silence; what a document may cost is
 //! limited by [`budget`]; no recursion is deeper than a constant.
 
+mod annotations;
 mod attachments;
+mod bidi;
 mod blocks;
 mod budget;
 mod columns;
@@ -25,11 +27,14 @@ mod glyphs;
 mod grid;
 mod headings;
 mod info;
+mod justified;
 mod lines;
 mod paths;
 mod scans;
 mod tables;
 mod text;
+mod to_unicode;
+mod xmp;
 
 #[cfg(test)]
 mod fixture;
@@ -110,10 +115,11 @@ struct PageLines {
     rules: Vec<Rule>,
     /// By direction, the one with most text first.
     layers: Vec<(Turn, Vec<Line>)>,
+    comments: Vec<String>,
 }
 
 fn read_text(pdf: &Pdf, input: &Input<'_>, budget: &mut Budget) -> Result<StructuredText, FileError> {
-    let info = info::read(pdf);
+    let info = info::read(pdf, budget);
     let mut fonts = Fonts::new();
     let mut coverage = Coverage::default();
     let mut scans = scans::Scans::new(input.limits);
@@ -122,10 +128,10 @@ fn read_text(pdf: &Pdf, input: &Input<'_>, budget: &mut Budget) -> Result<Struct
     for (number, page) in (1..).zip(pdf.pages().iter()) {
         let content = content::interpret(page, &mut fonts, budget);
         let state = coverage.add(number, &content);
-        if state != PageState::Text {
+        if !state.has_text() {
             scans.add(number, &content, budget);
         }
-        let lines = if state == PageState::Garbled { PageLines::blank() } else { PageLines::of(content) };
+        let lines = if state == PageState::Garbled { PageLines::of_comments(content) } else { PageLines::of(content) };
         characters += lines.characters();
         if characters > input.limits.max_text {
             return Err(FileError::Limit { what: format!("more than {} MiB of text", input.limits.max_text >> 20) });
@@ -148,8 +154,8 @@ fn read_text(pdf: &Pdf, input: &Input<'_>, budget: &mut Budget) -> Result<Struct
 }
 
 impl PageLines {
-    fn blank() -> Self {
-        Self { size: (0.0, 0.0), rules: Vec::new(), layers: Vec::new() }
+    fn of_comments(content: PageContent<'_>) -> Self {
+        Self { size: (0.0, 0.0), rules: Vec::new(), layers: Vec::new(), comments: content.comments }
     }
 
     fn of(content: PageContent<'_>) -> Self {
@@ -157,11 +163,12 @@ impl PageLines {
             Turn::ALL.into_iter().zip(&content.layers).map(|(turn, glyphs)| (turn, lines::lines(glyphs))).collect();
         layers.retain(|(_, lines)| !lines.is_empty());
         layers.sort_by_key(|(_, lines)| std::cmp::Reverse(lines.iter().map(|line| line.text.len()).sum::<usize>()));
-        Self { size: content.size, rules: content.rules, layers }
+        Self { size: content.size, rules: content.rules, layers, comments: content.comments }
     }
 
     fn characters(&self) -> u64 {
-        self.layers.iter().flat_map(|(_, lines)| lines).map(|line| line.text.len() as u64).sum()
+        let lines = self.layers.iter().flat_map(|(_, lines)| lines).map(|line| line.text.len());
+        lines.chain(self.comments.iter().map(String::len)).sum::<usize>() as u64
     }
 
     fn blocks(self, number: u32) -> Vec<PageBlock> {
@@ -176,6 +183,7 @@ impl PageLines {
             }
             blocks.extend(found);
         }
+        blocks.extend(self.comments.into_iter().map(|comment| PageBlock::comment(comment, number)));
         blocks
     }
 }
@@ -200,8 +208,9 @@ fn push_or_continue(blocks: &mut Vec<PageBlock>, block: PageBlock) {
         blocks.last_mut().filter(|last| running(last.kind) && block.kind == Kind::Paragraph && block.opens)
     {
         let alike = (last.size - block.size).abs() <= 0.05 * last.size && last.bold == block.bold;
-        let open = !last.text.ends_with(['.', '!', '?', ':', ';', '"', '”', '。', '！', '？']);
-        if alike && open && last.text.len() > 40 && block.text.starts_with(char::is_lowercase) {
+        let open = !last.text.ends_with(['.', '!', '?', ':', ';', '"', '”', '。', '！', '？']) && last.text.len() > 40;
+        let within = blocks::breaks_a_word(&last.text, &block.text);
+        if alike && (within || open && block.text.starts_with(char::is_lowercase)) {
             last.text = blocks::join(std::mem::take(&mut last.text), &block.text);
             last.lines += block.lines;
             return;
@@ -224,7 +233,9 @@ fn build(blocks: Vec<PageBlock>, info: info::Info) -> StructuredText {
             Kind::Table => BlockKind::Table,
             Kind::Code => BlockKind::Code { language: None, definition: None },
         };
-        builder.push(kind, &block.text, line..line.saturating_add(lines));
+        // Only here: until now they say that a line is no heading.
+        let text = if block.kind == Kind::Code { block.text } else { text::without_leaders(&block.text) };
+        builder.push(kind, &text, line..line.saturating_add(lines));
         line = line.saturating_add(lines);
     }
     let mut document = builder.finish(FORMAT);

@@ -74,7 +74,13 @@ pub(super) fn tidy(line: &str) -> String {
         match character {
             '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => plain.push(' '),
             // Marks without width that only steer how the line is shown.
-            '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' => {}
+            '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{2060}'
+            | '\u{feff}' => {}
             control if control.is_control() => {}
             // What macOS makes of TeX's ligature.
             '↵' if plain.ends_with(char::is_alphabetic) => plain.push_str("ff"),
@@ -83,6 +89,37 @@ pub(super) fn tidy(line: &str) -> String {
         }
     }
     plain.nfc().collect()
+}
+
+/// Whether a character is one of the dots that lead from a title to its page.
+pub(super) fn is_leader(character: char) -> bool {
+    matches!(character, '.' | '·' | '․' | '‥' | '…' | '⋯')
+}
+
+/// Fewest dots that lead somewhere.
+pub(super) const LEADER: usize = 5;
+
+/// The line with three dots for those that lead from a title to its page, however many there are.
+pub(super) fn without_leaders(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(start) = rest.find(is_leader) {
+        let length = rest[start..].find(|one| !is_leader(one) && one != ' ').unwrap_or(rest.len() - start);
+        let (dots, behind) = rest[start..].split_at(length);
+        let count = dots.chars().filter(|one| is_leader(*one)).count();
+        let mark = if dots.contains(['…', '⋯']) { 3 * count } else { count };
+        plain.push_str(&rest[..start]);
+        if mark >= LEADER && count > 1 {
+            let before = if plain.is_empty() || plain.ends_with(' ') { "" } else { " " };
+            let after = if behind.is_empty() { "" } else { " " };
+            plain.extend([before, "...", after]);
+        } else {
+            plain.push_str(dots);
+        }
+        rest = behind;
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// Whether a character is a form of others that exists only for old typesetting: ligatures, Arabic and Hebrew
@@ -121,43 +158,6 @@ pub(super) fn is_ideographic(character: char) -> bool {
     matches!(character, '\u{2e80}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3134f}')
 }
 
-/// Letters that are drawn from the left, put in the order they are read in: the line runs from right to left, but
-/// numbers and words of other scripts in it do not.
-pub(super) fn reading_order(drawn: &str) -> String {
-    let mut read: Vec<char> = drawn.chars().rev().map(mirrored).collect();
-    let mut at = 0;
-    while at < read.len() {
-        let run = read[at..].iter().take_while(|character| !is_right_to_left(**character)).count();
-        let inner =
-            read[at..at + run].iter().rposition(|character| character.is_alphanumeric()).map_or(0, |last| last + 1);
-        let start = read[at..at + run].iter().position(|character| character.is_alphanumeric()).unwrap_or(0);
-        if start < inner {
-            read[at + start..at + inner].reverse();
-            for character in &mut read[at + start..at + inner] {
-                *character = mirrored(*character);
-            }
-        }
-        at += run + 1;
-    }
-    read.into_iter().collect()
-}
-
-fn mirrored(character: char) -> char {
-    match character {
-        '(' => ')',
-        ')' => '(',
-        '[' => ']',
-        ']' => '[',
-        '{' => '}',
-        '}' => '{',
-        '<' => '>',
-        '>' => '<',
-        '«' => '»',
-        '»' => '«',
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,8 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn right_to_left_lines_keep_numbers_and_latin_words() {
-        assert_eq!(reading_order("(גבא) 12.5 abc דה"), "הד 12.5 abc (אבג)");
+    fn dots_that_lead_to_a_page_are_three() {
+        assert_eq!(without_leaders("Pumps . . . . . . . . 12"), "Pumps ... 12");
+        assert_eq!(without_leaders("Pumps.................12"), "Pumps ... 12");
+        assert_eq!(without_leaders("Valves………… 3"), "Valves ... 3");
+        for plain in ["Wait... what?", "e.g. 1.2.3.4", "a … b", "", "1 · 2 · 3"] {
+            assert_eq!(without_leaders(plain), plain);
+        }
     }
 
     #[test]

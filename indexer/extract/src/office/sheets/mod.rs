@@ -3,9 +3,14 @@
 //! they come from, so that a passage says what its columns mean and where it stands.
 
 mod area;
+mod biff;
+mod code;
+mod decimal;
 pub(crate) mod delimited;
 mod format;
+mod unknown;
 pub(crate) mod workbook;
+mod xls_formats;
 
 use std::collections::BTreeSet;
 use std::ops::Range;

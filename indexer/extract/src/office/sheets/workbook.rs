@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use calamine::{
-    Data, DataRef, DataType, Dimensions, Reader, Sheet as Described, SheetType, SheetVisible, Style, Xls, Xlsb, Xlsx,
+    Data, DataRef, DataType, Dimensions, Reader, Sheet as Described, SheetType, SheetVisible, Style, Xls, XlsOptions,
+    Xlsb, Xlsx,
 };
 
 use super::super::drawn;
@@ -19,8 +20,9 @@ use super::super::relations::Relations;
 use super::super::story::Piece;
 use super::super::xml::{Node, Xml};
 use super::area::{self, Merged};
-use super::format::shown;
-use super::{Cells, Sheet};
+use super::format::NumberFormat;
+use super::unknown::{self, Unknown};
+use super::{Cells, Sheet, biff};
 use crate::Format;
 use crate::block::{Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
@@ -33,6 +35,9 @@ pub(crate) const XLS: &Format = Format::of("xls");
 /// Parts of a package that calamine reads, which are unpacked within limits before it is let at them.
 const TRUSTED_AFTER: &[&str] = &[".xml", ".bin", ".rels"];
 
+/// The code page of UTF-16.
+const UTF_16: u16 = 1200;
+
 /// Merged cells of a sheet that are looked at.
 const MAX_MERGED: usize = 100_000;
 
@@ -43,6 +48,9 @@ pub(crate) fn read_xml(package: &mut Package<'_>, main: &str, bytes: &[u8]) -> R
     let mut beside = beside(package, main)?;
     probe(package)?;
     let format = package.format;
+    let strange: Vec<Unknown> = beside.values().filter_map(|beside| beside.unknown.clone()).collect();
+    let rewritten = if strange.is_empty() { None } else { unknown::as_dialogs(package, main, bytes, &strange) };
+    let bytes = rewritten.as_deref().unwrap_or(bytes);
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| failed(format, &error))?;
     for (number, described) in sheets(&workbook) {
         let name = described.name.clone();
@@ -52,7 +60,9 @@ pub(crate) fn read_xml(package: &mut Package<'_>, main: &str, bytes: &[u8]) -> R
             note_missing(&mut builder, &name, outcome)?;
         }
         let mut rows = cells.finish();
-        let Beside { remarks, merged } = beside.remove(&name).unwrap_or_default();
+        let Beside { remarks, merged, unknown, uncalculated } = beside.remove(&name).unwrap_or_default();
+        builder.missing.extend(unknown.map(|sheet| missing(&name, sheet.reason())));
+        builder.missing.extend(uncalculated.map(|formulas| missing(&name, without_results(formulas))));
         area::repeat(&mut rows, &merged);
         let hidden = described.visible != SheetVisible::Visible;
         super::tell(&mut builder, Sheet { name, hidden, rows, remarks }, number);
@@ -68,17 +78,18 @@ fn read_cells(
     format: &'static str,
 ) -> Result<(), FileError> {
     let mut reader = workbook.worksheet_cells_reader(name).map_err(|error| failed(format, &error))?;
-    let codes: Vec<String> = reader.styles().iter().map(code).collect();
+    let formats: Vec<NumberFormat> = reader.styles().iter().map(|style| NumberFormat::of(code(style))).collect();
+    let general = NumberFormat::of("");
     while let Some((cell, style)) = reader.next_cell_with_style_id().map_err(|error| failed(format, &error))? {
         let (row, column) = cell.get_position();
-        let code = codes.get(style).map_or("", String::as_str);
-        cells.add(row, column, &shown(cell.get_value(), code))?;
+        let format = formats.get(style).unwrap_or(&general);
+        cells.add(row, column, &format.shown(cell.get_value()))?;
     }
     Ok(())
 }
 
-fn code(style: &Style) -> String {
-    style.number_format.as_ref().map(|format| format.format_code.clone()).unwrap_or_default()
+fn code(style: &Style) -> &str {
+    style.number_format.as_ref().map_or("", |format| format.format_code.as_str())
 }
 
 /// Reads an XLSB package.
@@ -88,6 +99,7 @@ pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<Str
     probe(package)?;
     let format = package.format;
     let mut workbook: Xlsb<_> = Xlsb::new(Cursor::new(bytes)).map_err(|error| failed(format, &error))?;
+    let general = NumberFormat::of("");
     for (number, described) in sheets(&workbook) {
         let name = described.name.clone();
         let mut cells = Cells::new(package.limits);
@@ -95,7 +107,7 @@ pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<Str
             let mut reader = workbook.worksheet_cells_reader(&name).map_err(|error| failed(format, &error))?;
             while let Some(cell) = reader.next_cell().map_err(|error| failed(format, &error))? {
                 let (row, column) = cell.get_position();
-                cells.add(row, column, &shown(cell.get_value(), ""))?;
+                cells.add(row, column, &general.shown(cell.get_value()))?;
             }
             Ok(())
         })();
@@ -112,15 +124,23 @@ pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<Str
 /// Reads an XLS file.
 pub(crate) fn read_compound(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
-    let mut workbook: Xls<_> = Xls::new(Cursor::new(input.bytes)).map_err(|error| failed(XLS.name, &error))?;
+    let prepared = biff::prepare(input.bytes)?;
+    let mut options = XlsOptions::default();
+    options.force_codepage = prepared.is_unicode.then_some(UTF_16);
+    let bytes = prepared.file.as_deref().unwrap_or(input.bytes);
+    let mut workbook: Xls<_> =
+        Xls::new_with_options(Cursor::new(bytes), options).map_err(|error| failed(XLS.name, &error))?;
+    let general = NumberFormat::of("");
     for (number, described) in sheets(&workbook) {
         let name = described.name.clone();
         let mut cells = Cells::new(input.limits);
         let outcome = workbook.worksheet_range(&name).map_err(|error| failed(XLS.name, &error)).and_then(|range| {
             let (top, left) = range.start().unwrap_or_default();
             range.used_cells().try_for_each(|(row, column, value)| {
-                let text = shown(&borrowed(value), "");
-                cells.add(top + u32::try_from(row).unwrap_or(0), left + u32::try_from(column).unwrap_or(0), &text)
+                let at = |first: u32, at: usize| first.saturating_add(u32::try_from(at).unwrap_or(0));
+                let (row, column) = prepared.place(at(top, row), at(left, column));
+                let format = prepared.formats.get(number - 1, row, column).unwrap_or(&general);
+                cells.add(row, column, &format.shown(&borrowed(value)))
             })
         });
         if described.typ == SheetType::WorkSheet {
@@ -168,11 +188,20 @@ fn finished(builder: TextBuilder, format: &Format, declared: Option<String>) -> 
     Ok(document)
 }
 
+fn missing(sheet: &str, reason: String) -> Missing {
+    Missing { part: format!("sheet {sheet}"), reason }
+}
+
+fn without_results((count, first): (usize, String)) -> String {
+    let formulas = if count == 1 { "1 formula".to_owned() } else { format!("{count} formulas, from") };
+    format!("no stored result of {formulas} {first}; open the file in a spreadsheet program and save it")
+}
+
 /// A damaged sheet is missing; the others are read.
 fn note_missing(builder: &mut TextBuilder, name: &str, outcome: Result<(), FileError>) -> Result<(), FileError> {
     match outcome {
         Err(FileError::Damaged { reason, .. }) => {
-            builder.missing.push(Missing { part: format!("sheet {name}"), reason });
+            builder.missing.push(missing(name, reason));
             Ok(())
         }
         other => other,
@@ -206,6 +235,10 @@ fn probe(package: &mut Package<'_>) -> Result<(), FileError> {
 struct Beside {
     remarks: Vec<Piece>,
     merged: Vec<Merged>,
+    /// What it is, if it is no sheet of cells.
+    unknown: Option<Unknown>,
+    /// Formulas without a stored result.
+    uncalculated: Option<(usize, String)>,
 }
 
 /// What stands beside the cells of each sheet, by the sheet's name.
@@ -220,10 +253,13 @@ fn beside(package: &mut Package<'_>, main: &str) -> Result<HashMap<String, Besid
             continue;
         }
         let (Some(name), Some(id)) = (element.attribute("name"), element.prefixed("id")) else { continue };
-        let Some(part) = relations.part(&id) else { continue };
+        let mut found = Beside { unknown: Unknown::of(&id, relations.kind(&id)), ..Beside::default() };
+        let Some(part) = relations.part(&id).filter(|_| found.unknown.is_none()) else {
+            out.insert(name, found);
+            continue;
+        };
         let own = Relations::of(package, part)?;
         let threads = own.of_kind("threadedComment");
-        let mut found = Beside::default();
         // A thread has an old comment beside it that only says that it is one.
         let comments = if threads.is_empty() { own.of_kind("comments") } else { threads };
         for part in comments {
@@ -234,6 +270,7 @@ fn beside(package: &mut Package<'_>, main: &str) -> Result<HashMap<String, Besid
         }
         if let Some(text) = package.xml(part)? {
             found.merged = merged_cells(&text);
+            found.uncalculated = unknown::uncalculated(&text);
         }
         out.insert(name, found);
     }
@@ -367,6 +404,52 @@ mod tests {
         assert_eq!(document.blocks[1].kind, BlockKind::Table);
         assert_eq!(document.warnings, ["sheet Old is hidden"]);
         assert_eq!(document.title, None);
+    }
+
+    #[test]
+    fn sheets_of_unknown_kinds_do_not_spoil_the_workbook() {
+        let relations = RELATIONS.replace(
+            "http://x/worksheet' Target='worksheets/b.xml",
+            "http://x/xlMacrosheet' Target='macrosheets/m.xml",
+        );
+        let workbook =
+            WORKBOOK.replace("<sheet name='Old'", "<sheet name='Lost' sheetId='9' r:id='r9'/><sheet name='Old'");
+        let bytes = packed(&[
+            ("[Content_Types].xml", TYPES),
+            ("_rels/.rels", ROOT),
+            ("xl/workbook.xml", &workbook),
+            ("xl/_rels/workbook.xml.rels", &relations),
+            ("xl/styles.xml", STYLES),
+            ("xl/worksheets/a.xml", SHEET),
+            ("xl/macrosheets/m.xml", "<xm:macrosheet/>"),
+        ]);
+        let document = read(&bytes).unwrap();
+        assert!(document.text.contains("| 12.5% | 2025-10-13 |"), "{}", document.text);
+        let parts: Vec<&str> = document.missing.iter().map(|missing| missing.part.as_str()).collect();
+        assert_eq!(parts, ["sheet Lost", "sheet Old"]);
+        assert!(document.missing[1].reason.contains("macro"));
+    }
+
+    #[test]
+    fn formulas_without_a_result_are_told_of() {
+        let document = read(&xlsx(&SHEET.replace("<f>1/8</f><v>0.125</v>", "<f>1/8</f>"))).unwrap();
+        assert_eq!(document.missing[0].part, "sheet Costs");
+        assert!(document.missing[0].reason.contains("no stored result of 1 formula B3"), "{:?}", document.missing);
+        assert!(read(&xlsx(SHEET)).unwrap().missing.is_empty());
+    }
+
+    #[test]
+    fn stray_cells_and_old_code_pages_cost_nothing() {
+        let cells = [(0, 0, "Größe"), (65_535, 255, "Ecke"), (0, 1, "中文")];
+        for stated in [[1, 1], [65_535, 255]] {
+            let bytes = biff::tests::workbook_of(&cells, stated);
+            let limits = ExtractLimits::default();
+            let input = Input::new(std::path::Path::new("a.xls"), &bytes, &limits);
+            let document = read_compound(&input).unwrap();
+            assert_eq!(document.text, "Sums\n\n| Größe | 中文 |\n| --- | --- |\n\nEcke");
+            let cells = document.blocks.last().and_then(|block| block.place.as_ref()?.cells().map(str::to_owned));
+            assert_eq!(cells.as_deref(), Some("IV65536:IV65536"));
+        }
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Tests on whole documents, written in code.
 
+mod annotations;
+mod fonts;
+mod layout;
+
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -261,6 +265,24 @@ fn the_document_says_what_it_is() {
 }
 
 #[test]
+fn what_the_packet_says_fills_what_the_dictionary_does_not() {
+    let mut file = File::new();
+    file.page(&lines(72.0, 100.0, &["Some text."]), "");
+    let packet = "<rdf:RDF><rdf:Description><dc:title>From the packet</dc:title><dc:creator><rdf:Seq><rdf:li>Ana</rdf:li>\
+                  <rdf:li>Bo</rdf:li></rdf:Seq></dc:creator><xmp:CreateDate>2024-05-03</xmp:CreateDate>\
+                  <dc:language><rdf:Bag><rdf:li>fr-FR</rdf:li></rdf:Bag></dc:language></rdf:Description></rdf:RDF>";
+    let packet = file.stream("/Type/Metadata/Subtype/XML", packet.as_bytes());
+    let info = file.object("<</Author(Ana)/Subject(\\(unspecified\\))>>");
+    file.trailer = format!("/Info {info} 0 R");
+    file.catalogue = format!("/Metadata {packet} 0 R");
+    let document = read(&file.finish());
+    assert_eq!(document.title.as_deref(), Some("From the packet"));
+    assert_eq!((document.metadata["author"].as_str(), document.metadata["date"].as_str()), ("Ana, Bo", "2024-05-03"));
+    assert_eq!(document.metadata.get("description"), None);
+    assert_eq!(document.language.as_deref(), Some("fr"));
+}
+
+#[test]
 fn attached_files_are_parts() {
     let mut file = File::new();
     file.page(&lines(72.0, 100.0, &["See the attachment."]), "");
@@ -271,19 +293,6 @@ fn attached_files_are_parts() {
     assert_eq!(extraction.parts.len(), 1);
     assert_eq!(extraction.parts[0].path, "notes.txt");
     assert_eq!(extraction.parts[0].outcome.as_ref().unwrap().text, "inner words");
-}
-
-#[test]
-fn form_fields_show_their_values() {
-    let mut file = File::new();
-    let shown = file.stream(
-        "/Type/XObject/Subtype/Form/BBox[0 0 100 20]/Resources<</Font<</F1 3 0 R>>>>",
-        b"BT /F1 10 Tf 2 5 Td (filled in) Tj ET",
-    );
-    let field = file.object(format!("<</Type/Annot/Subtype/Widget/Rect[100 600 200 620]/AP<</N {shown} 0 R>>>>"));
-    let content = file.stream("", lines(72.0, 100.0, &["Name:"]).as_bytes());
-    file.page_of(&format!("/Contents {content} 0 R/Annots[{field} 0 R]"), "");
-    assert!(read(&file.finish()).text.contains("filled in"));
 }
 
 #[test]
