@@ -18,6 +18,7 @@ mod rtf;
 mod sheets;
 mod slides;
 mod story;
+mod subdocuments;
 mod word;
 mod xml;
 
