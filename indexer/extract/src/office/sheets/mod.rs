@@ -5,6 +5,7 @@
 mod area;
 pub(crate) mod delimited;
 mod format;
+pub(crate) mod spreadsheet_ml;
 pub(crate) mod workbook;
 
 use std::collections::BTreeSet;
