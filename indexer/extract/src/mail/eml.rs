@@ -84,6 +84,7 @@ fn letter<'a>(message: &'a Message<'a>) -> Letter<'a> {
         date: message.date().filter(|date| date.is_valid()).map(|date| date.to_rfc3339()).unwrap_or_default(),
         message_id: message.message_id().unwrap_or_default().to_owned(),
         in_reply_to: joined(message.in_reply_to()),
+        thread: first(message.references()).or_else(|| first(message.in_reply_to())).unwrap_or_default(),
         ..Letter::default()
     };
     let same = message.text_body == message.html_body;
@@ -222,6 +223,11 @@ fn people(address: Option<&Address<'_>>) -> String {
     }
 }
 
+/// Of the letters that one answers, the first.
+fn first(value: &HeaderValue<'_>) -> Option<String> {
+    value.as_text_list().and_then(|list| list.first().map(|id| id.to_string()))
+}
+
 fn joined(value: &HeaderValue<'_>) -> String {
     value.as_text_list().map(|list| list.join(" ")).unwrap_or_default()
 }
@@ -261,6 +267,16 @@ mod tests {
         assert_eq!(document.metadata["author"], "Jürgen <j@x.example>");
         assert_eq!(document.metadata["message_id"], "1@x.example");
         assert_eq!(document.metadata["in_reply_to"], "0@x.example");
+    }
+
+    #[test]
+    fn a_conversation_is_told_by_its_first_letter() {
+        let thread = |fields: &str| {
+            document(&format!("From: a@x\r\nTo: b@x\r\nSubject: s\r\n{fields}\r\nbody")).metadata.get("thread").cloned()
+        };
+        assert_eq!(thread("References: <1@x> <2@x>\r\nIn-Reply-To: <2@x>\r\n").as_deref(), Some("1@x"));
+        assert_eq!(thread("In-Reply-To: <2@x>\r\n").as_deref(), Some("2@x"));
+        assert_eq!(thread(""), None);
     }
 
     fn alternative(plain: &str, html: &str) -> String {

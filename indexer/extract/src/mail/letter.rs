@@ -65,6 +65,8 @@ pub(super) struct Letter<'a> {
     pub(super) date: String,
     pub(super) message_id: String,
     pub(super) in_reply_to: String,
+    /// Id of the letter that began the conversation.
+    pub(super) thread: String,
     /// The body as plain text.
     pub(super) plain: Vec<Body>,
     /// The same body with markup; empty if there is only the plain one.
@@ -139,6 +141,7 @@ impl Letter<'_> {
             ("date", &self.date),
             ("message_id", &self.message_id),
             ("in_reply_to", &self.in_reply_to),
+            ("thread", &self.thread),
         ];
         let stated = fields.into_iter().filter(|(_, value)| !value.is_empty());
         builder.metadata.extend(stated.map(|(key, value)| (key.to_owned(), value.clone())));
