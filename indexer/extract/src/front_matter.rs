@@ -36,6 +36,22 @@ pub(crate) fn parse(text: &str) -> BTreeMap<String, String> {
     fields
 }
 
+/// Whether lines between two rules are a front matter and not a text between rules: every line is a field, belongs to
+/// one, or is a comment.
+pub(crate) fn is_mapping(text: &str) -> bool {
+    let mut fields = 0;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let belongs = line.starts_with([' ', '\t', '#', '-', '[', ']', '}']);
+        let key = line.split([':', '=']).next().filter(|key| key.len() < line.len()).map(str::trim);
+        let is_field = key.is_some_and(|key| !key.is_empty() && key.split_whitespace().count() <= 4);
+        fields += usize::from(is_field && !belongs);
+        if !is_field && !belongs {
+            return false;
+        }
+    }
+    fields > 0
+}
+
 fn split_field(line: &str) -> Option<(String, &str)> {
     if line.starts_with([' ', '\t', '#', '-', '[']) {
         return None;
@@ -74,6 +90,16 @@ mod tests {
         ];
         let expected: BTreeMap<_, _> = expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn text_between_rules_is_no_mapping() {
+        for text in ["A rule, then words", "Note: this\nand more words", "# only a comment", "- a\n- b", ""] {
+            assert!(!is_mapping(text), "{text}");
+        }
+        for text in ["a: b", "a:\n  - b\n# c\n\nd e: f", "tags:\n- x\n- y", "a = 1\n[b]\nc = 2"] {
+            assert!(is_mapping(text), "{text}");
+        }
     }
 
     #[test]

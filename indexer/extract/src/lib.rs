@@ -34,6 +34,7 @@ mod mail;
 mod markdown;
 mod markup;
 mod office;
+mod payload;
 mod pdf;
 mod picture;
 mod place;

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
 use crate::block::{BlockKind, LineIndex, StructuredText, TextBuilder};
 use crate::error::FileError;
@@ -23,20 +23,38 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 /// Reads Markdown, also that of a cell of a notebook.
 pub(crate) fn structure(source: &str) -> StructuredText {
     let mut parser = MarkdownParser::new(source);
-    let options = Options::ENABLE_TABLES
+    let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES
-        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
+        | Options::ENABLE_WIKILINKS
         | Options::ENABLE_GFM;
+    // Text between two rules is text.
+    if opening(source).is_none_or(front_matter::is_mapping) {
+        options |= Options::ENABLE_YAML_STYLE_METADATA_BLOCKS | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
+    }
     for (event, span) in Parser::new_ext(source, options).into_offset_iter() {
         parser.event(event, span);
     }
     parser.flush();
     parser.keep_bare_title();
     parser.builder.finish(FORMAT)
+}
+
+/// What stands between a rule that opens the text and the next one.
+fn opening(source: &str) -> Option<&str> {
+    let rule = ["---", "+++"].into_iter().find(|rule| source.starts_with(rule))?;
+    let (first, rest) = source.split_once('\n')?;
+    let ends = |line: &str| line.trim_end() == rule || (rule == "---" && line.trim_end() == "...");
+    let mut at = 0;
+    for line in rest.split_inclusive('\n') {
+        if ends(line) {
+            return (first.trim_end() == rule).then_some(&rest[..at]);
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// What the text that is being collected will become.
@@ -60,6 +78,8 @@ struct MarkdownParser {
     lists: Lists,
     quotes: usize,
     rows: Vec<Vec<String>>,
+    /// Within a picture whose text is none.
+    silent: bool,
 }
 
 impl MarkdownParser {
@@ -73,11 +93,20 @@ impl MarkdownParser {
             lists: Lists::default(),
             quotes: 0,
             rows: Vec::new(),
+            silent: false,
         }
     }
 
     fn event(&mut self, event: Event<'_>, span: Range<usize>) {
         match event {
+            // A picture shown by its name says nothing but that name; a note shown by its name is a link to it.
+            Event::Start(Tag::Image { link_type: LinkType::WikiLink { .. }, dest_url, .. })
+                if is_picture(&dest_url) =>
+            {
+                self.silent = true;
+            }
+            Event::End(TagEnd::Image) if self.silent => self.silent = false,
+            _ if self.silent => {}
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag, span),
             Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
@@ -193,6 +222,14 @@ impl MarkdownParser {
         self.from = None;
         let mut fields = front_matter::parse(&std::mem::take(&mut self.text));
         self.builder.title = fields.remove("title");
+        // Other names of the page are searched as its words are; those of Hugo are old addresses.
+        let names: Vec<&str> =
+            ["aliases", "alias"].iter().filter_map(|key| fields.get(*key)).map(String::as_str).collect();
+        let names: Vec<&str> =
+            names.iter().flat_map(|names| names.split(", ")).filter(|name| !name.contains('/')).collect();
+        if !names.is_empty() {
+            self.builder.push(BlockKind::Paragraph, &format!("Aliases: {}", names.join(", ")), 1..2);
+        }
         self.builder.metadata = fields;
     }
 
@@ -218,6 +255,13 @@ impl MarkdownParser {
             self.builder.push(block.kind, &document.text[block.span], lines);
         }
     }
+}
+
+/// Whether the target of an embedding is a picture, a sound or a film.
+fn is_picture(target: &str) -> bool {
+    let ending = target.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+    let known = ["png", "jpg", "jpeg", "gif", "svg", "webp", "bmp", "avif", "mp3", "wav", "mp4", "webm", "mov"];
+    known.contains(&ending.as_str())
 }
 
 fn level_number(level: HeadingLevel) -> u8 {
@@ -276,6 +320,30 @@ mod tests {
         assert_eq!(document.metadata["author"], "Ana");
         assert_eq!(document.text, "Other\n\ntext");
         assert_eq!(document.blocks[0].lines, 6..7);
+    }
+
+    #[test]
+    fn text_between_rules_is_text() {
+        assert_eq!(document("---\nA rule opens this text\n---\n\nNext\n").text, "A rule opens this text\n\nNext");
+        assert_eq!(document("---\nNote: this\nand this\n---\nNext\n").metadata.len(), 0);
+    }
+
+    #[test]
+    fn other_names_of_a_page_are_text_and_old_addresses_are_not() {
+        let note = document("---\naliases: [pump reboot, \"Pumpenneustart\"]\n---\n\nText\n");
+        assert_eq!(note.text, "Aliases: pump reboot, Pumpenneustart\n\nText");
+        assert_eq!(note.metadata["aliases"], "pump reboot, Pumpenneustart");
+        assert_eq!(document("---\naliases:\n  - /old/place/\n---\n\nText\n").text, "Text");
+    }
+
+    #[test]
+    fn links_of_wikis_are_words() {
+        let text = "Close [[Valve V7|the main valve]], see [[Pumps]] and ![[Checklist]], ![[scheme.png|300]] end.\n\n\
+                    | A | B |\n|---|---|\n| [[Page\\|alias]] | x |\n";
+        assert_eq!(
+            document(text).text,
+            "Close the main valve, see Pumps and Checklist,  end.\n\n| A | B |\n| --- | --- |\n| alias | x |"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::{ExtractLimits, Input};
 use crate::{
-    Format, archives, code, data, html, languages, mail, markdown, markup, office, pdf, picture, plain, sniff,
+    Format, archives, code, data, html, languages, mail, markdown, markup, office, payload, pdf, picture, plain, sniff,
 };
 
 /// A reader: which formats are its own, how their files are told, and the function that reads one.
@@ -94,7 +94,7 @@ const READERS: &[Reader] = &[
     content(&[mail::MSG], mail::is_msg, Read::Container(mail::read_msg)),
     content(&[mail::TNEF], mail::is_tnef, Read::Container(mail::read_tnef)),
     // A mail may hold bytes that no text holds: its name is enough.
-    content(&[mail::EML], mail::is_eml, Read::Container(mail::read_eml)),
+    content(&[mail::EML, html::FORMAT], mail::is_eml, Read::Container(mail::read_eml)),
     content(&[mail::MBOX], mail::is_mbox, Read::Container(mail::read_mbox)),
     content(picture::FORMATS, picture::is_picture, Read::Document(picture::read)),
     text(&[html::FORMAT], sniff::looks_like_html, Read::Document(html::read)),
@@ -109,7 +109,7 @@ const READERS: &[Reader] = &[
     text(&[data::JSON], data::looks_like_json, Read::Document(data::read_json)),
     text(&[data::XML], data::looks_like_xml, Read::Document(data::read_xml)),
     text(&[mail::MBOX], mail::looks_like_mbox, Read::Container(mail::read_mbox)),
-    text(&[mail::EML], mail::looks_like_eml, Read::Container(mail::read_eml)),
+    text(&[mail::EML, html::FORMAT], mail::looks_like_eml, Read::Container(mail::read_eml)),
     text(&[], languages::has_shebang, Read::Document(code::read)).named_by(languages::is_named),
     text(&[plain::FORMAT], no_opening, Read::Document(plain::read)),
     content(&[archives::SEVENZ], archives::is_7z, Read::Container(archives::read_7z)),
@@ -142,10 +142,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     if input.bytes.is_empty() {
         return Err(FileError::Empty);
     }
-    let extraction = match reader_of(input)?.read {
+    let mut extraction = match reader_of(input)?.read {
         Read::Document(read) => Extraction::from(read(input)?),
         Read::Container(read) => read(input)?,
     };
+    extraction.document = extraction.document.map(payload::without_payload);
     let text = extraction.document.as_ref();
     let says_nothing = |document: &StructuredText| document.blocks.is_empty() && document.scans.is_empty();
     // Where something is missing (an encrypted body), that is what there is to say.

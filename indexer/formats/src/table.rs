@@ -65,7 +65,7 @@ pub(crate) static FORMATS: &[Format] = &[
     // Text that people write and read as it is.
     written("text", "Plain text", &["txt", "text", "log", "textile"]).zh("纯文本").alias(&["plain"]).lines(),
     written("markdown", "Markdown", &["md", "markdown", "mdown", "mkd", "mkdn", "mdx", "qmd", "rmd"]).alias(&["markdn"]).media("text/markdown"),
-    written("html", "HTML", &["html", "htm", "xhtml", "xht", "shtml"]).media("text/html").icon(Icon::Web),
+    written("html", "HTML", &["html", "htm", "xhtml", "xht", "shtml", "mht", "mhtml"]).media("text/html").icon(Icon::Web),
     written("rst", "reStructuredText", &["rst", "rest"]).media("text/x-rst"),
     written("asciidoc", "AsciiDoc", &["adoc", "asciidoc", "asc", "asciidoctor"]).media("text/asciidoc"),
     written("org", "Org", &["org"]).media("text/org"),
@@ -105,7 +105,7 @@ pub(crate) static FORMATS: &[Format] = &[
     prose("epub", "EPUB", &["epub"]).media("application/epub+zip").icon(Icon::Web),
 
     // Mail.
-    prose("eml", "Mail", &["eml", "mht", "mhtml"]).zh("邮件").media("message/rfc822").icon(Icon::Mail),
+    prose("eml", "Mail", &["eml", "emlx"]).zh("邮件").media("message/rfc822").icon(Icon::Mail),
     prose("mbox", "Mailbox", &["mbox", "mbx"]).zh("邮箱").media("application/mbox").icon(Icon::Mail),
     prose("msg", "Outlook mail", &["msg"]).zh("Outlook 邮件").media("application/vnd.ms-outlook").icon(Icon::Mail),
     prose("tnef", "Outlook attachment", &["tnef"]).zh("Outlook 附件").files(&["winmail.dat"]).media("application/vnd.ms-tnef").icon(Icon::Mail),

@@ -1,6 +1,6 @@
 //! ZIP by the `zip` crate (pure Rust with these features, the one that is kept up). Names that are not marked as UTF-8
-//! are told by statistics over all names together: archives made on Chinese or Japanese Windows hold GBK or Shift-JIS,
-//! which DOS rules would turn into line art.
+//! are told by statistics over all names together: archives made on Chinese, Japanese or Russian Windows hold GBK,
+//! Shift-JIS or code page 866, which the rules of DOS would turn into line art.
 
 use std::io::Cursor;
 
@@ -10,6 +10,7 @@ use zip::result::ZipError;
 use zip::{DateTime, ExtraField, ZipArchive};
 
 use super::unpacker::{Flow, Unpacker, unix_time};
+use crate::decode::{self, Charset, IBM437};
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::{Format, Input};
@@ -28,10 +29,10 @@ pub(crate) fn is_zip(input: &Input<'_>) -> bool {
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let mut archive = ZipArchive::new(Cursor::new(input.bytes)).map_err(outcome)?;
-    let encoding = encoding_of_names(&mut archive);
+    let charset = charset_of_names(&mut archive);
     let mut unpacker = Unpacker::new(input, FORMAT);
     for index in 0..archive.len() {
-        if member(&mut archive, index, encoding, &mut unpacker).is_break() {
+        if member(&mut archive, index, charset, &mut unpacker).is_break() {
             break;
         }
     }
@@ -41,7 +42,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
 fn member(
     archive: &mut ZipArchive<Cursor<&[u8]>>,
     index: usize,
-    encoding: Option<&'static Encoding>,
+    charset: Charset,
     unpacker: &mut Unpacker<'_, '_>,
 ) -> Flow {
     // What is said about a member can be read even if the member itself cannot.
@@ -57,10 +58,9 @@ fn member(
     });
     let modified = stamp.or_else(|| raw.last_modified().map(local_time));
     let (size, encrypted) = (raw.size(), raw.encrypted());
-    let name = match (std::str::from_utf8(raw.name_raw()), encoding) {
-        (Ok(name), _) => name.to_owned(),
-        (Err(_), Some(encoding)) => encoding.decode_without_bom_handling(raw.name_raw()).0.into_owned(),
-        (Err(_), None) => raw.name().map_or_else(|_| "unnamed".to_owned(), |name| name.into_owned()),
+    let name = match std::str::from_utf8(raw.name_raw()) {
+        Ok(name) => name.to_owned(),
+        Err(_) => charset.read(raw.name_raw()).0.into_owned(),
     };
     drop(raw);
     if encrypted {
@@ -78,20 +78,21 @@ fn local_time(time: DateTime) -> i64 {
     unix_time(date, (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second())))
 }
 
-fn encoding_of_names(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Option<&'static Encoding> {
+fn charset_of_names(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Charset {
     let mut names = Vec::new();
     for name in archive.file_names_raw().filter(|name| std::str::from_utf8(name).is_err()) {
         names.extend_from_slice(name);
         names.push(b'\n');
     }
-    if names.is_empty() {
-        return None;
-    }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(&names, true);
     let guess = detector.guess(None, Utf8Detection::Deny);
-    let believed = EASTERN.contains(&guess) && !guess.decode_without_bom_handling(&names).1;
-    believed.then_some(guess)
+    if EASTERN.contains(&guess) && !guess.decode_without_bom_handling(&names).1 {
+        return Charset::Web(guess);
+    }
+    // The rules say this one; hardly anybody keeps to them who needs other letters than it has.
+    let of_rules = Charset::Dos(IBM437);
+    if decode::is_plausible(of_rules, &names) { of_rules } else { decode::choose(&names, None) }
 }
 
 fn outcome(error: ZipError) -> FileError {
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn bombs_end_at_the_limit() {
-        let zeros = vec![b'a'; 3 << 20];
+        let zeros = b"words of eight a".repeat((3 << 20) / 16);
         let files: Vec<(String, &[u8])> = (0..20).map(|number| (format!("{number}.txt"), zeros.as_slice())).collect();
         let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
         let inner = archive(&files);
@@ -179,16 +180,26 @@ mod tests {
         assert!(extraction.warnings.iter().any(|warning| warning.contains("unpacks to more than 20 MiB")));
     }
 
-    #[test]
-    fn names_in_gbk_are_read() {
-        // ASCII of the same length, then the bytes that Chinese Windows writes.
-        let (name, _, _) = GBK.encode("员工休假制度.txt");
+    /// The paths of an archive whose one file bears this name, without saying in which charset.
+    fn paths_of(name: &[u8]) -> Vec<String> {
+        // ASCII of the same length first: the writer would mark the name.
         let stand_in = "x".repeat(name.len());
         let mut bytes = archive(&[(&stand_in, b"words")]);
         while let Some(at) = bytes.windows(name.len()).position(|window| window == stand_in.as_bytes()) {
-            bytes[at..at + name.len()].copy_from_slice(&name);
+            bytes[at..at + name.len()].copy_from_slice(name);
         }
-        assert_eq!(paths(&read_bytes(&bytes, &ExtractLimits::default()).unwrap()), ["员工休假制度.txt"]);
+        read_bytes(&bytes, &ExtractLimits::default()).unwrap().parts.into_iter().map(|part| part.path).collect()
+    }
+
+    #[test]
+    fn names_are_read_in_the_charset_of_the_system_that_packed_them() {
+        let russian = "Счёт на оплату за июнь.txt";
+        assert_eq!(paths_of(&GBK.encode("员工休假制度.txt").0), ["员工休假制度.txt"]);
+        assert_eq!(paths_of(&encoding_rs::IBM866.encode(russian).0), [russian]);
+        assert_eq!(paths_of(&encoding_rs::WINDOWS_1251.encode(russian).0), [russian]);
+        assert_eq!(paths_of(b"Gr\x94\xe1en \x81ber M\x84rz.txt"), ["Größen über März.txt"]);
+        assert_eq!(paths_of(b"Se\xa4or caf\x82.txt"), ["Señor café.txt"]);
+        assert_eq!(paths_of(b"R\xe9sum\xe9 \xe9t\xe9.txt"), ["Résumé été.txt"]);
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! one block for each record, instead of brackets.
 
 mod json;
+mod mediawiki;
 mod names;
 mod notebook;
+mod wikitext;
 mod xml;
 
 pub(crate) use json::{FORMAT as JSON, looks_like as looks_like_json, read as read_json};

@@ -9,10 +9,11 @@ use encoding_rs::Encoding;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+use super::mediawiki;
 use super::names::{NAMED, ROLES, Role, SILENT_ATTRIBUTES};
 use crate::block::{BlockKind, LineIndex, StructuredText, TextBuilder};
 use crate::error::FileError;
-use crate::{Format, Input, decode, html, table};
+use crate::{Format, Input, decode, html, office, table};
 
 pub(crate) const FORMAT: &Format = Format::of("xml");
 
@@ -31,8 +32,17 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let decoded = decode::decode(input.bytes, declared_encoding(input.bytes));
-    if root_name(&decoded.text).is_some_and(|name| name == "html") {
+    let root = root_name(&decoded.text).unwrap_or_default();
+    if root == "html" {
         return html::read(input);
+    }
+    if mediawiki::is_root(&root) {
+        let mut wiki = mediawiki::read(&decoded.text, FORMAT, input.file_name());
+        wiki.warnings.splice(0..0, decoded.warnings);
+        return Ok(wiki);
+    }
+    if root == "workbook" && decoded.text.contains(office::SPREADSHEET_ML) {
+        return office::read_spreadsheet_ml(&decoded.text, decoded.warnings, input, FORMAT);
     }
     let mut walker = Walker::new(&decoded.text);
     let mut reader = Reader::from_str(&decoded.text);

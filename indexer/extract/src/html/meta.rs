@@ -67,6 +67,11 @@ pub(crate) fn meta(page: &Html) -> Meta {
                         let language = element.attr("lang").map(str::trim).filter(|language| !language.is_empty());
                         meta.fields.extend(language.map(|language| ("lang".to_owned(), language.to_owned())));
                     }
+                    "link" if !meta.fields.contains_key("url") => {
+                        let is_own = element.attr("rel").is_some_and(|rel| rel.eq_ignore_ascii_case("canonical"));
+                        let url = element.attr("href").map(str::trim).filter(|url| is_own && is_of_web(url));
+                        meta.fields.extend(url.map(|url| ("url".to_owned(), url.to_owned())));
+                    }
                     "meta" => {
                         let names = ["name", "property", "itemprop", "http-equiv"];
                         let name = names.iter().find_map(|name| element.attr(name)).unwrap_or_default();
@@ -98,6 +103,11 @@ pub(crate) fn meta(page: &Html) -> Meta {
         meta.fields.extend(time_of(page).map(|date| ("date".to_owned(), date)));
     }
     meta
+}
+
+/// Whether an address leads to the Web by itself: what is relative leads nowhere from an index.
+fn is_of_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 /// The first `<time>` that dates the page itself: marked as such, or at the head of it or of its article.
@@ -142,6 +152,20 @@ mod tests {
         assert_eq!(meta.title.as_deref(), Some("A title"));
         let fields: Vec<_> = meta.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(fields, [("author", "Ana"), ("date", "2024"), ("lang", "de")]);
+    }
+
+    #[test]
+    fn a_page_says_where_it_is() {
+        let url = |head: &str| meta(&Html::parse_document(head)).fields.get("url").cloned();
+        let page = "https://x.example/a";
+        assert_eq!(url("<link rel=canonical href='https://x.example/a'>").as_deref(), Some(page));
+        assert_eq!(
+            url("<link rel=stylesheet href='https://x.example/s'><link rel=Canonical href=' https://x.example/a '>")
+                .as_deref(),
+            Some(page)
+        );
+        assert_eq!(url("<link rel=canonical href='/a'><link rel=alternate href='https://x.example/b'>"), None);
+        assert_eq!(url("<link rel=canonical href='javascript:x'>"), None);
     }
 
     #[test]

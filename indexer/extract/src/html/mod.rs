@@ -16,7 +16,8 @@ use crate::error::FileError;
 use crate::{Format, Input, decode, plain};
 
 use main_content::main_content;
-use meta::{declared_encoding, meta};
+pub(crate) use meta::declared_encoding;
+use meta::meta;
 use source::{nesting, without_tags};
 use walker::{Keep, walk};
 
@@ -41,7 +42,8 @@ pub(crate) fn fragment(source: &str) -> StructuredText {
     walk(&tree, tree.tree.root(), source, Keep::Everything).finish(FORMAT)
 }
 
-fn page(source: &str) -> StructuredText {
+/// Reads a whole page.
+pub(crate) fn page(source: &str) -> StructuredText {
     if nesting(source) > MAX_NESTING {
         return without_structure(source);
     }

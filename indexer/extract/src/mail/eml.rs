@@ -1,20 +1,21 @@
 //! RFC 5322 and MIME by mail-parser: it reads what real mailers wrote (broken boundaries, wrong charsets, nested and
-//! encoded letters) without ever failing, and has no dependency but encoding_rs. Bodies in an undeclared encoding are
-//! decoded again here by statistics.
+//! encoded letters) without ever failing, and has no dependency but encoding_rs. What it takes for lost is mended
+//! before ([`super::wire`]) or decoded again ([`super::part`]).
 
 use std::borrow::Cow;
 
-use mail_parser::{Address, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Address, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
+use super::{mhtml, part, uuencode, wire};
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::{Format, Input, decode, sniff};
 
 pub(crate) const FORMAT: &Format = Format::of("eml");
 
-/// Bytes in which header fields are looked for.
-const SAMPLE: usize = 4096;
+/// Bytes in which header fields are looked for: signatures and the stations of a long way fill dozens of kilobytes.
+const SAMPLE: usize = 64 << 10;
 
 /// Fields that make an opening a mail's, lower case; one of the first group and two in all must be there.
 const TELLING: &[&str] = &["received", "message-id", "mime-version", "return-path", "delivered-to", "from"];
@@ -24,16 +25,23 @@ const USUAL: &[&str] = &["to", "cc", "date", "subject", "content-type", "reply-t
 const EXTENSIONS: &[(&str, &str)] = &[("text/calendar", "ics"), ("text/", "txt"), ("image/gif", "gif")];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
-    input.is_named(FORMAT) && sniff::signature(input.bytes).is_none()
+    let is_named = input.is_named(FORMAT) || input.has_extension(&["mht", "mhtml"]);
+    // A page that was renamed is a page.
+    is_named && sniff::signature(input.bytes).is_none() && !sniff::looks_like_html(input.bytes)
 }
 
 /// Whether text opens with the header of a mail.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
+    let bytes = wire::from_header(bytes);
     let sample = &bytes[..bytes.len().min(SAMPLE)];
-    let (mut telling, mut usual) = (0, 0);
-    for line in sample.split(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
+    let unified = wire::with_line_feeds(sample);
+    let sample = unified.as_deref().unwrap_or(sample);
+    let (mut telling, mut usual, mut is_page) = (0, 0, false);
+    for line in sample.split_inclusive(|&byte| byte == b'\n') {
+        let is_whole = line.ends_with(b"\n");
+        let line = line.trim_ascii_end();
+        // The sample ends within a field.
+        if line.is_empty() || (!is_whole && sample.len() == SAMPLE) {
             break;
         }
         if line.starts_with(b" ") || line.starts_with(b"\t") {
@@ -47,8 +55,9 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
         let name = String::from_utf8_lossy(name).to_lowercase();
         telling += usize::from(TELLING.contains(&name.as_str()));
         usual += usize::from(USUAL.contains(&name.as_str()));
+        is_page |= name == "content-type" && line.to_ascii_lowercase().windows(17).any(|it| it == b"multipart/related");
     }
-    telling > 0 && telling + usual >= 3
+    telling > 0 && (telling + usual >= 3 || is_page)
 }
 
 pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
@@ -56,8 +65,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     // Zeros further down belong to a part.
     let is_wide = input.bytes.iter().take(4).any(|&byte| matches!(byte, 0 | 0xfe | 0xff));
     let recoded = decode::wide(input.bytes).filter(|_| is_wide).map(|decoded| decoded.text.into_bytes());
-    let bytes = recoded.as_deref().unwrap_or(input.bytes);
-    let message = MessageParser::default().parse(bytes).ok_or(FileError::Empty)?;
+    let mended = wire::mended(recoded.as_deref().unwrap_or(input.bytes));
+    let message = MessageParser::default().parse(&*mended).ok_or(FileError::Empty)?;
+    if mhtml::is_page(&message) {
+        return Ok(Extraction::from(mhtml::read(&message)));
+    }
     Ok(letter(&message).read(input, FORMAT))
 }
 
@@ -72,47 +84,48 @@ fn letter<'a>(message: &'a Message<'a>) -> Letter<'a> {
         date: message.date().filter(|date| date.is_valid()).map(|date| date.to_rfc3339()).unwrap_or_default(),
         message_id: message.message_id().unwrap_or_default().to_owned(),
         in_reply_to: joined(message.in_reply_to()),
+        thread: first(message.references()).or_else(|| first(message.in_reply_to())).unwrap_or_default(),
         ..Letter::default()
     };
     let same = message.text_body == message.html_body;
-    letter.plain = bodies(message, &message.text_body);
+    letter.plain = bodies(message, &message.text_body, &mut letter);
     if !same {
-        letter.rich = bodies(message, &message.html_body);
+        letter.rich = bodies(message, &message.html_body, &mut letter);
     }
     note_encryption(message, &mut letter);
     if letter.missing.is_empty() {
-        letter.attachments = attachments(message, &letter);
+        let attached = attachments(message, &mut letter);
+        letter.attachments.extend(attached);
     }
     letter
 }
 
-fn bodies(message: &Message<'_>, ids: &[u32]) -> Vec<Body> {
-    let parts = ids.iter().filter_map(|&id| message.part(id));
-    let body = |part: &MessagePart<'_>| match &part.body {
-        PartType::Text(text) => Some(Body::Plain(redecoded(message, part).unwrap_or_else(|| text.to_string()))),
-        PartType::Html(text) => Some(Body::Html(redecoded(message, part).unwrap_or_else(|| text.to_string()))),
-        _ => None,
-    };
-    parts.filter_map(body).collect()
-}
-
-/// The text of a part that was not decoded cleanly, by statistics over its bytes.
-fn redecoded(message: &Message<'_>, part: &MessagePart<'_>) -> Option<String> {
-    let broken = part.text_contents().is_some_and(|text| text.contains('\u{fffd}'));
-    let declared = part.content_type().and_then(|kind| kind.attribute("charset"));
-    if !broken && (declared.is_some() || !part.is_encoding_problem) {
-        return None;
+/// Bodies as texts. Files in a plain one, as they were sent before MIME, go to the attachments.
+fn bodies(message: &Message<'_>, ids: &[u32], letter: &mut Letter<'_>) -> Vec<Body> {
+    let mut bodies = Vec::new();
+    for part in ids.iter().filter_map(|&id| message.part(id)) {
+        let is_html = matches!(part.body, PartType::Html(_));
+        if !is_html && !matches!(part.body, PartType::Text(_)) {
+            continue;
+        }
+        let decoded = part::text(message, part);
+        letter.warnings.extend(
+            decoded.warnings.into_iter().filter(|warning| !letter.warnings.contains(warning)).collect::<Vec<_>>(),
+        );
+        if is_html {
+            bodies.push(Body::Html(decoded.text));
+            continue;
+        }
+        let (text, files) = uuencode::taken_out(&decoded.text);
+        bodies.push(Body::Plain(if files.is_empty() { decoded.text } else { text }));
+        let attached =
+            |file: uuencode::Embedded| Attachment { name: file.name, content: Content::File(Cow::Owned(file.bytes)) };
+        letter.attachments.extend(files.into_iter().map(attached));
     }
-    let raw = message.raw_message().get(part.offset_body as usize..part.offset_end as usize)?;
-    let raw = match part.encoding {
-        Encoding::None => Cow::Borrowed(raw),
-        Encoding::QuotedPrintable => mail_parser::decoders::quoted_printable::quoted_printable_decode(raw)?.into(),
-        Encoding::Base64 => mail_parser::decoders::base64::base64_decode(raw)?.into(),
-    };
-    Some(decode::decode(&raw, None).text)
+    bodies
 }
 
-fn attachments<'a>(message: &'a Message<'a>, letter: &Letter<'_>) -> Vec<Attachment<'a>> {
+fn attachments<'a>(message: &'a Message<'a>, letter: &mut Letter<'_>) -> Vec<Attachment<'a>> {
     let mut found = Vec::new();
     for (number, part) in message.attachments().enumerate() {
         if is_shown_inside(part, letter) || is_signature(part) {
@@ -129,7 +142,11 @@ fn attachments<'a>(message: &'a Message<'a>, letter: &Letter<'_>) -> Vec<Attachm
         };
         let content = match &part.body {
             PartType::Message(inner) => Content::File(Cow::Borrowed(inner.raw_message())),
-            PartType::Text(_) | PartType::Html(_) => Content::File(Cow::Borrowed(part.contents())),
+            PartType::Text(_) | PartType::Html(_) => {
+                let (bytes, warnings) = part::file(message, part);
+                letter.warnings.extend(warnings.into_iter().map(|warning| format!("{name}: {warning}")));
+                Content::File(bytes)
+            }
             _ if part.is_encoding_problem => Content::Broken,
             _ => Content::File(Cow::Borrowed(part.contents())),
         };
@@ -206,6 +223,11 @@ fn people(address: Option<&Address<'_>>) -> String {
     }
 }
 
+/// Of the letters that one answers, the first.
+fn first(value: &HeaderValue<'_>) -> Option<String> {
+    value.as_text_list().and_then(|list| list.first().map(|id| id.to_string()))
+}
+
 fn joined(value: &HeaderValue<'_>) -> String {
     value.as_text_list().map(|list| list.join(" ")).unwrap_or_default()
 }
@@ -247,6 +269,16 @@ mod tests {
         assert_eq!(document.metadata["in_reply_to"], "0@x.example");
     }
 
+    #[test]
+    fn a_conversation_is_told_by_its_first_letter() {
+        let thread = |fields: &str| {
+            document(&format!("From: a@x\r\nTo: b@x\r\nSubject: s\r\n{fields}\r\nbody")).metadata.get("thread").cloned()
+        };
+        assert_eq!(thread("References: <1@x> <2@x>\r\nIn-Reply-To: <2@x>\r\n").as_deref(), Some("1@x"));
+        assert_eq!(thread("In-Reply-To: <2@x>\r\n").as_deref(), Some("2@x"));
+        assert_eq!(thread(""), None);
+    }
+
     fn alternative(plain: &str, html: &str) -> String {
         format!(
             "{HEADER}Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n{plain}\r\n\
@@ -262,6 +294,97 @@ mod tests {
         assert!(stub.text.ends_with("\n\nAll the words of a whole long letter"), "{}", stub.text);
         let table = "<table><tr><th>City<th>Rate<tr><td>Oslo<td>3</table>";
         assert!(document(&alternative("City Rate\r\nOslo 3", table)).text.ends_with("| Oslo | 3 |"));
+    }
+
+    #[test]
+    fn an_excuse_loses_to_the_body_however_long_it_is() {
+        let excuses = [
+            "This message is in HTML format. Your mail client cannot show HTML; please open it with another one, thanks.",
+            "Ihr E-Mail-Programm unterstützt leider keine HTML-E-Mails. Bitte öffnen Sie diese Nachricht im Browser.",
+            "Votre messagerie ne permet pas de lire cette lettre, veuillez la lire dans votre navigateur.",
+            "您的邮件客户端不支持HTML格式，请使用浏览器查看。",
+            "If you cannot read this e-mail, view it online: https://x.example/m/1",
+        ];
+        for excuse in excuses {
+            let read = document(&alternative(excuse, "<p>Pay 40 euros by May.</p>"));
+            assert!(read.text.ends_with("\n\nPay 40 euros by May."), "{}", read.text);
+        }
+        let about_html = document(&alternative(
+            "Please write HTML for the new page.",
+            "<p>Please write <b>HTML</b> for the new page.</p>",
+        ));
+        assert!(about_html.text.ends_with("Please write HTML for the new page."));
+        let only = document(&format!("{HEADER}\r\nYour mail client cannot show HTML.\r\n"));
+        assert!(only.text.ends_with("cannot show HTML."));
+    }
+
+    #[test]
+    fn texts_are_read_in_the_charset_that_they_are_in() {
+        let part = |kind: &str, body: &[u8]| {
+            let head = format!("{HEADER}Content-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+            let read = extraction(&[head.as_bytes(), body].concat()).document.unwrap();
+            (read.text.rsplit("\n\n").next().unwrap().to_owned(), read.warnings)
+        };
+        let german = "Größe prüfen, Maß nehmen";
+        let latin = encoding_rs::WINDOWS_1252.encode(german).0;
+        for (kind, body) in [
+            ("text/plain; charset=iso-8859-1", german.as_bytes()),
+            ("text/plain; charset=us-ascii", german.as_bytes()),
+            ("text/plain; charset=us-ascii", &latin),
+            ("text/plain; charset=utf-8", &latin),
+            ("text/plain; charset=x-unknown", &latin),
+            ("text/plain; charset=\"ISO-8859-1\"", &latin),
+            ("text/plain; charset=unicode-1-1-utf-7", b"Gr+APYA3w-e pr+APw-fen, Ma+AN8- nehmen"),
+            ("text/plain; charset=cp850", b"Gr\x94\xe1e pr\x81fen, Ma\xe1 nehmen"),
+        ] {
+            assert_eq!(part(kind, body).0, german, "{kind}");
+        }
+        assert_eq!(part("text/plain; charset=iso-8859-1", &latin).1, Vec::<String>::new());
+        assert_eq!(
+            part("text/plain; charset=utf-8", &latin).1,
+            ["declared as UTF-8, which it is not", "read as windows-1252"]
+        );
+        let meta = encoding_rs::SHIFT_JIS.encode("<html><meta charset=shift_jis><p>会議室</p>").0;
+        assert_eq!(part("text/html", &meta).0, "会議室");
+        assert_eq!(part("text/plain; format=flowed; delsp=yes", "共 \r\n同".as_bytes()).0, "共同");
+    }
+
+    #[test]
+    fn text_attachments_keep_their_bytes_for_their_reader() {
+        let attached = |kind: &str, name: &str, body: &[u8]| {
+            let head = format!(
+                "{HEADER}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee.\r\n--b\r\nContent-Type: {kind}\r\n\
+                 Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n"
+            );
+            let read = extraction(&[head.as_bytes(), body, b"\r\n--b--\r\n"].concat());
+            read.parts[0].outcome.as_ref().unwrap().text.clone()
+        };
+        let latin = encoding_rs::WINDOWS_1252.encode("Kunde;Straße\r\nMüller;Hauptstraße 5").0;
+        assert_eq!(
+            attached("text/csv", "a.csv", &latin),
+            "| Kunde | Straße |\n| --- | --- |\n| Müller | Hauptstraße 5 |"
+        );
+        assert_eq!(attached("text/plain; charset=gbk", "a.txt", &encoding_rs::GBK.encode("采购").0), "采购");
+        assert_eq!(attached("text/plain; charset=us-ascii", "a.txt", "采购 Größe".as_bytes()), "采购 Größe");
+        assert_eq!(
+            attached("text/xml", "a.xml", b"<?xml version='1.0' encoding='ISO-8859-1'?><r><n>J\xf6rg</n></r>"),
+            "n: Jörg"
+        );
+        assert_eq!(attached("text/rtf", "a.rtf", b"{\\rtf1\\ansi Gr\\'f6\\'dfe}"), "Größe");
+        let wide: Vec<u8> = "\u{feff}Größe".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(attached("text/plain; charset=utf-8", "a.txt", &wide), "Größe");
+    }
+
+    #[test]
+    fn a_uuencoded_file_is_an_attachment() {
+        let extraction =
+            extraction(format!("{HEADER}\r\nSee file\r\n\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend\r\n").as_bytes());
+        assert_eq!(
+            (extraction.parts[0].path.as_str(), extraction.parts[0].outcome.as_ref().unwrap().text.as_str()),
+            ("a.txt", "Cat")
+        );
+        let text = extraction.document.unwrap().text;
+        assert!(text.contains("Attachments: a.txt") && text.ends_with("See file"), "{text}");
     }
 
     #[test]
@@ -313,5 +436,13 @@ mod tests {
         assert!(!looks_like(b"From: the editor\nDear reader, this is a text.\nSubject: none\n"));
         assert!(!looks_like(b"title: x\ndate: y\nsubject: z\n\nMarkdown"));
         assert!(!looks_like(b"plain words"));
+        let long = format!("{HEADER}{}Cc: c@x\r\n\r\nbody", "X-Spam: vvvvvvvvvvvvvvvvvvvvvvvvvv\r\n".repeat(5_000));
+        for start in 0..40 {
+            assert!(looks_like(format!("X: {}\r\n{long}", "y".repeat(start)).as_bytes()), "{start}");
+        }
+        for before in ["\r\n", "\u{feff}", "\u{feff}\n \n"] {
+            assert!(looks_like(format!("{before}{HEADER}\r\nbody").as_bytes()));
+        }
+        assert!(looks_like(b"From: a@x\rTo: b@x\rSubject: s\r\rbody"));
     }
 }

@@ -2,6 +2,7 @@
 //! wrote to whom and when as a paragraph and as metadata, then the body; attachments are parts.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::body::{self, Block};
@@ -10,6 +11,43 @@ use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::place::Place;
 use crate::{Format, Input};
+
+/// Words of the longest excuse.
+const MAX_EXCUSE: usize = 90;
+
+/// What excuses name, lower case: the form that cannot be shown, or what else shows it.
+const EXCUSES: &[&str] = &[
+    "html",
+    "browser",
+    "mail client",
+    "email client",
+    "mail reader",
+    "multipart",
+    "mime",
+    "navigateur",
+    "navegador",
+    "przeglądar",
+    "webbläsare",
+    "браузер",
+    "浏览器",
+    "瀏覽器",
+    "ブラウザ",
+    "브라우저",
+    "متصفح",
+    "mailprogramm",
+    "e-mail-programm",
+    "messagerie",
+    "view this email",
+    "view this e-mail",
+    "view this message",
+    "view it online",
+    "view online",
+    "online version",
+    "online-version",
+    "read online",
+    "version en ligne",
+    "versión en línea",
+];
 
 /// Longest subject in a path, in characters.
 const MAX_NAME: usize = 80;
@@ -27,6 +65,8 @@ pub(super) struct Letter<'a> {
     pub(super) date: String,
     pub(super) message_id: String,
     pub(super) in_reply_to: String,
+    /// Id of the letter that began the conversation.
+    pub(super) thread: String,
     /// The body as plain text.
     pub(super) plain: Vec<Body>,
     /// The same body with markup; empty if there is only the plain one.
@@ -101,6 +141,7 @@ impl Letter<'_> {
             ("date", &self.date),
             ("message_id", &self.message_id),
             ("in_reply_to", &self.in_reply_to),
+            ("thread", &self.thread),
         ];
         let stated = fields.into_iter().filter(|(_, value)| !value.is_empty());
         builder.metadata.extend(stated.map(|(key, value)| (key.to_owned(), value.clone())));
@@ -129,6 +170,9 @@ impl Letter<'_> {
     fn better_body(&self, input: &Input<'_>) -> Vec<Block> {
         let plain = blocks(&self.plain, input);
         let rich = blocks(&self.rich, input);
+        if is_excuse(&plain, &rich) {
+            return rich;
+        }
         let (plain_words, rich_words) = (words(&plain), words(&rich));
         let structured = rich.iter().any(|block| matches!(block.kind, BlockKind::Table | BlockKind::Heading { .. }));
         let says_more = rich_words > plain_words * 2 || (structured && rich_words * 10 >= plain_words * 8);
@@ -149,6 +193,23 @@ fn blocks(bodies: &[Body], input: &Input<'_>) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// Whether plain text stands in for a body that it does not hold: "your mail client cannot show HTML", "read this letter
+/// in your browser", in any language that names the thing. It shares hardly a word with the body.
+fn is_excuse(plain: &[Block], rich: &[Block]) -> bool {
+    let own = |blocks: &[Block]| {
+        let own = blocks.iter().filter(|block| block.kind != BlockKind::Quote);
+        own.map(|block| block.text.to_lowercase()).collect::<Vec<_>>().join("\n")
+    };
+    let (plain, rich) = (own(plain), own(rich));
+    let said: Vec<&str> = plain.split_whitespace().collect();
+    if said.len() > MAX_EXCUSE || rich.trim().is_empty() || !EXCUSES.iter().any(|excuse| plain.contains(excuse)) {
+        return false;
+    }
+    let body: HashSet<&str> = rich.split_whitespace().collect();
+    let shared = said.iter().filter(|word| body.contains(**word)).count();
+    shared * 2 < said.len() || said.is_empty()
 }
 
 fn words(blocks: &[Block]) -> usize {

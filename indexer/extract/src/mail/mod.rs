@@ -1,14 +1,19 @@
-//! Mail: single letters (EML, MHTML, Outlook's MSG), mailboxes (mbox) and Outlook's wrapping of attachments (TNEF,
+//! Mail: single letters (EML, Outlook's MSG), pages saved as mails (MHTML), mailboxes (mbox) and Outlook's wrapping of attachments (TNEF,
 //! `winmail.dat`). All letters become one [`letter::Letter`], so that a mail reads the same whatever program saved it;
 //! attachments are documents of their own, read by their own formats.
 
 mod body;
 mod eml;
+mod flowed;
 mod letter;
 mod mapi;
 mod mbox;
+mod mhtml;
 mod msg;
+mod part;
 mod tnef;
+mod uuencode;
+mod wire;
 
 pub(crate) use eml::{FORMAT as EML, is_named as is_eml, looks_like as looks_like_eml, read as read_eml};
 pub(crate) use mbox::{FORMAT as MBOX, is_named as is_mbox, looks_like as looks_like_mbox, read as read_mbox};

@@ -1,7 +1,7 @@
 //! The words in drawings of Office Open XML: charts (titles, series and their numbers as a table), diagrams (SmartArt:
 //! the texts of their points), what a picture is said to show, and comments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::story::{Piece, Role};
 use super::xml::{Node, Xml};
@@ -84,7 +84,8 @@ pub(crate) fn paragraphs(text: &str, format: &'static str) -> Result<Vec<String>
 #[derive(Debug, Default)]
 struct Series {
     name: String,
-    categories: BTreeMap<usize, String>,
+    /// The names of points, those of their groups on further levels: the innermost level first.
+    categories: Vec<BTreeMap<usize, String>>,
     values: BTreeMap<usize, String>,
 }
 
@@ -101,6 +102,9 @@ fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
                 match element.name() {
                     "title" => titles.push(String::new()),
                     "ser" => series.push(Series::default()),
+                    "lvl" if within("multiLvlStrCache") => {
+                        series.last_mut().into_iter().for_each(|last| last.categories.push(BTreeMap::new()));
+                    }
                     "pt" => point = element.number("idx").unwrap_or(0),
                     "t" if within("title") => {
                         let text = xml.text()?;
@@ -111,7 +115,13 @@ fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
                         let text = xml.text()?;
                         let Some(last) = series.last_mut() else { continue };
                         if within("cat") || within("xVal") {
-                            last.categories.insert(point, text);
+                            if last.categories.is_empty() {
+                                last.categories.push(BTreeMap::new());
+                            }
+                            last.categories
+                                .last_mut()
+                                .into_iter()
+                                .for_each(|level| drop(level.insert(point, text.clone())));
                         } else if within("val") || within("yVal") {
                             last.values.insert(point, text);
                         } else if within("tx") {
@@ -133,26 +143,42 @@ fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
     Ok(out)
 }
 
-/// Categories down, series across.
+/// Categories down, series across; groups of categories have columns of their own, and each row says its groups.
 fn table(series: &[Series]) -> Option<Piece> {
     let series = &series[..series.len().min(MAX_SERIES)];
-    let mut rows = vec![vec![String::new()]];
+    let levels = series.iter().map(|series| series.categories.len()).max()?.max(1);
+    let mut rows = vec![vec![String::new(); levels]];
     rows[0].extend(series.iter().map(|series| series.name.clone()));
-    let mut categories: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut points: BTreeSet<usize> = BTreeSet::new();
     for series in series {
-        for &point in series.values.keys().take(MAX_POINTS) {
-            categories.entry(point).or_default();
-        }
-        for (&point, name) in series.categories.iter().take(MAX_POINTS) {
-            categories.insert(point, name);
-        }
+        points.extend(series.values.keys().take(MAX_POINTS));
+        points.extend(series.categories.iter().flat_map(|level| level.keys().take(MAX_POINTS)));
     }
-    for (point, category) in categories.into_iter().take(MAX_POINTS) {
-        let mut row = vec![category.to_owned()];
+    for point in points.into_iter().take(MAX_POINTS) {
+        let mut row: Vec<String> = (0..levels).rev().map(|level| category(series, level, point)).collect();
         row.extend(series.iter().map(|series| series.values.get(&point).cloned().unwrap_or_default()));
         rows.push(row);
     }
     (rows.len() > 1 && !series.is_empty()).then_some(Piece::Table(rows))
+}
+
+/// The name of a point on a level, as the last series that has one says it. That of a group stands at its first point;
+/// it ends where a group of a level further out begins.
+fn category(series: &[Series], level: usize, point: usize) -> String {
+    let names = |level: usize| {
+        series.iter().rev().find_map(|series| series.categories.get(level).filter(|names| !names.is_empty()))
+    };
+    let Some(own) = names(level) else { return String::new() };
+    if level == 0 {
+        // A series that names a point alone still names it.
+        let named = series.iter().rev().find_map(|series| series.categories.first()?.get(&point));
+        return named.cloned().unwrap_or_default();
+    }
+    let begins = |level: usize| names(level).and_then(|names| names.range(..=point).next_back());
+    let Some((&start, name)) = own.range(..=point).next_back() else { return String::new() };
+    let outer = series.iter().map(|series| series.categories.len()).max().unwrap_or(0);
+    let is_over = (level + 1..outer).filter_map(begins).any(|(&outer_start, _)| outer_start > start);
+    if is_over { String::new() } else { name.clone() }
 }
 
 #[cfg(test)]
@@ -168,6 +194,30 @@ mod tests {
         assert_eq!(pieces[0], block("Sales"));
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         assert_eq!(pieces[1], Piece::Table(vec![row(["", "2023"]), row(["North", "4.5"])]));
+    }
+
+    #[test]
+    fn groups_of_categories_are_said_in_every_row() {
+        let point = |(at, name): &(usize, &str)| format!("<c:pt idx='{at}'><c:v>{name}</c:v></c:pt>");
+        let level = |names: &[(usize, &str)]| format!("<c:lvl>{}</c:lvl>", names.iter().map(point).collect::<String>());
+        let cities = level(&[(0, "SF"), (1, "LA"), (2, "Albany"), (3, "York")]);
+        let states = level(&[(0, "CA"), (2, "NY")]);
+        let countries = level(&[(0, "US"), (3, "UK")]);
+        let xml = format!(
+            "<c:chartSpace><c:ser><c:tx><c:v>2023</c:v></c:tx><c:cat><c:multiLvlStrRef><c:multiLvlStrCache>{cities}{states}{countries}\
+             </c:multiLvlStrCache></c:multiLvlStrRef></c:cat><c:val>{}</c:val></c:ser></c:chartSpace>",
+            [(0, "4.3"), (1, "2.5"), (2, "3.5"), (3, "1")].iter().map(point).collect::<String>()
+        );
+        let pieces = read(&xml, "pptx", "chart", &ExtractLimits::default()).unwrap();
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            ["", "", "", "2023"],
+            ["US", "CA", "SF", "4.3"],
+            ["US", "CA", "LA", "2.5"],
+            ["US", "NY", "Albany", "3.5"],
+            ["UK", "", "York", "1"],
+        ];
+        assert_eq!(pieces, [Piece::Table(rows.map(row).to_vec())]);
     }
 
     #[test]

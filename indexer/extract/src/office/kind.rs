@@ -68,7 +68,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     let format = kind.format();
     package.format = format.name;
     match kind {
-        Kind::Word(main) => word::read(&mut package, &main),
+        Kind::Word(main) => word::read(&mut package, &main, input),
         Kind::Slides(main) => slides::read(&mut package, &main),
         Kind::Sheets(main) => workbook::read_xml(&mut package, &main, input.bytes),
         Kind::BinarySheets => workbook::read_binary(&mut package, input.bytes),

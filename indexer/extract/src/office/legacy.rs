@@ -6,6 +6,7 @@
 //! `office_oxide` did too and hands out nothing but Markdown from five times the code; `litchi` pins a quick-xml with
 //! open advisories.
 
+use std::collections::HashSet;
 use std::io::Cursor;
 
 use cfb::CompoundFile;
@@ -14,6 +15,7 @@ use undoc::model::{Block, Cell, Paragraph, RevisionType, Section, Table};
 use super::grid::Span;
 use super::sheets;
 use super::story::{self, Role, Story};
+use super::subdocuments::{self, Subdocuments};
 use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
 use crate::error::FileError;
@@ -65,12 +67,15 @@ fn kind(input: &Input<'_>) -> Option<Kind> {
 pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     match kind(input) {
         Some(Kind::Word) => {
-            let parsed = undoc::doc::DocParser::from_bytes(input.bytes.to_vec()).and_then(|mut parser| parser.parse());
-            document(parsed, DOC, input.limits)
+            let beside = Subdocuments::of(input.bytes);
+            let mended = beside.as_ref().and_then(|beside| beside.without_instructions(input.bytes));
+            let bytes = mended.unwrap_or_else(|| input.bytes.to_vec());
+            let parsed = undoc::doc::DocParser::from_bytes(bytes).and_then(|mut parser| parser.parse());
+            document(parsed, DOC, beside.as_ref(), input.limits)
         }
         Some(Kind::Slides) => {
             let parsed = undoc::ppt::PptParser::from_bytes(input.bytes.to_vec()).and_then(|mut parser| parser.parse());
-            document(parsed, PPT, input.limits)
+            document(parsed, PPT, None, input.limits)
         }
         Some(Kind::Sheets) => sheets::workbook::read_compound(input),
         Some(Kind::Encrypted) => Err(FileError::Encrypted),
@@ -81,6 +86,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 fn document(
     parsed: undoc::Result<undoc::Document>,
     format: &'static Format,
+    beside: Option<&Subdocuments>,
     limits: &ExtractLimits,
 ) -> Result<StructuredText, FileError> {
     let parsed = parsed.map_err(|error| match error {
@@ -100,7 +106,10 @@ fn document(
     for (field, value) in fields {
         builder.metadata.extend(value.filter(|value| !value.trim().is_empty()).map(|value| (field.to_owned(), value)));
     }
+    let mut said = HashSet::new();
     for (index, section) in parsed.sections.into_iter().enumerate() {
+        let margins = section.header.iter().flatten().chain(section.footer.iter().flatten());
+        said.extend(margins.map(|text| subdocuments::plain(&text.plain_text())));
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let is_slide = format == PPT;
         builder.place = is_slide.then_some(Place::Slide(number));
@@ -114,6 +123,9 @@ fn document(
         if builder.len() as u64 > limits.max_text {
             return Err(FileError::Limit { what: format!("more than {} MiB of text", limits.max_text >> 20) });
         }
+    }
+    if let Some(beside) = beside {
+        story::tell(&mut builder, beside.tell(&said, limits)?);
     }
     Ok(super::properties::finish(builder, format, None))
 }
@@ -269,6 +281,17 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_beside_the_text_of_a_word_file_is_read() {
+        let parts = ["Body\r", "", "Draft 7\r\r", "", "", "", "City\u{7}Rate\u{7}\u{7}Oslo\u{7}9 %\u{7}\u{7}\r", ""];
+        let read = |parts| {
+            let bytes = subdocuments::tests::word_file(parts, true);
+            read(&Input::new(Path::new("a.doc"), &bytes, &ExtractLimits::default())).unwrap().text
+        };
+        assert_eq!(read(parts), "Body\n\n| City | Rate |\n| --- | --- |\n| Oslo | 9 % |\n\nDraft 7");
+        assert_eq!(read(["", "", "", "", "", "", "Only in a box\r", ""]), "Only in a box");
+    }
+
+    #[test]
     fn the_model_is_told() {
         let mut rows = Table::new();
         rows.add_row(undoc::Row { cells: vec![Cell::with_text("a"), Cell::with_text("b")], ..Default::default() });
@@ -279,7 +302,7 @@ mod tests {
         section.notes = Some(vec![Paragraph::with_text("spoken")]);
         let mut parsed = undoc::Document::new();
         parsed.add_section(section);
-        let document = document(Ok(parsed), PPT, &ExtractLimits::default()).unwrap();
+        let document = document(Ok(parsed), PPT, None, &ExtractLimits::default()).unwrap();
         assert_eq!(document.text, "Head\n\ntext\n\n| a | b |\n| --- | --- |\n\nNotes: spoken");
         assert_eq!(document.blocks[0].place, Some(Place::Slide(1)));
     }

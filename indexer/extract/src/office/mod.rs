@@ -18,6 +18,7 @@ mod rtf;
 mod sheets;
 mod slides;
 mod story;
+mod subdocuments;
 mod word;
 mod xml;
 
@@ -26,6 +27,7 @@ pub(crate) use legacy::{DOC, PPT, is_compound, read as read_compound};
 pub(crate) use open_document::{ODP, ODS, ODT, is_named as is_flat_named, looks_flat, read_flat};
 pub(crate) use rtf::{FORMAT as RTF, is_rtf, read as read_rtf};
 pub(crate) use sheets::delimited::{CSV, TSV, read as read_delimited};
+pub(crate) use sheets::spreadsheet_ml::{NAMESPACE as SPREADSHEET_ML, read as read_spreadsheet_ml};
 pub(crate) use sheets::workbook::XLS;
 pub(crate) use xml::{Node, Xml};
 

@@ -63,6 +63,12 @@ impl Relations {
         found
     }
 
+    /// Documents that are inserted as they are: id and part of each.
+    pub(crate) fn inserted(&self) -> Vec<(String, String)> {
+        let found = self.0.iter().filter(|(_, relation)| relation.kind == "aFChunk" && !relation.part.is_empty());
+        found.map(|(id, relation)| (id.clone(), relation.part.clone())).collect()
+    }
+
     /// The parts of a kind, sorted by name.
     pub(crate) fn of_kind(&self, kind: &str) -> Vec<String> {
         let parts = self.0.values().filter(|relation| relation.kind == kind && !relation.part.is_empty());

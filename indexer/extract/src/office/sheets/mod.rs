@@ -8,6 +8,7 @@ mod code;
 mod decimal;
 pub(crate) mod delimited;
 mod format;
+pub(crate) mod spreadsheet_ml;
 mod unknown;
 pub(crate) mod workbook;
 mod xls_formats;

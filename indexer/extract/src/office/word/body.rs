@@ -27,6 +27,18 @@ struct Paragraph {
     outline: Option<usize>,
     list: Option<String>,
     level: Option<usize>,
+    /// Its mark was deleted: it goes on in the next one.
+    goes_on: bool,
+}
+
+/// An open field.
+#[derive(Debug, Default)]
+struct Field {
+    /// Whether its instruction is being read.
+    in_instruction: bool,
+    /// What was chosen in a form; shown where no result is kept.
+    choice: Option<String>,
+    has_result: bool,
 }
 
 /// Reads one flow.
@@ -39,8 +51,11 @@ pub(super) struct Reading<'c> {
     pub(super) diagrams: Vec<(String, Vec<Piece>)>,
     /// Numbers given to footnotes and endnotes.
     references: usize,
-    /// For each open field, whether its instruction is being read.
-    fields: Vec<bool>,
+    /// Documents inserted as they are (`w:altChunk`), by the relation of each.
+    pub(super) chunks: Vec<(String, Vec<Piece>)>,
+    fields: Vec<Field>,
+    /// Whether the paragraph that was read last goes on in the next.
+    goes_on: bool,
     /// Whether an equation was the last that was said.
     after_equation: bool,
     /// Properties of the open run.
@@ -57,8 +72,10 @@ impl<'c> Reading<'c> {
             story: Story::new(context.limits),
             counters: Counters::default(),
             diagrams: Vec::new(),
+            chunks: Vec::new(),
             references: 0,
             fields: Vec::new(),
+            goes_on: false,
             after_equation: false,
             run: Run::default(),
             monospaced: None,
@@ -105,16 +122,25 @@ impl<'c> Reading<'c> {
             "p" => {
                 self.monospaced = None;
                 self.after_equation = false;
-                self.story.open_paragraph(Role::default());
+                if !std::mem::take(&mut self.goes_on) {
+                    self.story.open_paragraph(Role::default());
+                }
             }
             "pPr" => {
                 let properties = properties(xml)?;
-                let role = self.role(properties);
-                self.story.set_role(role);
+                self.goes_on = properties.goes_on;
+                // Where it goes on decides what it is: the mark that is left holds the properties.
+                if !self.goes_on {
+                    let role = self.role(properties);
+                    self.story.set_role(role);
+                }
             }
             "r" => self.run = Run::default(),
             "rPr" => self.run = run(xml)?,
-            "tbl" => self.story.open_table(),
+            "tbl" => {
+                self.end_joining();
+                self.story.open_table();
+            }
             "tr" => self.story.open_row(),
             "tc" => self.story.open_cell(Default::default()),
             "gridSpan" => self.story.set_span(|span| span.columns = element.number("val").unwrap_or(1)),
@@ -124,6 +150,21 @@ impl<'c> Reading<'c> {
             }
             "txbxContent" => self.story.open_aside(""),
             "docPr" => self.picture(element),
+            // WordArt, and the words of a watermark.
+            "textpath" => {
+                let words = element.attribute("string").filter(|words| !words.trim().is_empty());
+                self.story.add(words.map(Piece::paragraph).into_iter().collect());
+            }
+            "ddList" | "checkBox" => {
+                let choice = choice(element.name() == "checkBox", xml)?;
+                self.fields.last_mut().into_iter().for_each(|field| field.choice.clone_from(&choice));
+            }
+            "altChunk" => {
+                self.end_joining();
+                let id = element.prefixed("id").unwrap_or_default();
+                let chunk = self.chunks.iter().find(|(of, _)| *of == id).map(|(_, pieces)| pieces.clone());
+                self.story.add(chunk.unwrap_or_default());
+            }
             // What a change was before it: deleted and moved text, former properties.
             "del" | "moveFrom" | "pPrChange" | "rPrChange" | "tblPrChange" | "tcPrChange" | "trPrChange"
             | "sectPrChange" | "sdtPr" | "tblGrid" | "instrText" | "delText" | "rt" | "sectPr" => xml.skip()?,
@@ -160,9 +201,14 @@ impl<'c> Reading<'c> {
             }
             "fldChar" => {
                 match element.attribute("fldCharType").as_deref() {
-                    Some("begin") => self.fields.push(true),
-                    Some("separate") => self.fields.last_mut().into_iter().for_each(|code| *code = false),
-                    Some("end") => drop(self.fields.pop()),
+                    Some("begin") => self.fields.push(Field { in_instruction: true, ..Field::default() }),
+                    Some("separate") => {
+                        self.fields.last_mut().into_iter().for_each(|field| field.in_instruction = false);
+                    }
+                    Some("end") => {
+                        let chosen = self.fields.pop().filter(|field| !field.has_result).and_then(|field| field.choice);
+                        return self.say(&chosen.unwrap_or_default());
+                    }
                     _ => {}
                 }
                 Ok(())
@@ -181,16 +227,32 @@ impl<'c> Reading<'c> {
     fn close(&mut self, name: &str) {
         match name {
             "p" => self.close_paragraph(),
-            "tc" => self.story.close_cell(),
+            "tc" => {
+                self.end_joining();
+                self.story.close_cell();
+            }
             "tbl" => self.story.close_table(),
-            "txbxContent" => self.story.close_aside(),
+            "txbxContent" => {
+                self.end_joining();
+                self.story.close_aside();
+            }
             "r" => self.run = Run::default(),
             _ => {}
         }
     }
 
+    /// A paragraph that should go on and has nothing to go on in.
+    fn end_joining(&mut self) {
+        if std::mem::take(&mut self.goes_on) {
+            self.story.close_paragraph();
+        }
+    }
+
     /// Closes a paragraph; one that is set like code and looks like it is code, whatever its style.
     fn close_paragraph(&mut self) {
+        if self.goes_on && self.story.in_paragraph() {
+            return;
+        }
         let is_plain = self.story.open_role().is_some_and(|role| role.kind == BlockKind::Paragraph);
         if is_plain
             && self.monospaced == Some(true)
@@ -204,8 +266,11 @@ impl<'c> Reading<'c> {
     }
 
     fn say(&mut self, text: &str) -> Result<(), FileError> {
-        if self.run.hidden || self.fields.last() == Some(&true) {
+        if self.run.hidden || self.fields.last().is_some_and(|field| field.in_instruction) {
             return Ok(());
+        }
+        if let Some(field) = self.fields.last_mut() {
+            field.has_result |= !text.trim().is_empty();
         }
         self.story.text(text)
     }
@@ -273,11 +338,37 @@ fn properties(xml: &mut Xml<'_>) -> Result<Paragraph, FileError> {
             "outlineLvl" => paragraph.outline = element.number("val"),
             "numId" => paragraph.list = element.attribute("val"),
             "ilvl" => paragraph.level = element.number("val"),
-            "rPr" | "pPrChange" | "sectPr" => xml.skip()?,
+            // Of the mark: that it was deleted, or moved away with its text.
+            "del" | "moveFrom" => paragraph.goes_on = true,
+            "rPrChange" | "pPrChange" | "sectPr" => xml.skip()?,
             _ => {}
         }
     }
     Ok(paragraph)
+}
+
+/// What was chosen in a list of a form, or whether its box is ticked.
+fn choice(is_box: bool, xml: &mut Xml<'_>) -> Result<Option<String>, FileError> {
+    let outside = xml.depth().saturating_sub(1);
+    let mut entries = Vec::new();
+    let (mut result, mut default, mut ticked) = (None, 0, false);
+    while xml.depth() > outside {
+        let Some(node) = xml.next()? else { break };
+        let Node::Open(element) = node else { continue };
+        match element.name() {
+            "listEntry" => entries.push(element.attribute("val").unwrap_or_default()),
+            "result" => result = element.number("val"),
+            "default" if is_box => ticked = element.is_on(),
+            "default" => default = element.number("val").unwrap_or(0),
+            "checked" => ticked = element.is_on(),
+            _ => {}
+        }
+    }
+    if is_box {
+        return Ok(Some(if ticked { "☒" } else { "☐" }.to_owned()));
+    }
+    let at: usize = result.unwrap_or(default);
+    Ok((at < entries.len()).then(|| entries.swap_remove(at)))
 }
 
 /// Properties of a run.

@@ -12,6 +12,8 @@ mod numbering;
 mod styles;
 mod symbols;
 
+use std::path::Path;
+
 use body::{Context, Reading};
 use notes::Notes;
 use numbering::Numbering;
@@ -21,14 +23,14 @@ use super::package::Package;
 use super::properties;
 use super::relations::Relations;
 use super::story::{self, Piece, Role};
-use crate::Format;
-use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
+use crate::block::{Block, BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
+use crate::{Format, Input};
 
 pub(crate) const FORMAT: &Format = Format::of("docx");
 
 /// Reads a package whose main part is a Word document.
-pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredText, FileError> {
+pub(crate) fn read(package: &mut Package<'_>, main: &str, input: &Input<'_>) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
     let declared = properties::read(package, &mut builder)?;
     let relations = Relations::of(package, main)?;
@@ -45,11 +47,12 @@ pub(crate) fn read(package: &mut Package<'_>, main: &str) -> Result<StructuredTe
     let context = Context { styles: &styles, numbering: &numbering, limits };
     let format = parts.package.format;
     let diagrams = diagrams(parts.package, &relations)?;
+    let chunks = chunks(&mut parts, main, input)?;
     let mut reading = Reading::new(&context, &notes);
-    reading.diagrams = diagrams;
+    (reading.diagrams, reading.chunks) = (diagrams, chunks);
     reading.read(&text, format)?;
     let body = reading.finish();
-    let margins = margins(&mut parts, &context)?;
+    let margins = margins(&mut parts, &context, input)?;
     story::tell(&mut builder, body);
     story::tell(&mut builder, margins);
     Ok(properties::finish(builder, FORMAT, declared))
@@ -112,15 +115,46 @@ fn diagrams(package: &mut Package<'_>, relations: &Relations) -> Result<Vec<(Str
     Ok(out)
 }
 
+/// Documents of other formats that are inserted as they are (HTML, MHTML, RTF, Word), by their relations: Word turns them
+/// into its own text when it opens the file, but programs that export to Word often leave it at that.
+fn chunks(parts: &mut Parts<'_, '_>, of: &str, input: &Input<'_>) -> Result<Vec<(String, Vec<Piece>)>, FileError> {
+    let mut out = Vec::new();
+    for (id, part) in Relations::of(parts.package, of)?.inserted() {
+        let name = part.rsplit('/').next().unwrap_or_default().to_owned();
+        let read = match parts.package.bytes(&part)? {
+            Some(bytes) => input.inner(Path::new(&name), &bytes),
+            None => Err(FileError::damaged(parts.package.format, "it is missing")),
+        };
+        match read.map(|inner| inner.document.unwrap_or_else(|| TextBuilder::default().finish(FORMAT))) {
+            Ok(document) => {
+                let piece = |block: &Block| Piece::Block {
+                    kind: block.kind.clone(),
+                    text: document.text[block.span.clone()].to_owned(),
+                };
+                out.push((id, document.blocks.iter().map(piece).collect()));
+                parts.builder.missing.extend(document.missing.iter().cloned());
+            }
+            Err(FileError::Empty) => {}
+            Err(error) => {
+                let missing = Missing { part: format!("inserted document {name}"), reason: error.to_string() };
+                parts.builder.missing.push(missing);
+            }
+        }
+    }
+    Ok(out)
+}
+
 /// Headers and footers, each text once.
-fn margins(parts: &mut Parts<'_, '_>, context: &Context<'_>) -> Result<Vec<Piece>, FileError> {
+fn margins(parts: &mut Parts<'_, '_>, context: &Context<'_>, input: &Input<'_>) -> Result<Vec<Piece>, FileError> {
     let mut seen: Vec<String> = Vec::new();
     let mut out = Vec::new();
     let notes = Notes::default();
     for kind in ["header", "footer"] {
         for part in parts.relations.of_kind(kind) {
+            let chunks = chunks(parts, &part, input)?;
             let pieces = parts.part(&part, kind, |text, format| {
                 let mut reading = Reading::new(context, &notes);
+                reading.chunks = chunks;
                 reading.read(text, format)?;
                 Ok(reading.finish())
             })?;

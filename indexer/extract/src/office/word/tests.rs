@@ -1,9 +1,11 @@
 //! Word documents written in code.
 
+use std::path::Path;
+
 use crate::BlockKind;
 use crate::block::{StructuredText, assert_invariants};
 use crate::error::FileError;
-use crate::input::ExtractLimits;
+use crate::input::{ExtractLimits, Input};
 use crate::office::package::Package;
 use crate::office::package::tests::packed;
 
@@ -39,7 +41,8 @@ fn docx(body: &str) -> Vec<u8> {
 
 fn read(bytes: &[u8], limits: &ExtractLimits) -> Result<StructuredText, FileError> {
     let mut package = Package::open(bytes, limits, "docx")?;
-    super::read(&mut package, "word/document.xml")
+    let input = Input::new(Path::new("a.docx"), bytes, limits);
+    super::read(&mut package, "word/document.xml", &input)
 }
 
 fn text(body: &str) -> String {
@@ -144,4 +147,84 @@ fn a_damaged_note_part_is_missing_and_the_rest_is_read() {
     let broken = packed(&[("word/document.xml", "<w:document><w:p>")]);
     assert!(matches!(read(&broken, &ExtractLimits::default()), Err(FileError::Damaged { .. })));
     assert!(matches!(read(&packed(&[]), &ExtractLimits::default()), Err(FileError::Damaged { .. })));
+}
+
+#[test]
+fn what_a_form_shows_is_read() {
+    let field = |data: &str, result: &str| {
+        format!(
+            "<w:r><w:fldChar w:fldCharType='begin'><w:ffData>{data}</w:ffData></w:fldChar></w:r>\
+             <w:r><w:instrText> FORM </w:instrText></w:r>{result}<w:r><w:fldChar w:fldCharType='end'/></w:r>"
+        )
+    };
+    let list = "<w:ddList><w:result w:val='1'/><w:listEntry w:val='Madrid'/><w:listEntry w:val='Oslo'/></w:ddList>";
+    let first = "<w:ddList><w:listEntry w:val='Bern'/><w:listEntry w:val='Rome'/></w:ddList>";
+    let ticked = "<w:checkBox><w:default w:val='0'/><w:checked/></w:checkBox>";
+    let open = "<w:checkBox><w:default w:val='0'/></w:checkBox>";
+    let shown = "<w:r><w:fldChar w:fldCharType='separate'/></w:r><w:r><w:t>Paris</w:t></w:r>";
+    let wrong = "<w:ddList><w:result w:val='9'/><w:listEntry w:val='x'/></w:ddList>";
+    let all =
+        [field(list, ""), field(first, ""), field(ticked, ""), field(open, ""), field(list, shown), field(wrong, "")];
+    let body: String = all.iter().map(|one| format!("<w:p>{one}</w:p>")).collect();
+    assert_eq!(text(&body), "Oslo\n\nBern\n\n☒\n\n☐\n\nParis");
+}
+
+#[test]
+fn word_art_is_read() {
+    let art = |words: &str| format!("<w:r><w:pict><v:shape><v:textpath string='{words}'/></v:shape></w:pict></w:r>");
+    assert_eq!(text(&format!("<w:p>{}<w:r><w:t>below</w:t></w:r></w:p>", art("Spring sale"))), "below\n\nSpring sale");
+    assert_eq!(text(&format!("<w:p>{}</w:p>", art(" "))), "");
+}
+
+#[test]
+fn a_paragraph_whose_mark_was_deleted_goes_on() {
+    let deleted = "<w:rPr><w:del w:id='1'/></w:rPr>";
+    let table = "<w:tbl><w:tr><w:tc><w:p/></w:tc><w:tc><w:p><w:r><w:t>cell</w:t></w:r></w:p></w:tc></w:tr></w:tbl>";
+    let joined =
+        p(&format!("<w:outlineLvl w:val='0'/>{deleted}"), "joined para") + &p("", "graph end") + &p("", "next");
+    assert_eq!(text(&joined), "joined paragraph end\n\nnext");
+    let thrice = p(deleted, "a") + &p(deleted, "b") + &item(0, "c") + &item(0, "d");
+    assert_eq!(text(&thrice), "1. abc\n2. d");
+    assert_eq!(text(&(p(deleted, "before") + table)), "before\n\ncell");
+    assert_eq!(text(&p(deleted, "last")), "last");
+    let kept = p("<w:rPr><w:rPrChange><w:rPr><w:del/></w:rPr></w:rPrChange></w:rPr>", "kept") + &p("", "apart");
+    assert_eq!(text(&kept), "kept\n\napart");
+}
+
+/// A document whose body and header insert others.
+fn with_chunk(name: &str, content: &str) -> Vec<u8> {
+    let relations =
+        format!("<Relationships><Relationship Id='c' Type='http://purl/aFChunk' Target='{name}'/></Relationships>");
+    let body = "<w:document><w:body><w:p><w:r><w:t>before</w:t></w:r></w:p><w:altChunk r:id='c'/><w:p><w:r><w:t>after</w:t></w:r></w:p></w:body></w:document>";
+    packed(&[("word/document.xml", body), ("word/_rels/document.xml.rels", &relations), ("word/chunk.bin", content)])
+}
+
+#[test]
+fn inserted_documents_are_read_by_their_own_format() {
+    let html = "<html><body><h2>Rates</h2><table><tr><th>City<th>Rate<tr><td>Oslo<td>9 %</table></body></html>";
+    let mht = format!(
+        "MIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n{html}\n--b--\n"
+    );
+    let table = "Rates\n\n| City | Rate |\n| --- | --- |\n| Oslo | 9 % |";
+    for (content, expected) in [
+        (html, table),
+        (mht.as_str(), table),
+        ("{\\rtf1 Nine percent}", "Nine percent"),
+        ("Nine percent", "Nine percent"),
+    ] {
+        let document = read(&with_chunk("chunk.bin", content), &ExtractLimits::default()).unwrap();
+        assert_eq!(document.text, format!("before\n\n{expected}\n\nafter"));
+        assert_eq!(document.missing, []);
+    }
+}
+
+#[test]
+fn inserted_documents_that_cannot_be_read_are_missing() {
+    for (name, content) in [("gone.docx", ""), ("chunk.bin", "PK\u{3}\u{4}not a package"), ("chunk.bin", "%PDF-1.4")] {
+        let document = read(&with_chunk(name, content), &ExtractLimits::default()).unwrap();
+        assert_eq!((document.text.as_str(), document.missing.len()), ("before\n\nafter", 1), "{name}");
+    }
+    // Nesting ends somewhere.
+    let limits = ExtractLimits { max_depth: 0, ..ExtractLimits::default() };
+    assert_eq!(read(&with_chunk("chunk.bin", "text"), &limits).unwrap().missing[0].part, "inserted document chunk.bin");
 }
