@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     index: web::IndexConfig,
     pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
+    page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
 }
 
@@ -79,6 +80,10 @@ impl Settings {
         // What it names beside it goes along with it.
         if let (Some(synonyms), Some(folder)) = (&mut settings.search.synonyms, path.parent()) {
             *synonyms = folder.join(&*synonyms);
+        }
+        let logo = &mut settings.page.logo;
+        if let Some(folder) = path.parent().filter(|_| !logo.as_os_str().is_empty()) {
+            *logo = folder.join(&*logo);
         }
         settings.path = Some(path.to_path_buf());
         Ok(settings)
@@ -133,6 +138,7 @@ impl Settings {
             limits: self.limits.clone(),
             index: self.index.clone(),
             suggest: self.suggest.clone(),
+            page: self.page.clone(),
         }
     }
 }
