@@ -79,9 +79,8 @@ function entries({ suggestions, documents = [] }) {
   ];
 }
 
-function documentAt(id, passage) {
-  const query = new URLSearchParams({ ...(passage === undefined ? {} : { passage }), q: typed });
-  return `${base}/document/${id}?${query}`;
+function documentAt(id, passage = 0) {
+  return `${base}/document/${id}?passage=${passage}&q=${encodeURIComponent(typed)}`;
 }
 
 function showRecent() {
@@ -109,7 +108,6 @@ function show(entries) {
     label.dir = "auto";
     label.textContent = text;
     const origin = document.createElement("small");
-    origin.dir = "auto";
     origin.textContent = note || "";
     option.append(label, origin);
     return option;
