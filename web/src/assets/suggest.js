@@ -103,7 +103,6 @@ function show(entries) {
     option.id = `suggestion-${number}`;
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
-    if (act) option.className = "quiet";
     const label = document.createElement("span");
     label.dir = "auto";
     label.textContent = text;
