@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     index: web::IndexConfig,
     pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
+    page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
 }
 
@@ -80,6 +81,10 @@ impl Settings {
         let beside = [&mut settings.search.synonyms, &mut settings.search.rules];
         for named in beside.into_iter().flatten() {
             *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
+        }
+        let logo = &mut settings.page.logo;
+        if let Some(folder) = path.parent().filter(|_| !logo.as_os_str().is_empty()) {
+            *logo = folder.join(&*logo);
         }
         settings.path = Some(path.to_path_buf());
         Ok(settings)
@@ -142,6 +147,7 @@ impl Settings {
             limits: self.limits.clone(),
             index: self.index.clone(),
             suggest: self.suggest.clone(),
+            page: self.page.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
 mod below;
+mod brand;
 mod dates;
 mod doors;
 mod flow;
@@ -10,6 +11,7 @@ mod load;
 mod pages;
 mod paging;
 mod shapes;
+mod typing;
 
 use std::fs;
 use std::time::{Duration, Instant};

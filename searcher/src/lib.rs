@@ -52,6 +52,7 @@ mod list;
 mod marks;
 mod narrow;
 mod nearness;
+mod phrases;
 mod plan;
 mod present;
 mod query;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use crate::admission::Admission;
+use crate::brand::Brand;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -21,6 +22,7 @@ use crate::writer::Failure;
 /// The state of the server.
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) brand: Arc<Brand>,
     pub(crate) keys: Keys,
     pub(crate) rates: Rates,
     pub(crate) admission: Admission,
@@ -48,7 +50,7 @@ pub(crate) enum Turn {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, keys: Keys, data_dir: &Path) -> Self {
+    pub(crate) fn new(config: Config, brand: Brand, keys: Keys, data_dir: &Path) -> Self {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
@@ -56,6 +58,7 @@ impl App {
             suggestions: Suggestions::new(&config.suggest),
             jobs: Arc::default(),
             metrics: Metrics::new(),
+            brand: Arc::new(brand),
             keys,
             config,
             started: Instant::now(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
 use crate::links;
 use crate::server::Door;
@@ -25,6 +26,8 @@ pub struct Config {
     pub index: IndexConfig,
     /// Suggestions while typing.
     pub suggest: SuggestConfig,
+    /// The company's name, look, links and questions on the page.
+    pub page: PageConfig,
 }
 
 /// Where the server listens and to whom it answers.
@@ -305,6 +308,7 @@ impl Config {
         }
         problems.extend(self.server.base_problem());
         problems.extend(self.index.link_problems());
+        problems.extend(Brand::read(&self.page).err().into_iter().flatten());
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
         }

@@ -12,6 +12,7 @@
 mod admission;
 mod api;
 mod app;
+mod brand;
 mod compat;
 mod config;
 mod engine;
@@ -33,6 +34,7 @@ mod traffic;
 mod wanted;
 mod writer;
 
+pub use brand::{LinkConfig, PageConfig};
 pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;

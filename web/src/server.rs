@@ -13,6 +13,7 @@ use futures_util::future::try_join_all;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
+use crate::brand::Brand;
 use crate::config::{Config, ServerConfig, is_loopback};
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
@@ -74,12 +75,13 @@ pub fn serve(
     if !problems.is_empty() {
         return Err(ServeError::Config { problems });
     }
+    let brand = Brand::read(&config.page).map_err(|problems| ServeError::Config { problems })?;
     let keys = Keys::open(KeyFile::of(data_dir))?;
     let is_protected = keys.any_valid() || config.trusts_proxy();
     if let Some(listen) = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected) {
         return Err(ServeError::Unprotected { listen });
     }
-    let app = Arc::new(App::new(config, keys, data_dir));
+    let app = Arc::new(App::new(config, brand, keys, data_dir));
     let failed = Arc::new(Mutex::new(None));
     let served = actix_web::rt::System::new().block_on(run(&app, announce, open, &failed));
     app.stop();

@@ -95,7 +95,16 @@ impl Suggestions {
                 found.push(suggestion.clone());
             }
         }
+        let room = limit.saturating_sub(found.len());
+        let is_new = |completed: &Suggestion| found.iter().all(|one| !one.text.eq_ignore_ascii_case(&completed.text));
+        let completed: Vec<Suggestion> = texts.complete(typed, room).into_iter().filter(is_new).collect();
+        found.extend(completed);
         found
+    }
+
+    /// What was typed as if its last word were whole.
+    pub(crate) fn finished(&self, typed: &str) -> String {
+        get(&self.texts).finished(typed)
     }
 
     /// Notes a query of somebody that found something.
@@ -117,6 +126,7 @@ impl Suggestions {
             text: text.clone(),
             kind: SuggestionKind::Query,
             count: u32::try_from(asked.people.len()).unwrap_or(u32::MAX),
+            document: None,
         });
         let often: Vec<Suggestion> = often.collect();
         drop(asked);

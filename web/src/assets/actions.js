@@ -57,6 +57,11 @@ export function closeSuggestions() {
   field.removeAttribute("aria-activedescendant");
 }
 
+// Whether the server can be reached. What is on the page stays there.
+export function away(is) {
+  document.getElementById("offline").hidden = !is;
+}
+
 export async function copyLink(button) {
   const place = button.dataset.link || button.closest(".hit").querySelector(".open").getAttribute("href");
   const link = new URL(place, location.href).href;

@@ -6,6 +6,11 @@ export function startKeys() {
   const help = document.getElementById("help");
   document.getElementById("keys").addEventListener("click", () => help.showModal());
   document.addEventListener("keydown", (event) => {
+    // The one key that also works while something is written.
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && !help.open) {
+      if (focusField()) event.preventDefault();
+      return;
+    }
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     const writes = event.target.closest("input, select, textarea");
     const action = event.key === "Escape" ? back : writes ? fromField(event) : KEYS[event.key];

@@ -1,12 +1,21 @@
 // Searching without loading the page anew: the server's page is fetched and its middle put in place. The address, the
 // title and the way back stay those of ordinary links.
-import { announce, base, closeSuggestions, equip } from "./actions.js";
+import { announce, away, base, closeSuggestions, equip } from "./actions.js";
 import { follow } from "./preview.js";
+import { keep } from "./recent.js";
 
 let running, settling;
+// The address of the results that are shown.
+let asked = location.href;
 
 export function startNavigation() {
-  if (!document.body.classList.contains("search")) return;
+  if (!document.body.classList.contains("search")) {
+    document.addEventListener("submit", (event) => {
+      if (event.target.id === "search") leave(event);
+    });
+    return;
+  }
+  keep(document.getElementById("q").value);
   history.replaceState({ quarry: true }, "");
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "search") return;
@@ -27,6 +36,19 @@ export function startNavigation() {
   addEventListener("popstate", () => go(location.href, { back: true }));
 }
 
+// From another page: it is left only for a server that is there.
+async function leave(event) {
+  event.preventDefault();
+  if (!event.target.q.value.trim()) return;
+  const address = `${base}/search?${new URLSearchParams(new FormData(event.target))}`;
+  try {
+    await fetch(`${base}/health/live`);
+    location.assign(address);
+  } catch {
+    away(true);
+  }
+}
+
 async function go(address, { facet, top, back } = {}) {
   closeSuggestions();
   settling?.stop();
@@ -35,7 +57,8 @@ async function go(address, { facet, top, back } = {}) {
   const main = document.getElementById("main");
   main.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(address, { signal: running.signal, headers: { accept: "text/html" } });
+    const answer = await ask(address, back);
+    if (!answer) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const column = page.getElementById("results");
     const here = document.getElementById("results");
@@ -44,8 +67,10 @@ async function go(address, { facet, top, back } = {}) {
     here.replaceWith(document.adoptNode(column));
     equip();
     if (!back) history.pushState({ quarry: true }, "", address);
+    asked = address;
     document.title = page.title;
     takeForm(page);
+    keep(document.getElementById("q").value);
     takeTools(page);
     if (top) scrollTo(0, 0);
     if (top || facet) focusAfter(facet);
@@ -56,6 +81,21 @@ async function go(address, { facet, top, back } = {}) {
     if (error.name !== "AbortError") location.assign(address);
   } finally {
     main.removeAttribute("aria-busy");
+  }
+}
+
+// Without an answer the results that are there stay, and so does their address.
+async function ask(address, back) {
+  const { signal } = running;
+  try {
+    const answer = await fetch(address, { signal, headers: { accept: "text/html" } });
+    away(false);
+    return answer;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    away(true);
+    if (back) history.pushState({ quarry: true }, "", asked);
+    return undefined;
   }
 }
 

@@ -14,8 +14,8 @@ startKeys();
 startWayBack();
 // What only some pages or visitors need is fetched for those.
 const field = document.getElementById("q");
-const suggest = () => import("./suggest.js").then((suggest) => suggest.startSuggestions());
-if (field && field === document.activeElement) suggest();
-else field?.addEventListener("focus", suggest, { once: true });
+const suggest = (asked) => import("./suggest.js").then((suggest) => suggest.startSuggestions(asked));
+if (field && field === document.activeElement) suggest(false);
+else field?.addEventListener("focus", () => suggest(true), { once: true });
 if (document.querySelector("[data-stream]")) import("./settle.js").then((settle) => settle.settle());
 if (document.querySelector(".status #live, [data-busy], [data-retry]")) import("./watch.js").then((watch) => watch.startWatching());

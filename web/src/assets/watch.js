@@ -1,5 +1,7 @@
 // Pages that change by themselves: the status while something is being indexed, and a page that waits for the server.
 
+import { away } from "./actions.js";
+
 const SOON = 1500;
 const LATER = 10000;
 
@@ -18,7 +20,6 @@ function schedule() {
 
 async function refresh() {
   const live = document.getElementById("live");
-  const offline = document.getElementById("offline");
   try {
     // What somebody stands in is not pulled away; a page that nobody sees needs no news.
     if (document.hidden || live.contains(document.activeElement)) return;
@@ -26,9 +27,9 @@ async function refresh() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const news = page.getElementById("live");
     if (news) live.replaceWith(document.adoptNode(news));
-    offline.hidden = true;
+    away(false);
   } catch {
-    offline.hidden = false;
+    away(true);
   } finally {
     schedule();
   }

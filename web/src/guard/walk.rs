@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::{KeyFile, Keys, Need, Scope};
 use crate::app::App;
+use crate::brand::Brand;
 use crate::config::{Config, ServerConfig};
 use crate::jobs::now;
 use crate::server::{Door, service};
@@ -120,7 +121,7 @@ impl House {
         let expired = make(Scope::Admin, Some(now() - 1));
         guests.push(Guest { name: "expired", key: Some(expired.key), scopes: Vec::new() });
         let config = Config { server, ..Config::default() };
-        let app = App::new(config, Keys::open(file).unwrap(), folder.path());
+        let app = App::new(config, Brand::default(), Keys::open(file).unwrap(), folder.path());
         Self { app: web::Data::from(Arc::new(app)), guests, _folder: folder }
     }
 }

@@ -69,6 +69,16 @@ fn page(visit: &Visit, survey: &Arc<Survey>, jobs: &[Job]) -> HttpResponse {
 
 fn starters(visit: &Visit, survey: &Survey) -> Markup {
     let words = visit.words();
+    if !visit.brand.questions.is_empty() {
+        return html! {
+            section.starters aria-labelledby="starters" {
+                h2 #starters { (words.try_one) }
+                ul { @for question in &visit.brand.questions { li {
+                    a href=(SearchAddress::of_query(question).link()) { bdi { (clean(question)) } }
+                } } }
+            }
+        };
+    }
     let own = |language: &Option<String>| language.as_deref() == Some(visit.language.short());
     let (mut chosen, others): (Vec<_>, Vec<_>) = survey.starters.iter().partition(|starter| own(&starter.language));
     // Somebody who reads one language may well search in another: the last places are for those.
@@ -104,7 +114,7 @@ fn source_line(visit: &Visit, source: &SourceState, jobs: &[Job]) -> Markup {
                 (_, Some(second)) => time datetime=(super::hit::iso(second)) { (fill(words.fresh, &[&visit.language.ago(second, visit.now)])) },
                 (None, None) => (words.never_run),
             } }
-            @if source.unread() > 0 {
+            @if source.unread() > 0 && visit.administers {
                 a.warn href=(format!("/status?state=unread&{}#files", inside.query_string())) {
                     (icon("warn")) (fill(words.unread_files, &[&visit.language.count(source.unread(), Noun::File)]))
                 }

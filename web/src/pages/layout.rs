@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::address::{SearchAddress, query_string};
 use super::assets;
 use super::icons::{Needs, icon, sprite};
+use super::strings::fill;
 use super::text::clean;
 use super::visit::{Theme, Visit};
 
@@ -29,8 +30,10 @@ impl Page<'_> {
 
     pub(super) fn render(&self) -> String {
         let visit = self.visit;
-        let title =
-            if self.title.is_empty() { "quarry".to_string() } else { format!("{} · quarry", clean(&self.title)) };
+        let brand = &*visit.brand;
+        let name = clean(&brand.name);
+        let title = if self.title.is_empty() { name.to_string() } else { format!("{} · {name}", clean(&self.title)) };
+        let logo = brand.logo_address();
         let body = self.body();
         // What is on other pages is put anew by scripts while something is going on.
         let needs = if self.class == "search" { Needs::Of(&body.0) } else { Needs::All };
@@ -44,8 +47,12 @@ impl Page<'_> {
                     title { (title) }
                     @if self.class != "search" { link rel="stylesheet" href=(assets::address("rest.css")); }
                     link rel="stylesheet" href=(assets::address("page.css"));
-                    link rel="icon" type="image/svg+xml" href=(assets::address("favicon.svg"));
-                    link rel="search" type="application/opensearchdescription+xml" title="quarry" href="/opensearch.xml";
+                    @if let Some(style) = brand.style_address() { link rel="stylesheet" href=(style); }
+                    @match &logo {
+                        Some((address, media_type)) => { link rel="icon" type=(media_type) href=(address); }
+                        None => { link rel="icon" type="image/svg+xml" href=(assets::address("favicon.svg")); }
+                    }
+                    link rel="search" type="application/opensearchdescription+xml" title=(name) href="/opensearch.xml";
                     script type="module" src=(assets::address("page.js")) {}
                 }
                 body class=(self.class) { (sprite(&needs)) (body) }
@@ -57,19 +64,34 @@ impl Page<'_> {
     fn body(&self) -> Markup {
         let visit = self.visit;
         let words = visit.words();
+        let name = clean(&visit.brand.name);
         html! {
             a.skip href="#main" { (words.skip) }
             header.top {
-                a.brand href="/" aria-label=(words.home) { (icon("mark")) span { "quarry" } }
+                a.brand href="/" aria-label=(fill(words.home, &[&name])) {
+                    @match visit.brand.logo_address() {
+                        Some((logo, _)) => { img src=(logo) alt=""; }
+                        None => { (icon("mark")) }
+                    }
+                    span { (name) }
+                }
                 @if self.class != "home" { (field(visit, &self.address)) }
                 (tools(visit))
             }
             (self.main)
-            footer { p { (words.local_only) } nav aria-label="quarry" { a href="/status" { (words.status) } " " a href="/api/docs" { (words.api) } } }
+            footer { p { (words.local_only) } nav aria-label=(name) {
+                @for link in &visit.brand.links { a href=(leading(visit, &link.url)) rel="noreferrer" { (clean(&link.text)) } " " }
+                a href="/status" { (words.status) } " " a href="/api/docs" { (words.api) }
+            } }
             (help(visit))
             p.offline #offline role="alert" hidden { (words.offline) }
         }
     }
+}
+
+/// Where a link of the company leads. A path is one of the host, not one below which the server lies.
+fn leading(visit: &Visit, url: &str) -> String {
+    if url.starts_with('/') { format!("{}{url}", visit.origin) } else { url.to_string() }
 }
 
 /// A page with its addresses, which all begin at the root of the server, below where that lies. In what comes from others
@@ -96,7 +118,8 @@ pub(super) fn field(visit: &Visit, address: &SearchAddress) -> Markup {
     let words = visit.words();
     html! {
         form.field #search role="search" action="/search" data-one=(words.one_suggestion) data-many=(words.suggestions)
-            data-query=(words.from_query) data-title=(words.from_title) data-heading=(words.from_heading) {
+            data-query=(words.from_query) data-title=(words.from_title) data-heading=(words.from_heading)
+            data-phrase=(words.from_phrase) data-document=(words.from_document) data-recent=(words.from_recent) data-clear=(words.clear_recent) {
             label.hidden for="q" { (words.search) }
             (icon("search"))
             input #q type="search" name="q" value=(address.q) placeholder=(words.placeholder) autocomplete="off"
@@ -139,7 +162,7 @@ fn tools(visit: &Visit) -> Markup {
 fn help(visit: &Visit) -> Markup {
     let words = visit.words();
     let keys: [(&[&str], &str); 9] = [
-        (&["/"], words.key_focus),
+        (&["/", "Ctrl+K"], words.key_focus),
         (&["↓", "↑", "j", "k"], words.key_move),
         (&["Enter"], words.key_open),
         (&["Shift+Enter"], words.key_file),

@@ -119,7 +119,7 @@ fn truth(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
         p.truth #truth role="status" {
             span { (fill(words.found_in, &[&count, &took])) }
             span #settling { @if answer.reranked > 0 { (fill(words.reranked, &[&number(answer.reranked as u64)])) } }
-            @if unread > 0 { " " a href="/status?state=unread#files" { (fill(words.unread_files, &[&visit.language.count(unread, Noun::File)])) } }
+            @if unread > 0 && visit.administers { " " a href="/status?state=unread#files" { (fill(words.unread_files, &[&visit.language.count(unread, Noun::File)])) } }
         }
         @if found.reads_closely(address) && answer.total > 1 {
             noscript { p.note { a href=(SearchAddress { close: Some("1".to_string()), ..address.clone() }.link()) { (words.rerank_all) } } }
@@ -161,7 +161,7 @@ fn nothing(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
                 @if !sources.is_empty() { li { (fill(words.nothing_searched, &[&sources.join(", ")])) } }
                 @if address.is_filtered() { li { (words.nothing_filters) " " a href=(SearchAddress::of_query(&address.q).link()) { (words.clear_filters) } } }
                 li { (words.nothing_words) }
-                @if unread > 0 { li { (words.nothing_unread) " " a href="/status?state=unread#files" { (visit.language.count(unread, Noun::File)) } } }
+                @if unread > 0 && visit.administers { li { (words.nothing_unread) " " a href="/status?state=unread#files" { (visit.language.count(unread, Noun::File)) } } }
                 @if found.survey.sources.iter().any(|source| source.last_run.is_none()) {
                     li { a href="/status" { (words.nothing_indexing) } }
                 }

@@ -192,7 +192,8 @@ fn errors(visit: &Visit, state: &State) -> Markup {
     let words = visit.words();
     let failed = state.jobs.iter().filter(|job| job.state == JobState::Failed).take(ERRORS);
     let failed: Vec<&Job> = failed.collect();
-    let unread = state.survey.unread(&[]);
+    // What to do about them is an administrator's task.
+    let unread = if visit.administers { state.survey.unread(&[]) } else { 0 };
     html! {
         section aria-labelledby="errors" {
             h2 #errors { (words.errors) }

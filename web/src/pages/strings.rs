@@ -60,6 +60,8 @@ pub(super) struct Strings {
  pub(super) go_home: &'static str, pub(super) try_again: &'static str,
     pub(super) offline: &'static str, pub(super) suggestions: &'static str, pub(super) one_suggestion: &'static str,
     pub(super) from_query: &'static str, pub(super) from_title: &'static str, pub(super) from_heading: &'static str,
+    pub(super) from_phrase: &'static str, pub(super) from_document: &'static str, pub(super) from_recent: &'static str,
+    pub(super) clear_recent: &'static str,
     pub(super) key_focus: &'static str, pub(super) key_move: &'static str, pub(super) key_open: &'static str,
     pub(super) key_file: &'static str, pub(super) key_preview: &'static str, pub(super) key_copy: &'static str,
     pub(super) key_why: &'static str, pub(super) key_help: &'static str, pub(super) key_back: &'static str,
@@ -89,7 +91,7 @@ impl Strings {
 #[rustfmt::skip]
 pub(super) const EN: Strings = Strings {
     search: "Search", placeholder: "Ask a question or type a code", tagline: "Search everything your company has written down.",
-    skip: "Skip to the results", home: "quarry: home", status: "Status",
+    skip: "Skip to the results", home: "{}: home", status: "Status",
     keys: "Keyboard", preferences: "Preferences", language_switch: "Page in English",
     theme_auto: "Colours: as the system. Change to light", theme_light: "Colours: light. Change to dark", theme_dark: "Colours: dark. Change to the system’s",
     sources: "Sources", try_one: "For example", no_sources: "Nothing is indexed yet. Start with `quarry serve FOLDER`, or add a folder with `quarry index FOLDER`.",
@@ -130,6 +132,7 @@ pub(super) const EN: Strings = Strings {
     go_home: "Go to the first page", try_again: "Try again",
     offline: "The server cannot be reached. What you see may be out of date.", suggestions: "{} suggestions", one_suggestion: "1 suggestion",
     from_query: "asked before", from_title: "title", from_heading: "heading",
+    from_phrase: "in the documents", from_document: "open", from_recent: "searched lately", clear_recent: "Forget what was searched lately",
     key_focus: "Go to the search field", key_move: "Next, previous result", key_open: "Open the document", key_file: "Open the source file",
     key_preview: "Show or hide the preview", key_copy: "Copy a link to the passage", key_why: "Why this result", key_help: "Show these keys", key_back: "One step back",
     error: Failure { title: "That did not work", cure: "It is our fault, not yours. The server’s log says more." },
@@ -155,7 +158,7 @@ pub(super) const EN: Strings = Strings {
 #[rustfmt::skip]
 pub(super) const ZH: Strings = Strings {
     search: "搜索", placeholder: "输入问题、关键词或编号", tagline: "搜索公司写下的一切。",
-    skip: "跳到结果", home: "quarry：首页", status: "状态",
+    skip: "跳到结果", home: "{}：首页", status: "状态",
     keys: "键盘", preferences: "设置", language_switch: "中文页面",
     theme_auto: "颜色：跟随系统，切换为浅色", theme_light: "颜色：浅色，切换为深色", theme_dark: "颜色：深色，切换为跟随系统",
     sources: "来源", try_one: "例如", no_sources: "还没有任何索引。请用 `quarry serve 文件夹` 启动，或用 `quarry index 文件夹` 添加。",
@@ -196,6 +199,7 @@ pub(super) const ZH: Strings = Strings {
     go_home: "返回首页", try_again: "重试",
     offline: "无法连接服务器，显示的内容可能已过时。", suggestions: "{} 条建议", one_suggestion: "1 条建议",
     from_query: "搜索过", from_title: "标题", from_heading: "小标题",
+    from_phrase: "文档用语", from_document: "打开", from_recent: "最近搜索", clear_recent: "清除最近搜索",
     key_focus: "转到搜索框", key_move: "下一条、上一条结果", key_open: "打开文档", key_file: "打开源文件",
     key_preview: "显示或隐藏预览", key_copy: "复制段落链接", key_why: "为什么是它", key_help: "显示快捷键", key_back: "后退一步",
     error: Failure { title: "出了问题", cure: "这是我们的错误，与您无关。服务日志中有详细信息。" },

@@ -1,13 +1,17 @@
 //! The visit of somebody who looks at a page: in which language, in which colours, from where.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use super::language::Language;
 use super::strings::Strings;
+use crate::app::App;
+use crate::brand::Brand;
+use crate::guard::{Caller, Scope};
 use crate::{guard, jobs};
 
 /// Name of the cookie with the language.
@@ -63,6 +67,10 @@ pub(super) struct Visit {
     pub(super) part: bool,
     /// Seconds of Unix time.
     pub(super) now: i64,
+    /// What the page shows of the company.
+    pub(super) brand: Arc<Brand>,
+    /// Whether the visitor looks after the server, and not only what it holds.
+    pub(super) administers: bool,
 }
 
 impl Visit {
@@ -71,6 +79,8 @@ impl Visit {
         let cookies = text(header::COOKIE);
         let chosen = cookie(cookies, LANGUAGE_COOKIE).and_then(Language::of_code);
         let accepted = || Language::accepted(text(header::ACCEPT_LANGUAGE));
+        let app = request.app_data::<web::Data<App>>();
+        let caller = request.extensions();
         let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
         Self {
             language: chosen.or_else(accepted).unwrap_or(Language::English),
@@ -80,6 +90,8 @@ impl Visit {
             base: guard::base(request),
             part: request.headers().contains_key("x-quarry-part"),
             now: jobs::now(),
+            brand: app.map(|app| Arc::clone(&app.brand)).unwrap_or_default(),
+            administers: caller.get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin)),
         }
     }
 
