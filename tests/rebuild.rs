@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use storage::Step;
 
 use crate::support::{Bench, note};
@@ -162,8 +163,9 @@ fn an_index_too_damaged_to_open_is_made_anew_with_its_sources() {
     let bench = bench();
     // The checksum is wrong, the sources can still be read.
     let described = bench.data().join("index.json");
-    let text = fs::read_to_string(&described).unwrap().replacen("\"format\": 4", "\"format\": 3", 1);
-    fs::write(&described, text).unwrap();
+    let mut settings: Value = serde_json::from_slice(&fs::read(&described).unwrap()).unwrap();
+    settings["format"] = json!(settings["format"].as_u64().unwrap() - 1);
+    fs::write(&described, settings.to_string()).unwrap();
     fs::remove_dir_all(bench.data().join("documents")).unwrap();
     bench.run(&["search", "marker007"]).refused(&["--repair"]);
     bench.run(&["index", "--rebuild"]).succeeded();

@@ -81,7 +81,7 @@ impl Default for SearchConfig {
             vector_weight: 0.5,
             fertility: (1.2, 2.0),
             cosine_floor: 0.0,
-            coverage: 0.5,
+            coverage: 0.65,
             rerank_weight: 0.7,
             rerank_depth: 100,
             settle: 0.03,

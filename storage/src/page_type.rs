@@ -19,7 +19,7 @@ pub enum PageType {
     Licence,
     /// What has changed from version to version.
     Changelog,
-    /// Written by a program: minified, encoded, locked versions, generated code.
+    /// Written by a program: locked versions, generated code.
     Generated,
 }
 

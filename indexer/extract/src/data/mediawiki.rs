@@ -1,7 +1,6 @@
 //! Dumps of MediaWiki (its export schema): the pages of a wiki with their titles, and of each the newest revision that
-//! the dump holds; what the database notes beside (numbers, check sums, who wrote when) is no text. Of the crates for
-//! wikitext, `parse_wiki_text` is given up and known not to end on some pages: what people read of it (headings, lists,
-//! tables, links, words) is told here line by line, and nothing nests by the call stack.
+//! the dump holds; what the database notes beside (numbers, check sums, who wrote when) is no text. What people
+//! read of wikitext (headings, lists, tables, links, words) is told line by line, and nothing nests by the call stack.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -9,6 +8,7 @@ use quick_xml::events::Event;
 use super::wikitext;
 use crate::Format;
 use crate::block::{BlockKind, StructuredText, TextBuilder};
+use crate::office::predefined;
 
 /// Whether an XML document with this root is such a dump.
 pub(super) fn is_root(name: &str) -> bool {
@@ -41,7 +41,7 @@ pub(super) fn read(source: &str, format: &Format, file_name: String) -> Structur
             Ok(Event::CData(more)) => text.push_str(&more),
             Ok(Event::GeneralRef(reference)) => match reference.resolve_char_ref() {
                 Ok(Some(character)) => text.push(character),
-                _ => text.push_str(named(&reference)),
+                _ => text.push_str(predefined(&reference)),
             },
             Ok(Event::End(end)) => {
                 let value = std::mem::take(&mut text);
@@ -88,17 +88,6 @@ fn tell(builder: &mut TextBuilder, page: &Page) {
     }
     builder.push(BlockKind::Heading { level: 1 }, &page.title, 1..2);
     wikitext::tell(builder, &page.text);
-}
-
-fn named(name: &str) -> &'static str {
-    match name {
-        "lt" => "<",
-        "gt" => ">",
-        "amp" => "&",
-        "quot" => "\"",
-        "apos" => "'",
-        _ => "",
-    }
 }
 
 #[cfg(test)]

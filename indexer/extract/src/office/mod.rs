@@ -29,7 +29,7 @@ pub(crate) use rtf::{FORMAT as RTF, is_rtf, read as read_rtf};
 pub(crate) use sheets::delimited::{CSV, TSV, read as read_delimited};
 pub(crate) use sheets::spreadsheet_ml::{NAMESPACE as SPREADSHEET_ML, read as read_spreadsheet_ml};
 pub(crate) use sheets::workbook::XLS;
-pub(crate) use xml::{Node, Xml};
+pub(crate) use xml::{Node, Xml, predefined};
 
 #[cfg(test)]
 mod tests;

@@ -210,7 +210,7 @@ impl<'a> Xml<'a> {
 }
 
 /// The five entities that every document knows; others are nothing.
-fn predefined(name: &str) -> &'static str {
+pub(crate) fn predefined(name: &str) -> &'static str {
     match name {
         "lt" => "<",
         "gt" => ">",

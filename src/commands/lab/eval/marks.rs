@@ -7,14 +7,15 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use lab::evaluation::BeirQuery;
+use lab::evaluation::{BeirQuery, BeirSet};
 use searcher::{Answer, Calibration, DocumentHit, Marked, Marking, RerankBudget, SearchRequest, Searcher};
 use serde::{Deserialize, Serialize};
 use storage::Snapshot;
 
+use super::Bench;
+use super::index::EvalIndex;
 use super::runs::request;
 use super::setup::{Models, Setup};
-use super::{Bench, set};
 
 /// One label: a line of the file. A question may have several.
 #[derive(Deserialize)]
@@ -51,24 +52,13 @@ struct MarksReport {
 pub(super) fn run(bench: &Bench, file: &Path, calibration: Calibration) -> Result<()> {
     let setup = Setup::of(bench.settings, &bench.args.settings)?;
     let models = Models::open(&setup)?;
-    let mut reports = Vec::new();
-    for dir in &bench.args.dirs {
-        let set = set::open(bench.args, dir)?;
+    let searcher = models.searcher(&setup.config).calibrated(calibration);
+    let make = |set: &BeirSet, index: &EvalIndex, _: &Path| {
         let labels = read(file, &set.queries)?;
-        let index = bench.index(&set, dir, &models)?;
-        let searcher = models.searcher(&setup.config).calibrated(calibration.clone());
-        let mut report = report(&index.snapshot, &searcher, &set.queries, &labels)?;
-        report.dataset.clone_from(&set.name);
-        index.remove();
-        if !bench.args.json {
-            report.print();
-        }
-        reports.push(report);
-    }
-    if bench.args.json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    }
-    Ok(())
+        let report = report(&index.snapshot, &searcher, &set.queries, &labels)?;
+        Ok(MarksReport { dataset: set.name.clone(), ..report })
+    };
+    bench.reports(&models, make, MarksReport::print)
 }
 
 /// The labels of each question.

@@ -21,6 +21,7 @@ use anyhow::{Result, bail};
 use indexer::IndexOptions;
 use lab::evaluation::BeirSet;
 use searcher::SearchConfig;
+use serde::Serialize;
 
 use crate::settings::Settings;
 use index::{EvalIndex, Place};
@@ -71,6 +72,30 @@ fn check(args: &EvalArgs) -> Result<()> {
 }
 
 impl Bench<'_> {
+    /// A report on every set, each printed when it is there, or all together as JSON.
+    fn reports<R: Serialize>(
+        &self,
+        models: &Models,
+        mut report: impl FnMut(&BeirSet, &EvalIndex, &Path) -> Result<R>,
+        print: impl Fn(&R),
+    ) -> Result<()> {
+        let mut reports = Vec::new();
+        for dir in &self.args.dirs {
+            let set = set::open(self.args, dir)?;
+            let index = self.index(&set, dir, models)?;
+            let made = report(&set, &index, dir)?;
+            index.remove();
+            if !self.args.json {
+                print(&made);
+            }
+            reports.push(made);
+        }
+        if self.args.json {
+            println!("{}", serde_json::to_string_pretty(&reports)?);
+        }
+        Ok(())
+    }
+
     /// One setup on every set.
     fn each(&self) -> Result<()> {
         let setup = Setup::of(self.settings, &self.args.settings)?;

@@ -1,12 +1,15 @@
 //! `quarry eval --noise DIR`: what other documents in the same index cost a set of judged questions.
 
+use std::path::Path;
+
 use anyhow::Result;
+use lab::evaluation::BeirSet;
 use serde::Serialize;
 
+use super::Bench;
 use super::index::EvalIndex;
 use super::runs::{Clock, EvalRun, measure};
 use super::setup::{Models, Setup};
-use super::{Bench, set};
 use crate::output::table;
 
 /// One set without the other documents and with them.
@@ -32,18 +35,13 @@ struct Way {
 pub(super) fn run(bench: &Bench) -> Result<()> {
     let setup = Setup::of(bench.settings, &bench.args.settings)?;
     let models = Models::open(&setup)?;
-    let mut reports = Vec::new();
-    for dir in &bench.args.dirs {
-        let set = set::open(bench.args, dir)?;
+    let make = |set: &BeirSet, clean: &EvalIndex, dir: &Path| {
         let ask = |index: &EvalIndex| {
             let searcher = models.searcher(&setup.config);
             measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Stopped)
         };
-        let clean = bench.index(&set, dir, &models)?;
-        let alone = ask(&clean)?;
-        let noisy = bench.index_beside(&bench.args.noise, &set, dir, &models)?;
-        let beside = ask(&noisy)?;
-        let ways = alone.into_iter().zip(beside);
+        let noisy = bench.index_beside(&bench.args.noise, set, dir, &models)?;
+        let ways = ask(clean)?.into_iter().zip(ask(&noisy)?);
         let report = NoiseReport {
             dataset: set.name.clone(),
             queries: set.queries.len(),
@@ -51,17 +49,10 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
             noise: noisy.documents.saturating_sub(clean.documents),
             ways: ways.map(|(alone, beside_noise)| Way { name: alone.name, alone, beside_noise }).collect(),
         };
-        clean.remove();
         noisy.remove();
-        if !bench.args.json {
-            report.print();
-        }
-        reports.push(report);
-    }
-    if bench.args.json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    }
-    Ok(())
+        Ok(report)
+    };
+    bench.reports(&models, make, NoiseReport::print)
 }
 
 impl NoiseReport {

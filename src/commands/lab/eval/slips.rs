@@ -1,15 +1,18 @@
 //! `quarry eval --slips N`: what slips of the hand cost, with correction and without, and what correction costs the questions
 //! that have none.
 
+use std::path::Path;
+
 use anyhow::Result;
 use lab::evaluation::{BeirQuery, BeirSet, Slip, Slipped, mean, ndcg, percentile, slips};
 use searcher::{Mode, RerankBudget, SearchRequest, Searcher};
 use serde::Serialize;
 use storage::Snapshot;
 
+use super::Bench;
+use super::index::EvalIndex;
 use super::runs::{ranking, request};
 use super::setup::{Models, Setup};
-use super::{Bench, set};
 use crate::output::table;
 
 /// Where the random choices begin.
@@ -53,21 +56,9 @@ struct Clean {
 pub(super) fn run(bench: &Bench, count: usize) -> Result<()> {
     let setup = Setup::of(bench.settings, &bench.args.settings)?;
     let models = Models::open(&setup)?;
-    let mut reports = Vec::new();
-    for dir in &bench.args.dirs {
-        let set = set::open(bench.args, dir)?;
-        let index = bench.index(&set, dir, &models)?;
-        let report = report(&index.snapshot, &models.searcher(&setup.config), &set, count)?;
-        index.remove();
-        if !bench.args.json {
-            report.print();
-        }
-        reports.push(report);
-    }
-    if bench.args.json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    }
-    Ok(())
+    let searcher = models.searcher(&setup.config);
+    let make = |set: &BeirSet, index: &EvalIndex, _: &Path| report(&index.snapshot, &searcher, set, count);
+    bench.reports(&models, make, SlipReport::print)
 }
 
 /// Whether slips are corrected.
