@@ -190,7 +190,13 @@ impl Suggester {
             let near =
                 self.words[from..].iter().take_while(|(word, _)| word.starts_with(first_word(&tail))).take(MAX_WORDS);
             let texts = near.flat_map(|(_, places)| places).filter_map(|place| self.texts.get(*place as usize));
-            let fits = |text: &&Text| text.normal.starts_with(&tail) && text.normal != tail;
+            // A word that is whole by itself is gone on with, not made longer.
+            let last = tail.rsplit(' ').next().unwrap_or_default();
+            let is_whole = self.words.binary_search_by(|(word, _)| word.as_str().cmp(last)).is_ok();
+            let fits = |text: &&Text| {
+                let rest = text.normal.strip_prefix(&tail);
+                rest.is_some_and(|rest| !rest.is_empty() && (!is_whole || rest.starts_with(' ')))
+            };
             let mut phrases: Vec<&Suggestion> =
                 texts.filter(is_phrase).filter(fits).map(|text| &text.suggestion).collect();
             phrases.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.text.cmp(&b.text)));
@@ -366,9 +372,14 @@ mod tests {
             ("travel agency", Phrase, 7),
             ("Expense report", Title, 1),
             ("expenses", Phrase, 9),
+            ("travels", Phrase, 20),
         ]);
         let completed = |typed: &str| all.complete(typed, 5).into_iter().map(|one| one.text).collect::<Vec<_>>();
-        assert_eq!(completed("who pays my travel"), ["who pays my travel agency", "who pays my Travel expenses"]);
+        assert_eq!(
+            completed("who pays my travel"),
+            ["who pays my travel agency", "who pays my Travel expenses"],
+            "not: travels"
+        );
         assert_eq!(completed("who pays travel exp"), ["who pays Travel expenses", "who pays travel expenses"]);
         assert!(completed("travel").is_empty(), "one word is for the suggestions");
         assert!(completed("who pays travel ").is_empty() && completed("who pays xy").is_empty());
