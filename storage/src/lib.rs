@@ -46,6 +46,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod attempts;
 mod batch;
 mod block;
@@ -83,6 +84,7 @@ mod vectorfile;
 mod vectors;
 mod verify;
 
+pub use access::{Access, AccessError, AccessList, Principal, PrincipalError, PrincipalKind, Principals};
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
 pub use block::{Block, BlockKind, Marker, Place};
