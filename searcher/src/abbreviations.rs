@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use storage::Snapshot;
+use storage::View;
 
 use crate::error::SearchError;
 use crate::synonyms::Synonyms;
@@ -20,14 +20,14 @@ const MAX_LONG: usize = 3;
 /// Short forms that are kept.
 const MAX_KEPT: usize = 10_000;
 
-/// The abbreviations that the passages of a snapshot explain, as words that stand for each other. Reads every passage: for a
+/// The abbreviations that the passages of a view explain, as words that stand for each other. Reads every passage: for a
 /// background thread.
 ///
 /// # Errors
 /// The index is damaged.
-pub fn abbreviations_of(snapshot: &Snapshot) -> Result<Synonyms, SearchError> {
+pub fn abbreviations_of(view: &View) -> Result<Synonyms, SearchError> {
     let mut counts: HashMap<(String, String), u32> = HashMap::new();
-    snapshot.for_each_passage(|passage| {
+    view.for_each_passage(|passage| {
         for (short, long) in explained(&passage.chunk.text) {
             let key = (short.to_owned(), long.to_lowercase());
             if counts.len() < MAX_COUNTED || counts.contains_key(&key) {

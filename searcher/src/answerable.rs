@@ -3,7 +3,7 @@
 
 use qwen3::EmbedHandle;
 use serde::Serialize;
-use storage::Snapshot;
+use storage::View;
 
 use crate::calibration::Calibration;
 use crate::candidate::Candidate;
@@ -55,7 +55,7 @@ impl Judgement {
     /// Judges the candidates of a plan; `None` where there is nothing to judge: judging is off, the query has no text, or
     /// its model was not calibrated.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        view: &View,
         embedder: &EmbedHandle,
         config: &SearchConfig,
         calibration: &Calibration,
@@ -68,8 +68,8 @@ impl Judgement {
         if floor <= 0.0 || plan.query.text.trim().is_empty() || !is_left {
             return Ok(None);
         }
-        let evidence = Evidence::of(snapshot, embedder, plan, candidates)?;
-        let model = &snapshot.model().fingerprint;
+        let evidence = Evidence::of(view, embedder, plan, candidates)?;
+        let model = &view.model().fingerprint;
         let Some(probability) = calibration.judged(&evidence, model, floor) else { return Ok(None) };
         let is_nonsense = calibration.is_nonsense(&evidence, model);
         let near = calibration.cosine_above(&evidence, model, SENTENCE_DEVIATIONS);

@@ -7,9 +7,9 @@ use crate::fuse::Place;
 /// A recalled passage, and what each stage says of it.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The number of its document in the snapshot.
+    /// The number of its document in the view.
     pub document: u32,
-    /// The passage in its snapshot.
+    /// The passage in its view.
     pub passage: PassageRef,
     /// Rank and BM25 score by the lexical retriever.
     pub lexical: Option<Place>,

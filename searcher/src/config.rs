@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use storage::{LexicalWeights, PageType};
+use storage::{LexicalWeights, PageType, VectorScan};
 
 use crate::fuse::Fusion;
 use crate::weighing::PageTypeWeights;
@@ -57,6 +57,9 @@ pub struct SearchConfig {
     pub rules: Option<PathBuf>,
     /// How much pages count that are no prose.
     pub page_types: PageTypeWeights,
+    /// Whether the vectors of those who do not see everything are always gone over one by one, however many there are. Without
+    /// it a graph is asked where there are many, and which of the visible ones it misses may depend on hidden ones.
+    pub strict: bool,
     /// Weights of the lexical fields.
     pub lexical: LexicalWeights,
 }
@@ -95,6 +98,7 @@ impl Default for SearchConfig {
             calibration: None,
             rules: None,
             page_types: PageTypeWeights::default(),
+            strict: false,
             lexical: LexicalWeights::default(),
         }
     }
@@ -107,6 +111,11 @@ impl SearchConfig {
             FusionMethod::Convex => Fusion::Convex,
             FusionMethod::Rrf => Fusion::ReciprocalRank { constant: self.rrf_constant },
         }
+    }
+
+    /// How vectors are searched for those who do not see everything.
+    pub(crate) fn vector_scan(&self) -> VectorScan {
+        if self.strict { VectorScan::Always } else { VectorScan::WhereFast }
     }
 
     /// Changes one setting by its name, with `-` or `_` between words; those of `lexical` and `page_types` stand by themselves. Choosing the

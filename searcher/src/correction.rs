@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use serde::Serialize;
-use storage::{Alternative, Analyzer, KnownWord, LexicalQuery, LexicalWeights, Script, Snapshot, is_stopword, runs};
+use storage::{Alternative, Analyzer, KnownWord, LexicalQuery, LexicalWeights, Script, View, is_stopword, runs};
 
 use crate::error::SearchError;
 use crate::slips;
@@ -101,12 +101,12 @@ impl Corrections {
     /// Looks for slips in the plain words of a query, which stand at these places; words at the places that are `understood`
     /// are known.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        view: &View,
         query: &str,
         places: &[Range<usize>],
         understood: &[Range<usize>],
     ) -> Result<Self, SearchError> {
-        let speller = Speller::new(snapshot, query, places, understood)?;
+        let speller = Speller::new(view, query, places, understood)?;
         let mut found = speller.joined()?;
         let is_free =
             |word: &&Word, found: &[Found]| !found.iter().any(|other| other.range.contains(&word.range.start));
@@ -216,7 +216,7 @@ impl Candidate {
 }
 
 struct Speller<'s> {
-    snapshot: &'s Snapshot,
+    view: &'s View,
     query: &'s str,
     words: Vec<Word>,
     /// Passages that hold a word which the index hardly holds, at the most.
@@ -227,7 +227,7 @@ struct Speller<'s> {
 
 impl<'s> Speller<'s> {
     fn new(
-        snapshot: &'s Snapshot,
+        view: &'s View,
         query: &'s str,
         places: &[Range<usize>],
         understood: &[Range<usize>],
@@ -245,7 +245,7 @@ impl<'s> Speller<'s> {
                 let is_understood = understood.iter().any(|known| known.contains(&range.start));
                 let is_plain = !is_code && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
                 let normal = folding.normalize(&text);
-                let holders = if is_plain { snapshot.holders(&text)? } else { 0 };
+                let holders = if is_plain { view.holders(&text)? } else { 0 };
                 words.push(Word { range, text, normal, holders, is_alone: runs.len() == 1, is_plain });
             }
         }
@@ -254,7 +254,7 @@ impl<'s> Speller<'s> {
             .filter(|word| word.is_plain && LETTERS.contains(&word.letters()) && !is_stopword(&word.normal));
         let (known, unknown): (Vec<_>, Vec<_>) = topics.partition(|word| word.holders > 0);
         let is_foreign = unknown.len() > known.len() && unknown.len() + known.len() > 2;
-        Ok(Self { snapshot, query, words, hardly: 2 + snapshot.passages() / 20_000, is_foreign })
+        Ok(Self { view, query, words, hardly: 2 + view.passages() / 20_000, is_foreign })
     }
 
     fn is_doubtful(&self, word: &Word) -> bool {
@@ -273,7 +273,7 @@ impl<'s> Speller<'s> {
             if !are_beside || !LETTERS.contains(&normal.chars().count()) {
                 continue;
             }
-            let holders = self.snapshot.holders(&normal)?;
+            let holders = self.view.holders(&normal)?;
             let is_unknown = first.holders == 0 || second.holders == 0;
             if holders == 0 || !(is_unknown || self.is_rather_one(first, second, holders)?) {
                 continue;
@@ -301,7 +301,7 @@ impl<'s> Speller<'s> {
     fn correct(&self, word: &Word) -> Result<Option<Found>, SearchError> {
         let is_long = word.letters() >= LONG;
         let slips = if is_long && word.holders == 0 { 2 } else { 1 };
-        let near = self.snapshot.words_near(&word.normal, slips)?;
+        let near = self.view.words_near(&word.normal, slips)?;
         let mut candidates: Vec<Candidate> = near.into_iter().filter_map(|near| candidate(word, near)).collect();
         if word.holders == 0 {
             candidates.extend(self.split(word)?);
@@ -330,7 +330,7 @@ impl<'s> Speller<'s> {
             if is_stopword(first) && first.len() > 2 {
                 continue;
             }
-            if self.snapshot.holders(first)? == 0 || self.snapshot.holders(second)? == 0 {
+            if self.view.holders(first)? == 0 || self.view.holders(second)? == 0 {
                 continue;
             }
             let text = format!("{first} {second}");
@@ -365,7 +365,7 @@ impl<'s> Speller<'s> {
     /// Passages that hold all of these words or phrases.
     fn count(&self, phrases: &[&str]) -> Result<u64, SearchError> {
         let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
-        Ok(self.snapshot.count(&self.snapshot.analyse(&LexicalQuery { phrases, ..LexicalQuery::default() }))?)
+        Ok(self.view.count(&self.view.analyse(&LexicalQuery { phrases, ..LexicalQuery::default() }))?)
     }
 
     fn found(&self, range: Range<usize>, meant: &str, role: Role) -> Result<Found, SearchError> {
@@ -383,8 +383,8 @@ impl<'s> Speller<'s> {
     fn as_written(&self, word: &str) -> Result<String, SearchError> {
         let folding = Analyzer::for_language(None);
         let query = LexicalQuery { text: word.to_owned(), ..LexicalQuery::default() };
-        for (passage, _) in self.snapshot.lexical(&self.snapshot.analyse(&query), &[], LexicalWeights::default(), 1)? {
-            let passage = self.snapshot.passage(passage)?;
+        for (passage, _) in self.view.lexical(&self.view.analyse(&query), &[], LexicalWeights::default(), 1)? {
+            let passage = self.view.passage(passage)?;
             let texts = [&passage.chunk.text, &passage.document.title].into_iter().chain(&passage.chunk.headings);
             for text in texts {
                 let written = runs(text).map(|(run, _)| &text[run]).find(|run| folding.normalize(run) == word);
@@ -426,7 +426,7 @@ mod tests {
     use super::*;
     use crate::request::Syntax;
 
-    fn with_texts(texts: &[&str], ask: impl FnOnce(&Snapshot)) {
+    fn with_texts(texts: &[&str], ask: impl FnOnce(&View)) {
         let folder = tempfile::tempdir().unwrap();
         let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
         let mut store = Store::open(folder.path(), &model).unwrap();
@@ -457,19 +457,19 @@ mod tests {
             batch.put(document, vec![draft]);
         }
         store.commit(batch).unwrap();
-        ask(&store.snapshot());
+        ask(&store.snapshot().whole().unwrap());
     }
 
-    fn corrections(snapshot: &Snapshot, query: &str) -> Corrections {
-        Corrections::of(snapshot, query, &Syntax::Operators.places_of_words(query), &[]).unwrap()
+    fn corrections(view: &View, query: &str) -> Corrections {
+        Corrections::of(view, query, &Syntax::Operators.places_of_words(query), &[]).unwrap()
     }
 
-    fn spelling(snapshot: &Snapshot, query: &str) -> Option<Spelling> {
-        corrections(snapshot, query).spelling(query)
+    fn spelling(view: &View, query: &str) -> Option<Spelling> {
+        corrections(view, query).spelling(query)
     }
 
-    fn corrected(snapshot: &Snapshot, query: &str) -> Option<String> {
-        spelling(snapshot, query).and_then(|spelling| spelling.corrected)
+    fn corrected(view: &View, query: &str) -> Option<String> {
+        spelling(view, query).and_then(|spelling| spelling.corrected)
     }
 
     const TEXTS: &[&str] = &[
@@ -486,7 +486,7 @@ mod tests {
 
     #[test]
     fn words_that_the_index_does_not_hold_are_corrected() {
-        with_texts(TEXTS, |snapshot| {
+        with_texts(TEXTS, |view| {
             for (typed, meant) in [
                 ("travle budget", "travel budget"),
                 ("travel bugdet", "travel budget"),
@@ -502,14 +502,14 @@ mod tests {
                 ("travel data base", "travel database"),
                 ("reusme", "résumé"),
             ] {
-                assert_eq!(corrected(snapshot, typed).as_deref(), Some(meant), "{typed}");
+                assert_eq!(corrected(view, typed).as_deref(), Some(meant), "{typed}");
             }
         });
     }
 
     #[test]
     fn what_is_meant_as_it_stands_is_left_alone() {
-        with_texts(TEXTS, |snapshot| {
+        with_texts(TEXTS, |view| {
             for query in [
                 "travel budget",
                 "travels",        // held by its stem
@@ -526,15 +526,15 @@ mod tests {
                 "旅行预算",
                 "",
             ] {
-                assert_eq!(spelling(snapshot, query), None, "{query}");
+                assert_eq!(spelling(view, query), None, "{query}");
             }
         });
     }
 
     #[test]
     fn a_word_that_may_be_another_is_a_suggestion_only() {
-        with_texts(TEXTS, |snapshot| {
-            let asked = spelling(snapshot, "paternity budget").unwrap();
+        with_texts(TEXTS, |view| {
+            let asked = spelling(view, "paternity budget").unwrap();
             assert_eq!((asked.corrected, asked.did_you_mean.as_deref()), (None, Some("maternity budget")));
             assert!(!asked.words[0].searched);
         });
@@ -546,11 +546,11 @@ mod tests {
         texts.push("the stayion of Statoin");
         let numbered: Vec<String> = texts.iter().enumerate().map(|(number, text)| format!("{text} {number}")).collect();
         let texts: Vec<&str> = numbered.iter().map(String::as_str).collect();
-        with_texts(&texts, |snapshot| {
-            let rare = corrections(snapshot, "stayion");
+        with_texts(&texts, |view| {
+            let rare = corrections(view, "stayion");
             assert_eq!(rare.alternatives().len(), 1);
             assert_eq!(rare.replacements().count(), 0, "the model reads what was typed");
-            let name = spelling(snapshot, "Statoin").unwrap();
+            let name = spelling(view, "Statoin").unwrap();
             assert_eq!((name.corrected, name.did_you_mean.as_deref()), (None, Some("Station")));
         });
     }
@@ -558,16 +558,16 @@ mod tests {
     #[test]
     fn of_two_words_the_one_that_goes_with_the_others_is_meant() {
         let texts = ["garden lake", "garden lake park", "lame duck", "lame duck again", "lame excuse", "lame horse"];
-        with_texts(&texts, |snapshot| {
-            assert_eq!(corrected(snapshot, "garden laje").as_deref(), Some("garden lake"));
-            assert_eq!(corrected(snapshot, "laje duck").as_deref(), Some("lame duck"));
+        with_texts(&texts, |view| {
+            assert_eq!(corrected(view, "garden laje").as_deref(), Some("garden lake"));
+            assert_eq!(corrected(view, "laje duck").as_deref(), Some("lame duck"));
         });
     }
 
     #[test]
     fn a_query_in_another_language_is_not_corrected_into_this_one() {
-        with_texts(TEXTS, |snapshot| {
-            assert_eq!(corrected(snapshot, "el trabel budgetos workera databasse").as_deref(), None);
+        with_texts(TEXTS, |view| {
+            assert_eq!(corrected(view, "el trabel budgetos workera databasse").as_deref(), None);
         });
     }
 }

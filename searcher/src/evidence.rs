@@ -5,7 +5,7 @@
 //! have nothing to do with the query (a sample of the index). Of both: whether they found the same.
 
 use qwen3::EmbedHandle;
-use storage::{HeldTerm, PassageRef, Snapshot, TermKind};
+use storage::{HeldTerm, PassageRef, TermKind, View};
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
@@ -69,7 +69,7 @@ impl Evidence {
     /// # Errors
     /// The index is damaged, or the model cannot read the query.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        view: &View,
         embedder: &EmbedHandle,
         plan: &SearchPlan,
         candidates: &[Candidate],
@@ -79,7 +79,7 @@ impl Evidence {
         let mut passages: Vec<PassageRef> = by_words.iter().chain(&by_meaning).map(|(passage, _)| *passage).collect();
         passages.sort_unstable();
         passages.dedup();
-        let terms = meant(snapshot.holdings(&plan.terms, &passages)?);
+        let terms = meant(view.holdings(&plan.terms, &passages)?);
         let whole = rarity(&terms, |_| true).max(f64::MIN_POSITIVE);
         let coverages: Vec<f64> = (0..passages.len()).map(|at| rarity(&terms, |term| term.held[at]) / whole).collect();
         let nearest = by_meaning.first().and_then(|(passage, _)| passages.binary_search(passage).ok());
@@ -94,13 +94,13 @@ impl Evidence {
             standout: if best_score > 0.0 { 1.0 - tenth_score / best_score } else { 0.0 },
             unknown: rarity(&terms, |term| !term.is_known) / whole,
             terms: terms.len(),
-            meaning: Nearness::of(snapshot, plan.vector.as_deref(), &by_meaning, &by_words, candidates)?,
+            meaning: Nearness::of(view, plan.vector.as_deref(), &by_meaning, &by_words, candidates)?,
             nearest_coverage: nearest.map_or(0.0, |at| coverages[at]),
-            agreement: agreement(snapshot, &by_words, &by_meaning)?,
+            agreement: agreement(view, &by_words, &by_meaning)?,
             fertility: f64::from(embedder.tokenizer().fertility(text)?),
             is_spaced: writing != Some(Writing::Unspaced),
-            is_exact: is_exact(snapshot, plan, &terms, passages.len()),
-            is_foreign: is_foreign(snapshot, writing, &by_meaning)?,
+            is_exact: is_exact(view, plan, &terms, passages.len()),
+            is_foreign: is_foreign(view, writing, &by_meaning)?,
         })
     }
 
@@ -200,12 +200,12 @@ fn rarity(terms: &[HeldTerm], counts: impl Fn(&HeldTerm) -> bool) -> f64 {
 
 /// The share of the documents in the shorter head that are in the other one too.
 fn agreement(
-    snapshot: &Snapshot,
+    view: &View,
     by_words: &[(PassageRef, Place)],
     by_meaning: &[(PassageRef, Place)],
 ) -> Result<f64, SearchError> {
     let documents = |head: &[(PassageRef, Place)]| -> Result<Vec<u64>, SearchError> {
-        let mut documents = head.iter().map(|(it, _)| snapshot.group(*it)).collect::<Result<Vec<u64>, _>>()?;
+        let mut documents = head.iter().map(|(it, _)| view.group(*it)).collect::<Result<Vec<u64>, _>>()?;
         documents.sort_unstable();
         documents.dedup();
         Ok(documents)
@@ -216,7 +216,7 @@ fn agreement(
 }
 
 /// Whether what was asked for by its exact form is there.
-fn is_exact(snapshot: &Snapshot, plan: &SearchPlan, terms: &[HeldTerm], passages: usize) -> bool {
+fn is_exact(view: &View, plan: &SearchPlan, terms: &[HeldTerm], passages: usize) -> bool {
     if passages == 0 {
         return false;
     }
@@ -233,18 +233,18 @@ fn is_exact(snapshot: &Snapshot, plan: &SearchPlan, terms: &[HeldTerm], passages
         return true;
     }
     // Half of the rarity that a term has which no passage holds.
-    let rare = (2.0 * snapshot.passages() as f32 + 2.0).ln() / 2.0;
+    let rare = (2.0 * view.passages() as f32 + 2.0).ln() / 2.0;
     let rare: Vec<&HeldTerm> = terms.iter().filter(|term| term.idf >= rare).collect();
     !rare.is_empty() && (0..passages).any(|at| rare.iter().all(|term| term.held[at]))
 }
 
 /// Whether most of the nearest passages are written in another script than the query.
-fn is_foreign(snapshot: &Snapshot, own: Option<Writing>, nearest: &[(PassageRef, Place)]) -> Result<bool, SearchError> {
+fn is_foreign(view: &View, own: Option<Writing>, nearest: &[(PassageRef, Place)]) -> Result<bool, SearchError> {
     let Some(own) = own else { return Ok(false) };
     let looked_at = &nearest[..nearest.len().min(SCRIPTS)];
     let mut others = 0;
     for (passage, _) in looked_at {
-        let writing = Writing::of(&snapshot.passage(*passage)?.chunk.text);
+        let writing = Writing::of(&view.passage(*passage)?.chunk.text);
         others += usize::from(writing.is_some_and(|writing| writing != own));
     }
     Ok(others * 2 > looked_at.len())

@@ -8,7 +8,7 @@ use std::hash::Hash;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use storage::{DocumentSet, Filter, Snapshot};
+use storage::{DocumentSet, Filter, View};
 
 use crate::collapse::Collapse;
 use crate::error::SearchError;
@@ -64,17 +64,13 @@ impl<V: Copy + Eq + Hash> Tally<V> {
 }
 
 /// Counts the results that these documents are.
-pub(crate) fn count(
-    snapshot: &Snapshot,
-    documents: &DocumentSet,
-    collapse: &Collapse,
-) -> Result<FacetCounts, SearchError> {
-    let facets = snapshot.facets()?;
+pub(crate) fn count(view: &View, documents: &DocumentSet, collapse: &Collapse) -> Result<FacetCounts, SearchError> {
+    let facets = view.facets()?;
     let (mut sources, mut kinds, mut languages) = (Tally::new(), Tally::new(), Tally::new());
     let (mut years, mut months): (Tally<i16>, Tally<(i16, i8)>) = (Tally::new(), Tally::new());
     let mut month_of_day: HashMap<i64, Option<(i16, i8)>> = HashMap::new();
     for document in documents.iter() {
-        let Some(filed) = snapshot.passage_of(document)?.and_then(|passage| facets.of(passage)) else { continue };
+        let Some(filed) = view.passage_of(document)?.and_then(|passage| facets.of(passage)) else { continue };
         let class = (!collapse.members(document).is_empty()).then(|| collapse.key(document));
         sources.add(filed.source, class);
         kinds.add(filed.kind, class);

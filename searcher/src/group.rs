@@ -8,7 +8,7 @@ use crate::config::SearchConfig;
 /// Passages of one document, best first, and the score of the document.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    /// The number of the document in the snapshot.
+    /// The number of the document in the view.
     pub(crate) document: u32,
     pub(crate) passages: Vec<Candidate>,
     pub(crate) score: f64,

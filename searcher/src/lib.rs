@@ -27,7 +27,7 @@
 //! # store.commit(batch)?;
 //! let searcher = Searcher::new(embedder, None, SearchConfig::default());
 //! let request = SearchRequest { query: "how much holiday do I get".into(), top: 1, ..SearchRequest::default() };
-//! let answer = searcher.search(&store.snapshot(), &request)?;
+//! let answer = searcher.search(&*store.snapshot().whole()?, &request)?;
 //! assert_eq!(answer.results[0].path, "leave.md");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

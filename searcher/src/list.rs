@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use storage::{DocumentSet, PassageRef, Snapshot};
+use storage::{DocumentSet, PassageRef, View};
 
 use crate::candidate::Candidate;
 use crate::collapse::Collapse;
@@ -19,7 +19,7 @@ use crate::request::{MAX_RESULTS, Mode, Sort};
 
 /// All that a search found.
 pub(crate) struct List<'s> {
-    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) view: &'s View,
     pub(crate) config: &'s SearchConfig,
     pub(crate) plan: &'s SearchPlan,
     pub(crate) found: &'s DocumentSet,
@@ -62,7 +62,7 @@ impl List<'_> {
         let mut next = None;
         if to < entries.len() && self.plan.wanted() < MAX_RESULTS {
             for entry in &entries[..to] {
-                shown.extend(self.snapshot.group_of(entry.document)?.map(key));
+                shown.extend(self.view.group_of(entry.document)?.map(key));
             }
             next = Some(request.cursor_behind(shown));
         }
@@ -76,10 +76,10 @@ impl List<'_> {
             Sort::Date => true,
             Sort::Oldest => false,
         };
-        let facets = self.snapshot.facets()?;
+        let facets = self.view.facets()?;
         let mut newest: HashMap<u32, (i64, u32)> = HashMap::new();
         for document in self.found.iter() {
-            let filed = self.snapshot.passage_of(document)?.and_then(|passage| facets.of(passage));
+            let filed = self.view.passage_of(document)?.and_then(|passage| facets.of(passage));
             let date = filed.map_or(i64::MIN, |filed| filed.modified);
             let known = newest.entry(self.collapse.key(document)).or_insert((date, document));
             if date > known.0 {
@@ -104,7 +104,7 @@ impl List<'_> {
         }
         let mut seen: HashSet<u32> = entries.iter().map(|entry| entry.key).collect();
         for (passage, _) in self.words()? {
-            let entry = entry(self.snapshot.number(passage)?);
+            let entry = entry(self.view.number(passage)?);
             if self.found.contains(entry.document) && seen.insert(entry.key) {
                 entries.push(entry);
                 if entries.len() == needed {
@@ -120,12 +120,12 @@ impl List<'_> {
         if self.plan.request.mode == Mode::Semantic {
             return Ok(Vec::new());
         }
-        Ok(self.snapshot.lexical_all(&self.plan.terms, &self.plan.filters(), self.config.lexical)?)
+        Ok(self.view.lexical_all(&self.plan.terms, &self.plan.filters(), self.config.lexical)?)
     }
 
     fn is_among(&self, entry: Entry, shown: &HashSet<u64>) -> Result<bool, SearchError> {
         for document in self.collapse.members(entry.document).iter().chain([&entry.document]) {
-            if self.snapshot.group_of(*document)?.is_some_and(|group| shown.contains(&key(group))) {
+            if self.view.group_of(*document)?.is_some_and(|group| shown.contains(&key(group))) {
                 return Ok(true);
             }
         }
@@ -173,7 +173,7 @@ impl List<'_> {
         let words = self.words()?;
         let best = words.first().map_or(1.0, |(_, score)| f64::from(*score));
         for (index, (passage, bm25)) in words.into_iter().enumerate() {
-            let document = self.snapshot.number(passage)?;
+            let document = self.view.number(passage)?;
             if !documents.contains(&document) {
                 continue;
             }
@@ -190,7 +190,7 @@ impl List<'_> {
 
     /// A document that nothing was asked of but to pass the filters.
     fn unranked(&self, document: u32) -> Result<Group, SearchError> {
-        let first = self.snapshot.passage_of(document)?.ok_or(SearchError::Panicked { stage: "listing" })?;
+        let first = self.view.passage_of(document)?.ok_or(SearchError::Panicked { stage: "listing" })?;
         Ok(Group { passages: vec![Candidate::unranked(document, first, 0.0)], ..Group::new(document) })
     }
 
@@ -198,10 +198,10 @@ impl List<'_> {
     fn twin(&self, document: u32, of: &Group) -> Result<Group, SearchError> {
         let mut twin = Group { score: of.score, ..self.unranked(document)? };
         if let (Some(shown), Some(own)) = (of.passages.first(), twin.passages.first_mut()) {
-            let wanted = self.snapshot.passage(shown.passage)?.number;
-            let id = self.snapshot.passage(own.passage)?.document_id;
-            for place in self.snapshot.places(id)? {
-                if self.snapshot.passage(place)?.number == wanted {
+            let wanted = self.view.passage(shown.passage)?.number;
+            let id = self.view.passage(own.passage)?.document_id;
+            for place in self.view.places(id)? {
+                if self.view.passage(place)?.number == wanted {
                     own.passage = place;
                 }
             }

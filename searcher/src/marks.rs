@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use storage::{AnalysedQuery, AnalysedText, Analyzer, Block, BlockKind, LexicalQuery, NormalForms, Passage, Snapshot};
+use storage::{AnalysedQuery, AnalysedText, Analyzer, Block, BlockKind, LexicalQuery, NormalForms, Passage, View};
 
 use crate::error::SearchError;
 use crate::highlight::{Terms, highlight};
@@ -24,9 +24,9 @@ thread_local! {
 }
 
 impl Marker {
-    pub(crate) fn new(snapshot: &Snapshot, terms: &AnalysedQuery) -> Result<Self, SearchError> {
+    pub(crate) fn new(view: &View, terms: &AnalysedQuery) -> Result<Self, SearchError> {
         // In the order in which the terms are numbered; those beyond weigh alike.
-        let weights = snapshot.holdings(terms, &[])?.into_iter().map(|term| term.idf).collect();
+        let weights = view.holdings(terms, &[])?.into_iter().map(|term| term.idf).collect();
         Ok(Self { terms: Terms::of(terms), weights })
     }
 
@@ -34,8 +34,8 @@ impl Marker {
     ///
     /// # Errors
     /// The index is damaged.
-    pub fn of_query(snapshot: &Snapshot, query: &ParsedQuery) -> Result<Self, SearchError> {
-        Self::new(snapshot, &snapshot.analyse(&LexicalQuery::from(query)))
+    pub fn of_query(view: &View, query: &ParsedQuery) -> Result<Self, SearchError> {
+        Self::new(view, &view.analyse(&LexicalQuery::from(query)))
     }
 
     /// The bytes of a passage that match.

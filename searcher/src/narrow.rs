@@ -1,6 +1,6 @@
 //! Narrowing: which of a search's filters leave nothing, so that an empty answer says why.
 
-use storage::{AnalysedQuery, Filter, Snapshot};
+use storage::{AnalysedQuery, Filter, View};
 
 use crate::error::SearchError;
 use crate::query::Note;
@@ -9,9 +9,9 @@ use crate::query::Note;
 const MAX_VALUES: usize = 16;
 
 /// A note for each value that no document has; if all have some, and together none, a note on that.
-pub(crate) fn notes(snapshot: &Snapshot, filters: &[Filter]) -> Result<Vec<Note>, SearchError> {
+pub(crate) fn notes(view: &View, filters: &[Filter]) -> Result<Vec<Note>, SearchError> {
     let passes = |filters: &[Filter]| -> Result<bool, SearchError> {
-        Ok(!snapshot.passing(filters, &AnalysedQuery::default())?.is_empty())
+        Ok(!view.passing(filters, &AnalysedQuery::default())?.is_empty())
     };
     let mut notes = Vec::new();
     for (shown, single) in filters.iter().flat_map(singles).take(MAX_VALUES) {

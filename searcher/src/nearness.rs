@@ -4,7 +4,7 @@
 //! articles on one subject. So it is compared with the cosines of a sample of the index.
 
 use serde::{Deserialize, Serialize};
-use storage::{PassageRef, Snapshot};
+use storage::{PassageRef, View};
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
@@ -45,14 +45,14 @@ pub struct Spread {
 impl Nearness {
     /// `None` where vectors had no say.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        view: &View,
         vector: Option<&[f32]>,
         nearest: &[(PassageRef, Place)],
         by_words: &[(PassageRef, Place)],
         candidates: &[Candidate],
     ) -> Result<Option<Self>, SearchError> {
         let Some((vector, (_, best))) = vector.zip(nearest.first()) else { return Ok(None) };
-        let cosines: Vec<f64> = snapshot.background()?.iter().map(|other| f64::from(dot(vector, other))).collect();
+        let cosines: Vec<f64> = view.background()?.iter().map(|other| f64::from(dot(vector, other))).collect();
         let is_by_words = |candidate: &&Candidate| by_words.iter().any(|(passage, _)| *passage == candidate.passage);
         let known = candidates.iter().filter(is_by_words).filter_map(|candidate| candidate.vector);
         let known = known.filter(|place| place.rank <= DEEPEST).map(|place| f64::from(place.score));

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, PendingQuery};
-use storage::{AnalysedQuery, Filter, LexicalQuery, Snapshot, folded};
+use storage::{AnalysedQuery, Filter, LexicalQuery, View, folded};
 
 use crate::config::SearchConfig;
 use crate::correction::{Corrections, Spelling, replaced};
@@ -67,7 +67,7 @@ impl SearchPlan {
     /// # Errors
     /// A date in the request's filters or its cursor cannot be read, or the model cannot read the query.
     pub(crate) fn new(
-        snapshot: &Snapshot,
+        view: &View,
         embedder: &EmbedHandle,
         config: &SearchConfig,
         written: Written<'_>,
@@ -79,12 +79,12 @@ impl SearchPlan {
         let expanded = expansions(&written.synonyms, &request.query, &places);
         let understood: Vec<_> = expanded.iter().map(|expansion| expansion.range.clone()).collect();
         let corrections = match request.correct {
-            true => Corrections::of(snapshot, &request.query, &places, &understood)?,
+            true => Corrections::of(view, &request.query, &places, &understood)?,
             false => Corrections::default(),
         };
         let mut replacements: Vec<_> = corrections.replacements().collect();
         for expansion in &expanded {
-            let instead = expansion.instead(snapshot)?;
+            let instead = expansion.instead(view)?;
             replacements.extend(instead.map(|text| (expansion.range.clone(), text.to_owned())));
         }
         let changed = replaced(&request.query, replacements);
@@ -103,7 +103,7 @@ impl SearchPlan {
         };
         let mut filter = request.filters.resolve()?;
         for filter in [&mut filter, &mut query.filter] {
-            filter.sources.iter_mut().for_each(|name| *name = as_it_is_called(snapshot, name));
+            filter.sources.iter_mut().for_each(|name| *name = as_it_is_called(view, name));
         }
         Ok(Self {
             filter,
@@ -112,8 +112,8 @@ impl SearchPlan {
             shown: request.cursor()?.map(|cursor| cursor.shown).unwrap_or_default(),
             depth: config.depth,
             rerank_depth,
-            terms: snapshot.analyse(&terms),
-            weighing: Weighing::of(snapshot, &config.page_types, written.rules, &request, &query)?,
+            terms: view.analyse(&terms),
+            weighing: Weighing::of(view, &config.page_types, written.rules, &request, &query)?,
             spelling: corrections.spelling(&request.query),
             expanded,
             text,
@@ -171,8 +171,8 @@ impl SearchPlan {
 }
 
 /// The name of the source that somebody means, whose case may differ.
-fn as_it_is_called(snapshot: &Snapshot, name: &str) -> String {
-    let mut sources = snapshot.sources().iter();
+fn as_it_is_called(view: &View, name: &str) -> String {
+    let mut sources = view.sources().into_iter();
     let meant = sources.find(|source| folded(&source.name) == folded(name));
     meant.map_or_else(|| name.to_owned(), |source| source.name.clone())
 }

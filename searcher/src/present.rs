@@ -1,6 +1,6 @@
 //! Presentation: the documents of one page as they are shown, with their passages cut and marked.
 
-use storage::{AnalysedQuery, Chunk, Passage, Place, Snapshot};
+use storage::{AnalysedQuery, Chunk, Passage, Place, View};
 
 use crate::answer::{DocumentCopy, DocumentHit, Marked, PassageHit};
 use crate::candidate::Candidate;
@@ -11,18 +11,14 @@ use crate::marks::{Marker, headings};
 
 /// Shows documents for one query.
 pub(crate) struct Presenter<'s> {
-    snapshot: &'s Snapshot,
+    view: &'s View,
     marker: Marker,
     snippet_chars: usize,
 }
 
 impl<'s> Presenter<'s> {
-    pub(crate) fn new(
-        snapshot: &'s Snapshot,
-        terms: &AnalysedQuery,
-        config: &SearchConfig,
-    ) -> Result<Self, SearchError> {
-        Ok(Self { snapshot, marker: Marker::new(snapshot, terms)?, snippet_chars: config.snippet_chars })
+    pub(crate) fn new(view: &'s View, terms: &AnalysedQuery, config: &SearchConfig) -> Result<Self, SearchError> {
+        Ok(Self { view, marker: Marker::new(view, terms)?, snippet_chars: config.snippet_chars })
     }
 
     /// A document as it is shown. Of several with almost the same text the newest stands for all, at the best one's place.
@@ -31,7 +27,7 @@ impl<'s> Presenter<'s> {
         let mut members = vec![];
         for copy in std::mem::take(&mut group.copies).into_iter().chain([group]) {
             let first = copy.passages.first().ok_or(SearchError::Panicked { stage: "grouping" })?;
-            let Passage { document_id, document, .. } = self.snapshot.passage(first.passage)?;
+            let Passage { document_id, document, .. } = self.view.passage(first.passage)?;
             members.push((copy, document_id, document));
         }
         // Stable, from the last: of equally new ones the best is shown.
@@ -45,7 +41,7 @@ impl<'s> Presenter<'s> {
         let mut passages = Vec::with_capacity(group.passages.len());
         let mut best: Option<Passage> = None;
         for candidate in group.passages {
-            let passage = self.snapshot.passage(candidate.passage)?;
+            let passage = self.view.passage(candidate.passage)?;
             passages.push(self.passage(&passage, &candidate));
             best.get_or_insert(passage);
         }

@@ -1,6 +1,6 @@
 //! Recall: which documents a search finds, the candidates of both retrievers for ranking them, and their fusion.
 //!
-//! What is found is a property of the query and the snapshot, so that totals and facets hold for every page, and a filter
+//! What is found is a property of the query and the view, so that totals and facets hold for every page, and a filter
 //! only ever leaves out: every document that the words find, and those of the passages nearest in meaning *in the whole index*,
 //! as deep as the retrievers rank. Where that leaves nothing within a filter, what is nearest within it is found. A search by
 //! meaning alone looks for the nearest within its filter at once: it has nothing else.
@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use storage::{DocumentSet, Filter, PassageRef, Scope, Snapshot};
+use storage::{DocumentSet, Filter, PassageRef, Scope, View};
 
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
@@ -65,25 +65,25 @@ struct Nearest {
 }
 
 /// Runs the retrievers that the plan asks for and fuses what they found. The plan has its vector afterwards.
-pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
+pub(crate) fn recall(view: &View, config: &SearchConfig, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
     let embedding = plan.embedding.take();
     let filters = plan.filters();
     let planned = &*plan;
     let span = tracing::Span::current();
     let (lexical, nearest) = std::thread::scope(|scope| {
         let lexical = (planned.request.mode != Mode::Semantic || planned.lists_filtered())
-            .then(|| scope.spawn(|| span.in_scope(|| lexical(snapshot, config, planned, &filters))));
-        let nearest = nearest(snapshot, config, planned, &filters, embedding);
+            .then(|| scope.spawn(|| span.in_scope(|| lexical(view, config, planned, &filters))));
+        let nearest = nearest(view, config, planned, &filters, embedding);
         let lexical = lexical.map_or(Ok(Lexical::default()), |lexical| {
             lexical.join().unwrap_or(Err(SearchError::Panicked { stage: "lexical" }))
         });
         (lexical, nearest)
     });
     let (lexical, mut nearest) = (lexical?, nearest?);
-    let mut found = found(snapshot, planned, &lexical, &mut nearest)?;
-    planned.weighing.pinned(snapshot, &filters, &planned.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
-    let mut fused = fused(snapshot, config, plan, &lexical, &nearest, found)?;
-    plan.weighing.weigh(snapshot, &mut fused.candidates)?;
+    let mut found = found(view, planned, &lexical, &mut nearest)?;
+    planned.weighing.pinned(view, &filters, &planned.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
+    let mut fused = fused(view, config, plan, &lexical, &nearest, found)?;
+    plan.weighing.weigh(view, &mut fused.candidates)?;
     plan.vector = nearest.vector;
     Ok(fused)
 }
@@ -91,34 +91,29 @@ pub(crate) fn recall(snapshot: &Snapshot, config: &SearchConfig, plan: &mut Sear
 /// The documents that the plan's search would find under other restrictions: for counting alternatives. `overall` is
 /// [`Recall::overall`].
 pub(crate) fn found_within(
-    snapshot: &Snapshot,
+    view: &View,
     config: &SearchConfig,
     plan: &SearchPlan,
     filters: &[Filter],
     overall: &[PassageRef],
 ) -> Result<DocumentSet, SearchError> {
-    let scope = snapshot.scope(filters, &plan.terms)?;
+    let scope = view.scope(filters, &plan.terms)?;
     if plan.request.mode == Mode::Semantic && !plan.lists_filtered() {
-        let hits = plan.vector.as_ref().map(|vector| hits_near(snapshot, config, plan, &scope, vector)).transpose()?;
-        let mut found = documents(snapshot, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage))?;
-        plan.weighing.pinned(snapshot, filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
+        let hits = plan.vector.as_ref().map(|vector| hits_near(view, config, plan, &scope, vector)).transpose()?;
+        let mut found = documents(view, hits.unwrap_or_default().into_iter().map(|(passage, _)| passage))?;
+        plan.weighing.pinned(view, filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
         return Ok(found);
     }
-    let mut found = matching(snapshot, config, plan, filters)?;
+    let mut found = matching(view, config, plan, filters)?;
     let near = overall.iter().copied().filter(|passage| scope.admits(*passage));
-    found.union(&documents(snapshot, near)?);
-    plan.weighing.pinned(snapshot, filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
+    found.union(&documents(view, near)?);
+    plan.weighing.pinned(view, filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
     Ok(found)
 }
 
 /// The documents that are found; leaves of what is near within the filters only theirs.
-fn found(
-    snapshot: &Snapshot,
-    plan: &SearchPlan,
-    lexical: &Lexical,
-    nearest: &mut Nearest,
-) -> Result<DocumentSet, SearchError> {
-    let own = |hits: &[(PassageRef, f32)]| documents(snapshot, hits.iter().map(|(passage, _)| *passage));
+fn found(view: &View, plan: &SearchPlan, lexical: &Lexical, nearest: &mut Nearest) -> Result<DocumentSet, SearchError> {
+    let own = |hits: &[(PassageRef, f32)]| documents(view, hits.iter().map(|(passage, _)| *passage));
     if plan.request.mode == Mode::Semantic || nearest.hits.is_empty() {
         let mut found = lexical.found.clone();
         found.union(&own(&nearest.hits)?);
@@ -131,7 +126,7 @@ fn found(
     }
     let mut kept = Vec::with_capacity(nearest.hits.len());
     for (passage, cosine) in nearest.hits.drain(..) {
-        if found.contains(snapshot.number(passage)?) {
+        if found.contains(view.number(passage)?) {
             kept.push((passage, cosine));
         }
     }
@@ -143,44 +138,39 @@ fn found(
     Ok(found)
 }
 
-fn documents(snapshot: &Snapshot, passages: impl Iterator<Item = PassageRef>) -> Result<DocumentSet, SearchError> {
+fn documents(view: &View, passages: impl Iterator<Item = PassageRef>) -> Result<DocumentSet, SearchError> {
     let mut documents = DocumentSet::default();
     for passage in passages {
-        documents.insert(snapshot.number(passage)?);
+        documents.insert(view.number(passage)?);
     }
     Ok(documents)
 }
 
 /// The documents that the words find, or that the filters alone list.
 fn matching(
-    snapshot: &Snapshot,
+    view: &View,
     config: &SearchConfig,
     plan: &SearchPlan,
     filters: &[Filter],
 ) -> Result<DocumentSet, SearchError> {
     if plan.lists_filtered() {
-        return Ok(snapshot.passing(filters, &plan.terms)?);
+        return Ok(view.passing(filters, &plan.terms)?);
     }
-    Ok(snapshot.matching(&plan.terms, filters, config.lexical)?)
+    Ok(view.matching(&plan.terms, filters, config.lexical)?)
 }
 
-fn lexical(
-    snapshot: &Snapshot,
-    config: &SearchConfig,
-    plan: &SearchPlan,
-    filters: &[Filter],
-) -> Result<Lexical, SearchError> {
+fn lexical(view: &View, config: &SearchConfig, plan: &SearchPlan, filters: &[Filter]) -> Result<Lexical, SearchError> {
     let _span = tracing::debug_span!("recall_lexical").entered();
     let started = Instant::now();
-    let hits = snapshot.lexical(&plan.terms, filters, config.lexical, plan.depth)?;
+    let hits = view.lexical(&plan.terms, filters, config.lexical, plan.depth)?;
     let is_beside_vectors = plan.vector_weight > 0.0;
-    let full_coverage = if is_beside_vectors { snapshot.full_coverage(&plan.terms, config.lexical)? } else { 0.0 };
-    let found = matching(snapshot, config, plan, filters)?;
+    let full_coverage = if is_beside_vectors { view.full_coverage(&plan.terms, config.lexical)? } else { 0.0 };
+    let found = matching(view, config, plan, filters)?;
     Ok(Lexical { hits, found, full_coverage, took: started.elapsed() })
 }
 
 fn nearest(
-    snapshot: &Snapshot,
+    view: &View,
     config: &SearchConfig,
     plan: &SearchPlan,
     filters: &[Filter],
@@ -196,11 +186,11 @@ fn nearest(
     };
     let embed = plan.started.elapsed();
     let searching = Instant::now();
-    let scope = snapshot.scope(filters, &plan.terms)?;
-    let hits = hits_near(snapshot, config, plan, &scope, &vector)?;
+    let scope = view.scope(filters, &plan.terms)?;
+    let hits = hits_near(view, config, plan, &scope, &vector)?;
     let is_filtered = filters.iter().any(|filter| !filter.is_empty());
     let mut within = match plan.request.mode == Mode::Hybrid && is_filtered {
-        true => hits_near(snapshot, config, plan, &snapshot.scope(&[], &plan.terms)?, &vector)?,
+        true => hits_near(view, config, plan, &view.scope(&[], &plan.terms)?, &vector)?,
         false => hits.clone(),
     };
     let overall = within.iter().map(|(passage, _)| *passage).collect();
@@ -210,20 +200,21 @@ fn nearest(
 
 /// The nearest passages within a scope, as far as they are nearer than nothing.
 fn hits_near(
-    snapshot: &Snapshot,
+    view: &View,
     config: &SearchConfig,
     plan: &SearchPlan,
     scope: &Scope,
     vector: &[f32],
 ) -> Result<Vec<(PassageRef, f32)>, SearchError> {
-    let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(vector, scope, plan.depth)? };
+    let near = |depth: usize| view.nearest(vector, scope, depth, config.vector_scan());
+    let mut hits = if scope.is_empty() { Vec::new() } else { near(plan.depth)? };
     hits.truncate(plan.depth);
     hits.retain(|(_, cosine)| *cosine > config.cosine_floor);
     Ok(hits)
 }
 
 fn fused(
-    snapshot: &Snapshot,
+    view: &View,
     config: &SearchConfig,
     plan: &SearchPlan,
     lexical: &Lexical,
@@ -233,8 +224,8 @@ fn fused(
     let _span = tracing::debug_span!("fuse").entered();
     let started = Instant::now();
     let full = config.coverage * lexical.full_coverage;
-    let (words, near) = (numbered(snapshot, &lexical.hits)?, numbered(snapshot, &nearest.hits)?);
-    let beyond = beyond(snapshot, config, plan, lexical, nearest)?;
+    let (words, near) = (numbered(view, &lexical.hits)?, numbered(view, &nearest.hits)?);
+    let beyond = beyond(view, config, plan, lexical, nearest)?;
     let candidates = candidates(
         Retrieved { ranked: &words, weight: 1.0, floor: Some(0.0), full },
         Retrieved { ranked: &near, weight: plan.vector_weight, floor: Some(config.cosine_floor), full: 0.0 },
@@ -256,7 +247,7 @@ fn fused(
 /// What each retriever would give the candidates of the other, however deep they lie in its own ranking. That is much cheaper
 /// than ranking deeper, and ranks the first page as if both had ranked everything.
 fn beyond(
-    snapshot: &Snapshot,
+    view: &View,
     config: &SearchConfig,
     plan: &SearchPlan,
     lexical: &Lexical,
@@ -267,9 +258,9 @@ fn beyond(
     };
     let passages = |hits: &[(PassageRef, f32)]| hits.iter().map(|(passage, _)| *passage).collect::<HashSet<_>>();
     let (words, near) = (passages(&lexical.hits), passages(&nearest.hits));
-    let words_of = snapshot.lexical_of(&plan.terms, config.lexical, near.difference(&words).copied().collect())?;
-    let cosines_of = snapshot.cosines(vector, words.difference(&near).copied().collect())?;
-    let by_passage = |scores: Vec<_>| Ok::<_, SearchError>(numbered(snapshot, &scores)?.into_iter().collect());
+    let words_of = view.lexical_of(&plan.terms, config.lexical, near.difference(&words).copied().collect())?;
+    let cosines_of = view.cosines(vector, words.difference(&near).copied().collect())?;
+    let by_passage = |scores: Vec<_>| Ok::<_, SearchError>(numbered(view, &scores)?.into_iter().collect());
     Ok(vec![by_passage(words_of)?, by_passage(cosines_of)?])
 }
 
@@ -277,8 +268,8 @@ fn beyond(
 pub(crate) type Numbered = (u32, PassageRef);
 
 /// Passages with the numbers of their documents.
-pub(crate) fn numbered(snapshot: &Snapshot, hits: &[(PassageRef, f32)]) -> Result<Vec<(Numbered, f32)>, SearchError> {
-    hits.iter().map(|(passage, score)| Ok(((snapshot.number(*passage)?, *passage), *score))).collect()
+pub(crate) fn numbered(view: &View, hits: &[(PassageRef, f32)]) -> Result<Vec<(Numbered, f32)>, SearchError> {
+    hits.iter().map(|(passage, score)| Ok(((view.number(*passage)?, *passage), *score))).collect()
 }
 
 /// What both retrievers found as candidates, best first; `beyond` as for [`fuse_whole`].

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use qwen3::{Arrival, Pending, RerankHandle};
 use serde::Serialize;
-use storage::{PassageRef, Snapshot};
+use storage::{PassageRef, View};
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
@@ -86,7 +86,7 @@ impl Reranking {
     /// over, or `wish` says otherwise. What was read until then counts.
     pub(crate) fn step(
         &mut self,
-        snapshot: &Snapshot,
+        view: &View,
         reranker: &RerankHandle,
         plan: &SearchPlan,
         wish: &dyn Fn() -> Wish,
@@ -94,7 +94,7 @@ impl Reranking {
         let _span = tracing::debug_span!("rerank").entered();
         let mut reading = match self.reading.take() {
             Some(reading) => reading,
-            None => self.begin(snapshot, reranker, plan)?,
+            None => self.begin(view, reranker, plan)?,
         };
         let step = reading.follow(plan.deadline, wish)?;
         for (index, relevance) in reading.indexes.iter().zip(reading.pending.outputs()) {
@@ -106,9 +106,9 @@ impl Reranking {
         Ok(step)
     }
 
-    fn begin(&self, snapshot: &Snapshot, reranker: &RerankHandle, plan: &SearchPlan) -> Result<Reading, SearchError> {
+    fn begin(&self, view: &View, reranker: &RerankHandle, plan: &SearchPlan) -> Result<Reading, SearchError> {
         let indexes = self.unread(self.scored().max(FIRST_STEP));
-        let texts = indexes.iter().map(|index| passage_text(snapshot, self.fused[*index].passage));
+        let texts = indexes.iter().map(|index| passage_text(view, self.fused[*index].passage));
         let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
         let pending = reranker.begin(&plan.text, plan.request.instruct.as_deref(), &texts)?;
         Ok(Reading { indexes, pending })
@@ -204,8 +204,8 @@ fn blend(weight: f64, probability: f64, rank: usize) -> f64 {
 }
 
 /// What the reranker reads: the heading path says what a passage is about when its own words do not.
-fn passage_text(snapshot: &Snapshot, passage: PassageRef) -> Result<String, SearchError> {
-    let passage = snapshot.passage(passage)?;
+fn passage_text(view: &View, passage: PassageRef) -> Result<String, SearchError> {
+    let passage = view.passage(passage)?;
     Ok(storage::embedding_text(&passage.chunk.headings, &passage.chunk.text))
 }
 

@@ -7,12 +7,13 @@
 //! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
 use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
-use storage::{DocumentSet, PassageRef, Snapshot};
+use storage::{DocumentSet, PassageRef, View, ViewKey};
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
 use crate::answerable::{Answerable, Judgement, Verdict};
@@ -39,17 +40,39 @@ use crate::synonyms::Synonyms;
 /// Documents that are settled together: those of a page of the usual size.
 const BLOCK: usize = 10;
 
-/// Answers queries on snapshots. Cheap to clone.
+/// Answers queries on views. Cheap to clone.
 #[derive(Clone)]
 pub struct Searcher {
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
     synonyms: Arc<Synonyms>,
-    /// What the documents themselves explain.
-    learnt: Arc<RwLock<Arc<Synonyms>>>,
+    /// What the documents of a view explain themselves.
+    learnt: Arc<RwLock<Learnt>>,
     rules: Arc<Rules>,
     calibration: Option<Arc<Calibration>>,
+}
+
+/// What documents explain, by the views that show them: nobody's query is understood by what is hidden from them.
+#[derive(Default)]
+struct Learnt {
+    by_view: HashMap<ViewKey, Arc<Synonyms>>,
+    /// In which order views were learnt from.
+    order: VecDeque<ViewKey>,
+}
+
+/// Views whose explanations are kept.
+const MAX_LEARNT: usize = 64;
+
+impl Learnt {
+    fn take(&mut self, key: ViewKey, synonyms: Synonyms) {
+        if self.by_view.insert(key, Arc::new(synonyms)).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > MAX_LEARNT {
+            self.order.pop_front().and_then(|oldest| self.by_view.remove(&oldest));
+        }
+    }
 }
 
 impl Searcher {
@@ -71,9 +94,10 @@ impl Searcher {
         Self { rules: Arc::new(rules), ..self }
     }
 
-    /// Takes words that the documents say stand for each other in the place of those that it knew; of all clones.
-    pub fn learn(&self, synonyms: Synonyms) {
-        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(synonyms);
+    /// Takes words that the documents of a view say stand for each other in the place of those that it knew of them; of all
+    /// clones.
+    pub fn learn(&self, view: ViewKey, synonyms: Synonyms) {
+        self.learnt.write().unwrap_or_else(PoisonError::into_inner).take(view, synonyms);
     }
 
     /// With this calibration searches are judged: whether anything answers.
@@ -87,12 +111,12 @@ impl Searcher {
         &self.config
     }
 
-    /// Answers a request on a snapshot, reranked as far as the request and the configuration say.
+    /// Answers a request on a view, reranked as far as the request and the configuration say.
     ///
     /// # Errors
     /// The index is damaged or the model failed. A query is never wrong: see [`ParsedQuery`](crate::ParsedQuery).
-    pub fn search(&self, snapshot: &Snapshot, request: &SearchRequest) -> Result<Answer, SearchError> {
-        let mut search = self.begin(snapshot, request.clone())?;
+    pub fn search(&self, view: &View, request: &SearchRequest) -> Result<Answer, SearchError> {
+        let mut search = self.begin(view, request.clone())?;
         search.finish()?;
         search.answer()
     }
@@ -101,31 +125,27 @@ impl Searcher {
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn begin<S: Deref<Target = Snapshot>>(
-        &self,
-        snapshot: S,
-        request: SearchRequest,
-    ) -> Result<Search<S>, SearchError> {
-        let mut plan = self.plan(&snapshot, request)?;
+    pub fn begin<S: Deref<Target = View>>(&self, view: S, request: SearchRequest) -> Result<Search<S>, SearchError> {
+        let mut plan = self.plan(&view, request)?;
         let planned = plan.started.elapsed();
-        let recalled = recall(&snapshot, &self.config, &mut plan)?;
+        let recalled = recall(&view, &self.config, &mut plan)?;
         let judgement = match &self.calibration {
-            Some(known) => Judgement::of(&snapshot, &self.embedder, &self.config, known, &plan, &recalled.candidates)?,
+            Some(known) => Judgement::of(&view, &self.embedder, &self.config, known, &plan, &recalled.candidates)?,
             None => None,
         };
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
         let collapse = Collapse::by(match plan.request.copies {
-            Copies::Together => Some(snapshot.copies(self.config.copy_bits)?),
+            Copies::Together => Some(view.copies(self.config.copy_bits)?),
             Copies::Apart => None,
         });
         if recalled.found.is_empty() {
-            plan.query.notes.extend(narrow::notes(&snapshot, &plan.filters())?);
+            plan.query.notes.extend(narrow::notes(&view, &plan.filters())?);
         }
-        let pinned = plan.weighing.pinned(&snapshot, &plan.filters(), &plan.terms)?;
+        let pinned = plan.weighing.pinned(&view, &plan.filters(), &plan.terms)?;
         Ok(Search {
             searcher: self.clone(),
-            snapshot,
+            view,
             found: recalled.found,
             overall: recalled.overall,
             pinned,
@@ -152,11 +172,12 @@ impl Searcher {
     ///
     /// # Errors
     /// A date in the request's filters cannot be read, or the model cannot read the query.
-    pub fn plan(&self, snapshot: &Snapshot, request: SearchRequest) -> Result<SearchPlan, SearchError> {
+    pub fn plan(&self, view: &View, request: SearchRequest) -> Result<SearchPlan, SearchError> {
         let _span = tracing::debug_span!("plan").entered();
-        let learnt = Arc::clone(&self.learnt.read().unwrap_or_else(PoisonError::into_inner));
+        let learnt = self.learnt.read().unwrap_or_else(PoisonError::into_inner).by_view.get(&view.key()).cloned();
+        let learnt = learnt.unwrap_or_default();
         let written = Written { synonyms: [&self.synonyms, &learnt], rules: &self.rules };
-        SearchPlan::new(snapshot, &self.embedder, &self.config, written, request)
+        SearchPlan::new(view, &self.embedder, &self.config, written, request)
     }
 
     /// The candidates of a plan that was just made, before anything is made of them: the ground for measuring and tuning.
@@ -164,29 +185,24 @@ impl Searcher {
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn recall(&self, snapshot: &Snapshot, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
-        recall(snapshot, &self.config, plan)
+    pub fn recall(&self, view: &View, plan: &mut SearchPlan) -> Result<Recall, SearchError> {
+        recall(view, &self.config, plan)
     }
 
     /// What these candidates of a plan, recalled by it, say of an answer: the ground for calibration.
     ///
     /// # Errors
     /// The index is damaged.
-    pub fn evidence(
-        &self,
-        snapshot: &Snapshot,
-        plan: &SearchPlan,
-        candidates: &[Candidate],
-    ) -> Result<Evidence, SearchError> {
-        Evidence::of(snapshot, &self.embedder, plan, candidates)
+    pub fn evidence(&self, view: &View, plan: &SearchPlan, candidates: &[Candidate]) -> Result<Evidence, SearchError> {
+        Evidence::of(view, &self.embedder, plan, candidates)
     }
 }
 
-/// A search in the course of being ranked, on a snapshot that is borrowed or shared. With a shared one it can be put
+/// A search in the course of being ranked, on a view that is borrowed or shared. With a shared one it can be put
 /// aside between two steps.
 pub struct Search<S> {
     searcher: Searcher,
-    snapshot: S,
+    view: S,
     plan: SearchPlan,
     /// The documents that are found.
     found: DocumentSet,
@@ -205,7 +221,7 @@ pub struct Search<S> {
     judgement: Option<Judgement>,
 }
 
-impl<S: Deref<Target = Snapshot>> Search<S> {
+impl<S: Deref<Target = View>> Search<S> {
     /// What it does.
     pub fn plan(&self) -> &SearchPlan {
         &self.plan
@@ -231,7 +247,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             return Ok(self.state);
         };
         let begin = Instant::now();
-        let step = self.reranking.step(&self.snapshot, reranker, &self.plan, wish)?;
+        let step = self.reranking.step(&self.view, reranker, &self.plan, wish)?;
         self.reranked_for += begin.elapsed();
         self.state = self.judge(step)?;
         Ok(self.state)
@@ -334,7 +350,7 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             rerank_state: self.state,
             answerable,
             timings,
-            generation: self.snapshot.sequence(),
+            generation: self.view.generation()?,
             notes: self.plan.query.notes.clone(),
             spelling: self.plan.spelling.clone(),
             expanded: self.plan.expanded.clone(),
@@ -395,12 +411,12 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
             lowest = lowest.min(group.score);
             group.score = lowest;
         }
-        let (snapshot, config) = (&*self.snapshot, &self.searcher.config);
-        let list = List { snapshot, config, plan: &self.plan, found, collapse: &self.collapse };
+        let (view, config) = (&*self.view, &self.searcher.config);
+        let list = List { view, config, plan: &self.plan, found, collapse: &self.collapse };
         let page = list.page(head)?;
-        let presenter = Presenter::new(snapshot, &self.plan.terms, config)?;
+        let presenter = Presenter::new(view, &self.plan.terms, config)?;
         let results = page.results.into_iter().map(|group| {
-            let effects = self.plan.weighing.effects(snapshot, group.document)?;
+            let effects = self.plan.weighing.effects(view, group.document)?;
             Ok::<_, SearchError>(DocumentHit { effects, ..presenter.document(group)? })
         });
         Ok((results.collect::<Result<Vec<_>, _>>()?, page.next))
@@ -409,14 +425,14 @@ impl<S: Deref<Target = Snapshot>> Search<S> {
     /// Counts of the results found; with open facets, each field that is restricted is counted as if it were not.
     fn facets(&self, found: &DocumentSet) -> Result<FacetCounts, SearchError> {
         let _span = tracing::debug_span!("facets").entered();
-        let count = |found: &DocumentSet| facet::count(&self.snapshot, found, &self.collapse);
+        let count = |found: &DocumentSet| facet::count(&self.view, found, &self.collapse);
         let counts = count(found)?;
         if !self.plan.counts_alternatives() || found.is_empty() {
             return Ok(counts);
         }
         facet::with_alternatives(counts, &self.plan.filter, |filter| {
             let filters = [filter, self.plan.query.filter.clone()];
-            count(&found_within(&self.snapshot, &self.searcher.config, &self.plan, &filters, &self.overall)?)
+            count(&found_within(&self.view, &self.searcher.config, &self.plan, &filters, &self.overall)?)
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use storage::{AnalysedQuery, DocumentId, Filter, LexicalQuery, Passage, PassageRef, Snapshot};
+use storage::{AnalysedQuery, DocumentId, Filter, LexicalQuery, Passage, PassageRef, View};
 
 use crate::answer::{Answer, Timings, milliseconds};
 use crate::error::SearchError;
@@ -33,25 +33,29 @@ pub struct SimilarRequest {
 
 impl Searcher {
     /// The documents nearest to another one, best first, without that one; `None` if there is no such document or
-    /// passage in the snapshot.
+    /// passage in the view.
     ///
     /// A document stands for the mean of its passages' vectors.
     ///
     /// # Errors
     /// The index is damaged.
-    pub fn similar(&self, snapshot: &Snapshot, request: &SimilarRequest) -> Result<Option<Answer>, SearchError> {
+    pub fn similar(&self, view: &View, request: &SimilarRequest) -> Result<Option<Answer>, SearchError> {
         let started = Instant::now();
-        let own = snapshot.places(request.document)?;
-        let Some((seed, vector)) = seed(snapshot, &own, request.passage)? else { return Ok(None) };
-        let scope = snapshot.scope(std::slice::from_ref(&request.filter), &AnalysedQuery::default())?;
+        let own = view.places(request.document)?;
+        let Some((seed, vector)) = seed(view, &own, request.passage)? else { return Ok(None) };
+        let scope = view.scope(std::slice::from_ref(&request.filter), &AnalysedQuery::default())?;
         // The document's own passages are nearest to it: room for them beside the others.
         let depth = self.config.depth + own.len();
-        let mut hits = if scope.is_empty() { Vec::new() } else { snapshot.nearest(&vector, &scope, depth)? };
+        let mut hits = if scope.is_empty() {
+            Vec::new()
+        } else {
+            view.nearest(&vector, &scope, depth, self.config.vector_scan())?
+        };
         hits.retain(|(passage, _)| !own.contains(passage));
         let floor = Some(self.config.cosine_floor);
         let candidates = candidates(
             Retrieved { ranked: &[], weight: 1.0, floor: Some(0.0), full: 0.0 },
-            Retrieved { ranked: &numbered(snapshot, &hits)?, weight: 1.0, floor, full: 0.0 },
+            Retrieved { ranked: &numbered(view, &hits)?, weight: 1.0, floor, full: 0.0 },
             &[],
             &self.config,
         );
@@ -59,7 +63,7 @@ impl Searcher {
         let total = documents.len();
         let query = ParsedQuery::plain(&seed.document.title);
         let highlighting = Instant::now();
-        let presenter = Presenter::new(snapshot, &snapshot.analyse(&LexicalQuery::from(&query)), &self.config)?;
+        let presenter = Presenter::new(view, &view.analyse(&LexicalQuery::from(&query)), &self.config)?;
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
         let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
         Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector, Which::MostAlike)?;
@@ -79,7 +83,7 @@ impl Searcher {
                 total_ms: elapsed,
                 ..Timings::default()
             },
-            generation: snapshot.sequence(),
+            generation: view.generation()?,
             notes: Vec::new(),
             spelling: None,
             expanded: Vec::new(),
@@ -90,19 +94,15 @@ impl Searcher {
 }
 
 /// A passage to speak for the document, and the vector to look near.
-fn seed(
-    snapshot: &Snapshot,
-    places: &[PassageRef],
-    number: Option<u32>,
-) -> Result<Option<(Passage, Vec<f32>)>, SearchError> {
+fn seed(view: &View, places: &[PassageRef], number: Option<u32>) -> Result<Option<(Passage, Vec<f32>)>, SearchError> {
     let mut first: Option<Passage> = None;
     let mut sum: Vec<f32> = Vec::new();
     for place in places {
-        let passage = snapshot.passage(*place)?;
+        let passage = view.passage(*place)?;
         if number.is_some_and(|number| number != passage.number) {
             continue;
         }
-        let vector = snapshot.vector(*place)?;
+        let vector = view.vector(*place)?;
         sum.resize(vector.len(), 0.0);
         sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
         if first.as_ref().is_none_or(|first| passage.number < first.number) {

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use storage::{Analyzer, DocumentId, Snapshot, is_unspaced, runs};
+use storage::{Analyzer, DocumentId, View, is_unspaced, runs};
 
 use crate::error::SearchError;
 use crate::phrases::Phrases;
@@ -80,11 +80,11 @@ const BEGINNING: Distance = 1;
 const SLIP: Distance = 4;
 
 impl Suggester {
-    /// The titles, headings and phrases of a snapshot. Reads every passage: for a background thread.
+    /// The titles, headings and phrases of a view. Reads every passage: for a background thread.
     ///
     /// # Errors
     /// The index is damaged.
-    pub fn texts_of(snapshot: &Snapshot) -> Result<Vec<Suggestion>, SearchError> {
+    pub fn texts_of(view: &View) -> Result<Vec<Suggestion>, SearchError> {
         let mut counts: BTreeMap<(SuggestionKind, String), (u32, Option<DocumentId>)> = BTreeMap::new();
         let mut add = |kind, text: &str, document| {
             let known = counts.len();
@@ -98,7 +98,7 @@ impl Suggester {
         };
         let mut phrases = Phrases::default();
         let mut last = None;
-        snapshot.for_each_passage(|passage| {
+        view.for_each_passage(|passage| {
             if last.replace(passage.document_id) != Some(passage.document_id) {
                 phrases.next_document();
             }

@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use storage::{Alternative, Analyzer, LexicalQuery, Snapshot, is_stopword, is_unspaced, runs};
+use storage::{Alternative, Analyzer, LexicalQuery, View, is_stopword, is_unspaced, runs};
 use toml::Spanned;
 
 use crate::error::SearchError;
@@ -197,10 +197,10 @@ impl Expansion {
     }
 
     /// What the models read instead of words that the index does not hold: the first that it holds.
-    pub(crate) fn instead(&self, snapshot: &Snapshot) -> Result<Option<&str>, SearchError> {
+    pub(crate) fn instead(&self, view: &View) -> Result<Option<&str>, SearchError> {
         let holds = |text: &str| -> Result<bool, SearchError> {
             let query = LexicalQuery { phrases: vec![text.to_owned()], ..LexicalQuery::default() };
-            Ok(snapshot.count(&snapshot.analyse(&query))? > 0)
+            Ok(view.count(&view.analyse(&query))? > 0)
         };
         if holds(&self.typed)? {
             return Ok(None);

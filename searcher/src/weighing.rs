@@ -1,4 +1,4 @@
-//! Weighing: how much the documents of a snapshot count for one query, beside how well they fit it.
+//! Weighing: how much the documents of a view count for one query, beside how well they fit it.
 //!
 //! What is no prose (see [`PageType`]) counts less, unless it is asked for by its name, by what it is, or in quotes; what an
 //! administrator's [`Rules`] say counts more or less, or comes first; who asks for the newest finds it before what is old; of
@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use storage::{AnalysedQuery, DocumentSet, Filter, PageType, Snapshot};
+use storage::{AnalysedQuery, DocumentSet, Filter, PageType, View};
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
@@ -177,7 +177,7 @@ pub(crate) struct Weighing {
 impl Weighing {
     /// What holds for a query.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        view: &View,
         pages: &PageTypeWeights,
         rules: &Rules,
         request: &SearchRequest,
@@ -192,30 +192,25 @@ impl Weighing {
         if ASKED.newest.is_in(&weighing.query) {
             weighing.age = Some(AGE_OF_NEWEST);
         }
-        weighing.push_pages(snapshot, pages, query)?;
+        weighing.push_pages(view, pages, query)?;
         for boost in rules.boosts.iter().filter(|boost| boost.is_for(&weighing.query)) {
             let effect = Effect::Boost { factor: boost.factor, because: boost.because.clone() };
-            let class = snapshot.class(&boost.filter(now))?;
+            let class = view.class(&boost.filter(now))?;
             weighing.rules.push((effect, class));
         }
-        if !request.prefer_lang.is_empty() && snapshot.languages().len() > 1 {
+        if !request.prefer_lang.is_empty() && view.languages().len() > 1 {
             let languages = request.prefer_lang.iter().map(|code| code.to_lowercase()).collect();
-            let class = snapshot.class(&Filter { languages, ..Filter::default() })?;
+            let class = view.class(&Filter { languages, ..Filter::default() })?;
             weighing.rules.push((Effect::Language { factor: READER }, class));
         }
         let asked = weighing.query.clone();
         for pin in rules.pins.iter().filter(|pin| pin.is_for(&asked)) {
-            weighing.push_pin(snapshot, pin)?;
+            weighing.push_pin(view, pin)?;
         }
         Ok(weighing)
     }
 
-    fn push_pages(
-        &mut self,
-        snapshot: &Snapshot,
-        weights: &PageTypeWeights,
-        query: &ParsedQuery,
-    ) -> Result<(), SearchError> {
+    fn push_pages(&mut self, view: &View, weights: &PageTypeWeights, query: &ParsedQuery) -> Result<(), SearchError> {
         // Who quotes knows what stands there.
         if !query.phrases.is_empty() {
             return Ok(());
@@ -225,15 +220,15 @@ impl Weighing {
             if factor == 1.0 || ASKED.pages.iter().any(|(asked, words)| *asked == page && words.is_in(&self.query)) {
                 continue;
             }
-            let class = snapshot.class(&Filter { page_types: vec![page], ..Filter::default() })?;
+            let class = view.class(&Filter { page_types: vec![page], ..Filter::default() })?;
             self.rules.push((Effect::Page { page, factor }, class));
         }
         Ok(())
     }
 
-    fn push_pin(&mut self, snapshot: &Snapshot, pin: &Pin) -> Result<(), SearchError> {
+    fn push_pin(&mut self, view: &View, pin: &Pin) -> Result<(), SearchError> {
         for id in &pin.documents {
-            if let Some(number) = snapshot.number_of(*id)?
+            if let Some(number) = view.number_of(*id)?
                 && !self.pins.iter().any(|(pinned, _)| *pinned == number)
             {
                 self.pins.push((number, pin.because.clone()));
@@ -243,13 +238,13 @@ impl Weighing {
     }
 
     /// Weighs candidates and puts them in order anew. They are in order when they come.
-    pub(crate) fn weigh(&mut self, snapshot: &Snapshot, candidates: &mut [Candidate]) -> Result<(), SearchError> {
+    pub(crate) fn weigh(&mut self, view: &View, candidates: &mut [Candidate]) -> Result<(), SearchError> {
         if self.rules.is_empty() && self.age.is_none() {
             return Ok(());
         }
-        self.find_named(snapshot, candidates)?;
+        self.find_named(view, candidates)?;
         for candidate in candidates.iter_mut() {
-            candidate.factor = self.effects(snapshot, candidate.document)?.iter().map(Effect::factor).product();
+            candidate.factor = self.effects(view, candidate.document)?.iter().map(Effect::factor).product();
             candidate.score *= candidate.factor;
         }
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -257,7 +252,7 @@ impl Weighing {
     }
 
     /// Finds pages that count less and that the query names.
-    fn find_named(&mut self, snapshot: &Snapshot, candidates: &[Candidate]) -> Result<(), SearchError> {
+    fn find_named(&mut self, view: &View, candidates: &[Candidate]) -> Result<(), SearchError> {
         let counts_less = |document: u32| {
             let is_page = |(effect, class): &&(Effect, Arc<DocumentSet>)| {
                 matches!(effect, Effect::Page { .. }) && class.contains(document)
@@ -266,7 +261,7 @@ impl Weighing {
         };
         let mut named = HashSet::new();
         for candidate in candidates.iter().filter(|candidate| counts_less(candidate.document)).take(MAX_NAMED) {
-            let document = snapshot.passage(candidate.passage)?.document;
+            let document = view.passage(candidate.passage)?.document;
             let file = document.path.rsplit('/').next().unwrap_or_default();
             let file = file.split('.').next().unwrap_or_default();
             if [document.title.as_str(), file].iter().any(|name| self.asks_by(name)) {
@@ -284,7 +279,7 @@ impl Weighing {
     }
 
     /// What holds for a document.
-    pub(crate) fn effects(&self, snapshot: &Snapshot, document: u32) -> Result<Vec<Effect>, SearchError> {
+    pub(crate) fn effects(&self, view: &View, document: u32) -> Result<Vec<Effect>, SearchError> {
         let pinned = self.pins.iter().find(|(pinned, _)| *pinned == document);
         let mut effects: Vec<Effect> =
             pinned.map(|(_, because)| Effect::Pin { because: because.clone() }).into_iter().collect();
@@ -294,8 +289,8 @@ impl Weighing {
         };
         effects.extend(self.rules.iter().filter(holds).map(|(effect, _)| effect.clone()));
         if let Some(age) = self.age
-            && let Some(passage) = snapshot.passage_of(document)?
-            && let Some(filed) = snapshot.facets()?.of(passage)
+            && let Some(passage) = view.passage_of(document)?
+            && let Some(filed) = view.facets()?.of(passage)
         {
             effects.push(Effect::Age { factor: age.factor(self.now.saturating_sub(filed.modified)) });
         }
@@ -305,14 +300,14 @@ impl Weighing {
     /// What comes first of what these filters and the query's requirements let through.
     pub(crate) fn pinned(
         &self,
-        snapshot: &Snapshot,
+        view: &View,
         filters: &[Filter],
         terms: &AnalysedQuery,
     ) -> Result<Vec<u32>, SearchError> {
         if self.pins.is_empty() {
             return Ok(Vec::new());
         }
-        let passing = snapshot.passing(filters, terms)?;
+        let passing = view.passing(filters, terms)?;
         Ok(self.pins.iter().map(|(number, _)| *number).filter(|number| passing.contains(*number)).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::access::Access;
 use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, LedgerEntry};
 
 /// Documents to put or remove and ledger lines to write. A later change of the same document replaces an earlier one.
@@ -11,6 +12,7 @@ pub struct Batch {
     pub(crate) ledger: BTreeMap<(String, String), Option<LedgerEntry>>,
     pub(crate) runs: BTreeMap<String, i64>,
     pub(crate) vectors: HashMap<ContentKey, Vec<f32>>,
+    pub(crate) access: BTreeMap<DocumentId, Option<Access>>,
 }
 
 /// A document with its chunks.
@@ -35,12 +37,25 @@ impl DocumentDraft {
 impl Batch {
     /// Adds or replaces a document.
     pub fn put(&mut self, document: Document, chunks: Vec<ChunkDraft>) {
-        self.documents.insert(document.id(), Some(DocumentDraft { document, chunks }));
+        let id = document.id();
+        // What was to go comes back: it is as hidden as it was.
+        if self.access.get(&id) == Some(&None) {
+            self.access.remove(&id);
+        }
+        self.documents.insert(id, Some(DocumentDraft { document, chunks }));
     }
 
-    /// Removes a document, if it is there.
+    /// Removes a document, if it is there, with what it says of who may see it.
     pub fn remove(&mut self, source: &str, path: &str) {
-        self.documents.insert(DocumentId::of(source, path), None);
+        let id = DocumentId::of(source, path);
+        self.documents.insert(id, None);
+        self.access.insert(id, None);
+    }
+
+    /// Says who may see a document, beside what the rules of its source say; stays when the document is put again. `None`
+    /// leaves it to the source.
+    pub fn set_access(&mut self, id: DocumentId, access: Option<Access>) {
+        self.access.insert(id, access);
     }
 
     /// Writes a line of the ledger.
@@ -72,7 +87,8 @@ impl Batch {
 
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.documents.is_empty() && self.ledger.is_empty() && self.runs.is_empty() && self.vectors.is_empty()
+        let has_documents = !self.documents.is_empty() || !self.access.is_empty();
+        !has_documents && self.ledger.is_empty() && self.runs.is_empty() && self.vectors.is_empty()
     }
 
     /// Documents in the batch.

@@ -14,6 +14,8 @@ pub enum Step {
     TruthWritten,
     /// The batch is durable: acknowledged.
     TruthFlushed,
+    /// Who may see what is written for readers, the lexical index still names what was before.
+    AccessWritten,
     /// tantivy has written its segments, its `meta.json` is the old one.
     LexicalPrepared,
     /// tantivy's commit is done.

@@ -20,7 +20,7 @@ use crate::placement::Placement;
 use crate::record::IndexModel;
 use crate::vectorfile::{Fingerprint, VectorFile, VectorReader};
 use crate::vectors::{Access, SealParams, VectorIndex};
-use crate::{attempts, files, settings, totals};
+use crate::{access, attempts, files, settings, totals};
 
 /// Vectors that may wait in the tail, where every search scans them, before they are sealed into a segment.
 const TAIL_VECTORS: usize = 32_768;
@@ -44,7 +44,8 @@ pub(crate) fn vector_file(folder: &Path) -> PathBuf {
 /// Everything that an index consists of.
 pub(crate) fn parts(folder: &Path) -> Vec<PathBuf> {
     let truth = [documents(folder), vector_file(folder), settings::path(folder), attempts::path(folder)];
-    [&truth[..], &[totals::path(folder), lexical(folder), segments(folder)]].concat()
+    let derived = [totals::path(folder), lexical(folder), segments(folder), access::file::folder(folder)];
+    [&truth[..], &derived].concat()
 }
 
 /// The bytes that stand for a model in the vector file.

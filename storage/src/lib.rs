@@ -83,8 +83,12 @@ mod upgrade;
 mod vectorfile;
 mod vectors;
 mod verify;
+mod view;
 
-pub use access::{Access, AccessError, AccessList, Principal, PrincipalError, PrincipalKind, Principals};
+pub use access::{
+    Access, AccessError, AccessList, AccessRule, AccessRuleError, Principal, PrincipalError, PrincipalKind, Principals,
+    SourceAccess, Viewer,
+};
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;
 pub use block::{Block, BlockKind, Marker, Place};
@@ -113,10 +117,11 @@ pub use record::{
 pub use roster::DocumentSet;
 pub use settings::model_of;
 pub use simhash::SimHash;
-pub use snapshot::{Listing, Passage, Scope, Snapshot, SnapshotHandle};
+pub use snapshot::{DocumentAccess, Snapshot, SnapshotHandle};
 pub use store::{STAGE, Store};
 pub use totals::{IndexTotals, SourceTotals};
 pub use truth::{Statistics, TruthReader};
 pub use upgrade::{UpgradeProgress, upgrade_progress};
 pub use vectors::{SealParams, VectorSearch};
 pub use verify::{Finding, Verification, repair, verify};
+pub use view::{Listing, Passage, Scope, VectorScan, View, ViewKey};

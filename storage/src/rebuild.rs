@@ -42,7 +42,11 @@ impl Rebuild {
         }
         let mut opened = opened?;
         opened.repairs.splice(..0, said);
-        let store = Store::with(&folder, lock, opened)?;
+        let mut store = Store::with(&folder, lock, opened)?;
+        // A document that is read anew is as hidden as before.
+        if let Some(documents) = truth_of(&edition::in_force(data)?)? {
+            store.take_accesses_over(&documents)?;
+        }
         Ok(Self { data: data.to_path_buf(), store, sources, is_continued })
     }
 
@@ -96,6 +100,17 @@ fn anew(folder: &Path, model: &IndexModel) -> Result<recover::Opened> {
     files::remove(folder)?;
     std::fs::create_dir(folder).map_err(Error::io("create", folder))?;
     recover::open(folder, model)
+}
+
+/// The truth of an index, for what it says of who may see what; `None` if there is none.
+///
+/// # Errors
+/// It is there and cannot be read: whom its documents are hidden from is not known then, and nothing is made of them that
+/// would be open to all.
+fn truth_of(folder: &Path) -> Result<Option<Documents>> {
+    let documents = layout::documents(folder);
+    // Opening would make an empty one.
+    documents.exists().then(|| Documents::open(&documents)).transpose()
 }
 
 /// The sources, from whichever part of an index can still tell.

@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use crate::access::{self, AccessTable};
 use crate::attempts::Attempts;
 use crate::documents::{Changes, Documents, Settings};
 use crate::error::{Error, Result};
@@ -28,6 +29,7 @@ pub(crate) struct Opened {
     pub(crate) documents: Documents,
     pub(crate) vectors: VectorFile,
     pub(crate) lexical: LexicalIndex,
+    pub(crate) access: AccessTable,
     pub(crate) index: VectorIndex,
     pub(crate) repairs: Vec<String>,
     pub(crate) attempts: Attempts,
@@ -43,12 +45,13 @@ pub(crate) fn open(folder: &Path, model: &IndexModel) -> Result<Opened> {
     let settings = agree_on_settings(folder, described, &mut documents, model)?;
     let attempts = Attempts::open(folder)?;
     let vectors = open_vectors(folder, model, &mut documents, &mut repairs)?;
-    let lexical = open_lexical(folder, &mut documents, &mut repairs)?;
+    let access = documents.accesses()?;
+    let lexical = open_lexical(folder, &mut documents, &access, &mut repairs)?;
     let index = layout::open_vectors_for_writing(folder, &vectors, &mut repairs)?;
     if totals::bring_up_to_date(folder, &documents.index_totals())? {
         repairs.push("totals.json was damaged and has been written anew".to_string());
     }
-    Ok(Opened { settings, documents, vectors, lexical, index, repairs, attempts })
+    Ok(Opened { settings, documents, vectors, lexical, access, index, repairs, attempts })
 }
 
 pub(crate) fn check_model(settings: Option<&Settings>, model: &IndexModel) -> Result<()> {
@@ -129,7 +132,12 @@ pub(crate) fn adopt_vectors(documents: &mut Documents, vectors: &mut VectorFile,
     Ok(whole - first)
 }
 
-fn open_lexical(folder: &Path, documents: &mut Documents, repairs: &mut Vec<String>) -> Result<LexicalIndex> {
+fn open_lexical(
+    folder: &Path,
+    documents: &mut Documents,
+    access: &AccessTable,
+    repairs: &mut Vec<String>,
+) -> Result<LexicalIndex> {
     let path = layout::lexical(folder);
     let opened = LexicalIndex::open(&path).and_then(|index| Ok((index.payload()?, index)));
     let (payload, mut index) = match opened {
@@ -147,10 +155,16 @@ fn open_lexical(folder: &Path, documents: &mut Documents, repairs: &mut Vec<Stri
         let detail = format!("it ends at commit {}, the lexical index knows commit {applied}", totals.sequence);
         return Err(Error::damaged("the document store", detail));
     }
+    // First of all: no text is seen before it is said who may see it.
+    let access = agree_on_access(folder, access, payload, totals.sequence, repairs)?;
     match payload {
-        Some(payload) => replay(documents, &mut index, payload, repairs)?,
-        None => rebuild_lexical(documents, &mut index, |_| Ok(()))?,
+        Some(payload) => replay(documents, &mut index, payload, access, repairs)?,
+        None => rebuild_lexical(documents, &mut index, access, |_| Ok(()))?,
     }
+    if index.payload()?.map_or(0, |payload| payload.access) != access {
+        index.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
+    }
+    access::file::keep_only(folder, access)?;
     if index.payload()?.is_some_and(|payload| payload.chunks != documents.totals().chunks) {
         return Err(Error::damaged("the lexical index", "it does not hold the chunks of the document store"));
     }
@@ -158,7 +172,38 @@ fn open_lexical(folder: &Path, documents: &mut Documents, repairs: &mut Vec<Stri
     Ok(index)
 }
 
-fn replay(documents: &Documents, index: &mut LexicalIndex, payload: Payload, repairs: &mut Vec<String>) -> Result<()> {
+/// The commit whose file of accesses says what the truth says; writes one if there is none.
+fn agree_on_access(
+    folder: &Path,
+    table: &AccessTable,
+    payload: Option<Payload>,
+    sequence: u64,
+    repairs: &mut Vec<String>,
+) -> Result<u64> {
+    let named = payload.map_or(0, |payload| payload.access);
+    let known = match access::file::read(folder, named) {
+        Err(Error::Damaged { detail, .. }) => {
+            repairs.push(format!("the accesses for readers were damaged ({detail}) and have been written anew"));
+            None
+        }
+        known => known?,
+    };
+    if known.is_some_and(|known| known.says_the_same_as(table)) {
+        return Ok(named);
+    }
+    // An index that was never committed has nothing that could name another one.
+    let commit = if payload.is_none() && *table == AccessTable::default() { 0 } else { sequence };
+    access::file::write(folder, commit, table)?;
+    Ok(commit)
+}
+
+fn replay(
+    documents: &Documents,
+    index: &mut LexicalIndex,
+    payload: Payload,
+    access: u64,
+    repairs: &mut Vec<String>,
+) -> Result<()> {
     let totals = documents.totals();
     let changed = documents.changed_since(payload.sequence)?;
     if changed.is_empty() && payload.chunks == totals.chunks {
@@ -167,7 +212,7 @@ fn replay(documents: &Documents, index: &mut LexicalIndex, payload: Payload, rep
     for group in changed.chunks(REPLAY_BATCH) {
         apply_to_lexical(documents, index, group)?;
     }
-    index.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
+    index.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
     repairs.push(format!("finished an interrupted commit: {} documents", changed.len()));
     Ok(())
 }
@@ -176,6 +221,7 @@ fn replay(documents: &Documents, index: &mut LexicalIndex, payload: Payload, rep
 pub(crate) fn rebuild_lexical(
     documents: &Documents,
     index: &mut LexicalIndex,
+    access: u64,
     mut told: impl FnMut(u64) -> Result<()>,
 ) -> Result<()> {
     let totals = documents.totals();
@@ -187,7 +233,7 @@ pub(crate) fn rebuild_lexical(
         index.replace(&document, &documents.chunks(document.id())?)?;
         told(done)?;
     }
-    index.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })
+    index.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })
 }
 
 /// Brings the lexical index to the truth's state of these documents; the caller commits.

@@ -5,12 +5,13 @@
 //! touched documents; the totals for readers are written; the vector index takes in the new vectors; a fresh snapshot is
 //! swapped in. Whatever a crash leaves undone, the next open finishes (see `recover`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::debug_span;
 
+use crate::access::{self, Access, AccessTable, SourceAccess};
 use crate::attempts::Attempts;
 use crate::batch::{Batch, DocumentDraft};
 use crate::closed::ClosedStore;
@@ -29,6 +30,7 @@ use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
+use crate::view::Contents;
 use crate::{duplicates, edition, private, upgrade};
 
 /// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
@@ -44,6 +46,7 @@ pub struct Store {
     documents: Documents,
     vectors: VectorFile,
     lexical: LexicalIndex,
+    access: AccessTable,
     index: VectorIndex,
     current: SnapshotHandle,
     truth: SharedDocuments,
@@ -79,8 +82,8 @@ impl Store {
     }
 
     pub(crate) fn with(folder: &Path, lock: Lock, opened: Opened) -> Result<Self> {
-        let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
-        let (index, snapshot) = view(&settings, documents.index_totals(), &lexical, &index)?;
+        let Opened { settings, documents, vectors, lexical, access, index, repairs, attempts } = opened;
+        let (index, snapshot) = published(&settings, documents.index_totals(), &lexical, &index, &access)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             settings,
@@ -88,6 +91,7 @@ impl Store {
             documents,
             vectors,
             lexical,
+            access,
             index,
             current: SnapshotHandle::new(snapshot),
             repairs,
@@ -107,8 +111,8 @@ impl Store {
 
     /// A store made of parts that were opened again, and the handles of those who read the one before.
     pub(crate) fn resume(closed: ClosedStore, opened: Opened) -> Result<Self, (Box<ClosedStore>, Error)> {
-        let Opened { settings, documents, vectors, lexical, index, repairs, attempts } = opened;
-        let (index, snapshot) = match view(&settings, documents.index_totals(), &lexical, &index) {
+        let Opened { settings, documents, vectors, lexical, access, index, repairs, attempts } = opened;
+        let (index, snapshot) = match published(&settings, documents.index_totals(), &lexical, &index, &access) {
             Ok(viewed) => viewed,
             Err(error) => return Err((Box::new(closed), error)),
         };
@@ -122,6 +126,7 @@ impl Store {
             documents,
             vectors,
             lexical,
+            access,
             index,
             current,
             truth,
@@ -189,7 +194,72 @@ impl Store {
         let mut settings = self.settings.clone();
         settings.sources.retain(|source| source.name != name);
         self.write_settings(settings)?;
+        // Last: until its documents are gone, they are as hidden as they were.
+        self.set_source_access(name, None)?;
         Ok(files)
+    }
+
+    /// Says who may see the documents of a source, beside what they say of themselves; `None` and no rule at all leave them
+    /// open to whoever may search. May be said before there is such a source. Takes effect with the next snapshot, and
+    /// touches neither text nor vectors.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn set_source_access(&mut self, name: &str, rules: Option<SourceAccess>) -> Result<()> {
+        self.check_poison()?;
+        if self.access.source(name) == rules.as_ref() {
+            return Ok(());
+        }
+        let mut changes = Changes::default();
+        changes.put_source_access(name, rules.as_ref());
+        let mut table = self.access.clone();
+        table.note_source(name, rules);
+        let written = self.commit_accesses(changes, table);
+        self.poison_unless_done(written)
+    }
+
+    /// Takes over who may see what from another index of the same sources.
+    pub(crate) fn take_accesses_over(&mut self, from: &Documents) -> Result<()> {
+        let mut changes = Changes::default();
+        let stored = from.stored_accesses()?;
+        let known: BTreeSet<&[u8]> = stored.iter().map(|(key, _)| key.as_slice()).collect();
+        let gone = self.documents.stored_accesses()?.into_iter().filter(|(key, _)| !known.contains(key.as_slice()));
+        gone.for_each(|(key, _)| changes.remove_mark(key));
+        stored.iter().for_each(|(key, payload)| changes.put_stored(key, payload));
+        let table = from.accesses()?;
+        if table.says_the_same_as(&self.access) {
+            return Ok(());
+        }
+        self.commit_accesses(changes, table)
+    }
+
+    fn commit_accesses(&mut self, changes: Changes, table: AccessTable) -> Result<()> {
+        let totals = self.documents.apply(changes, self.vectors.len())?;
+        self.access = table;
+        let access = totals.sequence;
+        self.write_access(access)?;
+        crash::point(Step::AccessWritten);
+        self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
+        access::file::keep_only(&self.folder, access)?;
+        totals::write(&self.folder, &self.documents.index_totals())?;
+        self.publish()
+    }
+
+    /// The rules of a source; `None` where nothing was said.
+    pub fn source_access(&self, name: &str) -> Option<&SourceAccess> {
+        self.access.source(name)
+    }
+
+    /// What a document says of who may see it.
+    ///
+    /// # Errors
+    /// The store is damaged.
+    pub fn access(&self, id: DocumentId) -> Result<Option<Access>> {
+        self.documents.access(id)
+    }
+
+    fn write_access(&self, commit: u64) -> Result<()> {
+        debug_span!(target: STAGE, "commit_access").in_scope(|| access::file::write(&self.folder, commit, &self.access))
     }
 
     fn write_settings(&mut self, settings: Settings) -> Result<()> {
@@ -292,10 +362,21 @@ impl Store {
     fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
         let _commit = debug_span!(target: STAGE, "commit").entered();
         debug_span!(target: STAGE, "commit_vectors").in_scope(|| self.append_vectors(&batch, resolved))?;
-        let (changes, touched) = self.changes(batch, resolved)?;
+        let accesses = self.changed_accesses(&batch);
+        let (mut changes, touched) = self.changes(batch, resolved)?;
+        accesses.iter().for_each(|(id, access)| changes.put_access(*id, access.as_ref()));
         let writing = debug_span!(target: STAGE, "commit_truth");
         let totals = writing.in_scope(|| self.documents.apply(changes, self.vectors.len()))?;
-        if !touched.is_empty() {
+        let mut access = self.lexical.payload()?.map_or(0, |payload| payload.access);
+        if !accesses.is_empty() {
+            self.access.note(&accesses);
+            access = totals.sequence;
+            // Before the lexical index: no text is seen before it is said who may see it.
+            self.write_access(access)?;
+            crash::point(Step::AccessWritten);
+        }
+        let is_untouched = touched.is_empty() && accesses.is_empty();
+        if !is_untouched {
             let _span = debug_span!(target: STAGE, "commit_lexical").entered();
             for (id, written) in &touched {
                 match written {
@@ -303,12 +384,15 @@ impl Store {
                     None => self.lexical.delete(*id),
                 }
             }
-            self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks })?;
+            self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
+        }
+        if !accesses.is_empty() {
+            access::file::keep_only(&self.folder, access)?;
         }
         let counted = self.documents.index_totals();
         debug_span!(target: STAGE, "commit_totals").in_scope(|| totals::write(&self.folder, &counted))?;
         crash::point(Step::TotalsWritten);
-        if touched.is_empty() {
+        if is_untouched {
             self.current.set(self.current.get().counted_anew(counted));
         } else {
             debug_span!(target: STAGE, "commit_snapshot").in_scope(|| self.publish())?;
@@ -318,6 +402,12 @@ impl Store {
         }
         crash::point(Step::Published);
         Ok(totals.sequence)
+    }
+
+    /// What a batch says of documents that they did not say before.
+    fn changed_accesses(&self, batch: &Batch) -> BTreeMap<DocumentId, Option<Access>> {
+        let is_new = |(id, access): &(&DocumentId, &Option<Access>)| self.access.own(id.group()) != access.as_ref();
+        batch.access.iter().filter(is_new).map(|(id, access)| (*id, access.clone())).collect()
     }
 
     /// The ordinal of every content in the batch: stored ones, and the ones that new vectors are going to get.
@@ -411,7 +501,8 @@ impl Store {
     }
 
     fn publish(&mut self) -> Result<()> {
-        let (index, snapshot) = view(&self.settings, self.documents.index_totals(), &self.lexical, &self.index)?;
+        let totals = self.documents.index_totals();
+        let (index, snapshot) = published(&self.settings, totals, &self.lexical, &self.index, &self.access)?;
         self.index = index;
         self.current.set(snapshot);
         Ok(())
@@ -442,16 +533,18 @@ impl Store {
 }
 
 /// The state after the last commit, and the vector index it uses.
-fn view(
+fn published(
     settings: &Settings,
     totals: IndexTotals,
     lexical: &LexicalIndex,
     index: &VectorIndex,
+    access: &AccessTable,
 ) -> Result<(VectorIndex, Snapshot)> {
     let lexical = lexical.reader()?;
     let placement = Placement::of(&lexical)?;
     let index = layout::take_in_vectors(index, &placement)?;
-    Ok((index.clone(), Snapshot::of(settings.clone(), totals, lexical, index, placement)))
+    let contents = Contents::new(settings.clone(), lexical, index.clone(), placement);
+    Ok((index, Snapshot::of(totals, contents, access.clone())))
 }
 
 fn put_document(

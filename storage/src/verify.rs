@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::access::SourceAccess;
 use crate::documents::{Changes, Documents, Settings};
 use crate::error::{Error, Result, chain};
 use crate::layout;
@@ -13,7 +14,7 @@ use crate::lexical::LexicalReader;
 use crate::lock::Lock;
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel};
 use crate::vectorfile::{VectorFile, VectorReader, VectorView};
-use crate::{edition, files, recover, settings, totals};
+use crate::{access, edition, files, recover, settings, totals};
 
 /// Most findings of one kind that are listed.
 const MAX_FINDINGS: usize = 20;
@@ -21,7 +22,7 @@ const MAX_FINDINGS: usize = 20;
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The part of the data folder: `documents`, `vectors`, `lexical`, `segments`, `index.json`, `totals.json`.
+    /// The part of the data folder: `documents`, `vectors`, `lexical`, `segments`, `access`, `index.json`, `totals.json`.
     pub part: &'static str,
     /// What is wrong with it.
     pub detail: String,
@@ -91,6 +92,7 @@ pub fn verify(data: &Path) -> Result<Verification> {
     let live = verify_documents(&documents, view.as_ref(), &mut report)?;
     verify_ledger(&documents, &settings, &mut report)?;
     verify_lexical(folder, &documents, &live, &mut report)?;
+    verify_accesses(folder, &documents, &mut report);
     if let Some(reader) = &vectors {
         let broken = report.check("segments", layout::verify_segments(folder, reader));
         broken.into_iter().flatten().for_each(|detail| report.add("segments", detail));
@@ -242,6 +244,20 @@ fn verify_lexical(folder: &Path, documents: &Documents, live: &LivePassages, rep
     Ok(())
 }
 
+fn verify_accesses(folder: &Path, documents: &Documents, report: &mut Verification) {
+    let Some(table) = report.check("access", documents.accesses()) else { return };
+    // What is wrong with the lexical index is said already.
+    let named = match LexicalReader::open(&layout::lexical(folder)) {
+        Ok(lexical) => lexical.payload().access,
+        Err(_) => return,
+    };
+    match report.check("access", access::file::read(folder, named)).flatten() {
+        Some(known) if known.says_the_same_as(&table) => {}
+        Some(_) => report.note("access", "it is not yet that of the last commit; it is written anew"),
+        None => report.note("access", "the accesses for readers are not made yet; they are written anew"),
+    }
+}
+
 /// Rebuilds everything that is derived and drops from the truth what is damaged, so that the next indexing run of the
 /// sources reads those files again. Embeddings that are whole are kept. Broken files are moved aside, not deleted.
 /// Returns what was done, in words.
@@ -284,10 +300,26 @@ fn reset_damaged_documents(folder: &Path, described: Option<Settings>, done: &mu
         let detail = "neither it nor index.json is readable; index the folders again into a new data folder";
         return Err(Error::damaged("the document store", detail));
     };
+    let accesses = access::file::newest(folder);
     files::quarantine(&path)?;
     let mut documents = Documents::open(&path)?;
     let mut changes = Changes::default();
     changes.put_settings(&settings);
+    match accesses {
+        Some(table) => {
+            table.documents().for_each(|(id, access)| changes.put_access(id, Some(&access)));
+            table.sources().for_each(|(name, rules)| changes.put_source_access(name, Some(rules)));
+        }
+        None => {
+            let closed = SourceAccess::closed();
+            settings.sources.iter().for_each(|source| changes.put_source_access(&source.name, Some(&closed)));
+            done.push(
+                "who may see what could not be read any more: all sources are closed to everybody but administrators; say it \
+                 again with `quarry access set`"
+                    .to_string(),
+            );
+        }
+    }
     documents.apply(changes, 0)?;
     settings::write(folder, &settings)?;
     done.push("the document store was damaged; all files will be read again, whole embeddings are kept".to_string());

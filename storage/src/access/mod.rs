@@ -1,7 +1,15 @@
 //! Who may see what.
 
+pub(crate) mod file;
 mod list;
 mod principal;
+mod rules;
+mod table;
+mod viewer;
 
 pub use list::{Access, AccessError, AccessList};
 pub use principal::{Principal, PrincipalError, PrincipalKind, Principals};
+pub(crate) use rules::CompiledAccess;
+pub use rules::{AccessRule, AccessRuleError, SourceAccess};
+pub(crate) use table::AccessTable;
+pub use viewer::Viewer;

@@ -3,9 +3,9 @@
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
-use super::alternative::AnalysedAlternative;
 use super::query::{AnalysedQuery, LexicalWeights, PIECE, QueryWord, Sequence};
 use super::schema::Fields;
+use super::within::What;
 use crate::error::Result;
 
 /// Builds tantivy queries for the fields of one index.
@@ -93,70 +93,78 @@ impl QueryBuilder<'_> {
     }
 
     fn free_text(&self, query: &AnalysedQuery) -> Vec<(Occur, Box<dyn Query>)> {
-        let codes = self.weights.codes;
-        let mut clauses = Vec::new();
+        let leaves = self.leaves(query);
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::with_capacity(leaves.len());
+        let mut leaves = leaves.into_iter().peekable();
+        while let Some(leaf) = leaves.next() {
+            let Some(language) = leaf.language.clone() else {
+                clauses.push((Occur::Should, leaf.query()));
+                continue;
+            };
+            // What holds in a language only is looked for in its passages, all of it together.
+            let mut own = vec![(Occur::Should, leaf.query())];
+            while let Some(next) = leaves.next_if(|next| next.language.as_ref() == Some(&language)) {
+                own.push((Occur::Should, next.query()));
+            }
+            let term = Term::from_field_text(self.fields.language, &language);
+            let in_language = constant(Box::new(TermQuery::new(term, IndexRecordOption::Basic)));
+            let both =
+                vec![(Occur::Must, Box::new(BooleanQuery::new(own)) as Box<dyn Query>), (Occur::Must, in_language)];
+            clauses.push((Occur::Should, Box::new(BooleanQuery::new(both))));
+        }
+        clauses
+    }
+
+    /// The parts of a query's free text, each of which adds to the score of the passages that hold it.
+    pub(super) fn leaves(&self, query: &AnalysedQuery) -> Vec<Leaf> {
+        let LexicalWeights { body, codes, .. } = self.weights;
+        let mut leaves = Vec::new();
         for word in &query.words {
-            self.push_word(&mut clauses, word, 1.0);
+            self.leaves_of_word(&mut leaves, word, 1.0, None);
         }
         for alternative in &query.alternatives {
-            self.push_alternative(&mut clauses, alternative);
+            let language = alternative.language.as_ref();
+            match &alternative.sequence {
+                None => {
+                    let words = alternative.words.iter();
+                    words.for_each(|word| self.leaves_of_word(&mut leaves, word, alternative.weight, language));
+                }
+                Some(sequence) => {
+                    let language = language.cloned();
+                    leaves.extend(self.ordered(sequence).map(|phrase| Leaf {
+                        what: What::Sequence(phrase),
+                        weight: alternative.weight * body,
+                        language,
+                    }));
+                }
+            }
         }
         for apart in query.spellings.iter().filter_map(|sequence| in_order(self.fields.body, &sequence.words)) {
-            clauses.push((Occur::Should, Box::new(BoostQuery::new(apart, PIECE * self.weights.body))));
+            leaves.push(Leaf { what: What::Sequence(apart), weight: PIECE * body, language: None });
         }
         for gram in &query.grams {
-            self.push_term(&mut clauses, self.fields.grams, gram, self.gram_weight(gram));
+            Leaf::push(&mut leaves, self.fields.grams, gram, self.gram_weight(gram), None);
         }
         for code in &query.codes {
-            self.push_term(&mut clauses, self.fields.codes, code, codes);
+            Leaf::push(&mut leaves, self.fields.codes, code, codes, None);
         }
-        clauses
+        leaves
     }
 
-    fn push_word(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, word: &QueryWord, factor: f32) {
+    fn leaves_of_word(&self, leaves: &mut Vec<Leaf>, word: &QueryWord, factor: f32, language: Option<&String>) {
         let LexicalWeights { body, title, headings, .. } = self.weights;
         let whole = word.weight * factor;
-        for (stem, language) in &word.stems {
-            let weight = whole * language;
-            self.push_term(clauses, self.fields.stems, stem, weight * body);
-            self.push_term(clauses, self.fields.title, stem, weight * title);
-            self.push_term(clauses, self.fields.headings, stem, weight * headings);
+        for (stem, share) in &word.stems {
+            let weight = whole * share;
+            Leaf::push(leaves, self.fields.stems, stem, weight * body, language);
+            Leaf::push(leaves, self.fields.title, stem, weight * title, language);
+            Leaf::push(leaves, self.fields.headings, stem, weight * headings, language);
         }
-        self.push_term(clauses, self.fields.body, &word.exact, whole * word.exact_weight * body);
-    }
-
-    fn push_alternative(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, alternative: &AnalysedAlternative) {
-        let mut own: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        match &alternative.sequence {
-            None => alternative.words.iter().for_each(|word| self.push_word(&mut own, word, alternative.weight)),
-            Some(sequence) => own.extend(self.ordered(sequence).map(|phrase| {
-                let weighted: Box<dyn Query> =
-                    Box::new(BoostQuery::new(phrase, alternative.weight * self.weights.body));
-                (Occur::Should, weighted)
-            })),
-        }
-        let Some(language) = alternative.language.as_ref().filter(|_| !own.is_empty()) else {
-            return clauses.extend(own);
-        };
-        let term = Term::from_field_text(self.fields.language, language);
-        let in_language = constant(Box::new(TermQuery::new(term, IndexRecordOption::Basic)));
-        let own: Box<dyn Query> = Box::new(BooleanQuery::new(own));
-        clauses
-            .push((Occur::Should, Box::new(BooleanQuery::new(vec![(Occur::Must, own), (Occur::Must, in_language)]))));
+        Leaf::push(leaves, self.fields.body, &word.exact, whole * word.exact_weight * body, language);
     }
 
     fn gram_weight(&self, gram: &str) -> f32 {
         if gram.chars().nth(1).is_none() { self.weights.characters } else { self.weights.pairs }
-    }
-
-    fn push_term(&self, clauses: &mut Vec<(Occur, Box<dyn Query>)>, field: Field, text: &str, weight: f32) {
-        if weight == 0.0 {
-            return;
-        }
-        let term = TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::WithFreqs);
-        let boosted: Box<dyn Query> =
-            if weight == 1.0 { Box::new(term) } else { Box::new(BoostQuery::new(Box::new(term), weight)) };
-        clauses.push((Occur::Should, boosted));
     }
 
     /// A sequence that is required: it adds nothing to a score.
@@ -174,6 +182,31 @@ impl QueryBuilder<'_> {
             }
             (only, None) | (None, only) => only,
         }
+    }
+}
+
+/// One part of a query's free text.
+pub(super) struct Leaf {
+    pub(super) what: What,
+    pub(super) weight: f32,
+    /// The only language that it is looked for in.
+    pub(super) language: Option<String>,
+}
+
+impl Leaf {
+    fn push(leaves: &mut Vec<Self>, field: Field, text: &str, weight: f32, language: Option<&String>) {
+        if weight != 0.0 {
+            let what = What::Term(Term::from_field_text(field, text));
+            leaves.push(Self { what, weight, language: language.cloned() });
+        }
+    }
+
+    fn query(self) -> Box<dyn Query> {
+        let plain: Box<dyn Query> = match self.what {
+            What::Term(term) => Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
+            What::Sequence(query) => query,
+        };
+        if self.weight == 1.0 { plain } else { Box::new(BoostQuery::new(plain, self.weight)) }
     }
 }
 

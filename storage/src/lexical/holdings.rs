@@ -7,7 +7,7 @@ use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet, TERMINATED};
 
 use super::query::{AnalysedQuery, LexicalWeights, QueryWord, Sequence};
-use super::reader::{Everything, LexicalReader, PassageRef};
+use super::reader::{LexicalReader, PassageRef};
 use super::statistics;
 use crate::error::Result;
 
@@ -58,14 +58,14 @@ impl LexicalReader {
     /// A name that is written in several words.
     fn written_apart(&self, sequence: &Sequence, passages: &[PassageRef]) -> Result<HeldTerm> {
         let required = self.builder(LexicalWeights::default()).sequence(sequence);
-        let found = required.map(|required| self.searcher.search(&required, &Everything)).transpose()?;
+        let found = required.map(|required| self.everything(&required)).transpose()?;
         let mut found: Vec<PassageRef> = found.unwrap_or_default();
         found.sort_unstable();
         Ok(HeldTerm {
             text: sequence.words.iter().map(|(_, word)| word.as_str()).collect(),
             kind: TermKind::Word,
             is_spelling: true,
-            idf: statistics::idf(self.searcher.num_docs(), found.len() as u64),
+            idf: statistics::idf(self.live(), found.len() as u64),
             is_known: !found.is_empty(),
             held: passages.iter().map(|passage| found.binary_search(passage).is_ok()).collect(),
         })
@@ -95,11 +95,11 @@ impl LexicalReader {
         // Stems of several languages stand in different passages, the exact word in some of the same.
         let mut holders: BTreeMap<Field, u64> = BTreeMap::new();
         for form in forms {
-            *holders.entry(form.field()).or_default() += self.searcher.doc_freq(form)?;
+            *holders.entry(form.field()).or_default() += self.frequency(form)?;
             self.note_holders(form, passages, &mut held)?;
         }
         let holders = holders.into_values().max().unwrap_or(0);
-        let idf = statistics::idf(self.searcher.num_docs(), holders);
+        let idf = statistics::idf(self.live(), holders);
         Ok(HeldTerm { text: text.to_owned(), kind, is_spelling: false, idf, is_known: holders > 0, held })
     }
 

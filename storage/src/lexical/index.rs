@@ -31,11 +31,13 @@ pub(crate) struct Payload {
     pub(crate) sequence: u64,
     /// Chunks that are live after the commit.
     pub(crate) chunks: u64,
+    /// The commit that wrote the accesses of the documents.
+    pub(crate) access: u64,
 }
 
 impl Payload {
     fn encode(self) -> String {
-        let body = format!("{} {}", self.sequence, self.chunks);
+        let body = format!("{} {} {}", self.sequence, self.chunks, self.access);
         format!("{body} {:08x}", crc32c::crc32c(body.as_bytes()))
     }
 
@@ -44,8 +46,10 @@ impl Payload {
         if checksum != format!("{:08x}", crc32c::crc32c(body.as_bytes())) {
             return None;
         }
-        let (sequence, chunks) = body.split_once(' ')?;
-        Some(Self { sequence: sequence.parse().ok()?, chunks: chunks.parse().ok()? })
+        let mut numbers = body.split(' ').map(|number| number.parse::<u64>().ok());
+        let mut next = || numbers.next().flatten();
+        let payload = Self { sequence: next()?, chunks: next()?, access: next()? };
+        numbers.next().is_none().then_some(payload)
     }
 }
 
@@ -201,7 +205,7 @@ mod tests {
     fn change(folder: &Path) -> Result<()> {
         let mut index = LexicalIndex::open(folder)?;
         index.replace(&document("7"), &[chunk("changed")])?;
-        index.commit(Payload { sequence: 2, chunks: 20 })?;
+        index.commit(Payload { sequence: 2, chunks: 20, access: 0 })?;
         index.close()
     }
 
@@ -214,7 +218,7 @@ mod tests {
         for number in 0..20 {
             index.replace(&document(&number.to_string()), &[chunk("text")]).unwrap();
         }
-        index.commit(Payload { sequence: 1, chunks: 20 }).unwrap();
+        index.commit(Payload { sequence: 1, chunks: 20, access: 0 }).unwrap();
         index.close().unwrap();
         fs::create_dir(&whole).unwrap();
         for entry in fs::read_dir(&killed).unwrap() {

@@ -4,7 +4,7 @@ use tantivy::query::TermQuery;
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet as _, SegmentReader, TERMINATED};
 
-use super::reader::{Everything, LexicalReader, PassageRef, damaged};
+use super::reader::{LexicalReader, PassageRef, damaged};
 use super::schema::StoredPassage;
 use crate::error::Result;
 use crate::facets::{Facets, SegmentFacets, Values};
@@ -22,14 +22,14 @@ impl LexicalReader {
     /// Where the live passages of a document are, in no order.
     pub(crate) fn places_of(&self, id: DocumentId) -> Result<Vec<PassageRef>> {
         let term = Term::from_field_bytes(self.fields.document, id.bytes());
-        Ok(self.searcher.search(&TermQuery::new(term, IndexRecordOption::Basic), &Everything)?)
+        self.everything(&TermQuery::new(term, IndexRecordOption::Basic))
     }
 
     /// Calls `visit` with every live passage and its group.
     pub(crate) fn for_each_group(&self, mut visit: impl FnMut(PassageRef, u64)) -> Result<()> {
         for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
             let column = reader.fast_fields().u64("group")?;
-            for doc in reader.doc_ids_alive() {
+            for doc in self.alive(segment, reader) {
                 visit(
                     PassageRef { segment, doc },
                     column.first(doc).ok_or_else(|| damaged("a chunk has no document"))?,
@@ -53,6 +53,25 @@ impl LexicalReader {
         Ok(ordinals)
     }
 
+    /// Calls `visit` with the path of every passage, live or not, path by path.
+    pub(crate) fn for_each_path(&self, mut visit: impl FnMut(&str, PassageRef)) -> Result<()> {
+        for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
+            let index = reader.inverted_index(self.fields.path)?;
+            let mut terms = index.terms().stream().map_err(|error| damaged(error.to_string()))?;
+            while let Some((term, info)) = terms.next() {
+                let path = String::from_utf8_lossy(term);
+                let postings = index.read_postings_from_terminfo(info, IndexRecordOption::Basic);
+                let mut postings = postings.map_err(|error| damaged(error.to_string()))?;
+                let mut doc = postings.doc();
+                while doc != TERMINATED {
+                    visit(&path, PassageRef { segment, doc });
+                    doc = postings.advance();
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// How many passages each segment holds, dead ones too.
     pub(crate) fn segment_lengths(&self) -> impl Iterator<Item = u32> + '_ {
         self.searcher.segment_readers().iter().map(SegmentReader::max_doc)
@@ -61,7 +80,7 @@ impl LexicalReader {
     /// Calls `visit` with every live passage.
     pub(crate) fn for_each_passage(&self, mut visit: impl FnMut(StoredPassage)) -> Result<()> {
         for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
-            for doc in reader.doc_ids_alive() {
+            for doc in self.alive(segment, reader) {
                 visit(self.passage(PassageRef { segment, doc })?);
             }
         }

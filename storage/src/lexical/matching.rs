@@ -5,7 +5,7 @@ use tantivy::query::EnableScoring;
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::query::{AnalysedQuery, LexicalWeights};
-use super::reader::{Everything, LexicalReader, PassageRef};
+use super::reader::{LexicalReader, PassageRef};
 use super::statistics::Statistics;
 use crate::error::Result;
 use crate::filter::Filter;
@@ -19,7 +19,7 @@ impl LexicalReader {
         weights: LexicalWeights,
     ) -> Result<Vec<PassageRef>> {
         let Some(query) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
-        Ok(self.searcher.search(&query, &Everything)?)
+        self.everything(&query)
     }
 
     /// The same passages with their scores.
@@ -29,8 +29,11 @@ impl LexicalReader {
         filters: &[Filter],
         weights: LexicalWeights,
     ) -> Result<Vec<(PassageRef, f32)>> {
+        if let Some(sight) = &self.sight {
+            return self.scored_within(sight, query, filters, weights);
+        }
         let Some(asked) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
-        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
+        let statistics = Statistics::of(self, query)?;
         Ok(self.searcher.search_with_statistics_provider(&asked, &Scored, &statistics)?)
     }
 }
@@ -43,8 +46,11 @@ impl LexicalReader {
         weights: LexicalWeights,
         mut passages: Vec<PassageRef>,
     ) -> Result<Vec<(PassageRef, f32)>> {
+        if let Some(sight) = &self.sight {
+            return self.scores_within(sight, query, passages, weights);
+        }
         let Some(asked) = self.asked(query, &[], weights)? else { return Ok(Vec::new()) };
-        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
+        let statistics = Statistics::of(self, query)?;
         let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, &self.searcher);
         let weight = asked.weight(scoring)?;
         passages.sort_unstable();

@@ -13,10 +13,12 @@ mod pinned;
 mod query;
 mod reader;
 mod schema;
+mod sight;
 mod spelling;
 mod statistics;
 mod stopwords;
 mod tokens;
+mod within;
 
 pub use alternative::{Alternative, AnalysedAlternative};
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};

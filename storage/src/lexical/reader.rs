@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 use tantivy::collector::{Collector, SegmentCollector, TopDocs};
 use tantivy::columnar::Column;
@@ -19,6 +20,7 @@ use super::index::{Payload, checked, unusable};
 use super::pinned::PinnedFolder;
 use super::query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, query_word};
 use super::schema::{self, DEFAULT_LANGUAGE, Fields, StoredPassage};
+use super::sight::Sight;
 use super::statistics::{Statistics, idf};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -49,7 +51,8 @@ impl From<DocAddress> for PassageRef {
     }
 }
 
-/// A view of the lexical index that later commits do not change.
+/// A view of the lexical index that later commits do not change: of all of it, or within a sight.
+#[derive(Clone)]
 pub(crate) struct LexicalReader {
     pub(super) searcher: Searcher,
     pub(super) fields: Fields,
@@ -60,6 +63,8 @@ pub(crate) struct LexicalReader {
     groups: Vec<Column<u64>>,
     /// Likewise both halves of the fingerprints.
     fingerprints: Vec<(Column<u64>, Column<u64>)>,
+    /// The passages that are seen; `None`: all of them.
+    pub(super) sight: Option<Arc<Sight>>,
 }
 
 impl LexicalReader {
@@ -83,10 +88,8 @@ impl LexicalReader {
 
     /// The view that `searcher` has; `payload` is that of the commit it sees.
     pub(crate) fn of(searcher: Searcher, payload: Option<Payload>) -> Result<Self> {
-        let payload = payload.unwrap_or(Payload { sequence: 0, chunks: 0 });
+        let payload = payload.unwrap_or(Payload { sequence: 0, chunks: 0, access: 0 });
         let fields = schema::schema().1;
-        let languages = terms_of(&searcher, fields.language)?.into_iter().collect::<Vec<_>>();
-        let analyzers = analyzers_for(&searcher, &fields, &languages)?;
         let groups = searcher.segment_readers().iter().map(|reader| reader.fast_fields().u64("group"));
         let groups = groups.collect::<tantivy::Result<_>>()?;
         let fingerprints = searcher.segment_readers().iter().map(|reader| {
@@ -94,7 +97,69 @@ impl LexicalReader {
             Ok((columns.u64("fingerprint_upper")?, columns.u64("fingerprint_lower")?))
         });
         let fingerprints = fingerprints.collect::<tantivy::Result<_>>()?;
-        Ok(Self { searcher, fields, payload, languages, analyzers, groups, fingerprints })
+        let (languages, analyzers) = (Vec::new(), Vec::new());
+        Self { searcher, fields, payload, languages, analyzers, groups, fingerprints, sight: None }.with_languages()
+    }
+
+    /// The same commit, of which nothing is seen but these passages.
+    pub(crate) fn within(&self, passages: impl Iterator<Item = PassageRef>) -> Result<Self> {
+        let sight = Sight::of(self.segment_lengths(), passages.filter(|passage| self.sees(*passage)));
+        Self { sight: Some(Arc::new(sight)), ..self.clone() }.with_languages()
+    }
+
+    /// Finds out which languages it holds, and how their words are compared.
+    fn with_languages(mut self) -> Result<Self> {
+        let mut languages = Vec::new();
+        for language in terms_of(&self.searcher, self.fields.language)? {
+            let is_held =
+                self.sight.is_none() || self.frequency(&Term::from_field_text(self.fields.language, &language))? > 0;
+            languages.extend(is_held.then_some(language));
+        }
+        self.languages = languages;
+        self.analyzers = analyzers_for(&self)?;
+        Ok(self)
+    }
+
+    /// Whether a passage is seen.
+    fn sees(&self, passage: PassageRef) -> bool {
+        self.sight.as_ref().is_none_or(|sight| sight.contains(passage))
+    }
+
+    /// The live passages of a segment that are seen.
+    pub(super) fn alive<'a>(&'a self, segment: u32, reader: &'a SegmentReader) -> Box<dyn Iterator<Item = DocId> + 'a> {
+        match self.sight.as_ref().map(|sight| sight.segment(segment)) {
+            None => reader.doc_ids_alive(),
+            Some(seen) => Box::new(seen.into_iter().flat_map(|seen| seen.iter().map(|doc| doc as DocId))),
+        }
+    }
+
+    /// How many live passages there are.
+    pub(super) fn live(&self) -> u64 {
+        self.sight.as_ref().map_or_else(|| self.searcher.num_docs(), |sight| sight.passages())
+    }
+
+    /// How many passages rarity is told by: deleted ones count until their segment is rewritten, but not within a sight.
+    pub(super) fn counted_passages(&self) -> tantivy::Result<u64> {
+        self.sight.as_ref().map_or_else(|| self.searcher.total_num_docs(), |sight| Ok(sight.passages()))
+    }
+
+    /// How many of those hold a term.
+    pub(super) fn frequency(&self, term: &Term) -> tantivy::Result<u64> {
+        let sight = self.sight.as_ref();
+        sight.map_or_else(|| self.searcher.doc_freq(term), |sight| sight.frequency(&self.searcher, term))
+    }
+
+    /// How long a field is in all of those together.
+    pub(super) fn tokens(&self, field: Field) -> tantivy::Result<u64> {
+        let sight = self.sight.as_ref();
+        sight.map_or_else(|| self.searcher.total_num_tokens(field), |sight| sight.tokens(&self.searcher, field))
+    }
+
+    /// Every passage that matches and is seen, in index order.
+    pub(super) fn everything(&self, query: &dyn Query) -> Result<Vec<PassageRef>> {
+        let mut found = self.searcher.search(query, &Everything)?;
+        found.retain(|passage| self.sees(*passage));
+        Ok(found)
     }
 
     pub(crate) fn payload(&self) -> Payload {
@@ -109,7 +174,7 @@ impl LexicalReader {
     pub(crate) fn for_each_ordinal(&self, mut visit: impl FnMut(PassageRef, u64)) -> Result<()> {
         for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
             let ordinals = reader.fast_fields().u64("ordinal")?;
-            for doc in reader.doc_ids_alive() {
+            for doc in self.alive(segment, reader) {
                 let ordinal = ordinals.first(doc).ok_or_else(|| damaged("a chunk has no ordinal"))?;
                 visit(PassageRef { segment, doc }, ordinal);
             }
@@ -117,7 +182,8 @@ impl LexicalReader {
         Ok(())
     }
 
-    /// The best `limit` passages by BM25, best first, equal scores in index order.
+    /// The best `limit` passages by BM25, best first, equal scores in index order; within a sight, in no order and with all
+    /// that score as much as the last one.
     pub(crate) fn search(
         &self,
         query: &AnalysedQuery,
@@ -125,8 +191,11 @@ impl LexicalReader {
         weights: LexicalWeights,
         limit: usize,
     ) -> Result<Vec<(PassageRef, f32)>> {
+        if let Some(sight) = &self.sight {
+            return Ok(best(self.scored_within(sight, query, filters, weights)?, limit));
+        }
         let Some(asked) = self.asked(query, filters, weights)? else { return Ok(Vec::new()) };
-        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
+        let statistics = Statistics::of(self, query)?;
         let top = TopDocs::with_limit(limit.max(1)).order_by_score();
         let hits = self.searcher.search_with_statistics_provider(&asked, &top, &statistics)?;
         Ok(hits.into_iter().take(limit).map(|(score, address): (Score, DocAddress)| (address.into(), score)).collect())
@@ -153,7 +222,7 @@ impl LexicalReader {
     pub(crate) fn analyse(&self, query: &LexicalQuery) -> AnalysedQuery {
         let mut analysed = AnalysedQuery::of(query, &self.analyzers);
         // A dictionary that cannot be read is an error of the search that follows.
-        let holders = |stem: &str| self.searcher.doc_freq(&Term::from_field_text(self.fields.stems, stem)).unwrap_or(1);
+        let holders = |stem: &str| self.frequency(&Term::from_field_text(self.fields.stems, stem)).unwrap_or(1);
         analysed.look_for_unheld(|stem| holders(stem) > 0);
         analysed
     }
@@ -165,8 +234,8 @@ impl LexicalReader {
 
     /// What a passage of average length scores that holds all of the query's text once.
     pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
-        let statistics = Statistics::of(&self.searcher, &self.fields, query)?;
-        self.builder(weights).coverage(query, |term| Ok(idf(self.searcher.num_docs(), statistics.doc_freq(term)?)))
+        let statistics = Statistics::of(self, query)?;
+        self.builder(weights).coverage(query, |term| Ok(idf(self.live(), statistics.doc_freq(term)?)))
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.
@@ -181,7 +250,7 @@ impl LexicalReader {
                 Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(first)), (Occur::Must, second)]))
             }
         };
-        Ok(Some(self.searcher.search(&combined, &Everything)?))
+        self.everything(combined.as_ref()).map(Some)
     }
 
     pub(super) fn builder(&self, weights: LexicalWeights) -> QueryBuilder<'_> {
@@ -253,18 +322,31 @@ pub(super) fn reader_of(index: &Index) -> Result<IndexReader> {
     Ok(builder.doc_store_cache_num_blocks(STORE_CACHE_BLOCKS).try_into()?)
 }
 
+/// The best of these, and all others as good as the last of them.
+fn best(mut scored: Vec<(PassageRef, f32)>, limit: usize) -> Vec<(PassageRef, f32)> {
+    if limit == 0 {
+        return Vec::new();
+    }
+    if scored.len() > limit {
+        let (_, (_, least), _) = scored.select_nth_unstable_by(limit - 1, |a, b| b.1.total_cmp(&a.1));
+        let least = *least;
+        scored.retain(|(_, score)| *score >= least);
+    }
+    scored
+}
+
 /// One analysis for each way in which words are stemmed.
-fn analyzers_for(searcher: &Searcher, fields: &Fields, languages: &[String]) -> Result<Vec<Analyzer>> {
-    let passages = searcher.num_docs();
+fn analyzers_for(reader: &LexicalReader) -> Result<Vec<Analyzer>> {
+    let passages = reader.live();
     let mut counted: Vec<(Analyzer, u64)> = Vec::new();
     // Documents of no known language are stemmed in the default one.
     let mut of_default = passages;
     let default = std::iter::once(DEFAULT_LANGUAGE);
-    for code in default.chain(languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE)) {
+    for code in default.chain(reader.languages.iter().map(String::as_str).filter(|code| *code != DEFAULT_LANGUAGE)) {
         let analyzer = Analyzer::for_language(Some(code));
         let holders = match code {
             DEFAULT_LANGUAGE => 0,
-            code => searcher.doc_freq(&Term::from_field_text(fields.language, code))?,
+            code => reader.frequency(&Term::from_field_text(reader.fields.language, code))?,
         };
         of_default = of_default.saturating_sub(holders);
         match counted.iter_mut().find(|(known, _)| known.tag() == analyzer.tag()) {

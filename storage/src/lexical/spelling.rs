@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use tantivy::collector::Count;
 use tantivy::query::FuzzyTermQuery;
-use tantivy::schema::Term;
+use tantivy::schema::{IndexRecordOption, Term};
 
 use super::query::{AnalysedQuery, LexicalWeights};
 use super::reader::{LexicalReader, damaged};
+use super::sight;
 use crate::error::Result;
 
 /// Words that are looked at for one; no word has as many neighbours that are worth a look.
@@ -33,17 +33,27 @@ impl LexicalReader {
         let body = self.fields.body;
         let automaton = FuzzyTermQuery::new(Term::from_field_text(body, word), slips, true).automaton()?;
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
-        for reader in self.searcher.segment_readers() {
+        for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
             let index = reader.inverted_index(body)?;
             let near = index.terms().search(&automaton).into_stream();
             let mut near = near.map_err(|error| damaged(error.to_string()))?;
-            while found.len() < MAX_NEIGHBOURS && near.advance() {
-                let text = String::from_utf8_lossy(near.key()).into_owned();
-                *found.entry(text).or_default() += u64::from(near.value().doc_freq);
+            // Within a sight all are looked at: which come first depends on what is out of sight.
+            while (found.len() < MAX_NEIGHBOURS || self.sight.is_some()) && near.advance() {
+                let holders = match self.sight.as_ref().and_then(|sight| sight.segment(segment)) {
+                    None => u64::from(near.value().doc_freq),
+                    Some(seen) => {
+                        let postings = index.read_postings_from_terminfo(near.value(), IndexRecordOption::Basic);
+                        sight::seen(seen, postings.map_err(tantivy::TantivyError::from)?)
+                    }
+                };
+                if holders > 0 {
+                    *found.entry(String::from_utf8_lossy(near.key()).into_owned()).or_default() += holders;
+                }
             }
         }
         let mut words: Vec<KnownWord> = found.into_iter().map(|(text, holders)| KnownWord { text, holders }).collect();
         words.sort_by(|a, b| b.holders.cmp(&a.holders).then_with(|| a.text.cmp(&b.text)));
+        words.truncate(MAX_NEIGHBOURS);
         Ok(words)
     }
 
@@ -52,15 +62,15 @@ impl LexicalReader {
         let word = self.analysed_word(word);
         let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
         let exact = Term::from_field_text(self.fields.body, &word.exact);
-        let holders = stems.chain([exact]).map(|term| self.searcher.doc_freq(&term));
+        let holders = stems.chain([exact]).map(|term| self.frequency(&term));
         Ok(holders.collect::<tantivy::Result<Vec<_>>>()?.into_iter().max().unwrap_or(0))
     }
 
     /// How many passages have what a query requires: its phrases, and nothing that it excludes.
     pub(crate) fn count(&self, query: &AnalysedQuery) -> Result<u64> {
         match self.builder(LexicalWeights::default()).requirements(query) {
-            Some(required) => Ok(self.searcher.search(&required, &Count)? as u64),
-            None => Ok(self.searcher.num_docs()),
+            Some(required) => Ok(self.everything(&required)?.len() as u64),
+            None => Ok(self.live()),
         }
     }
 }

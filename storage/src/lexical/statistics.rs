@@ -3,33 +3,33 @@
 
 use std::collections::HashMap;
 
-use tantivy::Searcher;
 use tantivy::query::Bm25StatisticsProvider;
 use tantivy::schema::{Field, Term};
 
 use super::query::AnalysedQuery;
-use super::schema::Fields;
+use super::reader::LexicalReader;
 
 /// The statistics of one query.
 pub(super) struct Statistics<'a> {
-    searcher: &'a Searcher,
+    reader: &'a LexicalReader,
     /// For stems of words that have several: the passages that hold any of them.
     together: HashMap<Term, u64>,
 }
 
 impl<'a> Statistics<'a> {
-    pub(super) fn of(searcher: &'a Searcher, fields: &Fields, query: &AnalysedQuery) -> tantivy::Result<Self> {
-        let passages = searcher.total_num_docs()?;
+    pub(super) fn of(reader: &'a LexicalReader, query: &AnalysedQuery) -> tantivy::Result<Self> {
+        let fields = &reader.fields;
+        let passages = reader.counted_passages()?;
         let mut together = HashMap::new();
         let words = query.words.iter().chain(query.alternatives.iter().flat_map(|alternative| &alternative.words));
         for word in words.filter(|word| word.stems.len() > 1) {
             for field in [fields.stems, fields.title, fields.headings] {
                 let terms = || word.stems.iter().map(move |(stem, _)| Term::from_field_text(field, stem));
-                let holders = terms().map(|term| searcher.doc_freq(&term)).sum::<tantivy::Result<u64>>()?;
+                let holders = terms().map(|term| reader.frequency(&term)).sum::<tantivy::Result<u64>>()?;
                 together.extend(terms().map(|term| (term, holders.min(passages))));
             }
         }
-        Ok(Self { searcher, together })
+        Ok(Self { reader, together })
     }
 }
 
@@ -40,17 +40,17 @@ pub(super) fn idf(passages: u64, holders: u64) -> f32 {
 
 impl Bm25StatisticsProvider for Statistics<'_> {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
-        self.searcher.total_num_tokens(field)
+        self.reader.tokens(field)
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
-        self.searcher.total_num_docs()
+        self.reader.counted_passages()
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
         match self.together.get(term) {
             Some(holders) => Ok(*holders),
-            None => self.searcher.doc_freq(term),
+            None => self.reader.frequency(term),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Formats whose truth is that of the next one, and only what is derived from it is made anew: format 3, whose lexical index
-//! held stems without their languages, and format 4, whose passages were not filed under the type of their page.
+//! held stems without their languages; format 4, whose passages were not filed under the type of their page; and format 5, whose
+//! index did not name who may see what, so that builds that know nothing of accesses refuse this one.
 
 use std::path::Path;
 

@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { from: 2, convert: format_2::convert },
     Step { from: 3, convert: derived::convert },
     Step { from: 4, convert: derived::convert },
+    Step { from: 5, convert: derived::convert },
 ];
 
 /// Whether an index of this format can be brought forward.
@@ -96,7 +97,7 @@ impl Step {
 fn finish(new: &Path, model: &IndexModel, progress: &mut Progress<'_>) -> Result<()> {
     let documents = Documents::open(&layout::documents(new))?;
     let mut lexical = LexicalIndex::open(&layout::lexical(new))?;
-    recover::rebuild_lexical(&documents, &mut lexical, |done| progress.second_half(done))?;
+    recover::rebuild_lexical(&documents, &mut lexical, 0, |done| progress.second_half(done))?;
     lexical.close()?;
     drop(documents);
     recover::open(new, model)?.lexical.close()

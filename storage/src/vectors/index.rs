@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::codes::Query;
+use super::codes::{Query, row_len};
 use super::error::{VectorError, VectorResult};
 use super::manifest::{Entry, Manifest};
 use super::open::{self, OpenReport};
@@ -141,6 +141,64 @@ impl VectorIndex {
         Ok(found)
     }
 
+    /// As [`VectorIndex::search`], but by going over all that are allowed, and the one with the lower content key first of
+    /// equal ones: what else the index holds, and in which order it came, makes no difference.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn scan(&self, query: &[f32], k: usize, allowed: &OrdinalSet) -> VectorResult<Vec<(u64, f32)>> {
+        let query = Query::new(query, self.reader.dim())?;
+        if k == 0 {
+            return Ok(Vec::new());
+        }
+        let count = k.saturating_add(k.max(RESCORE_MARGIN));
+        let mut found = self.scanned(&query, count, allowed);
+        self.score_exactly(&query, &mut found)?;
+        let mut keyed = Vec::with_capacity(found.len());
+        if let Some(last) = found.iter().map(|(ordinal, _)| *ordinal).max() {
+            let view = self.reader.view_of(last + 1)?;
+            for (ordinal, cosine) in found {
+                keyed.push((view.key(ordinal)?, ordinal, cosine));
+            }
+        }
+        keyed.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+        keyed.truncate(k);
+        Ok(keyed.into_iter().map(|(_, ordinal, cosine)| (ordinal, cosine)).collect())
+    }
+
+    /// The `count` best allowed vectors by their codes, and all others as good as the last of them.
+    fn scanned(&self, query: &Query, count: usize, allowed: &OrdinalSet) -> Vec<(u64, f32)> {
+        let mut depth = count;
+        loop {
+            let mut found = Vec::new();
+            // The best that may have been cut off.
+            let mut cut = f32::NEG_INFINITY;
+            let segments = self.segments.iter().map(|segment| segment.search(query, depth, 0, usize::MAX, allowed));
+            let tail = self.tail.each(query, depth, allowed, &self.pool);
+            for part in segments.chain(tail) {
+                if part.len() == depth {
+                    cut = part.last().map_or(cut, |(_, cosine)| cut.max(*cosine));
+                }
+                found.extend(part);
+            }
+            if found.len() <= count {
+                return found;
+            }
+            let (_, (_, least), _) = found.select_nth_unstable_by(count - 1, |a, b| b.1.total_cmp(&a.1));
+            let least = *least;
+            if cut < least {
+                found.retain(|(_, cosine)| *cosine >= least);
+                return found;
+            }
+            depth = depth.saturating_mul(2);
+        }
+    }
+
+    /// Bytes of the codes of so many vectors: what a scan of them reads.
+    pub(crate) fn scanned_bytes(&self, vectors: u64) -> u64 {
+        vectors.saturating_mul(row_len(self.reader.dim()) as u64)
+    }
+
     /// The exact cosines of these vectors.
     ///
     /// # Errors
@@ -168,6 +226,14 @@ impl VectorIndex {
     /// [`VectorError::OutOfRange`] when the vector file does not have it, [`VectorError::CorruptVector`].
     pub(crate) fn vector(&self, ordinal: u64) -> VectorResult<Vec<f32>> {
         Ok(self.reader.view_of(ordinal + 1)?.get(ordinal)?.to_vec())
+    }
+
+    /// The content key of the vector of an ordinal.
+    ///
+    /// # Errors
+    /// As [`VectorIndex::vector`].
+    pub(crate) fn key(&self, ordinal: u64) -> VectorResult<[u8; 16]> {
+        self.reader.view_of(ordinal + 1)?.key(ordinal)
     }
 
     /// How many vectors are in the tail, where every search scans them.

@@ -9,7 +9,7 @@ use super::codes::{Codes, Query, encode, normalise};
 use super::error::VectorResult;
 use super::ordinals::OrdinalSet;
 use super::scan::{scan_all, scan_rows};
-use super::scratch::Scratch;
+use super::scratch::{Scratch, ScratchPool};
 use crate::vectorfile::VectorView;
 
 const BLOCK_ROWS: usize = 1024;
@@ -66,16 +66,31 @@ impl Tail {
         scratch: &mut Scratch,
         found: &mut Vec<(u64, f32)>,
     ) {
-        for block in &self.blocks {
-            let codes = Codes { rows: &block.codes, scales: &block.scales };
-            if block.ordinals.iter().all(|&ordinal| allowed.contains(ordinal)) {
-                scan_all(codes, query, count, scratch);
-            } else {
-                let rows = (0..).zip(&block.ordinals).filter(|&(_, &ordinal)| allowed.contains(ordinal));
-                scan_rows(codes, query, rows.map(|(row, _)| row), count, scratch);
-            }
-            let best = scratch.best.take(count);
-            found.extend(best.iter().map(|r| (block.ordinals[r.row() as usize], r.similarity())));
+        self.blocks.iter().for_each(|block| found.extend(block.search(query, count, allowed, scratch)));
+    }
+
+    /// The same, block by block.
+    pub(crate) fn each<'a>(
+        &'a self,
+        query: &'a Query,
+        count: usize,
+        allowed: &'a OrdinalSet,
+        pool: &'a ScratchPool,
+    ) -> impl Iterator<Item = Vec<(u64, f32)>> + 'a {
+        self.blocks.iter().map(move |block| pool.with(|scratch| block.search(query, count, allowed, scratch)))
+    }
+}
+
+impl Block {
+    fn search(&self, query: &Query, count: usize, allowed: &OrdinalSet, scratch: &mut Scratch) -> Vec<(u64, f32)> {
+        let codes = Codes { rows: &self.codes, scales: &self.scales };
+        if self.ordinals.iter().all(|&ordinal| allowed.contains(ordinal)) {
+            scan_all(codes, query, count, scratch);
+        } else {
+            let rows = (0..).zip(&self.ordinals).filter(|&(_, &ordinal)| allowed.contains(ordinal));
+            scan_rows(codes, query, rows.map(|(row, _)| row), count, scratch);
         }
+        let best = scratch.best.take(count);
+        best.iter().map(|ranked| (self.ordinals[ranked.row() as usize], ranked.similarity())).collect()
     }
 }
