@@ -10,6 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use storage::{Principal, PrincipalKind, Principals};
 
 use super::forwarded;
 use super::hosts;
@@ -20,7 +21,7 @@ use crate::app::App;
 use crate::error::Error;
 
 /// Who asks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// Name for the log and for the rate: the id of a key, a user the proxy names, or an address.
     pub(crate) name: String,
@@ -28,6 +29,21 @@ pub(crate) struct Caller {
     pub(crate) scopes: Vec<Scope>,
     /// Whose wish this request is; `None` where another site may have made a browser send it.
     pub(crate) asker: Option<Person>,
+    /// As whom they ask.
+    pub(crate) principals: Principals,
+    /// Which documents there are for them.
+    pub(crate) sees: Sees,
+    /// The only sources that there are for them; `None`: all.
+    pub(crate) sources: Option<Vec<String>>,
+}
+
+/// Which documents there are for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sees {
+    /// All, whatever their access: the one person of a machine without keys, and whoever has the scope `admin`.
+    Everything,
+    /// Those whose access lets the caller's principals through.
+    Permitted,
 }
 
 /// Somebody who can be told from others.
@@ -41,7 +57,20 @@ pub(crate) enum Person {
     User(String),
 }
 
+/// Nobody, who may do nothing.
+impl Default for Caller {
+    fn default() -> Self {
+        Self::new(String::new(), Vec::new(), Principals::anybody())
+    }
+}
+
 impl Caller {
+    /// Somebody with these scopes, who asks as all of these.
+    fn new(name: String, scopes: Vec<Scope>, principals: Principals) -> Self {
+        let sees = if scopes.contains(&Scope::Admin) { Sees::Everything } else { Sees::Permitted };
+        Self { name, scopes, asker: None, principals, sees, sources: None }
+    }
+
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
@@ -178,13 +207,15 @@ async fn caller(
     let own = (site == Site::Own).then_some(());
     if let Some(user) = proxy_user(app, request.request()) {
         let asker = own.map(|()| Person::User(user.clone()));
-        return Ok(Caller { name: format!("user {user}"), scopes: app.config.auth.proxy_scopes.clone(), asker });
+        let principals = Principals::of(Principal::named(PrincipalKind::User, &user).ok());
+        let caller = Caller::new(format!("user {user}"), app.config.auth.proxy_scopes.clone(), principals);
+        return Ok(Caller { asker, ..caller });
     }
     // Without keys only loopback addresses are listened on: see `server`. Some clients cannot send no key at all; what
     // they send then means nothing. Behind a proxy everybody comes from its address: that proves nothing.
     if !app.keys.are_required() && !app.config.has_proxy() && app.config.server.is_local() {
         let asker = own.map(|()| Person::Anybody);
-        return Ok(Caller { name: address.to_string(), scopes: vec![Scope::Admin], asker });
+        return Ok(Caller { asker, ..Caller::new(address.to_string(), vec![Scope::Admin], Principals::anybody()) });
     }
     let browser = face.is_page(request.request());
     let Presented { key, by } = presented(request).ok_or(Error::NoKey { browser })?;
@@ -209,7 +240,8 @@ async fn caller(
         (Site::Unknown, By::Browser) | (Site::Foreign, _) => false,
     };
     let asker = is_meant.then(|| Person::Key(record.id.clone()));
-    Ok(Caller { name: format!("key {}", record.id), scopes: record.scopes.clone(), asker })
+    let caller = Caller::new(format!("key {}", record.id), record.scopes.clone(), Principals::anybody());
+    Ok(Caller { asker, ..caller })
 }
 
 /// The user that a trusted proxy names.
