@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Serve the search page and the REST API, and index while serving.
     Serve(ServeArgs),
+    /// Say who may see what, and explain it.
+    Access(AccessArgs),
     /// Make, list and revoke keys of the API.
     Keys(KeysArgs),
     /// Check the configuration file, or show what is in force.
@@ -105,7 +107,7 @@ impl Command {
     /// Whether it may make files in the data folder. The other commands make files for their user to share.
     pub(crate) fn writes_data_folder(&self) -> bool {
         match self {
-            Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) => true,
+            Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) | Self::Access(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Extract(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
@@ -188,6 +190,50 @@ pub(crate) struct SearchArgs {
     /// Meaning only, without word matches.
     #[arg(long)]
     pub(crate) semantic: bool,
+    /// What somebody finds who is all of these: user:anna,group:hr. Without it, what its owner finds: everything.
+    #[arg(long = "as", value_name = "PRINCIPAL", value_delimiter = ',')]
+    pub(crate) seen_as: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AccessArgs {
+    #[command(subcommand)]
+    pub(crate) command: AccessCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AccessCommand {
+    /// Show the rules of all sources.
+    List,
+    /// Say who may see a source: principals, with ! before those that it keeps out. Replaces what was said before.
+    Set {
+        /// Name of the source.
+        source: String,
+        /// Who may see it: user:NAME, group:NAME, signed-in, everyone; none: nobody but administrators.
+        #[arg(value_name = "PRINCIPAL")]
+        entries: Vec<String>,
+        /// Say it of some paths only, such as payroll/**, and keep the other rules; the last rule that matches counts.
+        #[arg(long, value_name = "GLOB")]
+        paths: Option<String>,
+    },
+    /// Leave a source open to whoever may search.
+    Open {
+        /// Name of the source.
+        source: String,
+    },
+    /// Say which rules let people see a document, and whether they let somebody through.
+    Explain {
+        /// The document: its source and path, as in wiki/leave.md, or its id.
+        document: String,
+        /// Somebody who is all of these: user:anna,group:hr.
+        #[arg(long = "as", value_name = "PRINCIPAL", value_delimiter = ',')]
+        seen_as: Vec<String>,
+    },
+    /// List the documents of a source that nobody can see, and those that everybody can.
+    Check {
+        /// Name of the source.
+        source: String,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

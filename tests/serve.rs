@@ -1,5 +1,6 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
+mod access;
 mod below;
 mod brand;
 mod dates;

@@ -30,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod assembly;
 mod beneath;
 mod chunk;
@@ -58,6 +59,7 @@ mod vanished;
 mod walk;
 mod watch;
 
+pub use access::FileAccess;
 pub use beneath::{BeneathError, Root, open_beneath};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 pub use dates::DateOrigin;

@@ -17,6 +17,7 @@ use qwen3::{Arrival, Pending};
 use storage::{Batch, ContentKey, FileState, LedgerEntry, STAGE, Source, chain, embedding_text};
 use tracing::debug_span;
 
+use crate::access;
 use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
 use crate::chunk::ChunkText;
@@ -224,7 +225,13 @@ impl<'a, 'b> Line<'a, 'b> {
         for Prepared { entry, content, .. } in prepared {
             self.count(&entry, &content);
             match content {
-                Content::Fresh(document, chunks) => batch.put(*document, drafts(chunks, &known)),
+                Content::Fresh(document, chunks) => {
+                    batch.put(*document, drafts(chunks, &known));
+                    // With its text, or somebody might see it in between.
+                    if let Some(of) = &self.indexer.options.access {
+                        access::note(&mut batch, self.indexer.store, of.as_ref(), self.source, &entry.path)?;
+                    }
+                }
                 Content::Nothing => batch.remove(&entry.source, &entry.path),
                 Content::Gone => {
                     batch.remove(&entry.source, &entry.path);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use extract::ExtractLimits;
 
+use crate::access::FileAccess;
 use crate::chunk::ChunkLimits;
 use crate::dates::DateOrigin;
 use crate::plan::Comparison;
@@ -27,6 +28,8 @@ pub struct IndexOptions {
     pub chunk: ChunkLimits,
     /// What the times of the files are, where a document states no date of its own.
     pub dated: DateOrigin,
+    /// Who may see the documents, as far as files say that; `None`: what was said before stays.
+    pub access: Option<Arc<dyn FileAccess>>,
     /// What to do when every file of a source that has documents is gone.
     pub vanished: Vanished,
     /// Most documents of one commit.
@@ -44,6 +47,7 @@ impl Default for IndexOptions {
             extract: ExtractLimits::default(),
             chunk: ChunkLimits::default(),
             dated: DateOrigin::default(),
+            access: None,
             vanished: Vanished::default(),
             commit_documents: 2_000,
             stop: Stop::default(),

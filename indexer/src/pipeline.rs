@@ -110,6 +110,7 @@ impl<'a> Indexer<'a> {
             let gone = plan.gone.into_iter().map(|entry| entry.path).filter(|path| !self.overtaken.covers(path));
             let gone: Vec<String> = gone.collect();
             report.removed += self.finish(&source.name, &gone)?;
+            report.accesses = self.refresh_accesses(source, None)?;
         }
         report.elapsed = started.elapsed();
         Ok(report)
@@ -154,6 +155,9 @@ impl<'a> Indexer<'a> {
         in_place(&root, source)?;
         self.store.commit(gone)?;
         let mut report = self.files(source, &root, found)?;
+        if !report.interrupted {
+            self.refresh_accesses(source, Some(paths))?;
+        }
         report.removed += removed;
         report.elapsed = started.elapsed();
         Ok(report)

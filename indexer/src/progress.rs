@@ -61,6 +61,8 @@ pub struct RunReport {
     pub failed: u64,
     /// Documents removed because their files are gone.
     pub removed: u64,
+    /// Documents that other people may see than before, without another text.
+    pub accesses: u64,
     /// Chunks of the files that were read.
     pub chunks: u64,
     /// Chunks that were embedded; the others' texts were known.
@@ -89,6 +91,7 @@ impl RunReport {
         self.unreadable += part.unreadable;
         self.failed += part.failed;
         self.removed += part.removed;
+        self.accesses += part.accesses;
         (self.chunks, self.embedded, self.tokens) = (part.chunks, part.embedded, part.tokens);
         self.interrupted |= part.interrupted;
     }
@@ -96,6 +99,6 @@ impl RunReport {
     /// Whether the run changed nothing that can be found, and saw all there is. Files that cannot be read are tried in
     /// every run.
     pub fn is_idle(&self) -> bool {
-        self.indexed + self.partly + self.skipped + self.removed + self.unlisted == 0
+        self.indexed + self.partly + self.skipped + self.removed + self.accesses + self.unlisted == 0
     }
 }

@@ -37,17 +37,17 @@ fn search(criterion: &mut Criterion) {
     let cancel = AtomicBool::new(false);
     let source = Source { name: "handbook".to_owned(), root };
     Indexer::new(&mut store, &embedder, IndexOptions::default(), &Silent, &cancel).index_source(&source).unwrap();
-    let snapshot = store.snapshot();
+    let view = store.snapshot().whole().unwrap();
     let searcher = Searcher::new(embedder, None, SearchConfig::default());
     let request = SearchRequest { query: "how do I claim travel costs".to_owned(), ..SearchRequest::default() };
     criterion.bench_function("search/recall", |bencher| {
         bencher.iter(|| {
-            let mut plan = searcher.plan(&snapshot, request.clone()).unwrap();
-            black_box(searcher.recall(&snapshot, &mut plan).unwrap())
+            let mut plan = searcher.plan(&view, request.clone()).unwrap();
+            black_box(searcher.recall(&view, &mut plan).unwrap())
         });
     });
     criterion.bench_function("search/whole", |bencher| {
-        bencher.iter(|| black_box(searcher.search(&snapshot, &request).unwrap()));
+        bencher.iter(|| black_box(searcher.search(&view, &request).unwrap()));
     });
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use qwen3::EmbedHandle;
 use searcher::{Candidate, Mode, RerankBudget, SearchConfig, SearchRequest, Searcher, Syntax};
-use storage::{Passage, Snapshot, embedding_text, plain_words};
+use storage::{Passage, View, embedding_text, plain_words};
 
 use crate::error::Result;
 
@@ -129,12 +129,7 @@ impl Miner {
     ///
     /// # Errors
     /// The index is damaged or the model failed.
-    pub fn mine(
-        &self,
-        snapshot: &Snapshot,
-        positive: Positive<'_>,
-        is_own: &dyn Fn(&Passage) -> bool,
-    ) -> Result<Mined> {
+    pub fn mine(&self, view: &View, positive: Positive<'_>, is_own: &dyn Fn(&Passage) -> bool) -> Result<Mined> {
         let options = &self.options;
         let query = match self.embedder.embed_query(positive.query, None) {
             Ok(query) => query,
@@ -146,12 +141,12 @@ impl Miner {
         let limit = options.margin.limit(mined.positive);
         let own = Shingles::of(positive.text);
         let mut texts = HashSet::new();
-        let candidates = self.recalled(snapshot, positive.query)?;
+        let candidates = self.recalled(view, positive.query)?;
         for (index, candidate) in candidates.iter().enumerate().take(options.depth).skip(options.from_rank.max(1) - 1) {
             if options.pick == Pick::Hardest && mined.negatives.len() >= options.negatives {
                 break;
             }
-            let passage = snapshot.passage(candidate.passage)?;
+            let passage = view.passage(candidate.passage)?;
             let text = embedding_text(&passage.chunk.headings, &passage.chunk.text);
             if is_own(&passage) || own.is_near(&Shingles::of(&passage.chunk.text)) {
                 mined.own += 1;
@@ -159,7 +154,7 @@ impl Miner {
             }
             let cosine = match candidate.vector {
                 Some(place) => place.score,
-                None => cosine(&query, &snapshot.vector(candidate.passage)?),
+                None => cosine(&query, &view.vector(candidate.passage)?),
             };
             if cosine > limit {
                 mined.too_near += 1;
@@ -173,7 +168,7 @@ impl Miner {
         Ok(mined)
     }
 
-    fn recalled(&self, snapshot: &Snapshot, query: &str) -> Result<Vec<Candidate>> {
+    fn recalled(&self, view: &View, query: &str) -> Result<Vec<Candidate>> {
         let request = SearchRequest {
             query: query.to_owned(),
             syntax: Syntax::Plain,
@@ -181,9 +176,9 @@ impl Miner {
             rerank: RerankBudget::OFF,
             ..SearchRequest::default()
         };
-        let mut plan = self.searcher.plan(snapshot, request)?;
+        let mut plan = self.searcher.plan(view, request)?;
         plan.depth = self.options.depth;
-        Ok(self.searcher.recall(snapshot, &mut plan)?.candidates)
+        Ok(self.searcher.recall(view, &mut plan)?.candidates)
     }
 }
 

@@ -56,18 +56,26 @@ pub struct Searcher {
 /// What documents explain, by the views that show them: nobody's query is understood by what is hidden from them.
 #[derive(Default)]
 struct Learnt {
-    by_view: HashMap<ViewKey, Arc<Synonyms>>,
+    by_view: HashMap<State, Arc<Synonyms>>,
     /// In which order views were learnt from.
-    order: VecDeque<ViewKey>,
+    order: VecDeque<State>,
+}
+
+/// A view in one state. What was learnt of an earlier state of everything still holds: nothing in it is hidden.
+type State = (ViewKey, Option<u64>);
+
+fn state_of(view: &View) -> Result<State, SearchError> {
+    let generation = if view.is_whole() { None } else { Some(view.generation()?) };
+    Ok((view.key(), generation))
 }
 
 /// Views whose explanations are kept.
 const MAX_LEARNT: usize = 64;
 
 impl Learnt {
-    fn take(&mut self, key: ViewKey, synonyms: Synonyms) {
-        if self.by_view.insert(key, Arc::new(synonyms)).is_none() {
-            self.order.push_back(key);
+    fn take(&mut self, state: State, synonyms: Synonyms) {
+        if self.by_view.insert(state, Arc::new(synonyms)).is_none() {
+            self.order.push_back(state);
         }
         while self.order.len() > MAX_LEARNT {
             self.order.pop_front().and_then(|oldest| self.by_view.remove(&oldest));
@@ -96,8 +104,13 @@ impl Searcher {
 
     /// Takes words that the documents of a view say stand for each other in the place of those that it knew of them; of all
     /// clones.
-    pub fn learn(&self, view: ViewKey, synonyms: Synonyms) {
-        self.learnt.write().unwrap_or_else(PoisonError::into_inner).take(view, synonyms);
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub fn learn(&self, view: &View, synonyms: Synonyms) -> Result<(), SearchError> {
+        let state = state_of(view)?;
+        self.learnt.write().unwrap_or_else(PoisonError::into_inner).take(state, synonyms);
+        Ok(())
     }
 
     /// With this calibration searches are judged: whether anything answers.
@@ -174,7 +187,8 @@ impl Searcher {
     /// A date in the request's filters cannot be read, or the model cannot read the query.
     pub fn plan(&self, view: &View, request: SearchRequest) -> Result<SearchPlan, SearchError> {
         let _span = tracing::debug_span!("plan").entered();
-        let learnt = self.learnt.read().unwrap_or_else(PoisonError::into_inner).by_view.get(&view.key()).cloned();
+        let state = state_of(view)?;
+        let learnt = self.learnt.read().unwrap_or_else(PoisonError::into_inner).by_view.get(&state).cloned();
         let learnt = learnt.unwrap_or_default();
         let written = Written { synonyms: [&self.synonyms, &learnt], rules: &self.rules };
         SearchPlan::new(view, &self.embedder, &self.config, written, request)

@@ -9,7 +9,7 @@ use indexer::{IndexOptions, Stop};
 use qwen3::EmbedHandle;
 use searcher::{Answer, Mode, RequestLimits, RerankBudget, SearchRequest, Searcher};
 use serde::Serialize;
-use storage::{Error, IndexModel, Snapshot, Source, Store};
+use storage::{Error, IndexModel, Principal, Principals, Snapshot, Source, Store, Viewer};
 use web::Links;
 
 use crate::cli::SearchArgs;
@@ -27,6 +27,7 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     request.check(&RequestLimits::default())?;
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
+    let viewer = viewer_of(&args.seen_as)?;
     let (snapshot, source) = match &args.folder {
         Some(documents) => fresh_snapshot(&folder, documents, &embedder, &model, settings)?,
         None => (Arc::new(Snapshot::open(&folder)?), None),
@@ -35,12 +36,14 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     request.filters.source.extend(source.map(|source| source.name));
     let searcher =
         Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
-    let mut search = searcher.begin(&*snapshot, request)?;
+    // The owner of the data folder sees everything, unless they want to know what somebody else sees.
+    let view = snapshot.view(&viewer)?;
+    let mut search = searcher.begin(&*view, request)?;
     search.finish()?;
     let mut answer = search.answer()?;
     Links::open(&folder, &settings.web().index)?.put_on(&mut answer);
     // The answer may stand in a file that could not be read.
-    let unread = answer.results.is_empty().then(|| snapshot.totals().unread(&search.plan().sources()));
+    let unread = (answer.results.is_empty() && view.is_whole()).then(|| view.totals().unread(&search.plan().sources()));
     if args.json {
         println!("{}", plain::json(&Printed { answer: &answer, unread_files: unread })?);
     } else {
@@ -109,12 +112,23 @@ fn fresh_snapshot(
 
 fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<(Arc<Snapshot>, Option<Source>)> {
     let snapshot = Snapshot::open(folder).with_context(|| locked.to_string())?;
-    let source = index::source_for(documents, None, snapshot.sources())?;
-    if !snapshot.sources().contains(&source) {
+    let view = snapshot.whole()?;
+    let sources: Vec<Source> = view.sources().into_iter().cloned().collect();
+    let source = index::source_for(documents, None, &sources)?;
+    if !sources.contains(&source) {
         bail!("{} is not indexed yet, and {locked}", documents.display());
     }
     eprintln!("searching the folder as it was indexed last: {}", plain::shown(&locked.to_string()));
     Ok((Arc::new(snapshot), Some(source)))
+}
+
+/// As whom something is looked at: the owner of the data folder where nobody is named.
+pub(super) fn viewer_of(names: &[String]) -> Result<Viewer> {
+    if names.is_empty() {
+        return Ok(Viewer::of_everything());
+    }
+    let principals = names.iter().map(|name| Ok(name.parse::<Principal>()?)).collect::<Result<Vec<_>>>()?;
+    Ok(Viewer::person(Principals::of(principals)))
 }
 
 fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {

@@ -63,7 +63,7 @@ mod tests {
         assert!(matches!(truth.ledger("docs", "").next(), Some(Err(Error::Reopening))));
         assert!(matches!(Store::open(folder.path(), &model), Err(Error::Locked { .. })), "the lock is kept");
         let mut store = closed.open().map_err(|(_, error)| error).unwrap();
-        let last_run = |snapshots: &SnapshotHandle| snapshots.get().totals().source("docs").last_run;
+        let last_run = |snapshots: &SnapshotHandle| snapshots.get().whole().unwrap().totals().source("docs").last_run;
         assert_eq!((last_run(&snapshots), truth.statistics().unwrap().vectors), (Some(7), 1));
         assert!(store.has_vector(key).unwrap(), "a vector without a document is kept");
         assert!(!std::sync::Arc::ptr_eq(&before, &snapshots.get()), "the new snapshot is seen");
@@ -72,8 +72,8 @@ mod tests {
         store.commit(batch).unwrap();
         assert_eq!(last_run(&snapshots), Some(8), "a commit without documents is counted");
         assert_eq!(
-            Snapshot::open(folder.path()).unwrap().totals(),
-            snapshots.get().totals(),
+            Snapshot::open(folder.path()).unwrap().whole().unwrap().totals(),
+            snapshots.get().whole().unwrap().totals(),
             "and for other processes"
         );
     }

@@ -5,7 +5,7 @@
 //! segments are derived from it and can be rebuilt at any time. docs/ARCHITECTURE.md has the protocol.
 //!
 //! ```
-//! use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, LexicalQuery, LexicalWeights, Source, Store};
+//! use storage::{Batch, ChunkDraft, ContentKey, Document, IndexModel, LexicalQuery, LexicalWeights, Source, Store, Viewer};
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let data = folder.path();
@@ -40,9 +40,10 @@
 //! store.commit(batch)?; // durable and visible, whole
 //!
 //! let snapshot = store.snapshot();
-//! let query = snapshot.analyse(&LexicalQuery { text: "days".into(), ..LexicalQuery::default() });
-//! let (found, _score) = snapshot.lexical(&query, &[], LexicalWeights::default(), 10)?[0];
-//! assert_eq!(snapshot.passage(found)?.chunk.text, text);
+//! let view = snapshot.view(&Viewer::of_everything())?; // or somebody's: Viewer::person(principals)
+//! let query = view.analyse(&LexicalQuery { text: "days".into(), ..LexicalQuery::default() });
+//! let (found, _score) = view.lexical(&query, &[], LexicalWeights::default(), 10)?[0];
+//! assert_eq!(view.passage(found)?.chunk.text, text);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use crate::access::{self, Access, AccessRule, AccessTable, CompiledAccess, Viewer};
+use crate::access::{self, Access, AccessRule, AccessTable, CompiledAccess, SourceAccess, Viewer};
 use crate::error::{Error, Result};
 use crate::lexical::LexicalReader;
 use crate::placement::Placement;
@@ -206,6 +206,11 @@ impl Snapshot {
             Some((place, source.rules().get(place)?.clone()))
         });
         Ok(Some(DocumentAccess { own: table.own(id.group()).cloned(), rule }))
+    }
+
+    /// The rules of a source, for those who look after the index; `None` where nothing was said.
+    pub fn source_access(&self, name: &str) -> Option<&SourceAccess> {
+        self.shared.access.source(name)
     }
 
     fn classes(&self) -> Result<&Classes> {

@@ -579,3 +579,6 @@ impl Scope {
         self.restricted.as_ref().is_none_or(|restriction| restriction.passages.contains(passage))
     }
 }
+
+#[cfg(test)]
+mod tests;

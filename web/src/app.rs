@@ -91,7 +91,8 @@ impl App {
     /// Whether searches can be answered: there is a snapshot that holds something, or nothing is left to be looked
     /// through for the first time. What the writer has to do does not count: searches never wait for it.
     pub(crate) fn is_ready(&self) -> bool {
-        let can_search = |engine: &Engine| engine.snapshot().passages() > 0 || engine.writer.awaited() == 0;
+        let can_search =
+            |engine: &Engine| engine.whole().is_ok_and(|view| view.passages() > 0) || engine.writer.awaited() == 0;
         !self.is_stopping() && self.engine.get().is_some_and(can_search)
     }
 

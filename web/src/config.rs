@@ -5,12 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
 
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
 use crate::links;
 use crate::server::Door;
-use crate::suggestions::MAX_PEOPLE;
+
+/// Queries of one person that are kept at most.
+const MAX_HISTORY: usize = 10_000;
 
 /// Settings of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,11 +149,50 @@ pub struct SourceConfig {
     /// Template of the addresses of its documents in the system that they come from, with `{path}` in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Who may see its documents: principals, with `!` before those that it keeps out. Left out: as it was said elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Vec<String>>,
+    /// Who may see some of its documents: of all rules that match a path, `access` being the first, the last one counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access_rules: Vec<AccessRuleConfig>,
+}
+
+/// Who may see some documents of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessRuleConfig {
+    /// Paths below the source's folder, as a glob: `payroll/**`.
+    pub paths: String,
+    /// As in [`SourceConfig::access`].
+    pub access: Vec<String>,
+}
+
+impl SourceConfig {
+    /// Who may see its documents, where the configuration says so.
+    ///
+    /// # Errors
+    /// What is no rule, in words.
+    pub fn source_access(&self) -> Result<Option<SourceAccess>, AccessRuleError> {
+        if self.access.is_none() && self.access_rules.is_empty() {
+            return Ok(None);
+        }
+        let whole = self.access.iter().map(|access| (None, access));
+        let some = self.access_rules.iter().map(|rule| (Some(rule.paths.clone()), &rule.access));
+        let rules = whole.chain(some).map(|(paths, access)| Ok(AccessRule { paths, access: Access::parse(access)? }));
+        SourceAccess::of(rules.collect::<Result<Vec<_>, AccessRuleError>>()?).map(Some)
+    }
 }
 
 impl IndexConfig {
     fn named(&self, source: &str) -> Option<&SourceConfig> {
         self.sources.iter().find(|config| config.name == source)
+    }
+
+    fn access_problems(&self) -> impl Iterator<Item = String> {
+        let fault = |source: &SourceConfig| source.source_access().err();
+        self.sources
+            .iter()
+            .filter_map(move |source| Some(format!("index.sources: access of {:?}: {}", source.name, fault(source)?)))
     }
 
     fn link_problems(&self) -> impl Iterator<Item = String> {
@@ -172,14 +214,12 @@ impl IndexConfig {
 }
 
 /// Suggestions while typing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SuggestConfig {
-    /// People (users of the proxy, or keys) who must have asked a query, with success, before it is suggested to others;
-    /// 0: never. Queries are kept in memory only.
-    pub history_from: u32,
-    /// Queries that are remembered.
-    pub history_size: usize,
+    /// Queries of a person (a user, or a key) that are suggested to them again, and to nobody else; 0: none. They are kept in
+    /// memory only.
+    pub history: usize,
 }
 
 impl Default for ServerConfig {
@@ -256,12 +296,6 @@ impl Default for IndexConfig {
     }
 }
 
-impl Default for SuggestConfig {
-    fn default() -> Self {
-        Self { history_from: 0, history_size: 2_000 }
-    }
-}
-
 impl Config {
     /// What does not make sense, in words for the one who wrote it; empty if all is well.
     pub fn problems(&self) -> Vec<String> {
@@ -308,14 +342,14 @@ impl Config {
         }
         problems.extend(self.server.base_problem());
         problems.extend(self.index.link_problems());
+        problems.extend(self.index.access_problems());
         problems.extend(Brand::read(&self.page).err().into_iter().flatten());
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
         }
-        let (from, most) = (self.suggest.history_from, MAX_PEOPLE);
-        if from == 1 || from as usize > most {
-            // With 1, what one person asks is shown to all.
-            problems.push(format!("suggest.history_from: expected 0 (never), or 2 to {most} people, got {from}"));
+        let history = self.suggest.history;
+        if history > MAX_HISTORY {
+            problems.push(format!("suggest.history: expected 0 (none) to {MAX_HISTORY} queries, got {history}"));
         }
         problems
     }
@@ -432,11 +466,11 @@ mod tests {
         assert!(Config::default().problems().is_empty());
         let config: Config = toml::from_str(
             "[server]\nlisten = \"127.0.0.1:7\"\nmetrics_listen = \"127.0.0.1:7\"\n\
-             allowed_hosts = [\"a.example:80\", \"good.example\", \"::1\"]\n[suggest]\nhistory_from = 1",
+             allowed_hosts = [\"a.example:80\", \"good.example\", \"::1\"]\n[suggest]\nhistory = 100000",
         )
         .unwrap();
         let problems = config.problems().join("\n");
-        for expected in ["server.metrics_listen", "a.example:80", "suggest.history_from"] {
+        for expected in ["server.metrics_listen", "a.example:80", "suggest.history"] {
             assert!(problems.contains(expected), "{expected}: {problems}");
         }
         assert!(!problems.contains("good.example") && !problems.contains("::1"), "{problems}");

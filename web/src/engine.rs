@@ -7,9 +7,11 @@ use std::sync::Arc;
 use indexer::{IndexOptions, Vanished};
 use qwen3::{EmbedHandle, RerankHandle};
 use searcher::{Calibration, Rules, SearchConfig, Searcher, Synonyms};
-use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader};
+use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader, View, Viewer};
 
 use crate::config::IndexConfig;
+use crate::error::Error;
+use crate::guard::Caller;
 use crate::jobs::Jobs;
 use crate::links::Links;
 use crate::pushed::Pushed;
@@ -60,7 +62,7 @@ impl Engine {
     /// Starts the writer, which begins with all sources.
     pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
         let EngineParts {
-            store,
+            mut store,
             embedder,
             reranker,
             sources,
@@ -71,6 +73,12 @@ impl Engine {
             rules,
             calibration,
         } = parts;
+        // Before anything is read: no text is seen before it is said who may see it.
+        for source in &config.sources {
+            if let Some(rules) = source.source_access()? {
+                store.set_source_access(&source.name, Some(rules))?;
+            }
+        }
         let indexing = IndexOptions {
             commit_documents: config.commit_documents,
             vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
@@ -96,13 +104,45 @@ impl Engine {
         Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, links, snapshots })
     }
 
-    /// What a search sees now.
+    /// The newest snapshot.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshots.get()
     }
 
-    /// The source of that name, as the newest snapshot knows it.
+    /// What somebody sees now.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub(crate) fn view(&self, caller: &Caller) -> Result<Arc<View>, Error> {
+        Ok(self.snapshot().view(&caller.viewer())?)
+    }
+
+    /// What there is now, for what the server does by itself.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub(crate) fn whole(&self) -> Result<Arc<View>, Error> {
+        Ok(self.snapshot().view(&Viewer::of_everything())?)
+    }
+
+    /// The number that tells somebody whether anything has changed.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub(crate) fn generation(&self, caller: &Caller) -> Result<u64, Error> {
+        Ok(self.view(caller)?.generation()?)
+    }
+
+    /// The source of that name, whoever sees anything of it.
     pub(crate) fn source(&self, name: &str) -> Option<Source> {
-        self.snapshot().sources().iter().find(|source| source.name == name).cloned()
+        self.whole().ok()?.source(name).cloned()
+    }
+
+    /// The source of that name, if it is there for somebody.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where there is a source and nothing of it is for them.
+    pub(crate) fn source_for(&self, caller: &Caller, name: &str) -> Result<Source, Error> {
+        self.view(caller)?.source(name).cloned().ok_or(Error::NotFound { what: "the source" })
     }
 }

@@ -3,9 +3,10 @@
 
 use actix_web::http::header::{self, EntityTag, Header as _, HeaderValue, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse};
+use storage::View;
 
 use crate::app::App;
-use crate::engine::Engine;
+use crate::error::Error;
 
 /// What a client may keep an answer by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +18,15 @@ impl Tag {
         Self(EntityTag::new_weak(blake3::hash(content).to_hex()[..16].to_string()))
     }
 
-    /// Of what follows from the address and the commit that is in force.
-    pub(crate) fn of_commit(app: &App, engine: &Engine, request: &HttpRequest) -> Self {
+    /// Of what follows from the address and from what somebody sees.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub(crate) fn of_view(app: &App, view: &View, request: &HttpRequest) -> Result<Self, Error> {
         // Numbers of commits begin anew with another index, for which the server is started again.
-        let (start, commit) = (app.started_at, engine.snapshot().sequence());
+        let (start, commit) = (app.started_at, view.generation()?);
         let address = blake3::hash(request.uri().to_string().as_bytes()).to_hex();
-        Self(EntityTag::new_weak(format!("{start:x}-{commit:x}-{}", &address[..16])))
+        Ok(Self(EntityTag::new_weak(format!("{start:x}-{commit:x}-{}", &address[..16]))))
     }
 
     /// What is sent to a client that has this already.

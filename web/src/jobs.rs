@@ -64,6 +64,9 @@ pub(crate) struct Job {
     /// The same in words that name no place on the server.
     #[serde(skip)]
     placeless: Option<String>,
+    /// Who asked for it, where somebody did: to others its source may be hidden.
+    #[serde(skip)]
+    asker: Option<String>,
 }
 
 /// How far an indexing job has come.
@@ -112,6 +115,7 @@ impl Jobs {
             outcome: None,
             error: None,
             placeless: None,
+            asker: None,
         };
         jobs.insert(id, job);
         forget_old(&mut jobs);
@@ -174,6 +178,21 @@ impl Jobs {
         self.lock().get(&id).cloned()
     }
 
+    /// Notes who asked for a job.
+    pub(crate) fn asked_by(&self, id: u64, caller: &Caller) {
+        self.change(id, |job| job.asker = Some(caller.name.clone()));
+    }
+
+    /// A job as a caller may see it; `None` where it is not for them.
+    pub(crate) fn get_as(&self, id: u64, caller: &Caller) -> Option<Job> {
+        self.lock().get(&id).cloned()?.seen_by(caller)
+    }
+
+    /// The jobs that a caller may see, the newest first: all of them for those who see everything, their own for others.
+    pub(crate) fn seen_by(&self, caller: &Caller) -> Vec<Job> {
+        self.all().into_iter().filter_map(|job| job.seen_by(caller)).collect()
+    }
+
     /// All known jobs, the newest first.
     pub(crate) fn all(&self) -> Vec<Job> {
         self.lock().values().rev().cloned().collect()
@@ -193,11 +212,14 @@ impl Job {
     }
 
     /// The job as a caller may see it. What nobody has put into words for all is not shown to all.
-    pub(crate) fn seen_by(mut self, caller: &Caller) -> Self {
+    fn seen_by(mut self, caller: &Caller) -> Option<Self> {
+        if !caller.sees_everything() && self.asker.as_ref() != Some(&caller.name) {
+            return None;
+        }
         if !caller.sees_places() {
             self.error = self.placeless.take();
         }
-        self
+        Some(self)
     }
 
     fn is_over(&self) -> bool {
@@ -220,6 +242,7 @@ pub(crate) fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use indexer::IndexError;
+    use storage::Principals;
 
     use super::*;
     use crate::guard::Scope;
@@ -230,13 +253,15 @@ mod tests {
         let id = jobs.add(JobKind::Index, "wiki");
         let root = "/srv/secret/wiki".into();
         jobs.fail(id, &Failure::of(&IndexError::SuddenlyEmpty { root, documents: 7 }));
-        let shown = |scopes: &[Scope]| {
-            let caller = Caller { scopes: scopes.to_vec(), ..Caller::default() };
-            serde_json::to_string(&jobs.get(id).unwrap().seen_by(&caller)).unwrap()
-        };
-        assert!(shown(&[Scope::Admin]).contains("/srv/secret/wiki"));
-        let others = [Scope::Search, Scope::Index];
-        assert!(!shown(&others).contains("/srv") && shown(&others).contains("7 of its files are indexed"));
+        let caller =
+            |name: &str, scopes: &[Scope]| Caller::new(name.to_string(), scopes.to_vec(), Principals::anybody());
+        let shown = |caller: &Caller| serde_json::to_string(&jobs.get_as(id, caller)).unwrap();
+        assert!(shown(&caller("root", &[Scope::Admin])).contains("/srv/secret/wiki"));
+        let other = caller("key a", &[Scope::Search, Scope::Index]);
+        assert_eq!(shown(&other), "null", "what others asked for may be about what is hidden");
+        jobs.asked_by(id, &other);
+        assert!(!shown(&other).contains("/srv") && shown(&other).contains("7 of its files are indexed"));
+        assert!(jobs.seen_by(&caller("key b", &[Scope::Search])).is_empty() && jobs.seen_by(&other).len() == 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod config;
 mod engine;
 mod error;
 mod fresh;
+mod given;
 mod guard;
 mod jobs;
 mod json;

@@ -1,19 +1,21 @@
 //! The links back to where documents come from: the address that was pushed with a document, or the one that the template
 //! of its source makes of its path.
 //!
-//! Given addresses lie beside the pushed documents, one file for each source, so that a rebuild finds them again. They are
-//! no part of the index: an address may change without its document.
+//! Given addresses lie beside the pushed documents ([`Given`]). They are no part of the index: an address may change without
+//! its document.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use searcher::Answer;
 
 use crate::config::IndexConfig;
+use crate::given::Given;
 
+/// The folder of given addresses, beside the pushed documents.
+pub(crate) const LINKS: &str = ".links";
 /// Schemes of links: what a browser opens without running anything.
 const SCHEMES: [&str; 4] = ["http", "https", "smb", "file"];
 /// What of a template stands for the path of a document.
@@ -29,13 +31,7 @@ pub struct Links {
 }
 
 /// Addresses that were pushed with documents, by source and path.
-pub(crate) struct GivenLinks {
-    folder: PathBuf,
-    known: RwLock<BTreeMap<String, BTreeMap<String, String>>>,
-}
-
-/// A document's new address, or that it has none any more.
-pub(crate) type LinkChange = (String, Option<String>);
+pub(crate) type GivenLinks = Given<String>;
 
 impl Links {
     /// The links of an index, as its data folder and the configuration have them.
@@ -43,7 +39,7 @@ impl Links {
     /// # Errors
     /// What the disk says; a file of addresses is damaged.
     pub fn open(data_dir: &Path, config: &IndexConfig) -> io::Result<Self> {
-        Ok(Self::of(Arc::new(GivenLinks::open(&data_dir.join("pushed"))?), config))
+        Ok(Self::of(Arc::new(GivenLinks::open(&data_dir.join("pushed"), LINKS)?), config))
     }
 
     pub(crate) fn of(given: Arc<GivenLinks>, config: &IndexConfig) -> Self {
@@ -53,7 +49,7 @@ impl Links {
 
     /// The address of a document in the system that it comes from, if that is known.
     pub fn url(&self, source: &str, path: &str) -> Option<String> {
-        self.given.url(source, path).or_else(|| Some(filled(self.templates.get(source)?, path)))
+        self.given.of(source, path).or_else(|| Some(filled(self.templates.get(source)?, path)))
     }
 
     /// Puts the addresses on the results of an answer.
@@ -61,87 +57,6 @@ impl Links {
         for hit in &mut answer.results {
             hit.url = self.url(&hit.source, &hit.path);
         }
-    }
-}
-
-impl GivenLinks {
-    /// Reads the addresses that lie below the folder of pushed documents.
-    pub(crate) fn open(pushed: &Path) -> io::Result<Self> {
-        let folder = pushed.join(".links");
-        let mut known = BTreeMap::new();
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            entries => Some(entries?),
-        };
-        for entry in entries.into_iter().flatten() {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
-            let Some(source) = name else { continue };
-            let links = serde_json::from_slice(&fs::read(&path)?).map_err(|error| {
-                let what =
-                    format!("{}: {error}; delete it, and push the addresses of its documents again", path.display());
-                io::Error::new(io::ErrorKind::InvalidData, what)
-            });
-            known.insert(source.to_owned(), links?);
-        }
-        Ok(Self { folder, known: RwLock::new(known) })
-    }
-
-    /// The address of a document; one inside of an archive or a mail has that of the file that was pushed.
-    fn url(&self, source: &str, path: &str) -> Option<String> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let links = known.get(source)?;
-        let around = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-        std::iter::once(path).chain(around).find_map(|path| links.get(path)).cloned()
-    }
-
-    /// Makes changes of one source durable.
-    ///
-    /// # Errors
-    /// What the disk says; then nothing is changed.
-    pub(crate) fn change(&self, source: &str, changes: Vec<LinkChange>) -> io::Result<()> {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let before = known.get(source);
-        let is_news = |(path, url): &LinkChange| before.and_then(|links| links.get(path)) != url.as_ref();
-        if !changes.iter().any(is_news) {
-            return Ok(());
-        }
-        let mut links = before.cloned().unwrap_or_default();
-        for (path, url) in changes {
-            match url {
-                Some(url) => drop(links.insert(path, url)),
-                None => drop(links.remove(&path)),
-            }
-        }
-        self.write(source, &links)?;
-        known.insert(source.to_owned(), links);
-        Ok(())
-    }
-
-    /// Forgets all of a source.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub(crate) fn forget(&self, source: &str) -> io::Result<()> {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.remove(source).is_some() {
-            fs::remove_file(self.file(source))?;
-        }
-        Ok(())
-    }
-
-    fn write(&self, source: &str, links: &BTreeMap<String, String>) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let unfinished = self.folder.join(format!("{source}.unfinished"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&serde_json::to_vec(links)?)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, self.file(source))?;
-        File::open(&self.folder)?.sync_all()
-    }
-
-    fn file(&self, source: &str) -> PathBuf {
-        self.folder.join(format!("{source}.json"))
     }
 }
 

@@ -105,7 +105,7 @@ impl Metrics {
         if let Ok(engine) = app.engine() {
             let snapshot = engine.snapshot();
             self.generation.set(as_i64(snapshot.sequence()));
-            self.passages.set(as_i64(snapshot.passages()));
+            self.passages.set(as_i64(engine.whole().map_or(0, |view| view.passages())));
             self.models.read(engine);
         }
         self.waiting.set(as_i64(app.admission.waiting() as u64));

@@ -3,16 +3,19 @@
 //! written as a draft and synced, then renamed into place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use storage::Source;
+use indexer::FileAccess;
+use storage::{Access, Source};
 
 use crate::error::Error;
-use crate::links::{GivenLinks, LinkChange};
+use crate::given::{Change, Given};
+use crate::links::{GivenLinks, LINKS};
 use crate::traffic::Ticket;
 use crate::writer::Failure;
 
@@ -25,6 +28,7 @@ const MAX_NAME: usize = 64;
 pub(crate) struct Pushed {
     root: PathBuf,
     links: Arc<GivenLinks>,
+    accesses: Given<Access>,
     placing: Mutex<()>,
 }
 
@@ -43,7 +47,9 @@ pub(crate) struct Placing<'a> {
     /// Folders in which something was put or removed since the last sync.
     folders: BTreeSet<PathBuf>,
     /// Addresses that came or went since then, by source.
-    links: BTreeMap<String, Vec<LinkChange>>,
+    links: BTreeMap<String, Vec<Change<String>>>,
+    /// Likewise who may see them.
+    accesses: BTreeMap<String, Vec<Change<Access>>>,
     _lock: MutexGuard<'a, ()>,
 }
 
@@ -56,6 +62,22 @@ pub(crate) enum Presence {
     Missing,
 }
 
+/// The folder of what was said of who may see documents, beside them.
+const ACCESSES: &str = ".access";
+
+impl fmt::Debug for Pushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pushed").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// Who may see a pushed document, where that was pushed with it. Where nothing was said, what was said before stays.
+impl FileAccess for Pushed {
+    fn access(&self, source: &Source, path: &str) -> Option<Access> {
+        self.accesses.of(&source.name, path)
+    }
+}
+
 impl Pushed {
     /// Opens or makes the folder in the data folder.
     pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
@@ -66,8 +88,9 @@ impl Pushed {
         }
         make_private(&root)?;
         fs::create_dir_all(&unfinished)?;
-        let links = Arc::new(GivenLinks::open(&root)?);
-        Ok(Self { root: root.canonicalize()?, links, placing: Mutex::default() })
+        let links = Arc::new(GivenLinks::open(&root, LINKS)?);
+        let accesses = Given::open(&root, ACCESSES)?;
+        Ok(Self { root: root.canonicalize()?, links, accesses, placing: Mutex::default() })
     }
 
     /// The source of that name, whether or not it exists yet.
@@ -126,6 +149,7 @@ impl Pushed {
             pushed: self,
             folders: BTreeSet::new(),
             links: BTreeMap::new(),
+            accesses: BTreeMap::new(),
             _lock: self.placing.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -136,7 +160,8 @@ impl Pushed {
         if self.owns(source) && source.root.is_dir() {
             fs::remove_dir_all(&source.root)?;
         }
-        self.links.forget(&source.name)
+        self.links.forget(&source.name)?;
+        self.accesses.forget(&source.name)
     }
 }
 
@@ -227,6 +252,27 @@ impl Placing<'_> {
         }
     }
 
+    /// Closes documents, before their new texts are put in place, to all but those who may see both the old and the new ones;
+    /// whom the new ones are open to is said by [`Placing::sync`]. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] with what the disk says; then nothing is changed.
+    pub(crate) fn close(&mut self, accesses: Vec<(&Source, String, Access)>) -> Result<(), Error> {
+        let known = &self.pushed.accesses;
+        let mut both: BTreeMap<&str, Vec<Change<Access>>> = BTreeMap::new();
+        for (source, path, new) in &accesses {
+            let old = known.of(&source.name, path).unwrap_or_default();
+            both.entry(&source.name).or_default().push((path.clone(), Some(old.and(new.clone()))));
+        }
+        for (source, changes) in both {
+            known.change(source, changes).map_err(not_kept)?;
+        }
+        for (source, path, new) in accesses {
+            self.accesses.entry(source.name.clone()).or_default().push((path, Some(new)));
+        }
+        Ok(())
+    }
+
     /// Puts a finished draft in place, with the address that is given for it. It stays there after a power loss only once [`Placing::sync`] was called.
     ///
     /// # Errors
@@ -261,6 +307,7 @@ impl Placing<'_> {
             Ok(()) => place.parent().into_iter().for_each(|folder| self.changed(folder)),
         }
         self.linked(source, path, None);
+        self.accesses.entry(source.name.clone()).or_default().push((path.to_string(), None));
         Ok(())
     }
 
@@ -293,6 +340,9 @@ impl Placing<'_> {
         }
         for (source, changes) in std::mem::take(&mut self.links) {
             self.pushed.links.change(&source, changes).map_err(not_kept)?;
+        }
+        for (source, changes) in std::mem::take(&mut self.accesses) {
+            self.pushed.accesses.change(&source, changes).map_err(not_kept)?;
         }
         Ok(())
     }

@@ -1,95 +1,96 @@
-//! Suggestions of a running server: titles and headings of the newest snapshot, and, where the configuration wants it, what
-//! several people asked with success; and the abbreviations that its documents explain.
+//! Suggestions of a running server: titles, headings and phrases of what somebody sees, what they asked themselves before
+//! where the configuration wants it, and the abbreviations that the documents explain.
 //!
-//! A thread makes them anew behind the commits, never more than a tenth of its time. Queries are kept in memory alone.
+//! A thread makes them anew behind the commits, for each view that somebody has searched lately, never more than a tenth of
+//! its time. Queries are kept in memory alone.
 //!
-//! Promise: a query is shown to others only once `suggest.history_from` different people have asked it, however often each
-//! did; one that another site may have made a browser send is nobody's.
+//! Promise: nobody is suggested what another person asked, nor a word of a document that is hidden from them: where the
+//! texts were made of another state of what they see, there are none until they are made anew.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use searcher::{Suggester, Suggestion, SuggestionKind, abbreviations_of};
+use storage::{View, ViewKey, Viewer};
 
 use crate::app::App;
 use crate::config::SuggestConfig;
-use crate::guard::Person;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::guard::{Caller, Person};
 
 /// Characters of a query worth remembering.
 const QUERY_CHARS: std::ops::RangeInclusive<usize> = 3..=100;
 /// Time between two looks for something new.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// People who are told apart for one query; more say nothing more.
-pub(crate) const MAX_PEOPLE: usize = 100;
+/// People whose queries are kept: those who asked last.
+const MAX_PEOPLE: usize = 10_000;
+/// Views whose texts are kept: those that were searched last.
+const MAX_VIEWS: usize = 32;
+/// How long a view is kept up to date that nobody searches any more.
+const WANTED_FOR: Duration = Duration::from_secs(3600);
 
 /// What can be suggested now.
 pub(crate) struct Suggestions {
-    from: usize,
     size: usize,
-    texts: RwLock<Arc<Suggester>>,
-    asked: Mutex<History>,
-    past: RwLock<Arc<Suggester>>,
+    known: Mutex<HashMap<ViewKey, Known>>,
+    asked: Mutex<Asked>,
+}
+
+/// What is known of a view.
+struct Known {
+    viewer: Viewer,
+    wanted: Instant,
+    /// The texts, and the generation that they were made of.
+    texts: Option<(u64, Arc<Suggester>)>,
 }
 
 /// Who asked what.
 #[derive(Default)]
-struct History {
-    queries: HashMap<String, Asked>,
-    /// People by their number: a set of numbers is smaller than a set of names.
-    people: HashMap<Person, u32>,
+struct Asked {
+    by: HashMap<Person, Past>,
     /// Counts what was noted, as a clock.
     clock: u64,
 }
 
-/// One query.
+/// What one person asked, the last at the end.
 #[derive(Default)]
-struct Asked {
-    people: BTreeSet<u32>,
+struct Past {
+    queries: VecDeque<(String, u32)>,
     last: u64,
 }
 
-impl History {
+impl Asked {
     fn note(&mut self, query: String, person: &Person, size: usize) {
         self.clock += 1;
-        let is_new = !self.queries.contains_key(&query);
-        if is_new && self.queries.len() >= size {
-            // What the fewest people asked makes room, and of that what was asked longest ago.
-            let least = self.queries.iter().min_by_key(|(_, asked)| (asked.people.len(), asked.last));
-            if let Some(least) = least.map(|(query, _)| query.clone()) {
-                self.queries.remove(&least);
-            }
+        if !self.by.contains_key(person) && self.by.len() >= MAX_PEOPLE {
+            let oldest = self.by.iter().min_by_key(|(_, past)| past.last).map(|(person, _)| person.clone());
+            oldest.and_then(|oldest| self.by.remove(&oldest));
         }
-        if is_new && self.queries.len() >= size {
-            return;
-        }
-        let next = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
-        let number = *self.people.entry(person.clone()).or_insert(next);
-        let asked = self.queries.entry(query).or_default();
-        asked.last = self.clock;
-        if asked.people.len() < MAX_PEOPLE {
-            asked.people.insert(number);
+        let past = self.by.entry(person.clone()).or_default();
+        past.last = self.clock;
+        let known = past.queries.iter().position(|(known, _)| *known == query);
+        let before = known.and_then(|at| past.queries.remove(at)).map_or(0, |(_, times)| times);
+        past.queries.push_back((query, before.saturating_add(1)));
+        while past.queries.len() > size {
+            past.queries.pop_front();
         }
     }
 }
 
-impl Suggestions {
-    pub(crate) fn new(config: &SuggestConfig) -> Self {
-        Self {
-            from: config.history_from as usize,
-            size: config.history_size,
-            texts: RwLock::default(),
-            asked: Mutex::default(),
-            past: RwLock::default(),
-        }
-    }
+/// What can be suggested to somebody.
+pub(crate) struct Suggested {
+    past: Suggester,
+    texts: Arc<Suggester>,
+}
 
+impl Suggested {
     /// The best suggestions, earlier queries first.
     pub(crate) fn suggest(&self, typed: &str, limit: usize) -> Vec<Suggestion> {
-        let (past, texts) = (get(&self.past), get(&self.texts));
         // Half of the room is for what the documents say, as far as they have something to say.
-        let mut found: Vec<Suggestion> = past.suggest(typed, limit.div_ceil(2)).into_iter().cloned().collect();
-        for suggestion in texts.suggest(typed, limit) {
+        let mut found: Vec<Suggestion> = self.past.suggest(typed, limit.div_ceil(2)).into_iter().cloned().collect();
+        for suggestion in self.texts.suggest(typed, limit) {
             let known = found.iter().any(|other| other.text.eq_ignore_ascii_case(&suggestion.text));
             if !known && found.len() < limit {
                 found.push(suggestion.clone());
@@ -97,75 +98,127 @@ impl Suggestions {
         }
         let room = limit.saturating_sub(found.len());
         let is_new = |completed: &Suggestion| found.iter().all(|one| !one.text.eq_ignore_ascii_case(&completed.text));
-        let completed: Vec<Suggestion> = texts.complete(typed, room).into_iter().filter(is_new).collect();
+        let completed: Vec<Suggestion> = self.texts.complete(typed, room).into_iter().filter(is_new).collect();
         found.extend(completed);
         found
     }
 
     /// What was typed as if its last word were whole.
     pub(crate) fn finished(&self, typed: &str) -> String {
-        get(&self.texts).finished(typed)
+        self.texts.finished(typed)
+    }
+}
+
+impl Suggestions {
+    pub(crate) fn new(config: &SuggestConfig) -> Self {
+        Self { size: config.history, known: Mutex::default(), asked: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<ViewKey, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that somebody searches a view: its texts are kept up to date from now on.
+    pub(crate) fn note(&self, view: &View, caller: &Caller) {
+        self.want(view.key(), caller.viewer());
+    }
+
+    fn want(&self, key: ViewKey, viewer: Viewer) {
+        let mut known = self.known();
+        if !known.contains_key(&key) && known.len() >= MAX_VIEWS {
+            let oldest = known.iter().min_by_key(|(_, known)| known.wanted).map(|(key, _)| *key);
+            oldest.and_then(|oldest| known.remove(&oldest));
+        }
+        let wanted = Instant::now();
+        known.entry(key).or_insert(Known { viewer, wanted, texts: None }).wanted = wanted;
+    }
+
+    /// What can be suggested to somebody of what they see.
+    ///
+    /// # Errors
+    /// The index is damaged.
+    pub(crate) fn of(&self, view: &View, caller: &Caller) -> Result<Suggested, Error> {
+        self.note(view, caller);
+        let texts = self.known().get(&view.key()).and_then(|known| known.texts.clone());
+        // Of everything nothing is hidden: there, texts of a moment ago are good enough.
+        let texts = match texts {
+            Some((generation, texts)) if view.is_whole() || generation == view.generation()? => texts,
+            _ => Arc::default(),
+        };
+        let past = caller.asker.as_ref().map(|person| self.past_of(person)).unwrap_or_default();
+        Ok(Suggested { past: Suggester::new(past), texts })
+    }
+
+    fn past_of(&self, person: &Person) -> Vec<Suggestion> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let queries = asked.by.get(person).into_iter().flat_map(|past| &past.queries);
+        let suggestion = |(text, count): &(String, u32)| Suggestion {
+            text: text.clone(),
+            kind: SuggestionKind::Query,
+            count: *count,
+            document: None,
+        };
+        queries.map(suggestion).collect()
     }
 
     /// Notes a query of somebody that found something.
     pub(crate) fn asked(&self, query: &str, person: &Person) {
         let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
-        if self.from == 0 || !QUERY_CHARS.contains(&query.chars().count()) {
+        if self.size == 0 || !QUERY_CHARS.contains(&query.chars().count()) {
             return;
         }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).note(query, person, self.size);
     }
 
-    fn refresh_past(&self) {
-        if self.from == 0 {
-            return;
-        }
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let often = asked.queries.iter().filter(|(_, asked)| asked.people.len() >= self.from);
-        let often = often.map(|(text, asked)| Suggestion {
-            text: text.clone(),
-            kind: SuggestionKind::Query,
-            count: u32::try_from(asked.people.len()).unwrap_or(u32::MAX),
-            document: None,
-        });
-        let often: Vec<Suggestion> = often.collect();
-        drop(asked);
-        set(&self.past, Suggester::new(often));
+    /// The viewers whose texts are wanted, those who searched last first.
+    fn viewers(&self) -> Vec<Viewer> {
+        let mut known = self.known();
+        known.retain(|_, known| known.viewer.sees_everything() || known.wanted.elapsed() < WANTED_FOR);
+        let mut wanted: Vec<(Instant, Viewer)> =
+            known.values().map(|known| (known.wanted, known.viewer.clone())).collect();
+        wanted.sort_by_key(|(wanted, _)| std::cmp::Reverse(*wanted));
+        wanted.into_iter().map(|(_, viewer)| viewer).collect()
     }
-}
 
-fn get(place: &RwLock<Arc<Suggester>>) -> Arc<Suggester> {
-    Arc::clone(&place.read().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn set(place: &RwLock<Arc<Suggester>>, suggester: Suggester) {
-    *place.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(suggester);
+    /// Makes the texts of a viewer anew if they are of another state; whether there was anything to do.
+    fn refresh(&self, engine: &Engine, viewer: Viewer) -> Result<bool, Error> {
+        let view = engine.snapshot().view(&viewer)?;
+        let generation = view.generation()?;
+        let is_made = |known: &Known| known.texts.as_ref().is_some_and(|(made, _)| *made == generation);
+        if self.known().get(&view.key()).is_some_and(is_made) {
+            return Ok(false);
+        }
+        let texts = Arc::new(Suggester::new(Suggester::texts_of(&view)?));
+        engine.searcher.learn(&view, abbreviations_of(&view)?)?;
+        let mut known = self.known();
+        let wanted = Instant::now();
+        known.entry(view.key()).or_insert(Known { viewer, wanted, texts: None }).texts = Some((generation, texts));
+        Ok(true)
+    }
 }
 
 /// Keeps the suggestions up to date until the server stops.
 pub(crate) fn keep_up(app: &App) {
-    let mut generation = None;
     let mut pause = Duration::ZERO;
     let mut made = Instant::now();
     while !app.is_stopping() {
         std::thread::sleep(LOOK_EVERY);
-        app.suggestions.refresh_past();
         let Ok(engine) = app.engine() else { continue };
-        let snapshot = engine.snapshot();
-        if generation == Some(snapshot.sequence()) || made.elapsed() < pause {
+        if made.elapsed() < pause {
             continue;
         }
         let started = Instant::now();
-        match Suggester::texts_of(&snapshot) {
-            Ok(texts) => set(&app.suggestions.texts, Suggester::new(texts)),
-            Err(error) => tracing::error!("suggestions stay as they were: {}", storage::chain(&error)),
+        if let Ok(whole) = engine.whole() {
+            app.suggestions.want(whole.key(), Viewer::of_everything());
         }
-        match abbreviations_of(&snapshot) {
-            Ok(abbreviations) => engine.searcher.learn(abbreviations),
-            Err(error) => tracing::error!("abbreviations stay as they were: {}", storage::chain(&error)),
+        let mut is_anew = false;
+        for viewer in app.suggestions.viewers() {
+            match app.suggestions.refresh(engine, viewer) {
+                Ok(was_old) => is_anew |= was_old,
+                Err(error) => tracing::error!("suggestions stay as they were: {}", storage::chain(&error)),
+            }
         }
-        generation = Some(snapshot.sequence());
-        pause = started.elapsed() * 9;
+        pause = if is_anew { started.elapsed() * 9 } else { Duration::ZERO };
         made = Instant::now();
     }
 }
@@ -174,11 +227,11 @@ pub(crate) fn keep_up(app: &App) {
 mod tests {
     use super::*;
 
-    fn after(config: &SuggestConfig, asked: &[(&str, Person)]) -> Vec<String> {
-        let suggestions = Suggestions::new(config);
+    fn after(history: usize, asked: &[(&str, Person)], person: &Person) -> Vec<String> {
+        let suggestions = Suggestions::new(&SuggestConfig { history });
         asked.iter().for_each(|(query, person)| suggestions.asked(query, person));
-        suggestions.refresh_past();
-        suggestions.suggest("tra", 5).into_iter().map(|suggestion| suggestion.text).collect()
+        let suggested = Suggested { past: Suggester::new(suggestions.past_of(person)), texts: Arc::default() };
+        suggested.suggest("tra", 5).into_iter().map(|suggestion| suggestion.text).collect()
     }
 
     fn key(id: &str) -> Person {
@@ -186,44 +239,29 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_suggested_once_several_people_have_asked_it() {
-        let config = SuggestConfig { history_from: 2, history_size: 10 };
-        let one = [("travel  costs", key("a")), ("travel costs", key("a")), (" travel costs", key("a"))];
-        assert!(after(&config, &one).is_empty(), "one person who asks often is one person");
-        assert_eq!(after(&config, &[one.as_slice(), &[("travel costs", key("b"))]].concat()), ["travel costs"]);
-        let user = Person::User("a".to_string());
-        assert_eq!(after(&config, &[("travel costs", key("a")), ("travel costs", user)]), ["travel costs"]);
-        let nameless = vec![("travel costs", Person::Anybody); 5];
-        assert!(after(&config, &nameless).is_empty(), "all without a key are one");
+    fn a_query_is_suggested_to_whoever_asked_it_and_to_nobody_else() {
+        let asked = [("travel  costs", key("a")), (" travel costs", key("a")), ("trains", key("b"))];
+        assert_eq!(after(10, &asked, &key("a")), ["travel costs"]);
+        assert_eq!(after(10, &asked, &key("b")), ["trains"]);
+        assert!(after(10, &asked, &Person::User("a".to_string())).is_empty());
+        assert!(after(10, &asked, &Person::Anybody).is_empty());
     }
 
     #[test]
-    fn by_default_nobody_sees_the_queries_of_others() {
-        let many: Vec<_> = (0..50).map(|number| ("travel costs", key(&number.to_string()))).collect();
-        assert!(after(&SuggestConfig::default(), &many).is_empty());
-        let suggestions = Suggestions::new(&SuggestConfig::default());
-        many.iter().for_each(|(query, person)| suggestions.asked(query, person));
-        assert!(suggestions.asked.lock().unwrap().queries.is_empty(), "nor are they kept");
+    fn by_default_no_query_is_kept() {
+        assert_eq!(SuggestConfig::default().history, 0);
+        assert!(after(0, &[("travel costs", key("a"))], &key("a")).is_empty());
     }
 
     #[test]
-    fn what_few_have_asked_makes_room() {
-        let suggestions = Suggestions::new(&SuggestConfig { history_from: 2, history_size: 2 });
-        for person in ["a", "b"] {
-            suggestions.asked("travel costs", &key(person));
-        }
-        for other in ["one two", "three four", "five six", "seven eight"] {
-            suggestions.asked(other, &key("c"));
-        }
-        assert!(suggestions.asked.lock().unwrap().queries.len() <= 2);
-        suggestions.refresh_past();
-        assert_eq!(suggestions.suggest("tra", 5)[0].text, "travel costs");
-        for number in 0..MAX_PEOPLE * 2 {
+    fn what_was_asked_long_ago_makes_room() {
+        let asked = [("travel costs", key("a")), ("trains", key("a")), ("trams", key("a")), ("trains", key("a"))];
+        assert_eq!(after(2, &asked, &key("a")), ["trains", "trams"]);
+        let suggestions = Suggestions::new(&SuggestConfig { history: 2 });
+        for number in 0..=MAX_PEOPLE {
             suggestions.asked("travel costs", &key(&number.to_string()));
         }
-        assert_eq!(suggestions.asked.lock().unwrap().queries["travel costs"].people.len(), MAX_PEOPLE);
-        let none = Suggestions::new(&SuggestConfig { history_from: 2, history_size: 0 });
-        none.asked("travel costs", &key("a"));
-        assert!(none.asked.lock().unwrap().queries.is_empty());
+        assert_eq!(suggestions.asked.lock().unwrap().by.len(), MAX_PEOPLE);
+        assert!(suggestions.past_of(&key("0")).is_empty() && !suggestions.past_of(&key("1")).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use searcher::{Candidate, Evidence, Mode, RerankBudget, SearchRequest, Searcher, Syntax};
-use storage::Snapshot;
+use storage::View;
 
 use super::nonsense;
 use crate::error::Result;
@@ -53,7 +53,7 @@ pub struct Questions<'q> {
     /// The number of the set.
     pub set: usize,
     /// The index.
-    pub snapshot: &'q Snapshot,
+    pub view: &'q View,
     /// Asks it.
     pub searcher: &'q Searcher,
     /// Judged questions.
@@ -73,7 +73,7 @@ impl Questions<'_> {
             for (number, query) in self.judged.iter().enumerate() {
                 let mut asked = Asked::of(self, &query.text, mode)?;
                 cases.push(self.case(Kind::Answered, &asked)?);
-                asked.remove(self.snapshot, query)?;
+                asked.remove(self.view, query)?;
                 cases.push(self.case(Kind::Removed, &asked)?);
                 let gibberish = Asked::of(self, &nonsense::like(&query.text, number as u64), mode)?;
                 cases.push(self.case(Kind::Gibberish, &gibberish)?);
@@ -86,7 +86,7 @@ impl Questions<'_> {
     }
 
     fn case(&self, kind: Kind, asked: &Asked) -> Result<Case> {
-        let evidence = self.searcher.evidence(self.snapshot, &asked.plan, &asked.candidates)?;
+        let evidence = self.searcher.evidence(self.view, &asked.plan, &asked.candidates)?;
         Ok(Case { kind, set: self.set, evidence })
     }
 }
@@ -106,14 +106,14 @@ impl Asked {
             rerank: RerankBudget::OFF,
             ..SearchRequest::default()
         };
-        let mut plan = questions.searcher.plan(questions.snapshot, request)?;
-        let candidates = questions.searcher.recall(questions.snapshot, &mut plan)?.candidates;
+        let mut plan = questions.searcher.plan(questions.view, request)?;
+        let candidates = questions.searcher.recall(questions.view, &mut plan)?.candidates;
         Ok(Self { plan, candidates })
     }
 
     /// Takes out every passage of a document that is judged relevant.
-    fn remove(&mut self, snapshot: &Snapshot, query: &BeirQuery) -> Result<()> {
-        let paths = paths_of(snapshot, &self.candidates)?;
+    fn remove(&mut self, view: &View, query: &BeirQuery) -> Result<()> {
+        let paths = paths_of(view, &self.candidates)?;
         let grades: HashMap<&str, i32> = query.grades.iter().map(|(id, grade)| (id.as_str(), *grade)).collect();
         let is_relevant = |path: &String| grades.get(path.as_str()).is_some_and(|grade| *grade > 0);
         let mut paths = paths.iter();

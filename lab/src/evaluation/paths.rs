@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use searcher::Candidate;
-use storage::Snapshot;
+use storage::View;
 
 use crate::error::Result;
 
@@ -12,13 +12,13 @@ use crate::error::Result;
 ///
 /// # Errors
 /// The index is damaged.
-pub fn paths_of(snapshot: &Snapshot, passages: &[Candidate]) -> Result<Vec<String>> {
+pub fn paths_of(view: &View, passages: &[Candidate]) -> Result<Vec<String>> {
     let mut known = HashMap::new();
     let path = |passage: &Candidate| -> Result<String> {
         // Reading a passage unpacks its text: once for each document.
-        let path = match known.entry(snapshot.group(passage.passage)?) {
+        let path = match known.entry(view.group(passage.passage)?) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(snapshot.passage(passage.passage)?.document.path),
+            Entry::Vacant(new) => new.insert(view.passage(passage.passage)?.document.path),
         };
         Ok(path.clone())
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use qwen3::EmbedHandle;
 use searcher::{Copies, Mode, RerankBudget, SearchConfig, SearchRequest, Searcher, Syntax};
-use storage::Snapshot;
+use storage::View;
 
 use super::Fault;
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub struct Candidate<'a> {
 pub struct PairFilter {
     embedder: EmbedHandle,
     searcher: Searcher,
-    snapshot: Arc<Snapshot>,
+    view: Arc<View>,
     /// Whether paths begin with the source's name.
     has_sources: bool,
     min_cosine: f32,
@@ -43,18 +43,11 @@ pub struct PairFilter {
 
 impl PairFilter {
     /// A filter that wants at least `min_cosine` between query and passage, and the passage's document among the `top`
-    /// that a search of `snapshot` finds.
-    pub fn new(embedder: EmbedHandle, snapshot: Arc<Snapshot>, min_cosine: f32, top: usize) -> Self {
+    /// that a search of `view` finds.
+    pub fn new(embedder: EmbedHandle, view: Arc<View>, min_cosine: f32, top: usize) -> Self {
         let config = SearchConfig { passages_per_document: PASSAGES, ..SearchConfig::default() };
-        let has_sources = snapshot.sources().len() > 1;
-        Self {
-            searcher: Searcher::new(embedder.clone(), None, config),
-            embedder,
-            snapshot,
-            has_sources,
-            min_cosine,
-            top,
-        }
+        let has_sources = view.sources().len() > 1;
+        Self { searcher: Searcher::new(embedder.clone(), None, config), embedder, view, has_sources, min_cosine, top }
     }
 
     /// What is wrong with each pair; `None` for those that stay.
@@ -90,7 +83,7 @@ impl PairFilter {
             copies: Copies::Apart,
             ..SearchRequest::default()
         };
-        let answer = self.searcher.search(&self.snapshot, &request)?;
+        let answer = self.searcher.search(&self.view, &request)?;
         let hits = answer.results.iter().filter(|hit| match self.has_sources {
             true => pair.path.strip_prefix(&hit.source).and_then(|path| path.strip_prefix('/')) == Some(&hit.path),
             false => pair.path == hit.path,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use indexer::{IndexOptions, Stop, Vanished};
 use qwen3::EmbedHandle;
-use storage::{Filter, IndexModel, Rebuild, Snapshot, Source};
+use storage::{Filter, IndexModel, Rebuild, Snapshot, Source, View};
 
 use super::{index, named};
 use crate::cli::IndexArgs;
@@ -30,7 +30,7 @@ pub(super) fn run(
     let sources = sources(args, &rebuild)?;
     drop_others(&mut rebuild, &sources)?;
     // What the index in force holds, if it can be told: a source that has lost its files is not noticed otherwise.
-    let before = Snapshot::open(folder).ok();
+    let before = Snapshot::open(folder).and_then(|snapshot| snapshot.whole()).ok();
     let cancel = interrupt::on_interrupt()?;
     for source in &sources {
         // The new index has nothing to lose: what is gone is compared with the old one below.
@@ -42,7 +42,7 @@ pub(super) fn run(
             return Ok(ExitCode::from(interrupt::INTERRUPTED));
         }
         if let Some(before) = &before {
-            let after = rebuild.store().snapshot();
+            let after = rebuild.store().snapshot().whole()?;
             check_vanished(source, documents(before, source)?, documents(&after, source)?, options_of(args))?;
         }
     }
@@ -100,7 +100,7 @@ fn check_vanished(source: &Source, before: usize, after: usize, vanished: Vanish
     Ok(())
 }
 
-fn documents(snapshot: &Snapshot, source: &Source) -> Result<usize> {
+fn documents(view: &View, source: &Source) -> Result<usize> {
     let filter = Filter { sources: vec![source.name.clone()], ..Filter::default() };
-    Ok(snapshot.documents(&filter, None, 1)?.total)
+    Ok(view.documents(&filter, None, 1)?.total)
 }

@@ -218,7 +218,7 @@ mod tests {
             batch.record(line(&path));
         }
         let sequence = store.commit(batch).unwrap();
-        let snapshot = store.snapshot();
+        let snapshot = store.snapshot().whole().unwrap();
 
         let mut seen = Vec::new();
         let mut after = None;
@@ -260,6 +260,6 @@ mod tests {
         let later = store.commit(batch).unwrap();
         assert_eq!(truth.statistics().unwrap().sequence, later, "a reading side sees later commits");
         assert_eq!(snapshot.document(id).unwrap().len(), 2, "an older snapshot does not");
-        assert!(store.snapshot().document(id).unwrap().is_empty());
+        assert!(store.snapshot().whole().unwrap().document(id).unwrap().is_empty());
     }
 }

@@ -378,7 +378,7 @@ mod tests {
             put(&mut batch, path, text);
         }
         store.commit(batch).unwrap();
-        let snapshot = store.snapshot();
+        let snapshot = store.snapshot().whole().unwrap();
         let weights = LexicalWeights { title: 0.0, headings: 0.0, ..LexicalWeights::default() };
         let ask = |text: &str| snapshot.analyse(&LexicalQuery { text: text.into(), ..LexicalQuery::default() });
         let whole = |text: &str| snapshot.full_coverage(&ask(text), weights).unwrap();

@@ -79,10 +79,10 @@ impl LexicalReader {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::{Batch, ChunkDraft, ContentKey, Document, IndexModel, LexicalQuery, Snapshot, Source, Store};
+    use crate::{Batch, ChunkDraft, ContentKey, Document, IndexModel, LexicalQuery, Source, Store, View};
 
     /// A store of these texts, a commit each, so that they lie in several segments.
-    fn with_texts(texts: &[&str], ask: impl FnOnce(&Snapshot)) {
+    fn with_texts(texts: &[&str], ask: impl FnOnce(&View)) {
         let folder = tempfile::tempdir().unwrap();
         let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
         let mut store = Store::open(folder.path(), &model).unwrap();
@@ -113,7 +113,7 @@ mod tests {
             batch.put(document, vec![draft]);
             store.commit(batch).unwrap();
         }
-        ask(&store.snapshot());
+        ask(&store.snapshot().whole().unwrap());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use storage::{DocumentId, FileState, LedgerEntry, Source};
+use storage::{Access, DocumentId, FileState, LedgerEntry, Source};
 use tokio::time::Instant;
 
 use super::push::Pushed;
@@ -43,6 +43,8 @@ pub(super) struct Content {
     pub(super) modified: Option<i64>,
     /// Its address in the system that it comes from.
     pub(super) url: Option<String>,
+    /// Who may see it; as it was said before if it is left out.
+    pub(super) access: Option<Access>,
 }
 
 /// Where the content is.
@@ -183,6 +185,7 @@ impl Plan {
     fn placed(mut self, engine: &Engine, turn: Turn) -> Result<Placed, Error> {
         let mut placing = engine.pushed.lock();
         self.check_names(&placing)?;
+        self.close(&mut placing)?;
         self.lines
             .iter_mut()
             .filter(|line| matches!(line.act, Act::Remove(_)))
@@ -197,6 +200,15 @@ impl Plan {
             in_place.for_each(|line| line.act = Act::Failed(Error::internal(&error)));
         }
         Ok(Placed { lines: self.lines, handed })
+    }
+
+    /// Closes what others are going to see than before, until its new text is in place.
+    fn close(&self, placing: &mut Placing) -> Result<(), Error> {
+        let closing = self.lines.iter().filter_map(|Line { source, path, act, .. }| match act {
+            Act::Put(Content { access: Some(access), .. }) => Some((source, path.clone(), access.clone())),
+            _ => None,
+        });
+        placing.close(closing.collect())
     }
 
     /// Checks names against what lies on disk.
@@ -352,7 +364,8 @@ mod tests {
 
     fn edit(label: &str, path: &str, text: Option<&str>) -> Edit {
         let source = Source { name: "api".to_string(), root: "/nowhere".into() };
-        let content = text.map(|text| Content { text: Text::Memory(text.into()), modified: None, url: None });
+        let content =
+            text.map(|text| Content { text: Text::Memory(text.into()), modified: None, url: None, access: None });
         Edit { label: label.to_string(), source, path: path.to_string(), content }
     }
 

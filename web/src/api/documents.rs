@@ -1,12 +1,13 @@
 //! `/api/v1/documents`: looking at what is indexed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use searcher::{BlockView, Filters, PlaceView};
 use serde::{Deserialize, Serialize};
-use storage::{DATE_FROM, Document, DocumentId, PageType, Passage, Place};
+use storage::{DATE_FROM, Document, DocumentId, PageType, Passage, Place, View};
 use utoipa::{IntoParams, ToSchema};
 
 use super::timing::{Timed, timed};
@@ -14,6 +15,7 @@ use crate::app::App;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, within};
 use crate::fresh::Tag;
+use crate::guard::Caller;
 use crate::json::Params;
 
 /// Documents or passages of a page when nothing is said, and at most.
@@ -109,7 +111,11 @@ pub(crate) struct DocumentList {
 /// Lists documents. The order is the same in every snapshot: a document that stays is neither repeated nor left out.
 #[utoipa::path(get, path = "/api/v1/documents", tag = "documents", params(ListParams),
     responses((status = 200, body = Timed<DocumentList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn list(app: web::Data<App>, params: Params<ListParams>) -> Result<HttpResponse, Error> {
+pub(crate) async fn list(
+    app: web::Data<App>,
+    params: Params<ListParams>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let ListParams { source, path, kind, lang, after, before, cursor, limit } = params.0;
     let filters = Filters { source, path, kind, lang, after, before };
@@ -119,11 +125,11 @@ pub(crate) async fn list(app: web::Data<App>, params: Params<ListParams>) -> Res
         cursor.map(|cursor| DocumentId::parse(&cursor).ok_or_else(|| Error::bad("cursor: expected `next` of a page")));
     let (cursor, limit) = (cursor.transpose()?, page_size(limit)?);
     let list = app.into_inner().compute(move |_, engine| {
-        let snapshot = engine.snapshot();
-        let listing = snapshot.documents(&filter, cursor, limit)?;
+        let view = engine.view(&caller)?;
+        let listing = view.documents(&filter, cursor, limit)?;
         let documents = listing.documents.into_iter().map(|document| DocumentView::of(engine, document)).collect();
         let list = DocumentList { documents, total: listing.total, next: listing.next.map(|id| id.to_string()) };
-        Ok(timed(started, snapshot.sequence(), list))
+        Ok(timed(started, view.generation()?, list))
     });
     Ok(HttpResponse::Ok().json(list.await?))
 }
@@ -134,19 +140,20 @@ pub(crate) async fn list(app: web::Data<App>, params: Params<ListParams>) -> Res
 pub(crate) async fn get(
     app: web::Data<App>,
     id: web::Path<String>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let id = document_id(&id)?;
-    let tag = Tag::of_commit(&app, app.engine()?, &request);
+    let seen = viewed(&app, caller).await?;
+    let tag = Tag::of_view(&app, &seen, &request)?;
     if let Some(kept) = tag.kept_by(&request) {
         return Ok(kept);
     }
     let view = app.into_inner().compute(move |_, engine| {
-        let snapshot = engine.snapshot();
-        let passages = snapshot.document(id)?;
+        let passages = seen.document(id)?;
         let document = passages.into_iter().next().ok_or(Error::NotFound { what: "the document" })?.document;
-        Ok(timed(started, snapshot.sequence(), DocumentView::of(engine, document)))
+        Ok(timed(started, seen.generation()?, DocumentView::of(engine, document)))
     });
     Ok(tag.on(HttpResponse::Ok().json(view.await?)))
 }
@@ -201,24 +208,35 @@ pub(crate) async fn passages(
     app: web::Data<App>,
     id: web::Path<String>,
     params: Params<PassageParams>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let id = document_id(&id)?;
     let (offset, limit) = (params.offset, page_size(params.limit)?);
-    let tag = Tag::of_commit(&app, app.engine()?, &request);
+    let seen = viewed(&app, caller).await?;
+    let tag = Tag::of_view(&app, &seen, &request)?;
     if let Some(kept) = tag.kept_by(&request) {
         return Ok(kept);
     }
-    let list = app.into_inner().compute(move |_, engine| {
-        let snapshot = engine.snapshot();
-        let passages = snapshot.document(id)?;
+    let list = app.into_inner().compute(move |_, _| {
+        let passages = seen.document(id)?;
         let title = passages.first().ok_or(Error::NotFound { what: "the document" })?.document.title.clone();
         let total = passages.len();
         let passages = passages.into_iter().skip(offset).take(limit).map(view).collect();
-        Ok(timed(started, snapshot.sequence(), PassageList { id: id.to_string(), title, passages, total }))
+        Ok(timed(started, seen.generation()?, PassageList { id: id.to_string(), title, passages, total }))
     });
     Ok(tag.on(HttpResponse::Ok().json(list.await?)))
+}
+
+/// What somebody sees now, with the number that tells whether it has changed: made where there is a place to compute.
+async fn viewed(app: &web::Data<App>, caller: Caller) -> Result<Arc<View>, Error> {
+    let viewed = web::Data::clone(app).into_inner().compute(move |_, engine| {
+        let view = engine.view(&caller)?;
+        view.generation()?;
+        Ok(view)
+    });
+    viewed.await
 }
 
 fn view(passage: Passage) -> PassageView {

@@ -4,7 +4,9 @@
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
+use storage::Access;
 
+use super::access_body::AccessBody;
 use super::carry::{Content, Edit, Edits, Text, labelled, together};
 use super::push::{BulkLine, MAX_LINES, SOURCE, pushed_source};
 use crate::app::App;
@@ -27,7 +29,7 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: w
     let body = Unpacked::of(request, body.into_inner(), limit.saturating_add(MAX_LINES * MAX_WORD))?;
     let client = client_of(request);
     let mut parts = Multipart::new(request.headers(), body);
-    let (mut source, mut path, mut url) = (SOURCE.to_string(), String::new(), None);
+    let (mut source, mut path, mut url, mut access) = (SOURCE.to_string(), String::new(), None, None);
     let mut left = limit;
     let mut list: Vec<Edit> = Vec::new();
     while let Some(part) = parts.next().await {
@@ -37,6 +39,7 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: w
             "source" => source = word(&mut part, &name, limit).await?,
             "path" => path = word(&mut part, &name, limit).await?,
             "url" => url = Some(word(&mut part, &name, limit).await?),
+            "access" => access = Some(access_of(&word(&mut part, &name, limit).await?)?),
             "file" => {
                 crate::error::within("the number of files", list.len() + 1, MAX_LINES)?;
                 let file = part.content_disposition().and_then(|d| d.get_filename()).map(str::to_string);
@@ -51,13 +54,23 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: w
                 let source = pushed_source(app, &source).map_err(|error| labelled(&label, error))?;
                 let draft = app.engine()?.pushed.draft(app.traffic.unfinished.take(&client, 0)?)?;
                 let draft = kept(app, draft, &mut part, &mut left).await?;
-                let content = Some(Content { text: Text::Draft(draft), modified: None, url: url.take() });
+                let (url, access) = (url.take(), access.take());
+                let content = Some(Content { text: Text::Draft(draft), modified: None, url, access });
                 list.push(Edit { label, source, path: full, content });
             }
-            other => return Err(Error::bad(format!("unknown part {other:?}; expected source, path, url or file"))),
+            other => {
+                return Err(Error::bad(format!("unknown part {other:?}; expected source, path, url, access or file")));
+            }
         }
     }
     Ok(Edits { list, room: None })
+}
+
+/// Who may see the next file, as JSON.
+fn access_of(text: &str) -> Result<Access, Error> {
+    let body: AccessBody = serde_json::from_str(text)
+        .map_err(|_| Error::bad("access: expected a JSON array of principals, such as [\"group:hr\"]"))?;
+    body.read()
 }
 
 /// Writes a part to a draft as it arrives.

@@ -8,6 +8,7 @@ use futures_util::stream;
 use indexer::{LEDGER_COLUMNS, ledger_row};
 use storage::LedgerEntry;
 
+use super::ledger_view::LedgerView;
 use crate::app::{App, Turn};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -18,6 +19,7 @@ const LOOKED_AT: usize = 10_000;
 
 /// The reading of a ledger.
 struct LedgerCursor<F> {
+    lines: LedgerView,
     sources: Vec<String>,
     admits: F,
     /// Number of the source that is read.
@@ -28,19 +30,21 @@ struct LedgerCursor<F> {
     piece: String,
 }
 
-/// Answers `client` with the lines of `sources` that are admitted.
+/// Answers `client` with the lines of `sources` that are seen and admitted.
 ///
 /// # Errors
 /// [`Error::Starting`]; [`Error::Busy`] if too many wait; [`Error::OverShare`] or [`Error::Crowded`].
 pub(crate) async fn answer(
     app: Arc<App>,
     client: &str,
+    lines: LedgerView,
     sources: Vec<String>,
     admits: impl Fn(&LedgerEntry) -> bool + Send + 'static,
 ) -> Result<HttpResponse, Error> {
     app.engine()?;
     let room = app.traffic.transfer(client)?;
-    let cursor = LedgerCursor { sources, admits, source: 0, after: String::new(), piece: LEDGER_COLUMNS.to_string() };
+    let piece = LEDGER_COLUMNS.to_string();
+    let cursor = LedgerCursor { lines, sources, admits, source: 0, after: String::new(), piece };
     let cursor = read(&app, Turn::Long, cursor).await?;
     let pieces = stream::try_unfold((app, cursor, room), |(app, mut cursor, room)| async move {
         while cursor.piece.is_empty() && !cursor.is_at_end() && !app.is_stopping() {
@@ -79,8 +83,8 @@ impl<F: Fn(&LedgerEntry) -> bool> LedgerCursor<F> {
                 let entry = entry?;
                 looked_at += 1;
                 self.after.clone_from(&entry.path);
-                if (self.admits)(&entry) {
-                    self.piece.push_str(&ledger_row(&engine.truth.with_duplicate(entry)?));
+                if (self.admits)(&entry) && self.lines.shows(&entry)? {
+                    self.piece.push_str(&ledger_row(&self.lines.line(engine, entry)?));
                 }
                 if self.piece.len() >= PIECE || looked_at >= LOOKED_AT {
                     return Ok(self);

@@ -1,10 +1,13 @@
 //! The REST API: one file for each noun.
 
+mod access;
+mod access_body;
 mod carry;
 mod documents;
 mod health;
 mod incoming;
 mod ledger_csv;
+mod ledger_view;
 mod openapi;
 mod ordering;
 mod parameters;
@@ -19,4 +22,5 @@ mod suggest;
 mod timing;
 
 pub(crate) use ledger_csv::answer as ledger_csv;
+pub(crate) use ledger_view::LedgerView;
 pub(crate) use routes::{endpoints, metrics, probes};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use searcher::{Answer, RerankState, SearchPlan, SearchRequest, Wish};
-use storage::Snapshot;
+use storage::View;
 
 use crate::app::{App, Turn};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::wanted::Wanted;
 
 /// How long a search has its place before others that wait get theirs.
@@ -17,16 +18,18 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// A search that is ranked turn by turn: between two turns it holds no place to compute, and the reranker reads on.
 pub(crate) struct Search {
-    search: searcher::Search<Arc<Snapshot>>,
+    search: searcher::Search<Arc<View>>,
 }
 
 impl Search {
-    /// Recalls candidates. Blocks; for [`App::turn`], as all of this.
+    /// Recalls candidates of what the caller sees. Blocks; for [`App::turn`], as all of this.
     ///
     /// # Errors
     /// The index is damaged or the model failed.
-    pub(crate) fn begin(engine: &Engine, request: SearchRequest) -> Result<Self, Error> {
-        Ok(Self { search: engine.searcher.begin(engine.snapshot(), request)? })
+    pub(crate) fn begin(app: &App, engine: &Engine, request: SearchRequest, caller: &Caller) -> Result<Self, Error> {
+        let view = engine.view(caller)?;
+        app.suggestions.note(&view, caller);
+        Ok(Self { search: engine.searcher.begin(view, request)? })
     }
 
     /// What it does.
@@ -103,11 +106,12 @@ impl<F> Best<F> {
 pub(crate) async fn best<T: Send + 'static>(
     app: &Arc<App>,
     request: SearchRequest,
+    caller: Caller,
     make: impl FnOnce(&App, &Engine, &mut Search) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let best = async {
         let first = move |app: &App, engine: &Engine, wanted: &Wanted| {
-            Best { search: Search::begin(engine, request)?, make }.turn(app, engine, wanted)
+            Best { search: Search::begin(app, engine, request, &caller)?, make }.turn(app, engine, wanted)
         };
         let mut turned = app.turn(Turn::First, first).await?;
         loop {

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use storage::Source;
 use utoipa::ToSchema;
 
+use super::access_body::AccessBody;
 use super::carry::{Content, Edit, Edits, Outcome, Text, carry_out};
 use super::documents::document_id;
 use super::incoming;
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::error::{Error, Problem};
+use crate::guard::Caller;
 use crate::json::{self, Json};
 use crate::traffic::client_of;
 
@@ -42,6 +44,8 @@ pub(crate) struct PutBody {
     /// Its address in the system that it comes from: http, https, smb or file. Results lead there.
     #[schema(max_length = 2048)]
     url: Option<String>,
+    /// Who may see it, beside what the rules of its source say; left out: as it was said before, or what those rules say.
+    access: Option<AccessBody>,
 }
 
 /// A line of a bulk request: one of the two.
@@ -102,7 +106,9 @@ impl PutBody {
             }
             Some(_) => return Err(Error::bad("title: expected one line, and a path that ends in .md")),
         };
-        let content = Some(Content { text: Text::Memory(text.into_bytes()), modified: self.modified, url: self.url });
+        let access = self.access.as_ref().map(AccessBody::read).transpose()?;
+        let text = Text::Memory(text.into_bytes());
+        let content = Some(Content { text, modified: self.modified, url: self.url, access });
         Ok(Edit { label, source: pushed_source(app, &self.source)?, path: self.path, content })
     }
 }
@@ -128,11 +134,16 @@ pub(super) fn pushed_source(app: &App, name: &str) -> Result<Source, Error> {
 /// Puts a document: a new one, or a new state of one.
 #[utoipa::path(put, path = "/api/v1/documents", tag = "documents", request_body = PutBody,
     responses((status = 200, body = Timed<Pushed>), (status = 202, body = Timed<Pushed>), (status = 422, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn put(app: web::Data<App>, body: Json<PutBody>, request: HttpRequest) -> Result<HttpResponse, Error> {
+pub(crate) async fn put(
+    app: web::Data<App>,
+    body: Json<PutBody>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let app = app.into_inner();
     let edit = body.0.edit(&app, String::new())?;
-    one(app, client_of(&request), started, edit).await
+    one(app, &caller, client_of(&request), started, edit).await
 }
 
 /// Deletes a pushed document. One inside of a file that was pushed as a whole (an archive, a mail) cannot be deleted by
@@ -142,13 +153,15 @@ pub(crate) async fn put(app: web::Data<App>, body: Json<PutBody>, request: HttpR
 pub(crate) async fn delete(
     app: web::Data<App>,
     id: web::Path<String>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let app = app.into_inner();
     let id = document_id(&id)?;
+    let who = caller.clone();
     let found = Arc::clone(&app).compute(move |app, engine| {
-        let first = engine.snapshot().document(id)?.into_iter().next();
+        let first = engine.view(&who)?.document(id)?.into_iter().next();
         let document = first.ok_or(Error::NotFound { what: "the document" })?.document;
         let source = pushed_source(app, &document.source)?;
         // Inside of an archive, names are not what a pushed path may be.
@@ -157,12 +170,19 @@ pub(crate) async fn delete(
     });
     let (source, path) = found.await?;
     let edit = Edit { label: String::new(), source, path, content: None };
-    one(app, client_of(&request), started, edit).await
+    one(app, &caller, client_of(&request), started, edit).await
 }
 
-async fn one(app: Arc<App>, client: String, started: Instant, edit: Edit) -> Result<HttpResponse, Error> {
+async fn one(
+    app: Arc<App>,
+    caller: &Caller,
+    client: String,
+    started: Instant,
+    edit: Edit,
+) -> Result<HttpResponse, Error> {
     let mut outcomes = carry_out(&app, client, Edits { list: vec![edit], room: None }).await?;
     let Outcome { item, undone } = outcomes.pop().ok_or_else(|| Error::internal("a change without an outcome"))?;
+    app.jobs.asked_by(item.job, caller);
     if let Some(error) = undone {
         return Err(error);
     }
@@ -170,7 +190,7 @@ async fn one(app: Arc<App>, client: String, started: Instant, edit: Edit) -> Res
         return Err(Error::Unreadable { reason: item.reason });
     }
     let status = if item.state == "queued" { StatusCode::ACCEPTED } else { StatusCode::OK };
-    let generation = app.engine()?.snapshot().sequence();
+    let generation = app.engine()?.generation(caller)?;
     Ok(HttpResponse::build(status).json(timed(started, generation, item)))
 }
 
@@ -183,6 +203,7 @@ async fn one(app: Arc<App>, client: String, started: Instant, edit: Edit) -> Res
     responses((status = 200, body = Timed<PushedList>), (status = 202, body = Timed<PushedList>), (status = 207, description = "The server could not carry out some of it: those items are `failed`", body = Timed<PushedList>), (status = 409, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn upload(
     app: web::Data<App>,
+    caller: Caller,
     request: HttpRequest,
     parts: web::Payload,
 ) -> Result<HttpResponse, Error> {
@@ -194,7 +215,7 @@ pub(crate) async fn upload(
     if edits.list.is_empty() {
         return Err(Error::bad("expected at least one part named `file`"));
     }
-    several(app.into_inner(), &request, started, edits).await
+    several(app.into_inner(), &caller, &request, started, edits).await
 }
 
 /// Puts and deletes many documents: one JSON object a line, `{"put": {..}}` or `{"delete": {..}}`. All lines are checked
@@ -205,6 +226,7 @@ pub(crate) async fn upload(
     responses((status = 200, body = Timed<PushedList>), (status = 202, body = Timed<PushedList>), (status = 207, description = "The server could not carry out some of it: those items are `failed`", body = Timed<PushedList>), (status = 409, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn bulk(
     app: web::Data<App>,
+    caller: Caller,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
@@ -216,10 +238,16 @@ pub(crate) async fn bulk(
     if edits.list.is_empty() {
         return Err(Error::bad("expected at least one line"));
     }
-    several(app.into_inner(), &request, started, edits).await
+    several(app.into_inner(), &caller, &request, started, edits).await
 }
 
-async fn several(app: Arc<App>, request: &HttpRequest, started: Instant, edits: Edits) -> Result<HttpResponse, Error> {
+async fn several(
+    app: Arc<App>,
+    caller: &Caller,
+    request: &HttpRequest,
+    started: Instant,
+    edits: Edits,
+) -> Result<HttpResponse, Error> {
     let outcomes = carry_out(&app, client_of(request), edits).await?;
     let status = if outcomes.iter().any(|outcome| outcome.undone.is_some()) {
         StatusCode::MULTI_STATUS
@@ -228,7 +256,8 @@ async fn several(app: Arc<App>, request: &HttpRequest, started: Instant, edits: 
     } else {
         StatusCode::OK
     };
-    let items = outcomes.into_iter().map(|outcome| outcome.item).collect();
-    let generation = app.engine()?.snapshot().sequence();
+    let items: Vec<Pushed> = outcomes.into_iter().map(|outcome| outcome.item).collect();
+    items.iter().for_each(|item| app.jobs.asked_by(item.job, caller));
+    let generation = app.engine()?.generation(caller)?;
     Ok(HttpResponse::build(status).json(timed(started, generation, PushedList { items })))
 }

@@ -20,7 +20,8 @@ use crate::guard::Caller;
 pub(crate) struct SearchAnswer {
     #[serde(flatten)]
     pub(crate) answer: Answer,
-    /// Where nothing was found: files of the sources searched that could not be read. The answer may stand in one.
+    /// Where nothing was found: files of the sources searched that could not be read. The answer may stand in one. Told to
+    /// administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unread_files: Option<u64>,
 }
@@ -62,7 +63,8 @@ pub(crate) async fn run<T: Send + 'static>(
 ) -> Result<T, Error> {
     request.check(&app.config.limits.requests())?;
     request.rerank.ms.get_or_insert(app.config.limits.rerank_ms);
-    ordering::best(app, request, move |app, engine, search| {
+    let who = caller.clone();
+    ordering::best(app, request, who, move |app, engine, search| {
         let mut answer = search.answer()?;
         engine.links.put_on(&mut answer);
         app.metrics.searched(&answer.timings);
@@ -70,7 +72,8 @@ pub(crate) async fn run<T: Send + 'static>(
         if let Some(person) = caller.asker.as_ref().filter(|_| answer.total > 0) {
             app.suggestions.asked(plan.searched(), person);
         }
-        let unread_files = (answer.total == 0).then(|| engine.snapshot().totals().unread(&plan.sources()));
+        let unread = || Ok::<_, Error>(engine.view(&caller)?.totals().unread(&plan.sources()));
+        let unread_files = (answer.total == 0 && caller.sees_places()).then(unread).transpose()?;
         make(app, engine, SearchAnswer { answer, unread_files })
     })
     .await

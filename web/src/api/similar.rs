@@ -8,6 +8,7 @@ use utoipa::IntoParams;
 use super::documents::document_id;
 use crate::app::App;
 use crate::error::{Error, Problem, within};
+use crate::guard::Caller;
 use crate::json::Params;
 
 /// What is to be resembled.
@@ -35,14 +36,18 @@ fn default_top() -> usize {
 /// The documents nearest in meaning to a document or a passage of it.
 #[utoipa::path(get, path = "/api/v1/similar", tag = "search", params(SimilarParams),
     responses((status = 200, body = Answer), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn similar(app: web::Data<App>, params: Params<SimilarParams>) -> Result<HttpResponse, Error> {
+pub(crate) async fn similar(
+    app: web::Data<App>,
+    params: Params<SimilarParams>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
     let SimilarParams { id, passage, top, source } = params.0;
     within("top", top, searcher::MAX_SIMILAR)?;
     let filters = Filters { source, ..Filters::default() };
     filters.check(&app.config.limits.requests())?;
     let request = SimilarRequest { document: document_id(&id)?, passage, top, filter: filters.resolve()? };
     let answer = app.into_inner().compute(move |_, engine| {
-        let answer = engine.searcher.similar(&engine.snapshot(), &request)?;
+        let answer = engine.searcher.similar(&*engine.view(&caller)?, &request)?;
         let mut answer = answer.ok_or(Error::NotFound { what: "the document or passage" })?;
         engine.links.put_on(&mut answer);
         Ok(answer)

@@ -6,11 +6,12 @@ use std::time::Instant;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use storage::{FileState, LedgerEntry, Source, SourceTotals};
+use storage::{FileState, LedgerEntry, Source, SourceTotals, View};
 use utoipa::{IntoParams, ToSchema};
 
 use super::documents::page_size;
 use super::ledger_csv;
+use super::ledger_view::LedgerView;
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
@@ -63,11 +64,10 @@ pub(crate) struct Accepted {
 }
 
 /// The sources with their counts.
-pub(crate) fn views(engine: &Engine, with_folders: bool) -> Vec<SourceView> {
-    let snapshot = engine.snapshot();
+pub(crate) fn views(engine: &Engine, seen: &View, with_folders: bool) -> Vec<SourceView> {
     let view = |source: &Source| {
         let SourceTotals { files, documents: _, indexed, partly, skipped, unreadable, failed, chunks, last_run } =
-            snapshot.totals().source(&source.name);
+            seen.totals().source(&source.name);
         SourceView {
             name: source.name.clone(),
             folder: with_folders.then(|| source.root.display().to_string()),
@@ -82,7 +82,7 @@ pub(crate) fn views(engine: &Engine, with_folders: bool) -> Vec<SourceView> {
             last_run,
         }
     };
-    snapshot.sources().iter().map(view).collect()
+    seen.sources().into_iter().map(view).collect()
 }
 
 /// Lists the sources.
@@ -92,8 +92,9 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
     let started = Instant::now();
     let with_folders = caller.sees_places();
     let list = app.into_inner().compute(move |_, engine| {
-        let sources = views(engine, with_folders);
-        Ok(timed(started, engine.snapshot().sequence(), SourceList { sources }))
+        let seen = engine.view(&caller)?;
+        let sources = views(engine, &seen, with_folders);
+        Ok(timed(started, seen.generation()?, SourceList { sources }))
     });
     Ok(HttpResponse::Ok().json(list.await?))
 }
@@ -111,7 +112,7 @@ pub(crate) struct AddBody {
 /// Adds a folder and indexes it.
 #[utoipa::path(post, path = "/api/v1/sources", tag = "sources", request_body = AddBody,
     responses((status = 202, body = Timed<Accepted>), (status = 403, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>) -> Result<HttpResponse, Error> {
+pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let engine = app.engine()?;
     let AddBody { name, folder } = body.0;
@@ -128,9 +129,9 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>) -> Result<Http
         return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
     }
     let source = Source { name: name.clone(), root };
-    let job = on_disk(&app, move |writer| writer.add(source)).await?;
+    let job = on_disk(&app, &caller, move |writer| writer.add(source)).await?;
     let content = Accepted { source: name, job };
-    Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+    Ok(HttpResponse::Accepted().json(timed(started, engine.generation(&caller)?, content)))
 }
 
 /// How a source is looked through.
@@ -149,36 +150,44 @@ pub(crate) async fn reindex(
     app: web::Data<App>,
     name: web::Path<String>,
     query: Params<ReindexQuery>,
+    caller: Caller,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let engine = app.engine()?;
-    let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
+    let source = engine.source_for(&caller, &name)?;
     let deletions = if query.0.accept_deletions { Deletions::Confirmed } else { Deletions::Guarded };
-    let job = on_disk(&app, move |writer| writer.index(source, deletions)).await?;
+    let job = on_disk(&app, &caller, move |writer| writer.index(source, deletions)).await?;
     let content = Accepted { source: name.into_inner(), job };
-    Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+    Ok(HttpResponse::Accepted().json(timed(started, engine.generation(&caller)?, content)))
 }
 
 /// Takes a source out of the index. The files of a folder stay; pushed documents are gone.
 #[utoipa::path(delete, path = "/api/v1/sources/{name}", tag = "sources", params(("name" = String, Path, description = "Name of the source")),
     responses((status = 202, body = Timed<Accepted>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn remove(app: web::Data<App>, name: web::Path<String>) -> Result<HttpResponse, Error> {
+pub(crate) async fn remove(
+    app: web::Data<App>,
+    name: web::Path<String>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let engine = app.engine()?;
-    let source = engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
-    let job = on_disk(&app, move |writer| writer.remove(source)).await?;
+    let source = engine.source_for(&caller, &name)?;
+    let job = on_disk(&app, &caller, move |writer| writer.remove(source)).await?;
     let content = Accepted { source: name.into_inner(), job };
-    Ok(HttpResponse::Accepted().json(timed(started, engine.snapshot().sequence(), content)))
+    Ok(HttpResponse::Accepted().json(timed(started, engine.generation(&caller)?, content)))
 }
 
 /// Asks the writer for something that is noted on disk before it is answered.
 async fn on_disk(
     app: &web::Data<App>,
+    caller: &Caller,
     ask: impl FnOnce(&Writer) -> Result<u64, Error> + Send + 'static,
 ) -> Result<u64, Error> {
-    let app = web::Data::clone(app);
-    let asked = tokio::task::spawn_blocking(move || ask(&app.engine()?.writer));
-    asked.await.map_err(Error::internal)?
+    let asking = web::Data::clone(app);
+    let asked = tokio::task::spawn_blocking(move || ask(&asking.engine()?.writer));
+    let job = asked.await.map_err(Error::internal)??;
+    app.jobs.asked_by(job, caller);
+    Ok(job)
 }
 
 /// Which lines of the ledger are listed.
@@ -292,6 +301,7 @@ pub(crate) async fn ledger(
     app: web::Data<App>,
     name: web::Path<String>,
     params: Params<LedgerParams>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
@@ -299,14 +309,16 @@ pub(crate) async fn ledger(
     let LedgerParams { state, cursor, format, .. } = params.0;
     let source = name.into_inner();
     if format == FormatParam::Csv || accepts_csv(&request) {
-        app.engine()?.source(&source).ok_or(Error::NotFound { what: "the source" })?;
+        let lines = LedgerView::of(app.engine()?.view(&caller)?);
+        lines.view().source(&source).ok_or(Error::NotFound { what: "the source" })?;
         let admits = move |entry: &LedgerEntry| state.is_none_or(|state| state.admits(&entry.state));
-        return ledger_csv::answer(app.into_inner(), &client_of(&request), vec![source], admits).await;
+        return ledger_csv::answer(app.into_inner(), &client_of(&request), lines, vec![source], admits).await;
     }
     let page = app.into_inner().compute(move |_, engine| {
-        engine.source(&source).ok_or(Error::NotFound { what: "the source" })?;
-        let page = ledger_page(engine, source, state, &cursor, limit)?;
-        Ok(timed(started, engine.snapshot().sequence(), page))
+        let lines = LedgerView::of(engine.view(&caller)?);
+        lines.view().source(&source).ok_or(Error::NotFound { what: "the source" })?;
+        let generation = lines.view().generation()?;
+        Ok(timed(started, generation, ledger_page(engine, &lines, source, state, &cursor, limit)?))
     });
     Ok(HttpResponse::Ok().json(page.await?))
 }
@@ -319,6 +331,7 @@ fn accepts_csv(request: &HttpRequest) -> bool {
 /// A page of the ledger of a source, from behind the path `cursor`.
 pub(crate) fn ledger_page(
     engine: &Engine,
+    lines: &LedgerView,
     source: String,
     state: Option<StateParam>,
     cursor: &str,
@@ -328,14 +341,14 @@ pub(crate) fn ledger_page(
     let mut next = None;
     for entry in engine.truth.ledger(&source, cursor) {
         let entry = entry?;
-        if state.is_some_and(|state| !state.admits(&entry.state)) {
+        if state.is_some_and(|state| !state.admits(&entry.state)) || !lines.shows(&entry)? {
             continue;
         }
         if files.len() == limit {
             next = files.last().map(|line| line.path.clone());
             break;
         }
-        files.push(engine.truth.with_duplicate(entry)?.into());
+        files.push(lines.line(engine, entry)?.into());
     }
     Ok(LedgerPage { source, files, next })
 }

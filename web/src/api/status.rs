@@ -22,9 +22,9 @@ pub(crate) struct Status {
     pub(crate) version: &'static str,
     /// Whether searches can be answered.
     pub(crate) ready: bool,
-    /// Sources that were never looked through as a whole.
+    /// Sources that were never looked through as a whole; told to administrators.
     pub(crate) awaited: usize,
-    /// Why nothing can be committed at the moment; null if all is well.
+    /// Why nothing can be committed at the moment; null if all is well. Told to administrators.
     pub(crate) failure: Option<String>,
     /// Seconds since the start.
     pub(crate) uptime_seconds: u64,
@@ -32,17 +32,17 @@ pub(crate) struct Status {
     pub(crate) model: ModelView,
     /// The reranker, if there is one.
     pub(crate) reranker: Option<ModelView>,
-    /// Documents in the index.
+    /// Documents that the caller may see.
     pub(crate) documents: u64,
-    /// Passages in the index.
+    /// Their passages.
     pub(crate) passages: u64,
-    /// Distinct vectors ever stored.
-    pub(crate) vectors: u64,
-    /// Bytes on disk by part.
+    /// Distinct vectors ever stored; told to administrators.
+    pub(crate) vectors: Option<u64>,
+    /// Bytes on disk by part; told to administrators.
     pub(crate) bytes: Vec<Part>,
     /// The sources.
     pub(crate) sources: Vec<SourceView>,
-    /// Jobs that wait or are being done.
+    /// Jobs that wait or are being done: all of them for administrators, their own for others.
     pub(crate) jobs: Vec<Job>,
 }
 
@@ -61,22 +61,26 @@ pub(crate) struct JobList {
 
 /// The state of the server.
 pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<Status, Error> {
-    let statistics = engine.truth.statistics()?;
+    let seen = engine.view(caller)?;
+    let is_whole = seen.is_whole();
+    // What goes on with documents that are hidden is hidden, too.
+    let statistics = is_whole.then(|| engine.truth.statistics()).transpose()?;
+    let totals = seen.totals();
     let active = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
     Ok(Status {
         version: env!("CARGO_PKG_VERSION"),
         ready: app.is_ready(),
-        awaited: app.awaited(),
-        failure: app.failure().map(|failure| failure.words),
+        awaited: if is_whole { app.awaited() } else { 0 },
+        failure: app.failure().filter(|_| is_whole).map(|failure| failure.words),
         uptime_seconds: app.started.elapsed().as_secs(),
         model: ModelView::embedding(engine),
         reranker: ModelView::reranker(engine),
-        documents: statistics.documents,
-        passages: statistics.chunks,
-        vectors: statistics.vectors,
-        bytes: statistics.bytes.into_iter().map(|(part, bytes)| Part { part, bytes }).collect(),
-        sources: views(engine, caller.sees_places()),
-        jobs: app.jobs.all().into_iter().filter(active).map(|job| job.seen_by(caller)).collect(),
+        documents: totals.documents,
+        passages: totals.chunks,
+        vectors: statistics.as_ref().map(|statistics| statistics.vectors),
+        bytes: statistics.into_iter().flat_map(|it| it.bytes).map(|(part, bytes)| Part { part, bytes }).collect(),
+        sources: views(engine, &seen, caller.sees_places()),
+        jobs: app.jobs.seen_by(caller).into_iter().filter(active).collect(),
     })
 }
 
@@ -85,19 +89,20 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
     responses((status = 200, body = Timed<Status>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn status(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let status = app
-        .into_inner()
-        .compute(move |app, engine| Ok(timed(started, engine.snapshot().sequence(), status_of(app, engine, &caller)?)));
+    let status = app.into_inner().compute(move |app, engine| {
+        let generation = engine.generation(&caller)?;
+        Ok(timed(started, generation, status_of(app, engine, &caller)?))
+    });
     Ok(HttpResponse::Ok().json(status.await?))
 }
 
-/// The jobs of the writer, the newest first.
+/// The jobs of the writer, the newest first: all of them for administrators, their own for others.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "server",
     responses((status = 200, body = Timed<JobList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn jobs(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let generation = app.engine()?.snapshot().sequence();
-    let jobs = app.jobs.all().into_iter().map(|job| job.seen_by(&caller)).collect();
+    let generation = app.engine()?.generation(&caller)?;
+    let jobs = app.jobs.seen_by(&caller);
     Ok(HttpResponse::Ok().json(timed(started, generation, JobList { jobs })))
 }
 
@@ -106,7 +111,7 @@ pub(crate) async fn jobs(app: web::Data<App>, caller: Caller) -> Result<HttpResp
     responses((status = 200, body = Timed<Job>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn job(app: web::Data<App>, id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let generation = app.engine()?.snapshot().sequence();
-    let job = id.parse().ok().and_then(|id| app.jobs.get(id)).ok_or(Error::NotFound { what: "the job" })?;
-    Ok(HttpResponse::Ok().json(timed(started, generation, job.seen_by(&caller))))
+    let generation = app.engine()?.generation(&caller)?;
+    let job = id.parse().ok().and_then(|id| app.jobs.get_as(id, &caller)).ok_or(Error::NotFound { what: "the job" })?;
+    Ok(HttpResponse::Ok().json(timed(started, generation, job)))
 }

@@ -18,6 +18,7 @@ use super::parameters::SearchParams;
 use super::search::SearchAnswer;
 use crate::app::{App, Turn};
 use crate::error::{Error, Problem};
+use crate::guard::Caller;
 use crate::traffic::{PIECE, Pieces, Ticket, client_of};
 
 /// One event of the stream.
@@ -36,6 +37,7 @@ pub(crate) struct StreamEvent {
 pub(crate) async fn stream(
     app: web::Data<App>,
     params: SearchParams,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Error> {
     let app = app.into_inner();
@@ -45,7 +47,7 @@ pub(crate) async fn stream(
     asked.check(&app.config.limits.requests())?;
     let room = app.traffic.transfer(&client)?;
     let begin = app.turn(Turn::Long, move |app, engine, _| {
-        let mut search = Search::begin(engine, asked)?;
+        let mut search = Search::begin(app, engine, asked, &caller)?;
         let results = results(app, &mut search)?;
         Ok((search, results))
     });

@@ -5,12 +5,14 @@ use std::time::Instant;
 use actix_web::{HttpResponse, web};
 use searcher::{Mode, RerankBudget, SearchRequest, Suggestion};
 use serde::{Deserialize, Serialize};
+use storage::View;
 use utoipa::{IntoParams, ToSchema};
 
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::{Error, Problem, within};
+use crate::guard::Caller;
 use crate::json::Params;
 
 /// Suggestions of one answer at most.
@@ -65,10 +67,15 @@ pub(crate) struct DocumentSuggestion {
     passage: u32,
 }
 
-/// Titles, headings, phrases and earlier queries that contain what was typed, one or two slips forgiven.
+/// Titles, headings and phrases of the documents, and earlier queries of the caller, that contain what was typed, one or two
+/// slips forgiven.
 #[utoipa::path(get, path = "/api/v1/suggest", tag = "search", params(SuggestParams),
     responses((status = 200, body = Timed<SuggestionList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn suggest(app: web::Data<App>, params: Params<SuggestParams>) -> Result<HttpResponse, Error> {
+pub(crate) async fn suggest(
+    app: web::Data<App>,
+    params: Params<SuggestParams>,
+    caller: Caller,
+) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     within("q", params.q.chars().count(), app.config.limits.query_chars)?;
     within("limit", params.limit, MAX)?;
@@ -76,22 +83,24 @@ pub(crate) async fn suggest(app: web::Data<App>, params: Params<SuggestParams>) 
     let SuggestParams { q, limit, documents } = params.0;
     // Whoever types on has no use for what the last key would have found.
     let list = app.into_inner().compute_while_wanted(move |app, engine, wanted| {
-        let suggestions = app.suggestions.suggest(&q, limit);
+        let view = engine.view(&caller)?;
+        let known = app.suggestions.of(&view, &caller)?;
+        let suggestions = known.suggest(&q, limit);
         wanted.check()?;
-        let documents = found(engine, app.suggestions.finished(&q), documents)?;
-        Ok(timed(started, engine.snapshot().sequence(), SuggestionList { suggestions, documents }))
+        let documents = found(engine, &view, known.finished(&q), documents)?;
+        Ok(timed(started, view.generation()?, SuggestionList { suggestions, documents }))
     });
     Ok(HttpResponse::Ok().json(list.await?))
 }
 
 /// The fast way: words alone, and nothing read closely.
-fn found(engine: &Engine, query: String, top: usize) -> Result<Vec<DocumentSuggestion>, Error> {
+fn found(engine: &Engine, view: &View, query: String, top: usize) -> Result<Vec<DocumentSuggestion>, Error> {
     if top == 0 || query.trim().is_empty() {
         return Ok(Vec::new());
     }
     let request =
         SearchRequest { query, top, mode: Mode::Lexical, rerank: RerankBudget::OFF, ..SearchRequest::default() };
-    let answer = engine.searcher.search(&engine.snapshot(), &request)?;
+    let answer = engine.searcher.search(view, &request)?;
     let documents = answer.results.into_iter().map(|hit| DocumentSuggestion {
         passage: hit.passages.first().map_or(0, |passage| passage.number),
         id: hit.id,

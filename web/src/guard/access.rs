@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use storage::{Principal, PrincipalKind, Principals};
+use storage::{Principal, PrincipalKind, Principals, Viewer};
 
 use super::forwarded;
 use super::hosts;
@@ -66,9 +66,23 @@ impl Default for Caller {
 
 impl Caller {
     /// Somebody with these scopes, who asks as all of these.
-    fn new(name: String, scopes: Vec<Scope>, principals: Principals) -> Self {
+    pub(crate) fn new(name: String, scopes: Vec<Scope>, principals: Principals) -> Self {
         let sees = if scopes.contains(&Scope::Admin) { Sees::Everything } else { Sees::Permitted };
         Self { name, scopes, asker: None, principals, sees, sources: None }
+    }
+
+    /// Whether there is nothing that is hidden from the caller.
+    pub(crate) fn sees_everything(&self) -> bool {
+        self.sees == Sees::Everything
+    }
+
+    /// For whom documents are read.
+    pub(crate) fn viewer(&self) -> Viewer {
+        match (self.sees, &self.sources) {
+            (Sees::Everything, _) => Viewer::of_everything(),
+            (Sees::Permitted, None) => Viewer::person(self.principals.clone()),
+            (Sees::Permitted, Some(sources)) => Viewer::person(self.principals.clone()).within(sources.iter().cloned()),
+        }
     }
 
     pub(crate) fn may(&self, scope: Scope) -> bool {

@@ -14,7 +14,7 @@ mod site;
 #[cfg(test)]
 mod walk;
 
-pub(crate) use access::{Caller, Need, Person, Sees, wants_page};
+pub(crate) use access::{Caller, Need, Person, wants_page};
 pub(crate) use base::{base, beneath, current_base, is_base};
 pub(crate) use endpoint::{Endpoint, unmatched};
 pub(crate) use forwarded::origin;

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use searcher::{Marker, ParsedQuery};
 use serde::Deserialize;
-use storage::{DocumentId, Passage, Place, Snapshot};
+use storage::{DocumentId, Passage, Place, View};
 
 use super::address::{SearchAddress, query_string};
 use super::blocks::{Shape, one_line};
@@ -22,6 +22,7 @@ use super::text::clean;
 use super::visit::Visit;
 use crate::app::App;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::json::Params;
 
 /// Passages of one page, and of a preview.
@@ -64,10 +65,11 @@ pub(super) async fn document(
     app: web::Data<App>,
     visit: Visit,
     id: web::Path<String>,
+    caller: Caller,
     asked: Params<Asked>,
 ) -> HttpResponse {
     let asked = asked.0;
-    let shown = read(app, &visit, &id, &asked).await;
+    let shown = read(app, caller, &visit, &id, &asked).await;
     let address = SearchAddress::of_query(&asked.q);
     problem::or(
         &visit,
@@ -78,14 +80,14 @@ pub(super) async fn document(
     )
 }
 
-async fn read(app: web::Data<App>, visit: &Visit, id: &str, asked: &Asked) -> Result<Shown, Error> {
+async fn read(app: web::Data<App>, caller: Caller, visit: &Visit, id: &str, asked: &Asked) -> Result<Shown, Error> {
     let missing = || Error::NotFound { what: "this document" };
     let id = DocumentId::parse(id).ok_or_else(missing)?;
     let window = if visit.part { PREVIEW } else { WINDOW };
     let (query, wanted, from) = (asked.q.clone(), asked.passage, asked.from);
     crate::error::within("query", query.chars().count(), app.config.limits.query_chars)?;
     let read = move |_: &App, engine: &crate::engine::Engine| {
-        let shown = show(&engine.snapshot(), id, &query, wanted, from, window)?;
+        let shown = show(&*engine.view(&caller)?, id, &query, wanted, from, window)?;
         Ok(shown.map(|shown| {
             let document = shown.passages.first().map(|(passage, _)| &passage.document);
             let url = document.and_then(|document| engine.links.url(&document.source, &document.path));
@@ -96,20 +98,20 @@ async fn read(app: web::Data<App>, visit: &Visit, id: &str, asked: &Asked) -> Re
 }
 
 fn show(
-    snapshot: &Snapshot,
+    view: &View,
     id: DocumentId,
     query: &str,
     wanted: Option<u32>,
     from: Option<usize>,
     window: usize,
 ) -> Result<Option<Shown>, Error> {
-    let all = snapshot.document(id)?;
+    let all = view.document(id)?;
     let total = all.len();
     let Some(first) = all.first() else { return Ok(None) };
     let place = wanted.and_then(|wanted| all.iter().position(|passage| passage.number == wanted)).unwrap_or(0);
     let from = from.unwrap_or_else(|| place.saturating_sub(window / 3)).min(total.saturating_sub(1));
     let contents = contents(&all, &first.document.title);
-    let marker = Marker::of_query(snapshot, &ParsedQuery::parse(query))?;
+    let marker = Marker::of_query(view, &ParsedQuery::parse(query))?;
     let marked = |passage: Passage| {
         let marks = marker.marks(&passage);
         (passage, marks)

@@ -19,9 +19,11 @@ use super::address::{SearchAddress, encoded};
 use super::hit::file_name;
 use super::problem;
 use super::visit::Visit;
+use crate::api::LedgerView;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::traffic::{PIECE, Ticket, client_of};
 
 /// A file that was opened.
@@ -39,25 +41,30 @@ pub(super) async fn file(
     app: web::Data<App>,
     visit: Visit,
     id: web::Path<String>,
+    caller: Caller,
     request: HttpRequest,
 ) -> HttpResponse {
-    let sent = sent(app.into_inner(), id.into_inner(), &client_of(&request)).await;
+    let sent = sent(app.into_inner(), caller, id.into_inner(), &client_of(&request)).await;
     problem::or(&visit, &SearchAddress::default(), sent)
 }
 
-async fn sent(app: Arc<App>, id: String, client: &str) -> Result<HttpResponse, Error> {
+async fn sent(app: Arc<App>, caller: Caller, id: String, client: &str) -> Result<HttpResponse, Error> {
     let room = app.traffic.transfer(client)?;
-    let found = app.compute(move |_, engine| find(engine, &id)).await?;
+    let found = app.compute(move |_, engine| find(engine, &caller, &id)).await?;
     Ok(send(found, room))
 }
 
-fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
+fn find(engine: &Engine, caller: &Caller, id: &str) -> Result<Found, Error> {
     let missing = || Error::NotFound { what: "this file" };
     let id = DocumentId::parse(id).ok_or_else(missing)?;
-    let passages = engine.snapshot().document(id)?;
+    let view = engine.view(caller)?;
+    let passages = view.document(id)?;
     let document = &passages.first().ok_or_else(missing)?.document;
     let source = engine.source(&document.source).ok_or_else(missing)?;
     let (path, file) = outermost(&source.root, &document.path).ok_or_else(missing)?;
+    if !shows_all_of(engine, &LedgerView::of(Arc::clone(&view)), &document.source, path)? {
+        return Err(missing());
+    }
     let length = file.metadata().map_err(|_| missing())?.len();
     let (media_type, shown) = match sent_as(&document.kind, file_name(path), path == document.path) {
         Sent::Shown if is_utf_8(&file).map_err(|_| missing())? => ("text/plain; charset=utf-8", "inline"),
@@ -66,6 +73,25 @@ fn find(engine: &Engine, id: &str) -> Result<Found, Error> {
         Sent::Saved(media_type) => (media_type, "attachment"),
     };
     Ok(Found { name: file_name(path).to_string(), media_type, shown, file, length })
+}
+
+/// Whether whoever looks through a view may see all that is in a file: of an archive or a mail all that it holds is sent.
+fn shows_all_of(engine: &Engine, lines: &LedgerView, source: &str, path: &str) -> Result<bool, Error> {
+    if lines.view().is_whole() {
+        return Ok(true);
+    }
+    let inside = format!("{path}/");
+    for entry in engine.truth.ledger(source, &inside) {
+        let entry = entry?;
+        if !entry.path.starts_with(&inside) {
+            break;
+        }
+        if !lines.shows(&entry)? {
+            return Ok(false);
+        }
+    }
+    // What is not a document by itself is an archive: its lines are those of what it holds.
+    Ok(true)
 }
 
 /// What a browser is to do with a file.

@@ -17,6 +17,7 @@ use super::survey::{SourceState, Survey};
 use super::text::clean;
 use super::visit::Visit;
 use crate::app::App;
+use crate::guard::Caller;
 use crate::jobs::{Job, JobState};
 use crate::json::Params;
 
@@ -35,14 +36,15 @@ pub(super) async fn home(
     app: web::Data<App>,
     shared: web::Data<Shared>,
     visit: Visit,
+    caller: Caller,
     asked: Params<Asked>,
 ) -> HttpResponse {
     if !asked.q.trim().is_empty() {
         return super::see_other(&SearchAddress::of_query(&asked.q).link());
     }
     let app = app.into_inner();
-    let jobs = app.jobs.all();
-    let survey = app.compute(move |_, engine| shared.surveys.get(engine)).await;
+    let jobs = app.jobs.seen_by(&caller);
+    let survey = app.compute(move |_, engine| shared.surveys.get(engine, &*engine.view(&caller)?)).await;
     problem::or(&visit, &SearchAddress::default(), survey.map(|survey| page(&visit, &survey, &jobs)))
 }
 
@@ -112,7 +114,7 @@ fn source_line(visit: &Visit, source: &SourceState, jobs: &[Job]) -> Markup {
                 }
                 (Some(_), None) => (words.waiting),
                 (_, Some(second)) => time datetime=(super::hit::iso(second)) { (fill(words.fresh, &[&visit.language.ago(second, visit.now)])) },
-                (None, None) => (words.never_run),
+                (None, None) => @if visit.administers { (words.never_run) },
             } }
             @if source.unread() > 0 && visit.administers {
                 a.warn href=(format!("/status?state=unread&{}#files", inside.query_string())) {

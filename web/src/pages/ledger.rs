@@ -1,5 +1,7 @@
 //! The ledger on the status page: every file and what became of it, page by page, with filters.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use crate::api;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::json::Params;
 use crate::traffic::client_of;
 
@@ -56,11 +59,11 @@ impl Asked {
     }
 }
 
-/// Reads a page.
+/// Reads a page, for somebody who sees everything.
 pub(super) fn lines(engine: &Engine, asked: &Asked) -> Result<Lines, Error> {
     let mut lines = Lines { entries: Vec::new(), next: None };
-    let snapshot = engine.snapshot();
-    let names = snapshot.sources().iter().map(|source| &source.name);
+    let whole = engine.whole()?;
+    let names = whole.sources().into_iter().map(|source| &source.name);
     let wanted = names.filter(|name| asked.source.is_empty() || **name == asked.source);
     let mut wanted = wanted.skip_while(|name| !asked.behind.is_empty() && **name != asked.behind).peekable();
     let mut looked_at = 0;
@@ -90,19 +93,22 @@ pub(super) fn lines(engine: &Engine, asked: &Asked) -> Result<Lines, Error> {
 }
 
 /// `GET /status/files.csv`: all lines that the filters admit.
-pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>, request: HttpRequest) -> HttpResponse {
-    let asked = asked.0;
-    let app = app.into_inner();
-    let sources = app.engine().map(|engine| {
-        let snapshot = engine.snapshot();
-        let names = snapshot.sources().iter().map(|source| source.name.clone());
-        names.filter(|name| asked.source.is_empty() || *name == asked.source).collect()
-    });
-    let answer = match sources {
-        Ok(sources) => api::ledger_csv(app, &client_of(&request), sources, move |entry| asked.admits(entry)).await,
-        Err(error) => Err(error),
-    };
+pub(super) async fn csv(
+    app: web::Data<App>,
+    visit: Visit,
+    caller: Caller,
+    asked: Params<Asked>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let answer = all_lines(app.into_inner(), &caller, asked.0, &client_of(&request)).await;
     problem::or(&visit, &SearchAddress::default(), answer)
+}
+
+async fn all_lines(app: Arc<App>, caller: &Caller, asked: Asked, client: &str) -> Result<HttpResponse, Error> {
+    let lines = api::LedgerView::of(app.engine()?.view(caller)?);
+    let names = lines.view().sources().into_iter().map(|source| source.name.clone());
+    let sources = names.filter(|name| asked.source.is_empty() || *name == asked.source).collect();
+    api::ledger_csv(app, client, lines, sources, move |entry| asked.admits(entry)).await
 }
 
 /// The section of the page.

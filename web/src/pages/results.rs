@@ -72,8 +72,10 @@ async fn find(
     caller: Caller,
     request: SearchRequest,
 ) -> Result<Found, Error> {
+    let who = caller.clone();
     api::run(&app, request, caller, move |app, engine, answer| {
-        let (survey, config) = (shared.surveys.get(engine)?, engine.searcher.config());
+        let survey = shared.surveys.get(engine, &*engine.view(&who)?)?;
+        let config = engine.searcher.config();
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
         Ok(Found { answer: answer.answer, survey, reranker_depth, page_depth: app.config.limits.page_depth })
     })
@@ -162,7 +164,7 @@ fn nothing(visit: &Visit, address: &SearchAddress, found: &Found) -> Markup {
                 @if address.is_filtered() { li { (words.nothing_filters) " " a href=(SearchAddress::of_query(&address.q).link()) { (words.clear_filters) } } }
                 li { (words.nothing_words) }
                 @if unread > 0 && visit.administers { li { (words.nothing_unread) " " a href="/status?state=unread#files" { (visit.language.count(unread, Noun::File)) } } }
-                @if found.survey.sources.iter().any(|source| source.last_run.is_none()) {
+                @if visit.administers && found.survey.sources.iter().any(|source| source.last_run.is_none()) {
                     li { a href="/status" { (words.nothing_indexing) } }
                 }
             }

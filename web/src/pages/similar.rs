@@ -16,6 +16,7 @@ use super::why::Judges;
 use super::{hit, problem, results};
 use crate::app::App;
 use crate::error::Error;
+use crate::guard::Caller;
 use crate::json::Params;
 
 /// Which passage is resembled; the whole document otherwise.
@@ -29,20 +30,21 @@ pub(super) async fn similar(
     app: web::Data<App>,
     visit: Visit,
     id: web::Path<String>,
+    caller: Caller,
     asked: Params<Asked>,
 ) -> HttpResponse {
-    let found = find(app, &id, asked.passage).await;
+    let found = find(app, caller, &id, asked.passage).await;
     problem::or(&visit, &SearchAddress::default(), found.map(|(title, answer)| page(&visit, &title, &answer)))
 }
 
-async fn find(app: web::Data<App>, id: &str, passage: Option<u32>) -> Result<(String, Answer), Error> {
+async fn find(app: web::Data<App>, caller: Caller, id: &str, passage: Option<u32>) -> Result<(String, Answer), Error> {
     let missing = || Error::NotFound { what: "this document" };
     let document = DocumentId::parse(id).ok_or_else(missing)?;
     let find = move |_: &App, engine: &crate::engine::Engine| {
-        let snapshot = engine.snapshot();
-        let title = snapshot.document(document)?.first().map(|passage| passage.document.title.clone());
+        let view = engine.view(&caller)?;
+        let title = view.document(document)?.first().map(|passage| passage.document.title.clone());
         let request = SimilarRequest { document, passage, top: PAGE, filter: Filter::default() };
-        let mut answer = engine.searcher.similar(&snapshot, &request)?;
+        let mut answer = engine.searcher.similar(&view, &request)?;
         answer.iter_mut().for_each(|answer| engine.links.put_on(answer));
         Ok(title.zip(answer))
     };

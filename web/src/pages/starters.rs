@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use storage::{Filter, Snapshot};
+use storage::{Filter, View};
 
 use crate::error::Error;
 
@@ -19,11 +19,11 @@ pub(super) struct Starter {
     pub(super) language: Option<String>,
 }
 
-/// Some of a snapshot's headings, at most one of each document, from as many folders as possible.
-pub(super) fn of(snapshot: &Snapshot) -> Result<Vec<Starter>, Error> {
+/// Some of a view's headings, at most one of each document, from as many folders as possible.
+pub(super) fn of(view: &View) -> Result<Vec<Starter>, Error> {
     let mut folders: BTreeMap<(Option<String>, String), Vec<Starter>> = BTreeMap::new();
-    for document in snapshot.documents(&Filter::default(), None, LOOKED_AT)?.documents {
-        let passages = snapshot.document(document.id())?;
+    for document in view.documents(&Filter::default(), None, LOOKED_AT)?.documents {
+        let passages = view.document(document.id())?;
         let headings = passages.iter().filter_map(|passage| passage.chunk.headings.last());
         let best = headings.filter(|heading| **heading != document.title).max_by_key(|heading| worth(heading));
         let Some(best) = best.filter(|heading| worth(heading) > 0) else { continue };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
+use storage::Statistics;
 
 use super::Shared;
 use super::address::{Field, SearchAddress, query_string};
@@ -32,7 +33,8 @@ const ERRORS: usize = 5;
 struct State {
     survey: Arc<Survey>,
     jobs: Vec<Job>,
-    lines: Lines,
+    /// The ledger, for those who see all of it.
+    lines: Option<Lines>,
     embedding: ModelView,
     reranker: Option<ModelView>,
     uptime: Duration,
@@ -54,9 +56,9 @@ pub(super) async fn status(
 async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, asked: Asked) -> Result<State, Error> {
     let read = move |app: &App, engine: &crate::engine::Engine| {
         Ok(State {
-            survey: shared.surveys.get(engine)?,
-            jobs: app.jobs.all().into_iter().map(|job| job.seen_by(&caller)).collect(),
-            lines: ledger::lines(engine, &asked)?,
+            survey: shared.surveys.get(engine, &*engine.view(&caller)?)?,
+            jobs: app.jobs.seen_by(&caller),
+            lines: caller.sees_everything().then(|| ledger::lines(engine, &asked)).transpose()?,
             embedding: ModelView::embedding(engine),
             reranker: ModelView::reranker(engine),
             uptime: app.started.elapsed(),
@@ -78,7 +80,7 @@ fn page(visit: &Visit, asked: &Asked, state: &State) -> HttpResponse {
                 (errors(visit, state))
                 (models(visit, state))
             }
-            (ledger::section(visit, asked, &state.survey, &state.lines))
+            @if let Some(lines) = &state.lines { (ledger::section(visit, asked, &state.survey, lines)) }
         }
     };
     Page { visit, title: words.status.to_string(), class: "state", address: SearchAddress::default(), main }.respond()
@@ -90,20 +92,24 @@ fn is_active(job: &Job) -> bool {
 
 fn summary(visit: &Visit, state: &State) -> Markup {
     let words = visit.words();
-    let statistics = &state.survey.statistics;
-    let bytes: u64 = statistics.bytes.iter().map(|(_, bytes)| bytes).sum();
-    let parts: Vec<String> = statistics.bytes.iter().map(|(part, bytes)| format!("{part} {}", size(*bytes))).collect();
-    let figures = [
-        (words.documents, number(statistics.documents)),
-        (words.passages, number(statistics.chunks)),
-        (words.generation, number(statistics.sequence)),
-    ];
+    let Survey { documents, passages, statistics, .. } = &*state.survey;
     html! {
         dl.figures {
-            @for (name, figure) in figures { div { dt { (name) } dd { (figure) } } }
-            div { dt { (words.on_disk) } dd title=(parts.join(", ")) { (size(bytes)) } }
+            div { dt { (words.documents) } dd { (number(*documents)) } }
+            div { dt { (words.passages) } dd { (number(*passages)) } }
+            @if let Some(statistics) = statistics { (on_disk(visit, statistics)) }
         }
         p.quiet { (fill(words.uptime, &[&visit.language.duration(state.uptime.as_secs_f64() * 1e3)])) }
+    }
+}
+
+fn on_disk(visit: &Visit, statistics: &Statistics) -> Markup {
+    let words = visit.words();
+    let bytes: u64 = statistics.bytes.iter().map(|(_, bytes)| bytes).sum();
+    let parts: Vec<String> = statistics.bytes.iter().map(|(part, bytes)| format!("{part} {}", size(*bytes))).collect();
+    html! {
+        div { dt { (words.generation) } dd { (number(statistics.sequence)) } }
+        div { dt { (words.on_disk) } dd title=(parts.join(", ")) { (size(bytes)) } }
     }
 }
 

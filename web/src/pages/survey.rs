@@ -1,10 +1,11 @@
 //! A survey of the index, source by source: for the first page, the status page and the hint that files could not be
 //! read. Looking for starters and measuring the disk take a while, so the result is kept for one.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use storage::{SourceTotals, Statistics};
+use storage::{Source, SourceTotals, Statistics, View, ViewKey};
 
 use super::starters::{self, Starter};
 use crate::engine::Engine;
@@ -45,22 +46,32 @@ impl SourceState {
 
 /// The whole index.
 pub(super) struct Survey {
-    /// Number of the commit it is of.
-    commit: u64,
+    /// The generation of the view it is of.
+    generation: u64,
     pub(super) sources: Vec<SourceState>,
-    pub(super) statistics: Statistics,
+    pub(super) documents: u64,
+    pub(super) passages: u64,
+    /// Of the whole index, for those who see it.
+    pub(super) statistics: Option<Statistics>,
     pub(super) starters: Vec<Starter>,
 }
 
 impl Survey {
-    fn make(engine: &Engine) -> Result<Self, Error> {
-        let snapshot = engine.snapshot();
-        let mut sources = Vec::new();
-        for source in snapshot.sources() {
-            sources.push(SourceState::of(source.name.clone(), snapshot.totals().source(&source.name)));
-        }
-        let statistics = engine.truth.statistics()?;
-        Ok(Self { commit: snapshot.totals().sequence, sources, statistics, starters: starters::of(&snapshot)? })
+    fn make(engine: &Engine, view: &View) -> Result<Self, Error> {
+        let state = |source: &Source| SourceState::of(source.name.clone(), view.totals().source(&source.name));
+        Ok(Self {
+            generation: Self::generation_of(view)?,
+            sources: view.sources().into_iter().map(state).collect(),
+            documents: view.totals().documents,
+            passages: view.totals().chunks,
+            statistics: view.is_whole().then(|| engine.truth.statistics()).transpose()?,
+            starters: starters::of(view)?,
+        })
+    }
+
+    /// Changes with whatever is surveyed: of the whole, also with commits that touch no document.
+    fn generation_of(view: &View) -> Result<u64, Error> {
+        if view.is_whole() { Ok(view.totals().sequence) } else { Ok(view.generation()?) }
     }
 
     /// Unread files of these sources; of all where none is named.
@@ -70,9 +81,12 @@ impl Survey {
     }
 }
 
-/// The last survey.
+/// Views whose last surveys are kept.
+const MAX_KEPT: usize = 64;
+
+/// The last surveys, by the views that they are of.
 #[derive(Default)]
-pub(super) struct Surveys(Mutex<Option<Kept>>);
+pub(super) struct Surveys(Mutex<HashMap<ViewKey, Kept>>);
 
 struct Kept {
     survey: Arc<Survey>,
@@ -80,19 +94,29 @@ struct Kept {
     cost: Duration,
 }
 
+/// Whether a survey is good enough for a while: not for those from whom something may have been hidden meanwhile.
+fn is_fresh(kept: &Kept) -> bool {
+    kept.made.elapsed() < HOLDS.max(kept.cost * SHARE)
+}
+
 impl Surveys {
     /// The survey of now, or of a moment ago.
-    pub(super) fn get(&self, engine: &Engine) -> Result<Arc<Survey>, Error> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let commit = engine.snapshot().totals().sequence;
-        if let Some(kept) = &*kept
-            && (kept.survey.commit == commit || kept.made.elapsed() < HOLDS.max(kept.cost * SHARE))
+    pub(super) fn get(&self, engine: &Engine, view: &View) -> Result<Arc<Survey>, Error> {
+        let mut surveys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = Survey::generation_of(view)?;
+        if let Some(kept) = surveys.get(&view.key())
+            && (kept.survey.generation == generation || view.is_whole() && is_fresh(kept))
         {
             return Ok(Arc::clone(&kept.survey));
         }
         let started = Instant::now();
-        let survey = Arc::new(Survey::make(engine)?);
-        *kept = Some(Kept { survey: Arc::clone(&survey), made: Instant::now(), cost: started.elapsed() });
+        let survey = Arc::new(Survey::make(engine, view)?);
+        if surveys.len() >= MAX_KEPT {
+            let oldest = surveys.iter().min_by_key(|(_, kept)| kept.made).map(|(key, _)| *key);
+            oldest.and_then(|oldest| surveys.remove(&oldest));
+        }
+        let (made, cost) = (Instant::now(), started.elapsed());
+        surveys.insert(view.key(), Kept { survey: Arc::clone(&survey), made, cost });
         Ok(survey)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use indexer::{DateOrigin, IndexError, IndexOptions, Indexer, RunReport, Vanished};
+use indexer::{DateOrigin, FileAccess, IndexError, IndexOptions, Indexer, RunReport, Vanished};
 use qwen3::EmbedHandle;
 use storage::{Batch, LedgerEntry, Source, Store, chain};
 
@@ -17,7 +17,7 @@ use super::Deletions;
 use super::condition::Failure;
 use super::folders::Folders;
 use super::order::PlaceId;
-use super::queue::{Change, Origin, Run, Step, Task};
+use super::queue::{AccessOrder, Change, Origin, Run, Step, Task};
 use super::shared::Shared;
 use super::turns::Kind;
 use super::watch::{Room, SLICE, Slice, Watch};
@@ -66,14 +66,27 @@ impl Desk {
         let ids = match &step {
             Step::Changes(ids) => ids.clone(),
             Step::Removal(id) | Step::Pass(id) => vec![*id],
+            Step::Accesses => Vec::new(),
         };
         self.under_way.extend(&ids);
         match step {
             Step::Changes(ids) => self.changes(store, &ids)?,
             Step::Removal(id) => self.removal(store, id)?,
             Step::Pass(id) => self.pass(store, id)?,
+            Step::Accesses => self.accesses(store)?,
         }
         self.under_way.retain(|id| !ids.contains(id));
+        Ok(())
+    }
+
+    /// Says who may see sources from now on.
+    fn accesses(&self, store: &mut Store) -> Result<(), IndexError> {
+        let orders = std::mem::take(&mut self.shared.lock().accesses);
+        for AccessOrder { source, rules, reply } in orders {
+            store.set_source_access(&source, rules)?;
+            // Whoever asked may have gone.
+            let _ = reply.send(());
+        }
         Ok(())
     }
 
@@ -181,8 +194,10 @@ impl Desk {
 
     /// How a source is read: the files of a pushed one have the times that they were pushed with.
     fn options_for(&self, source: &Source) -> IndexOptions {
-        let dated = if self.pushed.owns(source) { DateOrigin::Pushed } else { DateOrigin::File };
-        IndexOptions { dated, ..self.options.clone() }
+        let is_pushed = self.pushed.owns(source);
+        let dated = if is_pushed { DateOrigin::Pushed } else { DateOrigin::File };
+        let access = is_pushed.then(|| Arc::clone(&self.pushed) as Arc<dyn FileAccess>);
+        IndexOptions { dated, access, ..self.options.clone() }
     }
 
     /// What was done; `None` if the pass was stopped before its end.

@@ -27,7 +27,8 @@ use std::thread::JoinHandle;
 
 use indexer::IndexOptions;
 use qwen3::EmbedHandle;
-use storage::{Source, Store};
+use storage::{Source, SourceAccess, Store};
+use tokio::sync::oneshot;
 
 pub(crate) use self::condition::{Cause, Failure};
 use self::desk::Desk;
@@ -36,7 +37,7 @@ use self::journal::{Errand, Journal};
 use self::order::Stage;
 pub(crate) use self::places::{Placed, Reservation, Turn};
 pub(crate) use self::queue::Committed;
-use self::queue::{Origin, Planned, Task};
+use self::queue::{AccessOrder, Origin, Planned, Task};
 use self::shared::Shared;
 use self::turns::Kind;
 use crate::config::IndexConfig;
@@ -142,6 +143,26 @@ impl Writer {
     /// As [`Writer::add`].
     pub(crate) fn remove(&self, source: Source) -> Result<u64, Error> {
         self.accept(source, Task::Remove, |_, _| Ok(()))
+    }
+
+    /// Says who may see a source; committed when the answer comes, which is an error where it could not be.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`], [`Error::Stopping`].
+    pub(crate) async fn set_access(&self, source: &str, rules: Option<SourceAccess>) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut queue = self.shared.lock();
+            if queue.stopping {
+                return Err(Error::Stopping);
+            }
+            if let Some(failure) = queue.condition.failure() {
+                return Err(Error::Unwritable(failure.clone()));
+            }
+            queue.accesses.push(AccessOrder { source: source.to_owned(), rules, reply });
+            self.shared.ring();
+        }
+        answer.await.map_err(|_| self.shared.refusal())
     }
 
     /// Gives work on a source its place, notes it durably, and has it done.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use storage::{LedgerEntry, Source};
+use storage::{LedgerEntry, Source, SourceAccess};
 use tokio::sync::oneshot;
 
 use super::Deletions;
@@ -20,12 +20,21 @@ const MAX_PATHS: usize = 1_000;
 /// What became of the files of a change: their ledger lines, without those that are gone; or why nothing did.
 pub(crate) type Committed = Result<Vec<LedgerEntry>, Failure>;
 
+/// Who may see a source from now on, and who waits for that.
+pub(super) struct AccessOrder {
+    pub(super) source: String,
+    pub(super) rules: Option<SourceAccess>,
+    pub(super) reply: oneshot::Sender<()>,
+}
+
 /// Everything that waits.
 #[derive(Default)]
 pub(super) struct Queue {
     pub(super) order: Order,
     pub(super) changes: BTreeMap<PlaceId, Change>,
     pub(super) runs: BTreeMap<PlaceId, Run>,
+    /// What is said of who may see sources: before all else.
+    pub(super) accesses: Vec<AccessOrder>,
     pub(super) turns: Turns,
     pub(super) timetable: Timetable,
     /// Where each source was found, for runs that nobody asked for.
@@ -86,12 +95,14 @@ pub(super) enum Step {
     Removal(PlaceId),
     /// A pass over a source.
     Pass(PlaceId),
+    /// What is said of who may see sources.
+    Accesses,
 }
 
 impl Step {
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Changes(_) => Kind::Change,
+            Self::Changes(_) | Self::Accesses => Kind::Change,
             Self::Removal(_) => Kind::Removal,
             Self::Pass(_) => Kind::Pass,
         }
@@ -111,6 +122,9 @@ pub(super) enum Planned {
 impl Queue {
     /// What the thread does next.
     pub(super) fn next(&mut self) -> Option<Step> {
+        if !self.accesses.is_empty() {
+            return Some(Step::Accesses);
+        }
         let order = &self.order;
         let next = self.turns.next(|kind| order.next(kind).is_some())?;
         self.take(next)
@@ -118,6 +132,9 @@ impl Queue {
 
     /// What the thread does beside a pass that is under way, if it is the turn of something else.
     pub(super) fn next_beside_pass(&mut self) -> Option<Step> {
+        if !self.accesses.is_empty() {
+            return Some(Step::Accesses);
+        }
         let order = &self.order;
         let waits = |kind: Kind| kind == Kind::Pass || order.next(kind).is_some();
         let next = self.turns.next(waits)?;

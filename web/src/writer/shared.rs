@@ -58,6 +58,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Wakes the thread.
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// Lets everybody look again who waits for a change of the queue.
     fn changed(&self, queue: &mut Queue) {
         queue.clear();
@@ -103,7 +108,7 @@ impl Shared {
         match queue.planned(name) {
             Planned::Is(source) => Some(source),
             Planned::Gone => None,
-            Planned::Unchanged => self.snapshots.get().sources().iter().find(|source| source.name == name).cloned(),
+            Planned::Unchanged => self.snapshots.get().whole().ok()?.source(name).cloned(),
         }
     }
 
@@ -400,6 +405,7 @@ impl Shared {
     pub(super) fn stop(&self) {
         let mut queue = self.lock();
         queue.stopping = true;
+        queue.accesses.clear();
         queue.changes.values_mut().for_each(|change| change.clear = None);
         self.cancel.store(true, Ordering::Relaxed);
         self.stop.ask();

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use lab::evaluation::{BeirQuery, Grades, paths_of};
 use searcher::Searcher;
 use serde::Serialize;
-use storage::Snapshot;
+use storage::View;
 
 use super::runs::request;
 use super::setup::{Models, Setup};
@@ -41,7 +41,7 @@ pub(super) fn write(bench: &Bench, file: &Path) -> Result<()> {
         let set = set::open(bench.args, dir)?;
         let index = bench.index(&set, dir, &models)?;
         for query in &set.queries {
-            let line = line(&index.snapshot, &searcher, &models, &set.name, query)?;
+            let line = line(&index.view, &searcher, &models, &set.name, query)?;
             serde_json::to_writer(&mut writer, &line)?;
             writer.write_all(b"\n").with_context(unwritable)?;
         }
@@ -50,16 +50,10 @@ pub(super) fn write(bench: &Bench, file: &Path) -> Result<()> {
     writer.flush().with_context(unwritable)
 }
 
-fn line<'q>(
-    snapshot: &Snapshot,
-    searcher: &Searcher,
-    models: &Models,
-    set: &'q str,
-    query: &'q BeirQuery,
-) -> Result<Line<'q>> {
-    let mut plan = searcher.plan(snapshot, request(query, DEPTH))?;
-    let found = searcher.recall(snapshot, &mut plan)?;
-    let paths = paths_of(snapshot, &found.candidates)?;
+fn line<'q>(view: &View, searcher: &Searcher, models: &Models, set: &'q str, query: &'q BeirQuery) -> Result<Line<'q>> {
+    let mut plan = searcher.plan(view, request(query, DEPTH))?;
+    let found = searcher.recall(view, &mut plan)?;
+    let paths = paths_of(view, &found.candidates)?;
     let scores = found.candidates.iter().map(|it| (it.lexical.map(|at| at.score), it.vector.map(|at| at.score)));
     let candidates = paths.into_iter().zip(scores).map(|(path, (lexical, vector))| (path, lexical, vector));
     let fertility = models.embedder.tokenizer().fertility(&query.text)?;

@@ -39,7 +39,7 @@ pub(super) fn run(bench: &Bench, sides: [&String; 2]) -> Result<()> {
         let runs_of = |index: &EvalIndex, side: usize| {
             let searcher = models[side].searcher(&setups[side].config);
             let has_reranker = models[side].reranker.is_some();
-            measure(&index.snapshot, &set.queries, &searcher, has_reranker, Clock::Stopped)
+            measure(&index.view, &set.queries, &searcher, has_reranker, Clock::Stopped)
         };
         let index = bench.index(&set, dir, &models[0])?;
         let documents = index.documents;

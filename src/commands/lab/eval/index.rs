@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use indexer::{Indexer, RunReport};
 use lab::evaluation::BeirSet;
 use sha2::{Digest as _, Sha256};
-use storage::{Snapshot, Source, Store};
+use storage::{Source, Store, View};
 
 use super::setup::Models;
 use super::{Bench, SOURCE};
@@ -70,7 +70,7 @@ impl Place {
 
 /// The corpus, indexed.
 pub(in crate::commands::lab) struct EvalIndex {
-    pub(in crate::commands::lab) snapshot: Arc<Snapshot>,
+    pub(in crate::commands::lab) view: Arc<View>,
     pub(in crate::commands::lab) documents: u64,
     pub(in crate::commands::lab) seconds: f64,
     place: Place,
@@ -104,14 +104,14 @@ impl EvalIndex {
         }
         let seconds = started.elapsed().as_secs_f64();
         let documents = store.statistics()?.documents;
-        let snapshot = store.snapshot();
+        let view = store.snapshot().whole()?;
         store.close()?;
-        Ok(Self { snapshot, documents, seconds, place })
+        Ok(Self { view, documents, seconds, place })
     }
 
     pub(in crate::commands::lab) fn remove(self) {
         let Place::Temporary(folder) = self.place else { return };
-        drop(self.snapshot);
+        drop(self.view);
         // A leftover in the system's temporary folder is no reason to fail after a measurement.
         let _ = std::fs::remove_dir_all(folder);
     }

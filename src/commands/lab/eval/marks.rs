@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use lab::evaluation::{BeirQuery, BeirSet};
 use searcher::{Answer, Calibration, DocumentHit, Marked, Marking, RerankBudget, SearchRequest, Searcher};
 use serde::{Deserialize, Serialize};
-use storage::Snapshot;
+use storage::View;
 
 use super::Bench;
 use super::index::EvalIndex;
@@ -55,7 +55,7 @@ pub(super) fn run(bench: &Bench, file: &Path, calibration: Calibration) -> Resul
     let searcher = models.searcher(&setup.config).calibrated(calibration);
     let make = |set: &BeirSet, index: &EvalIndex, _: &Path| {
         let labels = read(file, &set.queries)?;
-        let report = report(&index.snapshot, &searcher, &set.queries, &labels)?;
+        let report = report(&index.view, &searcher, &set.queries, &labels)?;
         Ok(MarksReport { dataset: set.name.clone(), ..report })
     };
     bench.reports(&models, make, MarksReport::print)
@@ -80,7 +80,7 @@ fn read(file: &Path, queries: &[BeirQuery]) -> Result<HashMap<String, Vec<Label>
 }
 
 fn report(
-    snapshot: &Snapshot,
+    view: &View,
     searcher: &Searcher,
     queries: &[BeirQuery],
     labels: &HashMap<String, Vec<Label>>,
@@ -89,7 +89,7 @@ fn report(
     for query in queries {
         let Some(labels) = labels.get(&query.id) else { continue };
         let ask = SearchRequest { mark: Marking::Sentences, rerank: RerankBudget::OFF, ..request(query, 10) };
-        let answer: Answer = searcher.search(snapshot, &ask)?;
+        let answer: Answer = searcher.search(view, &ask)?;
         report.questions += 1;
         let Some(first) = answer.results.first() else { continue };
         report.take(query, labels, first);

@@ -121,10 +121,10 @@ impl Bench<'_> {
         let set = set::open(self.args, dir)?;
         let index = self.index(&set, dir, models)?;
         let searcher = models.searcher(&setup.config);
-        let runs = measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
+        let runs = measure(&index.view, &set.queries, &searcher, models.reranker.is_some(), Clock::Running)?;
         let whole = models.searcher(&SearchConfig { settle: 0.0, ..setup.config.clone() });
         let anytime = match models.reranker {
-            Some(_) => Some(anytime(&index.snapshot, &set.queries, [&searcher, &whole])?),
+            Some(_) => Some(anytime(&index.view, &set.queries, [&searcher, &whole])?),
             None => None,
         };
         let report = SetReport::of(&set, &index, runs, anytime);

@@ -38,7 +38,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
     let make = |set: &BeirSet, clean: &EvalIndex, dir: &Path| {
         let ask = |index: &EvalIndex| {
             let searcher = models.searcher(&setup.config);
-            measure(&index.snapshot, &set.queries, &searcher, models.reranker.is_some(), Clock::Stopped)
+            measure(&index.view, &set.queries, &searcher, models.reranker.is_some(), Clock::Stopped)
         };
         let noisy = bench.index_beside(&bench.args.noise, set, dir, &models)?;
         let ways = ask(clean)?.into_iter().zip(ask(&noisy)?);

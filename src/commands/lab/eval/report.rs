@@ -24,7 +24,7 @@ impl SetReport {
             name: set.name.clone(),
             queries: set.queries.len(),
             documents: index.documents,
-            passages: index.snapshot.passages(),
+            passages: index.view.passages(),
             seconds: index.seconds,
             runs,
             anytime,

@@ -7,7 +7,7 @@ use lab::evaluation::{BeirQuery, mean, ndcg, percentile, recall, reciprocal_rank
 use searcher::{Answer, Copies, DocumentHit, MAX_RESULTS, Mode, RerankBudget, SearchRequest, Searcher, Syntax};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use storage::Snapshot;
+use storage::View;
 
 use super::{DEPTH, SOURCE};
 
@@ -41,13 +41,13 @@ pub(super) struct EvalRun {
 }
 
 pub(super) fn measure(
-    snapshot: &Snapshot,
+    view: &View,
     queries: &[BeirQuery],
     searcher: &Searcher,
     has_reranker: bool,
     clock: Clock,
 ) -> Result<Vec<EvalRun>> {
-    let one = |name, mode, rerank| run(name, snapshot, queries, searcher, (mode, rerank), clock);
+    let one = |name, mode, rerank| run(name, view, queries, searcher, (mode, rerank), clock);
     let mut runs = vec![
         one("bm25", Mode::Lexical, RerankBudget::OFF)?,
         one("vector", Mode::Semantic, RerankBudget::OFF)?,
@@ -62,7 +62,7 @@ pub(super) fn measure(
 
 fn run(
     name: &'static str,
-    snapshot: &Snapshot,
+    view: &View,
     queries: &[BeirQuery],
     searcher: &Searcher,
     (mode, rerank): (Mode, RerankBudget),
@@ -71,7 +71,7 @@ fn run(
     let mut scores: [Vec<f64>; 4] = Default::default();
     let mut answers = Vec::with_capacity(queries.len());
     for query in queries {
-        let ask = |top| searcher.search(snapshot, &SearchRequest { mode, rerank, ..request(query, top) });
+        let ask = |top| searcher.search(view, &SearchRequest { mode, rerank, ..request(query, top) });
         let ranking = ranking(&ask(DEPTH.min(MAX_RESULTS))?);
         scores[0].push(ndcg(&ranking, &query.grades, 10));
         scores[1].push(reciprocal_rank(&ranking, &query.grades, 10));
@@ -150,11 +150,11 @@ pub(super) struct Anytime {
 }
 
 /// Compares a searcher that ends early with one that reads every candidate, on the same candidates.
-pub(super) fn anytime(snapshot: &Snapshot, queries: &[BeirQuery], searchers: [&Searcher; 2]) -> Result<Anytime> {
+pub(super) fn anytime(view: &View, queries: &[BeirQuery], searchers: [&Searcher; 2]) -> Result<Anytime> {
     let (mut scores, mut documents, mut orders, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for query in queries {
         let request = request(query, 10);
-        let [early, full] = searchers.map(|searcher| searcher.search(snapshot, &request));
+        let [early, full] = searchers.map(|searcher| searcher.search(view, &request));
         let early = early?;
         let (page, whole) = (ranking(&early), ranking(&full?));
         let (ours, theirs): (HashSet<&String>, HashSet<&String>) = (page.iter().collect(), whole.iter().collect());

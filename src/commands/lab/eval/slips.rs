@@ -7,7 +7,7 @@ use anyhow::Result;
 use lab::evaluation::{BeirQuery, BeirSet, Slip, Slipped, mean, ndcg, percentile, slips};
 use searcher::{Mode, RerankBudget, SearchRequest, Searcher};
 use serde::Serialize;
-use storage::Snapshot;
+use storage::View;
 
 use super::Bench;
 use super::index::EvalIndex;
@@ -57,14 +57,14 @@ pub(super) fn run(bench: &Bench, count: usize) -> Result<()> {
     let setup = Setup::of(bench.settings, &bench.args.settings)?;
     let models = Models::open(&setup)?;
     let searcher = models.searcher(&setup.config);
-    let make = |set: &BeirSet, index: &EvalIndex, _: &Path| report(&index.snapshot, &searcher, set, count);
+    let make = |set: &BeirSet, index: &EvalIndex, _: &Path| report(&index.view, &searcher, set, count);
     bench.reports(&models, make, SlipReport::print)
 }
 
 /// Whether slips are corrected.
 const WAYS: [bool; 2] = [false, true];
 
-fn report(snapshot: &Snapshot, searcher: &Searcher, set: &BeirSet, count: usize) -> Result<SlipReport> {
+fn report(view: &View, searcher: &Searcher, set: &BeirSet, count: usize) -> Result<SlipReport> {
     let ask = |query: &BeirQuery, text: &str, correct| {
         let request = SearchRequest {
             query: text.to_owned(),
@@ -73,7 +73,7 @@ fn report(snapshot: &Snapshot, searcher: &Searcher, set: &BeirSet, count: usize)
             mode: Mode::Hybrid,
             ..request(query, 10)
         };
-        searcher.search(snapshot, &request)
+        searcher.search(view, &request)
     };
     let texts: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
     let mut missed = Vec::new();

@@ -200,7 +200,7 @@ impl Run {
         let mut row = task.row.clone();
         let positive = Positive { query: &row.example.query, text: &row.example.response, vector };
         let is_own = |passage: &storage::Passage| self.corpus.is_own(task, passage);
-        let mined = self.miner.mine(self.corpus.snapshot(), positive, &is_own)?;
+        let mined = self.miner.mine(self.corpus.view(), positive, &is_own)?;
         let old = row.example.rejected_response.len();
         let new = mined.negatives.iter().map(|negative| negative.text.clone());
         let known = row.example.rejected_response.clone();

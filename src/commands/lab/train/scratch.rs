@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Result, bail};
 use indexer::{IndexOptions, Indexer, TextDocument};
 use qwen3::EmbedHandle;
-use storage::{IndexModel, Snapshot, Source, Store};
+use storage::{IndexModel, Source, Store, View};
 
 use crate::commands::index;
 use crate::output::Progress;
@@ -18,7 +18,7 @@ const TEXTS: &str = "texts";
 /// A temporary index, removed at the end.
 pub(super) struct Scratch {
     folder: PathBuf,
-    snapshot: Arc<Snapshot>,
+    view: Arc<View>,
 }
 
 /// The folders as sources, each with a name of its own.
@@ -81,12 +81,12 @@ impl Scratch {
         remove(&folder);
         let made = Store::open(&folder, model).map_err(anyhow::Error::from).and_then(|mut store| {
             fill(&mut store)?;
-            let snapshot = store.snapshot();
+            let view = store.snapshot().whole()?;
             store.close()?;
-            Ok(snapshot)
+            Ok(view)
         });
         match made {
-            Ok(snapshot) => Ok(Self { folder, snapshot }),
+            Ok(view) => Ok(Self { folder, view }),
             Err(error) => {
                 remove(&folder);
                 Err(error)
@@ -94,8 +94,8 @@ impl Scratch {
         }
     }
 
-    pub(super) fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.snapshot
+    pub(super) fn view(&self) -> &Arc<View> {
+        &self.view
     }
 }
 

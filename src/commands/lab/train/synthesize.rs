@@ -185,8 +185,8 @@ impl SynthesizeArgs {
     ) -> Result<IndexedFilter> {
         let usual = if model.name == models::BUNDLED { MIN_COSINE_BUNDLED } else { MIN_COSINE };
         let scratch = Scratch::of_folders(sources, options, (embedder, model), cancel)?;
-        let snapshot = Arc::clone(scratch.snapshot());
-        let filter = PairFilter::new(embedder.clone(), snapshot, self.min_cosine.unwrap_or(usual), self.top);
+        let view = Arc::clone(scratch.view());
+        let filter = PairFilter::new(embedder.clone(), view, self.min_cosine.unwrap_or(usual), self.top);
         Ok(IndexedFilter { filter, _scratch: scratch })
     }
 

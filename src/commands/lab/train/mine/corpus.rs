@@ -13,7 +13,7 @@ use lab::evaluation::{BeirOptions, BeirSet};
 use lab::synthesis::Row;
 use lab::train::Example;
 use qwen3::EmbedHandle;
-use storage::{IndexModel, Passage, Snapshot};
+use storage::{IndexModel, Passage, Snapshot, View};
 
 use super::{MineArgs, in_file};
 use crate::commands::lab::beir;
@@ -35,14 +35,14 @@ pub(super) struct Task {
 /// The texts that negatives come from.
 pub(super) enum Corpus {
     Scratch(Scratch),
-    Indexed(Box<Snapshot>),
+    Indexed(Arc<View>),
 }
 
 impl Corpus {
-    pub(super) fn snapshot(&self) -> &Snapshot {
+    pub(super) fn view(&self) -> &View {
         match self {
-            Self::Scratch(scratch) => scratch.snapshot(),
-            Self::Indexed(snapshot) => snapshot,
+            Self::Scratch(scratch) => scratch.view(),
+            Self::Indexed(view) => view,
         }
     }
 
@@ -75,25 +75,25 @@ pub(super) fn open(
             Corpus::Scratch(beir_index(&folder, &options()?, model, cancel)?)
         }
         Some(folder) => Corpus::Scratch(Scratch::of_folders(&folder_sources(&[folder])?, &options()?, model, cancel)?),
-        None if args.indexed => Corpus::Indexed(Box::new(indexed(settings, model.1)?)),
+        None if args.indexed => Corpus::Indexed(indexed(settings, model.1)?),
         None => return responses(rows, &options()?, model, cancel),
     };
     Ok((tasks(rows), corpus))
 }
 
 /// The index in the data folder.
-fn indexed(settings: &Settings, model: &IndexModel) -> Result<Snapshot> {
+fn indexed(settings: &Settings, model: &IndexModel) -> Result<Arc<View>> {
     let folder = paths::data_dir(settings)?;
-    let snapshot = Snapshot::open(&folder)?;
-    if snapshot.model().fingerprint != model.fingerprint {
+    let view = Snapshot::open(&folder)?.whole()?;
+    if view.model().fingerprint != model.fingerprint {
         bail!(
             "the index in {} is made with {}, and not with {}: name its model with --model",
             folder.display(),
-            snapshot.model().describe(),
+            view.model().describe(),
             model.describe()
         );
     }
-    Ok(snapshot)
+    Ok(view)
 }
 
 fn rows(path: &Path) -> Result<Vec<Row>> {

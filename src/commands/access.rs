@@ -1,0 +1,171 @@
+//! `quarry access`: who may see what, and why.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use storage::{
+    Access, AccessRule, DocumentAccess, DocumentId, Filter, Principal, Principals, Snapshot, SourceAccess, Store, View,
+    model_of,
+};
+
+use crate::cli::{AccessArgs, AccessCommand};
+use crate::output::table;
+use crate::paths;
+use crate::plain::shown;
+use crate::settings::Settings;
+
+/// Documents that are read at once.
+const PAGE: usize = 500;
+
+pub(crate) fn run(settings: &Settings, args: &AccessArgs) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
+    match &args.command {
+        AccessCommand::List => list(&Snapshot::open(&folder)?)?,
+        AccessCommand::Set { source, entries, paths } => set(&folder, source, entries, paths.as_deref())?,
+        AccessCommand::Open { source } => put(&folder, source, None)?,
+        AccessCommand::Explain { document, seen_as } => explain(&Snapshot::open(&folder)?, document, seen_as)?,
+        AccessCommand::Check { source } => check(&Snapshot::open(&folder)?, source)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(snapshot: &Snapshot) -> Result<()> {
+    let mut rows = table(&["source", "paths", "who may see it"]);
+    for source in snapshot.whole()?.sources() {
+        let rules = snapshot.source_access(&source.name).map(SourceAccess::rules).unwrap_or_default();
+        if rules.is_empty() {
+            rows.add_row([shown(&source.name).into_owned(), "all".into(), "whoever may search".into()]);
+        }
+        for AccessRule { paths, access } in rules {
+            let paths = paths.as_deref().unwrap_or("all");
+            rows.add_row([shown(&source.name).into_owned(), shown(paths).into_owned(), in_words(access)]);
+        }
+    }
+    println!("{rows}");
+    Ok(())
+}
+
+fn set(folder: &Path, source: &str, entries: &[String], paths: Option<&str>) -> Result<()> {
+    let rule = AccessRule { paths: paths.map(str::to_owned), access: Access::parse(entries)? };
+    let known = |store: &Store| {
+        let known = store.source_access(source).map(SourceAccess::rules).unwrap_or_default();
+        // What is said again of the same paths takes the place of what was said before.
+        known.iter().filter(|known| paths.is_some() && known.paths.as_deref() != paths).cloned().collect::<Vec<_>>()
+    };
+    let mut store = opened(folder, source)?;
+    let rules = known(&store).into_iter().chain([rule]);
+    store.set_source_access(source, Some(SourceAccess::of(rules)?))?;
+    Ok(store.close()?)
+}
+
+fn put(folder: &Path, source: &str, rules: Option<SourceAccess>) -> Result<()> {
+    let mut store = opened(folder, source)?;
+    store.set_source_access(source, rules)?;
+    Ok(store.close()?)
+}
+
+/// The index, opened for writing, if it has the source. Nothing is embedded: any model will do that it was made with.
+fn opened(folder: &Path, source: &str) -> Result<Store> {
+    let store = Store::open(folder, &model_of(folder)?).context(
+        "access is set by the one process that writes; while a server runs, use PUT /api/v1/sources/NAME/access",
+    )?;
+    if store.sources().iter().all(|known| known.name != source) {
+        let names: Vec<&str> = store.sources().iter().map(|known| known.name.as_str()).collect();
+        bail!("there is no source {source:?}; there are: {}", names.join(", "));
+    }
+    Ok(store)
+}
+
+fn explain(snapshot: &Snapshot, document: &str, seen_as: &[String]) -> Result<()> {
+    let id = id_of(&*snapshot.whole()?, document)?;
+    let missing = || format!("there is no document {document:?}; name it by its source and path, or its id");
+    let access = snapshot.access_of(id)?.with_context(missing)?;
+    println!("{}", shown(document));
+    println!("  its source: {}", rule_in_words(&access));
+    println!("  itself:     {}", access.own.as_ref().map_or("says nothing: open".to_owned(), in_words));
+    println!("  together:   {}", in_words(&access.together()));
+    if seen_as.is_empty() {
+        return Ok(());
+    }
+    let principals = seen_as.iter().map(|name| Ok(name.parse::<Principal>()?)).collect::<Result<Vec<_>>>()?;
+    let principals = Principals::of(principals);
+    let together = access.together();
+    let stopping = together.lists().find(|list| !list.admits(&principals));
+    let who: Vec<&str> = principals.iter().map(Principal::as_str).collect();
+    match stopping {
+        None => println!("  {} may see it", who.join(", ")),
+        Some(list) => println!("  {} may not see it: not let through by {}", who.join(", "), entries(&list.entries())),
+    }
+    Ok(())
+}
+
+/// The id of a document that is named by its source and path, or by itself.
+fn id_of(view: &View, document: &str) -> Result<DocumentId> {
+    let by_path = view.sources().into_iter().find_map(|source| {
+        let path = document.strip_prefix(source.name.as_str())?.strip_prefix('/')?;
+        Some(DocumentId::of(&source.name, path))
+    });
+    let by_path = by_path.filter(|id| view.places(*id).is_ok_and(|places| !places.is_empty()));
+    by_path.or_else(|| DocumentId::parse(document)).with_context(|| {
+        format!("there is no document {document:?}; expected its source and path, as in wiki/leave.md, or its id")
+    })
+}
+
+fn rule_in_words(access: &DocumentAccess) -> String {
+    match &access.rule {
+        None => "says nothing: open".to_owned(),
+        Some((place, AccessRule { paths, access })) => {
+            let paths = paths.as_deref().map_or("all of it".to_owned(), |paths| format!("paths {paths}"));
+            format!("{} (rule {}, for {})", in_words(access), place + 1, shown(&paths))
+        }
+    }
+}
+
+fn check(snapshot: &Snapshot, source: &str) -> Result<()> {
+    let whole = snapshot.whole()?;
+    whole.source(source).with_context(|| format!("there is no source {source:?}"))?;
+    let filter = Filter { sources: vec![source.to_owned()], ..Filter::default() };
+    let (mut after, mut counts) = (None, [0usize; 3]);
+    loop {
+        let page = whole.documents(&filter, after, PAGE)?;
+        for document in &page.documents {
+            let access =
+                snapshot.access_of(document.id())?.map(|access| access.together()).unwrap_or_else(Access::nobody);
+            let (kind, word) = match (access.is_closed(), access.is_open()) {
+                (true, _) => (0, "nobody"),
+                (_, true) => (1, "everybody"),
+                _ => (2, ""),
+            };
+            counts[kind] += 1;
+            if !word.is_empty() {
+                println!("{word}\t{}", shown(&document.path));
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let [nobody, everybody, some] = counts;
+    println!(
+        "{source}: {nobody} documents that nobody but administrators can see, {everybody} that whoever may search can see, {some} that some can see"
+    );
+    Ok(())
+}
+
+fn in_words(access: &Access) -> String {
+    if access.is_open() {
+        return "whoever may search".to_owned();
+    }
+    if access.is_closed() {
+        return "nobody but administrators".to_owned();
+    }
+    let lists: Vec<String> = access.lists().map(|list| entries(&list.entries())).collect();
+    lists.join(" and ")
+}
+
+fn entries(entries: &[String]) -> String {
+    let all: Vec<_> = entries.iter().map(|entry| shown(entry).into_owned()).collect();
+    format!("[{}]", all.join(", "))
+}
