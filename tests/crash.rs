@@ -59,6 +59,45 @@ fn verify_notes_what_the_next_start_finishes_and_cries_about_nothing() {
     assert!(noted >= 5, "only {noted} of the kills left something undone");
 }
 
+#[test]
+fn a_kill_while_a_source_is_closed_leaves_it_open_or_closed_and_the_next_start_closes_it() {
+    for step in [
+        Step::TruthWritten,
+        Step::TruthFlushed,
+        Step::AccessWritten,
+        Step::LexicalPrepared,
+        Step::LexicalCommitted,
+        Step::TotalsWritten,
+    ] {
+        let bench = Bench::with_documents(DOCUMENTS);
+        bench.index();
+        let seen = || {
+            let found =
+                bench.run(&["search", "marker007", "--lexical", "--json", "--as", "user:anna"]).succeeded().json();
+            found["total"].as_u64().unwrap()
+        };
+        assert_eq!(seen(), 1);
+        let mut command = bench.command(&["access", "set", "docs", "group:hr"]);
+        let killed = command.env("QUARRY_KILL_AT", format!("{step:?}:1")).output().unwrap().status.signal();
+        if step == Step::TotalsWritten {
+            assert_eq!(killed, None, "no point of this commit");
+            assert_eq!(seen(), 0);
+            continue;
+        }
+        assert_eq!(killed, Some(SIGKILL), "{step:?} was never passed");
+        let before = seen();
+        assert!(before <= 1);
+        let closed = bench.run(&["search", "marker007", "--lexical", "--json", "--as", "group:hr"]).succeeded().json();
+        assert_eq!(closed["total"], 1, "{step:?}: whom it is open to");
+        // Whatever was flushed is in force once a writer has started.
+        bench.index();
+        bench.verify();
+        let flushed = !matches!(step, Step::TruthWritten);
+        assert!(!flushed || seen() == 0, "{step:?}");
+        assert!(step != Step::LexicalCommitted || before == 0, "the reader goes by the commit that it sees");
+    }
+}
+
 /// Runs an indexing process that is killed at a point, then checks what the next start finds. Whether it was killed.
 fn survives(step: Step, passage: usize) -> bool {
     let bench = Bench::with_documents(DOCUMENTS);
@@ -98,7 +137,8 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         // A seal follows the commit that filled the tail.
         Step::SegmentWritten | Step::SegmentRenamed | Step::ManifestWritten => passage,
         // Not of a commit.
-        Step::RebuildFinished
+        Step::AccessWritten
+        | Step::RebuildFinished
         | Step::RebuildInForce
         | Step::UpgradeConverted
         | Step::UpgradeFinished

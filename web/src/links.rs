@@ -104,6 +104,8 @@ fn filled(template: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::config::SourceConfig;
 
@@ -161,6 +163,8 @@ mod tests {
             watch: None,
             every_minutes: None,
             url: Some("https://wiki.example/{path}".into()),
+            access: None,
+            access_rules: Vec::new(),
         };
         let config = IndexConfig { sources: vec![source], ..IndexConfig::default() };
         let links = Links::open(folder.path(), &config).unwrap();

@@ -51,9 +51,8 @@ pub(super) fn run(settings: &Settings, args: &CalibrateArgs) -> Result<ExitCode>
     for (number, (dir, set)) in args.dirs.iter().zip(&sets).enumerate() {
         let index = bench.index(set, dir, &models)?;
         let foreign = foreign(&asked, number, args.questions);
-        let snapshot = &*index.snapshot;
-        let questions =
-            Questions { set: number, snapshot, searcher: &searcher, judged: &asked[number], foreign: &foreign };
+        let view = &*index.view;
+        let questions = Questions { set: number, view, searcher: &searcher, judged: &asked[number], foreign: &foreign };
         cases.extend(questions.cases()?);
         index.remove();
     }
