@@ -19,12 +19,14 @@
 mod archives;
 mod block;
 mod bounds;
+mod calendar;
 mod code;
 mod data;
 mod decode;
 mod error;
 mod extraction;
 mod front_matter;
+mod guard;
 mod html;
 mod input;
 mod language;

@@ -10,7 +10,7 @@ use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
 use super::{mhtml, part, uuencode, wire};
 use crate::error::FileError;
 use crate::extraction::Extraction;
-use crate::{Format, Input, decode, sniff};
+use crate::{Format, Input, decode, guard, sniff};
 
 pub(crate) const FORMAT: &Format = Format::of("eml");
 
@@ -22,7 +22,8 @@ const TELLING: &[&str] = &["received", "message-id", "mime-version", "return-pat
 const USUAL: &[&str] = &["to", "cc", "date", "subject", "content-type", "reply-to", "x-mailer", "sender"];
 
 /// Extensions of attachments without a name whose media type has no row in the table of formats.
-const EXTENSIONS: &[(&str, &str)] = &[("text/calendar", "ics"), ("text/", "txt"), ("image/gif", "gif")];
+const EXTENSIONS: &[(&str, &str)] =
+    &[("text/x-vcard", "vcf"), ("text/directory", "vcf"), ("text/", "txt"), ("image/gif", "gif")];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
     let is_named = input.is_named(FORMAT) || input.has_extension(&["mht", "mhtml"]);
@@ -66,7 +67,8 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let is_wide = input.bytes.iter().take(4).any(|&byte| matches!(byte, 0 | 0xfe | 0xff));
     let recoded = decode::wide(input.bytes).filter(|_| is_wide).map(|decoded| decoded.text.into_bytes());
     let mended = wire::mended(recoded.as_deref().unwrap_or(input.bytes));
-    let message = MessageParser::default().parse(&*mended).ok_or(FileError::Empty)?;
+    let parse = || MessageParser::default().parse(&*mended);
+    let message = guard::guarded("mail", parse)?.ok_or(FileError::Empty)?;
     if mhtml::is_page(&message) {
         return Ok(Extraction::from(mhtml::read(&message)));
     }
@@ -114,6 +116,10 @@ fn bodies(message: &Message<'_>, ids: &[u32], letter: &mut Letter<'_>) -> Vec<Bo
         );
         if is_html {
             bodies.push(Body::Html(decoded.text));
+            continue;
+        }
+        if part.is_content_type("text", "calendar") {
+            bodies.push(Body::Calendar(decoded.text));
             continue;
         }
         let (text, files) = uuencode::taken_out(&decoded.text);

@@ -7,8 +7,11 @@ use std::io::{Cursor, Read};
 
 use cfb::CompoundFile;
 
+use super::item;
 use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
 use super::mapi::{self, property};
+use super::named::{self, Names};
+use crate::decode::Charset;
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::{Format, Input};
@@ -36,7 +39,9 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
         return Err(FileError::damaged("Outlook message", "expected a stream of properties, found none"));
     }
     let limits = Reading { depth: input.limits.max_depth, bytes: input.limits.max_bytes };
-    let letter = letter(&mut file, "", ROOT_HEADER, limits);
+    let mut table = |path| stream(&mut file, path, limits).unwrap_or_default();
+    let names = Names::read(&table(named::IDENTIFIERS), &table(named::ENTRIES));
+    let letter = letter(&mut file, "", ROOT_HEADER, &names, limits);
     Ok(letter.read(input, FORMAT))
 }
 
@@ -49,8 +54,8 @@ struct Reading {
     bytes: u64,
 }
 
-fn letter(file: &mut File<'_>, storage: &str, header: usize, limits: Reading) -> Letter<'static> {
-    let mut storage = Storage { file, path: storage, header, limits, fixed: Vec::new(), codepage: 0 };
+fn letter(file: &mut File<'_>, storage: &str, header: usize, names: &Names, limits: Reading) -> Letter<'static> {
+    let mut storage = Storage { file, path: storage, header, names, limits, fixed: Vec::new(), charset: None };
     storage.read_fixed();
     let sender = storage.text(property::SENDER_NAME).unwrap_or_default();
     let address = storage.text(property::SENDER_SMTP).or_else(|| storage.text(property::SENDER_ADDRESS));
@@ -73,12 +78,17 @@ fn letter(file: &mut File<'_>, storage: &str, header: usize, limits: Reading) ->
         ..Letter::default()
     };
     let class = storage.text(property::MESSAGE_CLASS).unwrap_or_default().to_lowercase();
+    letter.facts = item::facts(&class, &mut storage);
+    if class.starts_with("ipm.contact") {
+        letter.subject = storage.text(property::DISPLAY_NAME).unwrap_or(letter.subject);
+    }
     if class.contains("smime") && !class.contains("multipartsigned") {
         letter.missing.push(encrypted_body());
         return letter;
     }
     storage.read_bodies(&mut letter);
-    letter.attachments = attachments(storage.file, storage.path, limits);
+    let charset = storage.charset;
+    letter.attachments = attachments(storage.file, storage.path, charset, names, limits);
     letter
 }
 
@@ -87,25 +97,34 @@ fn bare_id(id: Option<String>) -> String {
 }
 
 /// The properties of one letter.
-struct Storage<'f, 'b, 'p> {
+pub(super) struct Storage<'f, 'b, 'p> {
     file: &'f mut File<'b>,
     path: &'p str,
     header: usize,
+    /// The table of the file, which letters inside of it share.
+    pub(super) names: &'p Names,
     limits: Reading,
     /// The stream of numbers and times.
     fixed: Vec<u8>,
-    codepage: u32,
+    /// Of texts in eight bits.
+    charset: Option<Charset>,
 }
 
 impl Storage<'_, '_, '_> {
     fn read_fixed(&mut self) {
         self.fixed = stream(self.file, &format!("{}/{PROPERTIES}", self.path), self.limits).unwrap_or_default();
-        let page = self.number(property::MESSAGE_CODEPAGE).or_else(|| self.number(property::CODEPAGE));
-        self.codepage = page.and_then(|page| u32::try_from(page).ok()).unwrap_or(0);
+        // Where the letter says nothing, its body tells most.
+        let stated =
+            [property::MESSAGE_CODEPAGE, property::CODEPAGE].into_iter().find_map(|it| self.stated_charset(it));
+        self.charset = stated.or_else(|| mapi::told_by(&self.bytes(property::BODY, 0x001e)?));
+    }
+
+    fn stated_charset(&self, property: u16) -> Option<Charset> {
+        self.number(property).and_then(|page| u32::try_from(page).ok()).and_then(mapi::charset)
     }
 
     /// A number or time: entries of 16 bytes, tag first, value last.
-    fn number(&self, property: u16) -> Option<u64> {
+    pub(super) fn number(&self, property: u16) -> Option<u64> {
         let entries = self.fixed.get(self.header..)?.as_chunks::<16>().0;
         let entry = entries.iter().find(|entry| u16::from_le_bytes([entry[2], entry[3]]) == property)?;
         let value = entry.last_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes))?;
@@ -113,25 +132,25 @@ impl Storage<'_, '_, '_> {
         Some(if is_time { value } else { value & 0xffff_ffff })
     }
 
-    fn time(&self, property: u16) -> Option<u64> {
+    pub(super) fn time(&self, property: u16) -> Option<u64> {
         self.number(property).filter(|&time| time > 0)
     }
 
-    fn bytes(&mut self, property: u16, kind: u16) -> Option<Vec<u8>> {
+    pub(super) fn bytes(&mut self, property: u16, kind: u16) -> Option<Vec<u8>> {
         stream(self.file, &format!("{}/{}", self.path, substream(property, kind)), self.limits)
     }
 
-    fn text(&mut self, property: u16) -> Option<String> {
+    pub(super) fn text(&mut self, property: u16) -> Option<String> {
         let wide = self.bytes(property, 0x001f).map(|bytes| mapi::wide_text(&bytes));
-        let text = wide.or_else(|| self.bytes(property, 0x001e).map(|bytes| mapi::text(&bytes, self.codepage)));
+        let text = wide.or_else(|| self.bytes(property, 0x001e).map(|bytes| mapi::text_in(&bytes, self.charset)));
         text.filter(|text| !text.trim().is_empty())
     }
 
     fn read_bodies(&mut self, letter: &mut Letter<'_>) {
         letter.plain.extend(self.text(property::BODY).map(Body::Plain));
         // The code page of an HTML body is that of the letter's origin.
-        let page = self.number(property::CODEPAGE).and_then(|page| u32::try_from(page).ok()).unwrap_or(self.codepage);
-        let html = self.bytes(property::HTML, 0x0102).map(|bytes| mapi::text(&bytes, page));
+        let charset = self.stated_charset(property::CODEPAGE).or(self.charset);
+        let html = self.bytes(property::HTML, 0x0102).map(|bytes| mapi::text_in(&bytes, charset));
         let html = html.or_else(|| self.text(property::HTML));
         letter.rich.extend(html.map(Body::Html));
         if letter.plain.is_empty() && letter.rich.is_empty() {
@@ -141,16 +160,28 @@ impl Storage<'_, '_, '_> {
     }
 }
 
-fn attachments(file: &mut File<'_>, storage: &str, limits: Reading) -> Vec<Attachment<'static>> {
+fn attachments(
+    file: &mut File<'_>,
+    storage: &str,
+    charset: Option<Charset>,
+    names: &Names,
+    limits: Reading,
+) -> Vec<Attachment<'static>> {
     let path = if storage.is_empty() { "/" } else { storage };
     let Ok(entries) = file.read_storage(path) else { return Vec::new() };
-    let names = entries.filter(|entry| entry.is_storage()).map(|entry| entry.name().to_owned());
-    let names: Vec<String> = names.filter(|name| name.starts_with("__attach_version1.0_")).collect();
-    names.iter().filter_map(|name| attachment(file, &format!("{storage}/{name}"), limits)).collect()
+    let found = entries.filter(|entry| entry.is_storage()).map(|entry| entry.name().to_owned());
+    let found: Vec<String> = found.filter(|name| name.starts_with("__attach_version1.0_")).collect();
+    found.iter().filter_map(|name| attachment(file, &format!("{storage}/{name}"), charset, names, limits)).collect()
 }
 
-fn attachment(file: &mut File<'_>, path: &str, limits: Reading) -> Option<Attachment<'static>> {
-    let mut storage = Storage { file, path, header: 8, limits, fixed: Vec::new(), codepage: 0 };
+fn attachment(
+    file: &mut File<'_>,
+    path: &str,
+    charset: Option<Charset>,
+    names: &Names,
+    limits: Reading,
+) -> Option<Attachment<'static>> {
+    let mut storage = Storage { file, path, header: 8, names, limits, fixed: Vec::new(), charset };
     let name = storage
         .text(property::ATTACH_LONG_NAME)
         .or_else(|| storage.text(property::DISPLAY_NAME))
@@ -164,7 +195,7 @@ fn attachment(file: &mut File<'_>, path: &str, limits: Reading) -> Option<Attach
         return None;
     }
     let limits = Reading { depth: limits.depth - 1, ..limits };
-    let letter = letter(file, &inner, INNER_HEADER, limits);
+    let letter = letter(file, &inner, INNER_HEADER, names, limits);
     let name = format!("{}.msg", name.unwrap_or_else(|| letter.subject.clone()));
     Some(Attachment { name, content: Content::Letter(Box::new(letter)) })
 }
