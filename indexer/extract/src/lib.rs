@@ -31,6 +31,7 @@ mod html;
 mod input;
 mod language;
 mod languages;
+mod line_ends;
 mod list;
 mod mail;
 mod markdown;

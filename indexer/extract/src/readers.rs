@@ -8,8 +8,8 @@ use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::{ExtractLimits, Input};
 use crate::{
-    Format, archives, calendar, code, data, html, languages, mail, markdown, markup, office, payload, pdf, picture,
-    plain, sniff,
+    Format, archives, calendar, code, data, html, languages, line_ends, mail, markdown, markup, office, payload, pdf,
+    picture, plain, sniff,
 };
 
 /// A reader: which formats are its own, how their files are told, and the function that reads one.
@@ -149,7 +149,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
         Read::Document(read) => Extraction::from(read(input)?),
         Read::Container(read) => read(input)?,
     };
-    extraction.document = extraction.document.map(payload::without_payload);
+    extraction.document = extraction.document.map(payload::without_payload).map(line_ends::mended);
     let text = extraction.document.as_ref();
     let says_nothing = |document: &StructuredText| document.blocks.is_empty() && document.scans.is_empty();
     // Where something is missing (an encrypted body), that is what there is to say.

@@ -409,6 +409,35 @@ mod tests {
         assert!(extraction.document.unwrap().text.contains("Attachments: a/plan.md, Inner.eml"));
     }
 
+    const INVITATION: &str = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nSUMMARY:Pump review\r\n\
+        DTSTART:20260302T083000Z\r\nLOCATION:Room 4\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+    #[test]
+    fn invitations_and_cards_are_read_as_what_they_are() {
+        let source = format!(
+            "{HEADER}Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: text/plain\r\n\r\nPlease come.\r\n--b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n\
+             {INVITATION}\r\n--b--\r\n--m\r\nContent-Type: text/vcard\r\nContent-Disposition: attachment\r\n\r\n\
+             BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ana Ruiz\r\nEND:VCARD\r\n--m--\r\n"
+        );
+        let extraction = extraction(source.as_bytes());
+        let kinds = extraction.parts.iter().map(|part| part.outcome.as_ref().unwrap());
+        let kinds: Vec<_> = kinds.map(|part| (part.kind.as_str(), part.text.as_str())).collect();
+        let event = "Pump review\n\nWhen: 2026-03-02 08:30 UTC\nWhere: Room 4";
+        assert_eq!(kinds, [("calendar", event), ("contacts", "Ana Ruiz")]);
+        assert!(extraction.document.unwrap().text.ends_with("Please come."));
+        let alone = document(&format!("{HEADER}Content-Type: text/calendar; method=REQUEST\r\n\r\n{INVITATION}"));
+        assert!(alone.text.ends_with(event), "{}", alone.text);
+    }
+
+    #[test]
+    fn letters_in_letters_that_never_end_are_read() {
+        let source = "x\nContent-Type: multipart/mixed; boundary=b\n\n--bContent-Type: message/rfc822\n\nwords\n\
+                      Content-Type: message/rfc822\n\n\n--b--";
+        let outcome = read(&Input::new(Path::new("a.eml"), source.as_bytes(), &ExtractLimits::default()));
+        assert!(outcome.is_ok(), "{outcome:?}");
+    }
+
     #[test]
     fn encrypted_bodies_are_said_to_be_missing() {
         let source =

@@ -270,6 +270,150 @@ mod tests {
         );
     }
 
+    const APPOINTMENT: u32 = 0x0006_2002;
+    const ADDRESS: u32 = 0x0006_2004;
+
+    /// An item with named properties: set, number, type, and the value as its stream, or as the fixed one has it.
+    fn item(
+        class: &str,
+        texts: &[(u16, &str)],
+        named: &[(u32, u32, u16, &[u8])],
+        fixed: &[(u16, u16, u64)],
+    ) -> Vec<u8> {
+        let mut file = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        let (mut identifiers, mut entries, mut properties) = (Vec::new(), Vec::new(), vec![0; ROOT_HEADER]);
+        for set in [APPOINTMENT, ADDRESS] {
+            identifiers.extend(set.to_le_bytes());
+            identifiers.extend([0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46]);
+        }
+        let mut fix = |property: u16, kind: u16, value: u64| {
+            properties.extend(kind.to_le_bytes());
+            properties.extend(property.to_le_bytes());
+            properties.extend([0; 4]);
+            properties.extend(value.to_le_bytes());
+        };
+        file.create_storage("/__nameid_version1.0").unwrap();
+        for (at, (set, number, kind, value)) in (0_u16..).zip(named) {
+            entries.extend(number.to_le_bytes());
+            entries.extend((if *set == APPOINTMENT { 3_u16 << 1 } else { 4 << 1 }).to_le_bytes());
+            entries.extend(at.to_le_bytes());
+            match kind {
+                0x0040 | 0x000b => fix(0x8000 + at, *kind, u64::from_le_bytes(*value.first_chunk().unwrap())),
+                _ => put(&mut file, &format!("/{}", substream(0x8000 + at, *kind)), value),
+            }
+        }
+        fixed.iter().for_each(|(property, kind, value)| fix(*property, *kind, *value));
+        put(&mut file, named::IDENTIFIERS, &identifiers);
+        put(&mut file, named::ENTRIES, &entries);
+        put(&mut file, "/__properties_version1.0", &properties);
+        put(&mut file, "/__substg1.0_001A001F", &wide(class));
+        for (property, text) in texts {
+            put(&mut file, &format!("/{}", substream(*property, 0x001f)), &wide(text));
+        }
+        file.flush().unwrap();
+        file.into_inner().into_inner()
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        let limits = ExtractLimits::default();
+        read(&Input::new(Path::new("a.msg"), bytes, &limits)).unwrap().document.unwrap().text
+    }
+
+    /// 2026-03-02 08:30 UTC and an hour later.
+    const TIMES: [u64; 2] = [134_169_138_000_000_000, 134_169_174_000_000_000];
+
+    fn zone() -> Vec<u8> {
+        let key = wide("W. Europe Standard Time");
+        let length = u16::try_from(key.len() / 2).unwrap();
+        [&[2, 1, 0, 0, 2, 0][..], &length.to_le_bytes(), &key, &[1, 0]].concat()
+    }
+
+    #[test]
+    fn an_appointment_says_when_and_where() {
+        let (start, end) = (TIMES[0].to_le_bytes(), TIMES[1].to_le_bytes());
+        let (place, zone) = (wide("Room 4"), zone());
+        let named: [(u32, u32, u16, &[u8]); 4] = [
+            (APPOINTMENT, 0x820d, 0x0040, &start),
+            (APPOINTMENT, 0x820e, 0x0040, &end),
+            (APPOINTMENT, 0x8208, 0x001f, &place),
+            (APPOINTMENT, 0x825e, 0x0102, &zone),
+        ];
+        let texts = [(0x0037, "Pump review"), (0x1000, "Bring the log.")];
+        assert_eq!(
+            text(&item("IPM.Appointment", &texts, &named, &[])),
+            "Pump review\n\nWhen: 2026-03-02 09:30 to 10:30 (Europe/Berlin)\nWhere: Room 4\n\nBring the log."
+        );
+        assert_eq!(
+            text(&item("IPM.Note", &texts, &named, &[])),
+            "Pump review\n\nBring the log.",
+            "a letter has no place"
+        );
+    }
+
+    #[test]
+    fn a_whole_day_is_that_of_its_zone() {
+        // From midnight to midnight in Berlin.
+        let (start, end) = ((TIMES[0] - 342_000_000_000).to_le_bytes(), (TIMES[0] + 522_000_000_000).to_le_bytes());
+        let (yes, zone) = (1_u64.to_le_bytes(), zone());
+        let named: [(u32, u32, u16, &[u8]); 4] = [
+            (APPOINTMENT, 0x820d, 0x0040, &start),
+            (APPOINTMENT, 0x820e, 0x0040, &end),
+            (APPOINTMENT, 0x8215, 0x000b, &yes),
+            (APPOINTMENT, 0x825e, 0x0102, &zone),
+        ];
+        assert_eq!(text(&item("IPM.Appointment", &[(0x0037, "Fair")], &named, &[])), "Fair\n\nWhen: 2026-03-02");
+    }
+
+    #[test]
+    fn a_contact_says_how_it_is_reached() {
+        let (mail, home) = (wide("ana@x.example"), wide("Hauptstr. 5\r\n10115 Berlin"));
+        let named: [(u32, u32, u16, &[u8]); 2] = [(ADDRESS, 0x8083, 0x001f, &mail), (ADDRESS, 0x801a, 0x001f, &home)];
+        let texts =
+            [(0x3001, "Ana Ruiz"), (0x0037, "Ruiz, Ana"), (0x3a16, "Acme"), (0x3a1c, "+49 170"), (0x1000, "Knows V7.")];
+        assert_eq!(
+            text(&item("IPM.Contact", &texts, &named, &[(0x3a42, 0x0040, TIMES[0])])),
+            "Ana Ruiz\n\nOrganisation: Acme\nPhone (mobile): +49 170\nE-mail: ana@x.example\n\
+             Address (home): Hauptstr. 5 10115 Berlin\nBirthday: 2026-03-02\n\nKnows V7."
+        );
+    }
+
+    #[test]
+    fn strings_in_eight_bits_are_read_in_the_charset_of_their_letter() {
+        let german = "Prüfung der Geräte: größere Schäden trägt der Käufer.";
+        let letter = |code_page: Option<u64>, bytes: &[u8]| {
+            let mut file = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+            let mut fixed = vec![0; ROOT_HEADER];
+            if let Some(page) = code_page {
+                fixed.extend([0x03, 0, 0xfd, 0x3f, 0, 0, 0, 0]);
+                fixed.extend(page.to_le_bytes());
+            }
+            put(&mut file, "/__properties_version1.0", &fixed);
+            put(&mut file, "/__substg1.0_0037001E", &bytes[..7]);
+            put(&mut file, "/__substg1.0_1000001E", bytes);
+            file.create_storage("/__attach_version1.0_#00000000").unwrap();
+            put(&mut file, "/__attach_version1.0_#00000000/__substg1.0_3707001E", &[&bytes[..7], b".txt"].concat());
+            put(&mut file, "/__attach_version1.0_#00000000/__substg1.0_37010102", b"words");
+            file.flush().unwrap();
+            text(&file.into_inner().into_inner())
+        };
+        let expected = format!("Prüfung\n\nAttachments: Prüfung.txt\n\n{german}");
+        let windows = encoding_rs::WINDOWS_1252.encode(german).0;
+        let dos: Vec<u8> = german
+            .chars()
+            .map(|c| match c {
+                'ü' => 0x81,
+                'ä' => 0x84,
+                'ö' => 0x94,
+                'ß' => 0xe1,
+                c => c as u8,
+            })
+            .collect();
+        assert_eq!(letter(Some(1252), &windows), expected);
+        assert_eq!(letter(Some(850), &dos), expected);
+        assert_eq!(letter(None, &windows), expected, "told by the body");
+        assert_eq!(letter(Some(65_001), &windows), expected, "overruled");
+    }
+
     #[test]
     fn broken_messages_are_harmless() {
         let bytes = message();
