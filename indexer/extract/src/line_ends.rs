@@ -54,7 +54,8 @@ pub(crate) fn mended(mut document: StructuredText) -> StructuredText {
         match block.kind {
             BlockKind::Code { .. } => None,
             BlockKind::Table => text.contains(SOFT_HYPHEN).then(|| text.replace(SOFT_HYPHEN, "")),
-            _ => Some(joined(text, &compounds)).filter(|joined| joined != text),
+            _ if !text.contains(['\n', SOFT_HYPHEN]) => None,
+            _ => Some(joined(text, block.kind == BlockKind::ListItem, &compounds)).filter(|joined| joined != text),
         }
     };
     let texts: Vec<Option<String>> = document.blocks.iter().map(of_block).collect();
@@ -90,48 +91,83 @@ fn compounds(document: &StructuredText) -> HashSet<&str> {
     words.filter(|word| word.trim_matches('-').contains('-')).collect()
 }
 
-/// A block without the line ends that only part words.
-fn joined(text: &str, compounds: &HashSet<&str>) -> String {
+/// A block without the line ends that only part words. Further lines of an item are indented, those of a paragraph that
+/// are begin another one.
+fn joined(text: &str, is_item: bool, compounds: &HashSet<&str>) -> String {
     let lines: Vec<&str> = text.split('\n').collect();
     let widest = lines.iter().map(|line| columns(line)).max().unwrap_or(0);
     let mut out = String::with_capacity(text.len());
-    // What a parted word takes from the next line.
+    // What a line lost to the word that the one before began.
     let mut taken = 0;
     for (number, line) in lines.iter().enumerate() {
         let own = &line[taken..];
         taken = 0;
         out.push_str(own);
         let Some(next) = lines.get(number + 1) else { break };
-        let next_word = &next[..first_word(next)];
-        if own.ends_with(SOFT_HYPHEN) && !next_word.is_empty() {
-            out.truncate(out.len() - SOFT_HYPHEN.len_utf8());
-            taken = finish_word(&mut out, next);
-        } else if is_running(own) && own.ends_with(['-', '‐']) {
-            let hyphen = own.chars().next_back().map_or(0, char::len_utf8);
-            match hyphen_between(own, next_word) {
-                Hyphen::Parting if !is_compound(own, next_word, compounds) => {
-                    out.truncate(out.len() - hyphen);
-                    taken = finish_word(&mut out, next);
-                }
-                Hyphen::Parting | Hyphen::Own => taken = finish_word(&mut out, next),
-                Hyphen::Other => out.push('\n'),
+        let indent = next.len() - next.trim_start_matches([' ', '\t']).len();
+        let (indent, next) = next.split_at(indent);
+        let end = LineEnd::of(own, next, compounds);
+        let hyphen = own.chars().next_back().map_or(0, char::len_utf8);
+        match end {
+            LineEnd::Parts => out.truncate(out.len() - hyphen),
+            LineEnd::KeepsHyphen => {}
+            LineEnd::Wraps
+                if (indent.is_empty() || is_item) && columns(line) >= FULL && columns(line) + RAGGED >= widest =>
+            {
+                taken = indent.len();
+                continue;
             }
-        } else if !(wraps(own, next) && columns(line) >= FULL && columns(line) + RAGGED >= widest) {
-            out.push('\n');
+            LineEnd::Wraps | LineEnd::Meant => {
+                out.push('\n');
+                continue;
+            }
         }
+        taken = indent.len() + finish_word(&mut out, indent, next);
     }
     out.retain(|character| character != SOFT_HYPHEN);
     out
 }
 
+/// What a line end does to what stands around it.
+enum LineEnd {
+    /// It parts a word, with a hyphen that goes.
+    Parts,
+    /// It parts a word behind a hyphen of its own.
+    KeepsHyphen,
+    /// It stands between two characters of Chinese or Japanese.
+    Wraps,
+    Meant,
+}
+
+impl LineEnd {
+    fn of(line: &str, next: &str, compounds: &HashSet<&str>) -> Self {
+        let next_word = &next[..first_word(next)];
+        if next_word.is_empty() {
+            return Self::Meant;
+        }
+        if line.ends_with(SOFT_HYPHEN) {
+            return Self::Parts;
+        }
+        if is_running(line) && line.ends_with(['-', '‐']) {
+            return match hyphen_between(line, next_word) {
+                Hyphen::Parting if !is_compound(line, next_word, compounds) => Self::Parts,
+                Hyphen::Parting | Hyphen::Own => Self::KeepsHyphen,
+                Hyphen::Other => Self::Meant,
+            };
+        }
+        if wraps(line, next) { Self::Wraps } else { Self::Meant }
+    }
+}
+
 /// Puts the rest of a word behind its beginning, and the line end behind that: lines stay what they are. Returns how much
 /// of the next line is done with.
-fn finish_word(out: &mut String, next: &str) -> usize {
+fn finish_word(out: &mut String, indent: &str, next: &str) -> usize {
     let end = first_word(next);
     out.push_str(&next[..end]);
     let blanks = next[end..].len() - next[end..].trim_start_matches(' ').len();
     if end + blanks < next.len() {
         out.push('\n');
+        out.push_str(indent);
     }
     end + blanks
 }
@@ -214,6 +250,10 @@ mod tests {
         assert_eq!(
             read("a.md", "Some words of the ventila-\ntion system.\n").text,
             "Some words of the ventilation\nsystem."
+        );
+        assert_eq!(
+            text("- all about the ventila-\n  tion of the hall\n- two"),
+            "- all about the ventilation\n  of the hall\n- two"
         );
         let mail = read("a.eml", "From: a@x\nTo: b@x\nSubject: s\n\nThis letter is about the ventila-\ntion system.\n");
         assert!(mail.text.ends_with("about the ventilation\nsystem."), "{}", mail.text);

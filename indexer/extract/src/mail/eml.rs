@@ -94,6 +94,10 @@ fn letter<'a>(message: &'a Message<'a>) -> Letter<'a> {
     if !same {
         letter.rich = bodies(message, &message.html_body, &mut letter);
     }
+    let root = message.root_part();
+    if root.is_content_type("text", "calendar") {
+        letter.plain = vec![Body::Calendar(part::text(message, root).text)];
+    }
     note_encryption(message, &mut letter);
     if letter.missing.is_empty() {
         let attached = attachments(message, &mut letter);
@@ -118,10 +122,6 @@ fn bodies(message: &Message<'_>, ids: &[u32], letter: &mut Letter<'_>) -> Vec<Bo
             bodies.push(Body::Html(decoded.text));
             continue;
         }
-        if part.is_content_type("text", "calendar") {
-            bodies.push(Body::Calendar(decoded.text));
-            continue;
-        }
         let (text, files) = uuencode::taken_out(&decoded.text);
         bodies.push(Body::Plain(if files.is_empty() { decoded.text } else { text }));
         let attached =
@@ -134,7 +134,8 @@ fn bodies(message: &Message<'_>, ids: &[u32], letter: &mut Letter<'_>) -> Vec<Bo
 fn attachments<'a>(message: &'a Message<'a>, letter: &mut Letter<'_>) -> Vec<Attachment<'a>> {
     let mut found = Vec::new();
     for (number, part) in message.attachments().enumerate() {
-        if is_shown_inside(part, letter) || is_signature(part) {
+        let is_body = std::ptr::eq(part, message.root_part()) && part.is_content_type("text", "calendar");
+        if is_shown_inside(part, letter) || is_signature(part) || is_body {
             continue;
         }
         let name = part.attachment_name().map(str::to_owned);
@@ -427,7 +428,7 @@ mod tests {
         assert_eq!(kinds, [("calendar", event), ("contacts", "Ana Ruiz")]);
         assert!(extraction.document.unwrap().text.ends_with("Please come."));
         let alone = document(&format!("{HEADER}Content-Type: text/calendar; method=REQUEST\r\n\r\n{INVITATION}"));
-        assert!(alone.text.ends_with(event), "{}", alone.text);
+        assert!(alone.text.ends_with(event) && !alone.text.contains("Attachments"), "{}", alone.text);
     }
 
     #[test]
