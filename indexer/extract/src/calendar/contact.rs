@@ -28,6 +28,25 @@ const FACTS: &[(VCardProperty, &str)] = &[
     (VCardProperty::Related, "Related"),
 ];
 
+/// Extensions that address books write, and what they are called.
+const EXTENSIONS: &[(&str, &str)] = &[
+    ("X-DEPARTMENT", "Department"),
+    ("X-MANAGER", "Manager"),
+    ("X-ASSISTANT", "Assistant"),
+    ("X-SPOUSE", "Spouse"),
+    ("X-MAIDENNAME", "Maiden name"),
+    ("X-PHONETIC-FIRST-NAME", "Phonetic name"),
+    ("X-PHONETIC-LAST-NAME", "Phonetic name"),
+    ("X-AIM", "Chat"),
+    ("X-ICQ", "Chat"),
+    ("X-JABBER", "Chat"),
+    ("X-MSN", "Chat"),
+    ("X-QQ", "Chat"),
+    ("X-SKYPE", "Chat"),
+    ("X-SKYPE-USERNAME", "Chat"),
+    ("X-YAHOO", "Chat"),
+];
+
 pub(super) fn item(card: &VCard, line: u32) -> Item {
     let mut item = Item { line, ..Item::default() };
     let full = first(card, &VCardProperty::Fn);
@@ -37,7 +56,8 @@ pub(super) fn item(card: &VCard, line: u32) -> Item {
         .find(|name| !name.is_empty())
         .unwrap_or_default();
     // In another order it is the same name.
-    let has_more = parts.split_whitespace().any(|part| !item.name.contains(part));
+    let name = item.name.to_lowercase();
+    let has_more = parts.split_whitespace().any(|part| !name.contains(&part.to_lowercase()));
     if has_more {
         item.fact("Name", parts);
     }
@@ -50,6 +70,12 @@ pub(super) fn item(card: &VCard, line: u32) -> Item {
             let kinds = kinds_of(entry);
             let kinds = if kinds.is_empty() || value.is_empty() { kinds } else { format!(" ({kinds})") };
             item.fact(label, format!("{value}{kinds}"));
+        }
+    }
+    for entry in &card.entries {
+        let VCardProperty::Other(own) = &entry.name else { continue };
+        if let Some((_, label)) = EXTENSIONS.iter().find(|(known, _)| own.eq_ignore_ascii_case(known)) {
+            item.fact(label, value_of(entry));
         }
     }
     let notes = card.entries.iter().filter(|entry| entry.name == VCardProperty::Note);
@@ -204,6 +230,14 @@ mod tests {
         let headings = document.blocks.iter().filter(|block| block.kind == BlockKind::Heading { level: 2 });
         assert_eq!(headings.map(|block| block.lines.start).collect::<Vec<_>>(), [1, 6]);
         assert_eq!((document.title, document.metadata.len()), (None, 0));
+    }
+
+    #[test]
+    fn extensions_that_people_ask_for_are_read() {
+        let document = cards(
+            "BEGIN:VCARD\nVERSION:3.0\nFN:Ana Ruiz\nN:RUIZ;Ana;;;\nX-Manager:Bo\nX-SKYPE:ana.ruiz\nX-ABUID:4711\nEND:VCARD\n",
+        );
+        assert_eq!(document.text, "Ana Ruiz\n\nManager: Bo\nChat: ana.ruiz");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use calcard::icalendar::{
     ICalendarComponent, ICalendarComponentType, ICalendarEntry, ICalendarMethod, ICalendarParameterName,
-    ICalendarParameterValue, ICalendarParticipationStatus, ICalendarProperty, ICalendarStatus, ICalendarValue,
+    ICalendarParameterValue, ICalendarParticipationStatus, ICalendarPeriod, ICalendarProperty, ICalendarStatus,
+    ICalendarValue,
 };
 
 use super::time::{Moment, period};
@@ -82,6 +83,9 @@ fn days(component: &ICalendarComponent, property: &ICalendarProperty) -> String 
     let values = component.properties(property).flat_map(|entry| &entry.values);
     let days = values.filter_map(|value| match value {
         ICalendarValue::PartialDateTime(time) => Moment::of(time, None),
+        ICalendarValue::Period(ICalendarPeriod::Range { start, .. } | ICalendarPeriod::Duration { start, .. }) => {
+            Moment::of(start, None)
+        }
         _ => None,
     });
     days.take(MAX_DAYS).map(|day| day.day().to_string()).collect::<Vec<_>>().join(", ")

@@ -215,3 +215,63 @@ impl Openings {
         self.last
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::block::sound;
+    use crate::{ExtractLimits, extract};
+
+    fn kind(name: &str, bytes: &[u8]) -> String {
+        extract(Path::new(name), bytes, &ExtractLimits::default()).unwrap().kind
+    }
+
+    #[test]
+    fn the_name_alone_makes_no_calendar() {
+        let event = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:Gr\u{fc}\u{df}e\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+        assert_eq!(kind("a.ics", event.as_bytes()), "calendar");
+        assert_eq!(kind("a", format!("\u{feff}\n{event}").as_bytes()), "calendar");
+        assert_eq!(kind("a.ics", b"<html><body>Sign in first</body></html>"), "html");
+        assert_eq!(kind("a.vcs", b"words of another program"), "text");
+        assert_eq!(kind("a.vcf", b"BEGIN: VCARD\r\nFN:Ana\r\nEND: VCARD\r\n"), "contacts");
+        let wide: Vec<u8> = event.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(kind("a.ics", &[&[0xff, 0xfe][..], &wide].concat()), "calendar");
+        let latin = encoding_rs::WINDOWS_1252.encode(event).0;
+        let read = extract(Path::new("a.ics"), &latin, &ExtractLimits::default()).unwrap().document.unwrap();
+        assert_eq!((read.text.as_str(), read.warnings.len()), ("Gr\u{fc}\u{df}e", 1));
+    }
+
+    #[test]
+    fn what_is_not_closed_is_read_all_the_same() {
+        let cut =
+            "BEGIN:VCALENDAR\nX-WR-CALNAME:Works\nBEGIN:VEVENT\nSUMMARY:One\nEND:VEVENT\nBEGIN:VEVENT\nSUMMARY:Two";
+        assert_eq!(sound(structure(cut).unwrap()).text, "Works\n\nOne\n\nTwo");
+        let both = "BEGIN:VCARD\nFN:Ana\nEND:VCARD\nnoise\nBEGIN:VEVENT\nSUMMARY:Fair\nEND:VEVENT\n";
+        assert_eq!(sound(structure(both).unwrap()).text, "Ana\n\nFair");
+        let empty = extract(Path::new("a.ics"), b"BEGIN:VCALENDAR\nEND:VCALENDAR\n", &ExtractLimits::default());
+        assert_eq!(empty.map(|read| read.kind), Err(FileError::Empty));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn nothing_breaks_the_reader(
+            parts in proptest::collection::vec(
+                "BEGIN:(VCALENDAR|VEVENT|VTODO|VCARD|VALARM)\n|END:(VCALENDAR|VEVENT|VCARD)\n|SUMMARY:|DTSTART|DTEND|DUE|EXDATE|\
+                 ;TZID=(Europe/Berlin|UTC|x):|;VALUE=DATE:|[0-9]{8}(T[0-9]{6}Z?)?\n|DURATION:-?P[0-9]{1,12}[DW]\n|\
+                 RRULE:FREQ=(DAILY|MONTHLY);(BYDAY|BYMONTHDAY|INTERVAL|COUNT)=-?[0-9]{1,9}(MO|SU)?\n|FN:|N:|ADR|TEL|BDAY:|\
+                 ;ENCODING=(QUOTED-PRINTABLE|BASE64)|;CHARSET=(UTF-8|x)|:|[;,=\\\\\" ]|=[0-9A-F]{2}|=\n|[a-z\u{e4}\u{4e2d}]{1,4}|\n ?",
+                0..60,
+            )
+        ) {
+            let source = parts.concat();
+            if let Ok(document) = structure(&source) {
+                sound(document);
+            }
+        }
+    }
+}
