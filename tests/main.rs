@@ -22,6 +22,7 @@ mod hub;
 mod models;
 mod private;
 mod readers;
+mod reading;
 mod rebuild;
 mod rules;
 mod serve;

@@ -8,7 +8,8 @@ use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::{ExtractLimits, Input};
 use crate::{
-    Format, archives, code, data, html, languages, mail, markdown, markup, office, payload, pdf, picture, plain, sniff,
+    Format, archives, calendar, code, data, html, languages, line_ends, mail, markdown, markup, office, payload, pdf,
+    picture, plain, sniff,
 };
 
 /// A reader: which formats are its own, how their files are told, and the function that reads one.
@@ -104,6 +105,8 @@ const READERS: &[Reader] = &[
     text(&[markup::LATEX], markup::looks_like_latex, Read::Document(markup::read_latex)),
     text(&[markup::ORG], markup::looks_like_org, Read::Document(markup::read_org)),
     text(&[markup::MAN], markup::looks_like_man, Read::Document(markup::read_man)).named_by(markup::is_man),
+    text(&[calendar::CALENDAR, calendar::CONTACTS], calendar::looks_like, Read::Document(calendar::read))
+        .named_by(calendar::is_named),
     text(&[markup::SUBTITLES], markup::looks_like_subtitles, Read::Document(markup::read_subtitles)),
     text(&[data::NOTEBOOK], no_opening, Read::Document(data::read_notebook)),
     text(&[data::JSON], data::looks_like_json, Read::Document(data::read_json)),
@@ -146,7 +149,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
         Read::Document(read) => Extraction::from(read(input)?),
         Read::Container(read) => read(input)?,
     };
-    extraction.document = extraction.document.map(payload::without_payload);
+    extraction.document = extraction.document.map(payload::without_payload).map(line_ends::mended);
     let text = extraction.document.as_ref();
     let says_nothing = |document: &StructuredText| document.blocks.is_empty() && document.scans.is_empty();
     // Where something is missing (an encrypted body), that is what there is to say.
@@ -254,7 +257,7 @@ mod tests {
     /// One small file of every format that can be written down here, under a name that says nothing where its content
     /// says it all. Files of Office 97 to 2003 (DOC, XLS, PPT, MSG) and XLSB, packages and PDF are made by the tests of
     /// their readers; what those call a document is a row by its type.
-    const SAMPLES: [(&str, &[u8], &str); 29] = [
+    const SAMPLES: [(&str, &[u8], &str); 32] = [
         ("a.txt", b"words\n", "text"),
         ("a.md", b"# Title\n", "markdown"),
         ("a", b"<!doctype html><p>x</p>", "html"),
@@ -265,6 +268,9 @@ mod tests {
         ("a", b".TH X 1\n.SH NAME\nx", "man"),
         ("ls.1", b".TH X 1\n.SH NAME\nx", "man"),
         ("a", b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello", "subtitles"),
+        ("a", b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR\n", "calendar"),
+        ("a", b"BEGIN:VCARD\nFN:x\nEND:VCARD\n", "contacts"),
+        ("a.ics", b"<!doctype html><p>Sign in</p>", "html"),
         ("a.ipynb", br##"{"cells": [{"cell_type": "markdown", "source": "# T"}]}"##, "notebook"),
         ("a.csv", b"a,b\n1,2\n", "csv"),
         ("a.tsv", b"a\tb\n1\t2\n", "tsv"),

@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn only_what_is_text_is_shown_in_a_browser() {
-        let packed = ["rtf", "eml", "mbox"];
+        let packed = ["rtf", "eml", "mbox", "calendar", "contacts"];
         for format in Format::all().iter().filter(|format| format.delivery == Delivery::Inline) {
             assert_ne!(format.family, Family::Binary, "{}", format.name);
             assert!(!packed.contains(&format.name), "{} is text that nobody reads as it is", format.name);

@@ -72,6 +72,9 @@ pub(crate) static FORMATS: &[Format] = &[
     written("latex", "LaTeX", &["tex", "latex", "ltx"]).media("text/x-tex"),
     written("man", "Manual page", &["man", "mdoc"]).zh("手册页").alias(&["troff", "roff", "nroff"]).media("text/troff"),
     written("subtitles", "Subtitles", &["srt", "vtt", "sbv"]).zh("字幕").media("text/vtt"),
+    prose("calendar", "Calendar", &["ics", "ical", "ifb", "vcs"]).zh("日历").alias(&["icalendar", "event", "events"])
+        .media("text/calendar").icon(Icon::Table).lines(),
+    prose("contacts", "Contacts", &["vcf", "vcard"]).zh("联系人").alias(&["contact"]).media("text/vcard").icon(Icon::Table).lines(),
     written("notebook", "Notebook", &["ipynb"]).alias(&["jupyter"]).media("application/x-ipynb+json"),
 
     // Data that people read too.

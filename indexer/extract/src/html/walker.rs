@@ -12,6 +12,7 @@ use super::layout::layout_tables;
 use super::rows::Rows;
 use super::source::SourceCursor;
 use crate::block::{BlockKind, TextBuilder};
+use crate::line_ends::is_ideographic;
 use crate::list::Lists;
 use crate::table;
 
@@ -333,14 +334,23 @@ impl Walker<'_> {
     }
 }
 
-/// Appends text with each run of white space as one space, as a browser shows it.
+/// Appends text with each run of white space as one space, as a browser shows it; a line end between two characters of
+/// Chinese is none.
 fn add_collapsed(out: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            _ if !character.is_whitespace() => out.push(character),
-            _ if out.is_empty() || out.ends_with([' ', '\n']) => {}
-            _ => out.push(' '),
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if !first.is_whitespace() {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
         }
+        let after = rest.trim_start();
+        let run = &rest[..rest.len() - after.len()];
+        let only_wraps = run.contains('\n') && out.ends_with(is_ideographic) && after.starts_with(is_ideographic);
+        if !(out.is_empty() || out.ends_with([' ', '\n']) || only_wraps) {
+            out.push(' ');
+        }
+        rest = after;
     }
 }
 

@@ -10,7 +10,7 @@ use super::letter::{Attachment, Body, Content, Letter, encrypted_body};
 use super::{mhtml, part, uuencode, wire};
 use crate::error::FileError;
 use crate::extraction::Extraction;
-use crate::{Format, Input, decode, sniff};
+use crate::{Format, Input, decode, guard, sniff};
 
 pub(crate) const FORMAT: &Format = Format::of("eml");
 
@@ -22,7 +22,8 @@ const TELLING: &[&str] = &["received", "message-id", "mime-version", "return-pat
 const USUAL: &[&str] = &["to", "cc", "date", "subject", "content-type", "reply-to", "x-mailer", "sender"];
 
 /// Extensions of attachments without a name whose media type has no row in the table of formats.
-const EXTENSIONS: &[(&str, &str)] = &[("text/calendar", "ics"), ("text/", "txt"), ("image/gif", "gif")];
+const EXTENSIONS: &[(&str, &str)] =
+    &[("text/x-vcard", "vcf"), ("text/directory", "vcf"), ("text/", "txt"), ("image/gif", "gif")];
 
 pub(crate) fn is_named(input: &Input<'_>) -> bool {
     let is_named = input.is_named(FORMAT) || input.has_extension(&["mht", "mhtml"]);
@@ -66,7 +67,8 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
     let is_wide = input.bytes.iter().take(4).any(|&byte| matches!(byte, 0 | 0xfe | 0xff));
     let recoded = decode::wide(input.bytes).filter(|_| is_wide).map(|decoded| decoded.text.into_bytes());
     let mended = wire::mended(recoded.as_deref().unwrap_or(input.bytes));
-    let message = MessageParser::default().parse(&*mended).ok_or(FileError::Empty)?;
+    let parse = || MessageParser::default().parse(&*mended);
+    let message = guard::guarded("mail", parse)?.ok_or(FileError::Empty)?;
     if mhtml::is_page(&message) {
         return Ok(Extraction::from(mhtml::read(&message)));
     }
@@ -91,6 +93,10 @@ fn letter<'a>(message: &'a Message<'a>) -> Letter<'a> {
     letter.plain = bodies(message, &message.text_body, &mut letter);
     if !same {
         letter.rich = bodies(message, &message.html_body, &mut letter);
+    }
+    let root = message.root_part();
+    if root.is_content_type("text", "calendar") {
+        letter.plain = vec![Body::Calendar(part::text(message, root).text)];
     }
     note_encryption(message, &mut letter);
     if letter.missing.is_empty() {
@@ -128,7 +134,8 @@ fn bodies(message: &Message<'_>, ids: &[u32], letter: &mut Letter<'_>) -> Vec<Bo
 fn attachments<'a>(message: &'a Message<'a>, letter: &mut Letter<'_>) -> Vec<Attachment<'a>> {
     let mut found = Vec::new();
     for (number, part) in message.attachments().enumerate() {
-        if is_shown_inside(part, letter) || is_signature(part) {
+        let is_body = std::ptr::eq(part, message.root_part()) && part.is_content_type("text", "calendar");
+        if is_shown_inside(part, letter) || is_signature(part) || is_body {
             continue;
         }
         let name = part.attachment_name().map(str::to_owned);
@@ -401,6 +408,35 @@ mod tests {
         assert_eq!(extraction.parts[0].outcome.as_ref().unwrap().kind, "markdown");
         assert!(extraction.parts[1].outcome.as_ref().unwrap().text.ends_with("inner words"));
         assert!(extraction.document.unwrap().text.contains("Attachments: a/plan.md, Inner.eml"));
+    }
+
+    const INVITATION: &str = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nSUMMARY:Pump review\r\n\
+        DTSTART:20260302T083000Z\r\nLOCATION:Room 4\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+    #[test]
+    fn invitations_and_cards_are_read_as_what_they_are() {
+        let source = format!(
+            "{HEADER}Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: text/plain\r\n\r\nPlease come.\r\n--b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n\
+             {INVITATION}\r\n--b--\r\n--m\r\nContent-Type: text/vcard\r\nContent-Disposition: attachment\r\n\r\n\
+             BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ana Ruiz\r\nEND:VCARD\r\n--m--\r\n"
+        );
+        let extraction = extraction(source.as_bytes());
+        let kinds = extraction.parts.iter().map(|part| part.outcome.as_ref().unwrap());
+        let kinds: Vec<_> = kinds.map(|part| (part.kind.as_str(), part.text.as_str())).collect();
+        let event = "Pump review\n\nWhen: 2026-03-02 08:30 UTC\nWhere: Room 4";
+        assert_eq!(kinds, [("calendar", event), ("contacts", "Ana Ruiz")]);
+        assert!(extraction.document.unwrap().text.ends_with("Please come."));
+        let alone = document(&format!("{HEADER}Content-Type: text/calendar; method=REQUEST\r\n\r\n{INVITATION}"));
+        assert!(alone.text.ends_with(event) && !alone.text.contains("Attachments"), "{}", alone.text);
+    }
+
+    #[test]
+    fn letters_in_letters_that_never_end_are_read() {
+        let source = "x\nContent-Type: multipart/mixed; boundary=b\n\n--bContent-Type: message/rfc822\n\nwords\n\
+                      Content-Type: message/rfc822\n\n\n--b--";
+        let outcome = read(&Input::new(Path::new("a.eml"), source.as_bytes(), &ExtractLimits::default()));
+        assert!(outcome.is_ok(), "{outcome:?}");
     }
 
     #[test]

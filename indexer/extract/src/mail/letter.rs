@@ -10,7 +10,7 @@ use crate::block::{BlockKind, Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::place::Place;
-use crate::{Format, Input};
+use crate::{Format, Input, calendar};
 
 /// Words of the longest excuse.
 const MAX_EXCUSE: usize = 90;
@@ -67,6 +67,8 @@ pub(super) struct Letter<'a> {
     pub(super) in_reply_to: String,
     /// Id of the letter that began the conversation.
     pub(super) thread: String,
+    /// What an appointment, task or contact says besides: `Where`, `Room 4`.
+    pub(super) facts: Vec<(&'static str, String)>,
     /// The body as plain text.
     pub(super) plain: Vec<Body>,
     /// The same body with markup; empty if there is only the plain one.
@@ -82,6 +84,8 @@ pub(super) enum Body {
     Plain(String),
     Html(String),
     Rtf(Vec<u8>),
+    /// An invitation that is nothing else.
+    Calendar(String),
 }
 
 /// A file or letter that came with a letter.
@@ -153,15 +157,11 @@ impl Letter<'_> {
     fn header(&self) -> String {
         let attached: Vec<&str> = self.attachments.iter().map(|attachment| attachment.name.as_str()).collect();
         let attached = attached.join(", ");
-        let lines = [
-            ("From", &self.from),
-            ("To", &self.to),
-            ("Cc", &self.cc),
-            ("Bcc", &self.bcc),
-            ("Date", &self.date),
-            ("Attachments", &attached),
-        ];
-        let stated = lines.into_iter().filter(|(_, value)| !value.is_empty());
+        let lines =
+            [("From", &self.from), ("To", &self.to), ("Cc", &self.cc), ("Bcc", &self.bcc), ("Date", &self.date)];
+        let facts = self.facts.iter().map(|(label, value)| (*label, value));
+        let lines = lines.into_iter().chain(facts).chain([("Attachments", &attached)]);
+        let stated = lines.filter(|(_, value)| !value.is_empty());
         stated.map(|(label, value)| format!("{label}: {value}\n")).collect()
     }
 
@@ -190,6 +190,10 @@ fn blocks(bodies: &[Body], input: &Input<'_>) -> Vec<Block> {
                 let document = input.inner(Path::new("body.rtf"), bytes).ok().and_then(|inner| inner.document);
                 blocks.extend(document.iter().flat_map(body::of_document));
             }
+            Body::Calendar(text) => match calendar::structure(text) {
+                Ok(document) => blocks.extend(body::of_document(&document)),
+                Err(_) => body::plain(text, &mut blocks),
+            },
         }
     }
     blocks

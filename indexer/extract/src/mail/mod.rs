@@ -5,11 +5,13 @@
 mod body;
 mod eml;
 mod flowed;
+mod item;
 mod letter;
 mod mapi;
 mod mbox;
 mod mhtml;
 mod msg;
+mod named;
 mod part;
 mod tnef;
 mod uuencode;

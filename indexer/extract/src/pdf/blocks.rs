@@ -5,6 +5,7 @@ use super::columns::Region;
 use super::lines::Line;
 use super::tables::is_marker;
 use super::text;
+use crate::line_ends::{Hyphen, hyphen_between, is_ideographic};
 use crate::table::markdown_rows;
 
 /// What a block of a page is, before the headings of the whole document are known.
@@ -259,11 +260,17 @@ pub(super) fn join(mut text: String, next: &str) -> String {
     if matches!(last, '-' | '\u{ad}' | '‐') {
         let before = text[..text.len() - last.len_utf8()].chars().next_back();
         if before.is_some_and(char::is_alphabetic) && first.is_lowercase() {
-            text.truncate(text.len() - last.len_utf8());
+            match hyphen_between(&text, next) {
+                _ if last == '\u{ad}' => text.truncate(text.len() - last.len_utf8()),
+                Hyphen::Parting => text.truncate(text.len() - last.len_utf8()),
+                Hyphen::Own => {}
+                // `Ein- und Ausgang`.
+                Hyphen::Other => text.push(' '),
+            }
         } else if last != '\u{ad}' && !before.is_some_and(char::is_alphanumeric) {
             text.push(' ');
         }
-    } else if !(text::is_ideographic(last) && text::is_ideographic(first)) {
+    } else if !(is_ideographic(last) && is_ideographic(first)) {
         text.push(' ');
     }
     text.push_str(next);
@@ -309,6 +316,8 @@ mod tests {
         assert_eq!(join("the infor-".into(), "mation"), "the information");
         assert_eq!(join("the infor\u{ad}".into(), "mation"), "the information");
         assert_eq!(join("Jean-".into(), "Luc"), "Jean-Luc");
+        assert_eq!(join("a state-of-".into(), "the-art plan"), "a state-of-the-art plan");
+        assert_eq!(join("der Ein-".into(), "und Ausgang"), "der Ein- und Ausgang");
         assert_eq!(join("1990 -".into(), "2000"), "1990 - 2000");
         assert_eq!(join("一个".into(), "世界"), "一个世界");
         assert_eq!(join("one".into(), "two"), "one two");

@@ -3,6 +3,7 @@
 
 use super::blocks::join;
 use super::lines::Line;
+use crate::line_ends::is_ideographic;
 
 /// A table on a page.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +95,7 @@ pub(super) fn is_prose(lines: &[Line]) -> bool {
         lines.iter().map(|line| line.text.chars().filter(|letter| letter.is_alphabetic()).count()).sum();
     let wordy = letters * 10 >= lines.iter().map(Line::characters).sum::<usize>() * 6;
     // Ideographs say more with fewer characters.
-    let wide = lines.iter().flat_map(|line| line.text.chars().take(4)).any(super::text::is_ideographic);
+    let wide = lines.iter().flat_map(|line| line.text.chars().take(4)).any(is_ideographic);
     let long = if wide { 12 } else { 26 };
     wordy
         && ((characters >= long && filled >= 0.65 && count >= 3)

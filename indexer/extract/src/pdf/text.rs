@@ -153,11 +153,6 @@ pub(super) fn is_right_to_left(character: char) -> bool {
     matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
 }
 
-/// Whether lines of this script are joined without a space: ideographs and kana.
-pub(super) fn is_ideographic(character: char) -> bool {
-    matches!(character, '\u{2e80}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3134f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ pub(crate) mod spreadsheet_ml;
 mod unknown;
 pub(crate) mod workbook;
 mod xls_formats;
+mod xlsb_formats;
 
 use std::collections::BTreeSet;
 use std::ops::Range;

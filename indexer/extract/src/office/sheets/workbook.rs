@@ -22,10 +22,12 @@ use super::super::xml::{Node, Xml};
 use super::area::{self, Merged};
 use super::format::NumberFormat;
 use super::unknown::{self, Unknown};
+use super::xlsb_formats::{SheetFormats, Styles};
 use super::{Cells, Sheet, biff};
 use crate::Format;
 use crate::block::{Missing, StructuredText, TextBuilder};
 use crate::error::FileError;
+use crate::guard;
 use crate::input::Input;
 
 pub(crate) const XLSX: &Format = Format::of("xlsx");
@@ -92,25 +94,21 @@ fn code(style: &Style) -> &str {
     style.number_format.as_ref().map_or("", |format| format.format_code.as_str())
 }
 
-/// Reads an XLSB package.
+/// Reads an XLSB package. calamine takes its records at their word, however short they are.
 pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<StructuredText, FileError> {
     let mut builder = TextBuilder::default();
     let declared = properties::read(package, &mut builder)?;
     probe(package)?;
     let format = package.format;
-    let mut workbook: Xlsb<_> = Xlsb::new(Cursor::new(bytes)).map_err(|error| failed(format, &error))?;
-    let general = NumberFormat::of("");
+    let open = || Xlsb::new(Cursor::new(bytes)).map_err(|error| failed(format, &error));
+    let mut workbook: Xlsb<_> = guard::guarded(format, open)??;
+    let styles = Styles::of(package)?;
     for (number, described) in sheets(&workbook) {
         let name = described.name.clone();
+        let formats = styles.of_sheet(package, &name)?;
         let mut cells = Cells::new(package.limits);
-        let outcome = (|| {
-            let mut reader = workbook.worksheet_cells_reader(&name).map_err(|error| failed(format, &error))?;
-            while let Some(cell) = reader.next_cell().map_err(|error| failed(format, &error))? {
-                let (row, column) = cell.get_position();
-                cells.add(row, column, &general.shown(cell.get_value()))?;
-            }
-            Ok(())
-        })();
+        let read = || read_binary_cells(&mut workbook, &name, &formats, &mut cells, format);
+        let outcome = guard::guarded(format, read).and_then(|outcome| outcome);
         if described.typ == SheetType::WorkSheet {
             note_missing(&mut builder, &name, outcome)?;
         }
@@ -119,6 +117,23 @@ pub(crate) fn read_binary(package: &mut Package<'_>, bytes: &[u8]) -> Result<Str
         check_length(&builder, package)?;
     }
     finished(builder, XLSB, declared)
+}
+
+fn read_binary_cells(
+    workbook: &mut Xlsb<Cursor<&[u8]>>,
+    name: &str,
+    formats: &SheetFormats,
+    cells: &mut Cells,
+    format: &'static str,
+) -> Result<(), FileError> {
+    let general = NumberFormat::of("");
+    let mut reader = workbook.worksheet_cells_reader(name).map_err(|error| failed(format, &error))?;
+    while let Some(cell) = reader.next_cell().map_err(|error| failed(format, &error))? {
+        let (row, column) = cell.get_position();
+        let format = formats.get(row, column).unwrap_or(&general);
+        cells.add(row, column, &format.shown(cell.get_value()))?;
+    }
+    Ok(())
 }
 
 /// Reads an XLS file.

@@ -12,7 +12,7 @@ const FORMAT: u16 = 0x041e;
 const EXTENDED: u16 = 0x00e0;
 
 /// Formats that are known by their number (ECMA-376 part 1, 18.8.30).
-const BUILT_IN: [(u16, &str); 27] = [
+pub(super) const BUILT_IN: [(u16, &str); 27] = [
     (1, "0"),
     (2, "0.00"),
     (3, "#,##0"),

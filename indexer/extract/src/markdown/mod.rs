@@ -2,6 +2,8 @@
 //! goes, its words stay: link texts, image descriptions, code identifiers. Fenced code stays whole; HTML blocks are
 //! read by the HTML parser. An event loop with an explicit stack: nesting costs memory, never the call stack.
 
+mod obsidian;
+
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
@@ -22,7 +24,6 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
 
 /// Reads Markdown, also that of a cell of a notebook.
 pub(crate) fn structure(source: &str) -> StructuredText {
-    let mut parser = MarkdownParser::new(source);
     let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -34,6 +35,8 @@ pub(crate) fn structure(source: &str) -> StructuredText {
     if opening(source).is_none_or(front_matter::is_mapping) {
         options |= Options::ENABLE_YAML_STYLE_METADATA_BLOCKS | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
     }
+    let source = &*obsidian::without_additions(source, options);
+    let mut parser = MarkdownParser::new(source);
     for (event, span) in Parser::new_ext(source, options).into_offset_iter() {
         parser.event(event, span);
     }
