@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Serve the search page and the REST API, and index while serving.
     Serve(ServeArgs),
+    /// Export what people opened and liked, as counted by a server with insights.
+    Insights(InsightsArgs),
     /// Make, list and revoke keys of the API.
     Keys(KeysArgs),
     /// Check the configuration file, or show what is in force.
@@ -107,7 +109,7 @@ impl Command {
         match self {
             Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
-            Self::Config(_) | Self::Extract(_) | Self::Models(_) => false,
+            Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::RunConfined(_) => false,
@@ -197,6 +199,25 @@ pub(crate) struct ServeArgs {
     /// Address and port [default: 127.0.0.1:7700]. Other than loopback addresses need keys: `quarry keys create`.
     #[arg(long, env = "QUARRY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InsightsArgs {
+    #[command(subcommand)]
+    pub(crate) command: InsightsCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum InsightsCommand {
+    /// Write judgements that follow from clicks and thumbs, with all documents, for `quarry eval` (BEIR layout).
+    Export {
+        /// A folder that is new or empty.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Look back so many days, today included [default: `keep_days` of the configuration file, or 90].
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

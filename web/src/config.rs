@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
+use crate::insights::InsightsConfig;
 use crate::links;
 use crate::server::Door;
 use crate::suggestions::MAX_PEOPLE;
@@ -26,6 +27,8 @@ pub struct Config {
     pub index: IndexConfig,
     /// Suggestions while typing.
     pub suggest: SuggestConfig,
+    /// What is kept of what people ask.
+    pub insights: InsightsConfig,
     /// The company's name, look, links and questions on the page.
     pub page: PageConfig,
 }
@@ -312,6 +315,7 @@ impl Config {
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
         }
+        problems.extend(self.insights.problems());
         let (from, most) = (self.suggest.history_from, MAX_PEOPLE);
         if from == 1 || from as usize > most {
             // With 1, what one person asks is shown to all.

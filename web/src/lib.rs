@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod fresh;
 mod guard;
+mod insights;
 mod jobs;
 mod json;
 mod links;
@@ -39,6 +40,7 @@ pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, So
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
+pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
 pub use server::{Announcement, serve};
 pub use stages::stage_layer;

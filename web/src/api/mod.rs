@@ -2,8 +2,10 @@
 
 mod carry;
 mod documents;
+mod feedback;
 mod health;
 mod incoming;
+pub(crate) mod insights;
 mod ledger_csv;
 mod openapi;
 mod ordering;

@@ -1,6 +1,6 @@
 //! The table of routes: which address goes where, and who may go there.
 
-use super::{documents, health, openapi, push, search, similar, sources, status, stream, suggest};
+use super::{documents, feedback, health, insights, openapi, push, search, similar, sources, status, stream, suggest};
 use crate::guard::{Endpoint, Need, Scope};
 
 const SEARCH: Need = Need::Scope(Scope::Search);
@@ -26,6 +26,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/v1/sources/{name}").delete(ADMIN, sources::remove),
         Endpoint::api("/api/v1/sources/{name}/index").post(INDEX, sources::reindex),
         Endpoint::api("/api/v1/sources/{name}/ledger").get(SEARCH, sources::ledger),
+        Endpoint::api("/api/v1/feedback").post(SEARCH, feedback::feedback),
+        Endpoint::api("/api/v1/insights").get(ADMIN, insights::insights),
+        Endpoint::api("/api/v1/insights/judgements").get(ADMIN, insights::judgements),
         Endpoint::api("/api/v1/jobs").get(SEARCH, status::jobs),
         Endpoint::api("/api/v1/jobs/{id}").get(SEARCH, status::job),
         Endpoint::api("/api/v1/status").get(SEARCH, status::status),

@@ -20,6 +20,7 @@ use crate::api::search as api;
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Caller;
+use crate::insights::{Asked, Via};
 use crate::json::Params;
 
 /// What a page of results shows.
@@ -72,7 +73,9 @@ async fn find(
     caller: Caller,
     request: SearchRequest,
 ) -> Result<Found, Error> {
+    let asked = Asked::of(&request, &caller, Via::Page);
     api::run(&app, request, caller, move |app, engine, answer| {
+        engine.note(asked, &answer.answer);
         let (survey, config) = (shared.surveys.get(engine)?, engine.searcher.config());
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
         Ok(Found { answer: answer.answer, survey, reranker_depth, page_depth: app.config.limits.page_depth })
