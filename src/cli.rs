@@ -172,6 +172,9 @@ pub(crate) struct SearchArgs {
     /// Documents to skip.
     #[arg(long, default_value_t = 0)]
     pub(crate) offset: usize,
+    /// Go on behind an earlier answer to the same question: `next` of its JSON.
+    #[arg(long, value_name = "NEXT", conflicts_with = "offset")]
+    pub(crate) cursor: Option<String>,
     /// The whole result as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -40,6 +40,7 @@ pub(crate) struct InsightsParams {
     limit: Option<usize>,
     /// `csv`: all queries that may be shown, as a table.
     #[serde(default)]
+    #[param(inline)]
     format: FormatParam,
 }
 

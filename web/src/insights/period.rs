@@ -69,7 +69,7 @@ impl Period {
     }
 
     /// The `most` of them that have most of something, the others not at all.
-    pub(crate) fn most<'a>(&'a self, most: usize, of: impl Fn(&QueryCounts) -> u64) -> Vec<&'a QueryCounts> {
+    pub(crate) fn most(&self, most: usize, of: impl Fn(&QueryCounts) -> u64) -> Vec<&QueryCounts> {
         let mut with: Vec<(u64, &QueryCounts)> =
             self.shown().map(|query| (of(query), query)).filter(|(count, _)| *count > 0).collect();
         // What is asked as often comes in the order of its letters.

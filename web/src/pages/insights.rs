@@ -105,9 +105,8 @@ fn page(visit: &Visit, days: Option<u32>, kept: u32, report: &Report) -> HttpRes
 
 /// The periods that can be chosen: no longer than counts are kept.
 fn periods(kept: u32) -> Vec<u32> {
-    let mut periods: Vec<u32> = PERIODS.into_iter().filter(|period| *period < kept).collect();
-    periods.push(kept.min(PERIODS[2]));
-    periods
+    let longest = kept.min(PERIODS[2]);
+    PERIODS.into_iter().filter(|period| *period < longest).chain([longest]).collect()
 }
 
 fn queries(

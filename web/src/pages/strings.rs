@@ -166,7 +166,7 @@ pub(super) const EN: Strings = Strings {
     not_here: "Judged not here", without_click: "Without a click", slow: "Slow", thumbs: "Thumbs",
     searches: "Searches", question: "Question", document: "Document", opened: "Opened",
     mean: "Mean", slowest: "Slowest",
-    insights_bound: "{} to {} (UTC). A question is shown once {} different people (keys, or users of the proxy) have asked it in this time, and in one month of it.",
+    insights_bound: "{} to {} (UTC). A question is shown once {} different people (keys, or users of the proxy) have asked it within one month of this time.",
     insights_hidden: "{} of {} different questions are not shown.", insights_none: "None.",
     insights_csv: "These questions as CSV", insights_export: "`quarry insights export FOLDER` makes an evaluation set for `quarry eval` of what was opened and of the thumbs.", slow_from: "From {} on.",
     unclicked_are: "Results were shown, and in most searches none was opened. What a preview or a snippet answers needs no click.",
