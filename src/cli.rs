@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Say who may see what, and explain it.
     Access(AccessArgs),
+    /// Export what people opened and liked, as counted by a server with insights.
+    Insights(InsightsArgs),
     /// Make, list and revoke keys of the API.
     Keys(KeysArgs),
     /// Check the configuration file, or show what is in force.
@@ -109,7 +111,7 @@ impl Command {
         match self {
             Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) | Self::Access(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
-            Self::Config(_) | Self::Extract(_) | Self::Models(_) => false,
+            Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::RunConfined(_) => false,
@@ -172,6 +174,9 @@ pub(crate) struct SearchArgs {
     /// Documents to skip.
     #[arg(long, default_value_t = 0)]
     pub(crate) offset: usize,
+    /// Go on behind an earlier answer to the same question: `next` of its JSON.
+    #[arg(long, value_name = "NEXT", conflicts_with = "offset")]
+    pub(crate) cursor: Option<String>,
     /// The whole result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -243,6 +248,25 @@ pub(crate) struct ServeArgs {
     /// Address and port [default: 127.0.0.1:7700]. Other than loopback addresses need keys: `quarry keys create`.
     #[arg(long, env = "QUARRY_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InsightsArgs {
+    #[command(subcommand)]
+    pub(crate) command: InsightsCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum InsightsCommand {
+    /// Write judgements that follow from clicks and thumbs, with all documents, for `quarry eval` (BEIR layout).
+    Export {
+        /// A folder that is new or empty.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Look back so many days, today included [default: `keep_days` of the configuration file, or 90].
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

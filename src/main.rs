@@ -44,6 +44,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => commands::search::run(settings, args),
         Command::Serve(args) => commands::serve::run(settings, args),
         Command::Access(args) => commands::access::run(settings, args),
+        Command::Insights(args) => commands::insights::run(settings, args),
         Command::Keys(args) => commands::keys::run(settings, args),
         Command::Config(args) => commands::config::run(settings, args),
         Command::Status(args) => commands::status::run(settings, args),

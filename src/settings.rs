@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     index: web::IndexConfig,
     pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
+    pub(crate) insights: web::InsightsConfig,
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
 }
@@ -147,6 +148,7 @@ impl Settings {
             limits: self.limits.clone(),
             index: self.index.clone(),
             suggest: self.suggest.clone(),
+            insights: self.insights.clone(),
             page: self.page.clone(),
         }
     }

@@ -1,6 +1,7 @@
 //! The page in a real browser: chromium looks at the real server on the bundled handbook, with and without scripts, wide
 //! and narrow, light and dark, by mouse and by keyboard. `.ci/browser` installs what is needed and runs these.
 
+mod insights;
 mod looks;
 
 use std::time::Duration;

@@ -285,3 +285,28 @@ fn what_a_document_says_of_itself_is_searched() {
     bench.index();
     assert_eq!(bench.paths(&["quitting", "--lexical"]), ["leaving.md"]);
 }
+
+#[test]
+fn a_search_goes_on_behind_an_earlier_answer() {
+    let bench = Bench::with_documents(12);
+    bench.index();
+    let paths = |answer: &Value| -> Vec<String> {
+        let results = answer["results"].as_array().unwrap();
+        results.iter().map(|hit| hit["path"].as_str().unwrap().to_string()).collect()
+    };
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let behind: Vec<&str> = cursor.iter().flat_map(|cursor| ["--cursor", cursor]).collect();
+        let page = bench.search(&[&["this note is about", "-n", "5"], behind.as_slice()].concat());
+        seen.extend(paths(&page));
+        cursor = page["next"].as_str().map(str::to_string);
+        if cursor.is_none() {
+            break;
+        }
+        assert!(seen.len() < 13, "{seen:?}");
+    }
+    assert_eq!(seen, paths(&bench.search(&["this note is about", "-n", "12"])));
+    bench.run(&["search", "this note is about", "--cursor", "x"]).refused(&["cursor: expected the text of next"]);
+    let both = bench.run(&["search", "note", "--cursor", "x", "--offset", "2"]);
+    assert!(both.0.status.code() == Some(2) && both.stderr().contains("cannot be used with"), "{}", both.stderr());
+}

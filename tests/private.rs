@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::support::Bench;
 
 /// What group or others have rights to, at and below `path`.
-fn open_to_others(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn open_to_others(path: &Path) -> Vec<PathBuf> {
     let metadata = fs::symlink_metadata(path).unwrap();
     let mut open = Vec::new();
     if metadata.mode() & 0o077 != 0 && !metadata.is_symlink() {

@@ -7,6 +7,8 @@ mod dates;
 mod doors;
 mod flow;
 mod guard;
+#[cfg(unix)]
+mod insights;
 mod links;
 mod load;
 mod pages;

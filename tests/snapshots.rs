@@ -4,11 +4,12 @@
 
 use crate::support::Bench;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["index"],
     &["search"],
     &["serve"],
+    &["insights", "export"],
     &["keys"],
     &["config"],
     &["extract"],

@@ -53,11 +53,11 @@ pub fn ledger_row(entry: &LedgerEntry) -> String {
     let pages =
         |of: fn(&storage::Coverage) -> u32| entry.coverage.as_ref().map(|it| of(it).to_string()).unwrap_or_default();
     let cells = [
-        cell(&entry.source),
-        cell(&entry.path),
+        csv_cell(&entry.source),
+        csv_cell(&entry.path),
         entry.state.label().to_string(),
-        cell(&entry.state.reason()),
-        cell(&entry.kind),
+        csv_cell(&entry.state.reason()),
+        csv_cell(&entry.kind),
         entry.bytes.to_string(),
         format!("{:.3}", entry.micros as f64 / 1e6),
         entry.characters.to_string(),
@@ -68,9 +68,9 @@ pub fn ledger_row(entry: &LedgerEntry) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-/// A text as a cell. Spreadsheets compute what begins like a formula, and file names come from anybody: such a cell gets
+/// A text as a cell of CSV. Spreadsheets compute what begins like a formula, and texts come from anybody: such a cell gets
 /// an apostrophe, as its writer would have typed it.
-fn cell(text: &str) -> String {
+pub fn csv_cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula { format!("'{text}") } else { text.to_string() };
     let needs_quotes = text.contains([',', '"', '\n', '\r']);

@@ -68,7 +68,7 @@ pub use extract::{
     Block, BlockKind, ExtractLimits, Extraction, FileError, Missing, PageCount, Part, Place, StructuredText, Verdict,
     detect_language, extract,
 };
-pub use ledger::{LEDGER_COLUMNS, ledger_row, state_of};
+pub use ledger::{LEDGER_COLUMNS, csv_cell, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
 pub use options::IndexOptions;
 pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};

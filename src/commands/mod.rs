@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod confined;
 pub(crate) mod extract;
 pub(crate) mod index;
+pub(crate) mod insights;
 pub(crate) mod keys;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;

@@ -71,6 +71,7 @@ fn request(args: &SearchArgs) -> SearchRequest {
         query: args.query.join(" "),
         top: args.top,
         offset: args.offset,
+        cursor: args.cursor.clone(),
         mode: match (args.lexical, args.semantic) {
             (true, _) => Mode::Lexical,
             (_, true) => Mode::Semantic,

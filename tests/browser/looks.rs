@@ -88,6 +88,21 @@ fn a_phone_is_wide_enough() {
     assert_eq!(browser.eval("document.getElementById('pane').hidden || getComputedStyle(document.getElementById('pane')).display === 'none'"), json!(true));
 }
 
+/// What axe finds on the page that is open.
+pub(super) fn violations(browser: &Browser, axe: &str, place: &str) -> Vec<String> {
+    browser.run(axe);
+    let report = browser.run_async("const done = arguments[arguments.length - 1]; axe.run(document, { resultTypes: ['violations'] }).then(done, (error) => done({ violations: [String(error)] }))");
+    assert!(report["passes"].as_array().is_some_and(|passes| passes.len() > 15), "axe looked at {place}: {report}");
+    let violations = report["violations"].as_array().unwrap().iter();
+    let told = violations.map(|violation| {
+        let nodes: Vec<&Value> = violation["nodes"].as_array().into_iter().flatten().take(3).collect();
+        let places: Vec<&Value> = nodes.iter().map(|node| &node["target"]).collect();
+        let faults: Vec<&Value> = nodes.iter().map(|node| &node["failureSummary"]).collect();
+        format!("{place}: {} {places:?} {faults:?}", violation["id"])
+    });
+    told.collect()
+}
+
 #[test]
 #[ignore = "needs chromium and chromedriver: run .ci/browser"]
 fn axe_finds_nothing() {
@@ -127,24 +142,7 @@ fn axe_finds_nothing() {
             }
             // What fades in, as under the pointer, is judged when it is there.
             browser.run("document.getAnimations().forEach((one) => one.finish())");
-            browser.run(&axe);
-            let report = browser.run_async("const done = arguments[arguments.length - 1]; axe.run(document, { resultTypes: ['violations'] }).then(done, (error) => done({ violations: [String(error)] }))");
-            assert!(
-                report["passes"].as_array().is_some_and(|passes| passes.len() > 15),
-                "axe looked at {path}: {report}"
-            );
-            for violation in report["violations"].as_array().unwrap() {
-                let nodes: Vec<&Value> = violation["nodes"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .take(3)
-                    .map(|node| &node["failureSummary"])
-                    .collect();
-                let places: Vec<&Value> =
-                    violation["nodes"].as_array().into_iter().flatten().take(3).map(|node| &node["target"]).collect();
-                found.push(format!("{theme} {width} {path}: {} {places:?} {nodes:?}", violation["id"]));
-            }
+            found.extend(violations(&browser, &axe, &format!("{theme} {width} {path}")));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));

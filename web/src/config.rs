@@ -9,6 +9,7 @@ use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
 
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
+use crate::insights::InsightsConfig;
 use crate::links;
 use crate::server::Door;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub index: IndexConfig,
     /// Suggestions while typing.
     pub suggest: SuggestConfig,
+    /// What is kept of what people ask.
+    pub insights: InsightsConfig,
     /// The company's name, look, links and questions on the page.
     pub page: PageConfig,
 }
@@ -347,6 +350,7 @@ impl Config {
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
         }
+        problems.extend(self.insights.problems());
         let history = self.suggest.history;
         if history > MAX_HISTORY {
             problems.push(format!("suggest.history: expected 0 (none) to {MAX_HISTORY} queries, got {history}"));

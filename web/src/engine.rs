@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexer::{IndexOptions, Vanished};
+use prometheus_client::metrics::counter::Counter;
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{Calibration, Rules, SearchConfig, Searcher, Synonyms};
+use searcher::{Answer, Calibration, Rules, SearchConfig, Searcher, Synonyms};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader, View, Viewer};
 
-use crate::config::IndexConfig;
+use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Caller;
+use crate::insights::{Asked, Insights};
 use crate::jobs::Jobs;
 use crate::links::Links;
 use crate::pushed::Pushed;
@@ -55,12 +57,19 @@ pub(crate) struct Engine {
     pub(crate) writer: Writer,
     pub(crate) pushed: Arc<Pushed>,
     pub(crate) links: Links,
+    /// `None` where they are switched off.
+    pub(crate) insights: Option<Insights>,
     snapshots: SnapshotHandle,
 }
 
 impl Engine {
-    /// Starts the writer, which begins with all sources.
-    pub(crate) fn start(parts: EngineParts, config: &IndexConfig, jobs: Arc<Jobs>) -> Result<Self, OpenError> {
+    /// Starts the writer, which begins with all sources. Insights that are left out are counted in `left_out`.
+    pub(crate) fn start(
+        parts: EngineParts,
+        config: &Config,
+        jobs: Arc<Jobs>,
+        left_out: Counter,
+    ) -> Result<Self, OpenError> {
         let EngineParts {
             mut store,
             embedder,
@@ -73,6 +82,8 @@ impl Engine {
             rules,
             calibration,
         } = parts;
+        let insights = Insights::open(&data_dir, &config.insights, left_out)?;
+        let config = &config.index;
         // Before anything is read: no text is seen before it is said who may see it.
         for source in &config.sources {
             if let Some(rules) = source.source_access()? {
@@ -101,7 +112,30 @@ impl Engine {
             pushed: Arc::clone(&pushed),
             data_dir: &data_dir,
         })?;
-        Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, links, snapshots })
+        Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, links, insights, snapshots })
+    }
+
+    /// What is kept of what people ask.
+    ///
+    /// # Errors
+    /// [`Error::NoInsights`] where that is switched off.
+    pub(crate) fn insights(&self) -> Result<&Insights, Error> {
+        self.insights.as_ref().ok_or(Error::NoInsights)
+    }
+
+    /// Notes a search that is to be counted, and what came of it, where that is switched on.
+    pub(crate) fn note(&self, asked: Option<Asked>, answer: &Answer) {
+        if let Some((insights, asked)) = self.insights.as_ref().zip(asked) {
+            insights.searched(asked, answer);
+        }
+    }
+
+    /// Ends the threads: the commit under way is finished, and what waits is written.
+    pub(crate) fn stop(&self) {
+        self.writer.stop();
+        if let Some(insights) = &self.insights {
+            insights.stop();
+        }
     }
 
     /// The newest snapshot.

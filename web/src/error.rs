@@ -119,6 +119,8 @@ pub(crate) enum Error {
     NotAlive(Failure),
     #[error("no reranker is configured")]
     NoReranker,
+    #[error("insights are switched off")]
+    NoInsights,
     #[error(transparent)]
     Request(#[from] RequestError),
     #[error(transparent)]
@@ -240,6 +242,7 @@ impl Error {
             Self::Unwritable(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "try again later: the server opens it again by itself; /health/live tells how it is"),
             Self::Storage(storage::Error::Reopening) => line(S::SERVICE_UNAVAILABLE, "reopening", "The index is being opened again", "try again soon"),
             Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "name one as `reranker` in quarry.toml, and start the server again"),
+            Self::NoInsights => line(S::NOT_IMPLEMENTED, "no-insights", "Insights are switched off", "set `enabled = true` under [insights] in quarry.toml, and start the server again"),
             Self::TextWithoutMeaning { .. } | Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
             Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
             Self::Search(_) | Self::Storage(_) => line(S::INTERNAL_SERVER_ERROR, "index-failed", "The index could not be used", "look into the server's log under the request id; `quarry verify` checks the index"),

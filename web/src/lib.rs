@@ -20,6 +20,7 @@ mod error;
 mod fresh;
 mod given;
 mod guard;
+mod insights;
 mod jobs;
 mod json;
 mod links;
@@ -40,6 +41,7 @@ pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, So
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
+pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
 pub use server::{Announcement, serve};
 pub use stages::stage_layer;

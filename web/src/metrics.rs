@@ -46,6 +46,8 @@ pub(crate) struct Metrics {
     ready: Gauge,
     awaited: Gauge,
     failing: Gauge,
+    /// What insights had no room or no time for.
+    pub(crate) insights_left_out: Counter,
     models: ModelMetrics,
 }
 
@@ -70,9 +72,28 @@ impl Metrics {
         registry.register("ready", "Whether searches can be answered", ready.clone());
         registry.register("sources_awaited", "Sources that were never looked through as a whole", awaited.clone());
         registry.register("writer_failing", "Whether the index cannot be written", failing.clone());
+        let insights_left_out = Counter::default();
+        registry.register(
+            "insights_left_out",
+            "Searches, clicks and thumbs that insights had no room or no time for",
+            insights_left_out.clone(),
+        );
         stages::register(&mut registry);
         let models = ModelMetrics::register(&mut registry);
-        Self { registry, requests, seconds, stages, generation, passages, waiting, ready, awaited, failing, models }
+        Self {
+            registry,
+            requests,
+            seconds,
+            stages,
+            generation,
+            passages,
+            waiting,
+            ready,
+            awaited,
+            failing,
+            insights_left_out,
+            models,
+        }
     }
 
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {

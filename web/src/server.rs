@@ -86,7 +86,7 @@ pub fn serve(
     let served = actix_web::rt::System::new().block_on(run(&app, announce, open, &failed));
     app.stop();
     if let Ok(engine) = app.engine() {
-        engine.writer.stop();
+        engine.stop();
     }
     served?;
     let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -165,7 +165,9 @@ fn spawn_opener(
 ) -> Result<(), ServeError> {
     let (app, failed) = (Arc::clone(app), Arc::clone(failed));
     let work = move || {
-        let engine = open().and_then(|parts| Engine::start(parts, &app.config.index, Arc::clone(&app.jobs)));
+        let engine = open().and_then(|parts| {
+            Engine::start(parts, &app.config, Arc::clone(&app.jobs), app.metrics.insights_left_out.clone())
+        });
         match engine {
             Ok(engine) => {
                 app.set_engine(engine);

@@ -8,7 +8,7 @@ use utoipa::openapi::Server;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
-use super::{access, documents, health, push, search, similar, sources, status, stream, suggest};
+use super::{access, documents, feedback, health, insights, push, search, similar, sources, status, stream, suggest};
 use crate::app::App;
 use crate::compat;
 use crate::config::{LimitsConfig, ServerConfig};
@@ -25,6 +25,7 @@ use crate::server::Door;
         (name = "documents", description = "Looking at documents, pushing and deleting them"),
         (name = "sources", description = "The folders that are indexed"),
         (name = "access", description = "Who may see what, for administrators"),
+        (name = "insights", description = "What is asked, opened and liked, where that is switched on"),
         (name = "server", description = "State of the server"),
         (name = "models", description = "Embedding and reranking in the shapes of OpenAI, Cohere, Jina and text-embeddings-inference"),
     ),
@@ -34,6 +35,7 @@ use crate::server::Door;
         push::put, push::upload, push::bulk, push::delete,
         sources::list, sources::add, sources::reindex, sources::remove, sources::ledger,
         access::get, access::put, access::explain,
+        feedback::feedback, insights::insights, insights::judgements,
         status::status, status::jobs, status::job,
         health::live, health::ready, health::metrics,
         compat::openai::embeddings, compat::openai::models, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
@@ -82,6 +84,9 @@ fn state_limits(description: &mut Value, limits: &LimitsConfig) {
     for described in parameters.into_iter().flatten().filter(|described| described["name"] == "q") {
         described["schema"]["maxLength"] = json!(limits.query_chars);
     }
+    let feedback = &mut description["components"]["schemas"]["FeedbackBody"]["properties"];
+    feedback["query"]["maxLength"] = json!(limits.query_chars);
+    feedback["rank"]["maximum"] = json!(limits.page_depth);
     for (schema, field) in [("RerankBody", "documents"), ("TeiRerankBody", "texts")] {
         let properties = &mut description["components"]["schemas"][schema]["properties"];
         properties["query"]["maxLength"] = json!(limits.query_chars);

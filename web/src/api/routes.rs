@@ -1,6 +1,8 @@
 //! The table of routes: which address goes where, and who may go there.
 
-use super::{access, documents, health, openapi, push, search, similar, sources, status, stream, suggest};
+use super::{
+    access, documents, feedback, health, insights, openapi, push, search, similar, sources, status, stream, suggest,
+};
 use crate::guard::{Endpoint, Need, Scope};
 
 const SEARCH: Need = Need::Scope(Scope::Search);
@@ -28,6 +30,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/v1/sources/{name}/ledger").get(SEARCH, sources::ledger),
         Endpoint::api("/api/v1/sources/{name}/access").get(ADMIN, access::get).put(ADMIN, access::put),
         Endpoint::api("/api/v1/documents/{id}/access").get(ADMIN, access::explain),
+        Endpoint::api("/api/v1/feedback").post(SEARCH, feedback::feedback),
+        Endpoint::api("/api/v1/insights").get(ADMIN, insights::insights),
+        Endpoint::api("/api/v1/insights/judgements").get(ADMIN, insights::judgements),
         Endpoint::api("/api/v1/jobs").get(SEARCH, status::jobs),
         Endpoint::api("/api/v1/jobs/{id}").get(SEARCH, status::job),
         Endpoint::api("/api/v1/status").get(SEARCH, status::status),

@@ -14,6 +14,7 @@ use crate::config::LimitsConfig;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
+use crate::insights::{Asked, Via};
 
 /// An answer with what is said beside its results.
 #[derive(Serialize, ToSchema)]
@@ -48,8 +49,12 @@ pub(crate) async fn post(app: web::Data<App>, body: SearchBody, caller: Caller) 
 }
 
 async fn answer(app: Arc<App>, request: SearchRequest, caller: Caller) -> Result<HttpResponse, Error> {
+    let asked = Asked::of(&request, &caller, Via::Program);
     // The answer becomes JSON where it was computed, not in the thread that serves connections.
-    let text = run(&app, request, caller, |_, _, answer| serde_json::to_string(&answer).map_err(Error::internal));
+    let text = run(&app, request, caller, |_, engine, answer| {
+        engine.note(asked, &answer.answer);
+        serde_json::to_string(&answer).map_err(Error::internal)
+    });
     Ok(HttpResponse::Ok().content_type("application/json").body(text.await?))
 }
 

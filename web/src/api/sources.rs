@@ -323,7 +323,7 @@ pub(crate) async fn ledger(
     Ok(HttpResponse::Ok().json(page.await?))
 }
 
-fn accepts_csv(request: &HttpRequest) -> bool {
+pub(super) fn accepts_csv(request: &HttpRequest) -> bool {
     let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accepted.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case("text/csv"))
 }

@@ -40,7 +40,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 13] = [
+const ASSETS: [Asset; 15] = [
     Asset { name: "page.css", media_type: STYLE, text: include_str!("../assets/page.css") },
     Asset { name: "rest.css", media_type: STYLE, text: include_str!("../assets/rest.css") },
     Asset { name: "page.js", media_type: SCRIPT, text: include_str!("../assets/page.js") },
@@ -53,6 +53,8 @@ const ASSETS: [Asset; 13] = [
     Asset { name: "settle.js", media_type: SCRIPT, text: include_str!("../assets/settle.js") },
     Asset { name: "suggest.js", media_type: SCRIPT, text: include_str!("../assets/suggest.js") },
     Asset { name: "watch.js", media_type: SCRIPT, text: include_str!("../assets/watch.js") },
+    Asset { name: "feedback.css", media_type: STYLE, text: include_str!("../assets/feedback.css") },
+    Asset { name: "feedback.js", media_type: SCRIPT, text: include_str!("../assets/feedback.js") },
     Asset { name: "favicon.svg", media_type: "image/svg+xml", text: include_str!("../assets/favicon.svg") },
 ];
 
@@ -122,8 +124,19 @@ mod tests {
 
     #[test]
     fn styles_and_scripts_stay_light() {
-        let total: usize = SLIM.iter().map(String::len).sum();
+        // What is sent only where insights are switched on, and all the rest.
+        let is_extra = |asset: &Asset| asset.name.starts_with("feedback.");
+        let bytes = |extra: bool| -> usize {
+            ASSETS
+                .iter()
+                .zip(SLIM.iter())
+                .filter(|(asset, _)| is_extra(asset) == extra)
+                .map(|(_, text)| text.len())
+                .sum()
+        };
+        let (total, extra) = (bytes(false), bytes(true));
         assert!(total < 49_500, "styles and scripts have {total} bytes before they are packed");
+        assert!((1..3_500).contains(&extra), "those for insights have {extra} bytes");
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl Page<'_> {
                     }
                     link rel="search" type="application/opensearchdescription+xml" title=(name) href="/opensearch.xml";
                     script type="module" src=(assets::address("page.js")) {}
+                    @if visit.insights && ["search", "reading"].contains(&self.class) { (feedback(visit)) }
                 }
                 body class=(self.class) { (sprite(&needs)) (body) }
             }
@@ -81,11 +82,21 @@ impl Page<'_> {
             (self.main)
             footer { p { (words.local_only) } nav aria-label=(name) {
                 @for link in &visit.brand.links { a href=(leading(visit, &link.url)) rel="noreferrer" { (clean(&link.text)) } " " }
-                a href="/status" { (words.status) } " " a href="/api/docs" { (words.api) }
+                a href="/status" { (words.status) } " "
+                @if visit.insights && visit.administers { a href="/insights" { (words.insights) } " " } a href="/api/docs" { (words.api) }
             } }
             (help(visit))
             p.offline #offline role="alert" hidden { (words.offline) }
         }
+    }
+}
+
+/// What tells which results are opened and liked, and the words that it needs.
+fn feedback(visit: &Visit) -> Markup {
+    let words = visit.words();
+    html! {
+        link rel="stylesheet" href=(assets::address("feedback.css"));
+        script #feedback type="module" src=(assets::address("feedback.js")) data-asked=(words.was_it) data-up=(words.yes) data-down=(words.no) data-thanks=(words.thanks) {}
     }
 }
 

@@ -12,6 +12,7 @@ mod file;
 mod hit;
 mod home;
 mod icons;
+mod insights;
 mod language;
 mod layout;
 mod ledger;
@@ -36,6 +37,7 @@ use crate::guard::{Endpoint, Need, Scope};
 pub(crate) use problem::for_people;
 
 const SEARCH: Need = Need::Scope(Scope::Search);
+const ADMIN: Need = Need::Scope(Scope::Admin);
 
 /// What all pages of one server share.
 #[derive(Default)]
@@ -53,6 +55,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/document/{id}/similar").get(SEARCH, similar::similar),
         Endpoint::page("/status").get(SEARCH, status::status),
         Endpoint::page("/status/files.csv").get(SEARCH, ledger::csv),
+        Endpoint::page("/insights").get(ADMIN, insights::insights),
+        Endpoint::page("/insights/queries.csv").get(ADMIN, insights::csv),
         Endpoint::page("/preferences").get(SEARCH, preferences::preferences),
         Endpoint::page("/opensearch.xml").get(Need::Host, opensearch::opensearch),
         Endpoint::page("/favicon.ico").get(Need::Host, assets::favicon),

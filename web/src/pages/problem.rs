@@ -83,6 +83,7 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         Error::OverLimit { .. } | Error::TooLarge { .. } | Error::Request(searcher::RequestError::OverLimit { .. }) => {
             words.too_much
         }
+        Error::NoInsights => words.no_insights,
         Error::BadRequest { .. }
         | Error::Request(_)
         | Error::MediaType { .. }

@@ -20,6 +20,7 @@ use crate::api::search as api;
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Caller;
+use crate::insights::{Asked, Via};
 use crate::json::Params;
 
 /// What a page of results shows.
@@ -72,8 +73,10 @@ async fn find(
     caller: Caller,
     request: SearchRequest,
 ) -> Result<Found, Error> {
+    let asked = Asked::of(&request, &caller, Via::Page);
     let who = caller.clone();
     api::run(&app, request, caller, move |app, engine, answer| {
+        engine.note(asked, &answer.answer);
         let survey = shared.surveys.get(engine, &*engine.view(&who)?)?;
         let config = engine.searcher.config();
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);

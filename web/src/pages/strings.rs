@@ -72,6 +72,14 @@ pub(super) struct Strings {
     pub(super) not_used: &'static str, pub(super) computes: &'static str, pub(super) queue: &'static str,
     pub(super) seconds: &'static str, pub(super) characters: &'static str, pub(super) text_pages: &'static str, pub(super) as_csv: &'static str,
     pub(super) api: &'static str, pub(super) opensearch: &'static str, pub(super) local_only: &'static str,
+    pub(super) insights: &'static str, pub(super) was_it: &'static str, pub(super) yes: &'static str, pub(super) no: &'static str,
+    pub(super) thanks: &'static str, pub(super) days: &'static str, pub(super) popular: &'static str, pub(super) without_results: &'static str,
+    pub(super) not_here: &'static str, pub(super) without_click: &'static str, pub(super) slow: &'static str, pub(super) thumbs: &'static str,
+    pub(super) searches: &'static str, pub(super) question: &'static str, pub(super) document: &'static str, pub(super) opened: &'static str,
+    pub(super) mean: &'static str, pub(super) slowest: &'static str,
+    pub(super) insights_bound: &'static str, pub(super) insights_hidden: &'static str, pub(super) insights_none: &'static str,
+    pub(super) insights_csv: &'static str, pub(super) insights_export: &'static str, pub(super) slow_from: &'static str,
+    pub(super) unclicked_are: &'static str, pub(super) no_insights: Failure,
 }
 
 impl Strings {
@@ -153,6 +161,16 @@ pub(super) const EN: Strings = Strings {
     not_used: "not used yet", computes: "{} on {}", queue: "{} waiting",
     seconds: "Seconds", characters: "Characters", text_pages: "Pages with text", as_csv: "These files as CSV",
     api: "API", opensearch: "Search the company’s documents", local_only: "Nothing you type leaves this server.",
+    insights: "Insights", was_it: "Was this what you looked for?", yes: "Yes", no: "No",
+    thanks: "Thank you", days: "{} days", popular: "Popular", without_results: "Without results",
+    not_here: "Judged not here", without_click: "Without a click", slow: "Slow", thumbs: "Thumbs",
+    searches: "Searches", question: "Question", document: "Document", opened: "Opened",
+    mean: "Mean", slowest: "Slowest",
+    insights_bound: "{} to {} (UTC). A question is shown once {} different people (keys, or users of the proxy) have asked it within one month of this time.",
+    insights_hidden: "{} of {} different questions are not shown.", insights_none: "None.",
+    insights_csv: "These questions as CSV", insights_export: "`quarry insights export FOLDER` makes an evaluation set for `quarry eval` of what was opened and of the thumbs.", slow_from: "From {} on.",
+    unclicked_are: "Results were shown, and in most searches none was opened. What a preview or a snippet answers needs no click.",
+    no_insights: Failure { title: "Insights are switched off", cure: "An administrator can set `enabled = true` under [insights] in quarry.toml, and start the server again." },
 };
 
 #[rustfmt::skip]
@@ -220,6 +238,16 @@ pub(super) const ZH: Strings = Strings {
     not_used: "尚未使用", computes: "{}，{}", queue: "{} 个等待",
     seconds: "秒", characters: "字符", text_pages: "有文字的页", as_csv: "以 CSV 下载这些文件",
     api: "API", opensearch: "搜索公司文档", local_only: "您输入的内容不会离开这台服务器。",
+    insights: "搜索洞察", was_it: "这是您要找的吗？", yes: "是", no: "不是",
+    thanks: "谢谢", days: "{} 天", popular: "热门", without_results: "没有结果",
+    not_here: "判断为找不到答案", without_click: "无人点开", slow: "缓慢", thumbs: "评价",
+    searches: "搜索次数", question: "问题", document: "文档", opened: "点开",
+    mean: "平均", slowest: "最慢",
+    insights_bound: "{} 至 {}（UTC）。一个问题须在此期间的同一个月内由 {} 个不同的人（密钥或代理的用户）问过，才会显示。",
+    insights_hidden: "有 {} 个问题不显示（不同问题共 {} 个）。", insights_none: "无。",
+    insights_csv: "以 CSV 下载这些问题", insights_export: "`quarry insights export 文件夹` 根据点开和评价生成供 `quarry eval` 使用的评测集。", slow_from: "{}以上。",
+    unclicked_are: "显示了结果，但多数搜索无人点开。预览或摘要已经回答的问题无需点开。",
+    no_insights: Failure { title: "搜索洞察未启用", cure: "管理员可在 quarry.toml 的 [insights] 中设置 `enabled = true`，然后重新启动服务。" },
 };
 
 /// A pattern with its gaps filled, in order.

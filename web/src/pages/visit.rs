@@ -71,6 +71,8 @@ pub(super) struct Visit {
     pub(super) brand: Arc<Brand>,
     /// Whether the visitor looks after the server, and not only what it holds.
     pub(super) administers: bool,
+    /// Whether is kept what is opened and liked.
+    pub(super) insights: bool,
 }
 
 impl Visit {
@@ -91,6 +93,7 @@ impl Visit {
             part: request.headers().contains_key("x-quarry-part"),
             now: jobs::now(),
             brand: app.map(|app| Arc::clone(&app.brand)).unwrap_or_default(),
+            insights: app.is_some_and(|app| app.config.insights.enabled),
             administers: caller.get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin)),
         }
     }
