@@ -5,6 +5,8 @@
 //! full scan at open notices a flipped byte, a lost page and a rolled-back log alike. A commit is durable when
 //! [`Documents::apply`] returns, not before.
 
+mod accesses;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,7 +14,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sled::IVec;
 
-use crate::access::{Access, AccessTable, SourceAccess};
 use crate::crash::{self, Step};
 use crate::database::{Database, WHAT};
 use crate::error::{Error, Result};
@@ -25,8 +26,6 @@ const LEDGER: u8 = b'l';
 const VECTOR: u8 = b'v';
 const CHANGE: u8 = b'g';
 const RUN: u8 = b'r';
-const ACCESS: u8 = b'a';
-const SOURCE_ACCESS: u8 = b'p';
 const TOTALS: &[u8] = b"m";
 const SETTINGS: &[u8] = b"s";
 
@@ -104,32 +103,8 @@ impl Changes {
         self.writes.push((key, None));
     }
 
-    /// Writes an entry as another index had it, by its encoded value.
-    pub(crate) fn put_stored(&mut self, key: &[u8], payload: &[u8]) {
-        let value = sealed(key, [&[0; 4], payload].concat());
-        self.writes.push((key.to_vec(), Some(value)));
-    }
-
     pub(crate) fn put_run(&mut self, source: &str, finished: i64) {
         self.put(run_key(source), &finished);
-    }
-
-    /// What a document says of itself; `None` takes it back.
-    pub(crate) fn put_access(&mut self, id: DocumentId, access: Option<&Access>) {
-        let key = access_key(id);
-        match access {
-            Some(access) => self.put(key, access),
-            None => self.writes.push((key, None)),
-        }
-    }
-
-    /// The rules of a source; `None` takes them back.
-    pub(crate) fn put_source_access(&mut self, source: &str, rules: Option<&SourceAccess>) {
-        let key = source_access_key(source);
-        match rules {
-            Some(rules) => self.put(key, rules),
-            None => self.writes.push((key, None)),
-        }
     }
 
     pub(crate) fn put_settings(&mut self, settings: &Settings) {
@@ -359,37 +334,6 @@ impl Documents {
         self.get(&run_key(source))
     }
 
-    /// Who may see what.
-    pub(crate) fn accesses(&self) -> Result<AccessTable> {
-        let mut table = AccessTable::default();
-        let mut own = BTreeMap::new();
-        for entry in self.database.prefixed(&[ACCESS]) {
-            let (key, value) = entry?;
-            let id = key.get(1..).and_then(|id| <[u8; 16]>::try_from(id).ok());
-            let id = id.ok_or_else(|| damaged("the key of an access has the wrong length"))?;
-            own.insert(DocumentId::from_bytes(id), Some(decode(&key, check(&key, &value)?)?));
-        }
-        table.note(&own);
-        for entry in self.database.prefixed(&[SOURCE_ACCESS]) {
-            let (key, value) = entry?;
-            let name = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-            table.note_source(&name, Some(decode(&key, check(&key, &value)?)?));
-        }
-        Ok(table)
-    }
-
-    /// What a document says of itself.
-    pub(crate) fn access(&self, id: DocumentId) -> Result<Option<Access>> {
-        self.get(&access_key(id))
-    }
-
-    /// Everything about access as it is stored, for an index that is made anew: keys and encoded values.
-    pub(crate) fn stored_accesses(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let kinds = [[ACCESS], [SOURCE_ACCESS]];
-        let entries = kinds.iter().flat_map(|prefix| self.database.prefixed(prefix));
-        entries.map(|entry| entry.and_then(|(key, value)| Ok((key.to_vec(), check(&key, &value)?.to_vec())))).collect()
-    }
-
     /// The vector stored for a content.
     pub(crate) fn ordinal(&self, key: ContentKey) -> Result<Option<u64>> {
         self.get(&vector_key(key))
@@ -532,14 +476,6 @@ fn ledger_key(source: &str, path: &str) -> Vec<u8> {
 
 fn vector_key(key: ContentKey) -> Vec<u8> {
     [&[VECTOR], key.0.as_slice()].concat()
-}
-
-fn access_key(id: DocumentId) -> Vec<u8> {
-    [&[ACCESS], id.bytes().as_slice()].concat()
-}
-
-fn source_access_key(source: &str) -> Vec<u8> {
-    [&[SOURCE_ACCESS], source.as_bytes()].concat()
 }
 
 fn run_key(source: &str) -> Vec<u8> {

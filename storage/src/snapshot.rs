@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::access::{self, Access, AccessRule, AccessTable, CompiledAccess, SourceAccess, Viewer};
+use crate::contents::Contents;
 use crate::error::{Error, Result};
 use crate::lexical::LexicalReader;
 use crate::placement::Placement;
 use crate::record::{DocumentId, IndexModel};
 use crate::roster::DocumentSet;
 use crate::totals::{self, IndexTotals};
-use crate::view::{Contents, View, ViewKey};
+use crate::view::{View, ViewKey};
 use crate::{edition, layout, settings};
 
 /// Views that are kept of a snapshot, beside that of everything. One takes some 20 bytes for each passage that it shows.

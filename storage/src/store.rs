@@ -5,16 +5,19 @@
 //! touched documents; the totals for readers are written; the vector index takes in the new vectors; a fresh snapshot is
 //! swapped in. Whatever a crash leaves undone, the next open finishes (see `recover`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod accesses;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::debug_span;
 
-use crate::access::{self, Access, AccessTable, SourceAccess};
+use crate::access::{self, AccessTable};
 use crate::attempts::Attempts;
 use crate::batch::{Batch, DocumentDraft};
 use crate::closed::ClosedStore;
+use crate::contents::Contents;
 use crate::crash::{self, Step};
 use crate::documents::{Changes, Documents, Settings};
 use crate::error::{Error, Result, chain};
@@ -30,7 +33,6 @@ use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::{VectorIndex, check_vector};
-use crate::view::Contents;
 use crate::{duplicates, edition, private, upgrade};
 
 /// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
@@ -199,69 +201,6 @@ impl Store {
         Ok(files)
     }
 
-    /// Says who may see the documents of a source, beside what they say of themselves; `None` and no rule at all leave them
-    /// open to whoever may search. May be said before there is such a source. Takes effect with the next snapshot, and
-    /// touches neither text nor vectors.
-    ///
-    /// # Errors
-    /// As [`Store::commit`].
-    pub fn set_source_access(&mut self, name: &str, rules: Option<SourceAccess>) -> Result<()> {
-        self.check_poison()?;
-        if self.access.source(name) == rules.as_ref() {
-            return Ok(());
-        }
-        let mut changes = Changes::default();
-        changes.put_source_access(name, rules.as_ref());
-        let mut table = self.access.clone();
-        table.note_source(name, rules);
-        let written = self.commit_accesses(changes, table);
-        self.poison_unless_done(written)
-    }
-
-    /// Takes over who may see what from another index of the same sources.
-    pub(crate) fn take_accesses_over(&mut self, from: &Documents) -> Result<()> {
-        let mut changes = Changes::default();
-        let stored = from.stored_accesses()?;
-        let known: BTreeSet<&[u8]> = stored.iter().map(|(key, _)| key.as_slice()).collect();
-        let gone = self.documents.stored_accesses()?.into_iter().filter(|(key, _)| !known.contains(key.as_slice()));
-        gone.for_each(|(key, _)| changes.remove_mark(key));
-        stored.iter().for_each(|(key, payload)| changes.put_stored(key, payload));
-        let table = from.accesses()?;
-        if table.says_the_same_as(&self.access) {
-            return Ok(());
-        }
-        self.commit_accesses(changes, table)
-    }
-
-    fn commit_accesses(&mut self, changes: Changes, table: AccessTable) -> Result<()> {
-        let totals = self.documents.apply(changes, self.vectors.len())?;
-        self.access = table;
-        let access = totals.sequence;
-        self.write_access(access)?;
-        crash::point(Step::AccessWritten);
-        self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
-        access::file::keep_only(&self.folder, access)?;
-        totals::write(&self.folder, &self.documents.index_totals())?;
-        self.publish()
-    }
-
-    /// The rules of a source; `None` where nothing was said.
-    pub fn source_access(&self, name: &str) -> Option<&SourceAccess> {
-        self.access.source(name)
-    }
-
-    /// What a document says of who may see it.
-    ///
-    /// # Errors
-    /// The store is damaged.
-    pub fn access(&self, id: DocumentId) -> Result<Option<Access>> {
-        self.documents.access(id)
-    }
-
-    fn write_access(&self, commit: u64) -> Result<()> {
-        debug_span!(target: STAGE, "commit_access").in_scope(|| access::file::write(&self.folder, commit, &self.access))
-    }
-
     fn write_settings(&mut self, settings: Settings) -> Result<()> {
         self.check_poison()?;
         let written = self.write_and_publish(settings);
@@ -402,12 +341,6 @@ impl Store {
         }
         crash::point(Step::Published);
         Ok(totals.sequence)
-    }
-
-    /// What a batch says of documents that they did not say before.
-    fn changed_accesses(&self, batch: &Batch) -> BTreeMap<DocumentId, Option<Access>> {
-        let is_new = |(id, access): &(&DocumentId, &Option<Access>)| self.access.own(id.group()) != access.as_ref();
-        batch.access.iter().filter(is_new).map(|(id, access)| (*id, access.clone())).collect()
     }
 
     /// The ordinal of every content in the batch: stored ones, and the ones that new vectors are going to get.

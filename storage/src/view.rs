@@ -2,24 +2,22 @@
 //!
 //! A view of everything reads the indexes as they are. Any other is made anew over the passages that are open to its viewer:
 //! statistics, numbers, facets and classes of copies are those of an index that holds nothing else. So nothing that is
-//! read through it depends on what is hidden; docs/SECURITY.md has what that means, and where it ends.
+//! read through it depends on what is hidden; docs/ACCESS.md has what that means, and where it ends.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
 
+use crate::contents::{Contents, counted};
 use crate::copies::Copies;
-use crate::documents::Settings;
 use crate::error::Result;
 use crate::facets::Facets;
 use crate::filter::Filter;
-use crate::lexical::{
-    AnalysedQuery, HeldTerm, KnownWord, LexicalQuery, LexicalReader, LexicalWeights, PassageRef, StoredPassage,
-};
-use crate::placement::Placement;
+use crate::lexical::{AnalysedQuery, HeldTerm, KnownWord, LexicalQuery, LexicalWeights, PassageRef, StoredPassage};
 use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
 use crate::roster::{DocumentSet, Roster};
-use crate::totals::{IndexTotals, SourceTotals};
-use crate::vectors::{DEFAULT_EF, OrdinalSet, VectorIndex};
+use crate::scope::{PassageSet, Restriction, Scope};
+use crate::totals::IndexTotals;
+use crate::vectors::{DEFAULT_EF, OrdinalSet};
 
 /// What somebody sees of a snapshot. Cheap to clone, safe to keep while the index changes.
 #[derive(Clone)]
@@ -33,30 +31,6 @@ pub struct View {
 /// the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ViewKey(pub(crate) Option<[u8; 16]>);
-
-/// What is read. Commits that touch no document leave it as it is.
-pub(crate) struct Contents {
-    pub(crate) settings: Settings,
-    pub(crate) lexical: LexicalReader,
-    pub(crate) vectors: VectorIndex,
-    pub(crate) placement: Placement,
-    /// Whether all documents are in it.
-    pub(crate) is_whole: bool,
-    derived: Derived,
-}
-
-/// What is made when it is first asked for.
-#[derive(Default)]
-struct Derived {
-    facets: OnceLock<Facets>,
-    background: OnceLock<Vec<Vec<f32>>>,
-    roster: OnceLock<Roster>,
-    generation: OnceLock<u64>,
-    /// Classes of near-duplicates, with the bits in which they may differ.
-    copies: Mutex<Option<(u32, Arc<Copies>)>>,
-    /// What filters let through that are asked for again and again.
-    classes: Mutex<HashMap<Filter, Arc<DocumentSet>>>,
-}
 
 /// Filters whose documents are remembered.
 const MAX_CLASSES: usize = 256;
@@ -101,74 +75,6 @@ pub struct Listing {
     pub total: usize,
     /// What to go on behind; `None` on the last page.
     pub next: Option<DocumentId>,
-}
-
-/// The passages a search may return.
-pub struct Scope {
-    restricted: Option<Restriction>,
-}
-
-struct Restriction {
-    ordinals: OrdinalSet,
-    passages: PassageSet,
-}
-
-/// Passages, one bit for each of a segment's.
-struct PassageSet(Vec<OrdinalSet>);
-
-impl PassageSet {
-    fn of_segments(lengths: impl Iterator<Item = u32>) -> Self {
-        Self(lengths.map(|length| OrdinalSet::new(u64::from(length))).collect())
-    }
-
-    fn insert(&mut self, passage: PassageRef) {
-        if let Some(segment) = self.0.get_mut(passage.segment as usize) {
-            segment.insert(u64::from(passage.doc));
-        }
-    }
-
-    fn contains(&self, passage: PassageRef) -> bool {
-        self.0.get(passage.segment as usize).is_some_and(|segment| segment.contains(u64::from(passage.doc)))
-    }
-}
-
-impl Contents {
-    pub(crate) fn new(settings: Settings, lexical: LexicalReader, vectors: VectorIndex, placement: Placement) -> Self {
-        Self { settings, lexical, vectors, placement, is_whole: true, derived: Derived::default() }
-    }
-
-    /// The same, of which nothing is there but these documents.
-    pub(crate) fn within(&self, documents: &DocumentSet) -> Result<Self> {
-        let roster = self.roster()?;
-        let mut passages = Vec::new();
-        self.lexical.for_each_group(|passage, _| passages.push(passage))?;
-        let mut seen = Vec::with_capacity(passages.len());
-        for passage in passages {
-            if documents.contains(roster.number(passage)?) {
-                seen.push(passage);
-            }
-        }
-        let lexical = self.lexical.within(seen.into_iter())?;
-        let placement = Placement::of(&lexical)?;
-        let (settings, vectors) = (self.settings.clone(), self.vectors.clone());
-        Ok(Self { settings, lexical, vectors, placement, is_whole: false, derived: Derived::default() })
-    }
-
-    pub(crate) fn roster(&self) -> Result<&Roster> {
-        if let Some(roster) = self.derived.roster.get() {
-            return Ok(roster);
-        }
-        let roster = Roster::of(&self.lexical)?;
-        Ok(self.derived.roster.get_or_init(|| roster))
-    }
-
-    pub(crate) fn facets(&self) -> Result<&Facets> {
-        if let Some(facets) = self.derived.facets.get() {
-            return Ok(facets);
-        }
-        let facets = self.lexical.facets()?;
-        Ok(self.derived.facets.get_or_init(|| facets))
-    }
 }
 
 impl View {
@@ -542,41 +448,10 @@ impl View {
     }
 }
 
-/// Counts over contents that are not all that there is.
-fn counted(contents: &Contents) -> Result<IndexTotals> {
-    let (roster, facets) = (contents.roster()?, contents.facets()?);
-    let mut totals = IndexTotals { documents: roster.len() as u64, ..IndexTotals::default() };
-    for passage in roster.first() {
-        if let Some(filed) = facets.of(*passage) {
-            let source = totals.sources.entry(filed.source.to_owned()).or_default();
-            let SourceTotals { files, documents, indexed, .. } = source;
-            [files, documents, indexed].into_iter().for_each(|count| *count += 1);
-        }
-    }
-    contents.lexical.for_each_group(|passage, _| {
-        totals.chunks += 1;
-        let source = facets.of(passage).and_then(|filed| totals.sources.get_mut(filed.source));
-        source.into_iter().for_each(|source| source.chunks += 1);
-    })?;
-    Ok(totals)
-}
-
 impl Passage {
     fn of(stored: StoredPassage) -> Self {
         let StoredPassage { document, number, chunk } = stored;
         Self { document_id: document.id(), document, number, chunk }
-    }
-}
-
-impl Scope {
-    /// Whether nothing at all can be returned.
-    pub fn is_empty(&self) -> bool {
-        self.restricted.as_ref().is_some_and(|restriction| restriction.ordinals.iter().next().is_none())
-    }
-
-    /// Whether the passage can be returned.
-    pub fn admits(&self, passage: PassageRef) -> bool {
-        self.restricted.as_ref().is_none_or(|restriction| restriction.passages.contains(passage))
     }
 }
 

@@ -139,10 +139,10 @@ pub fn exact_neighbours(base: &[Vec<f32>], queries: &[Vec<f32>], k: usize) -> Ve
 }
 
 /// A folder that goes away with its owner.
-struct Folder<'a>(&'a Path);
+pub(super) struct Folder<'a>(pub(super) &'a Path);
 
 impl<'a> Folder<'a> {
-    fn create(dir: &'a Path) -> Result<Self> {
+    pub(super) fn create(dir: &'a Path) -> Result<Self> {
         fs::create_dir(dir).map_err(Error::writing(dir))?;
         Ok(Self(dir))
     }

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use searcher::{Marker, ParsedQuery};
 use serde::Deserialize;
-use storage::{DocumentId, Passage, Place, View};
+use storage::{DocumentAccess, DocumentId, Passage, Place, View};
 
 use super::address::{SearchAddress, query_string};
 use super::blocks::{Shape, one_line};
@@ -19,6 +19,7 @@ use super::layout::{Page, placed};
 use super::problem;
 use super::strings::fill;
 use super::text::clean;
+use super::visibility::visibility;
 use super::visit::Visit;
 use crate::app::App;
 use crate::error::Error;
@@ -51,6 +52,8 @@ struct Shown {
     contents: Vec<(u32, String, usize)>,
     /// Its address in the system that it comes from.
     url: Option<String>,
+    /// Who may see it, for those who look after the index, where anything is said of that.
+    access: Option<DocumentAccess>,
 }
 
 impl Shown {
@@ -87,11 +90,13 @@ async fn read(app: web::Data<App>, caller: Caller, visit: &Visit, id: &str, aske
     let (query, wanted, from) = (asked.q.clone(), asked.passage, asked.from);
     crate::error::within("query", query.chars().count(), app.config.limits.query_chars)?;
     let read = move |_: &App, engine: &crate::engine::Engine| {
+        let access = caller.sees_everything().then(|| engine.snapshot().access_of(id)).transpose()?.flatten();
+        let access = access.filter(|access| access.own.is_some() || access.rule.is_some());
         let shown = show(&*engine.view(&caller)?, id, &query, wanted, from, window)?;
         Ok(shown.map(|shown| {
             let document = shown.passages.first().map(|(passage, _)| &passage.document);
             let url = document.and_then(|document| engine.links.url(&document.source, &document.path));
-            Shown { url, ..shown }
+            Shown { url, access, ..shown }
         }))
     };
     app.into_inner().compute(read).await?.ok_or_else(missing)
@@ -117,7 +122,7 @@ fn show(
         (passage, marks)
     };
     let passages = all.into_iter().skip(from).take(window).map(marked).collect();
-    Ok(Some(Shown { passages, from, total, contents, url: None }))
+    Ok(Some(Shown { passages, from, total, contents, url: None, access: None }))
 }
 
 fn contents(passages: &[Passage], title: &str) -> Vec<(u32, String, usize)> {
@@ -148,6 +153,7 @@ fn page(visit: &Visit, id: &str, asked: &Asked, shown: &Shown, address: SearchAd
             (crumbs(&address, &document.source, &document.path, &[]))
             h1 { bdi { (clean(&document.title)) } }
             (facts(visit, shown))
+            @if let Some(access) = &shown.access { (visibility(visit, access)) }
             div.actions {
                 a href=(file_link(id, asked, shown)) { (icon("file")) (words.open_file) }
                 @if let Some(url) = &shown.url { (origin(visit, url)) }

@@ -26,6 +26,7 @@ mod status;
 mod strings;
 mod survey;
 mod text;
+mod visibility;
 mod visit;
 mod why;
 

@@ -1,5 +1,6 @@
 //! `quarry bench`: how fast are the parts, measured in one run.
 
+mod access;
 mod models;
 mod options;
 mod vectors;
@@ -16,5 +17,6 @@ pub(super) fn run(settings: &Settings, args: &BenchArgs) -> Result<ExitCode> {
     match &args.subject {
         BenchSubject::Vectors(args) => vectors::run(args),
         BenchSubject::Models(args) => models::run(settings, args),
+        BenchSubject::Access(args) => access::run(settings, args),
     }
 }

@@ -16,6 +16,27 @@ pub(crate) enum BenchSubject {
     Vectors(BenchVectorsArgs),
     /// Speed and memory of the models, with random weights of a model's shape: no download needed.
     Models(BenchModelsArgs),
+    /// What permissions cost a search, on an index that is made up.
+    Access(BenchAccessArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BenchAccessArgs {
+    /// Passages of the index.
+    #[arg(long, default_value_t = 200_000, value_name = "N")]
+    pub(super) passages: usize,
+    /// Sets of people to whom documents are open.
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(super) classes: usize,
+    /// Groups that the person is in.
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub(super) groups: usize,
+    /// Queries.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(super) queries: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Clone, Args)]
