@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use storage::{DocumentId, Filter, Passage, Snapshot, View};
+use storage::{Filter, Passage, Snapshot, View};
 use web::{Grade, JudgedQuery, Judgements};
 
 use crate::cli::{InsightsArgs, InsightsCommand};
@@ -58,11 +58,7 @@ fn answered(view: &View, judged: &Judgements) -> Result<Vec<JudgedQuery>> {
         let mut query = query.clone();
         let mut left = Vec::new();
         for (id, grade) in query.grades.drain(..) {
-            let is_there = match DocumentId::parse(&id) {
-                Some(document) => !view.places(document)?.is_empty(),
-                None => false,
-            };
-            left.extend(is_there.then_some((id, grade)));
+            left.extend((!view.places(id)?.is_empty()).then_some((id, grade)));
         }
         query.grades = left;
         if query.grades.iter().any(|(_, grade)| *grade > Grade::No) {

@@ -154,9 +154,8 @@ pub(crate) struct DocumentName {
 
 impl DocumentName {
     /// `None` where it is not in the index any more.
-    fn of(view: &View, id: &str) -> Result<Option<Self>, Error> {
-        let Some(document) = DocumentId::parse(id) else { return Ok(None) };
-        let first = view.places(document)?.into_iter().next();
+    fn of(view: &View, id: DocumentId) -> Result<Option<Self>, Error> {
+        let first = view.places(id)?.into_iter().next();
         let Some(passage) = first.map(|place| view.passage(place)).transpose()? else { return Ok(None) };
         let Document { source, path, title, .. } = passage.document;
         Ok(Some(Self { document: id.to_string(), source, path, title }))
@@ -242,17 +241,18 @@ fn totals(period: &Period) -> TotalsView {
 
 fn thumbs(view: &View, period: &Period, limit: usize) -> Result<Vec<ThumbsView>, Error> {
     let documents =
-        period.shown().flat_map(|query| query.documents.iter().map(move |(id, counts)| (query, id, counts)));
+        period.shown().flat_map(|query| query.documents.iter().map(move |(key, counts)| (query, key, counts)));
     let mut judged: Vec<_> = documents.filter(|(.., counts)| counts.up + counts.down > 0).collect();
     judged.sort_by_key(|(.., counts)| (std::cmp::Reverse(counts.down), std::cmp::Reverse(counts.up)));
     let mut views = Vec::new();
-    for (query, id, counts) in judged {
+    for (query, key, counts) in judged {
         if views.len() == limit {
             break;
         }
-        if let Some(document) = DocumentName::of(view, id)? {
+        if let Some(document) = DocumentName::of(view, key.0)? {
             let query = query.query.clone();
-            views.push(ThumbsView { query, document, opened: counts.opened, up: counts.up, down: counts.down });
+            let [opened, up, down] = [counts.opened, counts.up, counts.down].map(u64::from);
+            views.push(ThumbsView { query, document, opened, up, down });
         }
     }
     Ok(views)
@@ -391,13 +391,13 @@ impl JudgedView {
 }
 
 fn judged_view(view: &View, judged: JudgedQuery) -> Result<JudgedView, Error> {
-    let (id, mut judgements) = (judged.id(), Vec::new());
+    let (name, mut judgements) = (judged.id(), Vec::new());
     for (id, grade) in judged.grades {
-        if let Some(document) = DocumentName::of(view, &id)? {
+        if let Some(document) = DocumentName::of(view, id)? {
             judgements.push(JudgementView { document, grade: grade as u8 });
         }
     }
-    Ok(JudgedView { id, query: judged.query, judgements })
+    Ok(JudgedView { id: name, query: judged.query, judgements })
 }
 
 #[cfg(test)]

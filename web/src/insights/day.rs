@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::civil::Date;
 
 use super::InsightsConfig;
-use super::counts::{DocumentCounts, QueryCounts, count_at};
-use super::event::{Did, Line, Outcome, SHOWN, Searched};
+use super::counts::{DocumentCounts, DocumentKey, MOST_DOCUMENTS, PLACES, QueryCounts};
+use super::event::{Did, Line, Outcome, Searched};
 use super::people::Mark;
 
 /// Seconds in which the same person who asks the same asks it once: pages are loaded again, filters are tried, people come
@@ -16,8 +16,6 @@ use super::people::Mark;
 const SITTING: i64 = 600;
 /// Different queries of a day. Beyond, those that are new are left out.
 const MOST_QUERIES: usize = 10_000;
-/// Documents of a query and a day.
-const MOST_DOCUMENTS: usize = 100;
 
 /// The day that is going on.
 pub(super) struct Day {
@@ -31,8 +29,8 @@ pub(super) struct Day {
 struct Query {
     counts: QueryCounts,
     sittings: HashMap<Mark, Sitting>,
-    opened: HashSet<(Mark, String)>,
-    votes: HashMap<(Mark, String), bool>,
+    opened: HashSet<(Mark, DocumentKey)>,
+    votes: HashMap<(Mark, DocumentKey), bool>,
 }
 
 /// A person with the results of a query before them.
@@ -81,8 +79,8 @@ impl Day {
         let Some(query) = self.queries.get_mut(&line.query) else { return Counted::NoRoom };
         match &line.did {
             Did::Search(searched) => query.search(line, searched, people, slow_ms),
-            Did::Open { document, rank } => query.open(line, document, *rank),
-            Did::Vote { document, up } => query.vote(line, document, *up),
+            Did::Open { document, rank } => query.open(line, *document, *rank),
+            Did::Vote { document, up } => query.vote(line, *document, *up),
         }
     }
 }
@@ -111,15 +109,15 @@ impl Query {
         counts.slow += u64::from(searched.ms >= slow_ms);
         counts.ms += searched.ms;
         counts.slowest_ms = counts.slowest_ms.max(searched.ms);
-        for (place, document) in searched.shown.iter().take(SHOWN).enumerate() {
-            if let Some(document) = self.document(document) {
-                count_at(&mut document.shown, place, 1);
+        for (place, document) in searched.shown.iter().take(PLACES).enumerate() {
+            if let Some(document) = self.document(*document) {
+                document.shown.count(place);
             }
         }
         Counted::Yes
     }
 
-    fn open(&mut self, line: &Line, document: &str, rank: Option<usize>) -> Counted {
+    fn open(&mut self, line: &Line, document: DocumentKey, rank: Option<usize>) -> Counted {
         let sitting = self.sittings.get_mut(&line.who);
         let sitting = sitting.filter(|sitting| (0..SITTING).contains(&(line.at - sitting.since)));
         let is_first_of_sitting = sitting.is_some_and(|sitting| {
@@ -129,7 +127,7 @@ impl Query {
         });
         self.counts.clicked += u64::from(is_first_of_sitting);
         let known = if is_first_of_sitting { Counted::Yes } else { Counted::Known };
-        let key = (line.who, document.to_string());
+        let key = (line.who, document);
         if self.opened.contains(&key) {
             return known;
         }
@@ -137,15 +135,15 @@ impl Query {
             return if is_first_of_sitting { Counted::Yes } else { Counted::NoRoom };
         };
         counts.opened += 1;
-        if let Some(place) = rank.and_then(|rank| rank.checked_sub(1)).filter(|place| *place < SHOWN) {
-            count_at(&mut counts.opened_at, place, 1);
+        if let Some(place) = rank.and_then(|rank| rank.checked_sub(1)) {
+            counts.opened_at.count(place);
         }
         self.opened.insert(key);
         Counted::Yes
     }
 
-    fn vote(&mut self, line: &Line, document: &str, up: bool) -> Counted {
-        let key = (line.who, document.to_string());
+    fn vote(&mut self, line: &Line, document: DocumentKey, up: bool) -> Counted {
+        let key = (line.who, document);
         let before = self.votes.get(&key).copied();
         if before == Some(up) {
             return Counted::Known;
@@ -165,16 +163,23 @@ impl Query {
         Counted::Yes
     }
 
-    fn document(&mut self, id: &str) -> Option<&mut DocumentCounts> {
+    fn document(&mut self, key: DocumentKey) -> Option<&mut DocumentCounts> {
         let documents = &mut self.counts.documents;
-        let has_room = documents.contains_key(id) || documents.len() < MOST_DOCUMENTS;
-        has_room.then(|| documents.entry(id.to_string()).or_default())
+        let has_room = documents.contains_key(&key) || documents.len() < MOST_DOCUMENTS;
+        has_room.then(|| documents.entry(key).or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use storage::DocumentId;
+
+    use super::super::counts::ByPlace;
     use super::*;
+
+    fn key(name: &str) -> DocumentKey {
+        DocumentKey(DocumentId::of("wiki", name))
+    }
 
     fn line(at: i64, who: u32, did: Did) -> Line {
         Line { at, who: Mark::from_parts(1, who), query: "travel".to_string(), did }
@@ -185,16 +190,16 @@ mod tests {
     }
 
     fn found(at: i64, who: u32, outcome: Outcome, shown: &[&str]) -> Line {
-        let shown = shown.iter().map(|id| (*id).to_string()).collect();
+        let shown = shown.iter().map(|name| key(name)).collect();
         line(at, who, Did::Search(Searched { outcome, ms: 1_500, shown }))
     }
 
     fn open(at: i64, who: u32, document: &str, rank: usize) -> Line {
-        line(at, who, Did::Open { document: document.to_string(), rank: Some(rank) })
+        line(at, who, Did::Open { document: key(document), rank: Some(rank) })
     }
 
     fn vote(who: u32, document: &str, up: bool) -> Line {
-        line(5, who, Did::Vote { document: document.to_string(), up })
+        line(5, who, Did::Vote { document: key(document), up })
     }
 
     fn after(lines: &[Line]) -> (QueryCounts, Vec<Counted>) {
@@ -208,7 +213,7 @@ mod tests {
         let (counts, counted) = after(&[search(0, 1), search(30, 1), search(40, 2), search(700, 1)]);
         assert_eq!((counts.searches, counts.people(), counts.slow, counts.mean_ms()), (3, 2, 3, 1_500));
         assert_eq!(counted, [Counted::Yes, Counted::Known, Counted::Yes, Counted::Yes]);
-        assert_eq!(counts.documents["b"].shown, [0, 3]);
+        assert_eq!(counts.documents[&key("b")].shown, ByPlace::of(1, 3));
         // A clock that is set back ends a sitting.
         assert_eq!(after(&[search(5_000, 1), search(100, 1)]).0.searches, 2);
     }
@@ -218,20 +223,23 @@ mod tests {
         let events = [search(0, 1), open(5, 1, "a", 1), open(9, 1, "a", 1), open(11, 1, "b", 2), search(20, 2)];
         let (counts, counted) = after(&events);
         assert_eq!((counts.shown, counts.clicked, counts.without_click()), (2, 1, 1));
-        assert_eq!((counts.documents["a"].opened, &counts.documents["b"].opened_at), (1, &vec![0, 1]));
+        assert_eq!((counts.documents[&key("a")].opened, counts.documents[&key("b")].opened_at), (1, ByPlace::of(1, 1)));
         assert_eq!(counted[2], Counted::Known);
         // After the sitting, the document is counted and the search is not.
         let (late, _) = after(&[search(0, 1), open(601, 1, "a", 1)]);
-        assert_eq!((late.clicked, late.documents["a"].opened), (0, 1));
+        assert_eq!((late.clicked, late.documents[&key("a")].opened), (0, 1));
         let (unasked, _) = after(&[open(3, 9, "a", 400)]);
-        assert_eq!((unasked.people(), unasked.clicked, unasked.documents["a"].opened_at.len()), (0, 0, 0));
+        assert_eq!(
+            (unasked.people(), unasked.clicked, unasked.documents[&key("a")].opened_at),
+            (0, 0, ByPlace::default())
+        );
     }
 
     #[test]
     fn the_last_word_of_a_person_counts() {
         let (counts, counted) =
             after(&[vote(1, "a", true), vote(1, "a", true), vote(2, "a", true), vote(1, "a", false)]);
-        assert_eq!((counts.documents["a"].up, counts.documents["a"].down), (1, 1));
+        assert_eq!((counts.documents[&key("a")].up, counts.documents[&key("a")].down), (1, 1));
         assert_eq!(counted[1], Counted::Known);
     }
 

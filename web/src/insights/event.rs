@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use storage::DocumentId;
 use utoipa::ToSchema;
 
+use super::counts::{DocumentKey, PLACES};
 use super::people::Mark;
 use crate::guard::{Caller, Person};
 
 /// Characters of a query that is counted by its text. What is longer is a text that somebody has put in, not a question that
 /// others would ask as well.
 const QUERY_CHARS: usize = 200;
-/// Results whose place is noted.
-pub(super) const SHOWN: usize = 10;
 
 /// Through what somebody searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +119,7 @@ pub(super) struct Searched {
     pub(super) ms: u64,
     /// The first results, best first, where the page showed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) shown: Vec<String>,
+    pub(super) shown: Vec<DocumentKey>,
 }
 
 impl Searched {
@@ -133,7 +132,10 @@ impl Searched {
             (false, _) => Outcome::Found,
         };
         let shown = match via {
-            Via::Page => answer.results.iter().take(SHOWN).map(|hit| hit.id.clone()).collect(),
+            Via::Page => {
+                let first = answer.results.iter().take(PLACES);
+                first.filter_map(|hit| DocumentId::parse(&hit.id)).map(DocumentKey).collect()
+            }
             // What a program shows of an answer is not known.
             Via::Program => Vec::new(),
         };
@@ -157,16 +159,16 @@ pub(super) struct Line {
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Did {
     Search(Searched),
-    Open { document: String, rank: Option<usize> },
-    Vote { document: String, up: bool },
+    Open { document: DocumentKey, rank: Option<usize> },
+    Vote { document: DocumentKey, up: bool },
 }
 
 impl Line {
     pub(super) fn of(at: i64, who: Mark, event: Event) -> Self {
         let (query, did) = match event {
             Event::Search { query, searched } => (query, Did::Search(searched)),
-            Event::Open { query, document, rank } => (query, Did::Open { document: document.to_string(), rank }),
-            Event::Vote { query, document, up } => (query, Did::Vote { document: document.to_string(), up }),
+            Event::Open { query, document, rank } => (query, Did::Open { document: DocumentKey(document), rank }),
+            Event::Vote { query, document, up } => (query, Did::Vote { document: DocumentKey(document), up }),
         };
         Self { at, who, query, did }
     }
@@ -196,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_it_was_written_and_an_unknown_one_is_refused() {
-        let searched = Searched { outcome: Outcome::NotHere, ms: 12, shown: vec!["0f".to_string()] };
+        let searched =
+            Searched { outcome: Outcome::NotHere, ms: 12, shown: vec![DocumentKey(DocumentId::of("wiki", "a.md"))] };
         let event = Event::Search { query: "a \"b\"\n".to_string(), searched };
         let line = Line::of(7, Mark::from_parts(1, 2), event);
         let text = serde_json::to_string(&line).unwrap();

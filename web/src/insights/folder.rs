@@ -289,13 +289,16 @@ fn open_private(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use storage::DocumentId;
 
+    use super::super::counts::DocumentKey;
     use super::super::event::{Did, Outcome, Searched};
     use super::super::people::Mark;
     use super::*;
 
     fn line(at: i64, who: u32, query: &str) -> Line {
-        let searched = Searched { outcome: Outcome::Found, ms: 3, shown: vec!["0f".to_string()] };
+        let searched =
+            Searched { outcome: Outcome::Found, ms: 3, shown: vec![DocumentKey(DocumentId::of("wiki", "a.md"))] };
         Line { at, who: Mark::from_parts(1, who), query: query.to_string(), did: Did::Search(searched) }
     }
 

@@ -8,8 +8,9 @@
 use std::io;
 use std::path::Path;
 
-use super::counts::DocumentCounts;
-use super::event::SHOWN;
+use storage::DocumentId;
+
+use super::counts::{ByPlace, DocumentCounts, PLACES};
 use super::folder::Folder;
 use super::{InsightsConfig, Period, today};
 
@@ -43,8 +44,8 @@ pub enum Grade {
 pub struct JudgedQuery {
     /// The query, in lower case.
     pub query: String,
-    /// Ids of documents, each with its grade; at least one is better than [`Grade::No`].
-    pub grades: Vec<(String, Grade)>,
+    /// Documents, each with its grade; at least one is better than [`Grade::No`].
+    pub grades: Vec<(DocumentId, Grade)>,
 }
 
 /// The judgements that follow from what was kept.
@@ -77,8 +78,7 @@ impl Judgements {
         let mut queries = Vec::new();
         for query in period.shown() {
             let documents = query.documents.iter();
-            let grades: Vec<_> =
-                documents.filter_map(|(id, counts)| Some((id.clone(), expected.grade(counts)?))).collect();
+            let grades: Vec<_> = documents.filter_map(|(key, counts)| Some((key.0, expected.grade(counts)?))).collect();
             if grades.iter().any(|(_, grade)| *grade > Grade::No) {
                 queries.push(JudgedQuery { query: query.query.clone(), grades });
             }
@@ -89,15 +89,15 @@ impl Judgements {
 
 /// The share of results that are opened, by their place.
 struct Expected {
-    at: [f64; SHOWN],
+    at: [f64; PLACES],
 }
 
 impl Expected {
     fn of(period: &Period) -> Self {
-        let mut at = [0.0; SHOWN];
+        let mut at = [0.0; PLACES];
         for (place, share) in at.iter_mut().enumerate() {
-            let sum = |of: fn(&DocumentCounts) -> &Vec<u64>| -> u64 {
-                period.all().map(|query| query.sum(|counts| of(counts).get(place).copied().unwrap_or(0))).sum()
+            let sum = |of: fn(&DocumentCounts) -> &ByPlace| -> u64 {
+                period.all().map(|query| query.sum(|counts| of(counts).at(place))).sum()
             };
             let (opened, shown) = (sum(|counts| &counts.opened_at), sum(|counts| &counts.shown));
             *share = ((opened as f64 + PRIOR.0) / (shown as f64 + PRIOR.1)).min(1.0);
@@ -112,7 +112,8 @@ impl Expected {
             std::cmp::Ordering::Less => return Some(Grade::No),
             std::cmp::Ordering::Equal => {}
         }
-        let expected: f64 = counts.shown.iter().zip(self.at).map(|(shown, share)| *shown as f64 * share).sum();
+        let places = self.at.iter().enumerate();
+        let expected: f64 = places.map(|(place, share)| f64::from(counts.shown.at(place)) * share).sum();
         if counts.opened == 0 {
             return (expected >= PASSED_OVER).then_some(Grade::No);
         }
@@ -120,7 +121,7 @@ impl Expected {
             // Nobody told at which place it stood: a program's own page, or behind the first.
             return Some(Grade::Fair);
         }
-        let share = (counts.opened as f64 + 1.0) / (expected + 1.0);
+        let share = (f64::from(counts.opened) + 1.0) / (expected + 1.0);
         Some(match share {
             share if share >= GOOD && counts.opened >= 2 => Grade::Good,
             share if share >= FAIR => Grade::Fair,
@@ -133,23 +134,35 @@ impl Expected {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::counts::QueryCounts;
+    use jiff::civil::Date;
+
+    use super::super::counts::{DocumentKey, QueryCounts};
     use super::super::people::Mark;
     use super::*;
 
+    fn id(name: &str) -> DocumentId {
+        DocumentId::of("wiki", name)
+    }
+
     fn query(text: &str, people: u32, documents: &[(&str, DocumentCounts)]) -> QueryCounts {
         let documents: BTreeMap<_, _> =
-            documents.iter().map(|(id, counts)| ((*id).to_string(), counts.clone())).collect();
+            documents.iter().map(|(name, counts)| (DocumentKey(id(name)), *counts)).collect();
         let people = (0..people).map(|person| Mark::from_parts(1, person)).collect();
         QueryCounts { people, documents, ..QueryCounts::of(text) }
     }
 
-    fn at(place: usize, shown: u64, opened: u64) -> DocumentCounts {
-        let by_place = |count| (0..=place).map(|it| if it == place { count } else { 0 }).collect();
-        DocumentCounts { shown: by_place(shown), opened_at: by_place(opened), opened, ..DocumentCounts::default() }
+    fn period(counts: Vec<QueryCounts>) -> Period {
+        let mut period = Period::of(Date::ZERO, Date::ZERO, 3);
+        period.add(counts);
+        period
     }
 
-    fn voted(up: u64, down: u64, counts: DocumentCounts) -> DocumentCounts {
+    fn at(place: usize, shown: u32, opened: u32) -> DocumentCounts {
+        let (shown, opened_at) = (ByPlace::of(place, shown), ByPlace::of(place, opened));
+        DocumentCounts { shown, opened_at, opened, ..DocumentCounts::default() }
+    }
+
+    fn voted(up: u32, down: u32, counts: DocumentCounts) -> DocumentCounts {
         DocumentCounts { up, down, ..counts }
     }
 
@@ -158,12 +171,12 @@ mod tests {
         (0..50).map(|n| query(&format!("q{n}"), 1, &[("x", at(0, 20, 10)), ("y", at(4, 20, 1))])).collect()
     }
 
-    fn grades(documents: &[(&str, DocumentCounts)]) -> BTreeMap<String, Grade> {
+    fn grades(documents: &[(&str, DocumentCounts)]) -> BTreeMap<DocumentId, Grade> {
         let mut counts = usual();
         counts.push(query("travel", 3, documents));
-        let judged = Judgements::of(&Period::of(3, counts));
+        let judged = Judgements::of(&period(counts));
         assert_eq!((judged.queries.len(), judged.asked), (1, 1), "{judged:?}");
-        judged.queries[0].grades.iter().cloned().collect()
+        judged.queries[0].grades.iter().copied().collect()
     }
 
     #[test]
@@ -175,10 +188,10 @@ mod tests {
             ("below its place", at(0, 20, 3)),
             ("hardly seen", at(4, 20, 0)),
         ]);
-        assert_eq!(found["first"], Grade::Fair, "as often as any first result");
-        assert_eq!(found["fifth"], Grade::Good, "five times as often as any fifth");
-        assert_eq!((found["passed over"], found["below its place"]), (Grade::No, Grade::No));
-        assert!(!found.contains_key("hardly seen"), "nobody looks there: that says nothing");
+        assert_eq!(found[&id("first")], Grade::Fair, "as often as any first result");
+        assert_eq!(found[&id("fifth")], Grade::Good, "five times as often as any fifth");
+        assert_eq!((found[&id("passed over")], found[&id("below its place")]), (Grade::No, Grade::No));
+        assert!(!found.contains_key(&id("hardly seen")), "nobody looks there: that says nothing");
     }
 
     #[test]
@@ -189,14 +202,14 @@ mod tests {
             ("disputed", voted(1, 1, at(4, 20, 9))),
             ("elsewhere", DocumentCounts { opened: 4, ..DocumentCounts::default() }),
         ]);
-        assert_eq!((found["liked"], found["disliked"]), (Grade::Right, Grade::No));
-        assert_eq!((found["disputed"], found["elsewhere"]), (Grade::Good, Grade::Fair));
+        assert_eq!((found[&id("liked")], found[&id("disliked")]), (Grade::Right, Grade::No));
+        assert_eq!((found[&id("disputed")], found[&id("elsewhere")]), (Grade::Good, Grade::Fair));
     }
 
     #[test]
     fn what_few_have_asked_is_not_exported() {
         let counts = vec![query("secret", 2, &[("a", voted(2, 0, at(0, 2, 2)))]), query("passed", 3, &[])];
-        let judged = Judgements::of(&Period::of(3, counts));
+        let judged = Judgements::of(&period(counts));
         assert_eq!((judged.queries.len(), judged.asked), (0, 1));
     }
 }

@@ -173,13 +173,14 @@ mod tests {
     use jiff::civil::date;
     use storage::DocumentId;
 
+    use super::super::counts::DocumentKey;
     use super::super::event::{Event, Outcome, Searched};
     use super::super::period::Period;
     use super::*;
     use crate::guard::Person;
 
     fn noted(second: i64, key: &str, query: &str) -> Noted {
-        let shown = vec![DocumentId::of("wiki", "a.md").to_string()];
+        let shown = vec![DocumentKey(DocumentId::of("wiki", "a.md"))];
         let searched = Searched { outcome: Outcome::Found, ms: 3, shown };
         let event = Event::Search { query: query.to_string(), searched };
         Noted { second, person: Person::Key(key.to_string()), event }

@@ -125,9 +125,7 @@ impl Insights {
             let today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
             (today.date(), today.counts().collect::<Vec<_>>())
         };
-        let mut period = Period::read(&self.folder, date, days, &self.config, Some(date))?;
-        period.add(counts);
-        Ok(period)
+        Period::read(&self.folder, date, days, &self.config, Some(counts))
     }
 
     /// Writes what waits and ends the thread.

@@ -44,8 +44,8 @@ impl Serialize for Mark {
 
 impl<'de> Deserialize<'de> for Mark {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let both = u64::from_str_radix(&text, 16).map_err(serde::de::Error::custom)?;
+        let text = <&str>::deserialize(from)?;
+        let both = u64::from_str_radix(text, 16).map_err(serde::de::Error::custom)?;
         Ok(Self { epoch: (both >> 32) as u32, hash: both as u32 })
     }
 }

@@ -9,12 +9,16 @@ use super::counts::QueryCounts;
 use super::folder::Folder;
 use super::{InsightsConfig, first_of};
 
+/// Different queries of a period that are told apart. Of those beyond, the sums are known.
+const MOST_QUERIES: usize = 100_000;
+
 /// The counts of a period.
 pub(crate) struct Period {
     pub(crate) first: Date,
     pub(crate) last: Date,
     people: usize,
     queries: BTreeMap<String, QueryCounts>,
+    beyond: Totals,
 }
 
 /// Sums over all queries, those that are not shown as well: they are numbers alone.
@@ -35,7 +39,7 @@ pub(crate) struct Totals {
 }
 
 impl Period {
-    /// Reads `days` days that end with `last`, but for `without`.
+    /// Reads `days` days that end with `last`, the newest first. The counts of the last day may be known already.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -44,21 +48,32 @@ impl Period {
         last: Date,
         days: u32,
         config: &InsightsConfig,
-        without: Option<Date>,
+        of_last: Option<Vec<QueryCounts>>,
     ) -> io::Result<Self> {
-        let first = first_of(last, days.min(config.keep_days));
-        let mut period = Self { first, last, people: config.people as usize, queries: BTreeMap::new() };
-        for day in folder.days()?.range(first..=last).filter(|day| Some(**day) != without) {
+        let mut period = Self::of(first_of(last, days.min(config.keep_days)), last, config.people as usize);
+        let is_known = of_last.is_some();
+        period.add(of_last.unwrap_or_default());
+        let days = folder.days()?;
+        for day in days.range(period.first..=last).rev().filter(|day| !is_known || **day != last) {
             period.add(folder.counts(*day, config)?);
         }
         Ok(period)
     }
 
+    pub(super) fn of(first: Date, last: Date, people: usize) -> Self {
+        Self { first, last, people, queries: BTreeMap::new(), beyond: Totals::default() }
+    }
+
     pub(super) fn add(&mut self, counts: impl IntoIterator<Item = QueryCounts>) {
         for counts in counts {
+            let has_room = self.queries.len() < MOST_QUERIES;
             match self.queries.get_mut(&counts.query) {
                 Some(known) => known.add(counts),
-                None => drop(self.queries.insert(counts.query.clone(), counts)),
+                None if has_room => drop(self.queries.insert(counts.query.clone(), counts)),
+                None => {
+                    self.beyond.add(&counts);
+                    self.beyond.hidden += 1;
+                }
             }
         }
     }
@@ -78,19 +93,9 @@ impl Period {
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for query in self.queries.values() {
-            totals.searches += query.searches;
-            totals.nothing += query.nothing;
-            totals.not_here += query.not_here;
-            totals.shown += query.shown;
-            totals.clicked += query.clicked;
-            totals.slow += query.slow;
-            totals.up += query.sum(|document| document.up);
-            totals.down += query.sum(|document| document.down);
-            totals.queries += 1;
-        }
-        totals.hidden = totals.queries - self.shown().count() as u64;
+        let mut totals = self.beyond;
+        self.queries.values().for_each(|query| totals.add(query));
+        totals.hidden += (self.queries.len() - self.shown().count()) as u64;
         totals
     }
 
@@ -98,12 +103,22 @@ impl Period {
     pub(super) fn all(&self) -> impl Iterator<Item = &QueryCounts> {
         self.queries.values()
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn of(people: usize, counts: Vec<QueryCounts>) -> Self {
-        let mut period = Self { first: Date::ZERO, last: Date::ZERO, people, queries: BTreeMap::new() };
-        period.add(counts);
-        period
+impl Totals {
+    fn add(&mut self, query: &QueryCounts) {
+        let counts = [
+            (&mut self.searches, query.searches),
+            (&mut self.nothing, query.nothing),
+            (&mut self.not_here, query.not_here),
+            (&mut self.shown, query.shown),
+            (&mut self.clicked, query.clicked),
+            (&mut self.slow, query.slow),
+            (&mut self.up, query.sum(|document| document.up)),
+            (&mut self.down, query.sum(|document| document.down)),
+            (&mut self.queries, 1),
+        ];
+        counts.into_iter().for_each(|(sum, count)| *sum = sum.saturating_add(count));
     }
 }
 
@@ -119,9 +134,24 @@ mod tests {
         QueryCounts { people, searches, ..QueryCounts::of(query) }
     }
 
+    fn period(counts: Vec<QueryCounts>) -> Period {
+        let mut period = Period::of(Date::ZERO, Date::ZERO, 3);
+        period.add(counts);
+        period
+    }
+
+    #[test]
+    fn a_period_is_bounded_and_its_sums_are_whole() {
+        let mut period = period((0..MOST_QUERIES).map(|number| asked(&number.to_string(), 3, 1)).collect());
+        period.add([asked("one more", 3, 5), asked("7", 3, 1)]);
+        let totals = period.totals();
+        assert_eq!((totals.searches, totals.hidden), (MOST_QUERIES as u64 + 6, 1));
+        assert!(period.shown().all(|query| query.query != "one more"));
+    }
+
     #[test]
     fn what_few_have_asked_is_in_the_sums_alone() {
-        let period = Period::of(3, vec![asked("often", 2, 90), asked("rare", 3, 3), asked("more", 3, 5)]);
+        let period = period(vec![asked("often", 2, 90), asked("rare", 3, 3), asked("more", 3, 5)]);
         let shown: Vec<&str> = period.shown().map(|query| query.query.as_str()).collect();
         assert_eq!(shown, ["more", "rare"]);
         let most: Vec<&str> = period.most(1, |query| query.searches).iter().map(|it| it.query.as_str()).collect();
@@ -134,7 +164,7 @@ mod tests {
     #[test]
     fn people_of_several_days_are_put_together() {
         let other = QueryCounts { people: BTreeSet::from([Mark::from_parts(1, 7)]), ..asked("often", 0, 1) };
-        let period = Period::of(3, vec![asked("often", 2, 90), other]);
+        let period = period(vec![asked("often", 2, 90), other]);
         assert_eq!(period.shown().next().map(|query| query.searches), Some(91));
     }
 }

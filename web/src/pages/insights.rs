@@ -66,7 +66,7 @@ fn page(visit: &Visit, days: Option<u32>, kept: u32, report: &Report) -> HttpRes
         main #main.status {
             h1 { (words.insights) }
             p.quiet { (fill(words.insights_bound, &[&report.first, &report.last, &report.people.to_string()])) }
-            nav.pages aria-label=(words.date) {
+            nav.pages aria-label=(words.period) {
                 @for period in periods(kept) {
                     a href=(format!("/insights?days={period}")) aria-current=[(period == chosen).then_some("page")] { (fill(words.days, &[&period.to_string()])) }
                 }
