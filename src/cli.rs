@@ -78,6 +78,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Make, list and revoke keys of the API.
     Keys(KeysArgs),
+    /// Add, list, disable and remove people who sign in with a password.
+    Users(UsersArgs),
+    /// Put users into groups, and take them out.
+    Groups(GroupsArgs),
     /// Check the configuration file, or show what is in force.
     Config(ConfigArgs),
     /// Print what quarry reads in a file. Exit status: 0 indexed, 3 partly, 4 unreadable or skipped, 5 failed.
@@ -105,7 +109,8 @@ impl Command {
     /// Whether it may make files in the data folder. The other commands make files for their user to share.
     pub(crate) fn writes_data_folder(&self) -> bool {
         match self {
-            Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) => true,
+            Self::Index(_) | Self::Search(_) | Self::Serve(_) => true,
+            Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Extract(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
@@ -217,6 +222,15 @@ pub(crate) enum KeysCommand {
         /// Days until it expires [default: never].
         #[arg(long, value_name = "N")]
         days: Option<u32>,
+        /// As which user it asks, such as user:bot; without it, it sees what everyone may see [default: nobody].
+        #[arg(long = "as", value_name = "USER")]
+        user: Option<String>,
+        /// Groups of that user, such as staff; several with commas.
+        #[arg(long, value_delimiter = ',', value_name = "GROUP", requires = "user")]
+        groups: Vec<String>,
+        /// The only sources that there are for it; several with commas [default: all].
+        #[arg(long, value_delimiter = ',', value_name = "SOURCE")]
+        sources: Vec<String>,
     },
     /// Show all keys, without their secrets.
     List,
@@ -235,6 +249,87 @@ pub(crate) enum KeyScope {
     Index,
     /// Everything.
     Admin,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UsersArgs {
+    #[command(subcommand)]
+    pub(crate) command: UsersCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum UsersCommand {
+    /// Add somebody. From the first one on, nobody is let in who has not signed in, or brings a key.
+    Add {
+        /// As they sign in: letters, digits and . _ - + @
+        name: String,
+        /// They may do everything, and see every document.
+        #[arg(long)]
+        admin: bool,
+        /// Groups that they are in; several with commas.
+        #[arg(long, value_delimiter = ',', value_name = "GROUP")]
+        groups: Vec<String>,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Change a password. Whoever is signed in with the old one is so no more.
+    Passwd {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Let somebody sign in no more, from their next request on.
+    Disable {
+        /// The user's name.
+        name: String,
+    },
+    /// Let somebody sign in again.
+    Enable {
+        /// The user's name.
+        name: String,
+    },
+    /// Remove somebody. Documents that are open to them keep their name.
+    Remove {
+        /// The user's name.
+        name: String,
+    },
+    /// Show all users with their groups.
+    List,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PasswordArgs {
+    /// Read the password from standard input, one line, instead of asking for it.
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GroupsArgs {
+    #[command(subcommand)]
+    pub(crate) command: GroupsCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum GroupsCommand {
+    /// Put users into a group. A running server knows it with the next request.
+    Add {
+        /// The group's name.
+        group: String,
+        /// Users.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Take users out of a group.
+    Remove {
+        /// The group's name.
+        group: String,
+        /// Users; none: everybody.
+        names: Vec<String>,
+    },
+    /// Show all groups with their users.
+    List,
 }
 
 #[derive(Debug, Clone, Args)]

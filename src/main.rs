@@ -4,6 +4,7 @@
 //! to one command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod audit;
 mod cli;
 mod commands;
 mod cure;
@@ -44,6 +45,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => commands::search::run(settings, args),
         Command::Serve(args) => commands::serve::run(settings, args),
         Command::Keys(args) => commands::keys::run(settings, args),
+        Command::Users(args) => commands::users::run(settings, args),
+        Command::Groups(args) => commands::groups::run(settings, args),
         Command::Config(args) => commands::config::run(settings, args),
         Command::Status(args) => commands::status::run(settings, args),
         Command::Verify(args) => commands::verify::run(settings, args),

@@ -2,6 +2,7 @@
 //! and narrow, light and dark, by mouse and by keyboard. `.ci/browser` installs what is needed and runs these.
 
 mod looks;
+mod people;
 
 use std::time::Duration;
 

@@ -1,11 +1,13 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
+mod audit;
 mod below;
 mod brand;
 mod dates;
 mod doors;
 mod flow;
 mod guard;
+mod identity;
 mod links;
 mod load;
 mod pages;

@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod confined;
 pub(crate) mod extract;
+pub(crate) mod groups;
 pub(crate) mod index;
 pub(crate) mod keys;
 #[cfg(feature = "lab")]
@@ -12,4 +13,5 @@ pub(crate) mod remove;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod users;
 pub(crate) mod verify;

@@ -46,6 +46,8 @@ pub(crate) struct Metrics {
     ready: Gauge,
     awaited: Gauge,
     failing: Gauge,
+    audit_failing: Gauge,
+    audit_lost: Gauge,
     models: ModelMetrics,
 }
 
@@ -70,9 +72,26 @@ impl Metrics {
         registry.register("ready", "Whether searches can be answered", ready.clone());
         registry.register("sources_awaited", "Sources that were never looked through as a whole", awaited.clone());
         registry.register("writer_failing", "Whether the index cannot be written", failing.clone());
+        let (audit_failing, audit_lost) = <(Gauge, Gauge)>::default();
+        registry.register("audit_failing", "Whether the audit log cannot be written", audit_failing.clone());
+        registry.register("audit_lost", "Lines of the audit log that were lost", audit_lost.clone());
         stages::register(&mut registry);
         let models = ModelMetrics::register(&mut registry);
-        Self { registry, requests, seconds, stages, generation, passages, waiting, ready, awaited, failing, models }
+        Self {
+            registry,
+            requests,
+            seconds,
+            stages,
+            generation,
+            passages,
+            waiting,
+            ready,
+            awaited,
+            failing,
+            audit_failing,
+            audit_lost,
+            models,
+        }
     }
 
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, seconds: f64) {
@@ -112,6 +131,8 @@ impl Metrics {
         self.ready.set(i64::from(app.is_ready()));
         self.awaited.set(as_i64(app.awaited() as u64));
         self.failing.set(i64::from(app.failure().is_some()));
+        self.audit_failing.set(i64::from(app.audit.is_failing()));
+        self.audit_lost.set(as_i64(app.audit.lost()));
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(Error::internal)?;
         Ok(text)

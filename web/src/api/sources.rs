@@ -13,6 +13,7 @@ use super::documents::page_size;
 use super::ledger_csv;
 use super::timing::{Timed, timed};
 use crate::app::App;
+use crate::audit;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
@@ -127,6 +128,8 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>) -> Result<Http
     if engine.source(&name).is_some_and(|known| known.root != root) {
         return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
     }
+    audit::about("source", name.as_str());
+    audit::about("folder", root.to_string_lossy().as_ref());
     let source = Source { name: name.clone(), root };
     let job = on_disk(&app, move |writer| writer.add(source)).await?;
     let content = Accepted { source: name, job };

@@ -11,7 +11,7 @@ use super::language::Language;
 use super::strings::Strings;
 use crate::app::App;
 use crate::brand::Brand;
-use crate::guard::{Caller, Scope};
+use crate::guard::{Caller, Scope, Visitor};
 use crate::{guard, jobs};
 
 /// Name of the cookie with the language.
@@ -71,6 +71,8 @@ pub(super) struct Visit {
     pub(super) brand: Arc<Brand>,
     /// Whether the visitor looks after the server, and not only what it holds.
     pub(super) administers: bool,
+    /// Who it is, where that is known.
+    pub(super) visitor: Option<Visitor>,
 }
 
 impl Visit {
@@ -92,6 +94,7 @@ impl Visit {
             now: jobs::now(),
             brand: app.map(|app| Arc::clone(&app.brand)).unwrap_or_default(),
             administers: caller.get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin)),
+            visitor: caller.get::<Caller>().and_then(|caller| caller.visitor.clone()),
         }
     }
 
