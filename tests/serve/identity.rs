@@ -1,8 +1,9 @@
 //! Who is asking: users who sign in, keys that act as somebody, and whom a proxy names.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
-use crate::server::{Reply, Server};
+use crate::server::{PATIENCE, Reply, Server};
 use crate::support::Bench;
 
 const PASSWORD: &str = "correct horse";
@@ -281,8 +282,12 @@ fn a_proxy_names_users_groups_and_the_scheme() {
     assert!(page.text.contains(expected) && !page.text.contains("/sign-out"), "{}", page.text);
     let odd = [("x-user", "anna"), ("x-groups", "hr\tstaff")];
     server.request("GET", "/api/v1/status", &odd, &[]).problem(403, "identity-unreadable");
-    let log = server.log.lock().unwrap().join("\n");
-    assert!(log.contains("X-Groups") && log.contains("is no principal"), "{log}");
+    let started = Instant::now();
+    let is_said = |line: &String| line.contains("X-Groups") && line.contains("is no principal");
+    while !server.log.lock().unwrap().iter().any(is_said) {
+        assert!(started.elapsed() < PATIENCE, "{:?}", server.log.lock().unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let people = enter(&server, "anna", PASSWORD, &[("x-forwarded-proto", "https")]);
     let given = people.header("set-cookie");
     assert!(

@@ -19,6 +19,8 @@ pub use record_file::RecordFileError;
 pub(crate) use record_file::{RecordFile, Stamps};
 pub use secret::SecretError;
 pub(crate) use secret::{hash, hex, is_of, random};
+#[cfg(test)]
+pub(crate) use sessions::Session;
 pub(crate) use sessions::Sessions;
 pub(crate) use set_up::SetUp;
 pub(crate) use sign_in::{Attempts, NotMade, Refused, first_administrator, session_user, sign_in, sign_out};

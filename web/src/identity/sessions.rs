@@ -124,6 +124,12 @@ impl Sessions {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash_of(token))
     }
 
+    /// Puts a session back that a test has ended.
+    #[cfg(test)]
+    pub(crate) fn put_back(&self, token: &str, session: Session) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(hash_of(token), session);
+    }
+
     /// Writes them down for the next run. What fails costs no more than signing in again, and is said.
     pub(crate) fn save(&self) {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
