@@ -1,10 +1,14 @@
 //! The command line: what can be asked. Parsing has no effects.
 
+mod people;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand};
 
 /// Self-hosted semantic search over a company's own documents.
 #[derive(Debug, Clone, Parser)]
@@ -82,6 +86,10 @@ pub(crate) enum Command {
     Insights(InsightsArgs),
     /// Make, list and revoke keys of the API.
     Keys(KeysArgs),
+    /// Add, list, disable and remove people who sign in with a password.
+    Users(UsersArgs),
+    /// Put users into groups, and take them out.
+    Groups(GroupsArgs),
     /// Check the configuration file, or show what is in force.
     Config(ConfigArgs),
     /// Print what quarry reads in a file. Exit status: 0 indexed, 3 partly, 4 unreadable or skipped, 5 failed.
@@ -109,7 +117,8 @@ impl Command {
     /// Whether it may make files in the data folder. The other commands make files for their user to share.
     pub(crate) fn writes_data_folder(&self) -> bool {
         match self {
-            Self::Index(_) | Self::Search(_) | Self::Serve(_) | Self::Keys(_) | Self::Access(_) => true,
+            Self::Index(_) | Self::Search(_) | Self::Serve(_) => true,
+            Self::Access(_) | Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
@@ -287,6 +296,15 @@ pub(crate) enum KeysCommand {
         /// Days until it expires [default: never].
         #[arg(long, value_name = "N")]
         days: Option<u32>,
+        /// As which user it asks, such as user:bot; without it, it sees what everyone may see [default: nobody].
+        #[arg(long = "as", value_name = "USER")]
+        user: Option<String>,
+        /// Groups of that user, such as staff; several with commas.
+        #[arg(long, value_delimiter = ',', value_name = "GROUP", requires = "user")]
+        groups: Vec<String>,
+        /// The only sources that there are for it; several with commas [default: all].
+        #[arg(long, value_delimiter = ',', value_name = "SOURCE")]
+        sources: Vec<String>,
     },
     /// Show all keys, without their secrets.
     List,

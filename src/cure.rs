@@ -44,8 +44,9 @@ fn cure(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         ServeError::Open(error) => cure(error.as_ref()),
         ServeError::Bind { .. } => Some("choose another address with --listen"),
         ServeError::Unprotected { .. } => Some(
-            "create a key with `quarry keys create NAME --scope search`, or name a trusted proxy in quarry.toml \
-             ([auth] proxy_header, proxy_from)",
+            "add somebody with `quarry users add NAME --admin`, create a key with `quarry keys create NAME --scope search`, or \
+             name a trusted proxy in quarry.toml ([auth] proxy_header, proxy_from); with set_up in [auth], a link to make the \
+             first administrator is printed instead",
         ),
         _ => None,
     }

@@ -4,6 +4,7 @@
 //! to one command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod audit;
 mod cli;
 mod commands;
 mod cure;
@@ -46,6 +47,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Access(args) => commands::access::run(settings, args),
         Command::Insights(args) => commands::insights::run(settings, args),
         Command::Keys(args) => commands::keys::run(settings, args),
+        Command::Users(args) => commands::users::run(settings, args),
+        Command::Groups(args) => commands::groups::run(settings, args),
         Command::Config(args) => commands::config::run(settings, args),
         Command::Status(args) => commands::status::run(settings, args),
         Command::Verify(args) => commands::verify::run(settings, args),

@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) log: LogConfig,
     server: web::ServerConfig,
     auth: web::AuthConfig,
+    audit: web::AuditConfig,
     limits: web::LimitsConfig,
     index: web::IndexConfig,
     pub(crate) extract: ExtractConfig,
@@ -145,6 +146,7 @@ impl Settings {
         web::Config {
             server: self.server.clone(),
             auth: self.auth.clone(),
+            audit: self.audit.clone(),
             limits: self.limits.clone(),
             index: self.index.clone(),
             suggest: self.suggest.clone(),

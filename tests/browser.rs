@@ -3,6 +3,7 @@
 
 mod insights;
 mod looks;
+mod people;
 
 use std::time::Duration;
 

@@ -1,12 +1,14 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
 mod access;
+mod audit;
 mod below;
 mod brand;
 mod dates;
 mod doors;
 mod flow;
 mod guard;
+mod identity;
 #[cfg(unix)]
 mod insights;
 mod links;

@@ -1,8 +1,9 @@
 //! The fixture that tests share: a folder of documents, a data folder, and the binary.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -51,6 +52,16 @@ impl Bench {
 
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         Run(self.command(args).output().unwrap())
+    }
+
+    /// With something on standard input.
+    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Run {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // A command that needs none may have ended before.
+        let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+        Run(process.wait_with_output().unwrap())
     }
 
     /// Indexes the folder; expects success.

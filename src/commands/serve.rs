@@ -1,5 +1,6 @@
 //! `quarry serve`: the search page, the REST API and live indexing in one process.
 
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -41,7 +42,19 @@ fn announce(step: Announcement) {
     match step {
         Announcement::Starting(address) => eprintln!("quarry: starting at http://{address}/"),
         Announcement::Metrics(address) => eprintln!("quarry: metrics at http://{address}/metrics"),
+        Announcement::SetUp { address, path } => {
+            let host = if address.ip().is_unspecified() { "localhost".to_string() } else { url_host(address) };
+            eprintln!("quarry: nobody can be let in yet. Make the first administrator, within an hour, at");
+            eprintln!("quarry: http://{host}:{}{path}", address.port());
+        }
         Announcement::Serving(address) => eprintln!("quarry: serving http://{address}/"),
+    }
+}
+
+fn url_host(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
     }
 }
 

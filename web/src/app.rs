@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use crate::admission::Admission;
+use crate::audit::Audit;
 use crate::brand::Brand;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::{Keys, Rates};
+use crate::identity::{Attempts, People, Sessions, SetUp};
 use crate::jobs::{self, Jobs};
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
@@ -24,6 +26,11 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) brand: Arc<Brand>,
     pub(crate) keys: Keys,
+    pub(crate) people: People,
+    pub(crate) sessions: Sessions,
+    pub(crate) audit: Audit,
+    pub(crate) attempts: Attempts,
+    pub(crate) set_up: SetUp,
     pub(crate) rates: Rates,
     pub(crate) admission: Admission,
     pub(crate) traffic: Traffic,
@@ -33,7 +40,7 @@ pub(crate) struct App {
     pub(crate) started: Instant,
     /// The same in seconds of Unix time.
     pub(crate) started_at: i64,
-    data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     engine: OnceLock<Engine>,
     stopping: AtomicBool,
 }
@@ -50,7 +57,7 @@ pub(crate) enum Turn {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, brand: Brand, keys: Keys, data_dir: &Path) -> Self {
+    pub(crate) fn new(config: Config, brand: Brand, keys: Keys, people: People, audit: Audit, data_dir: &Path) -> Self {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
@@ -58,8 +65,13 @@ impl App {
             suggestions: Suggestions::new(&config.suggest),
             jobs: Arc::default(),
             metrics: Metrics::new(),
+            sessions: Sessions::open(&config.auth, data_dir, jobs::now()),
+            attempts: Attempts::new(),
+            set_up: SetUp::default(),
             brand: Arc::new(brand),
             keys,
+            people,
+            audit,
             config,
             started: Instant::now(),
             started_at: jobs::now(),

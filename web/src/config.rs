@@ -4,9 +4,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use actix_web::http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
 
+use crate::audit::AuditConfig;
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
 use crate::insights::InsightsConfig;
@@ -24,6 +26,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Who may do what.
     pub auth: AuthConfig,
+    /// What is kept of what people do.
+    pub audit: AuditConfig,
     /// What one request, one client and all together may cost.
     pub limits: LimitsConfig,
     /// What is indexed.
@@ -58,16 +62,25 @@ pub struct ServerConfig {
 }
 
 /// Who may do what.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthConfig {
     /// Name of the header in which a trusted reverse proxy says who the user is; empty: no proxy is trusted.
     pub proxy_header: String,
+    /// Name of the header in which it says in which groups the user is, with commas between them; empty: in none.
+    pub proxy_groups_header: String,
     /// Addresses that trusted proxies connect from. From others neither the header nor `X-Forwarded-For`, `-Proto`, `-Host`
     /// and `-Prefix` mean anything.
     pub proxy_from: Vec<IpAddr>,
     /// What users that come through the proxy may do.
     pub proxy_scopes: Vec<Scope>,
+    /// Whether a server that others can reach, and that never had keys or users, starts and says a link by which the first
+    /// administrator is made, good once and for an hour. Otherwise it does not start.
+    pub set_up: bool,
+    /// Minutes without a request after which somebody has to sign in again.
+    pub session_idle_minutes: u64,
+    /// Hours after which somebody has to sign in again in any case.
+    pub session_hours: u64,
 }
 
 /// What one request, one client and all together may cost.
@@ -238,6 +251,52 @@ impl Default for ServerConfig {
     }
 }
 
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            proxy_header: String::new(),
+            proxy_groups_header: String::new(),
+            proxy_from: Vec::new(),
+            proxy_scopes: Vec::new(),
+            set_up: false,
+            session_idle_minutes: 720,
+            session_hours: 168,
+        }
+    }
+}
+
+impl AuthConfig {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (key, name) in [("proxy_header", &self.proxy_header), ("proxy_groups_header", &self.proxy_groups_header)] {
+            if !name.is_empty() && HeaderName::from_bytes(name.as_bytes()).is_err() {
+                problems.push(format!(
+                    "auth.{key}: expected the name of a header, such as \"X-Forwarded-User\", got {name:?}"
+                ));
+            }
+        }
+        if !self.proxy_groups_header.is_empty() && self.proxy_header.is_empty() {
+            problems.push(
+                "auth.proxy_header: expected the header of the user whose groups are in auth.proxy_groups_header"
+                    .into(),
+            );
+        }
+        if !self.proxy_header.is_empty() && self.proxy_from.is_empty() {
+            problems.push("auth.proxy_from: expected the addresses of the proxy that sets auth.proxy_header".into());
+        }
+        if !self.proxy_header.is_empty() && self.proxy_scopes.is_empty() {
+            problems.push("auth.proxy_scopes: expected what the proxy's users may do, such as [\"search\"]".into());
+        }
+        for (key, value) in [("session_idle_minutes", self.session_idle_minutes), ("session_hours", self.session_hours)]
+        {
+            if value == 0 {
+                problems.push(format!("auth.{key}: expected at least 1, got 0"));
+            }
+        }
+        problems
+    }
+}
+
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
@@ -329,14 +388,8 @@ impl Config {
         if self.limits.rate_per_second > 0 && self.limits.rate_burst == 0 {
             problems.push("limits.rate_burst: expected at least 1 when limits.rate_per_second is set".to_string());
         }
-        if !self.auth.proxy_header.is_empty() && self.auth.proxy_from.is_empty() {
-            problems
-                .push("auth.proxy_from: expected the addresses of the proxy that sets auth.proxy_header".to_string());
-        }
-        if !self.auth.proxy_header.is_empty() && self.auth.proxy_scopes.is_empty() {
-            problems
-                .push("auth.proxy_scopes: expected what the proxy's users may do, such as [\"search\"]".to_string());
-        }
+        problems.extend(self.auth.problems());
+        problems.extend(self.audit.problems());
         let bad_host = |host: &&String| Authority::host_alone(host).is_none();
         for host in self.server.allowed_hosts.iter().filter(bad_host) {
             problems.push(format!(
@@ -467,6 +520,14 @@ mod tests {
         let config: Config = toml::from_str("[limits]\nbody_bytes = 0\n[auth]\nproxy_header = \"X-User\"").unwrap();
         let problems = config.problems().join("\n");
         assert!(problems.contains("limits.body_bytes") && problems.contains("auth.proxy_from"), "{problems}");
+        let config: Config = toml::from_str(
+            "[auth]\nproxy_groups_header = \"X Groups\"\nsession_hours = 0\n[audit]\npath = \"here\"\nrequired = true",
+        )
+        .unwrap();
+        let problems = config.problems().join("\n");
+        for expected in ["auth.proxy_header", "\"X Groups\"", "auth.session_hours", "audit.path", "audit.enabled"] {
+            assert!(problems.contains(expected), "{expected}: {problems}");
+        }
         assert!(Config::default().problems().is_empty());
         let config: Config = toml::from_str(
             "[server]\nlisten = \"127.0.0.1:7\"\nmetrics_listen = \"127.0.0.1:7\"\n\

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::engine::OpenError;
 use crate::guard::{current_base, current_request};
+use crate::pages;
 use crate::writer::{Cause, Failure};
 
 /// Why the server could not start or had to end.
@@ -28,7 +29,9 @@ pub enum ServeError {
         problems: Vec<String>,
     },
     /// Anybody on the network could use the server.
-    #[error("refusing to listen on {listen} without access control: there is no key, and no trusted proxy is named")]
+    #[error(
+        "refusing to listen on {listen} without access control: there is no key, no user, and no trusted proxy is named"
+    )]
     Unprotected {
         /// The address that was asked for.
         listen: SocketAddr,
@@ -47,6 +50,12 @@ pub enum ServeError {
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] crate::guard::KeyFileError),
+    /// The users cannot be read.
+    #[error(transparent)]
+    Users(#[from] crate::identity::UserFileError),
+    /// The audit log is required and cannot be written.
+    #[error("the audit log cannot be written, and audit.required is set")]
+    Audit(#[source] io::Error),
     /// The index or a model could not be opened.
     #[error(transparent)]
     Open(OpenError),
@@ -69,12 +78,18 @@ pub(crate) enum Error {
     TextTooLong { place: String, tokens: usize, limit: usize, status: StatusCode },
     #[error("{place}: the model sees nothing in this text")]
     TextWithoutMeaning { place: String },
-    #[error("this needs an API key")]
+    #[error("this needs an API key, or somebody who has signed in")]
     NoKey { browser: bool },
+    #[error("this needs somebody who has signed in")]
+    SignIn { back: String },
+    #[error("who asks cannot be told: the server's log says which name cannot be used")]
+    Identity,
     #[error("the API key is not valid: unknown, revoked or expired")]
     BadKey { browser: bool },
-    #[error("this needs a key with the scope {needed}")]
+    #[error("this needs the scope {needed}")]
     Scope { needed: &'static str },
+    #[error("the audit log cannot be written, and this has to be")]
+    Audit,
     #[error("the request is addressed to a host that this server does not answer for")]
     Host,
     #[error("the request comes from another site")]
@@ -217,8 +232,11 @@ impl Error {
             Self::Packed { .. } => line(S::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "The body is packed in a way that is not read", "send it plain, or packed as Accept-Encoding says"),
             Self::TextTooLong { status, .. } => Line { status: *status, ..line(S::BAD_REQUEST, "text-too-long", "A text is too long for the model", "shorten it, or leave truncate out to have it cut") },
             Self::NoKey { .. } => line(S::UNAUTHORIZED, "key-missing", "An API key is needed", "send `Authorization: Bearer KEY`; an administrator makes one with `quarry keys create`"),
+            Self::SignIn { .. } => line(S::SEE_OTHER, "sign-in", "Somebody has to sign in", "sign in at the address in Location"),
+            Self::Identity => line(S::FORBIDDEN, "identity-unreadable", "Who asks cannot be told", "look into the server's log under the request id, and correct the proxy or the users"),
+            Self::Audit => line(S::SERVICE_UNAVAILABLE, "audit-unwritable", "The audit log cannot be written", "free space or mend the disk; it is tried again by itself"),
             Self::BadKey { .. } => line(S::UNAUTHORIZED, "key-invalid", "The API key is not valid", "ask an administrator for a new key"),
-            Self::Scope { .. } => line(S::FORBIDDEN, "scope-missing", "The key may not do this", "use a key with this scope"),
+            Self::Scope { .. } => line(S::FORBIDDEN, "scope-missing", "The key, or the user, may not do this", "use a key with this scope; an administrator makes one, or makes somebody an administrator"),
             Self::Host => line(S::MISDIRECTED_REQUEST, "host-not-allowed", "Unknown host name", "add the name to server.allowed_hosts in quarry.toml"),
             Self::Origin => line(S::FORBIDDEN, "origin-not-allowed", "Requests from other sites are refused", "send the request from the server's own page, or from a program without an Origin header"),
             Self::NotFound { .. } => line(S::NOT_FOUND, "not-found", "Not found", "check the address; documents are listed at /api/v1/documents"),
@@ -315,7 +333,8 @@ impl Error {
             | Self::Storage(storage::Error::Reopening) => response.insert_header((header::RETRY_AFTER, "1")),
             Self::Method { allowed } => response.insert_header((header::ALLOW, allowed.as_str())),
             Self::Packed { .. } => response.insert_header((header::ACCEPT_ENCODING, "gzip, deflate")),
-            Self::Unwritable(_) | Self::NotAlive(_) => response.insert_header((header::RETRY_AFTER, "5")),
+            Self::Unwritable(_) | Self::NotAlive(_) | Self::Audit => response.insert_header((header::RETRY_AFTER, "5")),
+            Self::SignIn { back } => response.insert_header((header::LOCATION, pages::sign_in_address(back))),
             // A browser asks for a key by itself when a page needs one: the user name is not looked at.
             Self::NoKey { browser: true } | Self::BadKey { browser: true } => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"quarry\", charset=\"UTF-8\""))

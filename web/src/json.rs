@@ -19,6 +19,12 @@ use crate::traffic::{Unpacked, client_of, unpacked};
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// What somebody has filled in on a page.
+pub(crate) struct Form<T>(pub(crate) T);
+
+/// Bytes of a form.
+const FORM_BYTES: usize = 16 << 10;
+
 /// The parameters of an address; one that may occur several times is a list.
 pub(crate) struct Params<T>(pub(crate) T);
 
@@ -53,6 +59,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             let app = app(&request)?;
             let body = app.in_time(collect(&request, payload, app.config.limits.body_bytes)).await?;
             parse(&body).map(Self).map_err(|wrong| unreadable(&wrong))
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let expected = "application/x-www-form-urlencoded";
+            if !has_type(&request, expected) {
+                return Err(Error::MediaType { expected });
+            }
+            let app = app(&request)?;
+            let body = app.in_time(collect(&request, payload, FORM_BYTES)).await?;
+            let read = serde_html_form::from_bytes(&body);
+            read.map(Self).map_err(|error| Error::bad(format!("the form cannot be read: {error}")))
         })
     }
 }

@@ -2,7 +2,7 @@
 //! them.
 //!
 //! [`serve`] is the whole server: it binds, opens the index in the background, answers until it is told to stop, and
-//! closes the index in good order. [`Config`] is everything that can be set, [`KeyFile`] the API keys of a data folder.
+//! closes the index in good order. [`Config`] is everything that can be set, [`KeyFile`] the API keys of a data folder, [`UserFile`] its users.
 //!
 //! Promises: a request is refused before it costs anything if it may not be made (host, origin, key, rate, size); work
 //! that computes runs on a bounded number of threads; every failure is a problem document with a stable code and a cure,
@@ -12,6 +12,7 @@
 mod admission;
 mod api;
 mod app;
+mod audit;
 mod brand;
 mod compat;
 mod config;
@@ -20,6 +21,7 @@ mod error;
 mod fresh;
 mod given;
 mod guard;
+mod identity;
 mod insights;
 mod jobs;
 mod json;
@@ -36,11 +38,13 @@ mod traffic;
 mod wanted;
 mod writer;
 
+pub use audit::{AuditConfig, AuditEvent, append_to_audit_log};
 pub use brand::{LinkConfig, PageConfig};
 pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
-pub use guard::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
+pub use guard::{KeyFile, KeyFileError, KeyHolder, KeyRecord, NewKey, Scope};
+pub use identity::{RecordFileError, SecretError, UserFile, UserFileError, UserRecord};
 pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
 pub use server::{Announcement, serve};

@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     failing: Gauge,
     /// What insights had no room or no time for.
     pub(crate) insights_left_out: Counter,
+    audit_failing: Gauge,
+    audit_lost: Gauge,
     models: ModelMetrics,
 }
 
@@ -78,6 +80,9 @@ impl Metrics {
             "Searches, clicks and thumbs that insights had no room or no time for",
             insights_left_out.clone(),
         );
+        let (audit_failing, audit_lost) = <(Gauge, Gauge)>::default();
+        registry.register("audit_failing", "Whether the audit log cannot be written", audit_failing.clone());
+        registry.register("audit_lost", "Lines of the audit log that were lost", audit_lost.clone());
         stages::register(&mut registry);
         let models = ModelMetrics::register(&mut registry);
         Self {
@@ -92,6 +97,8 @@ impl Metrics {
             awaited,
             failing,
             insights_left_out,
+            audit_failing,
+            audit_lost,
             models,
         }
     }
@@ -133,6 +140,8 @@ impl Metrics {
         self.ready.set(i64::from(app.is_ready()));
         self.awaited.set(as_i64(app.awaited() as u64));
         self.failing.set(i64::from(app.failure().is_some()));
+        self.audit_failing.set(i64::from(app.audit.is_failing()));
+        self.audit_lost.set(as_i64(app.audit.lost()));
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(Error::internal)?;
         Ok(text)

@@ -1,5 +1,6 @@
 //! The server from binding to closing.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,20 +14,30 @@ use futures_util::future::try_join_all;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
+use crate::audit::Audit;
 use crate::brand::Brand;
 use crate::config::{Config, ServerConfig, is_loopback};
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
 use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, beneath, observe, unmatched};
+use crate::identity::{People, UserFile};
+use crate::jobs::now;
 use crate::{api, compat, pages, suggestions, traffic};
 
 /// What a starting server has to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Announcement {
     /// It listens here, answers probes, and opens the index.
     Starting(SocketAddr),
     /// `/metrics` and `/health` are answered here alone.
     Metrics(SocketAddr),
+    /// Nobody can be let in yet: whoever opens this path within an hour makes the first administrator.
+    SetUp {
+        /// Where it listens.
+        address: SocketAddr,
+        /// With the token, which is said nowhere else.
+        path: String,
+    },
     /// The index is open: it can be searched here.
     Serving(SocketAddr),
 }
@@ -77,17 +88,25 @@ pub fn serve(
     }
     let brand = Brand::read(&config.page).map_err(|problems| ServeError::Config { problems })?;
     let keys = Keys::open(KeyFile::of(data_dir))?;
-    let is_protected = keys.any_valid() || config.trusts_proxy();
-    if let Some(listen) = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected) {
+    let people = People::open(UserFile::of(data_dir))?;
+    let is_protected = keys.any_valid() || people.any_able() || config.trusts_proxy();
+    // Where keys or users are gone, whoever comes first is not the one who should have a link.
+    let sets_up = config.auth.set_up && !is_protected && !keys.are_required() && !people.are_required();
+    let reached = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected);
+    if let Some(listen) = reached.filter(|_| !sets_up) {
         return Err(ServeError::Unprotected { listen });
     }
-    let app = Arc::new(App::new(config, brand, keys, data_dir));
+    let sets_up = sets_up && reached.is_some();
+    let audit = Audit::start(&config.audit, data_dir).map_err(ServeError::Audit)?;
+    let app = Arc::new(App::new(config, brand, keys, people, audit, data_dir));
     let failed = Arc::new(Mutex::new(None));
-    let served = actix_web::rt::System::new().block_on(run(&app, announce, open, &failed));
+    let served = actix_web::rt::System::new().block_on(run(&app, sets_up, announce, open, &failed));
     app.stop();
+    app.sessions.save();
     if let Ok(engine) = app.engine() {
         engine.stop();
     }
+    app.audit.stop();
     served?;
     let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
     failed.map_or(Ok(()), |error| Err(ServeError::Open(error)))
@@ -95,6 +114,7 @@ pub fn serve(
 
 async fn run(
     app: &Arc<App>,
+    sets_up: bool,
     announce: impl Fn(Announcement) + Send + Sync + 'static,
     open: impl FnOnce() -> Result<EngineParts, OpenError> + Send + 'static,
     failed: &Arc<Mutex<Option<OpenError>>>,
@@ -103,6 +123,11 @@ async fn run(
     let (main, server) = bind(app, Door::Main, config.listen, config.workers)?;
     let mut servers = vec![server];
     announce(Announcement::Starting(main));
+    if sets_up {
+        let token = app.set_up.begin(now()).map_err(io::Error::other)?;
+        let base = &config.base_path;
+        announce(Announcement::SetUp { address: main, path: format!("{base}/set-up?token={token}") });
+    }
     if let Some(listen) = config.metrics_listen {
         let (bound, server) = bind(app, Door::Metrics, listen, 1)?;
         servers.push(server);

@@ -16,6 +16,7 @@ use super::documents::document_id;
 use super::incoming;
 use super::timing::{Timed, timed};
 use crate::app::App;
+use crate::audit;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{self, Json};
@@ -25,6 +26,8 @@ use crate::traffic::client_of;
 pub(super) const SOURCE: &str = "api";
 /// Lines of one bulk request, and files of one form.
 pub(super) const MAX_LINES: usize = 10_000;
+/// Deletions of one request that the audit log names.
+const AUDITED: usize = 1_000;
 
 /// A document to put.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -143,6 +146,7 @@ pub(crate) async fn put(
     let started = Instant::now();
     let app = app.into_inner();
     let edit = body.0.edit(&app, String::new())?;
+    audit::about("path", format!("{}/{}", edit.source.name, edit.path));
     one(app, &caller, client_of(&request), started, edit).await
 }
 
@@ -169,6 +173,7 @@ pub(crate) async fn delete(
         Ok((source, document.path))
     });
     let (source, path) = found.await?;
+    audit::about("path", format!("{}/{path}", source.name));
     let edit = Edit { label: String::new(), source, path, content: None };
     one(app, &caller, client_of(&request), started, edit).await
 }
@@ -241,6 +246,15 @@ pub(crate) async fn bulk(
     several(app.into_inner(), &caller, &request, started, edits).await
 }
 
+/// What of several changes the audit log names: how many there are, and what was to be deleted.
+fn audit_changes(edits: &Edits) {
+    let deletions = edits.list.iter().filter(|edit| edit.content.is_none());
+    let deletions: Vec<String> =
+        deletions.take(AUDITED).map(|edit| format!("{}/{}", edit.source.name, edit.path)).collect();
+    audit::about("changes", edits.list.len());
+    audit::about("deletions", deletions);
+}
+
 async fn several(
     app: Arc<App>,
     caller: &Caller,
@@ -248,6 +262,7 @@ async fn several(
     started: Instant,
     edits: Edits,
 ) -> Result<HttpResponse, Error> {
+    audit_changes(&edits);
     let outcomes = carry_out(&app, client_of(request), edits).await?;
     let status = if outcomes.iter().any(|outcome| outcome.undone.is_some()) {
         StatusCode::MULTI_STATUS

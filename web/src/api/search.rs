@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::ordering;
 use super::parameters::{SearchBody, SearchParams};
 use crate::app::App;
+use crate::audit;
 use crate::config::LimitsConfig;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
@@ -67,6 +68,7 @@ pub(crate) async fn run<T: Send + 'static>(
     make: impl FnOnce(&App, &Engine, SearchAnswer) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     request.check(&app.config.limits.requests())?;
+    audit::about("query", request.query.as_str());
     request.rerank.ms.get_or_insert(app.config.limits.rerank_ms);
     let who = caller.clone();
     ordering::best(app, request, who, move |app, engine, search| {

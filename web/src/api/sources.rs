@@ -14,6 +14,7 @@ use super::ledger_csv;
 use super::ledger_view::LedgerView;
 use super::timing::{Timed, timed};
 use crate::app::App;
+use crate::audit;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
@@ -128,6 +129,8 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller
     if engine.source(&name).is_some_and(|known| known.root != root) {
         return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
     }
+    audit::about("source", name.as_str());
+    audit::about("folder", root.to_string_lossy().as_ref());
     let source = Source { name: name.clone(), root };
     let job = on_disk(&app, &caller, move |writer| writer.add(source)).await?;
     let content = Accepted { source: name, job };

@@ -26,6 +26,9 @@ pub(crate) struct Status {
     pub(crate) awaited: usize,
     /// Why nothing can be committed at the moment; null if all is well. Told to administrators.
     pub(crate) failure: Option<String>,
+    /// Of the audit log, where there is one; for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audit: Option<AuditState>,
     /// Seconds since the start.
     pub(crate) uptime_seconds: u64,
     /// The embedding model.
@@ -44,6 +47,15 @@ pub(crate) struct Status {
     pub(crate) sources: Vec<SourceView>,
     /// Jobs that wait or are being done: all of them for administrators, their own for others.
     pub(crate) jobs: Vec<Job>,
+}
+
+/// How the audit log is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditState {
+    /// Whether it cannot be written at the moment.
+    pub(crate) failing: bool,
+    /// Lines that were lost since the start.
+    pub(crate) lost: u64,
 }
 
 /// A part of the index and its size.
@@ -72,6 +84,8 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
         ready: app.is_ready(),
         awaited: if is_whole { app.awaited() } else { 0 },
         failure: app.failure().filter(|_| is_whole).map(|failure| failure.words),
+        audit: (app.audit.is_on() && caller.sees_places())
+            .then(|| AuditState { failing: app.audit.is_failing(), lost: app.audit.lost() }),
         uptime_seconds: app.started.elapsed().as_secs(),
         model: ModelView::embedding(engine),
         reranker: ModelView::reranker(engine),

@@ -17,6 +17,7 @@ use super::ordering::Search;
 use super::parameters::SearchParams;
 use super::search::SearchAnswer;
 use crate::app::{App, Turn};
+use crate::audit;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::traffic::{PIECE, Pieces, Ticket, client_of};
@@ -45,6 +46,7 @@ pub(crate) async fn stream(
     let client = client_of(&request);
     let asked = params.0;
     asked.check(&app.config.limits.requests())?;
+    audit::about("query", asked.query.as_str());
     let room = app.traffic.transfer(&client)?;
     let begin = app.turn(Turn::Long, move |app, engine, _| {
         let mut search = Search::begin(app, engine, asked, &caller)?;

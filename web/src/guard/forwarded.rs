@@ -27,7 +27,7 @@ pub(super) fn is_by_proxy(request: &HttpRequest, auth: &AuthConfig) -> bool {
 }
 
 /// The address of the client: the nearest one that is no trusted proxy. What clients write stands farther away.
-pub(super) fn client(request: &HttpRequest, auth: &AuthConfig) -> Option<IpAddr> {
+pub(crate) fn client(request: &HttpRequest, auth: &AuthConfig) -> Option<IpAddr> {
     let mut nearest = peer(request)?;
     let lines: Vec<&str> = values(request, "x-forwarded-for").collect();
     let mut hops = lines.iter().flat_map(|line| line.split(',')).rev();
@@ -63,9 +63,13 @@ pub(super) fn prefix<'a>(request: &'a HttpRequest, auth: &AuthConfig) -> Option<
 pub(crate) fn origin(request: &HttpRequest) -> String {
     let host = request.headers().get("host").and_then(|host| host.to_str().ok());
     let Ok(app) = json::app(request) else { return own("http", host) };
-    let auth = &app.config.auth;
-    let is_secure = is_by_proxy(request, auth) && nearest_word(request, "x-forwarded-proto") == Some("https");
-    own(if is_secure { "https" } else { "http" }, self::host(request, auth).or(host))
+    own(if is_secure(request) { "https" } else { "http" }, self::host(request, &app.config.auth).or(host))
+}
+
+/// Whether the one who looks at this server does so over HTTPS, as a trusted proxy says.
+pub(crate) fn is_secure(request: &HttpRequest) -> bool {
+    let is_by_proxy = json::app(request).is_ok_and(|app| is_by_proxy(request, &app.config.auth));
+    is_by_proxy && nearest_word(request, "x-forwarded-proto") == Some("https")
 }
 
 fn own(scheme: &str, host: Option<&str>) -> String {

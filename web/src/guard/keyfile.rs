@@ -1,23 +1,18 @@
-//! API keys on disk: `keys.json` in the data folder, one record for each key ever made, replaced whole and synced.
+//! API keys on disk: `keys.json` in the data folder, one record for each key ever made.
 //!
 //! A key is `qk_ID_SECRET`. The file holds the id and the argon2 hash of the whole key, never the key.
 //!
 //! Promise: a folder that once had keys stays closed to those without one, also when the last key is revoked, and when the
 //! file is emptied or gone: a second file, `keys.required`, is written before the first key and never removed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use storage::{Readers, replace_durably};
+use storage::{Principal, Principals};
 
+use crate::identity::{self, RecordFile, RecordFileError, SecretError, Stamps};
 use crate::jobs::now;
 
 const NAME: &str = "keys.json";
@@ -30,7 +25,7 @@ const PREFIX: &str = "qk_";
 const SECRET_BYTES: usize = 32;
 const ID_BYTES: usize = 4;
 
-/// What a key allows.
+/// What a key, or somebody, may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -53,6 +48,42 @@ impl Scope {
     }
 }
 
+/// Whose rights a key has beside what its scopes allow. Whoever holds one that is of nobody sees what everyone may see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyHolder {
+    /// As which user it asks.
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    pub user: Option<Principal>,
+    /// In which groups that user is for this key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Principal>,
+    /// The only sources that there are for it; `None`: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Vec<String>>,
+}
+
+impl KeyHolder {
+    /// As whom its key asks.
+    pub fn principals(&self) -> Principals {
+        Principals::of(self.user.iter().chain(&self.groups).cloned())
+    }
+
+    fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn check(&self, scopes: &[Scope]) -> Result<(), KeyFileError> {
+        if self.user.is_none() && !self.groups.is_empty() {
+            return Err(KeyFileError::GroupsOfNobody);
+        }
+        if self.sources.is_some() && scopes.contains(&Scope::Admin) {
+            return Err(KeyFileError::LimitedAdmin);
+        }
+        Ok(())
+    }
+}
+
 /// One key, without what opens anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +102,9 @@ pub struct KeyRecord {
     pub expires: Option<i64>,
     /// Seconds of Unix time when it was revoked.
     pub revoked: Option<i64>,
+    /// Whose rights it has.
+    #[serde(default, skip_serializing_if = "KeyHolder::is_nobody")]
+    pub holder: KeyHolder,
 }
 
 impl KeyRecord {
@@ -81,7 +115,7 @@ impl KeyRecord {
 
     /// Whether a presented key is this one. Takes some 20 ms, by design.
     pub(crate) fn verifies(&self, key: &str) -> bool {
-        PasswordHash::new(&self.hash).is_ok_and(|hash| Argon2::default().verify_password(key.as_bytes(), &hash).is_ok())
+        identity::is_of(&self.hash, key)
     }
 }
 
@@ -96,24 +130,9 @@ pub struct NewKey {
 /// Why the keys cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// The system refused.
-    #[error("cannot {action} the API keys in {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The file is not what was written.
-    #[error("the API keys in {} cannot be read; restore the file, or remove it and make new keys", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] RecordFileError),
     /// There is no such key.
     #[error("there is no key {id:?}; `quarry keys list` shows their ids")]
     Unknown {
@@ -123,12 +142,15 @@ pub enum KeyFileError {
     /// A key without a scope would open nothing.
     #[error("a key needs at least one scope: search, index or admin")]
     NoScope,
-    /// No randomness, no key.
-    #[error("the system gives no random numbers")]
-    Random(#[source] getrandom::Error),
-    /// The key could not be hashed.
-    #[error("the key cannot be hashed: {0}")]
-    Hash(String),
+    /// Groups without anybody who is in them.
+    #[error("groups without a user: say as whom the key asks, such as user:bot")]
+    GroupsOfNobody,
+    /// An administrator adds and removes sources.
+    #[error("a key with the scope admin cannot be limited to sources: give it the scopes search and index")]
+    LimitedAdmin,
+    /// No key can be made.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -138,22 +160,20 @@ struct Content {
 }
 
 /// The keys of a data folder.
-pub struct KeyFile {
-    path: PathBuf,
-}
+pub struct KeyFile(RecordFile);
 
 impl KeyFile {
     /// The keys of the index in `data_dir`; the file need not exist.
     pub fn of(data_dir: &Path) -> Self {
-        Self { path: data_dir.join(NAME) }
+        Self(RecordFile::new(data_dir, NAME, "API keys", REQUIRED))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
-    pub(crate) fn marker(&self) -> PathBuf {
-        self.path.with_extension("required")
+    pub(crate) fn stamps(&self) -> Stamps {
+        self.0.stamps()
     }
 
     /// Whether there are keys, or ever were: then nothing is open to those without one.
@@ -161,12 +181,7 @@ impl KeyFile {
     /// # Errors
     /// The file is there and cannot be read.
     pub fn are_required(&self) -> Result<bool, KeyFileError> {
-        // Whatever has that name counts: it may be a link that leads nowhere.
-        match fs::symlink_metadata(self.marker()) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(!self.records()?.is_empty()),
-            Err(error) => Err(self.io("read")(error)),
-        }
+        Ok(self.0.is_marked()? || !self.records()?.is_empty())
     }
 
     /// Closes the folder for good to those without a key. Index folders that had keys before this file existed get it when
@@ -175,15 +190,7 @@ impl KeyFile {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn require(&self) -> Result<(), KeyFileError> {
-        if fs::symlink_metadata(self.marker()).is_ok() {
-            return Ok(());
-        }
-        let write = |file: &mut File| file.write_all(REQUIRED.as_bytes());
-        let written = replace_durably(&self.marker(), Readers::Owner, write);
-        // Somebody else may have written it just now.
-        written
-            .or_else(|error| fs::symlink_metadata(self.marker()).map(drop).map_err(|_| error))
-            .map_err(self.io("write"))
+        Ok(self.0.mark()?)
     }
 
     /// All records, oldest first. A file without content has none.
@@ -191,39 +198,35 @@ impl KeyFile {
     /// # Errors
     /// The file is there and cannot be read.
     pub fn records(&self) -> Result<Vec<KeyRecord>, KeyFileError> {
-        let text = match fs::read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.io("read")(error)),
-        };
-        if text.trim_ascii().is_empty() {
-            return Ok(Vec::new());
-        }
-        let content: Content = serde_json::from_slice(&text)
-            .map_err(|source| KeyFileError::Damaged { path: self.path.clone(), source })?;
-        Ok(content.keys)
+        Ok(self.0.read::<Content>()?.keys)
     }
 
     /// Makes a key.
     ///
     /// # Errors
-    /// [`KeyFileError::NoScope`]; the file cannot be read or written.
-    pub fn create(&self, name: &str, mut scopes: Vec<Scope>, expires: Option<i64>) -> Result<NewKey, KeyFileError> {
+    /// [`KeyFileError::NoScope`], or a holder that does not go with the scopes; the file cannot be read or written.
+    pub fn create(
+        &self,
+        name: &str,
+        mut scopes: Vec<Scope>,
+        expires: Option<i64>,
+        holder: KeyHolder,
+    ) -> Result<NewKey, KeyFileError> {
         scopes.sort_unstable();
         scopes.dedup();
         if scopes.is_empty() {
             return Err(KeyFileError::NoScope);
         }
-        let _lock = self.lock()?;
+        holder.check(&scopes)?;
+        let _lock = self.0.lock()?;
         let mut keys = self.records()?;
-        let id = hex(&random::<ID_BYTES>()?);
-        let key = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(random::<SECRET_BYTES>()?));
-        let hash = Argon2::default().hash_password(key.as_bytes());
-        let hash = hash.map_err(|error| KeyFileError::Hash(error.to_string()))?.to_string();
-        let record = KeyRecord { id, name: name.to_string(), scopes, hash, created: now(), expires, revoked: None };
-        self.require()?;
+        let id = identity::hex(&identity::random::<ID_BYTES>()?);
+        let key = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(identity::random::<SECRET_BYTES>()?));
+        let hash = identity::hash(&key)?;
+        let name = name.to_string();
+        let record = KeyRecord { id, name, scopes, hash, created: now(), expires, revoked: None, holder };
         keys.push(record.clone());
-        self.write(keys)?;
+        self.0.write(&Content { keys })?;
         Ok(NewKey { key, record })
     }
 
@@ -232,38 +235,14 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::Unknown`]; the file cannot be read or written.
     pub fn revoke(&self, id: &str) -> Result<KeyRecord, KeyFileError> {
-        let _lock = self.lock()?;
+        let _lock = self.0.lock()?;
         let mut keys = self.records()?;
         let key = keys.iter_mut().find(|key| key.id == id);
         let key = key.ok_or_else(|| KeyFileError::Unknown { id: id.to_string() })?;
         key.revoked = key.revoked.or_else(|| Some(now()));
         let record = key.clone();
-        self.require()?;
-        self.write(keys)?;
+        self.0.write(&Content { keys })?;
         Ok(record)
-    }
-
-    /// Held while the file is changed, so that two commands do not undo each other.
-    fn lock(&self) -> Result<File, KeyFileError> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(self.io("write"))?;
-        }
-        let mut options = OpenOptions::new();
-        options.create(true).write(true).truncate(false).mode(0o600);
-        let lock = options.open(self.path.with_extension("lock")).map_err(self.io("lock"))?;
-        lock.lock().map_err(self.io("lock"))?;
-        Ok(lock)
-    }
-
-    fn write(&self, keys: Vec<KeyRecord>) -> Result<(), KeyFileError> {
-        let text = serde_json::to_vec_pretty(&Content { keys })
-            .map_err(|source| KeyFileError::Damaged { path: self.path.clone(), source })?;
-        replace_durably(&self.path, Readers::Owner, |file| file.write_all(&text)).map_err(self.io("write"))
-    }
-
-    fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> KeyFileError {
-        let path = self.path.clone();
-        move |source| KeyFileError::Io { action, path, source }
     }
 }
 
@@ -273,18 +252,9 @@ pub(crate) fn id_of(key: &str) -> Option<&str> {
     (id.len() == 2 * ID_BYTES && !secret.is_empty()).then_some(id)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], KeyFileError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(KeyFileError::Random)?;
-    Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -294,7 +264,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = KeyFile::of(folder.path());
         assert!(file.records().unwrap().is_empty());
-        let NewKey { key, record } = file.create("intranet", vec![Scope::Search, Scope::Search], None).unwrap();
+        let NewKey { key, record } =
+            file.create("intranet", vec![Scope::Search, Scope::Search], None, KeyHolder::default()).unwrap();
         assert_eq!(id_of(&key), Some(record.id.as_str()));
         assert_eq!(record.scopes, [Scope::Search]);
         assert!(record.verifies(&key) && !record.verifies(&format!("{key}x")));
@@ -305,7 +276,7 @@ mod tests {
         file.revoke(&record.id).unwrap();
         assert!(!file.records().unwrap()[0].is_valid(now()));
         assert!(matches!(file.revoke("nobody"), Err(KeyFileError::Unknown { .. })));
-        assert!(matches!(file.create("x", Vec::new(), None), Err(KeyFileError::NoScope)));
+        assert!(matches!(file.create("x", Vec::new(), None, KeyHolder::default()), Err(KeyFileError::NoScope)));
     }
 
     #[test]
@@ -315,8 +286,8 @@ mod tests {
         assert!(!file.are_required().unwrap());
         assert!(matches!(file.revoke("nobody"), Err(KeyFileError::Unknown { .. })));
         assert!(!file.are_required().unwrap(), "no key was made");
-        file.create("x", vec![Scope::Search], None).unwrap();
-        let mode = fs::metadata(file.marker()).unwrap().permissions().mode();
+        file.create("x", vec![Scope::Search], None, KeyHolder::default()).unwrap();
+        let mode = fs::metadata(file.path().with_extension("required")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         for emptied in ["", " \n", "{}", "[]", "{\"keys\":[]}"] {
             fs::write(file.path(), emptied).unwrap();
@@ -324,14 +295,15 @@ mod tests {
         }
         fs::remove_file(file.path()).unwrap();
         assert!(file.are_required().unwrap());
-        file.create("y", vec![Scope::Search], None).unwrap();
+        file.create("y", vec![Scope::Search], None, KeyHolder::default()).unwrap();
         assert_eq!(file.records().unwrap().len(), 1, "and it can be used again");
     }
 
     #[test]
     fn expiry_is_the_first_second_without() {
         let folder = tempfile::tempdir().unwrap();
-        let record = KeyFile::of(folder.path()).create("x", vec![Scope::Admin], Some(100)).unwrap().record;
+        let record =
+            KeyFile::of(folder.path()).create("x", vec![Scope::Admin], Some(100), KeyHolder::default()).unwrap().record;
         assert!(record.is_valid(99) && !record.is_valid(100));
     }
 
@@ -340,5 +312,35 @@ mod tests {
         for other in ["", "qk_", "qk_12345678_", "qk_1234_abc", "sk-abc", "qk_12345678"] {
             assert_eq!(id_of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_key_asks_as_whom_it_was_made_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::of(folder.path());
+        let [bot, staff, bob] = ["user:bot", "group:staff", "user:bob"].map(|name| name.parse::<Principal>().unwrap());
+        let holder =
+            KeyHolder { user: Some(bot.clone()), groups: vec![staff.clone()], sources: Some(vec!["wiki".into()]) };
+        file.create("x", vec![Scope::Search], None, holder.clone()).unwrap();
+        let read = file.records().unwrap().remove(0).holder;
+        let principals = read.principals();
+        assert!(
+            principals.contains(&bot) && principals.contains(&staff) && principals.contains(&Principal::signed_in())
+        );
+        assert!(!principals.contains(&bob) && read == holder);
+        let admin = file.create("x", vec![Scope::Admin], None, holder);
+        assert!(matches!(admin, Err(KeyFileError::LimitedAdmin)));
+        let nobody = KeyHolder { groups: vec![staff], ..KeyHolder::default() };
+        assert!(matches!(file.create("x", vec![Scope::Search], None, nobody), Err(KeyFileError::GroupsOfNobody)));
+    }
+
+    #[test]
+    fn a_key_of_an_earlier_version_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::of(folder.path());
+        let old = r#"{"keys":[{"id":"01234567","name":"x","scopes":["search"],"hash":"","created":1,"expires":null,"revoked":null}]}"#;
+        fs::write(file.path(), old).unwrap();
+        let record = file.records().unwrap().remove(0);
+        assert_eq!((record.holder.principals(), record.holder.sources), (Principals::anybody(), None));
     }
 }

@@ -3,15 +3,12 @@
 //! Promise: whatever happens to the file, nothing that was closed opens.
 
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use storage::chain;
 
 use super::keyfile::{KeyFile, KeyFileError, KeyRecord, id_of};
+use crate::identity::Stamps;
 use crate::jobs::now;
 
 /// Presented keys, good and bad, whose check is remembered.
@@ -23,13 +20,10 @@ pub(crate) struct Keys {
     state: RwLock<State>,
 }
 
-/// What tells one state of a file from another.
-type Stamp = Option<(SystemTime, i64, u64, u64)>;
-
 #[derive(Default)]
 struct State {
     /// Of the keys, and of the file that says that keys are required.
-    stamps: (Stamp, Stamp),
+    stamps: Stamps,
     /// Whether nobody is let in without a key. Once true, it stays.
     required: bool,
     records: HashMap<String, Arc<KeyRecord>>,
@@ -54,7 +48,7 @@ impl Keys {
     /// The file is there and cannot be read.
     pub(crate) fn open(file: KeyFile) -> Result<Self, KeyFileError> {
         let keys = Self { file, state: RwLock::default() };
-        keys.read(keys.stamps())?;
+        keys.read(keys.file.stamps())?;
         if keys.are_required() {
             keys.file.require()?;
             if !keys.any_valid() {
@@ -108,7 +102,7 @@ impl Keys {
 
     /// Keys that cannot be read right now stay what they were. That there is something to read closes the server.
     fn refresh_or_keep(&self) {
-        let stamps = self.stamps();
+        let stamps = self.file.stamps();
         if self.state.read().unwrap_or_else(PoisonError::into_inner).stamps == stamps {
             return;
         }
@@ -118,7 +112,7 @@ impl Keys {
         }
     }
 
-    fn read(&self, stamps: (Stamp, Stamp)) -> Result<(), KeyFileError> {
+    fn read(&self, stamps: Stamps) -> Result<(), KeyFileError> {
         let (records, required) = (self.file.records()?, self.file.are_required()?);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if records.is_empty() && !state.records.is_empty() {
@@ -134,21 +128,16 @@ impl Keys {
         state.checked.clear();
         Ok(())
     }
-
-    fn stamps(&self) -> (Stamp, Stamp) {
-        (stamp(self.file.path()), stamp(&self.file.marker()))
-    }
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.ctime_nsec(), metadata.len(), metadata.ino()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::keyfile::Scope;
+    use std::fs;
+    use std::path::Path;
+
+    use super::super::keyfile::{KeyHolder, Scope};
     use super::*;
+    use crate::identity::RecordFileError;
 
     fn is_good(keys: &Keys, key: &str) -> bool {
         match keys.look_up(key) {
@@ -163,7 +152,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
         assert!(!keys.are_required());
-        let made = KeyFile::of(folder.path()).create("a", vec![Scope::Search], None).unwrap();
+        let made = KeyFile::of(folder.path()).create("a", vec![Scope::Search], None, KeyHolder::default()).unwrap();
         assert!(keys.are_required() && is_good(&keys, &made.key));
         assert!(matches!(keys.look_up(&made.key), Known::Valid(_)), "argon2 ran once");
         let wrong = format!("{}x", made.key);
@@ -179,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = || KeyFile::of(folder.path());
         let keys = Keys::open(file()).unwrap();
-        let made = file().create("a", vec![Scope::Search], None).unwrap();
+        let made = file().create("a", vec![Scope::Search], None, KeyHolder::default()).unwrap();
         assert!(is_good(&keys, &made.key));
         change(file().path());
         let good = is_good(&keys, &made.key);
@@ -192,7 +181,7 @@ mod tests {
         assert!(!after(|path| fs::remove_file(path).unwrap()));
         let next_start = |change: &dyn Fn(&Path)| {
             let folder = tempfile::tempdir().unwrap();
-            KeyFile::of(folder.path()).create("a", vec![Scope::Search], None).unwrap();
+            KeyFile::of(folder.path()).create("a", vec![Scope::Search], None, KeyHolder::default()).unwrap();
             change(KeyFile::of(folder.path()).path());
             let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
             keys.are_required() && !keys.any_valid()
@@ -215,15 +204,18 @@ mod tests {
         let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
         fs::write(folder.path().join("keys.json"), "nonsense").unwrap();
         assert!(keys.are_required(), "somebody wanted keys");
-        assert!(matches!(Keys::open(KeyFile::of(folder.path())), Err(KeyFileError::Damaged { .. })));
+        assert!(matches!(
+            Keys::open(KeyFile::of(folder.path())),
+            Err(KeyFileError::File(RecordFileError::Damaged { .. }))
+        ));
     }
 
     #[test]
     fn folders_from_before_are_closed_for_good_at_the_first_start() {
         let folder = tempfile::tempdir().unwrap();
         let file = KeyFile::of(folder.path());
-        file.create("a", vec![Scope::Search], None).unwrap();
-        fs::remove_file(file.marker()).unwrap();
+        file.create("a", vec![Scope::Search], None, KeyHolder::default()).unwrap();
+        fs::remove_file(file.path().with_extension("required")).unwrap();
         assert!(Keys::open(KeyFile::of(folder.path())).unwrap().are_required());
         fs::remove_file(file.path()).unwrap();
         assert!(Keys::open(KeyFile::of(folder.path())).unwrap().are_required());

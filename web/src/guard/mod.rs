@@ -3,6 +3,7 @@
 
 mod access;
 mod base;
+mod caller;
 mod endpoint;
 mod forwarded;
 mod hosts;
@@ -14,12 +15,13 @@ mod site;
 #[cfg(test)]
 mod walk;
 
-pub(crate) use access::{Caller, Need, Person, wants_page};
+pub(crate) use access::{Need, wants_page};
 pub(crate) use base::{base, beneath, current_base, is_base};
+pub(crate) use caller::{Caller, Person, Sees, Visitor};
 pub(crate) use endpoint::{Endpoint, unmatched};
-pub(crate) use forwarded::origin;
+pub(crate) use forwarded::{client, is_secure, origin};
 pub(crate) use hosts::Authority;
-pub use keyfile::{KeyFile, KeyFileError, KeyRecord, NewKey, Scope};
+pub use keyfile::{KeyFile, KeyFileError, KeyHolder, KeyRecord, NewKey, Scope};
 pub(crate) use keys::Keys;
 pub(crate) use observe::{current_request, observe};
 pub(crate) use rates::Rates;

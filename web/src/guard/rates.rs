@@ -24,10 +24,19 @@ struct Bucket {
 
 impl Rates {
     pub(crate) fn new(limits: &LimitsConfig) -> Self {
-        Self {
-            per_second: f64::from(limits.rate_per_second),
-            burst: f64::from(limits.rate_burst.max(1)),
-            buckets: Mutex::default(),
+        Self::of((limits.rate_burst, f64::from(limits.rate_per_second)))
+    }
+
+    /// So many at once, and so many a second after that; 0 a second: any number.
+    pub(crate) fn of((burst, per_second): (u32, f64)) -> Self {
+        Self { per_second, burst: f64::from(burst.max(1)), buckets: Mutex::default() }
+    }
+
+    /// Gives a client back what it was charged for nothing.
+    pub(crate) fn give_back(&self, client: &str) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(client) {
+            bucket.tokens = (bucket.tokens + 1.0).min(self.burst);
         }
     }
 

@@ -3,20 +3,17 @@
 //! The routes come from the registry that the server is made of, so a route that is added is walked as well. What each of
 //! them needs is written down here a second time: whoever changes that has to mean it.
 
+mod house;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, Uri};
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::web;
-use std::net::SocketAddr;
-use std::sync::Arc;
 
-use super::{KeyFile, Keys, Need, Scope};
-use crate::app::App;
-use crate::brand::Brand;
-use crate::config::{Config, ServerConfig};
-use crate::jobs::now;
+use super::{Need, Scope};
+use crate::config::ServerConfig;
 use crate::server::{Door, service};
+use house::{Guest, HERE, House};
 
 const SEARCH: Need = Need::Scope(Scope::Search);
 const INDEX: Need = Need::Scope(Scope::Index);
@@ -65,9 +62,14 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/insights/queries.csv", ADMIN),
     ("GET", "/metrics", ADMIN),
     ("GET", "/opensearch.xml", Need::Host),
-    ("GET", "/preferences", SEARCH),
+    ("GET", "/preferences", Need::Host),
     ("POST", "/rerank", SEARCH),
     ("GET", "/search", SEARCH),
+    ("GET", "/set-up", Need::Host),
+    ("POST", "/set-up", Need::Host),
+    ("GET", "/sign-in", Need::Host),
+    ("POST", "/sign-in", Need::Host),
+    ("POST", "/sign-out", Need::Host),
     ("GET", "/status", SEARCH),
     ("GET", "/status/files.csv", SEARCH),
     ("POST", "/v1/embeddings", SEARCH),
@@ -85,53 +87,6 @@ fn registered(door: Door, config: &ServerConfig) -> Vec<(Method, &'static str, N
     let mut routes: Vec<_> = routes.collect();
     routes.sort_by_key(|(method, path, _)| (*path, method.to_string()));
     routes
-}
-
-/// Somebody who asks, and what they may do.
-struct Guest {
-    name: &'static str,
-    key: Option<String>,
-    scopes: Vec<Scope>,
-}
-
-impl Guest {
-    fn may(&self, need: Need) -> bool {
-        match need {
-            Need::Nothing | Need::Host => true,
-            Need::Caller => !self.scopes.is_empty(),
-            Need::Scope(scope) => self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin),
-        }
-    }
-}
-
-/// A server without an index: what passes the check is told that it is starting, or that its body is missing.
-struct House {
-    app: web::Data<App>,
-    guests: Vec<Guest>,
-    _folder: tempfile::TempDir,
-}
-
-impl House {
-    fn new(server: ServerConfig) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = KeyFile::of(folder.path());
-        let make = |scope, expires| file.create("x", vec![scope], expires).unwrap();
-        let mut guests = vec![
-            Guest { name: "nobody", key: None, scopes: Vec::new() },
-            Guest { name: "a guesser", key: Some("qk_00000000_x".to_string()), scopes: Vec::new() },
-        ];
-        for scope in [Scope::Search, Scope::Index, Scope::Admin] {
-            guests.push(Guest { name: scope.name(), key: Some(make(scope, None).key), scopes: vec![scope] });
-        }
-        let revoked = make(Scope::Admin, None);
-        file.revoke(&revoked.record.id).unwrap();
-        guests.push(Guest { name: "revoked", key: Some(revoked.key), scopes: Vec::new() });
-        let expired = make(Scope::Admin, Some(now() - 1));
-        guests.push(Guest { name: "expired", key: Some(expired.key), scopes: Vec::new() });
-        let config = Config { server, ..Config::default() };
-        let app = App::new(config, Brand::default(), Keys::open(file).unwrap(), folder.path());
-        Self { app: web::Data::from(Arc::new(app)), guests, _folder: folder }
-    }
 }
 
 /// An address that a route answers.
@@ -260,11 +215,9 @@ async fn ask<B: MessageBody>(
 ) -> (u16, Option<String>) {
     let host = uri.authority().map_or_else(|| "localhost".to_string(), |authority| authority.to_string());
     let request = TestRequest::default().method(method.clone()).uri(&uri.to_string()).insert_header(("host", host));
-    let peer: SocketAddr = "127.0.0.1:9".parse().unwrap();
-    let request = guest
-        .key
-        .iter()
-        .fold(request.peer_addr(peer), |request, key| request.insert_header(("x-api-key", key.as_str())));
+    let request = request.peer_addr(guest.peer.parse().unwrap());
+    let request =
+        guest.headers.iter().fold(request, |request, (name, value)| request.insert_header((*name, value.as_str())));
     let response = server(request).await;
     (response.status().as_u16(), response.request().match_pattern())
 }
@@ -280,7 +233,10 @@ fn every_route_needs_what_it_is_meant_to_need() {
 async fn no_spelling_of_an_address_gives_more_than_the_plain_one() {
     let house = House::new(ServerConfig::default());
     let server = init_service(service(house.app.clone(), Door::Main)).await;
-    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    let server = async |request: TestRequest| {
+        house.renew();
+        call_service(&server, request.to_request()).await
+    };
     let (mut asked, mut reached) = (0, 0);
     let routes = registered(Door::Main, &house.app.config.server);
     for (method, pattern, need) in routes.clone() {
@@ -317,7 +273,10 @@ async fn no_spelling_of_an_address_gives_more_than_the_plain_one() {
 async fn head_needs_what_get_needs_and_other_methods_give_nothing() {
     let house = House::new(ServerConfig::default());
     let server = init_service(service(house.app.clone(), Door::Main)).await;
-    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    let server = async |request: TestRequest| {
+        house.renew();
+        call_service(&server, request.to_request()).await
+    };
     let config = &house.app.config.server;
     for endpoint in Door::Main.endpoints(config) {
         let uri: Uri = format!("{}{}", example(endpoint.path()), query(endpoint.path())).parse().unwrap();
@@ -332,7 +291,7 @@ async fn head_needs_what_get_needs_and_other_methods_give_nothing() {
                 let expected = need.is_some_and(|(_, need)| guest.may(*need));
                 assert_eq!(!is_refusal(status), expected, "{method} {uri} by {}: {status}", guest.name);
                 if need.is_none() {
-                    let expected = if guest.may(Need::Caller) { 405 } else { 401 };
+                    let expected = if guest.may(Need::Caller) { 405 } else { guest.turned_away() };
                     assert_eq!(status, expected, "{method} {uri} by {}", guest.name);
                 }
             }
@@ -348,7 +307,12 @@ async fn what_does_not_exist_is_told_to_those_who_may_come_in() {
     for path in ["/nothing", "/api/v1/nothing", "/api/v2/search", "/assets", "/health", "/health/live/x", "/api/v1"] {
         for guest in &house.guests {
             let (status, _) = ask(&server, guest, &Method::GET, path.parse().unwrap()).await;
-            assert_eq!(status, if guest.may(Need::Caller) { 404 } else { 401 }, "{path} by {}", guest.name);
+            assert_eq!(
+                status,
+                if guest.may(Need::Caller) { 404 } else { guest.turned_away() },
+                "{path} by {}",
+                guest.name
+            );
         }
     }
 }
@@ -366,7 +330,7 @@ async fn numbers_have_one_door() {
         let numbers = async |request: TestRequest| call_service(&numbers, request.to_request()).await;
         for guest in &house.guests {
             let (status, _) = ask(&main, guest, &Method::GET, "/metrics".parse().unwrap()).await;
-            assert_eq!(status, if guest.may(Need::Caller) { 404 } else { 401 }, "{}", guest.name);
+            assert_eq!(status, if guest.may(Need::Caller) { 404 } else { guest.turned_away() }, "{}", guest.name);
             let (status, _) = ask(&numbers, guest, &Method::GET, "/metrics".parse().unwrap()).await;
             assert_eq!(status == 200, guest.may(need), "{need:?} by {}: {status}", guest.name);
             let (status, _) = ask(&numbers, guest, &Method::GET, "/api/v1/status".parse().unwrap()).await;
@@ -375,4 +339,78 @@ async fn numbers_have_one_door() {
             assert_eq!(ask(&main, guest, &Method::GET, "/health/live".parse().unwrap()).await.0, 200);
         }
     }
+}
+
+/// Asks as a browser does that looks at pages, for which the check of the site is left out.
+async fn visit<B: MessageBody>(
+    server: &impl AsyncFn(TestRequest) -> ServiceResponse<B>,
+    guest: &Guest,
+    method: &Method,
+    path: &str,
+    more: &[(&'static str, &str)],
+) -> ServiceResponse<B> {
+    let request = TestRequest::default().method(method.clone()).uri(path).peer_addr(guest.peer.parse().unwrap());
+    let own = guest.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let headers = [("host", "localhost"), ("accept", "text/html")].into_iter().chain(own).chain(more.iter().copied());
+    server(headers.fold(request, |request, header| request.insert_header(header))).await
+}
+
+#[actix_web::test]
+async fn whoever_looks_at_a_page_and_is_not_known_is_led_to_sign_in() {
+    let house = House::new(ServerConfig::default());
+    let server = init_service(service(house.app.clone(), Door::Main)).await;
+    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    for endpoint in Door::Main.endpoints(&house.app.config.server) {
+        let Some((method, need)) = endpoint.methods().iter().find(|(method, _)| method == Method::GET) else {
+            continue;
+        };
+        let path = format!("{}{}", example(endpoint.path()), query(endpoint.path()));
+        for guest in house.guests.iter().filter(|guest| !guest.may(*need) && guest.scopes.is_empty()) {
+            let response = visit(&server, guest, method, &path, &[]).await;
+            let place = response.headers().get("location").map(|place| place.to_str().unwrap());
+            let challenge = response.headers().get("www-authenticate").map(|text| text.to_str().unwrap());
+            let brings_key = guest.headers.iter().any(|(name, _)| *name == "x-api-key");
+            assert!(challenge.is_none_or(|challenge| !challenge.starts_with("Basic")), "{path} by {}", guest.name);
+            if endpoint.is_api() || brings_key || guest.turned_away() == 403 {
+                assert_eq!(
+                    (response.status().as_u16(), place),
+                    (guest.turned_away(), None),
+                    "{path} by {}",
+                    guest.name
+                );
+            } else {
+                assert_eq!(response.status(), 303, "{path} by {}", guest.name);
+                assert!(place.unwrap().starts_with("/sign-in?back=%2F"), "{place:?}");
+                // What a script puts in place is told plainly.
+                let part = visit(&server, guest, method, &path, &[("x-quarry-part", "1")]).await;
+                assert_eq!(part.status(), 401, "{path} by {}", guest.name);
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn no_other_site_changes_anything_by_a_session() {
+    let house = House::new(ServerConfig::default());
+    let server = init_service(service(house.app.clone(), Door::Main)).await;
+    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    let root = house.guests.iter().find(|guest| guest.name == "an administrator").unwrap();
+    let cookie = [root.headers[0].clone()];
+    let bare = Guest { name: "bare", headers: cookie.to_vec(), peer: HERE, scopes: vec![Scope::Admin] };
+    let own = [("origin", "http://localhost")];
+    let mut changes = 0;
+    for (method, pattern, need) in registered(Door::Main, &house.app.config.server) {
+        if method == Method::GET || need == Need::Host {
+            continue;
+        }
+        changes += 1;
+        let path = example(pattern);
+        for silence in [&[] as &[(&str, &str)], &[("origin", "null")], &[("sec-fetch-site", "cross-site")]] {
+            let refused = visit(&server, &bare, &method, &path, silence).await;
+            assert_eq!(refused.status(), 403, "{method} {path} {silence:?}");
+        }
+        let meant = visit(&server, &bare, &method, &path, &own).await;
+        assert_ne!(meant.status(), 403, "{method} {path}");
+    }
+    assert!(changes > 10, "{changes}");
 }

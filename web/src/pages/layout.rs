@@ -166,6 +166,12 @@ fn tools(visit: &Visit) -> Markup {
                 data-auto=(words.theme_auto) data-light=(words.theme_light) data-dark=(words.theme_dark) {
                 (icon(theme.name())) span.hidden { (label) }
             }
+            @if let Some(visitor) = &visit.visitor {
+                @let name = html! { b title=(clean(&visitor.known_as)) { bdi { (clean(&visitor.name)) } } };
+                @if visitor.has_session {
+                    form.who action="/sign-out" method="post" { (name) button type="submit" { (words.sign_out) } }
+                } @else { span.who { (name) } }
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ mod opensearch;
 mod preferences;
 mod problem;
 mod results;
+mod set_up;
+mod sign_in;
 mod similar;
 mod starters;
 mod status;
@@ -36,6 +38,7 @@ use actix_web::http::header;
 use crate::guard::{Endpoint, Need, Scope};
 
 pub(crate) use problem::for_people;
+pub(crate) use sign_in::sign_in_address;
 
 const SEARCH: Need = Need::Scope(Scope::Search);
 const ADMIN: Need = Need::Scope(Scope::Admin);
@@ -58,7 +61,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/status/files.csv").get(SEARCH, ledger::csv),
         Endpoint::page("/insights").get(ADMIN, insights::insights),
         Endpoint::page("/insights/queries.csv").get(ADMIN, insights::csv),
-        Endpoint::page("/preferences").get(SEARCH, preferences::preferences),
+        Endpoint::page("/preferences").get(Need::Host, preferences::preferences),
+        Endpoint::page("/sign-in").get(Need::Host, sign_in::page).post(Need::Host, sign_in::sign_in),
+        Endpoint::page("/set-up").get(Need::Host, set_up::page).post(Need::Host, set_up::set_up),
+        Endpoint::page("/sign-out").post(Need::Host, sign_in::sign_out),
         Endpoint::page("/opensearch.xml").get(Need::Host, opensearch::opensearch),
         Endpoint::page("/favicon.ico").get(Need::Host, assets::favicon),
         Endpoint::page("/assets/{version}/{name}").get(Need::Host, assets::asset),

@@ -42,7 +42,7 @@ pub(super) async fn preferences(request: HttpRequest, chosen: Params<Chosen>) ->
 }
 
 /// A path of this site; the first page for everything else, so that nobody is led away.
-fn local(back: &str) -> &str {
+pub(super) fn local(back: &str) -> &str {
     let is_path = back.starts_with('/') && !back.starts_with("//") && !back.starts_with("/\\");
     let plain = back.bytes().all(|byte| byte.is_ascii_graphic());
     if is_path && plain { back } else { "/" }

@@ -75,6 +75,8 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         Error::Timeout { .. } => words.too_slow,
         Error::Rate { .. } | Error::OverShare { .. } => words.too_often,
         Error::NoKey { .. } => words.key_needed,
+        Error::SignIn { .. } => words.sign_in_needed,
+        Error::Identity => words.who_unknown,
         Error::BadKey { .. } => words.key_bad,
         Error::Scope { .. } => words.key_scope,
         Error::Host => words.unknown_host,
@@ -94,7 +96,8 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         | Error::NotWhole { .. }
         | Error::FolderNotAllowed
         | Error::Unreadable { .. } => words.bad_request,
-        Error::Unwritable(_)
+        Error::Audit
+        | Error::Unwritable(_)
         | Error::NotAlive(_)
         | Error::NoReranker
         | Error::Search(_)

@@ -38,6 +38,8 @@ struct State {
     embedding: ModelView,
     reranker: Option<ModelView>,
     uptime: Duration,
+    /// Whether the audit log cannot be written.
+    audit_failing: bool,
 }
 
 /// `GET /status`.
@@ -62,6 +64,7 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
             embedding: ModelView::embedding(engine),
             reranker: ModelView::reranker(engine),
             uptime: app.started.elapsed(),
+            audit_failing: app.audit.is_failing(),
         })
     };
     app.into_inner().compute(read).await
@@ -200,11 +203,13 @@ fn errors(visit: &Visit, state: &State) -> Markup {
     let failed: Vec<&Job> = failed.collect();
     // What to do about them is an administrator's task.
     let unread = if visit.administers { state.survey.unread(&[]) } else { 0 };
+    let audit_failing = visit.administers && state.audit_failing;
     html! {
         section aria-labelledby="errors" {
             h2 #errors { (words.errors) }
-            @if failed.is_empty() && unread == 0 { p.quiet { (words.no_errors) } }
+            @if failed.is_empty() && unread == 0 && !audit_failing { p.quiet { (words.no_errors) } }
             ul.errors {
+                @if audit_failing { li { (icon("warn")) p { b { (words.audit_failing) } } p.quiet { (words.cure_audit) } } }
                 @for job in failed { li {
                     (icon("warn"))
                     p { b { bdi { (clean(&job.source)) } } " " (clean(job.error.as_deref().unwrap_or_default())) }

@@ -11,7 +11,7 @@ use super::language::Language;
 use super::strings::Strings;
 use crate::app::App;
 use crate::brand::Brand;
-use crate::guard::{Caller, Scope};
+use crate::guard::{Caller, Scope, Visitor};
 use crate::{guard, jobs};
 
 /// Name of the cookie with the language.
@@ -73,6 +73,8 @@ pub(super) struct Visit {
     pub(super) administers: bool,
     /// Whether is kept what is opened and liked.
     pub(super) insights: bool,
+    /// Who it is, where that is known.
+    pub(super) visitor: Option<Visitor>,
 }
 
 impl Visit {
@@ -95,6 +97,7 @@ impl Visit {
             brand: app.map(|app| Arc::clone(&app.brand)).unwrap_or_default(),
             insights: app.is_some_and(|app| app.config.insights.enabled),
             administers: caller.get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin)),
+            visitor: caller.get::<Caller>().and_then(|caller| caller.visitor.clone()),
         }
     }
 
