@@ -30,6 +30,7 @@ mod models;
 mod pages;
 mod pushed;
 mod server;
+mod socket;
 mod stages;
 mod suggestions;
 mod traffic;
