@@ -43,6 +43,9 @@ fn cure(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     match cause.downcast_ref::<ServeError>()? {
         ServeError::Open(error) => cure(error.as_ref()),
         ServeError::Bind { .. } => Some("choose another address with --listen"),
+        ServeError::Socket { .. } => {
+            Some("stop what uses it, remove it, or choose another auth.proxy_socket in quarry.toml")
+        }
         ServeError::Unprotected { .. } => Some(
             "add somebody with `quarry users add NAME --admin`, create a key with `quarry keys create NAME --scope search`, or \
              name a trusted proxy in quarry.toml ([auth] proxy_header, proxy_from); with set_up in [auth], a link to make the \

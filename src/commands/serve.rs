@@ -42,6 +42,7 @@ fn announce(step: Announcement) {
     match step {
         Announcement::Starting(address) => eprintln!("quarry: starting at http://{address}/"),
         Announcement::Metrics(address) => eprintln!("quarry: metrics at http://{address}/metrics"),
+        Announcement::Socket(path) => eprintln!("quarry: a proxy connects at {}", path.display()),
         Announcement::SetUp { address, path } => {
             let host = if address.ip().is_unspecified() { "localhost".to_string() } else { url_host(address) };
             eprintln!("quarry: nobody can be let in yet. Make the first administrator, within an hour, at");

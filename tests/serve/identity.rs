@@ -1,6 +1,8 @@
 //! Who is asking: users who sign in, keys that act as somebody, and whom a proxy names.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::server::{PATIENCE, Reply, Server};
@@ -297,4 +299,37 @@ fn a_proxy_names_users_groups_and_the_scheme() {
     let secure = [("x-forwarded-proto", "https"), ("cookie", &*cookie(&people))];
     assert_eq!(server.unfollowed("GET", "/status", &secure, &[]).status, 200);
     server.request("GET", "/api/v1/status", &secure[1..], &[]).problem(401, "key-missing");
+}
+
+#[test]
+fn a_proxy_may_come_by_a_socket_and_only_there_is_it_believed() {
+    let bench = Bench::with_documents(1);
+    let path = bench.root.path().join("proxy.sock");
+    let config = format!(
+        "[auth]\nproxy_header = \"X-User\"\nproxy_groups_header = \"X-Groups\"\nproxy_scopes = [\"search\"]\nproxy_socket = {path:?}\n"
+    );
+    fs::write(&path, "a file").unwrap();
+    let file = bench.root.path().join("quarry.toml");
+    fs::write(&file, &config).unwrap();
+    bench.run(&["--config", file.to_str().unwrap(), "serve", "--listen", "127.0.0.1:0"]).refused(&[
+        "cannot listen on the socket",
+        "no socket has that name",
+        "auth.proxy_socket",
+    ]);
+    fs::remove_file(&path).unwrap();
+    let docs = bench.docs().display().to_string();
+    let mut server = Server::configured(&bench, &config, &[&docs]).ready();
+    let ask = |headers: &str| {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        write!(stream, "GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask("x-user: anna\r\nx-groups: hr\r\nx-forwarded-for: 10.1.1.1\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("group:hr, signed-in, user:anna"), "{answer}");
+    assert!(ask("").starts_with("HTTP/1.1 401"), "the socket alone is nobody");
+    server.request("GET", "/api/v1/status", &[("x-user", "anna")], &[]).problem(401, "key-missing");
+    assert_eq!(server.signal("-TERM"), Some(0));
+    assert!(!path.exists(), "nothing is left");
 }

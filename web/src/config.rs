@@ -2,7 +2,7 @@
 //! the two equal.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use actix_web::http::header::HeaderName;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub struct AuthConfig {
     /// Addresses that trusted proxies connect from. From others neither the header nor `X-Forwarded-For`, `-Proto`, `-Host`
     /// and `-Prefix` mean anything.
     pub proxy_from: Vec<IpAddr>,
+    /// Path of a Unix socket that is listened on as well, for a trusted proxy alone; empty: none. Whoever may connect there
+    /// is believed as the addresses above are.
+    pub proxy_socket: PathBuf,
     /// What users that come through the proxy may do.
     pub proxy_scopes: Vec<Scope>,
     /// Whether a server that others can reach, and that never had keys or users, starts and says a link by which the first
@@ -257,6 +260,7 @@ impl Default for AuthConfig {
             proxy_header: String::new(),
             proxy_groups_header: String::new(),
             proxy_from: Vec::new(),
+            proxy_socket: PathBuf::new(),
             proxy_scopes: Vec::new(),
             set_up: false,
             session_idle_minutes: 720,
@@ -266,6 +270,16 @@ impl Default for AuthConfig {
 }
 
 impl AuthConfig {
+    /// The socket that a trusted proxy connects to.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        Some(self.proxy_socket.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Whether it says where trusted proxies come from.
+    fn knows_proxies(&self) -> bool {
+        !self.proxy_from.is_empty() || self.socket().is_some()
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (key, name) in [("proxy_header", &self.proxy_header), ("proxy_groups_header", &self.proxy_groups_header)] {
@@ -281,8 +295,14 @@ impl AuthConfig {
                     .into(),
             );
         }
-        if !self.proxy_header.is_empty() && self.proxy_from.is_empty() {
-            problems.push("auth.proxy_from: expected the addresses of the proxy that sets auth.proxy_header".into());
+        if !self.proxy_header.is_empty() && !self.knows_proxies() {
+            problems.push(
+                "auth.proxy_from: expected the addresses of the proxy that sets auth.proxy_header, or an auth.proxy_socket"
+                    .into(),
+            );
+        }
+        if self.socket().is_some_and(Path::is_relative) {
+            problems.push(format!("auth.proxy_socket: expected an absolute path, got {:?}", self.proxy_socket));
         }
         if !self.proxy_header.is_empty() && self.proxy_scopes.is_empty() {
             problems.push("auth.proxy_scopes: expected what the proxy's users may do, such as [\"search\"]".into());
@@ -418,7 +438,7 @@ impl Config {
 
     /// Whether requests come through a reverse proxy, whatever it may say.
     pub(crate) fn has_proxy(&self) -> bool {
-        self.trusts_proxy() || !self.auth.proxy_from.is_empty()
+        self.trusts_proxy() || self.auth.knows_proxies()
     }
 }
 
@@ -521,11 +541,18 @@ mod tests {
         let problems = config.problems().join("\n");
         assert!(problems.contains("limits.body_bytes") && problems.contains("auth.proxy_from"), "{problems}");
         let config: Config = toml::from_str(
-            "[auth]\nproxy_groups_header = \"X Groups\"\nsession_hours = 0\n[audit]\npath = \"here\"\nrequired = true",
+            "[auth]\nproxy_socket = \"here.sock\"\nproxy_groups_header = \"X Groups\"\nsession_hours = 0\n[audit]\npath = \"here\"\nrequired = true",
         )
         .unwrap();
         let problems = config.problems().join("\n");
-        for expected in ["auth.proxy_header", "\"X Groups\"", "auth.session_hours", "audit.path", "audit.enabled"] {
+        for expected in [
+            "auth.proxy_header",
+            "\"X Groups\"",
+            "auth.session_hours",
+            "auth.proxy_socket",
+            "audit.path",
+            "audit.enabled",
+        ] {
             assert!(problems.contains(expected), "{expected}: {problems}");
         }
         assert!(Config::default().problems().is_empty());

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -41,6 +42,14 @@ pub enum ServeError {
     Bind {
         /// The address.
         listen: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The socket of the proxy cannot be listened on.
+    #[error("cannot listen on the socket {}", path.display())]
+    Socket {
+        /// Its path.
+        path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },

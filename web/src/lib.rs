@@ -32,6 +32,7 @@ mod models;
 mod pages;
 mod pushed;
 mod server;
+mod socket;
 mod stages;
 mod suggestions;
 mod traffic;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::error::ServeError;
 use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, beneath, observe, unmatched};
 use crate::identity::{People, UserFile};
 use crate::jobs::now;
+use crate::socket::{ProxySocket, Way};
 use crate::{api, compat, pages, suggestions, traffic};
 
 /// What a starting server has to tell.
@@ -38,6 +39,8 @@ pub enum Announcement {
         /// With the token, which is said nowhere else.
         path: String,
     },
+    /// A proxy may connect here.
+    Socket(PathBuf),
     /// The index is open: it can be searched here.
     Serving(SocketAddr),
 }
@@ -47,6 +50,8 @@ pub enum Announcement {
 pub(crate) enum Door {
     /// Everything; the numbers only where they have no door of their own.
     Main,
+    /// The same, for the proxy that comes by a socket.
+    Socket,
     /// Probes and numbers alone.
     Metrics,
 }
@@ -57,7 +62,7 @@ impl Door {
         let admin = Need::Scope(Scope::Admin);
         let mut endpoints = api::probes();
         match (self, config.metrics_listen) {
-            (Self::Main, metrics) => {
+            (Self::Main | Self::Socket, metrics) => {
                 endpoints.extend(api::endpoints().into_iter().chain(compat::endpoints()).chain(pages::endpoints()));
                 endpoints.extend(metrics.is_none().then(|| api::metrics(admin)));
             }
@@ -133,10 +138,18 @@ async fn run(
         servers.push(server);
         announce(Announcement::Metrics(bound));
     }
+    let mut socket = None;
+    if let Some(path) = app.config.auth.socket() {
+        let (bound, server) = bind_socket(app, path, config.workers)?;
+        servers.push(server);
+        socket = Some(bound);
+        announce(Announcement::Socket(path.to_path_buf()));
+    }
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     spawn_signals(app, handles.clone())?;
     spawn_opener(app, open, move || announce(Announcement::Serving(main)), handles, failed)?;
     try_join_all(servers).await?;
+    drop(socket);
     Ok(())
 }
 
@@ -151,6 +164,17 @@ fn bind(app: &Arc<App>, door: Door, listen: SocketAddr, workers: usize) -> Resul
     let server = server.disable_signals().bind(listen).map_err(|source| ServeError::Bind { listen, source })?;
     let bound = server.addrs().first().copied().unwrap_or(listen);
     Ok((bound, server.run()))
+}
+
+/// Listens on the socket of the proxy. It has no clients to be cut off: those are the proxy's.
+fn bind_socket(app: &Arc<App>, path: &Path, workers: usize) -> Result<(ProxySocket, Server), ServeError> {
+    let failed = |source| ServeError::Socket { path: path.to_path_buf(), source };
+    let (socket, listener) = ProxySocket::bind(path).map_err(failed)?;
+    let data = web::Data::from(Arc::clone(app));
+    let server = HttpServer::new(move || service(data.clone(), Door::Socket));
+    let server = server.workers(workers).shutdown_timeout(app.config.server.shutdown_seconds);
+    let server = server.h1_allow_half_closed(false).disable_signals().listen_uds(listener).map_err(failed)?;
+    Ok((socket, server.run()))
 }
 
 /// What answers at a door. Each endpoint brings its own check; what is none of them is checked as well.
@@ -169,6 +193,7 @@ pub(crate) fn service(
     let endpoints = door.endpoints(&app.config.server);
     Actix::new()
         .app_data(app)
+        .app_data(if door == Door::Socket { Way::Socket } else { Way::Address })
         .app_data(web::Data::new(pages::Shared::default()))
         // The last layer named is the first that a request meets.
         .wrap(from_fn(traffic::metered))

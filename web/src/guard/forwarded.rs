@@ -11,6 +11,7 @@ use actix_web::HttpRequest;
 use super::hosts::Authority;
 use crate::config::AuthConfig;
 use crate::json;
+use crate::socket::Way;
 
 /// The address a connection comes from. An IPv4 address inside of an IPv6 one is that IPv4 address.
 fn peer(request: &HttpRequest) -> Option<IpAddr> {
@@ -23,22 +24,28 @@ fn is_proxy(address: IpAddr, auth: &AuthConfig) -> bool {
 
 /// Whether a request comes from a trusted proxy.
 pub(super) fn is_by_proxy(request: &HttpRequest, auth: &AuthConfig) -> bool {
-    peer(request).is_some_and(|peer| is_proxy(peer, auth))
+    is_by_socket(request) || peer(request).is_some_and(|peer| is_proxy(peer, auth))
+}
+
+/// Whether it comes by the socket of the proxy.
+fn is_by_socket(request: &HttpRequest) -> bool {
+    request.app_data::<Way>() == Some(&Way::Socket)
 }
 
 /// The address of the client: the nearest one that is no trusted proxy. What clients write stands farther away.
 pub(crate) fn client(request: &HttpRequest, auth: &AuthConfig) -> Option<IpAddr> {
-    let mut nearest = peer(request)?;
+    // Who comes by the socket has no address, and is a proxy.
+    let mut nearest = if is_by_socket(request) { None } else { Some(peer(request)?) };
     let lines: Vec<&str> = values(request, "x-forwarded-for").collect();
     let mut hops = lines.iter().flat_map(|line| line.split(',')).rev();
-    while is_proxy(nearest, auth) {
+    while nearest.is_none_or(|nearest| is_proxy(nearest, auth)) {
         match hops.next().map(address_of) {
-            Some(Some(farther)) => nearest = farther,
+            Some(Some(farther)) => nearest = Some(farther),
             // What is no address says nothing, and hides what stands behind it.
             Some(None) | None => break,
         }
     }
-    Some(nearest)
+    nearest
 }
 
 /// `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]` or `[::1]:5`.
