@@ -9,6 +9,7 @@ use storage::{
     model_of,
 };
 
+use crate::audit;
 use crate::cli::{AccessArgs, AccessCommand};
 use crate::output::table;
 use crate::paths;
@@ -22,8 +23,15 @@ pub(crate) fn run(settings: &Settings, args: &AccessArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
     match &args.command {
         AccessCommand::List => list(&Snapshot::open(&folder)?)?,
-        AccessCommand::Set { source, entries, paths } => set(&folder, source, entries, paths.as_deref())?,
-        AccessCommand::Open { source } => put(&folder, source, None)?,
+        AccessCommand::Set { source, entries, paths } => {
+            set(&folder, source, entries, paths.as_deref())?;
+            let event = audit::event("access-changed").about("source", source).about("access", &entries.join(", "));
+            audit::note(settings, &event.about("paths", paths.as_deref().unwrap_or("all")))?;
+        }
+        AccessCommand::Open { source } => {
+            put(&folder, source, None)?;
+            audit::note(settings, &audit::event("access-changed").about("source", source).about("access", "everyone"))?;
+        }
         AccessCommand::Explain { document, seen_as } => explain(&Snapshot::open(&folder)?, document, seen_as)?,
         AccessCommand::Check { source } => check(&Snapshot::open(&folder)?, source)?,
     }

@@ -177,6 +177,9 @@ impl Engine {
     /// # Errors
     /// [`Error::NotFound`], also where there is a source and nothing of it is for them.
     pub(crate) fn source_for(&self, caller: &Caller, name: &str) -> Result<Source, Error> {
-        self.view(caller)?.source(name).cloned().ok_or(Error::NotFound { what: "the source" })
+        // A key that is made for a source need not see what it has put there.
+        let is_made_for_it = caller.sources.as_ref().is_some_and(|sources| sources.iter().any(|known| known == name));
+        let source = if is_made_for_it { self.source(name) } else { self.view(caller)?.source(name).cloned() };
+        source.ok_or(Error::NotFound { what: "the source" })
     }
 }

@@ -11,6 +11,7 @@ use super::access_body::AccessBody;
 use super::documents::document_id;
 use super::timing::{Timed, timed};
 use crate::app::App;
+use crate::audit;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
@@ -80,6 +81,7 @@ pub(crate) async fn put(
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(Error::bad("name: expected 1 to 200 characters, without control characters"));
     }
+    audit::about("rules", serde_json::to_value(&body.0).map_err(Error::internal)?);
     let rules = body.0.read()?;
     app.in_time(engine.writer.set_access(&name, rules)).await?;
     let rules = AccessRules::of(engine.snapshot().source_access(&name));

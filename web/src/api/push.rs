@@ -11,7 +11,7 @@ use storage::Source;
 use utoipa::ToSchema;
 
 use super::access_body::AccessBody;
-use super::carry::{Content, Edit, Edits, Outcome, Text, carry_out};
+use super::carry::{Content, Edit, Edits, Outcome, Text, carry_out, labelled};
 use super::documents::document_id;
 use super::incoming;
 use super::timing::{Timed, timed};
@@ -185,6 +185,7 @@ async fn one(
     started: Instant,
     edit: Edit,
 ) -> Result<HttpResponse, Error> {
+    check_sources(caller, std::slice::from_ref(&edit))?;
     let mut outcomes = carry_out(&app, client, Edits { list: vec![edit], room: None }).await?;
     let Outcome { item, undone } = outcomes.pop().ok_or_else(|| Error::internal("a change without an outcome"))?;
     app.jobs.asked_by(item.job, caller);
@@ -246,6 +247,14 @@ pub(crate) async fn bulk(
     several(app.into_inner(), &caller, &request, started, edits).await
 }
 
+/// A key that is made for some sources changes no others.
+fn check_sources(caller: &Caller, edits: &[Edit]) -> Result<(), Error> {
+    match edits.iter().find(|edit| !caller.may_change(&edit.source.name)) {
+        None => Ok(()),
+        Some(edit) => Err(labelled(&edit.label, Error::NotFound { what: "the source" })),
+    }
+}
+
 /// What of several changes the audit log names: how many there are, and what was to be deleted.
 fn audit_changes(edits: &Edits) {
     let deletions = edits.list.iter().filter(|edit| edit.content.is_none());
@@ -263,6 +272,7 @@ async fn several(
     edits: Edits,
 ) -> Result<HttpResponse, Error> {
     audit_changes(&edits);
+    check_sources(caller, &edits.list)?;
     let outcomes = carry_out(&app, client_of(request), edits).await?;
     let status = if outcomes.iter().any(|outcome| outcome.undone.is_some()) {
         StatusCode::MULTI_STATUS

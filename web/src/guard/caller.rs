@@ -94,6 +94,12 @@ impl Caller {
         self.sees == Sees::Everything
     }
 
+    /// Whether the caller may put and remove documents of a source, as far as it is limited to some.
+    pub(crate) fn may_change(&self, source: &str) -> bool {
+        self.sees_everything()
+            || self.sources.as_ref().is_none_or(|sources| sources.iter().any(|known| known == source))
+    }
+
     /// For whom documents are read.
     pub(crate) fn viewer(&self) -> Viewer {
         match (self.sees, &self.sources) {

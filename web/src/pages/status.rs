@@ -177,7 +177,7 @@ fn source_row(visit: &Visit, source: &SourceState) -> Markup {
     let files = |state: &str, count: u64| {
         let link =
             format!("/status?{}#files", query_string(&[("state", state), (Field::Source.parameter(), &source.name)]));
-        html! { td.number { @if count > 0 { a href=(link) { (number(count)) } } @else { "0" } } }
+        html! { td.number { @if count > 0 && visit.administers { a href=(link) { (number(count)) } } @else { (number(count)) } } }
     };
     html! {
         tr {
@@ -191,7 +191,7 @@ fn source_row(visit: &Visit, source: &SourceState) -> Markup {
             (files("failed", source.failed))
             td { @match source.last_run {
                 Some(second) => time datetime=(iso(second)) { (visit.language.ago(second, visit.now)) },
-                None => (words.never_run),
+                None => @if visit.administers { (words.never_run) },
             } }
         }
     }
