@@ -149,9 +149,10 @@ impl Calendar {
                     self.name = named.unwrap_or_else(|| std::mem::take(&mut self.name));
                     self.description = described.unwrap_or_else(|| std::mem::take(&mut self.description));
                 }
-                ICalendarComponentType::VEvent | ICalendarComponentType::VTodo | ICalendarComponentType::VJournal => {
-                    items.push(event::item(component, is_cancelled, line))
-                }
+                ICalendarComponentType::VEvent
+                | ICalendarComponentType::VTodo
+                | ICalendarComponentType::VJournal
+                | ICalendarComponentType::Available => items.push(event::item(component, is_cancelled, line)),
                 _ => {}
             }
         }
@@ -252,6 +253,10 @@ mod tests {
         assert_eq!(sound(structure(cut).unwrap()).text, "Works\n\nOne\n\nTwo");
         let both = "BEGIN:VCARD\nFN:Ana\nEND:VCARD\nnoise\nBEGIN:VEVENT\nSUMMARY:Fair\nEND:VEVENT\n";
         assert_eq!(sound(structure(both).unwrap()).text, "Ana\n\nFair");
+        let hours = "BEGIN:VCALENDAR\nBEGIN:VAVAILABILITY\nBEGIN:AVAILABLE\nSUMMARY:Office hours\nDTSTART:20260302T090000\n\
+                     DTEND:20260302T170000\nRRULE:FREQ=WEEKLY\nEND:AVAILABLE\nEND:VAVAILABILITY\nEND:VCALENDAR\n";
+        let told = "Office hours\n\nWhen: 2026-03-02 09:00 to 17:00\nRepeats: every week";
+        assert_eq!(sound(structure(hours).unwrap()).text, told);
         let empty = extract(Path::new("a.ics"), b"BEGIN:VCALENDAR\nEND:VCALENDAR\n", &ExtractLimits::default());
         assert_eq!(empty.map(|read| read.kind), Err(FileError::Empty));
     }
