@@ -51,14 +51,16 @@ pub(super) async fn csv(app: web::Data<App>, visit: Visit, asked: Params<Asked>)
 fn page(visit: &Visit, days: Option<u32>, kept: u32, report: &Report) -> HttpResponse {
     let words = visit.words();
     let totals = &report.totals;
+    let thumbs_of = |which: &str| format!("{} · {which}", words.thumbs);
+    let (yes, no) = (thumbs_of(words.yes), thumbs_of(words.no));
     let figures = [
         (words.searches, totals.searches),
         (words.without_results, totals.without_results),
         (words.not_here, totals.not_here),
         (words.without_click, totals.without_click),
         (words.slow, totals.slow),
-        (words.yes, totals.up),
-        (words.no, totals.down),
+        (yes.as_str(), totals.up),
+        (no.as_str(), totals.down),
     ];
     let chosen = days.unwrap_or(PERIODS[1].min(kept));
     let slow_from = fill(words.slow_from, &[&visit.language.duration(report.slow_ms as f64)]);
