@@ -145,8 +145,9 @@ fn without_times(value: &mut Value) {
 
 /// A page without what is a number of milliseconds, seconds or minutes, or of a request.
 fn durations_out(text: &str) -> String {
+    let text = text.replace("&lt;", "");
     let mut out = String::new();
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         out.push_str(&rest[..at]);
         let end =
