@@ -143,8 +143,9 @@ fn without_times(value: &mut Value) {
     }
 }
 
-/// A page without what is a number of milliseconds, seconds or minutes, or of a request.
+/// A page without what is a number of milliseconds, seconds or minutes, or of tokens in one.
 fn durations_out(text: &str) -> String {
+    const UNITS: [&str; 9] = ["ms", "seconds", "second", "minutes", "minute", "tokens", "min", "s", "m"];
     let text = text.replace("&lt;", "");
     let mut out = String::new();
     let mut rest = text.as_str();
@@ -152,11 +153,18 @@ fn durations_out(text: &str) -> String {
         out.push_str(&rest[..at]);
         let end =
             rest[at..].find(|c: char| !c.is_ascii_digit() && !".,".contains(c)).map_or(rest.len(), |end| at + end);
-        let unit = rest[end..].trim_start_matches([' ', '\u{a0}', '\u{202f}']);
-        let is_time =
-            ["ms", "s ", "s.", "s<", "second", "minute", "m ", "%", "token"].iter().any(|name| unit.starts_with(name));
-        out.push_str(if is_time { "N" } else { &rest[at..end] });
-        rest = &rest[end..];
+        let behind = rest[end..].trim_start_matches([' ', '\u{a0}', '\u{202f}']);
+        let ends = |rest: &str| rest.chars().next().is_none_or(|c| !c.is_alphanumeric());
+        match UNITS.iter().find_map(|unit| behind.strip_prefix(unit).filter(|rest| ends(rest))) {
+            Some(behind) => {
+                out.push('N');
+                rest = behind;
+            }
+            None => {
+                out.push_str(&rest[at..end]);
+                rest = &rest[end..];
+            }
+        }
     }
     out + rest
 }
