@@ -1,14 +1,15 @@
 //! `quarry access`: who may see what, and why.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use storage::{
-    Access, AccessRule, DocumentAccess, DocumentId, Filter, Principal, Principals, Snapshot, SourceAccess, Store, View,
-    model_of,
+    Access, AccessRule, DocumentAccess, DocumentId, Filter, Principal, Snapshot, SourceAccess, Store, View, model_of,
 };
 
+use super::search::principals_of;
 use crate::audit;
 use crate::cli::{AccessArgs, AccessCommand};
 use crate::output::table;
@@ -40,14 +41,18 @@ pub(crate) fn run(settings: &Settings, args: &AccessArgs) -> Result<ExitCode> {
 
 fn list(snapshot: &Snapshot) -> Result<()> {
     let mut rows = table(&["source", "paths", "who may see it"]);
-    for source in snapshot.whole()?.sources() {
-        let rules = snapshot.source_access(&source.name).map(SourceAccess::rules).unwrap_or_default();
+    let whole = snapshot.whole()?;
+    let there = whole.sources().into_iter().map(|source| source.name.as_str());
+    // Rules wait for a source that is not there yet, and stay for one that comes back.
+    let names: BTreeSet<&str> = there.chain(snapshot.ruled_sources()).collect();
+    for source in names {
+        let rules = snapshot.source_access(source).map(SourceAccess::rules).unwrap_or_default();
         if rules.is_empty() {
-            rows.add_row([shown(&source.name).into_owned(), "all".into(), "whoever may search".into()]);
+            rows.add_row([shown(source).into_owned(), "all".into(), "whoever may search".into()]);
         }
         for AccessRule { paths, access } in rules {
             let paths = paths.as_deref().unwrap_or("all");
-            rows.add_row([shown(&source.name).into_owned(), shown(paths).into_owned(), in_words(access)]);
+            rows.add_row([shown(source).into_owned(), shown(paths).into_owned(), in_words(access)]);
         }
     }
     println!("{rows}");
@@ -73,14 +78,17 @@ fn put(folder: &Path, source: &str, rules: Option<SourceAccess>) -> Result<()> {
     Ok(store.close()?)
 }
 
-/// The index, opened for writing, if it has the source. Nothing is embedded: any model will do that it was made with.
+/// The index, opened for writing. Nothing is embedded: any model will do that it was made with.
 fn opened(folder: &Path, source: &str) -> Result<Store> {
     let store = Store::open(folder, &model_of(folder)?).context(
         "access is set by the one process that writes; while a server runs, use PUT /api/v1/sources/NAME/access",
     )?;
     if store.sources().iter().all(|known| known.name != source) {
         let names: Vec<&str> = store.sources().iter().map(|known| known.name.as_str()).collect();
-        bail!("there is no source {source:?}; there are: {}", names.join(", "));
+        eprintln!(
+            "There is no source {source:?} yet (there are: {}); what was said holds once there is one.",
+            names.join(", ")
+        );
     }
     Ok(store)
 }
@@ -96,8 +104,7 @@ fn explain(snapshot: &Snapshot, document: &str, seen_as: &[String]) -> Result<()
     if seen_as.is_empty() {
         return Ok(());
     }
-    let principals = seen_as.iter().map(|name| Ok(name.parse::<Principal>()?)).collect::<Result<Vec<_>>>()?;
-    let principals = Principals::of(principals);
+    let principals = principals_of(seen_as)?;
     let together = access.together();
     let stopping = together.lists().find(|list| !list.admits(&principals));
     let who: Vec<&str> = principals.iter().map(Principal::as_str).collect();

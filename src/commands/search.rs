@@ -124,12 +124,17 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
 }
 
 /// As whom something is looked at: the owner of the data folder where nobody is named.
-pub(super) fn viewer_of(names: &[String]) -> Result<Viewer> {
+fn viewer_of(names: &[String]) -> Result<Viewer> {
     if names.is_empty() {
         return Ok(Viewer::of_everything());
     }
+    Ok(Viewer::person(principals_of(names)?))
+}
+
+/// Somebody who is all of these.
+pub(super) fn principals_of(names: &[String]) -> Result<Principals> {
     let principals = names.iter().map(|name| Ok(name.parse::<Principal>()?)).collect::<Result<Vec<_>>>()?;
-    Ok(Viewer::person(Principals::of(principals)))
+    Ok(Principals::of(principals))
 }
 
 fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {

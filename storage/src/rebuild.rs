@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::access::{self, AccessTable, SourceAccess};
 use crate::crash::{self, Step};
 use crate::database::Database;
 use crate::documents::Documents;
@@ -44,9 +45,7 @@ impl Rebuild {
         opened.repairs.splice(..0, said);
         let mut store = Store::with(&folder, lock, opened)?;
         // A document that is read anew is as hidden as before.
-        if let Some(documents) = truth_of(&edition::in_force(data)?)? {
-            store.take_accesses_over(&documents)?;
-        }
+        store.take_accesses_over(&accesses_of(&edition::in_force(data)?, &sources))?;
         Ok(Self { data: data.to_path_buf(), store, sources, is_continued })
     }
 
@@ -102,15 +101,26 @@ fn anew(folder: &Path, model: &IndexModel) -> Result<recover::Opened> {
     recover::open(folder, model)
 }
 
-/// The truth of an index, for what it says of who may see what; `None` if there is none.
-///
-/// # Errors
-/// It is there and cannot be read: whom its documents are hidden from is not known then, and nothing is made of them that
-/// would be open to all.
-fn truth_of(folder: &Path) -> Result<Option<Documents>> {
+/// Who may see what, from whichever part of an index can still tell; closed to everybody but administrators where none can.
+fn accesses_of(folder: &Path, sources: &[Source]) -> AccessTable {
     let documents = layout::documents(folder);
     // Opening would make an empty one.
-    documents.exists().then(|| Documents::open(&documents)).transpose()
+    let stored = documents.exists().then(|| Documents::open(&documents).and_then(|documents| documents.accesses()));
+    if let Some(Ok(table)) = stored {
+        return table;
+    }
+    let mut table = access::file::newest(folder);
+    // An index of a format that knew of no accesses hid nothing.
+    let could_hide = !matches!(settings::read_any(folder), Ok(None) | Ok(Some((..settings::HIDING, _))));
+    if table.is_none() && could_hide {
+        let mut closed = AccessTable::default();
+        sources.iter().for_each(|source| closed.note_source(&source.name, Some(SourceAccess::closed())));
+        tracing::warn!(
+            "who may see what could not be read any more: all sources are closed; say it again with `quarry access set`"
+        );
+        table = Some(closed);
+    }
+    table.unwrap_or_default()
 }
 
 /// The sources, from whichever part of an index can still tell.

@@ -17,6 +17,9 @@ use crate::{edition, files, upgrade};
 /// Version of everything in the data folder. A change of any file's format raises it, and adds a step to `upgrade`.
 pub(crate) const FORMAT: u32 = 6;
 
+/// The first format that says who may see what.
+pub(crate) const HIDING: u32 = 6;
+
 const NAME: &str = "index.json";
 
 #[derive(Serialize, Deserialize)]

@@ -209,9 +209,25 @@ impl Snapshot {
         Ok(Some(DocumentAccess { own: table.own(id.group()).cloned(), rule }))
     }
 
+    /// The names of which rules are kept, whether there is such a source or not, for those who look after the index.
+    pub fn ruled_sources(&self) -> impl Iterator<Item = &str> {
+        self.shared.access.sources().map(|(name, _)| name.as_str())
+    }
+
     /// The rules of a source, for those who look after the index; `None` where nothing was said.
     pub fn source_access(&self, name: &str) -> Option<&SourceAccess> {
         self.shared.access.source(name)
+    }
+
+    /// Whether the rules of a source let somebody through to files that are no documents, of which nothing else says who may
+    /// see them.
+    pub fn rules_admit(&self, viewer: &Viewer, source: &str, paths: &[String]) -> bool {
+        let Some((principals, within)) = viewer.open_to() else { return true };
+        if within.is_some_and(|within| !within.contains(source)) {
+            return false;
+        }
+        let Some(rules) = self.shared.access.source(source).map(SourceAccess::compiled) else { return true };
+        paths.iter().all(|path| rules.access(rules.rule_for(path)).admits(principals))
     }
 
     fn classes(&self) -> Result<&Classes> {

@@ -196,8 +196,6 @@ impl Store {
         let mut settings = self.settings.clone();
         settings.sources.retain(|source| source.name != name);
         self.write_settings(settings)?;
-        // Last: until its documents are gone, they are as hidden as they were.
-        self.set_source_access(name, None)?;
         Ok(files)
     }
 

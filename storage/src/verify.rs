@@ -306,10 +306,7 @@ fn reset_damaged_documents(folder: &Path, described: Option<Settings>, done: &mu
     let mut changes = Changes::default();
     changes.put_settings(&settings);
     match accesses {
-        Some(table) => {
-            table.documents().for_each(|(id, access)| changes.put_access(id, Some(&access)));
-            table.sources().for_each(|(name, rules)| changes.put_source_access(name, Some(rules)));
-        }
+        Some(table) => changes.put_accesses(&table),
         None => {
             let closed = SourceAccess::closed();
             settings.sources.iter().for_each(|source| changes.put_source_access(&source.name, Some(&closed)));

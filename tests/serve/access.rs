@@ -320,6 +320,27 @@ fn suggestions_are_the_same(alone: &Side, beside: &Side) {
     }
 }
 
+#[test]
+fn a_file_is_sent_whole_to_whom_all_of_it_is_open() {
+    let bench = Bench::new();
+    let letter = "From: a@x.example\r\nTo: b@x.example\r\nSubject: Pump\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nThe pump is here.\r\n\
+        --b\r\nContent-Type: image/png; name=pump.png\r\nContent-Disposition: attachment; filename=pump.png\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=\r\n\
+        --b--\r\n";
+    fs::write(bench.docs().join("a.eml"), letter).unwrap();
+    let side = Side::new(bench, "");
+    let lines = side.as_admin("GET", "/api/v1/sources/docs/ledger", &json!({})).expect(200);
+    let picture = lines["files"].as_array().unwrap().iter().find(|line| line["path"] == "a.eml/pump.png").unwrap();
+    assert_eq!(picture["passages"], 0, "the picture is no document: {picture}");
+    let file = format!("/document/{}/file", storage_id("docs", "a.eml"));
+    assert_eq!(side.as_person(&file).status, 200, "a picture that nobody hides hides nothing");
+    let rules = json!({ "rules": [{ "paths": "**/*.png", "access": ["group:hr"] }] });
+    side.as_admin("PUT", "/api/v1/sources/docs/access", &rules).expect(200);
+    assert_eq!(side.as_person("/api/v1/search?q=pump").expect(200)["total"], 1);
+    assert_eq!(side.as_person(&file).status, 404, "what is sent would hold what is hidden");
+}
+
 /// The id of a document, as everybody can compute it who knows its source and path.
 fn storage_id(source: &str, path: &str) -> String {
     let hash = blake3::hash(&[source.as_bytes(), &[0], path.as_bytes()].concat());

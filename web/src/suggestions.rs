@@ -171,18 +171,19 @@ impl Suggestions {
     }
 
     /// The viewers whose texts are wanted, those who searched last first.
-    fn viewers(&self) -> Vec<Viewer> {
+    fn viewers(&self) -> Vec<(ViewKey, Viewer)> {
         let mut known = self.known();
         known.retain(|_, known| known.viewer.sees_everything() || known.wanted.elapsed() < WANTED_FOR);
-        let mut wanted: Vec<(Instant, Viewer)> =
-            known.values().map(|known| (known.wanted, known.viewer.clone())).collect();
-        wanted.sort_by_key(|(wanted, _)| std::cmp::Reverse(*wanted));
-        wanted.into_iter().map(|(_, viewer)| viewer).collect()
+        let mut wanted: Vec<(Instant, ViewKey, Viewer)> =
+            known.iter().map(|(key, known)| (known.wanted, *key, known.viewer.clone())).collect();
+        wanted.sort_by_key(|(wanted, ..)| std::cmp::Reverse(*wanted));
+        wanted.into_iter().map(|(_, key, viewer)| (key, viewer)).collect()
     }
 
     /// Makes the texts of a viewer anew if they are of another state; whether there was anything to do.
-    fn refresh(&self, engine: &Engine, viewer: Viewer) -> Result<bool, Error> {
-        let view = engine.snapshot().view(&viewer)?;
+    fn refresh(&self, engine: &Engine, key: ViewKey, viewer: &Viewer) -> Result<bool, Error> {
+        let view = engine.snapshot().view(viewer)?;
+        self.moved(key, view.key());
         let generation = view.generation()?;
         let is_made = |known: &Known| known.texts.as_ref().is_some_and(|(made, _)| *made == generation);
         if self.known().get(&view.key()).is_some_and(is_made) {
@@ -191,9 +192,20 @@ impl Suggestions {
         let texts = Arc::new(Suggester::new(Suggester::texts_of(&view)?));
         engine.searcher.learn(&view, abbreviations_of(&view)?)?;
         let mut known = self.known();
-        let wanted = Instant::now();
-        known.entry(view.key()).or_insert(Known { viewer, wanted, texts: None }).texts = Some((generation, texts));
+        if let Some(known) = known.get_mut(&view.key()) {
+            known.texts = Some((generation, texts));
+        }
         Ok(true)
+    }
+
+    /// A viewer sees another set of documents than before: there is no more to keep for them than there was.
+    fn moved(&self, from: ViewKey, to: ViewKey) {
+        let mut known = self.known();
+        if from != to
+            && let Some(before) = known.remove(&from)
+        {
+            known.entry(to).or_insert(Known { texts: None, ..before });
+        }
     }
 }
 
@@ -212,8 +224,8 @@ pub(crate) fn keep_up(app: &App) {
             app.suggestions.want(whole.key(), Viewer::of_everything());
         }
         let mut is_anew = false;
-        for viewer in app.suggestions.viewers() {
-            match app.suggestions.refresh(engine, viewer) {
+        for (key, viewer) in app.suggestions.viewers() {
+            match app.suggestions.refresh(engine, key, &viewer) {
                 Ok(was_old) => is_anew |= was_old,
                 Err(error) => tracing::error!("suggestions stay as they were: {}", storage::chain(&error)),
             }

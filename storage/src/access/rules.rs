@@ -1,7 +1,10 @@
 //! Who may see the documents of a source: rules by path, as an administrator writes them.
 
+use std::borrow::Cow;
+
 use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::list::{Access, AccessError, AccessList};
 
@@ -126,7 +129,9 @@ pub(crate) struct CompiledAccess(Vec<(Option<GlobMatcher>, Access)>);
 
 impl CompiledAccess {
     pub(crate) fn rule_for(&self, path: &str) -> Option<usize> {
-        self.0.iter().rposition(|(matcher, _)| matcher.as_ref().is_none_or(|matcher| matcher.is_match(path)))
+        // As people compare them: what a Mac wrote in parts must not slip past a rule that was typed.
+        let path: Cow<'_, str> = if path.is_ascii() { path.into() } else { path.nfc().collect::<String>().into() };
+        self.0.iter().rposition(|(matcher, _)| matcher.as_ref().is_none_or(|matcher| matcher.is_match(path.as_ref())))
     }
 
     pub(crate) fn access(&self, rule: Option<usize>) -> Access {
@@ -139,7 +144,8 @@ fn matcher(pattern: &str) -> Result<GlobMatcher, AccessRuleError> {
     if pattern.is_empty() || pattern.starts_with('/') {
         return Err(unreadable("it is empty or begins with a slash".to_owned()));
     }
-    let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
+    let composed: String = pattern.nfc().collect();
+    let glob = GlobBuilder::new(&composed).literal_separator(true).backslash_escape(true).build();
     Ok(glob.map_err(|error| unreadable(error.kind().to_string()))?.compile_matcher())
 }
 
@@ -167,6 +173,8 @@ mod tests {
         ] {
             assert_eq!(rules.access_of(path), Access::parse(&[expected]).unwrap(), "{path}");
         }
+        let parts = SourceAccess::of([rule(Some("Geh\u{e4}lter/**"), "group:hr")]).unwrap();
+        assert_eq!(parts.access_of("Geha\u{308}lter/mai.md"), Access::parse(&["group:hr"]).unwrap());
         assert_eq!(SourceAccess::open().access_of("a"), Access::everyone());
         assert!(SourceAccess::closed().access_of("a").is_closed());
         assert_eq!((rules.rule_for("payroll/x"), SourceAccess::open().rule_for("a")), (Some(1), None));

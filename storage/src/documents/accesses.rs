@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Changes, Documents, check, damaged, decode, sealed};
+use super::{Changes, Documents, check, damaged, decode};
 use crate::access::{Access, AccessTable, SourceAccess};
 use crate::error::Result;
 use crate::record::DocumentId;
@@ -30,10 +30,10 @@ impl Changes {
         }
     }
 
-    /// Writes an entry as another index had it, by its encoded value.
-    pub(crate) fn put_stored(&mut self, key: &[u8], payload: &[u8]) {
-        let value = sealed(key, [&[0; 4], payload].concat());
-        self.writes.push((key.to_vec(), Some(value)));
+    /// All that a table says.
+    pub(crate) fn put_accesses(&mut self, table: &AccessTable) {
+        table.documents().for_each(|(id, access)| self.put_access(id, Some(&access)));
+        table.sources().for_each(|(name, rules)| self.put_source_access(name, Some(rules)));
     }
 }
 
@@ -60,13 +60,6 @@ impl Documents {
     /// What a document says of itself.
     pub(crate) fn access(&self, id: DocumentId) -> Result<Option<Access>> {
         self.get(&access_key(id))
-    }
-
-    /// Everything about access as it is stored, for an index that is made anew: keys and encoded values.
-    pub(crate) fn stored_accesses(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let kinds = [[ACCESS], [SOURCE_ACCESS]];
-        let entries = kinds.iter().flat_map(|prefix| self.database.prefixed(prefix));
-        entries.map(|entry| entry.and_then(|(key, value)| Ok((key.to_vec(), check(&key, &value)?.to_vec())))).collect()
     }
 }
 

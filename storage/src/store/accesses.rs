@@ -1,6 +1,6 @@
 //! Who may see what: commits that change it, and what a commit of documents says of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tracing::debug_span;
 
@@ -8,7 +8,7 @@ use super::{STAGE, Store};
 use crate::access::{self, Access, AccessTable, SourceAccess};
 use crate::batch::Batch;
 use crate::crash::{self, Step};
-use crate::documents::{Changes, Documents};
+use crate::documents::Changes;
 use crate::error::Result;
 use crate::lexical::Payload;
 use crate::record::DocumentId;
@@ -35,18 +35,16 @@ impl Store {
     }
 
     /// Takes over who may see what from another index of the same sources.
-    pub(crate) fn take_accesses_over(&mut self, from: &Documents) -> Result<()> {
-        let mut changes = Changes::default();
-        let stored = from.stored_accesses()?;
-        let known: BTreeSet<&[u8]> = stored.iter().map(|(key, _)| key.as_slice()).collect();
-        let gone = self.documents.stored_accesses()?.into_iter().filter(|(key, _)| !known.contains(key.as_slice()));
-        gone.for_each(|(key, _)| changes.remove_mark(key));
-        stored.iter().for_each(|(key, payload)| changes.put_stored(key, payload));
-        let table = from.accesses()?;
+    pub(crate) fn take_accesses_over(&mut self, table: &AccessTable) -> Result<()> {
         if table.says_the_same_as(&self.access) {
             return Ok(());
         }
-        self.commit_accesses(changes, table)
+        let mut changes = Changes::default();
+        // What is written last counts: first all that was known is taken back.
+        self.access.documents().for_each(|(id, _)| changes.put_access(id, None));
+        self.access.sources().for_each(|(name, _)| changes.put_source_access(name, None));
+        changes.put_accesses(table);
+        self.commit_accesses(changes, table.clone())
     }
 
     fn commit_accesses(&mut self, changes: Changes, table: AccessTable) -> Result<()> {

@@ -308,7 +308,7 @@ fn rules_and_what_documents_say_must_both_let_through_and_a_change_is_a_commit()
     store.commit(batch).unwrap();
     assert_eq!(seen(&store, &[]), ["a.md", "b.md", "pay/public/d.md"]);
     store.remove_source("secret").unwrap();
-    assert_eq!(store.source_access("secret"), None);
+    assert!(store.source_access("secret").is_some(), "what is put there again is as hidden");
 }
 
 #[test]
@@ -364,4 +364,25 @@ fn a_rebuild_keeps_who_may_see_what() {
     let snapshot = Snapshot::open(folder.path()).unwrap();
     assert!(paths(&snapshot.view(&as_all_of(&[])).unwrap()).is_empty());
     assert_eq!(paths(&snapshot.view(&as_all_of(&["group:hr"])).unwrap()), ["b.md"]);
+}
+
+#[test]
+fn a_rebuild_over_a_lost_truth_hides_what_can_still_be_told_or_everything() {
+    let rebuilt = |loses_the_file: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        store(folder.path()).close().unwrap();
+        std::fs::remove_dir_all(folder.path().join("documents")).unwrap();
+        if loses_the_file {
+            std::fs::remove_dir_all(folder.path().join("access")).unwrap();
+        }
+        let mut rebuild = crate::Rebuild::begin(folder.path(), &model()).unwrap();
+        let mut batch = Batch::default();
+        put(&mut batch, &plain("a.md", "pump", false));
+        put(&mut batch, &plain("b.md", "valve", true));
+        rebuild.store().commit(batch).unwrap();
+        rebuild.finish().unwrap();
+        paths(&Snapshot::open(folder.path()).unwrap().view(&as_all_of(&["group:hr"])).unwrap())
+    };
+    assert_eq!(rebuilt(false), ["a.md", "b.md"], "the rules are those of before");
+    assert!(rebuilt(true).is_empty(), "nothing tells them any more");
 }

@@ -13,13 +13,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use formats::{Delivery, Format};
 use futures_util::{Stream, stream};
 use indexer::open_beneath;
-use storage::DocumentId;
+use storage::{DocumentId, View};
 
 use super::address::{SearchAddress, encoded};
 use super::hit::file_name;
 use super::problem;
 use super::visit::Visit;
-use crate::api::LedgerView;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -62,7 +61,7 @@ fn find(engine: &Engine, caller: &Caller, id: &str) -> Result<Found, Error> {
     let document = &passages.first().ok_or_else(missing)?.document;
     let source = engine.source(&document.source).ok_or_else(missing)?;
     let (path, file) = outermost(&source.root, &document.path).ok_or_else(missing)?;
-    if !shows_all_of(engine, &LedgerView::of(Arc::clone(&view)), &document.source, path)? {
+    if !shows_all_of(engine, caller, &view, &document.source, path)? {
         return Err(missing());
     }
     let length = file.metadata().map_err(|_| missing())?.len();
@@ -75,23 +74,26 @@ fn find(engine: &Engine, caller: &Caller, id: &str) -> Result<Found, Error> {
     Ok(Found { name: file_name(path).to_string(), media_type, shown, file, length })
 }
 
-/// Whether whoever looks through a view may see all that is in a file: of an archive or a mail all that it holds is sent.
-fn shows_all_of(engine: &Engine, lines: &LedgerView, source: &str, path: &str) -> Result<bool, Error> {
-    if lines.view().is_whole() {
+/// Whether somebody may see all that is in a file: of an archive or a mail all that it holds is sent. What it holds beside
+/// documents (pictures, files that could not be read) is as open as the rules of the source say.
+fn shows_all_of(engine: &Engine, caller: &Caller, view: &View, source: &str, path: &str) -> Result<bool, Error> {
+    if view.is_whole() {
         return Ok(true);
     }
     let inside = format!("{path}/");
+    let mut others = Vec::new();
     for entry in engine.truth.ledger(source, &inside) {
         let entry = entry?;
         if !entry.path.starts_with(&inside) {
             break;
         }
-        if !lines.shows(&entry)? {
+        if !entry.is_searchable() {
+            others.push(entry.path);
+        } else if view.places(DocumentId::of(source, &entry.path))?.is_empty() {
             return Ok(false);
         }
     }
-    // What is not a document by itself is an archive: its lines are those of what it holds.
-    Ok(true)
+    Ok(engine.snapshot().rules_admit(&caller.viewer(), source, &others))
 }
 
 /// What a browser is to do with a file.
