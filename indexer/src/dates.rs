@@ -22,6 +22,8 @@ pub enum DateOrigin {
     FrontMatter,
     /// The properties of a document: PDF, Office, HTML.
     Document,
+    /// The commit that a file of a git checkout comes from.
+    Git,
     /// The file's last change.
     #[default]
     File,
@@ -35,10 +37,19 @@ impl fmt::Display for DateOrigin {
             Self::Mail => "mail",
             Self::FrontMatter => "front-matter",
             Self::Document => "document",
+            Self::Git => "git",
             Self::File => "file",
             Self::Pushed => "pushed",
         })
     }
+}
+
+/// When something was last changed, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// Of Unix time.
+    pub(crate) second: i64,
+    pub(crate) origin: DateOrigin,
 }
 
 /// Metadata that holds dates: that of the last change first.
@@ -68,8 +79,8 @@ const KEYS: &[&str] = &[
 const PROPERTIES: &[Icon] = &[Icon::Web, Icon::Pdf, Icon::Table, Icon::Slides];
 const OFFICE: &[&str] = &["docx", "doc", "odt", "rtf"];
 
-/// The second of the last change that a document of this kind states of itself, and where.
-pub(crate) fn stated(metadata: &BTreeMap<String, String>, kind: &str) -> Option<(i64, DateOrigin)> {
+/// The last change that a document of this kind states of itself.
+pub(crate) fn stated(metadata: &BTreeMap<String, String>, kind: &str) -> Option<Changed> {
     let second = KEYS.iter().find_map(|key| second(metadata.get(*key)?, Timestamp::now()))?;
     let icon = Format::named(kind).map(|format| format.icon);
     let origin = match icon {
@@ -77,12 +88,20 @@ pub(crate) fn stated(metadata: &BTreeMap<String, String>, kind: &str) -> Option<
         Some(icon) if PROPERTIES.contains(&icon) || OFFICE.contains(&kind) => DateOrigin::Document,
         _ => DateOrigin::FrontMatter,
     };
-    Some((second, origin))
+    Some(Changed { second, origin })
+}
+
+/// A second that a repository gives, if it may be one.
+pub(crate) fn committed(second: i64) -> Option<Changed> {
+    plausible(second, Timestamp::now()).map(|second| Changed { second, origin: DateOrigin::Git })
 }
 
 /// The second that a date stands for; the first one of a day, month or year, in UTC where no zone is given.
 fn second(text: &str, now: Timestamp) -> Option<i64> {
-    let second = moment(text.trim())?.as_second();
+    plausible(moment(text.trim())?.as_second(), now)
+}
+
+fn plausible(second: i64, now: Timestamp) -> Option<i64> {
     let earliest = Date::constant(1900, 1, 2).to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
     // Clocks and zones differ.
     let latest = now.checked_add(48.hours()).ok()?.as_second();
@@ -248,12 +267,15 @@ mod tests {
         };
         let both = facts(&[("date", "2020-01-02"), ("updated", "2024-05-03"), ("author", "2021")]);
         let second = day(2024, 5, 3).unwrap().as_second();
-        assert_eq!(stated(&both, "markdown"), Some((second, DateOrigin::FrontMatter)));
-        assert_eq!(stated(&both, "pdf"), Some((second, DateOrigin::Document)));
-        assert_eq!(stated(&both, "docx"), Some((second, DateOrigin::Document)));
-        assert_eq!(stated(&both, "eml"), Some((second, DateOrigin::Mail)));
+        assert_eq!(stated(&both, "markdown"), Some(Changed { second, origin: DateOrigin::FrontMatter }));
+        assert_eq!(stated(&both, "pdf"), Some(Changed { second, origin: DateOrigin::Document }));
+        assert_eq!(stated(&both, "docx"), Some(Changed { second, origin: DateOrigin::Document }));
+        assert_eq!(stated(&both, "eml"), Some(Changed { second, origin: DateOrigin::Mail }));
         let unclear = facts(&[("date", "2020-01-02"), ("updated", "03/04/2024")]);
-        assert_eq!(stated(&unclear, "markdown").map(|(second, _)| second), day(2020, 1, 2).map(Timestamp::as_second));
+        assert_eq!(
+            stated(&unclear, "markdown").map(|changed| changed.second),
+            day(2020, 1, 2).map(Timestamp::as_second)
+        );
         assert_eq!(stated(&facts(&[("author", "Ana")]), "html"), None);
     }
 }

@@ -37,6 +37,7 @@ mod chunk;
 mod counter;
 mod dates;
 mod error;
+mod history;
 mod ledger;
 mod line;
 mod ocr;

@@ -14,6 +14,7 @@ use tracing::{Span, debug_span, info_span};
 use crate::beneath::Root;
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
+use crate::history::History;
 use crate::line::{Line, in_place};
 use crate::options::IndexOptions;
 use crate::overtaken::Overtaken;
@@ -167,6 +168,7 @@ impl<'a> Indexer<'a> {
     fn files(&mut self, source: &Source, root: &Root, all: Vec<Work>) -> Result<RunReport, IndexError> {
         let version = version(self.options.reader.as_ref(), &self.options.extract);
         let attempts = self.store.attempts();
+        let history = History::of(all.iter().map(|work| work.file.path.as_path()));
         let Sorted { usual, suspects, mut aside } =
             sort(&attempts, &source.name, &version, self.options.comparison, all);
         let left = aside.len();
@@ -175,12 +177,12 @@ impl<'a> Indexer<'a> {
         let _vigil = Vigil::begin(attempts, self.options.stop.clone());
         let file = |work| Job::File(Box::new(work));
         let aside = aside.into_iter().map(|work| Job::SetAside(Box::new(work)));
-        let mut report = self.run(source, Some(root), usual.into_iter().map(file).chain(aside))?;
+        let mut report = self.run(source, Some(root), &history, usual.into_iter().map(file).chain(aside))?;
         for suspect in suspects {
             if report.interrupted {
                 break;
             }
-            let alone = self.run(source, Some(root), std::iter::once(file(suspect)))?;
+            let alone = self.run(source, Some(root), &history, std::iter::once(file(suspect)))?;
             report.add(&alone);
         }
         report.failed += said;
@@ -204,7 +206,7 @@ impl<'a> Indexer<'a> {
     ) -> Result<RunReport, IndexError> {
         let started = Instant::now();
         self.store.add_source(source.clone())?;
-        let mut report = self.run(source, None, texts.map(Job::Text))?;
+        let mut report = self.run(source, None, &History::default(), texts.map(Job::Text))?;
         self.finish(&source.name, &[])?;
         report.elapsed = started.elapsed();
         Ok(report)
@@ -223,11 +225,12 @@ impl<'a> Indexer<'a> {
         Ok(gone.len() as u64)
     }
 
-    /// Runs the line over `jobs`, whose files lie below `root`.
+    /// Runs the line over `jobs`, whose files lie below `root` and have this history.
     fn run(
         &mut self,
         source: &Source,
         root: Option<&Root>,
+        history: &History,
         jobs: impl Iterator<Item = Job> + Send,
     ) -> Result<RunReport, IndexError> {
         let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
@@ -236,6 +239,7 @@ impl<'a> Indexer<'a> {
             dated: self.options.dated,
             source: &source.name,
             root,
+            history,
             counter: &counter,
             reader: reader.as_ref(),
             version: &version(reader.as_ref(), &self.options.extract),

@@ -12,7 +12,8 @@ use tracing::debug_span;
 
 use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
-use crate::dates::{self, DateOrigin};
+use crate::dates::{self, Changed, DateOrigin};
+use crate::history::History;
 use crate::ledger::{state_of_error, state_of_text};
 use crate::page_type;
 use crate::passages::passages;
@@ -77,6 +78,7 @@ pub(crate) struct Preparer<'a> {
     pub(crate) source: &'a str,
     /// Where the files lie; none for texts that are no files.
     pub(crate) root: Option<&'a Root>,
+    pub(crate) history: &'a History,
     pub(crate) counter: &'a (dyn TokenCounter + Sync),
     pub(crate) reader: &'a dyn FileReader,
     /// See [`crate::reader::version`].
@@ -117,9 +119,9 @@ impl Preparer<'_> {
 
     fn text(&self, text: TextDocument) -> Prepared {
         let entry = self.blank_entry(&text.path, text.text.len() as u64, now_ns());
-        let modified = entry.modified_ns;
+        let changed = self.changed(entry.modified_ns);
         match structured(text, &self.extract) {
-            Ok(structured) => self.document(entry, modified, structured),
+            Ok(structured) => self.document(entry, changed, structured),
             Err(error) => failed(entry, &error, 0),
         }
     }
@@ -141,11 +143,24 @@ impl Preparer<'_> {
             let (modified_ns, inode) = (entry.modified_ns, entry.inode);
             return vec![Prepared::new(LedgerEntry { modified_ns, inode, ..known }, Content::Unchanged)];
         }
+        let changed = self.committed(&file.path, &bytes).unwrap_or_else(|| self.changed(file.modified));
         let extracting = debug_span!(target: STAGE, "extract");
         match extracting.in_scope(|| self.reader.read(Path::new(&file.relative), &bytes, &self.extract, self.stop)) {
-            Ok(extraction) => self.extraction(entry, file.modified, extraction, inside),
+            Ok(extraction) => self.extraction(entry, file.modified, changed, extraction, inside),
             Err(error) => self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
         }
+    }
+
+    /// The last change as the time of a file or text gives it.
+    fn changed(&self, modified_ns: i64) -> Changed {
+        Changed { second: modified_ns.div_euclid(1_000_000_000), origin: self.dated }
+    }
+
+    /// The last change as the checkout that a file lies in gives it.
+    fn committed(&self, file: &Path, bytes: &[u8]) -> Option<Changed> {
+        // Who pushes a file says when it was changed.
+        let asks = self.dated == DateOrigin::File;
+        asks.then(|| self.history.committed(file, bytes, self.stop)).flatten().and_then(dates::committed)
     }
 
     /// The documents inside of a file, what is no longer inside, and the file itself.
@@ -153,15 +168,16 @@ impl Preparer<'_> {
         &self,
         mut entry: LedgerEntry,
         modified_ns: i64,
+        changed: Changed,
         extraction: Extraction,
         inside: Vec<String>,
     ) -> Vec<Prepared> {
         let parts: Vec<Prepared> =
-            extraction.parts.into_iter().map(|part| self.part(&entry.path, modified_ns, part)).collect();
+            extraction.parts.into_iter().map(|part| self.part(&entry.path, modified_ns, changed, part)).collect();
         let own = match extraction.document {
             Some(mut document) => {
                 document.warnings.extend(extraction.warnings);
-                self.document(entry, modified_ns, document)
+                self.document(entry, changed, document)
             }
             None => {
                 let mut notes = vec![format!("{} files inside", parts.len())];
@@ -174,11 +190,12 @@ impl Preparer<'_> {
         self.with_gone(inside, parts, own)
     }
 
-    fn part(&self, file: &str, file_modified_ns: i64, part: Part) -> Prepared {
-        let modified_ns = part.modified.map_or(file_modified_ns, |seconds| seconds.saturating_mul(1_000_000_000));
+    fn part(&self, file: &str, file_modified_ns: i64, of_file: Changed, part: Part) -> Prepared {
+        let own_ns = part.modified.map(|seconds| seconds.saturating_mul(1_000_000_000));
+        let (modified_ns, changed) = own_ns.map_or((file_modified_ns, of_file), |own| (own, self.changed(own)));
         let entry = self.blank_entry(&format!("{file}/{}", part.path), part.bytes, modified_ns);
         match part.outcome {
-            Ok(document) => self.document(entry, modified_ns, document),
+            Ok(document) => self.document(entry, changed, document),
             Err(error) => failed(entry, &error, 0),
         }
     }
@@ -202,7 +219,7 @@ impl Preparer<'_> {
         self.with_gone(work.inside, Vec::new(), Prepared::new(entry, Content::Nothing))
     }
 
-    fn document(&self, mut entry: LedgerEntry, modified_ns: i64, mut extracted: StructuredText) -> Prepared {
+    fn document(&self, mut entry: LedgerEntry, changed: Changed, mut extracted: StructuredText) -> Prepared {
         #[cfg(debug_assertions)]
         storage::die_on(&extracted.text);
         let chunking = debug_span!(target: STAGE, "chunk");
@@ -224,16 +241,15 @@ impl Preparer<'_> {
         entry.chunks = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
         entry.coverage = extracted.pages.map(|pages| Coverage { pages: pages.all, with_text: pages.with_text });
         entry.state = state_of_text(&extracted.missing, extracted.warnings);
-        let (modified, origin) = dates::stated(&extracted.metadata, &extracted.kind)
-            .unwrap_or((modified_ns.div_euclid(1_000_000_000), self.dated));
-        extracted.metadata.insert(DATE_FROM.to_string(), origin.to_string());
+        let changed = dates::stated(&extracted.metadata, &extracted.kind).unwrap_or(changed);
+        extracted.metadata.insert(DATE_FROM.to_string(), changed.origin.to_string());
         let document = Document {
             source: entry.source.clone(),
             path: entry.path.clone(),
             title: extracted.title.unwrap_or_else(|| title_from(&entry.path)),
             kind: extracted.kind,
             language: extracted.language,
-            modified,
+            modified: changed.second,
             bytes: entry.bytes,
             metadata: extracted.metadata,
             fingerprint: Some(fingerprint(&extracted.text)),

@@ -79,7 +79,7 @@ pub struct DocumentHit {
     pub language: Option<String>,
     /// Last change, seconds of Unix time.
     pub modified: i64,
-    /// Where that date comes from: `mail`, `front-matter`, `document`, `file`, `pushed`.
+    /// Where that date comes from: `mail`, `front-matter`, `document`, `git`, `file`, `pushed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date_from: Option<String>,
     /// Its address in the system that it comes from, where that is known.

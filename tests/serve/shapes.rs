@@ -266,7 +266,9 @@ fn what_a_client_has_kept_is_not_sent_again() {
     let page = server.get("/").text;
     let style = page.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|href| href.ends_with("page.css"));
     let (document, passages) = (format!("/api/v1/documents/{id}"), format!("/api/v1/documents/{id}/passages"));
-    for path in [document.as_str(), &passages, "/api/openapi.json", "/api/docs", "/favicon.ico", style.unwrap()] {
+    let search = "/api/v1/search?q=gecko&rerank_candidates=0&explain=true";
+    for path in [document.as_str(), &passages, search, "/api/openapi.json", "/api/docs", "/favicon.ico", style.unwrap()]
+    {
         let first = server.get(path);
         let tag = first.header("etag").to_string();
         assert!(first.status == 200 && tag.starts_with("W/\""), "{path}: {tag}");
@@ -275,7 +277,21 @@ fn what_a_client_has_kept_is_not_sent_again() {
         assert_eq!(server.request("GET", path, &[("if-none-match", "W/\"0\"")], &[]).status, 200, "{path}");
     }
     // A commit may have changed it.
-    let tag = server.get(&document).header("etag").to_string();
+    let tags = [document.as_str(), search].map(|path| (path, server.get(path).header("etag").to_string()));
     server.put("new.md", "gecko").expect(200);
-    assert_eq!(server.request("GET", &document, &[("if-none-match", &tag)], &[]).status, 200);
+    for (path, tag) in tags {
+        assert_eq!(server.request("GET", path, &[("if-none-match", &tag)], &[]).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn a_name_is_one_document_however_its_letters_are_composed() {
+    let (_bench, server) = over_documents(1);
+    let apart = server.put("Pru\u{308}fung/Te\u{301}st.md", "The gecko is examined.").expect(200);
+    let composed = server.put("Pr\u{fc}fung/T\u{e9}st.md", "The gecko is examined again.").expect(200);
+    assert_eq!((&apart["id"], &apart["path"]), (&composed["id"], &json!("Pr\u{fc}fung/T\u{e9}st.md")));
+    let line = json!({ "delete": { "path": "Pru\u{308}fung/Te\u{301}st.md" } }).to_string();
+    let bulk = [("content-type", "application/x-ndjson")];
+    server.request("POST", "/api/v1/documents/bulk", &bulk, line.as_bytes()).expect(200);
+    assert_eq!(server.get(&format!("/api/v1/documents/{}", apart["id"].as_str().unwrap())).status, 404);
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use indexer::FileAccess;
 use storage::{Access, Source};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::Error;
 use crate::given::{Change, Given};
@@ -393,6 +394,11 @@ fn remove_empty(folder: &Path) -> io::Result<()> {
 fn not_kept(error: io::Error) -> Error {
     tracing::error!("the folder of pushed documents cannot be changed: {error}");
     Error::Unwritable(Failure::disk(&error))
+}
+
+/// A path with its letters composed, as Linux and Windows type them: what macOS sends taken apart is the same document.
+pub(crate) fn composed(path: String) -> String {
+    if path.is_ascii() { path } else { path.nfc().collect() }
 }
 
 /// Refuses what would leave the source, be hidden from the walk, or not be a file name.

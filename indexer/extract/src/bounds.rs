@@ -24,7 +24,7 @@ const MAX_DEFINITION: usize = 200;
 /// Lowest level of a heading.
 const MAX_LEVEL: u8 = 6;
 /// Bytes of one value of metadata.
-const MAX_VALUE: usize = 1_000;
+pub(crate) const MAX_VALUE: usize = 1_000;
 /// Facts of one document.
 const MAX_FACTS: usize = 64;
 /// Bytes of all metadata of one document, keys and values.
@@ -61,7 +61,8 @@ pub fn shorten(text: &mut String, most: usize) -> bool {
 }
 
 /// Facts that are shown or searched: they stay when there are too many.
-const KEPT_FIRST: &[&str] = &["author", "date", "subject", "from", "to", "keywords", "tags", "description"];
+const KEPT_FIRST: &[&str] =
+    &["author", "date", "subject", "from", "to", "keywords", "tags", "description", "pages", "sheets", "slides"];
 
 /// Cuts metadata to at most `most` bytes of keys and values; tells whether something was lost.
 pub fn shorten_metadata(metadata: &mut BTreeMap<String, String>, most: usize) -> bool {

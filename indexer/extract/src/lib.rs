@@ -37,6 +37,7 @@ mod mail;
 mod markdown;
 mod markup;
 mod office;
+mod outline;
 mod payload;
 mod pdf;
 mod picture;

@@ -7,6 +7,7 @@ use crate::block::StructuredText;
 use crate::error::FileError;
 use crate::extraction::Extraction;
 use crate::input::{ExtractLimits, Input};
+use crate::outline::outlined;
 use crate::{
     Format, archives, calendar, code, data, html, languages, line_ends, mail, markdown, markup, office, payload, pdf,
     picture, plain, sniff,
@@ -149,7 +150,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Extraction, FileError> {
         Read::Document(read) => Extraction::from(read(input)?),
         Read::Container(read) => read(input)?,
     };
-    extraction.document = extraction.document.map(payload::without_payload).map(line_ends::mended);
+    extraction.document = extraction.document.map(payload::without_payload).map(line_ends::mended).map(outlined);
     let text = extraction.document.as_ref();
     let says_nothing = |document: &StructuredText| document.blocks.is_empty() && document.scans.is_empty();
     // Where something is missing (an encrypted body), that is what there is to say.

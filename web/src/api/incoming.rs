@@ -12,7 +12,7 @@ use super::push::{BulkLine, MAX_LINES, SOURCE, pushed_source};
 use crate::app::App;
 use crate::error::Error;
 use crate::json;
-use crate::pushed::{Draft, check_path};
+use crate::pushed::{Draft, check_path, composed};
 use crate::traffic::{PIECE, Unpacked, client_of, unpacked};
 
 /// Bytes of a part that says where the next file goes.
@@ -49,6 +49,7 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: w
                     None => return Err(Error::bad("a file needs a file name or a part `path` before it")),
                 };
                 let label = format!("file {}", list.len() + 1);
+                let full = composed(full);
                 // Before its bytes are read, and again with all the others.
                 check_path(&full).map_err(|error| labelled(&label, error))?;
                 let source = pushed_source(app, &source).map_err(|error| labelled(&label, error))?;

@@ -20,6 +20,7 @@ use crate::audit;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{self, Json};
+use crate::pushed::composed;
 use crate::traffic::client_of;
 
 /// Source of documents that name none.
@@ -112,13 +113,13 @@ impl PutBody {
         let access = self.access.as_ref().map(AccessBody::read).transpose()?;
         let text = Text::Memory(text.into_bytes());
         let content = Some(Content { text, modified: self.modified, url: self.url, access });
-        Ok(Edit { label, source: pushed_source(app, &self.source)?, path: self.path, content })
+        Ok(Edit { label, source: pushed_source(app, &self.source)?, path: composed(self.path), content })
     }
 }
 
 impl DeleteBody {
     pub(super) fn edit(self, app: &App, label: String) -> Result<Edit, Error> {
-        Ok(Edit { label, source: pushed_source(app, &self.source)?, path: self.path, content: None })
+        Ok(Edit { label, source: pushed_source(app, &self.source)?, path: composed(self.path), content: None })
     }
 }
 

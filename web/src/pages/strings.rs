@@ -20,7 +20,7 @@ pub(super) struct Strings {
     pub(super) results_for: &'static str, pub(super) filters: &'static str, pub(super) source: &'static str,
     pub(super) kind: &'static str, pub(super) language: &'static str, pub(super) date: &'static str,
     pub(super) sort: &'static str, pub(super) by_relevance: &'static str, pub(super) newest_first: &'static str, pub(super) oldest_first: &'static str,
-    pub(super) date_mail: &'static str, pub(super) date_front_matter: &'static str, pub(super) date_document: &'static str,
+    pub(super) date_mail: &'static str, pub(super) date_git: &'static str, pub(super) date_front_matter: &'static str, pub(super) date_document: &'static str,
     pub(super) date_file: &'static str, pub(super) date_pushed: &'static str,
     pub(super) any: &'static str, pub(super) past_week: &'static str, pub(super) past_month: &'static str,
     pub(super) past_year: &'static str, pub(super) remove_filter: &'static str, pub(super) clear_filters: &'static str,
@@ -88,6 +88,7 @@ pub(super) struct Strings {
     pub(super) mean: &'static str, pub(super) slowest: &'static str,
     pub(super) insights_bound: &'static str, pub(super) insights_hidden: &'static str, pub(super) insights_none: &'static str,
     pub(super) insights_csv: &'static str, pub(super) insights_export: &'static str, pub(super) slow_from: &'static str,
+    pub(super) reply: &'static str, pub(super) reply_copy: &'static str, pub(super) follow_up: &'static str,
     pub(super) unclicked_are: &'static str, pub(super) no_insights: Failure,
 }
 
@@ -98,6 +99,7 @@ impl Strings {
             "mail" => Some(self.date_mail),
             "front-matter" => Some(self.date_front_matter),
             "document" => Some(self.date_document),
+            "git" => Some(self.date_git),
             "file" => Some(self.date_file),
             "pushed" => Some(self.date_pushed),
             _ => None,
@@ -116,7 +118,7 @@ pub(super) const EN: Strings = Strings {
     just_now: "just now",
     results_for: "Results for “{}”", filters: "Filters", source: "Source", kind: "Type", language: "Language", date: "Changed",
     sort: "Order", by_relevance: "Best first", newest_first: "Newest first", oldest_first: "Oldest first",
-    date_mail: "The date of the mail", date_front_matter: "The date at the head of the text", date_document: "The date in the document’s properties",
+    date_mail: "The date of the mail", date_git: "The date of the last commit that changed it", date_front_matter: "The date at the head of the text", date_document: "The date in the document’s properties",
     date_file: "The date of the file", date_pushed: "The date given when it was pushed",
     any: "Any", past_week: "Past week", past_month: "Past month", past_year: "Past year", remove_filter: "Remove this filter", clear_filters: "Clear filters",
     found_in: "{} in {}", reranked: "; the best {} read closely", rerank_all: "Read the best ones closely (slower)",
@@ -189,6 +191,7 @@ pub(super) const EN: Strings = Strings {
     insights_bound: "{} to {} (UTC). A question is shown once {} different people (keys, or users of the proxy) have asked it within one month of this time.",
     insights_hidden: "{} of {} different questions are not shown.", insights_none: "None.",
     insights_csv: "These questions as CSV", insights_export: "`quarry insights export FOLDER` makes an evaluation set for `quarry eval` of what was opened and of the thumbs.", slow_from: "From {} on.",
+    reply: "From your documents, word by word", reply_copy: "Copy with sources", follow_up: "Ask further",
     unclicked_are: "Results were shown, and in most searches none was opened. What a preview or a snippet answers needs no click.",
     no_insights: Failure { title: "Insights are switched off", cure: "An administrator can set `enabled = true` under [insights] in quarry.toml, and start the server again." },
 };
@@ -204,7 +207,7 @@ pub(super) const ZH: Strings = Strings {
     just_now: "刚刚",
     results_for: "“{}”的搜索结果", filters: "筛选", source: "来源", kind: "类型", language: "语言", date: "修改时间",
     sort: "排序", by_relevance: "最相关优先", newest_first: "最新优先", oldest_first: "最早优先",
-    date_mail: "邮件日期", date_front_matter: "正文开头注明的日期", date_document: "文档属性中的日期",
+    date_mail: "邮件日期", date_git: "最后一次修改它的提交日期", date_front_matter: "正文开头注明的日期", date_document: "文档属性中的日期",
     date_file: "文件日期", date_pushed: "推送时给出的日期",
     any: "不限", past_week: "最近一周", past_month: "最近一个月", past_year: "最近一年", remove_filter: "移除此筛选", clear_filters: "清除筛选",
     found_in: "{}，用时 {}", reranked: "；已精读前 {} 条", rerank_all: "精读最佳结果（较慢）",
@@ -277,6 +280,7 @@ pub(super) const ZH: Strings = Strings {
     insights_bound: "{} 至 {}（UTC）。一个问题须在此期间的同一个月内由 {} 个不同的人（密钥或代理的用户）问过，才会显示。",
     insights_hidden: "有 {} 个问题不显示（不同问题共 {} 个）。", insights_none: "无。",
     insights_csv: "以 CSV 下载这些问题", insights_export: "`quarry insights export 文件夹` 根据点开和评价生成供 `quarry eval` 使用的评测集。", slow_from: "{}以上。",
+    reply: "摘自您的文档，一字不差", reply_copy: "复制答案和出处", follow_up: "继续提问",
     unclicked_are: "显示了结果，但多数搜索无人点开。预览或摘要已经回答的问题无需点开。",
     no_insights: Failure { title: "搜索洞察未启用", cure: "管理员可在 quarry.toml 的 [insights] 中设置 `enabled = true`，然后重新启动服务。" },
 };
