@@ -1,6 +1,7 @@
 //! The command line: what can be asked. Parsing has no effects.
 
 mod people;
+mod search;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand};
+pub(crate) use search::{AskArgs, SearchArgs};
 
 /// Self-hosted semantic search over a company's own documents.
 #[derive(Debug, Clone, Parser)]
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Find the passages that answer a question.
     Search(SearchArgs),
+    /// Answer a question with sentences of the documents, each with its source. Exit status: 0 answered, 3 not.
+    Ask(AskArgs),
     /// Serve the search page and the REST API, and index while serving.
     Serve(ServeArgs),
     /// Say who may see what, and explain it.
@@ -117,7 +121,7 @@ impl Command {
     /// Whether it may make files in the data folder. The other commands make files for their user to share.
     pub(crate) fn writes_data_folder(&self) -> bool {
         match self {
-            Self::Index(_) | Self::Search(_) | Self::Serve(_) => true,
+            Self::Index(_) | Self::Search(_) | Self::Ask(_) | Self::Serve(_) => true,
             Self::Access(_) | Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Models(_) => false,
@@ -167,46 +171,6 @@ pub(crate) struct IndexArgs {
     /// Make the index of all sources anew, for another model or format. The old one is searched until the new one is whole.
     #[arg(long)]
     pub(crate) rebuild: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SearchArgs {
-    /// The question. Words, "phrases", -without, source: path: type: lang: after: before:
-    #[arg(required = true, num_args = 1..)]
-    pub(crate) query: Vec<String>,
-    /// Search this folder only; it is indexed first if it is new or has changed.
-    #[arg(long = "in", value_name = "FOLDER")]
-    pub(crate) folder: Option<PathBuf>,
-    /// Documents to show.
-    #[arg(long, short = 'n', default_value_t = 5)]
-    pub(crate) top: usize,
-    /// Documents to skip.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) offset: usize,
-    /// Go on behind an earlier answer to the same question: `next` of its JSON.
-    #[arg(long, value_name = "NEXT", conflicts_with = "offset")]
-    pub(crate) cursor: Option<String>,
-    /// The whole result as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// What the models are told to look for, instead of their default instruction.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) instruct: Option<String>,
-    /// Leave the results in the order of recall.
-    #[arg(long)]
-    pub(crate) no_rerank: bool,
-    /// Search for the words as they are typed, without correcting slips.
-    #[arg(long)]
-    pub(crate) no_correct: bool,
-    /// Words only, without the embedding model.
-    #[arg(long, conflicts_with = "semantic")]
-    pub(crate) lexical: bool,
-    /// Meaning only, without word matches.
-    #[arg(long)]
-    pub(crate) semantic: bool,
-    /// What somebody finds who is all of these: user:anna,group:hr. Without it, what its owner finds: everything.
-    #[arg(long = "as", value_name = "PRINCIPAL", value_delimiter = ',')]
-    pub(crate) seen_as: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]

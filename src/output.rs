@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use searcher::{Answer, CLOSEST, DocumentHit, Effect, Expansion, PassageHit, Spelling, Verdict};
+use searcher::{
+    Answer, CLOSEST, Citation, ClosestDocument, DocumentHit, Effect, Expansion, PassageHit, Reply, Spelling, Verdict,
+};
 
 use crate::plain::{shown, shown_lines};
 
@@ -167,6 +169,40 @@ pub(crate) fn print_answer(answer: &Answer) {
         if answer.timings.total_ms < 1000.0 { format!("{:.1} ms", answer.timings.total_ms) } else { time.to_string() };
     let reranked = if answer.reranked > 0 { format!(", {} passages reranked", answer.reranked) } else { String::new() };
     println!("{}", style.quiet(&format!("{} of {} documents in {time}{reranked}", answer.results.len(), answer.total)));
+}
+
+/// A reply as text to read: the sentences with the numbers of their sources, and the sources below.
+pub(crate) fn print_reply(reply: &Reply) {
+    let style = Style { on: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+    if reply.is_rewritten {
+        eprintln!("note: asked as \"{}\"", shown(&reply.question));
+    }
+    if reply.sentences.is_empty() {
+        println!(
+            "Your documents do not seem to answer this.{}",
+            if reply.closest.is_empty() { "" } else { " Closest:\n" }
+        );
+    }
+    for sentence in &reply.sentences {
+        let numbers: String = sentence.citations.iter().map(|number| format!(" [{number}]")).collect();
+        if let Some(header) = &sentence.header {
+            println!("{}", style.quiet(&shown_lines(header)));
+        }
+        println!("{}{}", shown_lines(&sentence.text), style.quiet(&numbers));
+    }
+    println!();
+    for Citation { number, title, source, path, lines: own, place, url, .. } in &reply.citations {
+        let at = place.as_ref().map_or_else(|| lines(own), ToString::to_string);
+        let origin = url.as_ref().map(|url| format!("  {url}")).unwrap_or_default();
+        println!(
+            "[{number}] {}  {}",
+            style.title(&shown(title)),
+            style.quiet(&shown(&format!("{source}/{path}  {at}{origin}")))
+        );
+    }
+    for ClosestDocument { title, source, path, .. } in &reply.closest {
+        println!("  {}  {}", style.title(&shown(title)), style.quiet(&shown(&format!("{source}/{path}"))));
+    }
 }
 
 fn print_spelling(spelling: &Spelling) {

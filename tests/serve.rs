@@ -1,6 +1,7 @@
 //! `quarry serve` over HTTP: what a client sees, and what it may not.
 
 mod access;
+mod answer;
 mod audit;
 mod below;
 mod brand;

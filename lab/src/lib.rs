@@ -4,6 +4,7 @@
 //! [`train`] adapts models to examples, [`synthesis`] and [`mining`] make the examples, [`evaluation`] says how good a
 //! search is, [`calibration`] fits how sure it may be, [`bench`] how fast its parts are.
 
+pub mod answers;
 pub mod bench;
 pub mod calibration;
 mod error;

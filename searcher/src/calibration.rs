@@ -26,6 +26,23 @@ pub struct Calibration {
     pub words: Line,
     /// For searches that ask vectors.
     pub meaning: Option<MeaningCalibration>,
+    /// For answers by words alone; without it none are given there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerLines>,
+}
+
+/// Weights of what speaks for a sentence as the answer to a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerLines {
+    /// What it was made of, for people.
+    pub made: String,
+    /// Which sentence is the likeliest.
+    pub pick: Line,
+    /// Whether the likeliest answers.
+    pub trust: Line,
+    /// The probability from which it is said.
+    pub floor: f64,
 }
 
 /// Weights of what one model says.
@@ -42,6 +59,9 @@ pub struct MeaningCalibration {
     pub alone: Line,
     /// For words and meaning.
     pub both: Line,
+    /// For answers; without it none are given where this model has a say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerLines>,
 }
 
 /// The log odds of an answer as a weighted sum.
@@ -55,11 +75,15 @@ pub struct Line {
 }
 
 impl Line {
+    /// The log odds that go with the numbers.
+    pub fn odds(&self, numbers: &[(&'static str, f64)]) -> f64 {
+        let weight = |name: &str| self.weights.get(name).copied().unwrap_or(0.0);
+        self.bias + numbers.iter().map(|(name, value)| weight(name) * value).sum::<f64>()
+    }
+
     /// The probability that goes with the numbers.
     pub fn probability(&self, numbers: &[(&'static str, f64)]) -> f64 {
-        let weight = |name: &str| self.weights.get(name).copied().unwrap_or(0.0);
-        let sum: f64 = numbers.iter().map(|(name, value)| weight(name) * value).sum();
-        1.0 / (1.0 + (-(self.bias + sum)).exp())
+        1.0 / (1.0 + (-self.odds(numbers)).exp())
     }
 }
 
@@ -88,12 +112,17 @@ impl Calibration {
     pub fn probability(&self, evidence: &Evidence, model: &str) -> Option<f64> {
         let ground = evidence.ground();
         if ground == Ground::Words {
-            let nothing = Spread { mean: 0.0, deviation: 1.0 };
-            return Some(self.words.probability(&evidence.numbers(ground, nothing)));
+            return Some(self.by_words(evidence));
         }
         let meaning = self.of_model(model)?;
         let line = if ground == Ground::Both { &meaning.both } else { &meaning.alone };
         Some(line.probability(&evidence.numbers(ground, meaning.background)))
+    }
+
+    /// The probability by what words say alone.
+    pub(crate) fn by_words(&self, evidence: &Evidence) -> f64 {
+        let nothing = Spread { mean: 0.0, deviation: 1.0 };
+        self.words.probability(&evidence.numbers(Ground::Words, nothing))
     }
 
     /// [`Calibration::probability`], raised to the floor where what was asked for is there by its exact form, and where the
@@ -122,7 +151,8 @@ impl Calibration {
         self.of_model(model).zip(evidence.fertility()).is_some_and(|(known, fertility)| fertility > known.fluent)
     }
 
-    fn of_model(&self, model: &str) -> Option<&MeaningCalibration> {
+    /// The weights of a model.
+    pub(crate) fn of_model(&self, model: &str) -> Option<&MeaningCalibration> {
         self.meaning.as_ref().filter(|calibration| calibration.model == model)
     }
 }

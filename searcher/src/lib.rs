@@ -35,6 +35,7 @@
 mod abbreviations;
 mod answer;
 mod answerable;
+mod ask;
 mod calibration;
 mod candidate;
 mod collapse;
@@ -75,7 +76,11 @@ mod written;
 pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
 pub use answerable::{Answerable, CLOSEST, Verdict};
-pub use calibration::{Calibration, Line, MeaningCalibration};
+pub use ask::{
+    AskRequest, Chosen, Citation, CitedSentence, ClosestDocument, Outcome, PASSAGES, Ranked, Reply, Setting, Support,
+    Supported, Unit, UnitKind, Wanted, chosen, is_question, ranked, standalone, units,
+};
+pub use calibration::{AnswerLines, Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;
 pub use config::{FusionMethod, SearchConfig};
 pub use correction::{Correction, Spelling};

@@ -7,7 +7,7 @@ use std::ops::Range;
 use storage::{AnalysedQuery, AnalysedText, Analyzer, Block, BlockKind, LexicalQuery, NormalForms, Passage, View};
 
 use crate::error::SearchError;
-use crate::highlight::{Terms, highlight};
+use crate::highlight::{Span, Terms, highlight};
 use crate::query::ParsedQuery;
 use crate::snippet::{Cut, Snippet, snippet};
 
@@ -40,13 +40,19 @@ impl Marker {
 
     /// The bytes of a passage that match.
     pub fn marks(&self, passage: &Passage) -> Vec<Range<usize>> {
-        highlight(&analysed(passage, &self.terms), &self.terms).into_iter().map(|span| span.range).collect()
+        let spans = self.spans(&passage.chunk.text, passage.document.language.as_deref());
+        spans.into_iter().map(|span| span.range).collect()
+    }
+
+    /// Where terms stand in a text of a document in this language.
+    pub(crate) fn spans(&self, text: &str, language: Option<&str>) -> Vec<Span> {
+        highlight(&analysed(text, language, &self.terms), &self.terms)
     }
 
     /// The part of a passage to show, of at most `max_chars` characters.
     pub(crate) fn snippet(&self, passage: &Passage, max_chars: usize) -> Snippet {
         let chunk = &passage.chunk;
-        let spans = highlight(&analysed(passage, &self.terms), &self.terms);
+        let spans = self.spans(&chunk.text, passage.document.language.as_deref());
         let barriers = headings(&chunk.text, &chunk.blocks);
         let cut = snippet(&chunk.text, &spans, Cut { max_chars, weights: &self.weights, barriers: &barriers });
         let is_code =
@@ -61,10 +67,8 @@ pub(crate) fn headings(text: &str, blocks: &[Block]) -> Vec<Range<usize>> {
     headings.map(Block::bytes).filter(|heading| text.get(heading.clone()).is_some()).collect()
 }
 
-/// A passage, analysed in the language of its document as it was for the index, as far as the query has such terms.
-fn analysed(passage: &Passage, terms: &Terms) -> AnalysedText {
-    let text = &passage.chunk.text;
-    let language = passage.document.language.as_deref();
+/// A text, analysed in the language of its document as it was for the index, as far as the query has such terms.
+fn analysed(text: &str, language: Option<&str>, terms: &Terms) -> AnalysedText {
     FORMS.with_borrow_mut(|known| {
         let fresh = || (Analyzer::for_documents(language), NormalForms::default());
         let (analyzer, forms) = known.entry(language.unwrap_or_default().to_owned()).or_insert_with(fresh);

@@ -241,6 +241,26 @@ impl<S: Deref<Target = View>> Search<S> {
         &self.plan
     }
 
+    /// What it searches.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The model that reads the query.
+    pub(crate) fn embedder(&self) -> &EmbedHandle {
+        &self.searcher.embedder
+    }
+
+    /// How is judged whether anything answers.
+    pub(crate) fn calibration(&self) -> Option<&Calibration> {
+        self.searcher.calibration.as_deref()
+    }
+
+    /// The candidates in the order known now.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+        self.reranking.ranked()
+    }
+
     /// How far reranking got.
     pub fn state(&self) -> RerankState {
         self.state

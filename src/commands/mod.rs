@@ -1,6 +1,7 @@
 //! One file per command: each reads its options, wires the rooms together and prints.
 
 pub(crate) mod access;
+pub(crate) mod ask;
 pub(crate) mod config;
 pub(crate) mod confined;
 pub(crate) mod extract;

@@ -86,7 +86,7 @@ fn request(args: &SearchArgs) -> SearchRequest {
 
 /// Brings `documents` up to date and opens the index. If another process is writing to it, what is indexed already is
 /// searched, and that is said.
-fn fresh_snapshot(
+pub(super) fn fresh_snapshot(
     folder: &Path,
     documents: &Path,
     embedder: &EmbedHandle,
@@ -124,7 +124,7 @@ fn snapshot_as_it_is(folder: &Path, documents: &Path, locked: &Error) -> Result<
 }
 
 /// As whom something is looked at: the owner of the data folder where nobody is named.
-fn viewer_of(names: &[String]) -> Result<Viewer> {
+pub(super) fn viewer_of(names: &[String]) -> Result<Viewer> {
     if names.is_empty() {
         return Ok(Viewer::of_everything());
     }
@@ -137,7 +137,7 @@ pub(super) fn principals_of(names: &[String]) -> Result<Principals> {
     Ok(Principals::of(principals))
 }
 
-fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {
+pub(super) fn check_model(snapshot: &Snapshot, model: &IndexModel) -> Result<()> {
     if snapshot.model().fingerprint == model.fingerprint {
         return Ok(());
     }

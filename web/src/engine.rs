@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexer::{IndexOptions, Vanished};
 use prometheus_client::metrics::counter::Counter;
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{Answer, Calibration, Rules, SearchConfig, Searcher, Synonyms};
+use searcher::{Answer, Calibration, Reply, Rules, SearchConfig, Searcher, Synonyms};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader, View, Viewer};
 
 use crate::config::Config;
@@ -127,6 +127,13 @@ impl Engine {
     pub(crate) fn note(&self, asked: Option<Asked>, answer: &Answer) {
         if let Some((insights, asked)) = self.insights.as_ref().zip(asked) {
             insights.searched(asked, answer);
+        }
+    }
+
+    /// Notes a question that was to be answered, and what came of it, where that is switched on.
+    pub(crate) fn note_reply(&self, asked: Option<Asked>, answer: &Answer, reply: &Reply) {
+        if let Some((insights, asked)) = self.insights.as_ref().zip(asked) {
+            insights.replied(asked, answer, reply);
         }
     }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use searcher::Answer;
+use searcher::{Answer, Reply};
 
 use crate::config::IndexConfig;
 use crate::given::Given;
@@ -56,6 +56,13 @@ impl Links {
     pub fn put_on(&self, answer: &mut Answer) {
         for hit in &mut answer.results {
             hit.url = self.url(&hit.source, &hit.path);
+        }
+    }
+
+    /// Puts the addresses on the passages that a reply cites.
+    pub fn put_on_reply(&self, reply: &mut Reply) {
+        for citation in &mut reply.citations {
+            citation.url = self.url(&citation.source, &citation.path);
         }
     }
 }

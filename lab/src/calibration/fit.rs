@@ -34,6 +34,7 @@ pub fn calibrate(cases: &[&Case], about: &Calibrated<'_>) -> Calibration {
     let line = |ground: Ground| logistic::fit(&examples(cases, ground, background));
     Calibration {
         made: about.made.to_owned(),
+        answers: None,
         words: line(Ground::Words),
         meaning: Some(MeaningCalibration {
             model: about.model.to_owned(),
@@ -41,6 +42,7 @@ pub fn calibrate(cases: &[&Case], about: &Calibrated<'_>) -> Calibration {
             fluent: fluent(cases),
             alone: line(Ground::Meaning),
             both: line(Ground::Both),
+            answers: None,
         }),
     }
 }

@@ -10,14 +10,14 @@ const RIDGE: f64 = 1e-3;
 const STEPS: usize = 50;
 
 /// One case: its numbers by name, whether it is one of those that the line is to tell, and how much it counts.
-pub(super) struct Example {
-    pub(super) numbers: Vec<(&'static str, f64)>,
-    pub(super) is_positive: bool,
-    pub(super) weight: f64,
+pub(crate) struct Example {
+    pub(crate) numbers: Vec<(&'static str, f64)>,
+    pub(crate) is_positive: bool,
+    pub(crate) weight: f64,
 }
 
 /// The line that fits the examples best. All must have the same numbers.
-pub(super) fn fit(examples: &[Example]) -> Line {
+pub(crate) fn fit(examples: &[Example]) -> Line {
     let names: Vec<&str> = examples.first().map_or(&[][..], |one| &one.numbers).iter().map(|(name, _)| *name).collect();
     let total: f64 = examples.iter().map(|one| one.weight).sum();
     let mean = |of: &dyn Fn(&Example) -> f64| examples.iter().map(|one| one.weight * of(one)).sum::<f64>() / total;

@@ -3,7 +3,7 @@
 
 mod cases;
 mod fit;
-mod logistic;
+pub(crate) mod logistic;
 mod nonsense;
 mod reliability;
 

@@ -55,6 +55,8 @@ pub struct BeirQuery {
     pub language: Option<String>,
     /// The judgements; at least one is positive.
     pub grades: Grades,
+    /// What answers it, word by word, where the file says so (`answers`).
+    pub answers: Vec<String>,
 }
 
 /// A data set: its judged queries, and where its corpus is.
@@ -85,7 +87,8 @@ impl BeirSet {
             .filter_map(|record| {
                 let grades = judgements.remove(&record.id)?;
                 let judged = grades.values().any(|grade| *grade > 0);
-                judged.then_some(BeirQuery { id: record.id, text: record.text, language: record.lang, grades })
+                let QueryRecord { id, text, lang, answers } = record;
+                judged.then_some(BeirQuery { id, text, language: lang, grades, answers })
             })
             .collect();
         if queries.is_empty() {
@@ -125,6 +128,8 @@ struct QueryRecord {
     text: String,
     #[serde(default)]
     lang: Option<String>,
+    #[serde(default)]
+    answers: Vec<String>,
 }
 
 /// The queries of the file, whose ids must differ.

@@ -2,6 +2,7 @@
 
 mod access;
 mod access_body;
+pub(crate) mod answer;
 mod carry;
 mod documents;
 mod feedback;

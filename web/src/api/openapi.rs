@@ -8,7 +8,9 @@ use utoipa::openapi::Server;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
-use super::{access, documents, feedback, health, insights, push, search, similar, sources, status, stream, suggest};
+use super::{
+    access, answer, documents, feedback, health, insights, push, search, similar, sources, status, stream, suggest,
+};
 use crate::app::App;
 use crate::compat;
 use crate::config::{LimitsConfig, ServerConfig};
@@ -30,7 +32,7 @@ use crate::server::Door;
         (name = "models", description = "Embedding and reranking in the shapes of OpenAI, Cohere, Jina and text-embeddings-inference"),
     ),
     paths(
-        search::get, search::post, stream::stream, suggest::suggest, similar::similar,
+        search::get, search::post, stream::stream, answer::answer, suggest::suggest, similar::similar,
         documents::list, documents::get, documents::passages,
         push::put, push::upload, push::bulk, push::delete,
         sources::list, sources::add, sources::reindex, sources::remove, sources::ledger,

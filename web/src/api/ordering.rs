@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use searcher::{Answer, RerankState, SearchPlan, SearchRequest, Wish};
+use searcher::{Answer, Reply, RerankState, SearchPlan, SearchRequest, Wish};
 use storage::View;
 
 use crate::app::{App, Turn};
@@ -66,6 +66,16 @@ impl Search {
     /// As [`Search::begin`].
     pub(crate) fn answer(&mut self) -> Result<Answer, Error> {
         Ok(self.search.answer()?)
+    }
+}
+
+impl Search {
+    /// What the documents say to the question, by the order of an answer of this search.
+    ///
+    /// # Errors
+    /// As [`Search::begin`].
+    pub(crate) fn reply(&self, answer: &Answer) -> Result<Reply, Error> {
+        Ok(self.search.reply(answer)?)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The table of routes: which address goes where, and who may go there.
 
 use super::{
-    access, documents, feedback, health, insights, openapi, push, search, similar, sources, status, stream, suggest,
+    access, answer, documents, feedback, health, insights, openapi, push, search, similar, sources, status, stream,
+    suggest,
 };
 use crate::guard::{Endpoint, Need, Scope};
 
@@ -18,6 +19,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/docs/{file}").get(Need::Host, openapi::asset),
         Endpoint::api("/api/v1/search").get(SEARCH, search::get).post(SEARCH, search::post),
         Endpoint::api("/api/v1/search/stream").get(SEARCH, stream::stream),
+        Endpoint::api("/api/v1/answer").post(SEARCH, answer::answer),
         Endpoint::api("/api/v1/suggest").get(SEARCH, suggest::suggest),
         Endpoint::api("/api/v1/similar").get(SEARCH, similar::similar),
         Endpoint::api("/api/v1/documents").get(SEARCH, documents::list).put(INDEX, push::put).post(INDEX, push::upload),

@@ -1,7 +1,7 @@
 //! What is noted: a search and what came of it, a result that was opened, a thumb up or down. A line of the day's log is an
 //! event with its second and a mark of the person.
 
-use searcher::{Answer, Filters, SearchRequest, Verdict};
+use searcher::{Answer, Filters, Reply, SearchRequest, Verdict};
 use serde::{Deserialize, Serialize};
 use storage::DocumentId;
 use utoipa::ToSchema;
@@ -140,6 +140,12 @@ impl Searched {
             Via::Program => Vec::new(),
         };
         Self { outcome, ms: answer.timings.total_ms.max(0.0) as u64, shown }
+    }
+
+    /// With what was said to the question: who asks for an answer and gets none has found nothing that fits.
+    pub(super) fn with(self, reply: &Reply) -> Self {
+        let is_in_vain = reply.outcome == searcher::Outcome::Unanswered && self.outcome == Outcome::Found;
+        Self { outcome: if is_in_vain { Outcome::NotHere } else { self.outcome }, ..self }
     }
 }
 

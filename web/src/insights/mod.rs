@@ -96,6 +96,13 @@ impl Insights {
         self.note(person, Event::Search { query, searched });
     }
 
+    /// Notes a question that was to be answered, and what came of it.
+    pub(crate) fn replied(&self, asked: Asked, answer: &searcher::Answer, reply: &searcher::Reply) {
+        let Asked { person, query, via, is_narrowed } = asked;
+        let searched = Searched::of(answer, via, is_narrowed).with(reply);
+        self.note(person, Event::Search { query, searched });
+    }
+
     /// Notes what somebody did with a result, or said of it.
     pub(crate) fn told(&self, person: Person, feedback: Feedback) {
         let Feedback { query, document, kind, rank } = feedback;

@@ -44,6 +44,8 @@ pub(super) struct SearchAddress {
     pub(super) offset: usize,
     /// Present where the visitor waits for the reranker: without scripts.
     pub(super) close: Option<String>,
+    /// The question before this one, where somebody asks further.
+    pub(super) follows: Option<String>,
     /// `false` where what was typed is to be searched for as it stands.
     pub(super) correct: Option<String>,
 }

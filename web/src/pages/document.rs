@@ -31,15 +31,41 @@ const WINDOW: usize = 120;
 const PREVIEW: usize = 24;
 /// Entries of the table of contents.
 const CONTENTS: usize = 60;
+/// Quotes that are marked.
+const QUOTES: usize = 10;
 
 /// Where in the document, and what is looked for.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Asked {
     passage: Option<u32>,
     #[serde(default)]
     q: String,
     /// First passage of another part.
     from: Option<usize>,
+    /// Bytes of the passage that are marked in the place of the query's words: `12-80`.
+    #[serde(default)]
+    quote: Vec<String>,
+}
+
+impl Asked {
+    /// The quoted parts of a passage, as far as they are such.
+    fn quotes(&self, text: &str) -> Vec<Range<usize>> {
+        let read = |quote: &String| {
+            let (start, end) = quote.split_once('-')?;
+            let bytes = start.parse().ok()?..end.parse().ok()?;
+            text.get(bytes.clone()).filter(|part| !part.is_empty()).map(|_| bytes)
+        };
+        let mut quotes: Vec<Range<usize>> = self.quote.iter().take(QUOTES).filter_map(read).collect();
+        quotes.sort_by_key(|quote| quote.start);
+        // Marks lie apart from each other.
+        let mut end = 0;
+        quotes.retain(|quote| {
+            let is_apart = quote.start >= end;
+            end = end.max(quote.end);
+            is_apart
+        });
+        quotes
+    }
 }
 
 /// A document with the marks of a query.
@@ -87,13 +113,22 @@ async fn read(app: web::Data<App>, caller: Caller, visit: &Visit, id: &str, aske
     let missing = || Error::NotFound { what: "this document" };
     let id = DocumentId::parse(id).ok_or_else(missing)?;
     let window = if visit.part { PREVIEW } else { WINDOW };
+    let asked = asked.clone();
     let (query, wanted, from) = (asked.q.clone(), asked.passage, asked.from);
     crate::error::within("query", query.chars().count(), app.config.limits.query_chars)?;
     let read = move |_: &App, engine: &crate::engine::Engine| {
         let access = caller.sees_everything().then(|| engine.snapshot().access_of(id)).transpose()?.flatten();
         let access = access.filter(|access| access.own.is_some() || access.rule.is_some());
         let shown = show(&*engine.view(&caller)?, id, &query, wanted, from, window)?;
-        Ok(shown.map(|shown| {
+        Ok(shown.map(|mut shown| {
+            for (passage, marks) in
+                shown.passages.iter_mut().filter(|(passage, _)| asked.passage == Some(passage.number))
+            {
+                let quotes = asked.quotes(&passage.chunk.text);
+                if !quotes.is_empty() {
+                    *marks = quotes;
+                }
+            }
             let document = shown.passages.first().map(|(passage, _)| &passage.document);
             let url = document.and_then(|document| engine.links.url(&document.source, &document.path));
             Shown { url, access, ..shown }

@@ -19,6 +19,7 @@ mod ledger;
 mod opensearch;
 mod preferences;
 mod problem;
+mod reply;
 mod results;
 mod set_up;
 mod sign_in;

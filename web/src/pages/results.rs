@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, SearchRequest, Sort, Spelling, Verdict};
+use searcher::{Answer, Outcome, Reply, SearchRequest, Sort, Spelling, Verdict, is_question, standalone};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
 use super::language::{Noun, number};
 use super::layout::Page;
+use super::reply::replied;
 use super::strings::fill;
 use super::survey::Survey;
 use super::text::clean;
@@ -26,6 +27,8 @@ use crate::json::Params;
 /// What a page of results shows.
 struct Found {
     answer: Answer,
+    /// What the documents say, where a question was asked.
+    reply: Option<Reply>,
     survey: Arc<Survey>,
     /// How many of the best results a reranker could read, if there is one.
     reranker_depth: Option<usize>,
@@ -62,6 +65,10 @@ pub(super) async fn results(
     if address.q.trim().is_empty() && !address.is_filtered() {
         return super::see_other("/");
     }
+    if let Some(before) = &address.follows {
+        // Asked by itself from here on: the field shows what is searched for, and it can be changed there.
+        return super::see_other(&address.asking(&standalone(&address.q, Some(before))).link());
+    }
     let request = address.request(visit.language.short());
     let found = find(app.into_inner(), shared, caller, request).await;
     problem::or(&visit, &address.clone(), found.map(|found| page(&visit, address, &found)))
@@ -75,12 +82,18 @@ async fn find(
 ) -> Result<Found, Error> {
     let asked = Asked::of(&request, &caller, Via::Page);
     let who = caller.clone();
-    api::run(&app, request, caller, move |app, engine, answer| {
+    let asks = is_question(&request.query) && request.offset == 0 && request.sort == Sort::Relevance;
+    api::run_with(&app, request, caller, move |app, engine, search, answer| {
         engine.note(asked, &answer.answer);
+        let reply = asks.then(|| search.reply(&answer.answer)).transpose()?;
+        let reply = reply.filter(|reply| reply.outcome == Outcome::Answered).map(|mut reply| {
+            engine.links.put_on_reply(&mut reply);
+            reply
+        });
         let survey = shared.surveys.get(engine, &*engine.view(&who)?)?;
         let config = engine.searcher.config();
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
-        Ok(Found { answer: answer.answer, survey, reranker_depth, page_depth: app.config.limits.page_depth })
+        Ok(Found { answer: answer.answer, reply, survey, reranker_depth, page_depth: app.config.limits.page_depth })
     })
     .await
 }
@@ -101,6 +114,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 (truth(visit, &address, found))
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if let Some(spelling) = &answer.spelling { (spelled(visit, &address, spelling)) }
+                @if let Some(reply) = &found.reply { (replied(visit, &marked_by(&address, answer), reply)) }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
                     @if found.is_unlikely() { p.note #closest { (words.closest) } }
                     (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges(), &answer.expanded))

@@ -1,5 +1,5 @@
-//! `quarry eval --answers FILE`: whether what is shown and marked of the first result is the sentence that answers, on questions
-//! whose answering sentences somebody has labelled.
+//! `quarry eval --answers FILE`: whether what is shown and marked of the first result is the sentence that answers, and what is said
+//! to the question, on questions whose answering sentences somebody has labelled.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use lab::answers::{agree, flat};
 use lab::evaluation::{BeirQuery, BeirSet};
 use searcher::{Answer, Calibration, DocumentHit, Marked, Marking, RerankBudget, SearchRequest, Searcher};
 use serde::{Deserialize, Serialize};
@@ -14,20 +15,21 @@ use storage::View;
 
 use super::Bench;
 use super::index::EvalIndex;
+use super::replies::{self, RepliesReport};
 use super::runs::request;
 use super::setup::{Models, Setup};
 
 /// One label: a line of the file. A question may have several.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Label {
+pub(super) struct Label {
     /// The question's id.
     #[serde(rename = "_id")]
     id: String,
     /// The document that answers, by its path.
-    path: String,
+    pub(super) path: String,
     /// The sentence or row of it that answers, as it stands there; white space may differ.
-    answer: String,
+    pub(super) answer: String,
 }
 
 /// What came of the questions with labels.
@@ -47,6 +49,8 @@ struct MarksReport {
     wrong: Vec<[String; 3]>,
     /// Snippets of first results that do not hold the labelled sentence: question, path, snippet.
     missed: Vec<[String; 3]>,
+    /// What is said to the questions.
+    replies: RepliesReport,
 }
 
 pub(super) fn run(bench: &Bench, file: &Path, calibration: Calibration) -> Result<()> {
@@ -55,8 +59,13 @@ pub(super) fn run(bench: &Bench, file: &Path, calibration: Calibration) -> Resul
     let searcher = models.searcher(&setup.config).calibrated(calibration);
     let make = |set: &BeirSet, index: &EvalIndex, _: &Path| {
         let labels = read(file, &set.queries)?;
+        let unanswerable = match &bench.args.unanswerable {
+            Some(file) => replies::questions(file)?,
+            None => Vec::new(),
+        };
         let report = report(&index.view, &searcher, &set.queries, &labels)?;
-        Ok(MarksReport { dataset: set.name.clone(), ..report })
+        let replies = RepliesReport::of(&index.view, &searcher, &set.queries, &labels, &unanswerable)?;
+        Ok(MarksReport { dataset: set.name.clone(), replies, ..report })
     };
     bench.reports(&models, make, MarksReport::print)
 }
@@ -137,16 +146,6 @@ impl MarksReport {
                 println!("  {title}: {question}  [{path}]  {}", flat(text));
             }
         }
+        self.replies.print();
     }
-}
-
-/// Whether one of two flat texts holds the other.
-fn agree(one: &str, other: &str) -> bool {
-    !one.is_empty() && !other.is_empty() && (one.contains(other) || other.contains(one))
-}
-
-/// A text in one line, without markup that a reader takes away.
-fn flat(text: &str) -> String {
-    let plain: String = text.chars().filter(|c| !"*_`|".contains(*c)).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

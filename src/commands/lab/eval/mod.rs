@@ -8,6 +8,7 @@ pub(super) mod index;
 mod marks;
 mod noise;
 mod options;
+mod replies;
 mod report;
 mod runs;
 pub(super) mod set;

@@ -27,10 +27,13 @@ pub(crate) struct EvalArgs {
     /// them and with them.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["compare", "candidates", "slips"])]
     pub(crate) noise: Vec<PathBuf>,
-    /// Measure what is shown and marked of the first result, by labels of the sentences that answer: JSON lines of `_id` (the
+    /// Measure what is shown and marked of the first result, and what `quarry ask` says, by labels of the sentences that answer: JSON lines of `_id` (the
     /// question), `path` (the document) and `answer` (the sentence as it stands there).
     #[arg(long, value_name = "FILE", conflicts_with_all = ["compare", "candidates", "slips", "noise"])]
     pub(crate) answers: Option<PathBuf>,
+    /// With --answers: questions that nothing in the documents answers, JSON lines with `text`, to which nothing should be said.
+    #[arg(long, value_name = "FILE", requires = "answers")]
+    pub(crate) unanswerable: Option<PathBuf>,
     /// Take the documents from this folder of files; their paths are the ids.
     #[arg(long, value_name = "DIR")]
     pub(crate) docs: Option<PathBuf>,

@@ -56,7 +56,7 @@ pub(super) fn run(settings: &Settings, args: &CalibrateArgs) -> Result<ExitCode>
         cases.extend(questions.cases()?);
         index.remove();
     }
-    let made = made(&sets, &asked);
+    let made = made("calibrate", &sets, &asked);
     let about = Calibrated { model: &models.model.fingerprint, made: &made };
     if args.evaluate {
         let floor = args.floor.unwrap_or(setup.config.answerable_floor);
@@ -71,18 +71,19 @@ pub(super) fn run(settings: &Settings, args: &CalibrateArgs) -> Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-fn made(sets: &[BeirSet], asked: &[Vec<BeirQuery>]) -> String {
+/// What weights are made of, for people.
+pub(super) fn made(by: &str, sets: &[BeirSet], asked: &[Vec<BeirQuery>]) -> String {
     let sets = sets.iter().zip(asked).map(|(set, asked)| format!("{} ({} questions)", set.name, asked.len()));
-    format!("quarry train calibrate: {}", sets.collect::<Vec<_>>().join(", "))
+    format!("quarry train {by}: {}", sets.collect::<Vec<_>>().join(", "))
 }
 
-fn evenly<T: Clone>(all: &[T], count: usize) -> Vec<T> {
+pub(super) fn evenly<T: Clone>(all: &[T], count: usize) -> Vec<T> {
     let count = count.min(all.len());
     (0..count).map(|number| all[number * all.len() / count].clone()).collect()
 }
 
 /// Questions of the other sets, the same number of each.
-fn foreign(asked: &[Vec<BeirQuery>], own: usize, count: usize) -> Vec<String> {
+pub(super) fn foreign(asked: &[Vec<BeirQuery>], own: usize, count: usize) -> Vec<String> {
     let others: Vec<_> = asked.iter().enumerate().filter(|(number, _)| *number != own).collect();
     let each = count.div_ceil(others.len().max(1));
     others.iter().flat_map(|(_, queries)| evenly(queries, each)).map(|query| query.text).collect()

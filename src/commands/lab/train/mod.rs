@@ -1,5 +1,6 @@
 //! `quarry train`: make training data, train models, merge and export them.
 
+mod answers;
 mod calibrate;
 mod distill;
 mod embed;
@@ -34,6 +35,8 @@ enum TrainCommand {
     Distill(Box<distill::DistillArgs>),
     /// Fit the probability that something answers to judged questions, or measure it on them.
     Calibrate(calibrate::CalibrateArgs),
+    /// Fit which sentence answers a question, and whether it can be trusted to, or measure it.
+    Answers(answers::AnswersArgs),
     /// Merge checkpoints of one model (slerp).
     Merge(merge::MergeArgs),
     /// Write a model in another number format.
@@ -50,6 +53,7 @@ pub(crate) fn run(settings: &Settings, args: &TrainArgs) -> Result<ExitCode> {
         TrainCommand::Rerank(args) => rerank::run(settings, args),
         TrainCommand::Distill(args) => distill::run(settings, args),
         TrainCommand::Calibrate(args) => calibrate::run(settings, args),
+        TrainCommand::Answers(args) => answers::run(settings, args),
         TrainCommand::Merge(args) => merge::run(settings, args),
         TrainCommand::Export(args) => export::run(settings, args),
         TrainCommand::Mine(args) => mine::run(settings, args),

@@ -1,0 +1,54 @@
+//! What is asked: a question, and what it goes on from.
+
+use serde::{Deserialize, Serialize};
+
+use super::followup::standalone;
+use crate::request::{Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax};
+
+/// A question that documents are to answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AskRequest {
+    /// The question, in plain words: what means something in a search (quotes, `type:`) means nothing here.
+    pub question: String,
+    /// The question before it, in the form that was searched for: a follow-up such as "and in Leeds?" is completed by it.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// Restrictions on the documents.
+    #[serde(default)]
+    pub filters: Filters,
+    /// Languages of whoever asks, the most wanted first: they decide between documents that are equally good.
+    #[serde(default)]
+    pub prefer_lang: Vec<String>,
+    /// What reranking may cost.
+    #[serde(default)]
+    pub rerank: RerankBudget,
+}
+
+impl AskRequest {
+    /// The question by itself, as it is searched for.
+    pub fn standalone(&self) -> String {
+        standalone(&self.question, self.before.as_deref())
+    }
+
+    /// The search for it.
+    ///
+    /// # Errors
+    /// What the limits do not allow.
+    pub fn search(&self, limits: &RequestLimits) -> Result<SearchRequest, RequestError> {
+        let of = |query: String| SearchRequest {
+            query,
+            filters: self.filters.clone(),
+            prefer_lang: self.prefer_lang.clone(),
+            rerank: self.rerank,
+            syntax: Syntax::Plain,
+            ..SearchRequest::default()
+        };
+        // Each by itself, so that nobody has to guess which is too long.
+        of(self.question.clone()).check(limits)?;
+        let request = of(self.standalone());
+        request.check(limits)?;
+        Ok(request)
+    }
+}
