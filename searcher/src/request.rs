@@ -290,6 +290,8 @@ impl Default for RequestLimits {
 pub enum Counted {
     /// Characters of the query.
     Query,
+    /// Characters of a question, with the one before it.
+    Question,
     /// Characters of the instruction.
     Instruct,
     /// Documents returned and skipped.
@@ -302,6 +304,7 @@ impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Query => "query",
+            Self::Question => "question",
             Self::Instruct => "instruct",
             Self::Results => "offset + top",
             Self::FilterValues => "the number of filter values",
@@ -357,6 +360,7 @@ impl RequestError {
     pub fn field(&self) -> &'static str {
         match self {
             Self::OverLimit { what: Counted::Query, .. } => "query",
+            Self::OverLimit { what: Counted::Question, .. } => "question",
             Self::OverLimit { what: Counted::Instruct, .. } => "instruct",
             Self::OverLimit { what: Counted::Results, .. } => "top",
             Self::OverLimit { what: Counted::FilterValues, .. } => "filters",
@@ -371,6 +375,7 @@ impl RequestError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::OverLimit { what: Counted::Query, .. } => "query-too-long",
+            Self::OverLimit { what: Counted::Question, .. } => "question-too-long",
             Self::OverLimit { what: Counted::Instruct, .. } => "instruct-too-long",
             Self::OverLimit { what: Counted::Results, .. } => "top-too-large",
             Self::OverLimit { what: Counted::FilterValues, .. } => "filters-too-many",
@@ -474,7 +479,7 @@ fn date(field: &'static str, text: Option<&str>) -> Result<Option<i64>, RequestE
     text.map(|text| parse_date(text).map_err(|reason| RequestError::Date { field, reason })).transpose()
 }
 
-fn within(what: Counted, got: usize, limit: usize) -> Result<(), RequestError> {
+pub(crate) fn within(what: Counted, got: usize, limit: usize) -> Result<(), RequestError> {
     if got > limit { Err(RequestError::OverLimit { what, got, limit }) } else { Ok(()) }
 }
 

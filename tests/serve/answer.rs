@@ -58,13 +58,14 @@ fn what_the_documents_do_not_say_is_not_said() {
         assert!(said(&reply).is_empty() && reply["citations"].as_array().unwrap().is_empty());
         assert!(reply["closest"].as_array().unwrap().len() <= 3);
     }
-    for (body, code) in [
-        (json!({}), "bad-request"),
-        (json!({ "question": "a", "top": 3 }), "bad-request"),
-        (json!({ "question": "a ".repeat(9_000) }), "query-too-long"),
+    for (body, named) in [
+        (json!({}), "question"),
+        (json!({ "question": "a", "top": 3 }), "top"),
+        (json!({ "question": "a ".repeat(9_000) }), "question-too-long"),
         (json!({ "question": "a", "filters": { "after": "soon" } }), "after-not-a-date"),
     ] {
-        server.send("POST", "/api/v1/answer", &body).problem(400, code);
+        let refused = server.send("POST", "/api/v1/answer", &body);
+        assert!(refused.status == 400 && refused.text.contains(named), "{}", refused.text);
     }
 }
 

@@ -13,6 +13,8 @@ use crate::nearness::{Nearness, Spread};
 pub const SENTENCES: usize = 3;
 /// A further unit is at most so much less likely than the best, in log odds.
 const CLOSE: f64 = 1.0;
+/// It has to be surer than the best: of two sentences that are as likely, one often only goes with the other.
+const FURTHER: f64 = 0.9;
 /// Leads above this say no more.
 const MOST_LEAD: f64 = 6.0;
 /// Below this a reranker does not find that a passage answers.
@@ -71,7 +73,7 @@ pub fn ranked<'u>(
 impl Ranked<'_> {
     /// The numbers that decide whether it is trusted, by their names.
     pub fn numbers(&self, setting: Setting<'_>) -> Vec<(&'static str, f64)> {
-        let wanted = ["covered", "framed", "passage", "named", "unnamed", "cosine"];
+        let wanted = ["covered", "short", "passage", "named", "unnamed", "cosine"];
         let p = setting.answerable.clamp(0.001, 0.999);
         let own = [("odds", self.odds), ("lead", self.lead), ("answerable", (p / (1.0 - p)).ln())];
         let of_unit = self.unit.support.numbers(setting.meaning);
@@ -88,7 +90,8 @@ pub fn chosen(ranked: &[Ranked<'_>], lines: &AnswerLines, setting: Setting<'_>) 
     let mut places: HashSet<PassageRef> = HashSet::new();
     for unit in ranked.iter().take_while(|unit| unit.odds >= best.odds - CLOSE) {
         let trust = trust(unit);
-        let is_trusted = trust >= lines.floor && !is_refused(&unit.unit.support);
+        let floor = if chosen.is_empty() { lines.floor } else { lines.floor.max(FURTHER) };
+        let is_trusted = trust >= floor && !is_refused(&unit.unit.support);
         // The best decides: without it there is no answer.
         if !is_trusted && chosen.is_empty() {
             return chosen;

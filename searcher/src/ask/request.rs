@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::followup::standalone;
-use crate::request::{Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax};
+use crate::request::{Counted, Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax, within};
 
 /// A question that documents are to answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,17 +37,16 @@ impl AskRequest {
     /// # Errors
     /// What the limits do not allow.
     pub fn search(&self, limits: &RequestLimits) -> Result<SearchRequest, RequestError> {
-        let of = |query: String| SearchRequest {
-            query,
+        let lengths = [&self.question].into_iter().chain(&self.before).map(|text| text.chars().count());
+        within(Counted::Question, lengths.sum(), limits.query_chars)?;
+        let request = SearchRequest {
+            query: self.standalone(),
             filters: self.filters.clone(),
             prefer_lang: self.prefer_lang.clone(),
             rerank: self.rerank,
             syntax: Syntax::Plain,
             ..SearchRequest::default()
         };
-        // Each by itself, so that nobody has to guess which is too long.
-        of(self.question.clone()).check(limits)?;
-        let request = of(self.standalone());
         request.check(limits)?;
         Ok(request)
     }

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::question::Wanted;
 use super::share::{Shares, terms};
-use super::unit::{Unit, UnitKind, units};
+use super::unit::{Unit, units};
 use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::nearness::{Nearness, Spread, dot};
@@ -36,6 +36,8 @@ pub struct Supported {
 pub struct Support {
     /// The share of the question that it holds.
     covered: f64,
+    /// The largest share that a unit of the search holds.
+    best: f64,
     /// The same with the title, the headings above and the header of its table.
     framed: f64,
     /// The same with the unit before it.
@@ -57,9 +59,6 @@ pub struct Support {
     /// Words that the question does not have.
     news: usize,
     characters: usize,
-    kind: UnitKind,
-    /// Place in its passage, from 0.
-    place: usize,
 }
 
 impl Support {
@@ -69,7 +68,8 @@ impl Support {
         let flag = |is: bool| f64::from(u8::from(is));
         let mut numbers = vec![
             ("covered", self.covered),
-            ("framed", self.framed),
+            ("short", self.best - self.covered),
+            ("above", self.framed - self.covered),
             ("around", self.around),
             ("passage", self.passage),
             ("rank", 1.0 / (1.0 + self.rank as f64)),
@@ -78,9 +78,6 @@ impl Support {
             ("unnamed", flag(self.is_named == Some(false))),
             ("news", (1.0 + self.news as f64).ln()),
             ("length", (1.0 + self.characters as f64).ln()),
-            ("row", flag(self.kind == UnitKind::Row)),
-            ("item", flag(self.kind == UnitKind::Item)),
-            ("first", 1.0 / (1.0 + self.place as f64)),
         ];
         if let Some((nearness, known)) = meaning {
             let above = |cosine: Option<f64>| cosine.map_or(0.0, |cosine| nearness.above(cosine, known));
@@ -125,6 +122,8 @@ pub(crate) fn supports(
             found.push(Supported { passage: candidate.passage, unit, support });
         }
     }
+    let most = found.iter().map(|unit: &Supported| unit.support.covered).fold(0.0, f64::max);
+    found.iter_mut().for_each(|unit| unit.support.best = most);
     if let Some(vector) = &plan.vector {
         compare(embedder, vector, &texts, &mut found, seconds)?;
     }
@@ -168,6 +167,7 @@ impl OfPassage<'_> {
             let news = said.unicode_words().filter(|word| !asked.contains(&word.to_lowercase())).count();
             let support = Support {
                 covered: shares.share(&own),
+                best: 0.0,
                 framed: shares.share(&framed),
                 around: shares.share(&own.union(&before).copied().collect()),
                 passage,
@@ -179,8 +179,6 @@ impl OfPassage<'_> {
                 is_named: self.wanted.is_named(said, question),
                 news,
                 characters: said.chars().count(),
-                kind: unit.kind,
-                place,
             };
             supports.push((unit.clone(), support));
         }

@@ -32,11 +32,14 @@ pub(super) struct AnswersArgs {
     /// Show how good they are, each set judged by weights that were fitted to the others. Needs two sets.
     #[arg(long)]
     evaluate: bool,
+    /// Take the documents of a set from the folder of files `docs` in it, where it has one; their paths are the ids.
+    #[arg(long)]
+    files: bool,
     /// Questions taken of each set, evenly.
     #[arg(long, default_value_t = 300, value_name = "N")]
     questions: usize,
     /// The share of what is said that must be right, where half of the questions have no answer.
-    #[arg(long, default_value_t = 0.9, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     right: f64,
 }
 
@@ -55,8 +58,7 @@ pub(super) fn run(settings: &Settings, args: &AnswersArgs) -> Result<ExitCode> {
     };
     let made = made("answers", &sets, &asked);
     let known = calibration.clone();
-    let goal =
-        AnswerGoal { calibration: &known, model: &models.model.fingerprint, precision: args.right, made: &made };
+    let goal = AnswerGoal { calibration: &known, model: &models.model.fingerprint, precision: args.right, made: &made };
     if args.evaluate {
         for (mode, name) in [(Mode::Hybrid, "words and meaning"), (Mode::Lexical, "words")] {
             println!("{name}: each set judged by the others");
@@ -98,12 +100,13 @@ fn cases(
     models: &Models,
     setup: &Setup,
 ) -> Result<Vec<AnswerCase>> {
-    let options = EvalArgs { dirs: args.dirs.clone(), ..EvalArgs::default() };
-    let reading = settings.extract.start()?;
-    let bench = Bench { settings, args: &options, options: reading.options() };
+    let reading = settings.extract.start()?.options();
     let searcher = models.searcher(&setup.config);
     let mut cases = Vec::new();
     for (number, (dir, set)) in args.dirs.iter().zip(sets).enumerate() {
+        let docs = Some(dir.join("docs")).filter(|docs| args.files && docs.is_dir());
+        let options = EvalArgs { dirs: args.dirs.clone(), docs, ..EvalArgs::default() };
+        let bench = Bench { settings, args: &options, options: reading.clone() };
         let index = bench.index(set, dir, models)?;
         let foreign = foreign(asked, number, args.questions / 2);
         let view = &*index.view;
