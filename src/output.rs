@@ -178,10 +178,12 @@ pub(crate) fn print_reply(reply: &Reply) {
         eprintln!("note: asked as \"{}\"", shown(&reply.question));
     }
     if reply.sentences.is_empty() {
-        println!(
-            "Your documents do not seem to answer this.{}",
-            if reply.closest.is_empty() { "" } else { " Closest:\n" }
-        );
+        let is_likely = reply.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Likely);
+        let said = match is_likely {
+            true => "No sentence of your documents answers this for sure.",
+            false => "Your documents do not seem to answer this.",
+        };
+        println!("{said}{}", if reply.closest.is_empty() { "" } else { " Closest:" });
     }
     for sentence in &reply.sentences {
         let numbers: String = sentence.citations.iter().map(|number| format!(" [{number}]")).collect();

@@ -144,7 +144,9 @@ impl Searched {
 
     /// With what was said to the question: who asks for an answer and gets none has found nothing that fits.
     pub(super) fn with(self, reply: &Reply) -> Self {
-        let is_in_vain = reply.outcome == searcher::Outcome::Unanswered && self.outcome == Outcome::Found;
+        // Where an answer is likely, it stands among the results, only in no sentence that is sure to be it.
+        let is_likely = reply.answerable.is_some_and(|answerable| answerable.verdict == Verdict::Likely);
+        let is_in_vain = reply.outcome == searcher::Outcome::Unanswered && self.outcome == Outcome::Found && !is_likely;
         Self { outcome: if is_in_vain { Outcome::NotHere } else { self.outcome }, ..self }
     }
 }
