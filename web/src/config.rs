@@ -11,6 +11,7 @@ use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
 use crate::audit::AuditConfig;
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
+use crate::identity::{LdapConfig, OidcConfig};
 use crate::insights::InsightsConfig;
 use crate::links;
 use crate::server::Door;
@@ -84,6 +85,12 @@ pub struct AuthConfig {
     pub session_idle_minutes: u64,
     /// Hours after which somebody has to sign in again in any case.
     pub session_hours: u64,
+    /// Whether users sign in with a password. Without it, sessions of such users are over.
+    pub local_sign_in: bool,
+    /// The identity provider by which people sign in.
+    pub oidc: OidcConfig,
+    /// The directory that knows groups.
+    pub ldap: LdapConfig,
 }
 
 /// What one request, one client and all together may cost.
@@ -265,6 +272,9 @@ impl Default for AuthConfig {
             set_up: false,
             session_idle_minutes: 720,
             session_hours: 168,
+            local_sign_in: true,
+            oidc: OidcConfig::default(),
+            ldap: LdapConfig::default(),
         }
     }
 }
@@ -312,6 +322,9 @@ impl AuthConfig {
             if value == 0 {
                 problems.push(format!("auth.{key}: expected at least 1, got 0"));
             }
+        }
+        if !self.local_sign_in && !self.oidc.is_on() {
+            problems.push("auth.local_sign_in: expected true where auth.oidc names no provider".into());
         }
         problems
     }
@@ -409,6 +422,8 @@ impl Config {
             problems.push("limits.rate_burst: expected at least 1 when limits.rate_per_second is set".to_string());
         }
         problems.extend(self.auth.problems());
+        problems.extend(self.auth.oidc.problems(|host| host.is_allowed(&self.server), || self.has_proxy()));
+        problems.extend(self.auth.ldap.problems());
         problems.extend(self.audit.problems());
         let bad_host = |host: &&String| Authority::host_alone(host).is_none();
         for host in self.server.allowed_hosts.iter().filter(bad_host) {
@@ -527,9 +542,17 @@ mod tests {
     fn the_documented_file_holds_every_key_with_its_default() {
         assert_eq!(documented(), Config::default());
         let rendered: toml::Table = toml::from_str(&toml::to_string(&Config::default()).unwrap()).unwrap();
-        for (table, keys) in &rendered {
-            for key in keys.as_table().unwrap().keys() {
+        let has_all = |table: &str, keys: &toml::Table| {
+            for (key, _) in keys.iter().filter(|(_, value)| !value.is_table()) {
                 assert!(DOCUMENTED.contains(&format!("# {key} = ")), "{table}.{key} is not in deploy/quarry.toml");
+            }
+        };
+        for (table, keys) in &rendered {
+            let keys = keys.as_table().unwrap();
+            has_all(table, keys);
+            for (below, keys) in keys.iter().filter_map(|(name, value)| Some((name, value.as_table()?))) {
+                assert!(DOCUMENTED.contains(&format!("[{table}.{below}]")), "there is no [{table}.{below}]");
+                has_all(&format!("{table}.{below}"), keys);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The table of routes: which address goes where, and who may go there.
 
 use super::{
-    access, documents, feedback, health, insights, openapi, push, search, similar, sources, status, stream, suggest,
+    access, documents, feedback, health, insights, openapi, push, search, sign_out, similar, sources, status, stream, suggest,
 };
 use crate::guard::{Endpoint, Need, Scope};
 
@@ -35,6 +35,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/v1/insights/judgements").get(ADMIN, insights::judgements),
         Endpoint::api("/api/v1/jobs").get(SEARCH, status::jobs),
         Endpoint::api("/api/v1/jobs/{id}").get(SEARCH, status::job),
+        Endpoint::api("/sign-in/back-channel").post(Need::Host, sign_out::back_channel),
         Endpoint::api("/api/v1/status").get(SEARCH, status::status),
     ]
 }
