@@ -27,10 +27,14 @@ fn free_port() -> u16 {
 impl Provider {
     /// Starts one that knows a server at a port.
     fn start(port: u16, server: u16) -> Self {
-        assert!(std::env::var_os("QUARRY_IDENTITY").is_some(), "QUARRY_IDENTITY names a folder with oidc-provider: run .ci/identity");
+        assert!(
+            std::env::var_os("QUARRY_IDENTITY").is_some(),
+            "QUARRY_IDENTITY names a folder with oidc-provider: run .ci/identity"
+        );
         let mut command = Command::new("node");
         command.arg(fixture("../tests/identity/provider.mjs")).args([port.to_string(), server.to_string()]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("node starts: run .ci/identity");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("node starts: run .ci/identity");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let is_up = lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("listening"));
         assert!(is_up, "the provider did not start");
@@ -101,7 +105,8 @@ impl Scene {
 
     /// Whether a page of results shows documents of the group.
     fn sees_travel(browser: &Browser) -> bool {
-        browser.eval("[...document.querySelectorAll('.hit')].some((hit) => hit.textContent.includes('travel/'))") == json!(true)
+        browser.eval("[...document.querySelectorAll('.hit')].some((hit) => hit.textContent.includes('travel/'))")
+            == json!(true)
     }
 
     fn audit(&self) -> Vec<Value> {
@@ -124,7 +129,9 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 #[ignore = "needs node, oidc-provider and chromium: run .ci/identity"]
 fn people_sign_in_by_a_real_provider_see_what_is_theirs_and_sign_out_of_both() {
     let scene = Scene::new();
-    for (name, shown, scripts, sees) in [("anna", "Anna A.", Scripts::On, true), ("bert", "Bert B.", Scripts::Off, false)] {
+    for (name, shown, scripts, sees) in
+        [("anna", "Anna A.", Scripts::On, true), ("bert", "Bert B.", Scripts::Off, false)]
+    {
         let browser = Browser::with(scripts, "en");
         scene.signs_in(&browser, name, "/search?q=travel+expenses");
         browser.wait("document.querySelectorAll('.hit').length > 3");

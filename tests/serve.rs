@@ -15,6 +15,7 @@ mod links;
 mod load;
 mod pages;
 mod paging;
+mod provider;
 mod shapes;
 mod typing;
 

@@ -93,17 +93,59 @@ member: cn=round,ou=groups,dc=example,dc=com
 ";
 
 fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}: run .ci/identity"));
+    let output =
+        command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}: run .ci/identity"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A certificate for this machine, and the authority that has signed it.
 fn certificates(folder: &Path) {
     let openssl = |args: &[&str]| run(Command::new("openssl").current_dir(folder).args(args));
-    openssl(&["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Authority"]);
-    openssl(&["req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost"]);
+    openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=Authority",
+    ]);
+    openssl(&[
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "server.key",
+        "-out",
+        "server.csr",
+        "-subj",
+        "/CN=localhost",
+    ]);
     fs::write(folder.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl(&["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "server.pem"]);
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "server.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        "names",
+        "-out",
+        "server.pem",
+    ]);
 }
 
 impl Directory {
@@ -185,7 +227,10 @@ fn cookie(server: &Server, name: &str) -> String {
 fn known_as(server: &Server, cookie: &str) -> String {
     let reply = server.unfollowed("GET", "/status", &[("accept", "text/html"), ("cookie", cookie)], &[]);
     if reply.status != 200 {
-        return server.request("GET", "/api/v1/status", &[("cookie", cookie)], &[]).json()["code"].as_str().unwrap().to_owned();
+        return server.request("GET", "/api/v1/status", &[("cookie", cookie)], &[]).json()["code"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     }
     let at = reply.text.find("title=\"everyone, ").unwrap() + "title=\"".len();
     reply.text[at..].split('"').next().unwrap().to_owned()
@@ -207,7 +252,8 @@ fn groups_of_a_directory_are_those_of_whoever_signs_in() {
     let mut directory = Directory::start();
     let (_bench, server) = with_people(&directory, "cache_minutes = 0\ngrace_minutes = 0");
     let [anna, bert, twin, nobody] = ["anna", "bert", "twin", "nobody"].map(|name| cookie(&server, name));
-    let all = "everyone, group:Everybody here, group:and round, group:hr, group:round, group:staff, signed-in, user:anna";
+    let all =
+        "everyone, group:Everybody here, group:and round, group:hr, group:round, group:staff, signed-in, user:anna";
     assert_eq!(known_as(&server, &anna), all);
     assert_eq!(known_as(&server, &bert), "everyone, group:Everybody here, group:staff, signed-in, user:bert");
     assert_eq!(known_as(&server, &nobody), "everyone, signed-in, user:nobody", "the directory knows no such person");
@@ -251,5 +297,9 @@ fn what_a_directory_said_counts_for_a_while_and_its_settings_are_what_they_say()
     let bench = Bench::with_documents(1);
     bench.run_with(&["users", "add", "anna", "--password-stdin"], &format!("{PASSWORD}\n")).succeeded();
     let server = Server::configured(&bench, &strange, &[]);
-    assert_eq!(known_as(&server, &cookie(&server, "anna")), "directory-away", "a certificate of a stranger is not trusted");
+    assert_eq!(
+        known_as(&server, &cookie(&server, "anna")),
+        "directory-away",
+        "a certificate of a stranger is not trusted"
+    );
 }

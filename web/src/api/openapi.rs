@@ -8,7 +8,9 @@ use utoipa::openapi::Server;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
-use super::{access, documents, feedback, health, insights, push, search, sign_out, similar, sources, status, stream, suggest};
+use super::{
+    access, documents, feedback, health, insights, push, search, sign_out, similar, sources, status, stream, suggest,
+};
 use crate::app::App;
 use crate::compat;
 use crate::config::{LimitsConfig, ServerConfig};

@@ -1,7 +1,8 @@
 //! The table of routes: which address goes where, and who may go there.
 
 use super::{
-    access, documents, feedback, health, insights, openapi, push, search, sign_out, similar, sources, status, stream, suggest,
+    access, documents, feedback, health, insights, openapi, push, search, sign_out, similar, sources, status, stream,
+    suggest,
 };
 use crate::guard::{Endpoint, Need, Scope};
 

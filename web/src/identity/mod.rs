@@ -24,18 +24,18 @@ pub(crate) use arrival::{Way, arrive, depart};
 pub(crate) use directory::DirectoryError;
 pub use directory::LdapConfig;
 pub use oidc::OidcConfig;
-pub(crate) use oidc::{Answer, ProviderError};
 #[cfg(test)]
 pub(crate) use oidc::stand_in;
+pub(crate) use oidc::{Answer, ProviderError};
 pub(crate) use people::People;
 pub(crate) use proxy::{ProxyUser, proxy_user};
 pub use record_file::RecordFileError;
 pub(crate) use record_file::{RecordFile, Stamps};
 pub use secret::SecretError;
 pub(crate) use secret::{hash, hex, is_of, random};
+pub(crate) use sessions::Sessions;
 #[cfg(test)]
 pub(crate) use sessions::{Holder, Session};
-pub(crate) use sessions::Sessions;
 pub(crate) use set_up::SetUp;
 pub(crate) use sign_in::{Attempts, NotMade, Refused, first_administrator, sign_in};
 pub(crate) use sign_out::{Farewell, sign_out, signed_out_upstream};

@@ -116,7 +116,8 @@ pub(super) async fn sign_in(
 pub(super) async fn sign_out(app: web::Data<App>, visit: Visit, request: HttpRequest) -> HttpResponse {
     match identity::sign_out(&app, &request).await {
         Ok(Farewell { cookie, onward }) => {
-            let mut response = onward.map_or_else(|| super::see_other("/sign-in"), |place| farewell(&app, &visit, &place));
+            let mut response =
+                onward.map_or_else(|| super::see_other("/sign-in"), |place| farewell(&app, &visit, &place));
             response.headers_mut().append(header::SET_COOKIE, cookie);
             response
         }

@@ -90,12 +90,17 @@ impl LdapConfig {
                 format!("auth.ldap.password_file: expected a file with the password of auth.ldap.bind_dn, or {PASSWORD_VARIABLE} in the environment")
             })?
         } else {
-            std::fs::read_to_string(&self.password_file)
-                .map_err(|error| format!("auth.ldap.password_file: cannot read {}: {error}", self.password_file.display()))?
+            std::fs::read_to_string(&self.password_file).map_err(|error| {
+                format!("auth.ldap.password_file: cannot read {}: {error}", self.password_file.display())
+            })?
         };
         let password = password.trim_end_matches(['\r', '\n']).to_owned();
         // Directories take a name without a password for nobody, and say that all is well (RFC 4513, 5.1.2).
-        if password.is_empty() { Err("auth.ldap: expected a password, got an empty one".to_owned()) } else { Ok(Some(password)) }
+        if password.is_empty() {
+            Err("auth.ldap: expected a password, got an empty one".to_owned())
+        } else {
+            Ok(Some(password))
+        }
     }
 
     /// What does not make sense.
@@ -118,7 +123,10 @@ impl LdapConfig {
         {
             let filled = filter.replace(NAME, "x").replace(DN, "x");
             if !needs.iter().any(|needed| filter.contains(needed)) || parse_filter(&filled).is_err() {
-                problems.push(format!("auth.ldap.{key}: expected a filter with {} in it, got {filter:?}", needs.join(" or ")));
+                problems.push(format!(
+                    "auth.ldap.{key}: expected a filter with {} in it, got {filter:?}",
+                    needs.join(" or ")
+                ));
             }
         }
         for (key, base) in [("user_base", &self.user_base), ("group_base", &self.group_base)] {
@@ -192,7 +200,12 @@ mod tests {
             change(&mut config);
             assert!(problems(&config).contains(expected), "{expected}: {}", problems(&config));
         }
-        for (url, start_tls) in [("ldap://ldap.example", true), ("ldap://localhost:389", false), ("ldap://127.0.0.1:389", false), ("ldapi://%2Frun%2Fldapi", false)] {
+        for (url, start_tls) in [
+            ("ldap://ldap.example", true),
+            ("ldap://localhost:389", false),
+            ("ldap://127.0.0.1:389", false),
+            ("ldapi://%2Frun%2Fldapi", false),
+        ] {
             assert!(LdapConfig { url: url.into(), start_tls, ..good() }.problems().is_empty(), "{url}");
         }
         let by_name = LdapConfig { user_base: String::new(), group_filter: "(memberUid={name})".into(), ..good() };

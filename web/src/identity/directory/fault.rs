@@ -18,7 +18,9 @@ pub(crate) enum DirectoryError {
     #[error("the directory has several entries for {name:?}: let auth.ldap.user_filter find one")]
     Ambiguous { name: String },
     /// Somebody is in more groups than are looked at.
-    #[error("{name:?} is in more groups, or in deeper ones, than are looked at: narrow auth.ldap.group_base or group_filter")]
+    #[error(
+        "{name:?} is in more groups, or in deeper ones, than are looked at: narrow auth.ldap.group_base or group_filter"
+    )]
     TooMany { name: String },
     /// A group has no name that can be used.
     #[error("the group {dn:?} has no attribute {attribute:?} that can be a name: set auth.ldap.group_name")]
@@ -39,7 +41,11 @@ impl DirectoryError {
 
     /// What anybody may read.
     pub(crate) fn public_detail(&self) -> &'static str {
-        if self.is_away() { "the directory cannot be asked for groups" } else { "the groups of this person are not known" }
+        if self.is_away() {
+            "the directory cannot be asked for groups"
+        } else {
+            "the groups of this person are not known"
+        }
     }
 }
 

@@ -69,7 +69,7 @@ fn any_of(config: &LdapConfig, entries: &[String], name: &str) -> String {
     // In one go: what stands for one of the two must not be found in what was put in the place of the other.
     let filled = |entry: &String| {
         let parts = config.group_filter.split(NAME).map(|part| part.replace(DN, &ldap_escape(entry.as_str())));
-        parts.collect::<Vec<_>>().join(&ldap_escape(name))
+        parts.collect::<Vec<_>>().join(&*ldap_escape(name))
     };
     match entries {
         [one] => filled(one),
@@ -95,13 +95,22 @@ fn name_of(config: &LdapConfig, group: &SearchEntry) -> Result<String, Directory
         .ok_or_else(|| DirectoryError::Nameless { dn: group.dn.clone(), attribute: config.group_name.clone() })
 }
 
-async fn search(ldap: &mut Ldap, base: &str, filter: &str, attribute: &str) -> Result<Vec<SearchEntry>, DirectoryError> {
+async fn search(
+    ldap: &mut Ldap,
+    base: &str,
+    filter: &str,
+    attribute: &str,
+) -> Result<Vec<SearchEntry>, DirectoryError> {
     // One more than may be: a list that was cut is never taken for a whole one.
     let most = i32::try_from(MAX_GROUPS + 1).unwrap_or(i32::MAX);
     ldap.with_search_options(SearchOptions::new().sizelimit(most));
     let (entries, _) = ldap.search(base, Scope::Subtree, filter, [attribute]).await?.success()?;
     // Directories of several parts name the others as well; those lie below no base of ours.
-    Ok(entries.into_iter().filter(|entry| !entry.is_ref() && !entry.is_intermediate()).map(SearchEntry::construct).collect())
+    Ok(entries
+        .into_iter()
+        .filter(|entry| !entry.is_ref() && !entry.is_intermediate())
+        .map(SearchEntry::construct)
+        .collect())
 }
 
 #[cfg(test)]

@@ -58,7 +58,9 @@ impl Provider {
     fn is_from_here(&self, answer: &Answer, now: i64) -> Result<(), ProviderError> {
         let expects = self.known(now)?.metadata.authorization_response_iss_parameter_supported;
         match &answer.iss {
-            Some(issuer) if *issuer != self.config.issuer => Err(ProviderError::untrusted("it is of another issuer (iss)")),
+            Some(issuer) if *issuer != self.config.issuer => {
+                Err(ProviderError::untrusted("it is of another issuer (iss)"))
+            }
             None if expects => Err(ProviderError::untrusted("it does not say of which issuer it is (iss)")),
             _ => Ok(()),
         }

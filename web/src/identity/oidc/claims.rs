@@ -61,7 +61,9 @@ pub(super) fn groups(claims: &Claims, path: &str) -> Result<Option<BTreeSet<Stri
     let found = match at(claims, path) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(one)) => vec![one.as_str()],
-        Some(Value::Array(several)) => several.iter().map(Value::as_str).collect::<Option<Vec<_>>>().ok_or_else(|| odd(path))?,
+        Some(Value::Array(several)) => {
+            several.iter().map(Value::as_str).collect::<Option<Vec<_>>>().ok_or_else(|| odd(path))?
+        }
         Some(_) => return Err(odd(path)),
     };
     if found.len() > MAX_GROUPS {
@@ -104,7 +106,8 @@ mod tests {
             "groups": ["hr", " staff ", "hr", ""], "one": "it", "realm_access": {"roles": ["admin"]}, "none": [],
             "https://a.example/groups": ["x"], "a.b": ["dotted"], "a": {"b": ["nested"]}, "nothing": null
         }));
-        let found = |path: &str| groups(&all, path).unwrap().map(|groups| groups.into_iter().collect::<Vec<_>>().join(","));
+        let found =
+            |path: &str| groups(&all, path).unwrap().map(|groups| groups.into_iter().collect::<Vec<_>>().join(","));
         assert_eq!(found("groups").as_deref(), Some("hr,staff"));
         assert_eq!(found("realm_access.roles").as_deref(), Some("admin"));
         assert_eq!(found("https://a.example/groups").as_deref(), Some("x"));

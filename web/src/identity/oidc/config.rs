@@ -120,11 +120,19 @@ impl OidcConfig {
             read(&self.client_secret_file).map_err(|why| format!("auth.oidc.client_secret_file: {why}"))?
         };
         let secret = secret.trim().to_owned();
-        if secret.is_empty() { Err("auth.oidc: expected a secret of the client, got an empty one".to_owned()) } else { Ok(secret) }
+        if secret.is_empty() {
+            Err("auth.oidc: expected a secret of the client, got an empty one".to_owned())
+        } else {
+            Ok(secret)
+        }
     }
 
     /// What does not make sense. `allowed_hosts` are those of the server.
-    pub(crate) fn problems(&self, is_allowed: impl Fn(&Authority) -> bool, has_proxy: impl Fn() -> bool) -> Vec<String> {
+    pub(crate) fn problems(
+        &self,
+        is_allowed: impl Fn(&Authority) -> bool,
+        has_proxy: impl Fn() -> bool,
+    ) -> Vec<String> {
         if !self.is_on() {
             let is_meant = *self != Self::default();
             return is_meant
@@ -144,7 +152,8 @@ impl OidcConfig {
         }
         problems.extend(self.secret().err());
         problems.extend(self.place_problem(is_allowed, has_proxy));
-        for (key, minutes) in [("recheck_minutes", self.recheck_minutes), ("unrefreshed_minutes", self.unrefreshed_minutes)]
+        for (key, minutes) in
+            [("recheck_minutes", self.recheck_minutes), ("unrefreshed_minutes", self.unrefreshed_minutes)]
         {
             if minutes == 0 {
                 problems.push(format!("auth.oidc.{key}: expected at least 1, got 0"));

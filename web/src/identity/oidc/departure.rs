@@ -50,7 +50,9 @@ impl Departures {
     /// The one that an answer belongs to. Nobody can use it again, whoever asked.
     pub(super) fn take(&self, state: &str, browser: &str, now: i64) -> Result<Departure, ProviderError> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash(state));
-        taken.filter(|departure| now < departure.until && departure.browser == hash(browser)).ok_or(ProviderError::Stale)
+        taken
+            .filter(|departure| now < departure.until && departure.browser == hash(browser))
+            .ok_or(ProviderError::Stale)
     }
 
     fn knows(&self, browser: &str, now: i64) -> bool {

@@ -1,6 +1,6 @@
 //! Exchanges with the provider: a code or a refresh token for tokens, and an access token for what is known of somebody.
 
-use openidconnect::core::{CoreIdToken, CoreTokenResponse, CoreErrorResponseType};
+use openidconnect::core::{CoreErrorResponseType, CoreIdToken, CoreTokenResponse};
 use openidconnect::http::{HeaderValue, Method, Request, StatusCode, header};
 use openidconnect::{
     AuthorizationCode, HttpRequest, OAuth2TokenResponse as _, PkceCodeVerifier, RefreshToken, RequestTokenError,
@@ -71,10 +71,12 @@ impl Provider {
         let groups = self.accepted(groups)?;
         let sid = id_claims.as_ref().and_then(|claims| claims::text(claims, "sid")).map(str::to_owned);
         let id_token = tokens.id_token.as_ref().map(ToString::to_string).filter(|token| token.len() <= MAX_KEPT);
+        let name = claims::name(&said, &self.config.name_claim).or_else(|| Some(before?.name.clone()));
+        let login = claims::text(&said, &self.config.login_claim).map(str::to_owned);
         let upstream = Upstream {
             issuer: self.config.issuer.clone(),
-            name: claims::name(&said, &self.config.name_claim).unwrap_or_else(|| subject.clone()),
-            login: claims::text(&said, &self.config.login_claim).map(str::to_owned),
+            name: name.unwrap_or_else(|| subject.clone()),
+            login: login.or_else(|| before?.login.clone()),
             subject,
             groups,
             sid: sid.or_else(|| before?.sid.clone()),
@@ -122,8 +124,7 @@ impl Provider {
     }
 }
 
-type Exchanged =
-    Result<CoreTokenResponse, RequestTokenError<WireError, StandardErrorResponse<CoreErrorResponseType>>>;
+type Exchanged = Result<CoreTokenResponse, RequestTokenError<WireError, StandardErrorResponse<CoreErrorResponseType>>>;
 
 fn given(exchanged: Exchanged) -> Result<Tokens, ProviderError> {
     let tokens = exchanged.map_err(|error| match error {

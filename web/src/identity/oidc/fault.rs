@@ -66,7 +66,9 @@ impl ProviderError {
     pub(crate) fn public_detail(&self) -> String {
         match self {
             Self::Unusable { .. } => "the identity provider gives an answer that cannot be used".to_owned(),
-            Self::Untrusted { .. } => "what was sent as the word of the identity provider cannot be believed".to_owned(),
+            Self::Untrusted { .. } => {
+                "what was sent as the word of the identity provider cannot be believed".to_owned()
+            }
             Self::NoGroups { .. } => "the identity provider does not say in which groups somebody is".to_owned(),
             Self::NotLetIn => "nobody has let this person in".to_owned(),
             public => public.to_string(),

@@ -65,10 +65,6 @@ impl Provider {
         }
     }
 
-    pub(crate) fn config(&self) -> &OidcConfig {
-        &self.config
-    }
-
     /// Says whether the provider can be used, for whoever starts the server. It is asked again when somebody signs in.
     pub(crate) fn greet(&self, now: i64) {
         match self.known(now) {
@@ -101,8 +97,7 @@ impl Provider {
             Ok(fresh) => Ok(self.keep(fresh)),
             Err(error) => {
                 *failed = now;
-                drop(failed);
-                known.map(Ok).unwrap_or(Err(error))
+                known.ok_or(error)
             }
         }
     }
@@ -180,7 +175,7 @@ impl Provider {
         let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS).set_time_fn(move || clock);
         // Whom else it is for says the authorized party: see below.
         let verifier = verifier.set_other_audience_verifier_fn(|_| true);
-        Ok(id_token.claims(&verifier, |found: Option<&Nonce>| nonce(found)).map(drop))
+        Ok(id_token.claims(&verifier, |found: Option<&Nonce>| nonce(found)).map(|_| ()))
     }
 
     /// A token that is for several is one of ours only if it was made for us.
@@ -197,12 +192,7 @@ impl Provider {
 
     /// The claims of another token of the provider, whose signature, issuer and audience are right. Its times are not
     /// looked at.
-    pub(super) fn signed_claims(
-        &self,
-        signed: &Signed<'_>,
-        audience: &str,
-        now: i64,
-    ) -> Result<Claims, ProviderError> {
+    pub(super) fn signed_claims(&self, signed: &Signed<'_>, audience: &str, now: i64) -> Result<Claims, ProviderError> {
         let known = self.known(now)?;
         let mut signature = signed.signature(&known.keys);
         if signature == Signature::UnknownKey

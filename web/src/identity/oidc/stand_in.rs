@@ -175,7 +175,10 @@ impl StandIn {
         assert!(address.starts_with(&format!("{ISSUER}/authorize?")), "{address}");
         assert_eq!((query["client_id"].as_str(), query["response_type"].as_str()), ("quarry", "code"));
         assert_eq!(query["redirect_uri"], format!("{PLACE}/sign-in/callback"));
-        assert_eq!((query["code_challenge_method"].as_str(), query["scope"].as_str()), ("S256", "openid profile email"));
+        assert_eq!(
+            (query["code_challenge_method"].as_str(), query["scope"].as_str()),
+            ("S256", "openid profile email")
+        );
         let mut state = self.state();
         let code = format!("code-{}", state.codes.len() + state.asked.len());
         state.codes.insert(code.clone(), (query["nonce"].clone(), query["code_challenge"].clone()));
@@ -224,7 +227,8 @@ impl State {
             self.nonce = nonce;
         }
         self.refresh += 1;
-        let mut tokens = json!({"access_token": format!("access-{}", self.refresh), "token_type": "Bearer", "expires_in": 60});
+        let mut tokens =
+            json!({"access_token": format!("access-{}", self.refresh), "token_type": "Bearer", "expires_in": 60});
         if self.gives_refresh {
             tokens["refresh_token"] = format!("refresh-{}", self.refresh).into();
         }

@@ -40,7 +40,8 @@ fn whoever_signs_in_is_who_the_provider_says() {
         let anna = sign_in(&stand_in, &provider).unwrap();
         assert_eq!((anna.name.as_str(), anna.key()), ("Anna A.", format!("{ISSUER}#anna")));
         let principals: Vec<String> = anna.principals().unwrap().iter().map(ToString::to_string).collect();
-        let expected = ["everyone", "group:https://id.example/realm#staff", "signed-in", "user:https://id.example/realm#anna"];
+        let expected =
+            ["everyone", "group:https://id.example/realm#staff", "signed-in", "user:https://id.example/realm#anna"];
         assert_eq!(principals, expected);
         assert_eq!(stand_in.asked("/userinfo"), 0, "the ID token says it all");
         assert!(!format!("{anna:?}").contains("refresh-1"), "{anna:?}");
@@ -85,8 +86,6 @@ fn groups_that_are_not_known_let_nobody_in() {
 #[test]
 fn an_id_token_is_of_the_provider_for_us_now_and_for_this_sign_in() {
     type Alter = fn(&mut Claims);
-    let set = |claims: &mut Claims, name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
-    let _ = set;
     let alters: [(Alter, &str); 13] = [
         (|claims| drop(claims.insert("iss".into(), "https://evil.example".into())), "issuer"),
         (|claims| drop(claims.remove("iss")), ""),
@@ -120,9 +119,7 @@ fn an_id_token_is_of_the_provider_for_us_now_and_for_this_sign_in() {
 
 #[test]
 fn nobody_else_can_sign() {
-    let claims = |nonce: &str| {
-        json!({"iss": ISSUER, "aud": "quarry", "sub": "root", "groups": ["it"], "iat": now(), "exp": now() + 300, "nonce": nonce})
-    };
+    let claims = |nonce: &str| json!({"iss": ISSUER, "aud": "quarry", "sub": "root", "groups": ["it"], "iat": now(), "exp": now() + 300, "nonce": nonce});
     let unsigned = |header: Value, claims: &Value| {
         let token = Key::Ed.signed(&header, claims);
         format!("{}.", token.rsplit_once('.').unwrap().0)
@@ -172,9 +169,9 @@ fn nobody_else_can_sign() {
 /// HMAC (RFC 2104) over what the workspace has, so that the forged token is one that a careless check would take.
 fn hmac_sha256(key: &[u8], message: &[u8]) -> String {
     use base64::Engine as _;
+    use openidconnect::PrivateSigningKey as _;
     use openidconnect::core::CoreHmacKey;
     use openidconnect::core::CoreJwsSigningAlgorithm::HmacSha256;
-    use openidconnect::PrivateSigningKey as _;
     let signature = CoreHmacKey::new(key.to_vec()).sign(&HmacSha256, message).unwrap();
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signature)
 }
@@ -266,7 +263,8 @@ fn keys_are_looked_for_when_one_is_not_known_and_not_all_the_time() {
     let (stand_in, provider) = plain();
     sign_in(&stand_in, &provider).unwrap();
     let token = |key: Key| {
-        let claims = json!({"iss": ISSUER, "aud": "quarry-api", "sub": "bot", "groups": [], "iat": now(), "exp": now() + 900});
+        let claims =
+            json!({"iss": ISSUER, "aud": "quarry-api", "sub": "bot", "groups": [], "iat": now(), "exp": now() + 900});
         key.token(&claims)
     };
     let later = now() + 31;
@@ -351,7 +349,10 @@ fn a_session_ends_with_the_groups_that_let_somebody_in_and_when_nobody_can_be_as
     stand_in.state().gives_refresh = false;
     let anna = sign_in(&stand_in, &provider).unwrap();
     let until = anna.checked + 60 * 60;
-    assert_eq!((provider.due(&anna, until - 1), provider.due(&anna, until)), (Due::Nothing, Due::Over("no-refresh-token")));
+    assert_eq!(
+        (provider.due(&anna, until - 1), provider.due(&anna, until)),
+        (Due::Nothing, Due::Over("no-refresh-token"))
+    );
     let other = stand_in.provider(|config| config.issuer = "https://new.example".to_owned());
     assert_eq!(other.due(&anna, anna.checked), Due::Over("other-provider"));
 }
@@ -432,9 +433,7 @@ fn a_token_to_sign_out_is_checked_whole() {
 #[test]
 fn a_program_brings_a_token_that_was_made_for_this_server() {
     let (stand_in, provider) = plain();
-    let good = || {
-        json!({"iss": ISSUER, "aud": ["quarry-api"], "sub": "anna", "groups": ["it"], "iat": now(), "exp": now() + 300})
-    };
+    let good = || json!({"iss": ISSUER, "aud": ["quarry-api"], "sub": "anna", "groups": ["it"], "iat": now(), "exp": now() + 300});
     let bot = provider.bearer(&Key::Rsa.token(&good()), now()).unwrap();
     assert_eq!((bot.key(), bot.groups.contains("it")), (format!("{ISSUER}#anna"), true));
     let at = Key::Ed.signed(&json!({"alg": "EdDSA", "kid": "ed", "typ": "application/at+jwt"}), &good());

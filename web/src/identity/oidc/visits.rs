@@ -53,7 +53,8 @@ impl Desk {
         change(&mut auth);
         let oidc = auth.oidc.clone();
         let provider = stand_in.provider(|config| *config = oidc);
-        let config = Config { auth, audit: AuditConfig { enabled: true, ..AuditConfig::default() }, ..Config::default() };
+        let config =
+            Config { auth, audit: AuditConfig { enabled: true, ..AuditConfig::default() }, ..Config::default() };
         let audit = Audit::start(&config.audit, folder.path()).unwrap();
         let (keys, people) = (KeyFile::of(folder.path()), UserFile::of(folder.path()));
         let (keys, people) = (Keys::open(keys).unwrap(), People::open(people).unwrap());
@@ -89,7 +90,10 @@ impl Desk {
         let left = self.look(&format!("/sign-in/provider?back={back}"), session).await;
         assert_eq!(left.status, 303, "{}", left.text);
         let word = left.cookie("quarry-departure");
-        assert!(word.len() == 43 && left.cookies[0].ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"), "{word}");
+        assert!(
+            word.len() == 43 && left.cookies[0].ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"),
+            "{word}"
+        );
         let answer = self.stand_in.signs_in(&left.place);
         let path = format!("/sign-in/callback?state={}&code={}", answer.state, answer.code);
         self.look(&path, &format!("quarry-departure={word}; {session}")).await
@@ -245,7 +249,10 @@ async fn the_provider_ends_sessions() {
     assert_eq!(ended.status, 200);
     assert_eq!(desk.look("/status", &first).await.status, 503, "somebody else's");
     desk.ask("POST", "/sign-in/back-channel", &[kind], &token(json!({"sid": "s1"}))).await;
-    assert_eq!((desk.look("/status", &first).await.status.as_u16(), desk.look("/status", &second).await.status.as_u16()), (303, 503));
+    assert_eq!(
+        (desk.look("/status", &first).await.status.as_u16(), desk.look("/status", &second).await.status.as_u16()),
+        (303, 503)
+    );
     let body = token(json!({"sub": "anna"}));
     desk.ask("POST", "/sign-in/back-channel", &[kind], &body).await;
     assert_eq!(desk.look("/status", &second).await.status, 303, "all of a person");
@@ -263,10 +270,12 @@ async fn the_provider_ends_sessions() {
 async fn a_program_brings_a_token_in_place_of_a_key() {
     let desk = Desk::new(|_| {});
     let token = |groups: &[&str], until: i64| {
-        let claims = json!({"iss": ISSUER, "aud": "quarry-api", "sub": "anna", "groups": groups, "iat": now(), "exp": until});
+        let claims =
+            json!({"iss": ISSUER, "aud": "quarry-api", "sub": "anna", "groups": groups, "iat": now(), "exp": until});
         format!("Bearer {}", Key::Ed.token(&claims))
     };
-    let ask = async |path: &str, token: &str| desk.ask("GET", path, &[("authorization", token)], "").await.status.as_u16();
+    let ask =
+        async |path: &str, token: &str| desk.ask("GET", path, &[("authorization", token)], "").await.status.as_u16();
     assert_eq!(ask("/api/v1/search?q=a", &token(&["staff"], now() + 60)).await, 503, "let in: there is no index");
     assert_eq!(ask("/metrics", &token(&["staff"], now() + 60)).await, 403);
     assert_eq!(ask("/metrics", &token(&["it"], now() + 60)).await, 200);

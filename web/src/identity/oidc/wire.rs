@@ -28,7 +28,9 @@ pub(super) struct Wire(Box<Carry>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WireError {
     /// No connection, no time, or no end.
-    #[error("{host} does not answer as it should; is it up, is a proxy needed (HTTPS_PROXY), is its certificate in auth.oidc.ca_file?")]
+    #[error(
+        "{host} does not answer as it should; is it up, is a proxy needed (HTTPS_PROXY), is its certificate in auth.oidc.ca_file?"
+    )]
     Unreachable {
         host: String,
         #[source]
@@ -109,7 +111,7 @@ impl Wire {
 fn carry(agent: &Agent, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, WireError> {
     let host = host(&request.uri().to_string());
     let failed = |source| WireError::Unreachable { host, source: Box::new(source) };
-    let read = || {
+    let read = || -> Result<_, ureq::Error> {
         let (parts, mut body) = agent.run(request)?.into_parts();
         Ok((parts, body.with_config().limit(MAX_ANSWER).read_to_vec()?))
     };
@@ -158,7 +160,8 @@ mod tests {
         for good in ["https://id.example/a", "http://localhost:1/a", "http://127.0.0.1", "http://[::1]:7/"] {
             assert!(is_safe(good), "{good}");
         }
-        for bad in ["http://id.example", "http://127.0.0.1.example", "ftp://localhost", "id.example", "http://10.0.0.1"] {
+        for bad in ["http://id.example", "http://127.0.0.1.example", "ftp://localhost", "id.example", "http://10.0.0.1"]
+        {
             assert!(!is_safe(bad), "{bad}");
         }
         let wire = Wire::of(|_| panic!("nothing is sent"));
