@@ -22,8 +22,8 @@ use crate::jobs::now;
 const OF_NAME: (u32, f64) = (10, 1.0 / 60.0);
 /// The same, from one address.
 const OF_ADDRESS: (u32, f64) = (30, 1.0 / 10.0);
-/// Sign-ins by the provider that one address may begin, end, or say to be over.
-const OF_ERRANDS: (u32, f64) = (60, 1.0);
+/// Sign-ins by the provider that one address may begin, end, or say to be over: a whole company may come by one.
+const OF_ERRANDS: (u32, f64) = (1_000, 20.0);
 
 /// How often may be guessed.
 pub(crate) struct Attempts {

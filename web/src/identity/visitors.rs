@@ -67,8 +67,13 @@ pub(crate) async fn bearer_visitor(app: &Arc<App>, token: &str) -> Result<Option
     let Some(provider) = app.upstreams.provider.clone().filter(|provider| provider.takes(token)) else {
         return Ok(None);
     };
+    // Anybody can send what looks like a token: as many are looked at as may compute.
+    let permit = app.admission.enter().await?;
     let token = token.to_owned();
-    let check = tokio::task::spawn_blocking(move || provider.bearer(&token, now()));
+    let check = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        provider.bearer(&token, now())
+    });
     match check.await.map_err(Error::internal)? {
         Ok(upstream) => of_provider(app, &upstream).map(Some),
         Err(error @ ProviderError::Away(_)) => Err(Error::Provider(error)),

@@ -104,15 +104,21 @@ impl Provider {
 
     /// What is known with newer keys; `None`: those that are known are as new as can be asked for.
     fn with_newer_keys(&self, known: &Known, now: i64) -> Result<Option<Arc<Known>>, ProviderError> {
-        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(current) = current.filter(|current| current.keyed > known.keyed) {
             return Ok(Some(current));
         }
-        if now < known.keyed + KEYS_AGAIN {
+        if now < known.keyed.max(*failed) + KEYS_AGAIN {
             return Ok(None);
         }
-        Ok(Some(self.keep(known.with_new_keys(&self.wire, now)?)))
+        match known.with_new_keys(&self.wire, now) {
+            Ok(fresh) => Ok(Some(self.keep(fresh))),
+            Err(error) => {
+                *failed = now;
+                Err(error)
+            }
+        }
     }
 
     fn keep(&self, known: Known) -> Arc<Known> {
