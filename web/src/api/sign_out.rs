@@ -21,13 +21,7 @@ pub(crate) struct BackChannelBody {
 /// once. Only where people sign in by a provider.
 #[utoipa::path(post, path = "/sign-in/back-channel", tag = "server",
     request_body(content = BackChannelBody, content_type = "application/x-www-form-urlencoded"),
-    responses(
-        (status = 200, description = "These sessions are over"),
-        (status = 400, description = "The token cannot be believed", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no provider", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many of these", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The provider's keys cannot be had", body = Problem, content_type = "application/problem+json"),
-    ))]
+    responses((status = 200, description = "These sessions are over"), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn back_channel(
     app: web::Data<App>,
     request: HttpRequest,
