@@ -4,6 +4,7 @@
 //! was closed opens.
 
 mod arrival;
+mod config;
 mod cookie;
 mod directory;
 mod oidc;
@@ -21,6 +22,7 @@ mod userfile;
 mod visitors;
 
 pub(crate) use arrival::{Way, arrive, depart};
+pub use config::AuthConfig;
 pub(crate) use directory::DirectoryError;
 pub use directory::LdapConfig;
 pub use oidc::OidcConfig;
