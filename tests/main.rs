@@ -18,6 +18,7 @@ mod gguf;
 mod hostile;
 #[cfg(feature = "hub")]
 mod hub;
+mod identity;
 #[cfg(feature = "hub")]
 mod models;
 mod private;

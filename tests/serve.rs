@@ -16,6 +16,7 @@ mod links;
 mod load;
 mod pages;
 mod paging;
+mod provider;
 mod shapes;
 mod typing;
 

@@ -22,7 +22,15 @@ impl Server {
     /// Serves a folder and waits until it is searchable.
     pub(crate) fn start(bench: &Bench, folder: &Path, more: &[&str]) -> Self {
         let folder = folder.display().to_string();
-        let mut command = bench.command(&[more, &["serve", &folder, "--listen", "127.0.0.1:0"]].concat());
+        Self::spawn(bench.command(&[more, &["serve", &folder, "--listen", "127.0.0.1:0"]].concat()))
+    }
+
+    /// Serves what is configured at a port.
+    pub(crate) fn at(bench: &Bench, port: u16, more: &[&str]) -> Self {
+        Self::spawn(bench.command(&[more, &["serve", "--listen", &format!("127.0.0.1:{port}")]].concat()))
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
@@ -48,6 +56,11 @@ impl Server {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
+    }
+
+    /// Host and port.
+    pub(crate) fn host(&self) -> &str {
+        self.address.trim_start_matches("http://")
     }
 
     /// An answer of the API.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::{Keys, Rates};
-use crate::identity::{Attempts, People, Sessions, SetUp};
+use crate::identity::{Attempts, People, Sessions, SetUp, Upstreams};
 use crate::jobs::{self, Jobs};
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
@@ -27,6 +27,7 @@ pub(crate) struct App {
     pub(crate) brand: Arc<Brand>,
     pub(crate) keys: Keys,
     pub(crate) people: People,
+    pub(crate) upstreams: Upstreams,
     pub(crate) sessions: Sessions,
     pub(crate) audit: Audit,
     pub(crate) attempts: Attempts,
@@ -57,7 +58,15 @@ pub(crate) enum Turn {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, brand: Brand, keys: Keys, people: People, audit: Audit, data_dir: &Path) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        brand: Brand,
+        keys: Keys,
+        people: People,
+        upstreams: Upstreams,
+        audit: Audit,
+        data_dir: &Path,
+    ) -> Self {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
@@ -71,6 +80,7 @@ impl App {
             brand: Arc::new(brand),
             keys,
             people,
+            upstreams,
             audit,
             config,
             started: Instant::now(),
@@ -79,6 +89,11 @@ impl App {
             engine: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    /// Whether people sign in here: then nothing is open to those who have not.
+    pub(crate) fn has_sign_in(&self) -> bool {
+        self.upstreams.provider.is_some() || self.people.are_required()
     }
 
     /// The engine.

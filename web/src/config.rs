@@ -1,16 +1,16 @@
 //! Everything about serving that can be set, with its defaults. `deploy/quarry.toml` documents each key; a test keeps
 //! the two equal.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use actix_web::http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
 
 use crate::audit::AuditConfig;
 use crate::brand::{Brand, PageConfig};
-use crate::guard::{Authority, Scope, is_base};
+use crate::guard::{Authority, is_base};
+pub use crate::identity::AuthConfig;
 use crate::insights::InsightsConfig;
 use crate::links;
 use crate::server::Door;
@@ -59,31 +59,6 @@ pub struct ServerConfig {
     pub workers: usize,
     /// Seconds that requests under way may take after a signal to stop.
     pub shutdown_seconds: u64,
-}
-
-/// Who may do what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuthConfig {
-    /// Name of the header in which a trusted reverse proxy says who the user is; empty: no proxy is trusted.
-    pub proxy_header: String,
-    /// Name of the header in which it says in which groups the user is, with commas between them; empty: in none.
-    pub proxy_groups_header: String,
-    /// Addresses that trusted proxies connect from. From others neither the header nor `X-Forwarded-For`, `-Proto`, `-Host`
-    /// and `-Prefix` mean anything.
-    pub proxy_from: Vec<IpAddr>,
-    /// Path of a Unix socket that is listened on as well, for a trusted proxy alone; empty: none. Whoever may connect there
-    /// is believed as the addresses above are.
-    pub proxy_socket: PathBuf,
-    /// What users that come through the proxy may do.
-    pub proxy_scopes: Vec<Scope>,
-    /// Whether a server that others can reach, and that never had keys or users, starts and says a link by which the first
-    /// administrator is made, good once and for an hour. Otherwise it does not start.
-    pub set_up: bool,
-    /// Minutes without a request after which somebody has to sign in again.
-    pub session_idle_minutes: u64,
-    /// Hours after which somebody has to sign in again in any case.
-    pub session_hours: u64,
 }
 
 /// What one request, one client and all together may cost.
@@ -254,69 +229,6 @@ impl Default for ServerConfig {
     }
 }
 
-impl Default for AuthConfig {
-    fn default() -> Self {
-        Self {
-            proxy_header: String::new(),
-            proxy_groups_header: String::new(),
-            proxy_from: Vec::new(),
-            proxy_socket: PathBuf::new(),
-            proxy_scopes: Vec::new(),
-            set_up: false,
-            session_idle_minutes: 720,
-            session_hours: 168,
-        }
-    }
-}
-
-impl AuthConfig {
-    /// The socket that a trusted proxy connects to.
-    pub(crate) fn socket(&self) -> Option<&Path> {
-        Some(self.proxy_socket.as_path()).filter(|path| !path.as_os_str().is_empty())
-    }
-
-    /// Whether it says where trusted proxies come from.
-    fn knows_proxies(&self) -> bool {
-        !self.proxy_from.is_empty() || self.socket().is_some()
-    }
-
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (key, name) in [("proxy_header", &self.proxy_header), ("proxy_groups_header", &self.proxy_groups_header)] {
-            if !name.is_empty() && HeaderName::from_bytes(name.as_bytes()).is_err() {
-                problems.push(format!(
-                    "auth.{key}: expected the name of a header, such as \"X-Forwarded-User\", got {name:?}"
-                ));
-            }
-        }
-        if !self.proxy_groups_header.is_empty() && self.proxy_header.is_empty() {
-            problems.push(
-                "auth.proxy_header: expected the header of the user whose groups are in auth.proxy_groups_header"
-                    .into(),
-            );
-        }
-        if !self.proxy_header.is_empty() && !self.knows_proxies() {
-            problems.push(
-                "auth.proxy_from: expected the addresses of the proxy that sets auth.proxy_header, or an auth.proxy_socket"
-                    .into(),
-            );
-        }
-        if self.socket().is_some_and(Path::is_relative) {
-            problems.push(format!("auth.proxy_socket: expected an absolute path, got {:?}", self.proxy_socket));
-        }
-        if !self.proxy_header.is_empty() && self.proxy_scopes.is_empty() {
-            problems.push("auth.proxy_scopes: expected what the proxy's users may do, such as [\"search\"]".into());
-        }
-        for (key, value) in [("session_idle_minutes", self.session_idle_minutes), ("session_hours", self.session_hours)]
-        {
-            if value == 0 {
-                problems.push(format!("auth.{key}: expected at least 1, got 0"));
-            }
-        }
-        problems
-    }
-}
-
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
@@ -409,6 +321,8 @@ impl Config {
             problems.push("limits.rate_burst: expected at least 1 when limits.rate_per_second is set".to_string());
         }
         problems.extend(self.auth.problems());
+        problems.extend(self.auth.oidc.problems(|host| host.is_allowed(&self.server), || self.has_proxy()));
+        problems.extend(self.auth.ldap.problems());
         problems.extend(self.audit.problems());
         let bad_host = |host: &&String| Authority::host_alone(host).is_none();
         for host in self.server.allowed_hosts.iter().filter(bad_host) {
@@ -527,9 +441,17 @@ mod tests {
     fn the_documented_file_holds_every_key_with_its_default() {
         assert_eq!(documented(), Config::default());
         let rendered: toml::Table = toml::from_str(&toml::to_string(&Config::default()).unwrap()).unwrap();
-        for (table, keys) in &rendered {
-            for key in keys.as_table().unwrap().keys() {
+        let has_all = |table: &str, keys: &toml::Table| {
+            for (key, _) in keys.iter().filter(|(_, value)| !value.is_table()) {
                 assert!(DOCUMENTED.contains(&format!("# {key} = ")), "{table}.{key} is not in deploy/quarry.toml");
+            }
+        };
+        for (table, keys) in &rendered {
+            let keys = keys.as_table().unwrap();
+            has_all(table, keys);
+            for (below, keys) in keys.iter().filter_map(|(name, value)| Some((name, value.as_table()?))) {
+                assert!(DOCUMENTED.contains(&format!("[{table}.{below}]")), "there is no [{table}.{below}]");
+                has_all(&format!("{table}.{below}"), keys);
             }
         }
     }

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::engine::OpenError;
 use crate::guard::{current_base, current_request};
+use crate::identity::{DirectoryError, ProviderError};
 use crate::pages;
 use crate::writer::{Cause, Failure};
 
@@ -93,6 +94,10 @@ pub(crate) enum Error {
     SignIn { back: String },
     #[error("who asks cannot be told: the server's log says which name cannot be used")]
     Identity,
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     #[error("the API key is not valid: unknown, revoked or expired")]
     BadKey { browser: bool },
     #[error("this needs the scope {needed}")]
@@ -243,6 +248,13 @@ impl Error {
             Self::NoKey { .. } => line(S::UNAUTHORIZED, "key-missing", "An API key is needed", "send `Authorization: Bearer KEY`; an administrator makes one with `quarry keys create`"),
             Self::SignIn { .. } => line(S::SEE_OTHER, "sign-in", "Somebody has to sign in", "sign in at the address in Location"),
             Self::Identity => line(S::FORBIDDEN, "identity-unreadable", "Who asks cannot be told", "look into the server's log under the request id, and correct the proxy or the users"),
+            Self::Provider(ProviderError::Away(_)) => line(S::SERVICE_UNAVAILABLE, "provider-away", "The identity provider cannot be asked", "try again later; the server's log says why"),
+            Self::Provider(ProviderError::Stale) => line(S::GONE, "sign-in-stale", "The sign-in is over", "begin again, in one browser, within ten minutes"),
+            Self::Provider(ProviderError::NotLetIn) => line(S::FORBIDDEN, "not-let-in", "Nobody has let this person in", "an administrator puts them into a group that auth.oidc names"),
+            Self::Provider(ProviderError::TooManyGroups | ProviderError::NoGroups { .. }) => line(S::FORBIDDEN, "groups-unknown", "The groups of this person are not known", "an administrator has the provider send the groups that count here: see docs/OPERATING.md"),
+            Self::Directory(error) if error.is_away() => line(S::SERVICE_UNAVAILABLE, "directory-away", "The directory cannot be asked for groups", "try again later; the server's log says why"),
+            Self::Directory(_) => line(S::FORBIDDEN, "groups-unknown", "The groups of this person are not known", "look into the server's log, and correct auth.ldap or the directory"),
+            Self::Provider(_) => line(S::FORBIDDEN, "sign-in-refused", "The sign-in is refused", "begin again; if it happens again, the server's log says why under the request id"),
             Self::Audit => line(S::SERVICE_UNAVAILABLE, "audit-unwritable", "The audit log cannot be written", "free space or mend the disk; it is tried again by itself"),
             Self::BadKey { .. } => line(S::UNAUTHORIZED, "key-invalid", "The API key is not valid", "ask an administrator for a new key"),
             Self::Scope { .. } => line(S::FORBIDDEN, "scope-missing", "The key, or the user, may not do this", "use a key with this scope; an administrator makes one, or makes somebody an administrator"),
@@ -284,6 +296,8 @@ impl Error {
             Self::Model(error @ qwen3::Error::NoDirection { .. }) => error.to_string(),
             Self::Storage(error @ storage::Error::Reopening) => error.to_string(),
             Self::Search(SearchError::Request(error)) => error.to_string(),
+            Self::Provider(error) => error.public_detail(),
+            Self::Directory(error) => error.public_detail().to_owned(),
             Self::Search(_) | Self::Storage(_) | Self::Model(_) | Self::Index(_) | Self::Internal { .. } => {
                 "the server could not do this; its log says why".to_string()
             }
@@ -338,6 +352,7 @@ impl Error {
             | Self::Starting
             | Self::Upgrading(_)
             | Self::Stopping
+            | Self::Provider(ProviderError::Away(_))
             | Self::SourceBusy { .. }
             | Self::Storage(storage::Error::Reopening) => response.insert_header((header::RETRY_AFTER, "1")),
             Self::Method { allowed } => response.insert_header((header::ALLOW, allowed.as_str())),

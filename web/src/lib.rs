@@ -45,7 +45,7 @@ pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, So
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyHolder, KeyRecord, NewKey, Scope};
-pub use identity::{RecordFileError, SecretError, UserFile, UserFileError, UserRecord};
+pub use identity::{LdapConfig, OidcConfig, RecordFileError, SecretError, UserFile, UserFileError, UserRecord};
 pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
 pub use server::{Announcement, serve};

@@ -20,7 +20,7 @@ use crate::config::{Config, ServerConfig, is_loopback};
 use crate::engine::{Engine, EngineParts, OpenError};
 use crate::error::ServeError;
 use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, beneath, observe, unmatched};
-use crate::identity::{People, UserFile};
+use crate::identity::{People, Upstreams, UserFile};
 use crate::jobs::now;
 use crate::socket::{ProxySocket, Way};
 use crate::{api, compat, pages, suggestions, traffic};
@@ -94,7 +94,8 @@ pub fn serve(
     let brand = Brand::read(&config.page).map_err(|problems| ServeError::Config { problems })?;
     let keys = Keys::open(KeyFile::of(data_dir))?;
     let people = People::open(UserFile::of(data_dir))?;
-    let is_protected = keys.any_valid() || people.any_able() || config.trusts_proxy();
+    let upstreams = Upstreams::open(&config.auth).map_err(|problems| ServeError::Config { problems })?;
+    let is_protected = keys.any_valid() || people.any_able() || upstreams.provider.is_some() || config.trusts_proxy();
     // Where keys or users are gone, whoever comes first is not the one who should have a link.
     let sets_up = config.auth.set_up && !is_protected && !keys.are_required() && !people.are_required();
     let reached = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected);
@@ -103,7 +104,7 @@ pub fn serve(
     }
     let sets_up = sets_up && reached.is_some();
     let audit = Audit::start(&config.audit, data_dir).map_err(ServeError::Audit)?;
-    let app = Arc::new(App::new(config, brand, keys, people, audit, data_dir));
+    let app = Arc::new(App::new(config, brand, keys, people, upstreams, audit, data_dir));
     let failed = Arc::new(Mutex::new(None));
     let served = actix_web::rt::System::new().block_on(run(&app, sets_up, announce, open, &failed));
     app.stop();
@@ -147,6 +148,7 @@ async fn run(
     }
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     spawn_signals(app, handles.clone())?;
+    greet_provider(app)?;
     spawn_opener(app, open, move || announce(Announcement::Serving(main)), handles, failed)?;
     try_join_all(servers).await?;
     drop(socket);
@@ -233,6 +235,14 @@ fn spawn_opener(
         }
     };
     std::thread::Builder::new().name("opener".to_string()).spawn(work)?;
+    Ok(())
+}
+
+/// Asks the provider beside the starting server: whoever starts it learns at once if nobody can sign in.
+fn greet_provider(app: &Arc<App>) -> Result<(), ServeError> {
+    if let Some(provider) = app.upstreams.provider.clone() {
+        std::thread::Builder::new().name("provider".to_string()).spawn(move || provider.greet(now()))?;
+    }
     Ok(())
 }
 

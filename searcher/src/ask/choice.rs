@@ -10,7 +10,7 @@ use crate::calibration::AnswerLines;
 use crate::nearness::{Nearness, Spread};
 
 /// Units that are shown of one answer.
-pub const SENTENCES: usize = 3;
+const SENTENCES: usize = 3;
 /// A further unit is at most so much less likely than the best, in log odds.
 const CLOSE: f64 = 1.0;
 /// It has to be surer than the best: of two sentences that are as likely, one often only goes with the other.

@@ -14,6 +14,7 @@ mod support;
 mod unit;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Deref;
 
 use storage::{Passage, PassageRef, View};
@@ -94,8 +95,8 @@ impl<S: Deref<Target = View>> Search<S> {
         };
         let mut texts: HashMap<PassageRef, Passage> = HashMap::new();
         for unit in &units {
-            if !texts.contains_key(&unit.passage) {
-                texts.insert(unit.passage, view.passage(unit.passage)?);
+            if let Entry::Vacant(unknown) = texts.entry(unit.passage) {
+                unknown.insert(view.passage(unit.passage)?);
             }
         }
         let text = |unit: &Supported| texts[&unit.passage].chunk.text[unit.unit.bytes.clone()].to_owned();

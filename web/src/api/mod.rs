@@ -17,6 +17,7 @@ mod parameters;
 mod push;
 mod routes;
 pub(crate) mod search;
+mod sign_out;
 mod similar;
 mod sources;
 mod status;

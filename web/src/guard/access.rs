@@ -114,7 +114,7 @@ fn note(app: &App, event: &'static str, response: &ServiceResponse, about: Map<S
 
 /// How a browser is asked who it is: by the page to sign in where there are users, else for a key as a password.
 fn manner(app: &App, face: Face, request: &HttpRequest) -> Manner {
-    if !app.people.are_required() {
+    if !app.has_sign_in() {
         // There is no key to ask for before the server is set up.
         let is_set_up = !app.set_up.is_pending(crate::jobs::now());
         return if is_set_up && face.is_page(request) { Manner::Prompt } else { Manner::Program };

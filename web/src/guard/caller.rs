@@ -16,7 +16,7 @@ use super::keys::Known;
 use super::site::Site;
 use crate::app::App;
 use crate::error::Error;
-use crate::identity::{self, ProxyUser};
+use crate::identity::{self, ProxyUser, SignedIn};
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -173,6 +173,7 @@ pub(super) async fn caller(
     let is_named = app.config.trusts_proxy() && forwarded::is_by_proxy(request.request(), auth);
     let named = if is_named { identity::proxy_user(request.request(), auth)? } else { None };
     if let Some(ProxyUser { name, principals }) = named {
+        let principals = app.upstreams.with_groups(principals, Some(&name)).await?;
         let asker = own.map(|()| Person::User(name.clone()));
         let visitor = Some(Visitor::new(name.clone(), &principals, false));
         let caller = Caller::new(format!("user {name}"), auth.proxy_scopes.clone(), principals);
@@ -180,33 +181,41 @@ pub(super) async fn caller(
     }
     // Without keys and users only loopback addresses are listened on: see `server`. Some clients cannot send no key at all;
     // what they send then means nothing. Behind a proxy everybody comes from its address: that proves nothing.
-    let is_closed = app.keys.are_required() || app.people.are_required() || app.config.has_proxy();
+    let is_closed = app.keys.are_required() || app.has_sign_in() || app.config.has_proxy();
     if !is_closed && app.config.server.is_local() {
         let asker = own.map(|()| Person::Anybody);
         return Ok(Caller { asker, ..Caller::new(address.to_string(), vec![Scope::Admin], Principals::anybody()) });
     }
     match presented(request) {
         Some(presented) => holder(app, presented, site, manner).await,
-        None => signed_in(app, request.request(), own)?.ok_or_else(|| manner.no_key(request.request())),
+        None => {
+            let visitor = identity::session_visitor(app, request.request()).await?;
+            let visitor = visitor.ok_or_else(|| manner.no_key(request.request()))?;
+            known(app, visitor, own, By::Browser).await
+        }
     }
 }
 
-/// Who has signed in.
-fn signed_in(app: &App, request: &HttpRequest, own: Option<()>) -> Result<Option<Caller>, Error> {
-    let Some(user) = identity::session_user(app, request) else { return Ok(None) };
-    let principals = user.principals().map_err(|error| {
-        tracing::error!("the user {:?} has a name or a group that is none: {error}; correct users.json", user.name);
-        Error::Identity
-    })?;
-    let asker = own.map(|()| Person::User(user.name.clone()));
-    let visitor = Some(Visitor::new(user.name.clone(), &principals, true));
-    let caller = Caller::new(format!("user {}", user.name), user.scopes.clone(), principals);
-    Ok(Some(Caller { asker, visitor, ..caller }))
+/// Somebody who has shown who they are: by a session of a browser, or a program by a token.
+async fn known(app: &App, visitor: SignedIn, own: Option<()>, by: By) -> Result<Caller, Error> {
+    let SignedIn { key, name, login, principals, scopes } = visitor;
+    let principals = app.upstreams.with_groups(principals, login.as_deref()).await?;
+    let asker = own.map(|()| Person::User(key.clone()));
+    let shown = matches!(by, By::Browser).then(|| Visitor::new(name, &principals, true));
+    Ok(Caller { asker, visitor: shown, ..Caller::new(format!("user {key}"), scopes, principals) })
 }
 
 /// Who holds a key.
 async fn holder(app: &Arc<App>, presented: Presented, site: Site, manner: Manner) -> Result<Caller, Error> {
     let Presented { key, by } = presented;
+    let is_meant = match (site, by) {
+        (Site::Own, _) | (Site::Unknown, By::Program) => true,
+        (Site::Unknown, By::Browser) | (Site::Foreign, _) => false,
+    };
+    let meant = is_meant.then_some(());
+    if let Some(visitor) = identity::bearer_visitor(app, &key).await? {
+        return known(app, visitor, meant, By::Program).await;
+    }
     let record = match app.keys.look_up(&key) {
         Known::Valid(record) => record,
         Known::Invalid => return Err(manner.bad_key()),
@@ -223,11 +232,7 @@ async fn holder(app: &Arc<App>, presented: Presented, site: Site, manner: Manner
             record
         }
     };
-    let is_meant = match (site, by) {
-        (Site::Own, _) | (Site::Unknown, By::Program) => true,
-        (Site::Unknown, By::Browser) | (Site::Foreign, _) => false,
-    };
-    let asker = is_meant.then(|| Person::Key(record.id.clone()));
+    let asker = meant.map(|()| Person::Key(record.id.clone()));
     let sources = record.holder.sources.clone();
     let caller = Caller::new(format!("key {}", record.id), record.scopes.clone(), record.holder.principals());
     Ok(Caller { asker, sources, ..caller })

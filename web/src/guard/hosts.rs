@@ -73,7 +73,7 @@ impl Authority {
         self.host == other.host && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
     }
 
-    fn is_allowed(&self, config: &ServerConfig) -> bool {
+    pub(crate) fn is_allowed(&self, config: &ServerConfig) -> bool {
         let is_named = |name: &String| Self::host_alone(name).is_some_and(|allowed| allowed.host == self.host);
         if config.allowed_hosts.iter().any(is_named) {
             return true;

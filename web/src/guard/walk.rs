@@ -69,6 +69,9 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("POST", "/set-up", Need::Host),
     ("GET", "/sign-in", Need::Host),
     ("POST", "/sign-in", Need::Host),
+    ("POST", "/sign-in/back-channel", Need::Host),
+    ("GET", "/sign-in/callback", Need::Host),
+    ("GET", "/sign-in/provider", Need::Host),
     ("POST", "/sign-out", Need::Host),
     ("GET", "/status", SEARCH),
     ("GET", "/status/files.csv", SEARCH),
@@ -369,7 +372,7 @@ async fn whoever_looks_at_a_page_and_is_not_known_is_led_to_sign_in() {
             let response = visit(&server, guest, method, &path, &[]).await;
             let place = response.headers().get("location").map(|place| place.to_str().unwrap());
             let challenge = response.headers().get("www-authenticate").map(|text| text.to_str().unwrap());
-            let brings_key = guest.headers.iter().any(|(name, _)| *name == "x-api-key");
+            let brings_key = guest.headers.iter().any(|(name, _)| ["x-api-key", "authorization"].contains(name));
             assert!(challenge.is_none_or(|challenge| !challenge.starts_with("Basic")), "{path} by {}", guest.name);
             if endpoint.is_api() || brings_key || guest.turned_away() == 403 {
                 assert_eq!(

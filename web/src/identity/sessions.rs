@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -15,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use storage::{Readers, replace_durably};
 
+use super::oidc::Upstream;
 use super::secret::{self, SecretError};
 use crate::config::AuthConfig;
 
@@ -25,6 +27,8 @@ const TOKEN_BYTES: usize = 32;
 const MAX_SESSIONS: usize = 10_000;
 /// Sessions of one person.
 const MAX_OF_ONE: usize = 20;
+/// Seconds between two times that they are written in passing.
+const SAVE_AGAIN: i64 = 10;
 
 /// What a token is known by.
 type Hash = [u8; 32];
@@ -33,13 +37,37 @@ type Hash = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Who it is.
-    pub(crate) user: String,
-    /// What it is bound to: see `UserRecord`.
-    pub(crate) bond: String,
+    #[serde(flatten)]
+    pub(crate) holder: Holder,
     /// Seconds of Unix time when it began.
     began: i64,
     /// Seconds of Unix time when it was last used.
     seen: i64,
+}
+
+/// Whose a session is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Holder {
+    /// A user of this server.
+    Local {
+        /// Their name.
+        user: String,
+        /// What it is bound to: see `UserRecord`.
+        bond: String,
+    },
+    /// Somebody whom the provider has signed in.
+    Upstream(Box<Upstream>),
+}
+
+impl Holder {
+    /// What tells one person from others.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Local { user, .. } => user.clone(),
+            Self::Upstream(upstream) => upstream.key(),
+        }
+    }
 }
 
 /// All sessions.
@@ -50,6 +78,8 @@ pub(crate) struct Sessions {
     all: Mutex<HashMap<Hash, Session>>,
     /// Held while the file is written.
     saving: Mutex<()>,
+    /// Seconds of Unix time when it was last written in passing.
+    saved: AtomicI64,
 }
 
 /// A session as it is written.
@@ -69,6 +99,7 @@ impl Sessions {
             path: data_dir.join(NAME),
             all: Mutex::default(),
             saving: Mutex::default(),
+            saved: AtomicI64::default(),
         };
         let lines = match fs::read(&sessions.path).map(|text| serde_json::from_slice::<Vec<Line>>(&text)) {
             Ok(Ok(lines)) => lines,
@@ -95,12 +126,13 @@ impl Sessions {
     ///
     /// # Errors
     /// The system gives no random numbers.
-    pub(crate) fn begin(&self, user: &str, bond: &str, now: i64) -> Result<String, SecretError> {
+    pub(crate) fn begin(&self, holder: Holder, now: i64) -> Result<String, SecretError> {
         let token = URL_SAFE_NO_PAD.encode(secret::random::<TOKEN_BYTES>()?);
-        let session = Session { user: user.to_owned(), bond: bond.to_owned(), began: now, seen: now };
+        let key = holder.key();
+        let session = Session { holder, began: now, seen: now };
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, session| !self.is_over(session, now));
-        make_room(&mut all, MAX_OF_ONE, |session| session.user == user);
+        make_room(&mut all, MAX_OF_ONE, |session| session.holder.key() == key);
         make_room(&mut all, MAX_SESSIONS, |_| true);
         all.insert(hash_of(&token), session);
         Ok(token)
@@ -119,6 +151,21 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// Keeps what the provider has said of somebody since, if their session still lasts.
+    pub(crate) fn keep(&self, token: &str, upstream: Upstream) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = all.get_mut(&hash_of(token)) {
+            session.holder = Holder::Upstream(Box::new(upstream));
+        }
+    }
+
+    /// Ends all sessions of those whom the provider has signed in and says are out; whose they were.
+    pub(crate) fn end_of(&self, is_out: impl Fn(&Upstream) -> bool) -> Vec<Holder> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = |session: &Session| matches!(&session.holder, Holder::Upstream(upstream) if is_out(upstream));
+        all.extract_if(|_, session| is_over(session)).map(|(_, session)| session.holder).collect()
+    }
+
     /// Ends a session; whose it was.
     pub(crate) fn end(&self, token: &str) -> Option<Session> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash_of(token))
@@ -128,6 +175,15 @@ impl Sessions {
     #[cfg(test)]
     pub(crate) fn put_back(&self, token: &str, session: Session) {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(hash_of(token), session);
+    }
+
+    /// Writes them down unless that was done a moment ago: what changes all the time is written when the server ends as well.
+    pub(crate) fn save_soon(&self, now: i64) {
+        let last = self.saved.load(Ordering::Relaxed);
+        let is_due = now >= last.saturating_add(SAVE_AGAIN);
+        if is_due && self.saved.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.save();
+        }
     }
 
     /// Writes them down for the next run. What fails costs no more than signing in again, and is said.
@@ -192,6 +248,10 @@ mod tests {
 
     use super::*;
 
+    fn local(user: &str) -> Holder {
+        Holder::Local { user: user.to_owned(), bond: "b".to_owned() }
+    }
+
     fn sessions(folder: &Path, now: i64) -> Sessions {
         let config = AuthConfig { session_idle_minutes: 10, session_hours: 1, ..AuthConfig::default() };
         Sessions::open(&config, folder, now)
@@ -201,15 +261,15 @@ mod tests {
     fn a_session_ends_when_it_rests_when_it_is_old_and_when_it_is_ended() {
         let folder = tempfile::tempdir().unwrap();
         let sessions = sessions(folder.path(), 0);
-        let token = sessions.begin("anna", "b", 0).unwrap();
+        let token = sessions.begin(local("anna"), 0).unwrap();
         assert_eq!(token.len(), 43, "256 bits");
         for now in [599, 1_198, 1_797, 2_396, 2_995, 3_594] {
-            assert_eq!(sessions.find(&token, now).unwrap().user, "anna", "{now}");
+            assert_eq!(sessions.find(&token, now).unwrap().holder, local("anna"), "{now}");
         }
         assert!(sessions.find(&token, 3_600).is_none(), "an hour is the longest");
-        let token = sessions.begin("anna", "b", 0).unwrap();
+        let token = sessions.begin(local("anna"), 0).unwrap();
         assert!(sessions.find(&token, 600).is_none() && sessions.find(&token, 1).is_none(), "ten minutes of rest");
-        let token = sessions.begin("anna", "b", 0).unwrap();
+        let token = sessions.begin(local("anna"), 0).unwrap();
         assert!(sessions.find("", 0).is_none() && sessions.find(&token[1..], 0).is_none());
         assert!(sessions.end(&token).is_some() && sessions.find(&token, 0).is_none());
     }
@@ -221,7 +281,7 @@ mod tests {
         before.save();
         let path = folder.path().join(NAME);
         assert!(!path.exists(), "there is nothing to keep");
-        let [kept, rested, ended] = [0, 0, 0].map(|now| before.begin("anna", "b", now).unwrap());
+        let [kept, rested, ended] = [0, 0, 0].map(|now| before.begin(local("anna"), now).unwrap());
         before.find(&kept, 300).unwrap();
         before.end(&ended);
         before.save();
@@ -238,8 +298,8 @@ mod tests {
     fn nobody_fills_the_table() {
         let folder = tempfile::tempdir().unwrap();
         let sessions = sessions(folder.path(), 0);
-        let bert = sessions.begin("bert", "b", 0).unwrap();
-        let tokens: Vec<String> = (0..30).map(|second| sessions.begin("anna", "b", second).unwrap()).collect();
+        let bert = sessions.begin(local("bert"), 0).unwrap();
+        let tokens: Vec<String> = (0..30).map(|second| sessions.begin(local("anna"), second).unwrap()).collect();
         let alive = tokens.iter().filter(|token| sessions.find(token, 30).is_some()).count();
         assert!(alive == MAX_OF_ONE && sessions.find(&tokens[9], 30).is_none());
         assert!(sessions.find(&tokens[10], 30).is_some() && sessions.find(&bert, 30).is_some());

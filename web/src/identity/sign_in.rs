@@ -1,4 +1,4 @@
-//! Signing in with a name and a password, and out again.
+//! Signing in with a name and a password.
 //!
 //! Promises: nothing tells whether a name exists, neither words nor time; guesses cost tokens of the name and of the
 //! address, before anything is computed; who signs in gets a new token, whatever the browser brought.
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, InvalidHeaderValue};
 
-use super::cookie;
+use super::cookie::SESSION;
+use super::sessions::Holder;
 use super::userfile::{UserFileError, UserRecord};
 use crate::app::App;
 use crate::audit::AuditEvent;
@@ -21,11 +22,15 @@ use crate::jobs::now;
 const OF_NAME: (u32, f64) = (10, 1.0 / 60.0);
 /// The same, from one address.
 const OF_ADDRESS: (u32, f64) = (30, 1.0 / 10.0);
+/// Sign-ins by the provider that one address may begin, end, or say to be over: a whole company may come by one.
+const OF_ERRANDS: (u32, f64) = (1_000, 20.0);
 
 /// How often may be guessed.
 pub(crate) struct Attempts {
     names: Rates,
     addresses: Rates,
+    /// What is sent to us or to the provider by those who are not known yet.
+    pub(super) errands: Rates,
 }
 
 /// Why somebody is not signed in.
@@ -44,7 +49,7 @@ impl From<Error> for Refused {
 
 impl Attempts {
     pub(crate) fn new() -> Self {
-        Self { names: Rates::of(OF_NAME), addresses: Rates::of(OF_ADDRESS) }
+        Self { names: Rates::of(OF_NAME), addresses: Rates::of(OF_ADDRESS), errands: Rates::of(OF_ERRANDS) }
     }
 
     /// Takes what a guess costs.
@@ -73,6 +78,9 @@ pub(crate) async fn sign_in(
     if app.audit.refuses() {
         return Err(Refused::Because(Error::Audit));
     }
+    if !app.config.auth.local_sign_in {
+        return Err(Refused::Because(Error::NotFound { what: "signing in with a password" }));
+    }
     let address = address(app, request);
     // As long as it may be, and not as somebody writes it: many spellings of one name are one.
     let guessed = blake3::hash(name.trim().to_lowercase().as_bytes()).to_hex().to_string();
@@ -93,7 +101,7 @@ pub(crate) async fn sign_in(
     app.attempts.give_back(&guessed, &address);
     tracing::info!(target: "access", address, name = user.name, "signed in");
     app.audit.note(&event("signed-in", &user.name, app, request));
-    Ok(begin(app, request, &user).await?)
+    Ok(begin(app, request, held_by(&user)).await?)
 }
 
 /// Why there is no administrator yet.
@@ -122,65 +130,50 @@ pub(crate) async fn first_administrator(
     });
     let user = add.await.map_err(|error| NotMade::Because(Error::internal(error)))?.map_err(NotMade::Users)?;
     app.audit.note(&event("user-added", &user.name, app, request).about("scopes", "admin"));
-    begin(app, request, &user).await.map_err(NotMade::Because)
+    begin(app, request, held_by(&user)).await.map_err(NotMade::Because)
 }
 
-/// Begins a session in the place of the one that the browser had.
-async fn begin(app: &Arc<App>, request: &HttpRequest, user: &UserRecord) -> Result<HeaderValue, Error> {
-    cookie::token(request).map(|old| app.sessions.end(&old));
-    let token = app.sessions.begin(&user.name, &user.bond, now()).map_err(Error::internal)?;
-    let cookie = given(&cookie::given(request, &token, app.sessions.longest()))?;
+fn held_by(user: &UserRecord) -> Holder {
+    Holder::Local { user: user.name.clone(), bond: user.bond.clone() }
+}
+
+/// Begins a session in the place of the one that the browser had; the cookie for the browser.
+///
+/// # Errors
+/// The system gives no random numbers; the server is stopping.
+pub(super) async fn begin(app: &Arc<App>, request: &HttpRequest, holder: Holder) -> Result<HeaderValue, Error> {
+    SESSION.token(request).map(|old| app.sessions.end(&old));
+    let who = holder.key();
+    let token = app.sessions.begin(holder, now()).map_err(Error::internal)?;
+    let cookie = given(&SESSION.given(request, &token, app.sessions.longest()))?;
     save(app).await?;
     if !guard::is_secure(request) && !app.config.server.is_local() {
         tracing::warn!(
-            "{} signed in over a connection that is not encrypted as far as quarry knows: put a proxy with TLS before it, \
+            "{who} signed in over a connection that is not encrypted as far as quarry knows: put a proxy with TLS before it, \
              and name its address in auth.proxy_from",
-            user.name
         );
     }
     Ok(cookie)
 }
 
-/// Ends the session of a browser; what takes its cookie away.
-///
-/// # Errors
-/// The server is stopping.
-pub(crate) async fn sign_out(app: &Arc<App>, request: &HttpRequest) -> Result<HeaderValue, Error> {
-    if let Some(ended) = cookie::token(request).and_then(|token| app.sessions.end(&token)) {
-        tracing::info!(target: "access", name = ended.user, "signed out");
-        app.audit.note(&event("signed-out", &ended.user, app, request));
-        save(app).await?;
-    }
-    given(&cookie::taken(request))
-}
-
-/// Whose session a browser brings. One of somebody who has been disabled or removed, or has another password since, is over.
-pub(crate) fn session_user(app: &App, request: &HttpRequest) -> Option<Arc<UserRecord>> {
-    let token = cookie::token(request)?;
-    let session = app.sessions.find(&token, now())?;
-    let user = app.people.find(&session.user).filter(|user| user.bond == session.bond);
-    if user.is_none() {
-        app.sessions.end(&token);
-    }
-    user
-}
-
-fn event(event: &'static str, user: &str, app: &App, request: &HttpRequest) -> AuditEvent {
+/// Something that a person has done, for the audit log.
+pub(super) fn event(event: &'static str, user: &str, app: &App, request: &HttpRequest) -> AuditEvent {
     let address = guard::client(request, &app.config.auth).map(|address| address.to_string());
     AuditEvent::new(event, &format!("user {user}")).by(address, guard::current_request())
 }
 
-async fn save(app: &Arc<App>) -> Result<(), Error> {
+/// Keeps the sessions for the next run.
+pub(super) async fn save(app: &Arc<App>) -> Result<(), Error> {
     let app = Arc::clone(app);
     tokio::task::spawn_blocking(move || app.sessions.save()).await.map_err(Error::internal)
 }
 
-fn given(cookie: &str) -> Result<HeaderValue, Error> {
+pub(super) fn given(cookie: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(cookie).map_err(|error: InvalidHeaderValue| Error::internal(error))
 }
 
 /// Where guesses come from. Whoever has one address of IPv6 has the 2^64 beside it as well.
-fn address(app: &App, request: &HttpRequest) -> String {
+pub(super) fn address(app: &App, request: &HttpRequest) -> String {
     match guard::client(request, &app.config.auth) {
         Some(IpAddr::V6(address)) => format!("{:?}", &address.segments()[..4]),
         Some(address) => address.to_string(),

@@ -64,6 +64,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/insights/queries.csv").get(ADMIN, insights::csv),
         Endpoint::page("/preferences").get(Need::Host, preferences::preferences),
         Endpoint::page("/sign-in").get(Need::Host, sign_in::page).post(Need::Host, sign_in::sign_in),
+        Endpoint::page("/sign-in/provider").get(Need::Host, sign_in::depart),
+        Endpoint::page("/sign-in/callback").get(Need::Host, sign_in::arrive),
         Endpoint::page("/set-up").get(Need::Host, set_up::page).post(Need::Host, set_up::set_up),
         Endpoint::page("/sign-out").post(Need::Host, sign_in::sign_out),
         Endpoint::page("/opensearch.xml").get(Need::Host, opensearch::opensearch),

@@ -14,6 +14,7 @@ use super::strings::{Failure, Strings, fill};
 use super::visit::Visit;
 use crate::error::Error;
 use crate::guard::wants_page;
+use crate::identity::ProviderError;
 
 /// The page, or the page that says why there is none.
 pub(super) fn or(visit: &Visit, address: &SearchAddress, page: Result<HttpResponse, Error>) -> HttpResponse {
@@ -77,6 +78,13 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         Error::NoKey { .. } => words.key_needed,
         Error::SignIn { .. } => words.sign_in_needed,
         Error::Identity => words.who_unknown,
+        Error::Provider(ProviderError::Away(_)) => words.provider_away,
+        Error::Provider(ProviderError::Stale) => words.sign_in_stale,
+        Error::Provider(ProviderError::NotLetIn) => words.not_let_in,
+        Error::Provider(ProviderError::TooManyGroups | ProviderError::NoGroups { .. }) => words.groups_unknown,
+        Error::Directory(error) if error.is_away() => words.provider_away,
+        Error::Directory(_) => words.groups_unknown,
+        Error::Provider(_) => words.sign_in_refused,
         Error::BadKey { .. } => words.key_bad,
         Error::Scope { .. } => words.key_scope,
         Error::Host => words.unknown_host,

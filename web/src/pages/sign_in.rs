@@ -1,4 +1,4 @@
-//! `/sign-in` and `/sign-out`: who somebody is, by name and password. It works without scripts.
+//! `/sign-in` and `/sign-out`: who somebody is, by the identity provider, or by name and password. It works without scripts.
 //!
 //! Promise: whoever signs in is led to a page of this server, whatever the address said.
 
@@ -12,10 +12,11 @@ use super::address::{SearchAddress, query_string};
 use super::layout::Page;
 use super::preferences::local;
 use super::problem;
+use super::strings::fill;
 use super::visit::Visit;
 use crate::app::App;
 use crate::error::Error;
-use crate::identity::{self, Refused};
+use crate::identity::{self, Answer, Farewell, Refused, Way};
 use crate::json::{Form, Params};
 
 /// Where to go on.
@@ -48,13 +49,44 @@ pub(super) async fn page(
     request: HttpRequest,
     asked: Params<Asked>,
 ) -> HttpResponse {
-    if !app.people.are_required() {
+    if !app.has_sign_in() {
         return problem::or(&visit, &SearchAddress::default(), Err(Error::NotFound { what: "a page to sign in" }));
     }
-    if identity::session_user(&app, &request).is_some() {
-        return super::see_other(local(&asked.back));
+    match identity::session_visitor(&app, &request).await {
+        Ok(Some(_)) => super::see_other(local(&asked.back)),
+        Ok(None) => form(&app, &visit, "", &asked.back, None).respond(),
+        Err(error) => problem::or(&visit, &SearchAddress::default(), Err(error)),
     }
-    form(&visit, "", &asked.back, None).respond()
+}
+
+/// `GET /sign-in/provider`: the way to the provider.
+pub(super) async fn depart(
+    app: web::Data<App>,
+    visit: Visit,
+    request: HttpRequest,
+    asked: Params<Asked>,
+) -> HttpResponse {
+    let way = identity::depart(&app, &request, local(&asked.back).to_owned()).await;
+    problem::or(&visit, &SearchAddress::default(), way.map(onto))
+}
+
+/// `GET /sign-in/callback`: the way back.
+pub(super) async fn arrive(
+    app: web::Data<App>,
+    visit: Visit,
+    request: HttpRequest,
+    answer: Params<Answer>,
+) -> HttpResponse {
+    let way = identity::arrive(&app, &request, answer.0).await;
+    problem::or(&visit, &SearchAddress::default(), way.map(onto))
+}
+
+fn onto(way: Way) -> HttpResponse {
+    let mut response = super::see_other(&way.place);
+    for cookie in way.cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// `POST /sign-in`.
@@ -72,7 +104,7 @@ pub(super) async fn sign_in(
             response
         }
         Err(Refused::Wrong) => {
-            let page = form(&visit, &name, &back, Some(visit.words().sign_in_wrong)).render();
+            let page = form(&app, &visit, &name, &back, Some(visit.words().sign_in_wrong)).render();
             // No challenge: a browser would put a window of its own before the page.
             HttpResponse::build(StatusCode::UNPROCESSABLE_ENTITY).content_type("text/html; charset=utf-8").body(page)
         }
@@ -83,8 +115,9 @@ pub(super) async fn sign_in(
 /// `POST /sign-out`.
 pub(super) async fn sign_out(app: web::Data<App>, visit: Visit, request: HttpRequest) -> HttpResponse {
     match identity::sign_out(&app, &request).await {
-        Ok(cookie) => {
-            let mut response = super::see_other("/sign-in");
+        Ok(Farewell { cookie, onward }) => {
+            let mut response =
+                onward.map_or_else(|| super::see_other("/sign-in"), |place| farewell(&app, &visit, &place));
             response.headers_mut().append(header::SET_COOKIE, cookie);
             response
         }
@@ -92,12 +125,36 @@ pub(super) async fn sign_out(app: web::Data<App>, visit: Visit, request: HttpReq
     }
 }
 
-fn form<'a>(visit: &'a Visit, name: &str, back: &str, wrong: Option<&str>) -> Page<'a> {
+/// Says that somebody is signed out here, and leads on to the provider. By a form nobody may be sent to another place
+/// (`form-action`): the page does that.
+fn farewell(app: &App, visit: &Visit, place: &str) -> HttpResponse {
     let words = visit.words();
+    let onward = fill(words.signed_out_onward, &[&app.config.auth.oidc.label()]);
+    let main = html! {
+        main #main.problem { h1 { (words.signed_out) } p.choices { a href=(place) rel="noreferrer" { (onward) } } }
+    };
+    let title = words.signed_out.to_string();
+    let page = Page { visit, title, class: "home", address: SearchAddress::default(), main };
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("refresh", format!("0; url={place}")));
+    response.content_type("text/html; charset=utf-8").body(page.render())
+}
+
+fn form<'a>(app: &App, visit: &'a Visit, name: &str, back: &str, wrong: Option<&str>) -> Page<'a> {
+    let words = visit.words();
+    let oidc = &app.config.auth.oidc;
+    let has_passwords = app.config.auth.local_sign_in && app.people.are_required();
     let main = html! {
         main #main.problem {
             h1 { (words.sign_in) }
-            form.filter action="/sign-in" method="post" {
+            @if oidc.is_on() {
+                p.choices {
+                    a #provider href={ "/sign-in/provider?" (query_string(&[("back", local(back))])) } {
+                        (fill(words.sign_in_by, &[&oidc.label()]))
+                    }
+                }
+            }
+            @if has_passwords { form.filter action="/sign-in" method="post" {
                 @if let Some(wrong) = wrong { p.warn #wrong role="alert" { (wrong) } }
                 input type="hidden" name="back" value=(local(back));
                 label { (words.sign_in_name)
@@ -109,7 +166,7 @@ fn form<'a>(visit: &'a Visit, name: &str, back: &str, wrong: Option<&str>) -> Pa
                         autofocus[wrong.is_some()] aria-describedby=[wrong.map(|_| "wrong")];
                 }
                 button type="submit" { (words.sign_in) }
-            }
+            } }
         }
     };
     Page { visit, title: words.sign_in.to_string(), class: "home", address: SearchAddress::default(), main }

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::web;
+use serde_json::json;
 
 use crate::app::App;
 use crate::audit::Audit;
 use crate::brand::Brand;
 use crate::config::{AuthConfig, Config, ServerConfig};
 use crate::guard::{KeyFile, KeyHolder, Keys, Need, Scope};
-use crate::identity::{People, Session, UserFile};
+use crate::identity::stand_in::{self, ISSUER, Key, StandIn};
+use crate::identity::{Holder, People, Session, Upstreams, UserFile};
 use crate::jobs::now;
 
 /// Somebody who asks, and what they may do.
@@ -69,6 +71,7 @@ impl House {
             proxy_groups_header: "x-groups".into(),
             proxy_from: vec!["10.0.0.1".parse().unwrap()],
             proxy_scopes: vec![Scope::Search],
+            oidc: StandIn::config(),
             ..AuthConfig::default()
         };
         let mut guests = holders(folder.path());
@@ -76,8 +79,10 @@ impl House {
         let keys = Keys::open(KeyFile::of(folder.path())).unwrap();
         let config = Config { server, auth, ..Config::default() };
         let audit = Audit::start(&config.audit, folder.path()).unwrap();
-        let app = App::new(config, Brand::default(), keys, people, audit, folder.path());
+        let upstreams = Upstreams { provider: Some(Arc::new(StandIn::new().provider(|_| {}))), ..Upstreams::default() };
+        let app = App::new(config, Brand::default(), keys, people, upstreams, audit, folder.path());
         guests.extend(visitors(&app));
+        guests.extend(known_to_the_provider(&app));
         guests.extend(named_by_proxies());
         let tokens = guests.iter().flat_map(|guest| &guest.headers).filter_map(|(_, value)| value.strip_prefix(COOKIE));
         let sessions = tokens.filter_map(|token| Some((token.to_owned(), app.sessions.find(token, now())?))).collect();
@@ -125,7 +130,12 @@ fn with_people(folder: &Path) -> People {
 
 /// Those who have signed in, and those who have no more.
 fn visitors(app: &App) -> Vec<Guest> {
-    let session = |name: &str| app.sessions.begin(name, &app.people.find(name).unwrap().bond, now()).unwrap();
+    let begin = |name: &str, now| {
+        let user = app.people.find(name).unwrap();
+        let holder = Holder::Local { user: user.name.clone(), bond: user.bond.clone() };
+        app.sessions.begin(holder, now).unwrap()
+    };
+    let session = |name: &str| begin(name, now());
     let with = |name, token: &str, scopes: &[Scope]| {
         // What a browser says of a request that one of our own pages makes.
         let headers = [("cookie", &*format!("{COOKIE}{token}")), ("sec-fetch-site", "same-origin")];
@@ -140,13 +150,34 @@ fn visitors(app: &App) -> Vec<Guest> {
     let ended = session("root");
     app.sessions.end(&ended);
     guests.push(with("signed out", &ended, &[]));
-    let old = app.sessions.begin("root", &app.people.find("root").unwrap().bond, now() - 1_000_000).unwrap();
+    let old = begin("root", now() - 1_000_000);
     guests.push(with("too late", &old, &[]));
     let file = UserFile::of(&app.data_dir);
     file.set_disabled("disabled", Some(1)).unwrap();
     file.remove("removed").unwrap();
     file.set_password("renewed", "another horse").unwrap();
     guests
+}
+
+/// Those whom the provider has signed in, and programs that bring its tokens.
+fn known_to_the_provider(app: &App) -> Vec<Guest> {
+    let session = |name, groups: &[&str], ago, scopes: &[Scope]| {
+        let upstream = stand_in::upstream("anna", groups, ago);
+        let token = app.sessions.begin(Holder::Upstream(Box::new(upstream)), now()).unwrap();
+        Guest::new(name, &[("cookie", &*format!("{COOKIE}{token}")), ("sec-fetch-site", "same-origin")], scopes)
+    };
+    let token = |name, audience: &str, until, scopes: &[Scope]| {
+        let claims = json!({"iss": ISSUER, "aud": audience, "sub": "bot", "groups": [], "iat": now(), "exp": until});
+        Guest::new(name, &[("authorization", &*format!("Bearer {}", Key::Ed.token(&claims)))], scopes)
+    };
+    vec![
+        session("a person of the provider", &["staff"], 0, &[Scope::Search]),
+        session("an administrator of the provider", &["it"], 0, &[Scope::Admin]),
+        session("somebody who cannot be asked for again", &["it"], 1_000_000, &[]),
+        token("a program with a token", "quarry-api", now() + 100_000, &[Scope::Search]),
+        token("a program with an old token", "quarry-api", now() - 1_000, &[]),
+        token("a program with a token for others", "quarry", now() + 100_000, &[]),
+    ]
 }
 
 /// Those whom a proxy names, and those who say so themselves.
