@@ -14,7 +14,7 @@ use crate::{
     device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
-    kernels::{Format, Isa, Span},
+    kernels::{Format, Span},
     layer::{Last, Layer, NAMES, Step, Workspace},
     ops::{Kernels, Place, RmsNorm},
     rope::Rope,
@@ -106,7 +106,7 @@ impl Model {
     /// # Errors
     /// Whatever is wrong with config.json or the weights, by name; never a panic on a damaged file.
     pub fn open(files: &ModelFiles, precision: Precision) -> Result<Self> {
-        Self::open_with(files, precision, Kernels::Own(Isa::detect()))
+        Self::open_with(files, precision, Kernels::Fastest)
     }
 
     /// As [`Model::open`], on the wanted processor.
