@@ -6,7 +6,9 @@ use candle_core::Device;
 use super::config::BertConfig;
 use crate::{
     error::Result,
-    kernels::{Arrangement, Attention, Finish, Format, Isa, LayerNorm, Loops, Panels, Product, RowStep, Sight, Span, View},
+    kernels::{
+        Arrangement, Attention, Finish, Format, Isa, LayerNorm, Loops, Panels, Product, RowStep, Sight, Span, View,
+    },
     weights::Weights,
 };
 

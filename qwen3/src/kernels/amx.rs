@@ -419,7 +419,9 @@ impl Micro for Int8Tiles {
                     } else {
                         int8_one(sweep);
                     }
-                    (done..done + steps).step_by(1.max(64 / panel.ahead_bytes.max(1))).for_each(|step| fetch_ahead(&panel, step));
+                    (done..done + steps)
+                        .step_by(1.max(64 / panel.ahead_bytes.max(1)))
+                        .for_each(|step| fetch_ahead(&panel, step));
                 }
                 if let Some(group) = group.checked_sub(1) {
                     let held = if group == 0 { start } else { Start::Held };

@@ -474,7 +474,9 @@ impl Run<'_> {
             let target = Target { values: memory.mixed.as_mut_ptr(), stride: WIDTH };
             // SAFETY: the tile holds its rows' weights, the panel as many values, and `mixed` any tile's results.
             unsafe { M::tile_of(tile.len(), weights, values, target, Start::Zero) };
-            for (sums, mixed) in sums.chunks_mut(dim_panels * WIDTH).zip(memory.mixed.as_chunks::<WIDTH>().0).take(tile.len()) {
+            for (sums, mixed) in
+                sums.chunks_mut(dim_panels * WIDTH).zip(memory.mixed.as_chunks::<WIDTH>().0).take(tile.len())
+            {
                 lanes::add_scaled(&mut sums[..WIDTH], mixed, 1.0);
             }
         }

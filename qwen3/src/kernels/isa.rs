@@ -37,8 +37,7 @@ impl Isa {
 
     /// All that this machine has, the best last.
     pub fn available() -> Vec<Self> {
-        let all =
-            [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx];
+        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx];
         all.into_iter().filter(|isa| *isa <= Self::detect()).collect()
     }
 }

@@ -92,9 +92,7 @@ fn timed(format: Format) -> Table {
 /// The first, unless another is faster beyond chance.
 fn best_of(times: &[Duration]) -> usize {
     let nanos = |index: usize| times[index].as_nanos();
-    (1..times.len()).fold(0, |best, index| {
-        if nanos(index) * (100 + MARGIN) < nanos(best) * 100 { index } else { best }
-    })
+    (1..times.len()).fold(0, |best, index| if nanos(index) * (100 + MARGIN) < nanos(best) * 100 { index } else { best })
 }
 
 /// The best time of a few runs: what others do on the machine only ever adds.
@@ -151,7 +149,8 @@ mod tests {
                 let (input, mut output) = (vec![1f32; 3 * INPUTS], vec![0f32; 3 * 64]);
                 let view = View { values: &input, stride: INPUTS };
                 let range = 0..panels.count();
-                let product = Product { input: view, rows: 3, norm: None, panels: &panels, range, finish: Finish::Store };
+                let product =
+                    Product { input: view, rows: 3, norm: None, panels: &panels, range, finish: Finish::Store };
                 product.run_alone(isa, &mut output, 64);
                 assert!(output.iter().all(|x| (x - INPUTS as f32).abs() < 0.1), "{isa} {format:?}: {:?}", &output[..4]);
             }
