@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    avx512::{Bf16Dot, fetch_ahead},
+    avx512::Bf16Dot,
     micro::{Format, GROUP, GROUP_STEPS, Micro, Panel, Start, Target, Tile, WIDTH},
     tile_unit::{Configured, TILE_ROWS, TILE_WORDS},
 };
@@ -145,6 +145,14 @@ unsafe fn bf16_two(sweep: Sweep, start: Start) {
             sums = in(reg) sweep.sums,
             stride = in(reg) sweep.stride,
             row = in(reg) TILE_STRIDE,
+            out("tmm0") _,
+            out("tmm1") _,
+            out("tmm2") _,
+            out("tmm3") _,
+            out("tmm4") _,
+            out("tmm5") _,
+            out("tmm6") _,
+            out("tmm7") _,
             options(nostack),
         );
     }
@@ -198,6 +206,11 @@ unsafe fn bf16_one(sweep: Sweep, start: Start) {
             sums = in(reg) sweep.sums,
             stride = in(reg) sweep.stride,
             row = in(reg) TILE_STRIDE,
+            out("tmm0") _,
+            out("tmm1") _,
+            out("tmm4") _,
+            out("tmm6") _,
+            out("tmm7") _,
             options(nostack),
         );
     }
@@ -238,6 +251,14 @@ unsafe fn int8_two(sweep: Sweep) {
             blocks = inout(reg) sweep.blocks => _,
             sums = in(reg) sweep.sums,
             row = in(reg) TILE_STRIDE,
+            out("tmm0") _,
+            out("tmm1") _,
+            out("tmm2") _,
+            out("tmm3") _,
+            out("tmm4") _,
+            out("tmm5") _,
+            out("tmm6") _,
+            out("tmm7") _,
             options(nostack),
         );
     }
@@ -271,6 +292,11 @@ unsafe fn int8_one(sweep: Sweep) {
             blocks = inout(reg) sweep.blocks => _,
             sums = in(reg) sweep.sums,
             row = in(reg) TILE_STRIDE,
+            out("tmm0") _,
+            out("tmm1") _,
+            out("tmm4") _,
+            out("tmm6") _,
+            out("tmm7") _,
             options(nostack),
         );
     }
@@ -419,9 +445,9 @@ impl Micro for Int8Tiles {
                     } else {
                         int8_one(sweep);
                     }
-                    (done..done + steps)
-                        .step_by(1.max(64 / panel.ahead_bytes.max(1)))
-                        .for_each(|step| fetch_ahead(&panel, step));
+                    for byte in (done * panel.ahead_bytes..(done + steps) * panel.ahead_bytes).step_by(64) {
+                        _mm_prefetch::<_MM_HINT_T1>(panel.ahead.wrapping_add(byte).cast());
+                    }
                 }
                 if let Some(group) = group.checked_sub(1) {
                     let held = if group == 0 { start } else { Start::Held };

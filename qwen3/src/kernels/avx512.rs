@@ -39,7 +39,7 @@ pub(super) unsafe fn with_bf16<M: Micro, W: Work>(work: W) {
 
 /// Fetches into the second level cache what the next panel's first use would wait for.
 #[inline(always)]
-pub(super) unsafe fn fetch_ahead(panel: &Panel, step: usize) {
+unsafe fn fetch_ahead(panel: &Panel, step: usize) {
     // SAFETY: a prefetch of any address is harmless, hence the wrapping addition.
     unsafe { _mm_prefetch::<_MM_HINT_T1>(panel.ahead.wrapping_add(step * panel.ahead_bytes).cast()) };
 }

@@ -88,6 +88,10 @@ mod x86 {
                     "tdpbf16ps tmm1, tmm4, tmm7",
                     "tdpbf16ps tmm2, tmm5, tmm6",
                     "tdpbf16ps tmm3, tmm5, tmm7",
+                    out("tmm0") _,
+                    out("tmm1") _,
+                    out("tmm2") _,
+                    out("tmm3") _,
                     options(nostack, nomem),
                 );
             }
@@ -108,6 +112,10 @@ mod x86 {
                     "tdpbssd tmm1, tmm4, tmm7",
                     "tdpbssd tmm2, tmm5, tmm6",
                     "tdpbssd tmm3, tmm5, tmm7",
+                    out("tmm0") _,
+                    out("tmm1") _,
+                    out("tmm2") _,
+                    out("tmm3") _,
                     options(nostack, nomem),
                 );
             }
