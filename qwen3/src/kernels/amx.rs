@@ -23,8 +23,8 @@ pub(super) struct Int8Tiles;
 
 /// Steps of a sweep over all rows: so much of a panel (32 KiB) stays in the first level cache meanwhile.
 const DEPTH: usize = 256;
-/// Of the second level cache, 2 MiB on every processor that has the unit.
-const BLOCK_BYTES: usize = 1 << 20;
+/// Of the second level cache, 2 MiB on every processor that has the unit: the sums of a strip and two panels lie there too.
+const BLOCK_BYTES: usize = 768 << 10;
 /// Bytes from a row of a tile of weights to the next.
 const PANEL_STRIDE: usize = 4 * WIDTH;
 /// Bytes from a row of a tile of activations to the next.

@@ -373,6 +373,54 @@ mod tests {
         }
     }
 
+    /// Whole numbers are summed exactly, and scaled in one order: tiles give what vectors give, bit for bit.
+    #[test]
+    fn int8_is_the_same_in_tiles() {
+        if Isa::detect() < Isa::Amx {
+            return;
+        }
+        for (rows, inputs, outputs) in [(1, 64, 32), (16, 300, 70), (33, 1024, 96), (100, 1155, 40), (700, 2050, 33)] {
+            let (x, w) = (noise(rows * inputs, 10), noise(outputs * inputs, 11));
+            let run = |isa: Isa| {
+                let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+                let parts = Arrangement::parts(&[outputs]);
+                let panels = Panels::pack(Loops::Of(isa), Format::Int8, inputs, parts, read);
+                let mut out = vec![0f32; rows * outputs];
+                let input = View { values: &x, stride: inputs };
+                let range = 0..panels.count();
+                Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store }
+                    .run(&mut out, outputs);
+                out
+            };
+            assert_eq!(run(Isa::Avx512Vnni), run(Isa::Amx), "{rows} x {inputs} x {outputs}");
+        }
+    }
+
+    /// An output too large for the caches is written past them, whatever columns it has.
+    #[test]
+    fn large_outputs_equal_small_ones() {
+        let (rows, inputs, parts) = (1500, 40, [2048, 33, 800]);
+        let outputs = parts.iter().sum::<usize>();
+        let (x, w) = (noise(rows * inputs, 12), noise(outputs * inputs, 13));
+        for format in [Format::Bf16, Format::Int8] {
+            let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+            let panels = Panels::pack(Loops::Of(Isa::detect()), format, inputs, Arrangement::parts(&parts), read);
+            let run = |rows: Range<usize>| {
+                let mut out = vec![0f32; rows.len() * outputs];
+                let input = View { values: &x[rows.start * inputs..], stride: inputs };
+                let range = 0..panels.count();
+                let rows = rows.len();
+                Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store }
+                    .run(&mut out, outputs);
+                out
+            };
+            let all = run(0..rows);
+            for row in [0, 511, 512, 1499] {
+                assert!(all[row * outputs..][..outputs] == run(row..row + 1), "{format:?} at {row}");
+            }
+        }
+    }
+
     #[test]
     fn norms_and_gates_equal_their_definition() {
         let (inputs, half) = (131, 41);

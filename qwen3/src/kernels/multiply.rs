@@ -16,7 +16,7 @@ const LINE: usize = 64;
 /// Bytes of a panel's step.
 const PANEL_BYTES: usize = 4 * WIDTH;
 /// Panels whose sums are kept until all of them are made.
-const STRIP: usize = 8;
+const STRIP: usize = 4;
 /// An output of more bytes than this is not read again before it has left the caches.
 const FAR: usize = 16 << 20;
 
