@@ -64,11 +64,11 @@ pub(crate) fn attend(
             crate::flash::attend(projected, sizes, spans, past)
         }
         (Kernels::Candle, _) => attend_plain(projected, sizes, spans, past),
-        (Kernels::Own(_), Projected::Together(rows)) => {
+        (Kernels::Fastest | Kernels::Own(_), Projected::Together(rows)) => {
             rows.inplace_op1(&Attend { sizes, spans, past, place })?;
             Ok(rows.narrow(1, 0, sizes.query_width())?)
         }
-        (Kernels::Own(_), Projected::Apart { queries, keys_values }) => {
+        (Kernels::Fastest | Kernels::Own(_), Projected::Apart { queries, keys_values }) => {
             queries.inplace_op2(keys_values, &Attend { sizes, spans, past, place })?;
             Ok(queries.clone())
         }
@@ -85,7 +85,7 @@ struct Attend<'a> {
 
 impl Attend<'_> {
     fn run(&self, key_column: usize, compute: impl FnOnce(&Attention)) -> candle_core::Result<()> {
-        let Kernels::Own(isa) = self.place.kernels else { candle_core::bail!("attention of another device") };
+        let Some(loops) = self.place.kernels.loops() else { candle_core::bail!("attention of another device") };
         let key_width = self.sizes.key_width();
         let past = self.past.map(|past| past.0.storage_and_layout());
         let past = match &past {
@@ -98,7 +98,7 @@ impl Attend<'_> {
             None => None,
         };
         compute(&Attention {
-            isa,
+            isa: loops.isa(),
             format: if self.place.format == Format::F32 { Format::F32 } else { Format::Bf16 },
             heads: self.sizes.heads,
             kv_heads: self.sizes.kv_heads,

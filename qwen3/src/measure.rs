@@ -1,7 +1,7 @@
 //! Measuring the kernels by themselves, for `quarry bench models`: one product, and what the machine could do at most.
 
 use crate::{
-    kernels::{Arrangement, Finish, Format, Isa, Panels, Product, View, peak},
+    kernels::{Arrangement, Finish, Format, Loops, Panels, Product, View, peak},
     model::Precision,
 };
 
@@ -22,7 +22,7 @@ impl ProductProbe {
         let read = |row: usize, out: &mut [f32]| {
             out.iter_mut().enumerate().for_each(|(column, value)| *value = noise(row * inputs + column));
         };
-        let panels = Panels::pack(Isa::detect(), format(precision), inputs, Arrangement::parts(&[outputs]), read);
+        let panels = Panels::pack(Loops::Fastest, format(precision), inputs, Arrangement::parts(&[outputs]), read);
         let input = (0..rows * inputs).map(noise).collect();
         Self { input, output: vec![0.0; rows * outputs], panels, rows, inputs, outputs }
     }
@@ -64,6 +64,7 @@ fn format(precision: Precision) -> Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Isa;
 
     #[test]
     fn a_probe_computes_what_it_says() {

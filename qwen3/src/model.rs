@@ -14,7 +14,7 @@ use crate::{
     device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
-    kernels::{Format, Isa, Span},
+    kernels::{Format, Span},
     layer::{Last, Layer, NAMES, Step, Workspace},
     ops::{Kernels, Place, RmsNorm},
     rope::Rope,
@@ -35,10 +35,10 @@ pub enum Precision {
     /// Exact, twice the memory.
     F32,
     /// Half the memory; the weights of checkpoints stored as bf16 stay as they are. Products take activations in bf16
-    /// too where the processor has instructions for that (AVX512_BF16), which is the fastest exact-weight way.
+    /// too where the processor has instructions for that (AMX, AVX512_BF16), which is the fastest exact-weight way.
     Bf16,
     /// A quarter of the memory: weights in 8 bits with a scale for every 128 of them, activations likewise where the
-    /// processor has instructions for that (AVX-512 VNNI). Vectors move a little: compare with `quarry eval` first.
+    /// processor has instructions for that (AMX, AVX-512 VNNI). Vectors move a little: compare with `quarry eval` first.
     Int8,
 }
 
@@ -106,7 +106,7 @@ impl Model {
     /// # Errors
     /// Whatever is wrong with config.json or the weights, by name; never a panic on a damaged file.
     pub fn open(files: &ModelFiles, precision: Precision) -> Result<Self> {
-        Self::open_with(files, precision, Kernels::Own(Isa::detect()))
+        Self::open_with(files, precision, Kernels::Fastest)
     }
 
     /// As [`Model::open`], on the wanted processor.

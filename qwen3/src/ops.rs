@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, Device, InplaceOp1, InplaceOp2, Layout, Sto
 
 use crate::{
     error::Result,
-    kernels::{Arrangement, Finish, Format, HeadGroup, Isa, Norm, Panels, Product, Turn, View},
+    kernels::{Arrangement, Finish, Format, HeadGroup, Isa, Loops, Norm, Panels, Product, Turn, View},
     rope::Angles,
     weights::{StoredMatrix, Weights},
 };
@@ -19,10 +19,23 @@ const FEED_FORWARD_ROWS: usize = 1024;
 /// What computes a model on the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernels {
+    /// This crate's own, those that are the fastest on this machine.
+    Fastest,
     /// This crate's own, with an instruction set (or less, where the machine lacks it).
     Own(Isa),
     /// candle's operations, as on other devices. Slow on a CPU; weights stay f32 or bf16.
     Candle,
+}
+
+impl Kernels {
+    /// This crate's, if it is they that compute.
+    pub(crate) fn loops(self) -> Option<Loops> {
+        match self {
+            Self::Fastest => Some(Loops::Fastest),
+            Self::Own(isa) => Some(Loops::Of(isa)),
+            Self::Candle => None,
+        }
+    }
 }
 
 /// Where and how weights are laid out for computing.
@@ -93,7 +106,7 @@ impl Linear {
             matrices[part].read_row(row - starts[part], out);
         };
         let outputs: usize = rows.iter().sum();
-        let Kernels::Own(isa) = place.kernels else {
+        let Some(loops) = place.kernels.loops() else {
             let mut values = vec![0.0; outputs * inputs];
             values.chunks_mut(inputs).enumerate().for_each(|(row, out)| read(row, out));
             let dtype = if place.format == Format::F32 { DType::F32 } else { DType::BF16 };
@@ -104,7 +117,7 @@ impl Linear {
             Shape::Stacked => (Arrangement::parts(&rows), outputs),
             Shape::Gated => (Arrangement::gated(rows[0]), rows[0]),
         };
-        let panels = Panels::pack(isa, place.format, inputs, arrangement, read);
+        let panels = Panels::pack(loops, place.format, inputs, arrangement, read);
         matrices.iter().for_each(StoredMatrix::forget);
         let range = 0..panels.count();
         Ok(Self::Packed(Packed { panels: Arc::new(panels), range, outputs, shape }))
@@ -194,8 +207,8 @@ pub(crate) fn turn_heads(
     kernels: Kernels,
 ) -> Result<Tensor> {
     check(x);
-    if let Kernels::Own(isa) = kernels {
-        x.inplace_op1(&TurnHeads { groups, head_dim, angles, isa })?;
+    if let Some(loops) = kernels.loops() {
+        x.inplace_op1(&TurnHeads { groups, head_dim, angles, isa: loops.isa() })?;
         return Ok(x.clone());
     }
     let width = x.dim(1)?;
@@ -262,10 +275,19 @@ impl Slot {
         if let Some(buffer) = self.0.as_ref().filter(fits) {
             return Ok(buffer.narrow(0, 0, rows)?);
         }
-        let buffer = Tensor::zeros((rows, width), DType::F32, &Device::Cpu)?;
+        let buffer = aligned(rows, width)?;
         self.0 = Some(buffer.clone());
         Ok(buffer)
     }
+}
+
+/// `[rows, width]` f32 on the CPU, zero, beginning at a cache line, so that a row's lines are its own.
+fn aligned(rows: usize, width: usize) -> Result<Tensor> {
+    const LINE: usize = 64;
+    let count = rows * width;
+    let values = Tensor::zeros(count + LINE / size_of::<f32>(), DType::F32, &Device::Cpu)?;
+    let before = cpu(&values.storage_and_layout().0)?.as_slice::<f32>()?.as_ptr().align_offset(LINE);
+    Ok(values.narrow(0, before, count)?.reshape((rows, width))?)
 }
 
 /// A [`Product`] as candle's operation: writes to `[tokens, outputs]` from `[tokens, inputs]`.

@@ -6,7 +6,9 @@ use candle_core::Device;
 use super::config::BertConfig;
 use crate::{
     error::Result,
-    kernels::{Arrangement, Attention, Finish, Format, Isa, LayerNorm, Panels, Product, RowStep, Sight, Span, View},
+    kernels::{
+        Arrangement, Attention, Finish, Format, Isa, LayerNorm, Loops, Panels, Product, RowStep, Sight, Span, View,
+    },
     weights::Weights,
 };
 
@@ -126,7 +128,7 @@ impl Dense {
         }
         let arrangement = Arrangement::parts(&vec![outputs; names.len()]);
         let read = |row: usize, out: &mut [f32]| matrices[row / outputs].read_row(row % outputs, out);
-        let panels = Panels::pack(layout.isa, layout.format, inputs, arrangement, read);
+        let panels = Panels::pack(Loops::Fastest, layout.format, inputs, arrangement, read);
         matrices.iter().for_each(|matrix| matrix.forget());
         Ok(Self { panels, bias })
     }

@@ -15,8 +15,8 @@ use super::{
     View,
     aligned::{Scratch, cut, padded},
     isa::Isa,
-    lanes,
-    micro::{Format, MOST_ROWS, Micro, Panel, Target, Tile, WIDTH, Work, dispatch},
+    lanes::{self, LANES},
+    micro::{Format, Micro, Panel, Start, Target, Tile, WIDTH, Work, dispatch},
     tiles::{interleave, tiles},
 };
 
@@ -199,6 +199,8 @@ struct Memory<'m> {
     totals: &'m mut [f32],
     /// `[tile rows][KEYS]`.
     scores: &'m mut [f32],
+    /// Of one tile and panel, where sums cannot be held.
+    mixed: &'m mut [f32],
     encoded: &'m mut [u32],
     tile: &'m mut [u32],
     row: &'m mut [f32],
@@ -292,20 +294,20 @@ impl Run<'_> {
     fn tiled<M: Micro>(&self) {
         let rows = self.task.queries.len() * self.group();
         let dim = self.attention.head_dim;
-        let steps = M::FORMAT.steps(dim);
+        let words = M::words(dim);
         let dim_panels = dim.div_ceil(WIDTH);
-        let key_steps = M::FORMAT.steps(KEYS);
-        let encoded = steps.max(key_steps);
+        let key_words = M::words(KEYS);
         let sizes = [
-            rows * steps,
-            KEYS * steps,
-            dim_panels * WIDTH * key_steps,
-            rows * dim_panels * WIDTH,
+            M::room(rows) * words,
+            KEYS * words,
+            dim_panels * WIDTH * key_words,
+            M::room(rows) * dim_panels * WIDTH,
             rows,
             rows,
-            MOST_ROWS * KEYS,
-            WIDTH * encoded,
-            MOST_ROWS * key_steps,
+            M::ROWS * KEYS,
+            M::ROWS * WIDTH,
+            M::ROWS.max(WIDTH) * words.max(key_words),
+            M::ROWS * key_words,
             2 * dim_panels * WIDTH,
         ];
         let mut scratch = Scratch::take(sizes.iter().map(|size| padded(*size)).sum());
@@ -320,6 +322,7 @@ impl Run<'_> {
             most: bytemuck::cast_slice_mut(next()),
             totals: bytemuck::cast_slice_mut(next()),
             scores: bytemuck::cast_slice_mut(next()),
+            mixed: bytemuck::cast_slice_mut(next()),
             encoded: next(),
             tile: next(),
             row: bytemuck::cast_slice_mut(next()),
@@ -327,13 +330,14 @@ impl Run<'_> {
         memory.sums.fill(0.0);
         memory.most.fill(f32::NEG_INFINITY);
         memory.totals.fill(0.0);
+        let _guard = M::enter();
         self.pack_queries::<M>(&mut memory, rows);
         let last = self.visible(self.task.queries.end - 1);
         for start in (0..last).step_by(KEYS) {
             let count = KEYS.min(last - start);
             self.pack_keys::<M>(&mut memory, start, count);
             self.pack_values::<M>(&mut memory, start, count);
-            for tile in tiles(rows, M::ROWS) {
+            for tile in tiles::<M>(rows) {
                 self.tile::<M>(&mut memory, tile, start, count);
             }
         }
@@ -350,7 +354,7 @@ impl Run<'_> {
     fn pack_queries<M: Micro>(&self, memory: &mut Memory, rows: usize) {
         let (dim, scale) = (self.attention.head_dim, self.scale());
         let steps = M::FORMAT.steps(dim);
-        for tile in tiles(rows, M::ROWS) {
+        for tile in tiles::<M>(rows) {
             for (index, row) in tile.clone().enumerate() {
                 // SAFETY: the queries of this task's rows, not written before all are packed.
                 let query = unsafe { std::slice::from_raw_parts(self.query(row).1, dim) };
@@ -358,14 +362,15 @@ impl Run<'_> {
                 scaled.iter_mut().zip(query).for_each(|(out, query)| *out = query * scale);
                 M::encode(scaled, &mut memory.encoded[index * steps..][..steps], &mut []);
             }
-            let words = &mut memory.queries[tile.start * steps..][..tile.len() * steps];
-            interleave(memory.encoded, steps, tile.len(), steps, words);
+            let words = &mut memory.queries[tile.start * M::words(dim)..][..M::room(tile.len()) * M::words(dim)];
+            M::arrange(memory.encoded, steps, tile.len(), steps, words);
         }
     }
 
     #[inline(always)]
     fn pack_keys<M: Micro>(&self, memory: &mut Memory, start: usize, count: usize) {
         let steps = M::FORMAT.steps(self.attention.head_dim);
+        let size = M::words(self.attention.head_dim) * WIDTH;
         for (panel, first) in (0..count).step_by(WIDTH).enumerate() {
             for slot in 0..WIDTH {
                 let encoded = &mut memory.encoded[slot * steps..][..steps];
@@ -375,7 +380,9 @@ impl Run<'_> {
                     encoded.fill(0);
                 }
             }
-            interleave(memory.encoded, steps, WIDTH, steps, &mut memory.keys[panel * WIDTH * steps..][..WIDTH * steps]);
+            let (words, rest) = memory.keys[panel * size..][..size].split_at_mut(steps * WIDTH);
+            interleave(memory.encoded, steps, WIDTH, steps, words);
+            rest.fill(0);
         }
     }
 
@@ -383,18 +390,21 @@ impl Run<'_> {
     fn pack_values<M: Micro>(&self, memory: &mut Memory, start: usize, count: usize) {
         let dim = self.attention.head_dim;
         let per_word = M::FORMAT.per_word();
-        let panel_words = M::FORMAT.steps(KEYS) * WIDTH;
+        let size = M::words(KEYS) * WIDTH;
         let (zeros, words) = memory.encoded.split_at_mut(dim);
         let zeros: &mut [f32] = bytemuck::cast_slice_mut(zeros);
         zeros.fill(0.0);
         let words = &mut words[..dim];
-        for step in 0..count.div_ceil(per_word) {
+        for panel in memory.values.chunks_exact_mut(size) {
+            panel[M::FORMAT.steps(count) * WIDTH..M::words(count) * WIDTH].fill(0);
+        }
+        for step in 0..M::FORMAT.steps(count) {
             let even = self.value(start + step * per_word);
             let odd = step * per_word + 1;
             let odd = if per_word == 2 && odd < count { self.value(start + odd) } else { &*zeros };
             M::encode_across([even, odd], words);
             for (panel, words) in words.chunks(WIDTH).enumerate() {
-                memory.values[panel * panel_words + step * WIDTH..][..words.len()].copy_from_slice(words);
+                memory.values[panel * size + step * WIDTH..][..words.len()].copy_from_slice(words);
             }
         }
     }
@@ -403,37 +413,40 @@ impl Run<'_> {
     #[inline(always)]
     fn tile<M: Micro>(&self, memory: &mut Memory, tile: Range<usize>, start: usize, count: usize) {
         let dim = self.attention.head_dim;
-        let steps = M::FORMAT.steps(dim);
-        let (dim_panels, key_steps) = (dim.div_ceil(WIDTH), M::FORMAT.steps(KEYS));
+        let words = M::words(dim);
+        let (dim_panels, key_words) = (dim.div_ceil(WIDTH), M::words(KEYS));
         let seen = self.visible(self.query(tile.end - 1).0).saturating_sub(start).min(count);
         if seen == 0 {
             return;
         }
-        let queries = Tile { words: memory.queries[tile.start * steps..].as_ptr(), scales: std::ptr::null() };
+        let queries = Tile { words: memory.queries[tile.start * words..].as_ptr(), scales: std::ptr::null() };
         for panel in 0..seen.div_ceil(WIDTH) {
-            let words = &memory.keys[panel * WIDTH * steps..][..WIDTH * steps];
+            let keys = &memory.keys[panel * WIDTH * words..][..WIDTH * words];
             let target = &mut memory.scores[panel * WIDTH..];
-            debug_assert!((tile.len() - 1) * KEYS + WIDTH <= target.len());
+            debug_assert!((M::room(tile.len()) - 1) * KEYS + WIDTH <= target.len());
             // SAFETY: the tile holds its rows' queries, the panel 32 keys, and the scores' rows are KEYS long.
             unsafe {
                 M::tile_of(
                     tile.len(),
                     queries,
-                    plain(words, steps),
+                    plain(keys, words),
                     Target { values: target.as_mut_ptr(), stride: KEYS },
+                    Start::Zero,
                 );
             }
         }
         let weight_steps = M::FORMAT.steps(seen);
         for (index, row) in tile.clone().enumerate() {
             let visible = self.visible(self.query(row).0).saturating_sub(start).min(seen);
-            let (scores, hidden) = memory.scores[index * KEYS..][..seen].split_at_mut(visible);
-            hidden.fill(0.0);
+            let scores = &mut memory.scores[index * KEYS..][..KEYS];
             if visible > 0 {
+                // Whole vectors of scores: those that the row may not see weigh nothing.
+                let whole = visible.next_multiple_of(LANES);
+                scores[visible..whole].fill(f32::NEG_INFINITY);
                 let before = memory.most[row];
-                let most = lanes::largest(scores);
+                let most = lanes::largest(&scores[..whole]);
                 let most = if most > before { most } else { before };
-                let sum = lanes::exponentiate(scores, most);
+                let sum = lanes::exponentiate(&mut scores[..whole], most);
                 let factor = if before == f32::NEG_INFINITY { 0.0 } else { lanes::exp(before - most) };
                 memory.totals[row] = memory.totals[row] * factor + sum;
                 memory.most[row] = most;
@@ -441,21 +454,30 @@ impl Run<'_> {
                     lanes::scale(&mut memory.sums[row * dim_panels * WIDTH..][..dim_panels * WIDTH], factor);
                 }
             }
-            let words = &mut memory.encoded[index * key_steps..][..weight_steps];
+            scores[visible..seen].fill(0.0);
+            let words = &mut memory.encoded[index * key_words..][..weight_steps];
             M::encode(&memory.scores[index * KEYS..][..seen], words, &mut []);
         }
-        interleave(memory.encoded, key_steps, tile.len(), weight_steps, memory.tile);
+        M::arrange(memory.encoded, key_words, tile.len(), weight_steps, memory.tile);
         let weights = Tile { words: memory.tile.as_ptr(), scales: std::ptr::null() };
         for panel in 0..dim_panels {
-            let words = &memory.values[panel * key_steps * WIDTH..][..weight_steps * WIDTH];
-            let mut mixed = [0f32; MOST_ROWS * WIDTH];
-            // SAFETY: the tile holds its rows' weights, the panel as many values, and `mixed` any tile's results.
-            unsafe {
-                let target = Target { values: mixed.as_mut_ptr(), stride: WIDTH };
-                M::tile_of(tile.len(), weights, plain(words, weight_steps), target);
+            let words = &memory.values[panel * key_words * WIDTH..][..M::words(seen) * WIDTH];
+            let values = plain(words, M::words(seen));
+            let sums = &mut memory.sums[(tile.start * dim_panels + panel) * WIDTH..];
+            if M::HOLDS {
+                debug_assert!((M::room(tile.len()) - 1) * dim_panels * WIDTH + WIDTH <= sums.len());
+                let target = Target { values: sums.as_mut_ptr(), stride: dim_panels * WIDTH };
+                // SAFETY: the tile holds its rows' weights, the panel as many values, and the sums full tiles.
+                unsafe { M::tile_of(tile.len(), weights, values, target, Start::Held) };
+                continue;
             }
-            for (row, mixed) in tile.clone().zip(mixed.as_chunks::<WIDTH>().0) {
-                lanes::add_scaled(&mut memory.sums[(row * dim_panels + panel) * WIDTH..][..WIDTH], mixed, 1.0);
+            let target = Target { values: memory.mixed.as_mut_ptr(), stride: WIDTH };
+            // SAFETY: the tile holds its rows' weights, the panel as many values, and `mixed` any tile's results.
+            unsafe { M::tile_of(tile.len(), weights, values, target, Start::Zero) };
+            for (sums, mixed) in
+                sums.chunks_mut(dim_panels * WIDTH).zip(memory.mixed.as_chunks::<WIDTH>().0).take(tile.len())
+            {
+                lanes::add_scaled(&mut sums[..WIDTH], mixed, 1.0);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    micro::{Format, Micro, Panel, Target, Tile, WIDTH, Work},
+    micro::{Format, Micro, Panel, Start, Target, Tile, Unrolled, WIDTH, Work},
     portable::Portable,
 };
 
@@ -20,8 +20,12 @@ pub(super) unsafe fn with_avx2<M: Micro, W: Work>(work: W) {
 }
 
 impl Micro for Avx2 {
+    type Guard = ();
     const ROWS: usize = 6;
     const FORMAT: Format = Format::F32;
+
+    #[inline(always)]
+    fn enter() {}
 
     #[inline(always)]
     fn encode(row: &[f32], words: &mut [u32], scales: &mut [f32]) {
@@ -33,6 +37,14 @@ impl Micro for Avx2 {
         Portable::encode_across(rows, words);
     }
 
+    #[inline(always)]
+    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target, _start: Start) {
+        // SAFETY: the caller's promise; nothing is held.
+        unsafe { Self::unrolled(rows, tile, panel, target) };
+    }
+}
+
+impl Unrolled for Avx2 {
     #[inline(always)]
     unsafe fn tile<const R: usize>(tile: Tile, panel: Panel, target: Target) {
         for half in [0, WIDTH / 2] {

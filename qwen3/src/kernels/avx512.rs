@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 
 use super::{
-    micro::{Format, GROUP, GROUP_STEPS, Micro, Panel, Target, Tile, WIDTH, Work},
+    micro::{Format, GROUP, GROUP_STEPS, Micro, Panel, Start, Target, Tile, Unrolled, WIDTH, Work},
     portable::Portable,
 };
 
@@ -57,8 +57,12 @@ unsafe fn store<const R: usize>(sums: &[[__m512; 2]; R], target: Target) {
 }
 
 impl Micro for Avx512 {
+    type Guard = ();
     const ROWS: usize = 12;
     const FORMAT: Format = Format::F32;
+
+    #[inline(always)]
+    fn enter() {}
 
     #[inline(always)]
     fn encode(row: &[f32], words: &mut [u32], scales: &mut [f32]) {
@@ -70,6 +74,14 @@ impl Micro for Avx512 {
         Portable::encode_across(rows, words);
     }
 
+    #[inline(always)]
+    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target, _start: Start) {
+        // SAFETY: the caller's promise; nothing is held.
+        unsafe { Self::unrolled(rows, tile, panel, target) };
+    }
+}
+
+impl Unrolled for Avx512 {
     #[inline(always)]
     unsafe fn tile<const R: usize>(tile: Tile, panel: Panel, target: Target) {
         // SAFETY: reads R words and 32 aligned words for each of `steps` steps.
@@ -94,8 +106,12 @@ impl Micro for Avx512 {
 }
 
 impl Micro for Bf16Dot {
+    type Guard = ();
     const ROWS: usize = 12;
     const FORMAT: Format = Format::Bf16;
+
+    #[inline(always)]
+    fn enter() {}
 
     #[inline(always)]
     fn encode(row: &[f32], words: &mut [u32], _scales: &mut [f32]) {
@@ -137,6 +153,14 @@ impl Micro for Bf16Dot {
     }
 
     #[inline(always)]
+    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target, _start: Start) {
+        // SAFETY: the caller's promise; nothing is held.
+        unsafe { Self::unrolled(rows, tile, panel, target) };
+    }
+}
+
+impl Unrolled for Bf16Dot {
+    #[inline(always)]
     unsafe fn tile<const R: usize>(tile: Tile, panel: Panel, target: Target) {
         // SAFETY: reads R words and 32 aligned words for each of `steps` steps.
         unsafe {
@@ -160,8 +184,12 @@ impl Micro for Bf16Dot {
 }
 
 impl Micro for Int8Dot {
+    type Guard = ();
     const ROWS: usize = 12;
     const FORMAT: Format = Format::Int8;
+
+    #[inline(always)]
+    fn enter() {}
 
     /// Each group of 128 values becomes whole numbers from 1 to 255, 128 standing for zero.
     #[inline(always)]
@@ -194,6 +222,14 @@ impl Micro for Int8Dot {
         unreachable!("only products with stored weights are computed in int8");
     }
 
+    #[inline(always)]
+    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target, _start: Start) {
+        // SAFETY: the caller's promise; nothing is held.
+        unsafe { Self::unrolled(rows, tile, panel, target) };
+    }
+}
+
+impl Unrolled for Int8Dot {
     #[inline(always)]
     unsafe fn tile<const R: usize>(tile: Tile, panel: Panel, target: Target) {
         // SAFETY: reads R words and 32 aligned words for each of `steps` steps, R and 32 scales for each group.

@@ -11,14 +11,13 @@ use rayon::prelude::*;
 use super::{
     View,
     aligned::{Scratch, cut, padded},
-    lanes,
-    micro::{Format, MOST_ROWS, Micro, Panel, Target, Tile, WIDTH, Work, dispatch},
+    isa::Isa,
+    micro::{Micro, WIDTH, Work, dispatch},
+    multiply::Multiply,
     panels::Panels,
     tiles::{pack, pack_scratch, tiles},
 };
 
-/// Packed activations of a block, in bytes: with a panel beside them they fit the second level cache of most machines.
-const BLOCK_BYTES: usize = 384 << 10;
 /// A product of fewer multiplications is not worth waking threads for.
 const SMALL: usize = 1 << 19;
 /// Panels in a task at the least, as every task packs its rows.
@@ -57,9 +56,9 @@ pub(crate) struct Product<'p> {
 }
 
 #[derive(Clone, Copy)]
-struct Output {
-    values: *mut f32,
-    stride: usize,
+pub(super) struct Output {
+    pub(super) values: *mut f32,
+    pub(super) stride: usize,
 }
 
 // SAFETY: tasks write disjoint rows and columns.
@@ -67,15 +66,40 @@ unsafe impl Send for Output {}
 // SAFETY: as above.
 unsafe impl Sync for Output {}
 
+/// A product under way.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'p> {
+    pub(super) product: &'p Product<'p>,
+    isa: Isa,
+    pub(super) output: Output,
+}
+
+impl Call<'_> {
+    fn dispatch(&self, work: impl Work) {
+        dispatch(self.isa, self.product.panels.format, work);
+    }
+}
+
 impl Product<'_> {
     /// Writes rows `stride` values apart into `output`.
     pub(crate) fn run(&self, output: &mut [f32], stride: usize) {
         if self.rows == 0 || self.range.is_empty() {
             return;
         }
+        let isa = self.panels.loops.for_rows(self.panels.format, self.rows);
+        let call = self.call(isa, output, stride);
+        call.dispatch(Plan { call });
+    }
+
+    /// The same by one inner loop and on this thread alone, to be timed. Not for products of nothing.
+    pub(super) fn run_alone(&self, isa: Isa, output: &mut [f32], stride: usize) {
+        let call = self.call(isa, output, stride);
+        call.dispatch(Block { call, rows: 0..self.rows, panels: self.range.clone() });
+    }
+
+    fn call(&self, isa: Isa, output: &mut [f32], stride: usize) -> Call<'_> {
         self.check(output.len(), stride);
-        let output = Output { values: output.as_mut_ptr(), stride };
-        dispatch(self.panels.isa, self.panels.format, Plan { product: self, output });
+        Call { product: self, isa, output: Output { values: output.as_mut_ptr(), stride } }
     }
 
     /// What the unsafe writes rely on.
@@ -88,26 +112,22 @@ impl Product<'_> {
         assert!(needed <= self.input.values.len(), "the input is too small");
         assert!(self.norm.is_none_or(|norm| norm.weight.len() == self.panels.inputs()), "the norm has another width");
     }
-
-    fn task<M: Micro>(&self, rows: Range<usize>, panels: Range<usize>, output: Output) {
-        dispatch(self.panels.isa, self.panels.format, Block { product: self, rows, panels, output });
-    }
 }
 
 /// Splits a product into tasks.
 struct Plan<'p> {
-    product: &'p Product<'p>,
-    output: Output,
+    call: Call<'p>,
 }
 
 impl Work for Plan<'_> {
     fn run<M: Micro>(self) {
-        let Self { product, output } = self;
+        let Self { call } = self;
+        let product = call.product;
         let threads = rayon::current_num_threads();
-        let row_bytes = 4 * M::FORMAT.steps(product.panels.inputs());
-        let most = (BLOCK_BYTES / row_bytes / M::ROWS).max(1) * M::ROWS;
+        let row_bytes = 4 * M::words(product.panels.inputs());
+        let most = (M::BLOCK_BYTES / row_bytes / M::ROWS).max(1) * M::ROWS;
         if product.rows <= most {
-            return shared::<M>(product, output, threads);
+            return shared::<M>(call, threads);
         }
         // As many blocks for each thread as for the others, unless they become too small for that.
         let blocks = product.rows.div_ceil(most).next_multiple_of(threads).min(product.rows.div_ceil(2 * M::ROWS));
@@ -117,7 +137,7 @@ impl Work for Plan<'_> {
         (0..blocks * groups).into_par_iter().with_max_len(1).for_each(|task| {
             let (block, group) = (task / groups, task % groups);
             let rows = block * rows / blocks..(block + 1) * rows / blocks;
-            product.task::<M>(rows, share(&product.range, group, groups), output);
+            call.dispatch(Block { call, rows, panels: share(&product.range, group, groups) });
         });
     }
 }
@@ -127,14 +147,15 @@ fn share(range: &Range<usize>, index: usize, count: usize) -> Range<usize> {
 }
 
 /// All rows packed once, then the panels shared out.
-fn shared<M: Micro>(product: &Product, output: Output, threads: usize) {
+fn shared<M: Micro>(call: Call, threads: usize) {
+    let product = call.product;
     let inputs = product.panels.inputs();
     let mut scratch = Scratch::take(Packed::size::<M>(product.rows, inputs));
     let buffer = scratch.words();
     let work = product.rows * inputs * product.range.len() * WIDTH;
     let parts: Vec<_> = Packed::split::<M>(buffer, product.rows, inputs).collect();
     let fill = |(rows, words, scales): (Range<usize>, &mut [u32], &mut [u32])| {
-        dispatch(product.panels.isa, product.panels.format, Fill { product, rows, words, scales });
+        call.dispatch(Fill { product, rows, words, scales });
     };
     if threads == 1 || product.rows * inputs < SMALL / 16 {
         parts.into_iter().for_each(fill);
@@ -142,10 +163,7 @@ fn shared<M: Micro>(product: &Product, output: Output, threads: usize) {
         parts.into_par_iter().for_each(fill);
     }
     let packed = &*buffer;
-    let multiply = |panels: Range<usize>| {
-        let rows = 0..product.rows;
-        dispatch(product.panels.isa, product.panels.format, Multiply { product, rows, panels, packed, output });
-    };
+    let multiply = |panels: Range<usize>| call.dispatch(Multiply { call, rows: 0..product.rows, panels, packed });
     if threads == 1 || work < SMALL {
         return multiply(product.range.clone());
     }
@@ -154,11 +172,11 @@ fn shared<M: Micro>(product: &Product, output: Output, threads: usize) {
 }
 
 /// Layout of packed rows: all tiles' words, then all tiles' scales.
-struct Packed;
+pub(super) struct Packed;
 
 impl Packed {
-    fn size<M: Micro>(rows: usize, inputs: usize) -> usize {
-        padded(rows * M::FORMAT.steps(inputs)) + padded(rows * M::FORMAT.groups(inputs))
+    pub(super) fn size<M: Micro>(rows: usize, inputs: usize) -> usize {
+        padded(M::room(rows) * M::words(inputs)) + padded(rows * M::FORMAT.groups(inputs))
     }
 
     fn split<M: Micro>(
@@ -166,11 +184,11 @@ impl Packed {
         rows: usize,
         inputs: usize,
     ) -> impl Iterator<Item = (Range<usize>, &mut [u32], &mut [u32])> {
-        let (steps, groups) = (M::FORMAT.steps(inputs), M::FORMAT.groups(inputs));
-        let mut words = cut(&mut buffer, rows * steps);
+        let (steps, groups) = (M::words(inputs), M::FORMAT.groups(inputs));
+        let mut words = cut(&mut buffer, M::room(rows) * steps);
         let mut scales = cut(&mut buffer, rows * groups);
-        tiles(rows, M::ROWS).map(move |rows| {
-            let (tile_words, rest) = std::mem::take(&mut words).split_at_mut(rows.len() * steps);
+        tiles::<M>(rows).map(move |rows| {
+            let (tile_words, rest) = std::mem::take(&mut words).split_at_mut(M::room(rows.len()) * steps);
             let (tile_scales, scales_rest) = std::mem::take(&mut scales).split_at_mut(rows.len() * groups);
             (words, scales) = (rest, scales_rest);
             (rows, tile_words, tile_scales)
@@ -198,16 +216,16 @@ impl Work for Fill<'_> {
 
 /// Packs a block of rows and multiplies it.
 struct Block<'p> {
-    product: &'p Product<'p>,
+    call: Call<'p>,
     rows: Range<usize>,
     panels: Range<usize>,
-    output: Output,
 }
 
 impl Work for Block<'_> {
     #[inline(always)]
     fn run<M: Micro>(self) {
-        let Self { product, rows, panels, output } = self;
+        let Self { call, rows, panels } = self;
+        let product = call.product;
         let inputs = product.panels.inputs();
         let size = Packed::size::<M>(rows.len(), inputs);
         let mut buffer = Scratch::take(size + pack_scratch::<M>(inputs));
@@ -216,104 +234,14 @@ impl Work for Block<'_> {
             let tile = rows.start + tile.start..rows.start + tile.end;
             pack::<M>(product.input, tile, inputs, product.norm, (words, scales), scratch);
         }
-        Multiply { product, rows, panels, packed, output }.run::<M>();
-    }
-}
-
-/// Packed rows times panels.
-struct Multiply<'p> {
-    product: &'p Product<'p>,
-    rows: Range<usize>,
-    panels: Range<usize>,
-    packed: &'p [u32],
-    output: Output,
-}
-
-impl Work for Multiply<'_> {
-    #[inline(always)]
-    fn run<M: Micro>(self) {
-        let panels = self.product.panels;
-        if M::FORMAT == panels.format {
-            for index in self.panels.clone() {
-                let next = if index + 1 < self.panels.end { index + 1 } else { index };
-                self.panel::<M>(index, panels.panel(index), Some(panels.panel(next).words));
-            }
-            return;
-        }
-        debug_assert_eq!(M::FORMAT, Format::F32);
-        let mut scratch = Scratch::take(panels.inputs * WIDTH);
-        let buffer = scratch.words();
-        for index in self.panels.clone() {
-            panels.expand(index, bytemuck::cast_slice_mut(buffer));
-            let expanded = Panel { words: buffer.as_ptr(), steps: panels.inputs, ..panels.panel(index) };
-            self.panel::<M>(index, expanded, None);
-        }
-    }
-}
-
-impl Multiply<'_> {
-    /// All rows times one panel; on the way, the next panel comes closer.
-    #[inline(always)]
-    fn panel<M: Micro>(&self, index: usize, mut panel: Panel, next: Option<*const u32>) {
-        let inputs = self.product.panels.inputs;
-        let (steps, groups) = (M::FORMAT.steps(inputs), M::FORMAT.groups(inputs));
-        let (words, scales) = self.packed.split_at(padded(self.rows.len() * steps));
-        let scales: &[f32] = bytemuck::cast_slice(scales);
-        let columns = self.product.panels.columns(index);
-        let column = columns.start - self.product.panels.columns(self.product.range.start).start;
-        let direct = self.product.finish == Finish::Store && columns.len() == WIDTH;
-        let mut buffer = [0f32; MOST_ROWS * WIDTH];
-        let all = tiles(self.rows.len(), M::ROWS);
-        if next.is_some() {
-            panel.ahead_bytes = (4 * WIDTH).div_ceil(all.len());
-        }
-        for (number, rows) in all.enumerate() {
-            if let Some(next) = next {
-                panel.ahead = next.cast::<u8>().wrapping_add(number * panel.steps * panel.ahead_bytes);
-            }
-            let tile = Tile {
-                words: words[rows.start * steps..][..rows.len() * steps].as_ptr(),
-                scales: scales[rows.start * groups..][..rows.len() * groups].as_ptr(),
-            };
-            let row = self.rows.start + rows.start;
-            // SAFETY: `Product::check` saw that the output holds every row and column of the product; the packed rows
-            // and the panel are as long as the slices they were taken from; `dispatch` chose M by what the machine has.
-            unsafe {
-                let out = self.output.values.add(row * self.output.stride + column);
-                if direct {
-                    M::tile_of(rows.len(), tile, panel, Target { values: out, stride: self.output.stride });
-                } else {
-                    M::tile_of(rows.len(), tile, panel, Target { values: buffer.as_mut_ptr(), stride: WIDTH });
-                    for (row, sums) in buffer.as_chunks::<WIDTH>().0[..rows.len()].iter().enumerate() {
-                        let out = out.add(row * self.output.stride);
-                        finish(self.product.finish, sums, std::slice::from_raw_parts_mut(out, columns.len()));
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn finish(finish: Finish, sums: &[f32; WIDTH], out: &mut [f32]) {
-    match finish {
-        Finish::Store => out.copy_from_slice(&sums[..out.len()]),
-        Finish::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
-        Finish::Gate => {
-            let (gates, values) = sums.split_at(WIDTH / 2);
-            let mut products = [0f32; WIDTH / 2];
-            for ((product, gate), value) in products.iter_mut().zip(gates).zip(values) {
-                *product = lanes::silu(*gate) * value;
-            }
-            out.copy_from_slice(&products[..out.len()]);
-        }
+        Multiply { call, rows, panels, packed }.run::<M>();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{Arrangement, Isa};
+    use crate::kernels::{Arrangement, Format, Loops};
 
     /// Values between -1 and 1.
     pub(crate) fn noise(count: usize, seed: u32) -> Vec<f32> {
@@ -376,7 +304,7 @@ mod tests {
         let (rows, inputs, outputs) = (*rows, *inputs, parts.iter().sum::<usize>());
         let (x, w) = (noise(rows * inputs, 1), noise(outputs * inputs, 2));
         let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
-        let panels = Panels::pack(isa, format, inputs, Arrangement::parts(parts), read);
+        let panels = Panels::pack(Loops::Of(isa), format, inputs, Arrangement::parts(parts), read);
         // Where the machine multiplies the format itself, activations are rounded to it as well.
         let native = match format {
             Format::F32 => false,
@@ -424,7 +352,7 @@ mod tests {
         for isa in Isa::available() {
             for format in [Format::F32, Format::Bf16, Format::Int8] {
                 let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
-                let panels = Panels::pack(isa, format, inputs, Arrangement::parts(&[outputs]), read);
+                let panels = Panels::pack(Loops::Of(isa), format, inputs, Arrangement::parts(&[outputs]), read);
                 let run = |x: &[f32], rows: usize| {
                     let mut out = vec![0f32; rows * outputs];
                     let input = View { values: x, stride: inputs };
@@ -445,6 +373,54 @@ mod tests {
         }
     }
 
+    /// Whole numbers are summed exactly, and scaled in one order: tiles give what vectors give, bit for bit.
+    #[test]
+    fn int8_is_the_same_in_tiles() {
+        if Isa::detect() < Isa::Amx {
+            return;
+        }
+        for (rows, inputs, outputs) in [(1, 64, 32), (16, 300, 70), (33, 1024, 96), (100, 1155, 40), (700, 2050, 33)] {
+            let (x, w) = (noise(rows * inputs, 10), noise(outputs * inputs, 11));
+            let run = |isa: Isa| {
+                let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+                let parts = Arrangement::parts(&[outputs]);
+                let panels = Panels::pack(Loops::Of(isa), Format::Int8, inputs, parts, read);
+                let mut out = vec![0f32; rows * outputs];
+                let input = View { values: &x, stride: inputs };
+                let range = 0..panels.count();
+                Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store }
+                    .run(&mut out, outputs);
+                out
+            };
+            assert_eq!(run(Isa::Avx512Vnni), run(Isa::Amx), "{rows} x {inputs} x {outputs}");
+        }
+    }
+
+    /// An output too large for the caches is written past them, whatever columns it has.
+    #[test]
+    fn large_outputs_equal_small_ones() {
+        let (rows, inputs, parts) = (1500, 40, [2048, 33, 800]);
+        let outputs = parts.iter().sum::<usize>();
+        let (x, w) = (noise(rows * inputs, 12), noise(outputs * inputs, 13));
+        for format in [Format::Bf16, Format::Int8] {
+            let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
+            let panels = Panels::pack(Loops::Of(Isa::detect()), format, inputs, Arrangement::parts(&parts), read);
+            let run = |rows: Range<usize>| {
+                let mut out = vec![0f32; rows.len() * outputs];
+                let input = View { values: &x[rows.start * inputs..], stride: inputs };
+                let range = 0..panels.count();
+                let rows = rows.len();
+                Product { input, rows, norm: None, panels: &panels, range, finish: Finish::Store }
+                    .run(&mut out, outputs);
+                out
+            };
+            let all = run(0..rows);
+            for row in [0, 511, 512, 1499] {
+                assert!(all[row * outputs..][..outputs] == run(row..row + 1), "{format:?} at {row}");
+            }
+        }
+    }
+
     #[test]
     fn norms_and_gates_equal_their_definition() {
         let (inputs, half) = (131, 41);
@@ -454,7 +430,7 @@ mod tests {
         for (isa, rows) in Isa::available().into_iter().flat_map(|isa| [(isa, 1), (isa, 29), (isa, 900)]) {
             let x = noise(rows * inputs, 7);
             let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
-            let panels = Panels::pack(isa, Format::F32, inputs, Arrangement::gated(half), read);
+            let panels = Panels::pack(Loops::Of(isa), Format::F32, inputs, Arrangement::gated(half), read);
             let mut out = vec![0f32; rows * half];
             let norm = Some(Norm { weight: &weight, epsilon });
             let input = View { values: &x, stride: inputs };
@@ -484,7 +460,7 @@ mod tests {
         let (rows, inputs, parts) = (5, 40, [48, 20]);
         let (x, w) = (noise(rows * inputs, 8), noise(68 * inputs, 9));
         let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
-        let panels = Panels::pack(Isa::detect(), Format::F32, inputs, Arrangement::parts(&parts), read);
+        let panels = Panels::pack(Loops::Fastest, Format::F32, inputs, Arrangement::parts(&parts), read);
         let run = |range: Range<usize>, width: usize| {
             let mut out = vec![0f32; rows * width];
             let input = View { values: &x, stride: inputs };

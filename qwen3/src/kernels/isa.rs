@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+#[cfg(target_arch = "x86_64")]
+use super::tile_unit;
+
 /// Instruction sets that there are inner loops for, each including those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
@@ -15,6 +18,8 @@ pub enum Isa {
     Avx512Vnni,
     /// AVX-512 with VNNI and products of bf16.
     Avx512Bf16,
+    /// All of these, and the tile unit with products of bf16 and of 8-bit integers (AMX).
+    Amx,
 }
 
 impl Isa {
@@ -32,7 +37,7 @@ impl Isa {
 
     /// All that this machine has, the best last.
     pub fn available() -> Vec<Self> {
-        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16];
+        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx];
         all.into_iter().filter(|isa| *isa <= Self::detect()).collect()
     }
 }
@@ -48,6 +53,7 @@ fn detect_x86() -> Isa {
     let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
     let bf16 = vnni && is_x86_feature_detected!("avx512bf16");
     match (avx2, avx512, vnni, bf16) {
+        (_, _, _, true) if tile_unit::is_usable() => Isa::Amx,
         (_, _, _, true) => Isa::Avx512Bf16,
         (_, _, true, _) => Isa::Avx512Vnni,
         (_, true, _, _) => Isa::Avx512,
@@ -64,6 +70,7 @@ impl fmt::Display for Isa {
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512-vnni",
             Self::Avx512Bf16 => "avx512-bf16",
+            Self::Amx => "amx",
         })
     }
 }

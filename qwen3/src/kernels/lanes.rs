@@ -1,7 +1,8 @@
 //! Elementwise arithmetic written so that the compiler can use vector registers: sixteen running sums, no branches in
 //! loops, no calls. Inlined into each inner loop, it is compiled for that loop's instruction set.
 
-const LANES: usize = 16;
+/// Values that are taken together.
+pub(super) const LANES: usize = 16;
 
 /// Sum of squares.
 #[inline(always)]

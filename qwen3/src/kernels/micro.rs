@@ -4,12 +4,15 @@
 //! four 8-bit values. A tile is `[steps][rows]` words, a panel `[steps][32]` words.
 #![expect(unsafe_code, reason = "calls the instruction sets' inner loops, once the machine is known to have them")]
 
+use std::ops::Range;
+
 #[cfg(target_arch = "x86_64")]
 use super::{
+    amx::{Bf16Tiles, Int8Tiles},
     avx2::{Avx2, with_avx2},
     avx512::{Avx512, Bf16Dot, Int8Dot, with_avx512, with_bf16, with_vnni},
 };
-use super::{isa::Isa, portable::Portable};
+use super::{isa::Isa, portable::Portable, tiles::interleave};
 
 /// Outputs in a panel.
 pub(super) const WIDTH: usize = 32;
@@ -17,8 +20,10 @@ pub(super) const WIDTH: usize = 32;
 pub(super) const GROUP: usize = 128;
 /// Words in a group of int8.
 pub(super) const GROUP_STEPS: usize = GROUP / 4;
-/// No inner loop takes more rows at once.
-pub(super) const MOST_ROWS: usize = 12;
+/// No inner loop whose rows are unrolled takes more at once.
+pub(super) const UNROLLED_ROWS: usize = 12;
+/// Steps of a panel are filled up with zeros to a multiple of this.
+pub(super) const PANEL_GRAIN: usize = 16;
 
 /// How the values of a packed matrix are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +58,8 @@ impl Format {
     }
 }
 
-/// Rows of activations, side by side: `[steps][rows]` words and, for int8, `[groups][rows]` scales.
+/// Rows of activations, as [`Micro::arrange`] laid them out (side by side, `[steps][rows]` words, where nothing else is
+/// said), and, for int8, `[groups][rows]` scales.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
     pub(super) words: *const u32,
@@ -73,6 +79,22 @@ pub(super) struct Panel {
     pub(super) ahead_bytes: usize,
 }
 
+impl Panel {
+    /// Some of the steps, from the beginning of a group on; nothing is fetched ahead.
+    #[inline(always)]
+    pub(super) fn part(self, steps: Range<usize>) -> Self {
+        let group = steps.start / GROUP_STEPS * WIDTH;
+        Self {
+            words: self.words.wrapping_add(steps.start * WIDTH),
+            scales: self.scales.wrapping_add(group),
+            starts: self.starts.wrapping_add(group),
+            steps: steps.len(),
+            ahead_bytes: 0,
+            ..self
+        }
+    }
+}
+
 /// Where a tile's results go: `[rows][32]` f32 with a stride between rows.
 #[derive(Clone, Copy)]
 pub(super) struct Target {
@@ -80,11 +102,33 @@ pub(super) struct Target {
     pub(super) stride: usize,
 }
 
+/// What sums start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Start {
+    Zero = 0,
+    /// What the target holds.
+    Held = 1,
+}
+
 /// One instruction set's inner loop over one format.
 pub(super) trait Micro {
+    /// What the thread holds while it multiplies.
+    type Guard;
     /// Rows taken at once at most.
     const ROWS: usize;
     const FORMAT: Format;
+    /// Rows of a tile and words of a row are filled up to a multiple of this; so is the target.
+    const GRAIN: usize = 1;
+    /// Whether sums can start from what the target holds.
+    const HOLDS: bool = false;
+    /// Steps that all rows take before any takes the next ones; all of them where sums cannot be held.
+    const DEPTH: usize = usize::MAX;
+    /// Packed activations of a block, in bytes: with a panel beside them they fit the second level cache.
+    const BLOCK_BYTES: usize = 384 << 10;
+
+    /// To be called before the first tile. Guards are not nested.
+    fn enter() -> Self::Guard;
 
     /// Writes a row's words (`FORMAT.steps(row.len())`, the last filled up with zeros) and scales.
     fn encode(row: &[f32], words: &mut [u32], scales: &mut [f32]);
@@ -93,20 +137,56 @@ pub(super) trait Micro {
     /// missing ones being zero. Not for int8.
     fn encode_across(rows: [&[f32]; 2], words: &mut [u32]);
 
+    /// Makes a tile of `count` rows of `steps` words, `stride` words apart.
+    #[inline(always)]
+    fn arrange(rows: &[u32], stride: usize, count: usize, steps: usize, out: &mut [u32]) {
+        interleave(rows, stride, count, steps, out);
+    }
+
+    /// 1 to `ROWS` rows times a panel.
+    ///
+    /// # Safety
+    /// The machine has the instruction set, and this thread a guard. The pointers are good for what [`Tile`], [`Panel`]
+    /// and [`Target`] say, with `rows` rows, filled up; `ahead` need not be valid.
+    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target, start: Start);
+
+    /// Writes past the caches, without reading the lines first. Seen by other threads after the guard is dropped.
+    ///
+    /// # Safety
+    /// As for [`Micro::tile_of`]; `out` is at a cache line and has room for the sums.
+    #[inline(always)]
+    unsafe fn store_far(sums: &[f32; WIDTH], out: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { out.cast::<[f32; WIDTH]>().write(*sums) };
+    }
+
+    /// Words that a row of `values` values has in a tile.
+    #[inline(always)]
+    fn words(values: usize) -> usize {
+        Self::FORMAT.steps(values).next_multiple_of(Self::GRAIN)
+    }
+
+    /// Rows that a tile, or several, of `rows` rows have room for.
+    #[inline(always)]
+    fn room(rows: usize) -> usize {
+        rows.next_multiple_of(Self::GRAIN)
+    }
+}
+
+/// An inner loop whose rows are unrolled: their sums are registers that have names.
+pub(super) trait Unrolled {
     /// `R` rows times a panel; sums start from zero.
     ///
     /// # Safety
-    /// The machine has the instruction set. The pointers are good for what [`Tile`], [`Panel`] and [`Target`] say,
-    /// with `R` rows; `ahead` need not be valid.
+    /// As [`Micro::tile_of`], with `R` rows.
     unsafe fn tile<const R: usize>(tile: Tile, panel: Panel, target: Target);
 
-    /// [`Micro::tile`] of 1 to `ROWS` rows.
+    /// [`Unrolled::tile`] of 1 to 12 rows.
     ///
     /// # Safety
     /// As there, with `rows` rows.
     #[inline(always)]
-    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target) {
-        debug_assert!(rows > 0 && rows <= Self::ROWS);
+    unsafe fn unrolled(rows: usize, tile: Tile, panel: Panel, target: Target) {
         // SAFETY: the caller's promise.
         unsafe {
             match rows {
@@ -140,13 +220,19 @@ pub(super) fn dispatch<W: Work>(isa: Isa, format: Format, work: W) {
     match (isa.min(Isa::detect()), format) {
         // SAFETY: the machine was just found to have these instructions.
         #[cfg(target_arch = "x86_64")]
+        (Isa::Amx, Format::Bf16) => unsafe { with_bf16::<Bf16Tiles, W>(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Amx, Format::Int8) => unsafe { with_bf16::<Int8Tiles, W>(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
         (Isa::Avx512Bf16, Format::Bf16) => unsafe { with_bf16::<Bf16Dot, W>(work) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx512Bf16 | Isa::Avx512Vnni, Format::Int8) => unsafe { with_vnni::<Int8Dot, W>(work) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512Bf16 | Isa::Avx512Vnni | Isa::Avx512, _) => unsafe { with_avx512::<Avx512, W>(work) },
+        (Isa::Amx | Isa::Avx512Bf16 | Isa::Avx512Vnni | Isa::Avx512, _) => unsafe { with_avx512::<Avx512, W>(work) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2, _) => unsafe { with_avx2::<Avx2, W>(work) },

@@ -8,6 +8,8 @@
 //! one is what tests compare the others with, and what other processors run.
 
 mod aligned;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -17,17 +19,22 @@ mod gemm;
 mod heads;
 mod isa;
 mod lanes;
+mod loops;
 mod micro;
+mod multiply;
 mod panels;
 mod peak;
 mod portable;
 mod rows;
+#[cfg(target_arch = "x86_64")]
+mod tile_unit;
 mod tiles;
 
 pub(crate) use attention::{Attention, PastRows, Sight, Span};
 pub(crate) use gemm::{Finish, Norm, Product};
 pub(crate) use heads::{HeadGroup, Turn};
 pub use isa::Isa;
+pub(crate) use loops::Loops;
 pub(crate) use micro::Format;
 pub(crate) use panels::{Arrangement, Panels};
 pub(crate) use peak::peak;

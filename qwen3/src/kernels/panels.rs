@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use super::{
     aligned::Aligned,
-    isa::Isa,
-    micro::{Format, GROUP, GROUP_STEPS, Panel, WIDTH},
+    loops::Loops,
+    micro::{Format, GROUP, GROUP_STEPS, PANEL_GRAIN, Panel, WIDTH},
     tiles::interleave,
 };
 
@@ -61,10 +61,12 @@ impl Arrangement {
 
 /// The packed matrix.
 pub(crate) struct Panels {
-    pub(super) isa: Isa,
+    pub(super) loops: Loops,
     pub(super) format: Format,
     pub(super) inputs: usize,
     steps: usize,
+    /// Words of a panel.
+    size: usize,
     groups: usize,
     words: Aligned,
     scales: Aligned,
@@ -75,20 +77,21 @@ pub(crate) struct Panels {
 impl Panels {
     /// Packs a matrix of `inputs` columns, of which `read` gives row after row.
     pub(crate) fn pack(
-        isa: Isa,
+        loops: Loops,
         format: Format,
         inputs: usize,
         arrangement: Arrangement,
         read: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
         let (steps, groups) = (format.steps(inputs), format.groups(inputs));
+        let size = steps.next_multiple_of(PANEL_GRAIN) * WIDTH;
         let count = arrangement.slots.len();
         // Chunks of zero length do not exist: formats without scales keep one unused line of them for each panel.
         let group_words = groups.max(1) * WIDTH;
-        let mut words = Aligned::new(count * steps * WIDTH);
+        let mut words = Aligned::new(count * size);
         let mut scales = Aligned::new(count * group_words);
         let mut starts = Aligned::new(count * group_words);
-        let panels = words.words_mut().par_chunks_mut(steps * WIDTH);
+        let panels = words.words_mut().par_chunks_mut(size);
         let panels = panels.zip(scales.words_mut().par_chunks_mut(group_words));
         let panels = panels.zip(starts.words_mut().par_chunks_mut(group_words)).zip(&arrangement.slots);
         let scratch = || (vec![0f32; inputs], vec![0u32; WIDTH * steps]);
@@ -109,7 +112,28 @@ impl Panels {
             }
             interleave(encoded, steps, WIDTH, steps, words);
         });
-        Self { isa, format, inputs, steps, groups, words, scales, starts, columns: arrangement.columns }
+        Self { loops, format, inputs, steps, size, groups, words, scales, starts, columns: arrangement.columns }
+    }
+
+    /// A matrix of ones, to time products with.
+    pub(super) fn ones(format: Format, inputs: usize, outputs: usize) -> Self {
+        let (steps, groups) = (format.steps(inputs), format.groups(inputs));
+        let size = steps.next_multiple_of(PANEL_GRAIN) * WIDTH;
+        let columns = Arrangement::parts(&[outputs]).columns;
+        let filled = |words: usize, word: u32| {
+            let mut buffer = Aligned::new(columns.len() * words);
+            buffer.words_mut().fill(word);
+            buffer
+        };
+        let one = match format {
+            Format::F32 => 1f32.to_bits(),
+            Format::Bf16 => 0x3f80_3f80,
+            Format::Int8 => 0x0101_0101,
+        };
+        let group_words = groups.max(1) * WIDTH;
+        let (words, scales) = (filled(size, one), filled(group_words, 1f32.to_bits()));
+        let starts = filled(group_words, (-128 * GROUP as i32).cast_unsigned());
+        Self { loops: Loops::Fastest, format, inputs, steps, size, groups, words, scales, starts, columns }
     }
 
     /// Number of panels.
@@ -130,7 +154,7 @@ impl Panels {
     /// What an inner loop over the format reads.
     pub(super) fn panel(&self, index: usize) -> Panel {
         let at = index * self.groups.max(1) * WIDTH;
-        let words: &[u32] = &self.words.words()[index * self.steps * WIDTH..][..self.steps * WIDTH];
+        let words: &[u32] = &self.words.words()[index * self.size..][..self.size];
         let scales: &[f32] = bytemuck::cast_slice(&self.scales.words()[at..]);
         let starts: &[i32] = bytemuck::cast_slice(&self.starts.words()[at..]);
         Panel {
@@ -146,7 +170,7 @@ impl Panels {
     /// A panel as f32, `[inputs][32]`, for inner loops that do not take the format.
     #[inline(always)]
     pub(super) fn expand(&self, index: usize, out: &mut [f32]) {
-        let words = self.words.words()[index * self.steps * WIDTH..][..self.steps * WIDTH].as_chunks::<WIDTH>().0;
+        let words = self.words.words()[index * self.size..][..self.steps * WIDTH].as_chunks::<WIDTH>().0;
         let out = out[..self.inputs * WIDTH].as_chunks_mut::<WIDTH>().0;
         match self.format {
             Format::F32 => out.copy_from_slice(bytemuck::cast_slice(words)),
@@ -208,6 +232,7 @@ fn encode_int8(row: &[f32], words: &mut [u32], mut group_of: impl FnMut(usize, f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Isa;
 
     fn value(row: usize, column: usize) -> f32 {
         ((row * 31 + column * 7) % 41) as f32 - 20.0
@@ -218,7 +243,7 @@ mod tests {
         for (format, bound) in [(Format::F32, 0.0), (Format::Bf16, 0.0), (Format::Int8, 20.0 / 250.0)] {
             for (rows, inputs) in [(1, 1), (33, 7), (64, 130), (50, 261)] {
                 let read = |row: usize, out: &mut [f32]| (0..inputs).for_each(|c| out[c] = value(row, c));
-                let panels = Panels::pack(Isa::Portable, format, inputs, Arrangement::parts(&[rows]), read);
+                let panels = Panels::pack(Loops::Of(Isa::Portable), format, inputs, Arrangement::parts(&[rows]), read);
                 let mut out = vec![0f32; inputs * WIDTH];
                 for index in 0..panels.count() {
                     panels.expand(index, &mut out);

@@ -1,6 +1,9 @@
-//! The peak rate of the machine's vector units: independent sums in registers, no memory touched. The measure that
+//! The peak rate of the machine's vector and tile units: independent sums in registers, no memory touched. The measure that
 //! products are held against.
-#![expect(unsafe_code, reason = "vector instructions, only those that the machine was found to have")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "vector instructions, only those that the machine was found to have")
+)]
 
 use std::time::Instant;
 
@@ -11,6 +14,8 @@ const SUMS: usize = 24;
 /// Instructions of one measurement: about a twentieth of a second.
 const INSTRUCTIONS: usize = 192_000_000;
 const RUNS: usize = 5;
+/// A product of tiles takes this many times as long as one of registers.
+const TILE_SHARE: usize = 16;
 
 /// Billions of multiplications and additions per second of one thread, of the fastest instructions for `format`; `None`
 /// where this machine has none that are measured.
@@ -26,6 +31,8 @@ fn run(format: Format) -> Option<f64> {
     // SAFETY: each is called only where the machine was found to have its instructions.
     let per_instruction = unsafe {
         match format {
+            Format::Bf16 if isa >= Isa::Amx => tiles_bf16(rounds / TILE_SHARE),
+            Format::Int8 if isa >= Isa::Amx => tiles_int8(rounds / TILE_SHARE),
             Format::Bf16 if isa >= Isa::Avx512Bf16 => bf16(rounds),
             Format::Int8 if isa >= Isa::Avx512Vnni => int8(rounds),
             _ if isa >= Isa::Avx512 => avx512(rounds),
@@ -43,9 +50,13 @@ fn run(_: Format) -> Option<f64> {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::{arch::x86_64::*, hint::black_box};
+    use std::{
+        arch::{asm, x86_64::*},
+        hint::black_box,
+    };
 
-    use super::SUMS;
+    use super::{SUMS, TILE_SHARE};
+    use crate::kernels::tile_unit::Configured;
 
     // Sums leave the loop by value: a reference to them would keep them in memory, whose ports would be measured then.
 
@@ -63,6 +74,53 @@ mod x86 {
         }
         black_box(sums.into_iter().reduce(|a, b| _mm512_add_ps(a, b)));
         64
+    }
+
+    /// # Safety
+    /// The tile unit is usable.
+    pub(super) unsafe fn tiles_bf16(rounds: usize) -> usize {
+        let _guard = Configured::new();
+        for _ in 0..rounds * SUMS / 4 {
+            // SAFETY: tiles are configured, and zero.
+            unsafe {
+                asm!(
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    out("tmm0") _,
+                    out("tmm1") _,
+                    out("tmm2") _,
+                    out("tmm3") _,
+                    options(nostack, nomem),
+                );
+            }
+        }
+        // Of one instruction: 16 x 16 sums of 32 products. Fewer were done than the caller counts.
+        2 * 16 * 16 * 32 / TILE_SHARE
+    }
+
+    /// # Safety
+    /// The tile unit is usable.
+    pub(super) unsafe fn tiles_int8(rounds: usize) -> usize {
+        let _guard = Configured::new();
+        for _ in 0..rounds * SUMS / 4 {
+            // SAFETY: tiles are configured, and zero.
+            unsafe {
+                asm!(
+                    "tdpbssd tmm0, tmm4, tmm6",
+                    "tdpbssd tmm1, tmm4, tmm7",
+                    "tdpbssd tmm2, tmm5, tmm6",
+                    "tdpbssd tmm3, tmm5, tmm7",
+                    out("tmm0") _,
+                    out("tmm1") _,
+                    out("tmm2") _,
+                    out("tmm3") _,
+                    options(nostack, nomem),
+                );
+            }
+        }
+        2 * 16 * 16 * 64 / TILE_SHARE
     }
 
     /// # Safety
@@ -107,4 +165,4 @@ mod x86 {
 }
 
 #[cfg(target_arch = "x86_64")]
-use x86::{avx2, avx512, bf16, int8};
+use x86::{avx2, avx512, bf16, int8, tiles_bf16, tiles_int8};

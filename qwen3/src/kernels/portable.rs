@@ -1,7 +1,7 @@
 //! The inner loop in plain Rust, over f32: the reference for the others, and the one of processors that have none.
 #![expect(unsafe_code, reason = "reads operands through the pointers that all inner loops share")]
 
-use super::micro::{Format, Micro, Panel, Target, Tile, WIDTH};
+use super::micro::{Format, Micro, Panel, Start, Target, Tile, Unrolled, WIDTH};
 
 pub(super) struct Portable;
 
@@ -9,8 +9,12 @@ pub(super) struct Portable;
 const HALF: usize = WIDTH / 2;
 
 impl Micro for Portable {
+    type Guard = ();
     const ROWS: usize = 4;
     const FORMAT: Format = Format::F32;
+
+    #[inline(always)]
+    fn enter() {}
 
     #[inline(always)]
     fn encode(row: &[f32], words: &mut [u32], _scales: &mut [f32]) {
@@ -22,6 +26,14 @@ impl Micro for Portable {
         words.copy_from_slice(bytemuck::cast_slice(row));
     }
 
+    #[inline(always)]
+    unsafe fn tile_of(rows: usize, tile: Tile, panel: Panel, target: Target, _start: Start) {
+        // SAFETY: the caller's promise; nothing is held.
+        unsafe { Self::unrolled(rows, tile, panel, target) };
+    }
+}
+
+impl Unrolled for Portable {
     #[inline(always)]
     unsafe fn tile<const R: usize>(tile: Tile, panel: Panel, target: Target) {
         for half in [0, HALF] {

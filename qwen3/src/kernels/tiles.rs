@@ -7,16 +7,17 @@ use super::{
     aligned::{cut, padded},
     gemm::Norm,
     lanes,
-    micro::{MOST_ROWS, Micro},
+    micro::Micro,
 };
 
 /// Between rows of words in scratch memory: rows a power of two apart would fall into the same cache sets.
 const GAP: usize = 16;
 
-/// `rows` rows in as few tiles of at most `most` rows as possible, all of nearly the same size.
-pub(super) fn tiles(rows: usize, most: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
-    let count = rows.div_ceil(most);
-    (0..count).map(move |index| index * rows / count..(index + 1) * rows / count)
+/// `rows` rows in as few tiles as possible, all of nearly the same size.
+pub(super) fn tiles<M: Micro>(rows: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let count = rows.div_ceil(M::ROWS);
+    let start = move |index: usize| M::room(index * rows / count).min(rows);
+    (0..count).map(move |index| start(index)..start(index + 1))
 }
 
 /// `count` rows of `steps` words, `stride` words apart, to `[steps][count]`.
@@ -50,10 +51,10 @@ fn interleave_of<const N: usize>(rows: &[u32], stride: usize, steps: usize, out:
 /// Words of scratch memory that [`pack`] uses.
 pub(super) fn pack_scratch<M: Micro>(values: usize) -> usize {
     let format = M::FORMAT;
-    padded(values) + padded(MOST_ROWS * (format.steps(values) + GAP)) + padded(MOST_ROWS * format.groups(values))
+    padded(values) + padded(M::ROWS * (format.steps(values) + GAP)) + padded(M::ROWS * format.groups(values))
 }
 
-/// Encodes `rows` of `view`, each `width` values from column 0, into one tile: `[steps][rows]` words and
+/// Encodes `rows` of `view`, each `width` values from column 0, into one tile and
 /// `[groups][rows]` scales (f32 bits).
 #[inline(always)]
 pub(super) fn pack<M: Micro>(
@@ -67,8 +68,8 @@ pub(super) fn pack<M: Micro>(
     let (steps, groups) = (M::FORMAT.steps(width), M::FORMAT.groups(width));
     let (count, stride) = (rows.len(), steps + GAP);
     let normed: &mut [f32] = bytemuck::cast_slice_mut(cut(&mut scratch, width));
-    let encoded = cut(&mut scratch, MOST_ROWS * stride);
-    let row_scales: &mut [f32] = bytemuck::cast_slice_mut(cut(&mut scratch, MOST_ROWS * groups));
+    let encoded = cut(&mut scratch, M::ROWS * stride);
+    let row_scales: &mut [f32] = bytemuck::cast_slice_mut(cut(&mut scratch, M::ROWS * groups));
     for (index, row) in rows.enumerate() {
         let mut values = view.row(row, 0, width);
         if let Some(norm) = norm {
@@ -77,7 +78,7 @@ pub(super) fn pack<M: Micro>(
         }
         M::encode(values, &mut encoded[index * stride..][..steps], &mut row_scales[index * groups..][..groups]);
     }
-    interleave(encoded, stride, count, steps, words);
+    M::arrange(encoded, stride, count, steps, words);
     for group in 0..groups {
         for row in 0..count {
             scales[group * count + row] = row_scales[row * groups + group].to_bits();
@@ -105,15 +106,22 @@ impl Norm<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::portable::Portable;
 
     #[test]
     fn tiles_cover_all_rows_evenly() {
-        for rows in 0..100 {
-            let parts: Vec<_> = tiles(rows, 12).collect();
-            assert_eq!(parts.iter().map(ExactSizeIterator::len).sum::<usize>(), rows);
-            assert!(parts.iter().all(|part| part.len() <= 12 && !part.is_empty()));
-            assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+        fn check<M: Micro>() {
+            for rows in 0..100 {
+                let parts: Vec<_> = tiles::<M>(rows).collect();
+                assert_eq!(parts.iter().map(ExactSizeIterator::len).sum::<usize>(), rows);
+                assert!(parts.iter().all(|part| part.len() <= M::ROWS && !part.is_empty()), "{rows}: {parts:?}");
+                assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+                assert!(parts.iter().all(|part| part.start % M::GRAIN == 0));
+            }
         }
+        check::<Portable>();
+        #[cfg(target_arch = "x86_64")]
+        check::<super::super::amx::Bf16Tiles>();
     }
 
     #[test]
