@@ -20,6 +20,7 @@ mod hostile;
 mod hub;
 #[cfg(feature = "hub")]
 mod models;
+mod permissions;
 mod private;
 mod readers;
 mod reading;

@@ -1,19 +1,24 @@
 //! Everything about serving that can be set, with its defaults. `deploy/quarry.toml` documents each key; a test keeps
 //! the two equal.
 
+mod sources;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use actix_web::http::header::HeaderName;
 use serde::{Deserialize, Serialize};
-use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
+use storage::{Principal, PrincipalKind};
 
 use crate::audit::AuditConfig;
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, Scope, is_base};
+use crate::identity::PosixConfig;
 use crate::insights::InsightsConfig;
-use crate::links;
 use crate::server::Door;
+
+pub use sources::{AccessRuleConfig, FilesSay, SourceConfig};
 
 /// Queries of one person that are kept at most.
 const MAX_HISTORY: usize = 10_000;
@@ -77,6 +82,10 @@ pub struct AuthConfig {
     pub proxy_socket: PathBuf,
     /// What users that come through the proxy may do.
     pub proxy_scopes: Vec<Scope>,
+    /// Which people are users of the file system, to whom the files of sources with `permissions` are open.
+    pub posix: PosixConfig,
+    /// Principals of people, with the user of the file system that each is.
+    pub posix_users: BTreeMap<String, String>,
     /// Whether a server that others can reach, and that never had keys or users, starts and says a link by which the first
     /// administrator is made, good once and for an hour. Otherwise it does not start.
     pub set_up: bool,
@@ -151,87 +160,6 @@ pub struct IndexConfig {
     pub commit_documents: usize,
 }
 
-/// A folder that is indexed under a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceConfig {
-    /// Unique name.
-    pub name: String,
-    /// The folder.
-    pub folder: PathBuf,
-    /// See [`IndexConfig::watch`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watch: Option<bool>,
-    /// See [`IndexConfig::every_minutes`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every_minutes: Option<u64>,
-    /// Template of the addresses of its documents in the system that they come from, with `{path}` in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Who may see its documents: principals, with `!` before those that it keeps out. Left out: as it was said elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access: Option<Vec<String>>,
-    /// Who may see some of its documents: of all rules that match a path, `access` being the first, the last one counts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub access_rules: Vec<AccessRuleConfig>,
-}
-
-/// Who may see some documents of a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccessRuleConfig {
-    /// Paths below the source's folder, as a glob: `payroll/**`.
-    pub paths: String,
-    /// As in [`SourceConfig::access`].
-    pub access: Vec<String>,
-}
-
-impl SourceConfig {
-    /// Who may see its documents, where the configuration says so.
-    ///
-    /// # Errors
-    /// What is no rule, in words.
-    pub fn source_access(&self) -> Result<Option<SourceAccess>, AccessRuleError> {
-        if self.access.is_none() && self.access_rules.is_empty() {
-            return Ok(None);
-        }
-        let whole = self.access.iter().map(|access| (None, access));
-        let some = self.access_rules.iter().map(|rule| (Some(rule.paths.clone()), &rule.access));
-        let rules = whole.chain(some).map(|(paths, access)| Ok(AccessRule { paths, access: Access::parse(access)? }));
-        SourceAccess::of(rules.collect::<Result<Vec<_>, AccessRuleError>>()?).map(Some)
-    }
-}
-
-impl IndexConfig {
-    fn named(&self, source: &str) -> Option<&SourceConfig> {
-        self.sources.iter().find(|config| config.name == source)
-    }
-
-    fn access_problems(&self) -> impl Iterator<Item = String> {
-        let fault = |source: &SourceConfig| source.source_access().err();
-        self.sources
-            .iter()
-            .filter_map(move |source| Some(format!("index.sources: access of {:?}: {}", source.name, fault(source)?)))
-    }
-
-    fn link_problems(&self) -> impl Iterator<Item = String> {
-        self.sources.iter().filter_map(|source| {
-            let fault = links::template_fault(source.url.as_ref()?)?;
-            Some(format!("index.sources: url of {:?}: {fault}", source.name))
-        })
-    }
-
-    /// Whether changes in a source's folder are noticed as they happen.
-    pub(crate) fn is_watched(&self, source: &str) -> bool {
-        self.named(source).and_then(|config| config.watch).unwrap_or(self.watch)
-    }
-
-    /// Minutes after which a source is compared in any case; 0: never.
-    pub(crate) fn every_minutes_of(&self, source: &str) -> u64 {
-        self.named(source).and_then(|config| config.every_minutes).unwrap_or(self.every_minutes)
-    }
-}
-
 /// Suggestions while typing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -262,6 +190,8 @@ impl Default for AuthConfig {
             proxy_from: Vec::new(),
             proxy_socket: PathBuf::new(),
             proxy_scopes: Vec::new(),
+            posix: PosixConfig::default(),
+            posix_users: BTreeMap::new(),
             set_up: false,
             session_idle_minutes: 720,
             session_hours: 168,
@@ -275,13 +205,23 @@ impl AuthConfig {
         Some(self.proxy_socket.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
 
+    fn posix_problems(&self) -> impl Iterator<Item = String> {
+        self.posix_users.iter().filter_map(|(principal, user)| match principal.parse::<Principal>() {
+            Ok(principal) if matches!(principal.kind(), Some((PrincipalKind::User, _))) && !user.is_empty() => None,
+            _ => Some(format!(
+                "auth.posix_users: expected a principal user:NAME or user:ISSUER#SUBJECT and the name of a user of the \
+                 system, got {principal:?} = {user:?}"
+            )),
+        })
+    }
+
     /// Whether it says where trusted proxies come from.
     fn knows_proxies(&self) -> bool {
         !self.proxy_from.is_empty() || self.socket().is_some()
     }
 
     fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = self.posix_problems().collect();
         for (key, name) in [("proxy_header", &self.proxy_header), ("proxy_groups_header", &self.proxy_groups_header)] {
             if !name.is_empty() && HeaderName::from_bytes(name.as_bytes()).is_err() {
                 problems.push(format!(

@@ -5,6 +5,7 @@
 
 mod cookie;
 mod people;
+mod posix;
 mod proxy;
 mod record_file;
 mod secret;
@@ -14,6 +15,8 @@ mod sign_in;
 mod userfile;
 
 pub(crate) use people::People;
+pub use posix::PosixConfig;
+pub(crate) use posix::PosixUsers;
 pub(crate) use proxy::{ProxyUser, proxy_user};
 pub use record_file::RecordFileError;
 pub(crate) use record_file::{RecordFile, Stamps};
