@@ -18,7 +18,7 @@ use crate::identity::PosixConfig;
 use crate::insights::InsightsConfig;
 use crate::server::Door;
 
-pub use sources::{AccessRuleConfig, FilesSay, SourceConfig};
+pub use sources::{FilesSay, SourceConfig};
 
 /// Queries of one person that are kept at most.
 const MAX_HISTORY: usize = 10_000;

@@ -29,7 +29,8 @@ pub(super) fn run(
     }
     let sources = sources(args, &rebuild)?;
     drop_others(&mut rebuild, &sources)?;
-    say_permissions(rebuild.store(), &named(args, rebuild.sources())?, args)?;
+    let told = named(args, rebuild.sources())?;
+    say_permissions(rebuild.store(), &told, args)?;
     // What the index in force holds, if it can be told: a source that has lost its files is not noticed otherwise.
     let before = Snapshot::open(folder).and_then(|snapshot| snapshot.whole()).ok();
     let cancel = interrupt::on_interrupt()?;
