@@ -37,7 +37,10 @@ impl Asked {
     pub(crate) fn of(command: &Command) -> Self {
         let args: Vec<&OsStr> = command.get_args().collect();
         let behind = |flag: &str| args.iter().position(|arg| *arg == flag).and_then(|at| args.get(at + 1));
-        let named = args.iter().skip_while(|arg| **arg != "serve").filter(|arg| Path::new(arg).is_dir()).count();
+        let is_flag = |arg: &OsStr| arg.as_encoded_bytes().starts_with(b"--");
+        let serve = args.iter().position(|arg| *arg == "serve").unwrap_or(args.len());
+        let pairs = args.iter().skip(serve).zip(args.iter().skip(serve + 1));
+        let named = pairs.filter(|(before, arg)| !is_flag(before) && Path::new(arg).is_dir()).count();
         let config = behind("--config").and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
         let data = behind("--data-dir").map(PathBuf::from).unwrap_or_default();
         Self { data, folders: named.max(config.matches("folder = ").count()) }

@@ -95,8 +95,7 @@ fn principal(kind: PrincipalKind, id: u32, name: Option<&str>) -> Principal {
     let usable = name.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
     let named =
         usable.and_then(|name| Principal::named(kind, name).ok().filter(|named| named.kind() == Some((kind, name))));
-    // Digits are a name.
-    named.unwrap_or_else(|| Principal::named(kind, &id.to_string()).unwrap_or_else(|_| Principal::posix()))
+    named.unwrap_or_else(|| Principal::named(kind, &id.to_string()).expect("digits are a name"))
 }
 
 #[cfg(test)]
