@@ -29,6 +29,7 @@ const USERS: [(u32, u32, &[u32]); 5] = [
 ];
 
 /// Whether files of others can be made and read as others.
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn is_root(bench: &Bench) -> bool {
     let probe = bench.root.path().join("probe");
     fs::write(&probe, "x").unwrap();
