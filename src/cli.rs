@@ -1,5 +1,6 @@
 //! The command line: what can be asked. Parsing has no effects.
 
+mod access;
 mod people;
 mod search;
 
@@ -9,7 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand};
+pub(crate) use access::{AccessArgs, AccessCommand, FilesSay};
+pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 pub(crate) use search::{AskArgs, SearchArgs};
 
 /// Self-hosted semantic search over a company's own documents.
@@ -168,50 +170,12 @@ pub(crate) struct IndexArgs {
     /// Remove documents also where the folder is suddenly empty, or most of its files are gone.
     #[arg(long)]
     pub(crate) accept_deletions: bool,
+    /// Let the files of the named folders say who may see them, from now on: as the file system does, or their owner alone.
+    #[arg(long, value_name = "WHAT", requires = "folders")]
+    pub(crate) permissions: Option<FilesSay>,
     /// Make the index of all sources anew, for another model or format. The old one is searched until the new one is whole.
     #[arg(long)]
     pub(crate) rebuild: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct AccessArgs {
-    #[command(subcommand)]
-    pub(crate) command: AccessCommand,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum AccessCommand {
-    /// Show the rules of all sources.
-    List,
-    /// Say who may see a source: principals, with ! before those that it keeps out. Replaces what was said before.
-    Set {
-        /// Name of the source.
-        source: String,
-        /// Who may see it: user:NAME, group:NAME, signed-in, everyone; none: nobody but administrators.
-        #[arg(value_name = "PRINCIPAL")]
-        entries: Vec<String>,
-        /// Say it of some paths only, such as payroll/**, and keep the other rules; the last rule that matches counts.
-        #[arg(long, value_name = "GLOB")]
-        paths: Option<String>,
-    },
-    /// Leave a source open to whoever may search.
-    Open {
-        /// Name of the source.
-        source: String,
-    },
-    /// Say which rules let people see a document, and whether they let somebody through.
-    Explain {
-        /// The document: its source and path, as in wiki/leave.md, or its id.
-        document: String,
-        /// Somebody who is all of these: user:anna,group:hr.
-        #[arg(long = "as", value_name = "PRINCIPAL", value_delimiter = ',')]
-        seen_as: Vec<String>,
-    },
-    /// List the documents of a source that nobody can see, and those that everybody can.
-    Check {
-        /// Name of the source.
-        source: String,
-    },
 }
 
 #[derive(Debug, Clone, Args)]

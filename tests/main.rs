@@ -21,6 +21,7 @@ mod hub;
 mod identity;
 #[cfg(feature = "hub")]
 mod models;
+mod permissions;
 mod private;
 mod readers;
 mod reading;

@@ -1,7 +1,9 @@
 //! A running `quarry serve`, and what it answers.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,6 +23,40 @@ pub(crate) struct Server {
     pub(crate) said: Vec<String>,
     /// What it has said since.
     pub(crate) log: Arc<Mutex<Vec<String>>>,
+    asked: Asked,
+}
+
+/// Which folders a server was asked to serve, and where it keeps their index.
+#[derive(Default)]
+pub(crate) struct Asked {
+    data: PathBuf,
+    folders: usize,
+}
+
+impl Asked {
+    pub(crate) fn of(command: &Command) -> Self {
+        let args: Vec<&OsStr> = command.get_args().collect();
+        let behind = |flag: &str| args.iter().position(|arg| *arg == flag).and_then(|at| args.get(at + 1));
+        let is_flag = |arg: &OsStr| arg.as_encoded_bytes().starts_with(b"--");
+        let serve = args.iter().position(|arg| *arg == "serve").unwrap_or(args.len());
+        let pairs = args.iter().skip(serve).zip(args.iter().skip(serve + 1));
+        let named = pairs.filter(|(before, arg)| !is_flag(before) && Path::new(arg).is_dir()).count();
+        let config = behind("--config").and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let data = behind("--data-dir").map(PathBuf::from).unwrap_or_default();
+        Self { data, folders: named.max(config.matches("folder = ").count()) }
+    }
+}
+
+/// Whether all sources that a server was asked for were looked through as a whole: as it says itself, or its index.
+pub(crate) fn is_whole(awaited: &Value, asked: &Asked) -> bool {
+    if let Some(awaited) = awaited.as_u64() {
+        return awaited == 0;
+    }
+    let mut status = Command::new(env!("CARGO_BIN_EXE_quarry"));
+    let told = status.arg("--data-dir").arg(&asked.data).args(["status", "--json"]).output().unwrap();
+    let Ok(status) = serde_json::from_slice::<Value>(&told.stdout) else { return false };
+    let sources = status["sources"].as_array().unwrap();
+    sources.len() >= asked.folders && sources.iter().all(|source| !source["last_run"].is_null())
 }
 
 /// An answer.
@@ -72,6 +108,7 @@ impl Server {
     }
 
     pub(crate) fn spawn(mut command: Command) -> Self {
+        let asked = Asked::of(&command);
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
@@ -86,13 +123,14 @@ impl Server {
         let lines_in = Arc::clone(&log);
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| lines_in.lock().unwrap().push(line)));
         let address = address.unwrap_or_else(|| panic!("the server did not start: {:?} {said:?}", process.wait()));
-        Self { process, address, said, log }
+        Self { process, address, said, log, asked }
     }
 
     /// Waits until all sources named at start are searchable whole.
     pub(crate) fn ready(self) -> Self {
         let started = Instant::now();
-        let is_whole = |reply: Reply| reply.status == 200 && reply.json()["awaited"] == 0;
+        // Where not everybody may know what is awaited, the data folder tells.
+        let is_whole = |reply: Reply| reply.status == 200 && is_whole(&reply.json()["awaited"], &self.asked);
         while !is_whole(self.get("/health/ready")) {
             assert!(started.elapsed() < PATIENCE, "not ready");
             std::thread::sleep(Duration::from_millis(20));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::server::{Asked, is_whole};
 use crate::support::Bench;
 
 /// How long the page may take for anything.
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    asked: Asked,
 }
 
 impl Server {
@@ -31,6 +33,7 @@ impl Server {
     }
 
     fn spawn(mut command: Command) -> Self {
+        let asked = Asked::of(&command);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
@@ -39,7 +42,7 @@ impl Server {
         });
         // What the server says later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        let server = Self { child, address: address.expect("the server says where it listens") };
+        let server = Self { child, address: address.expect("the server says where it listens"), asked };
         let started = Instant::now();
         while !server.is_ready() {
             assert!(started.elapsed() < 6 * PATIENCE, "the server does not get ready");
@@ -50,8 +53,8 @@ impl Server {
 
     fn is_ready(&self) -> bool {
         let reply = ureq::get(format!("{}/health/ready", self.address)).call();
-        let body = reply.ok().and_then(|mut reply| reply.body_mut().read_to_string().ok());
-        body.is_some_and(|body| body.contains("\"awaited\":0"))
+        let told = reply.ok().and_then(|mut reply| reply.body_mut().read_json::<Value>().ok());
+        told.is_some_and(|told| is_whole(&told["awaited"], &self.asked))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

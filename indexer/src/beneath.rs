@@ -113,6 +113,17 @@ impl Root {
         }
     }
 
+    /// What is at a path, held to look at it; a symbolic link there is not followed.
+    pub(crate) fn look_at(&self, relative: &Path) -> Result<OwnedFd, BeneathError> {
+        self.check(relative)?;
+        self.open_at(relative, SEARCH | OFlags::NOFOLLOW | OFlags::CLOEXEC)
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+
     /// What is at a path; a symbolic link there is told as one.
     pub(crate) fn facts(&self, relative: &Path) -> Result<Facts, BeneathError> {
         self.check(relative)?;
@@ -157,9 +168,9 @@ impl Root {
 
 /// Opened to look for names in it, not to list it: needs no right to read.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const SEARCH: OFlags = OFlags::PATH;
+pub(crate) const SEARCH: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const SEARCH: OFlags = OFlags::RDONLY;
+pub(crate) const SEARCH: OFlags = OFlags::RDONLY;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn by_the_system(folder: BorrowedFd<'_>, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -202,12 +213,12 @@ fn explained(error: Errno) -> BeneathError {
 }
 
 #[allow(clippy::unnecessary_cast, reason = "other systems have narrower types")]
-fn identity(stat: &Stat) -> (u64, u64) {
+pub(crate) fn identity(stat: &Stat) -> (u64, u64) {
     (stat.st_dev as u64, stat.st_ino as u64)
 }
 
 #[allow(clippy::unnecessary_cast, reason = "other systems have narrower types")]
-fn nanoseconds(stat: &Stat) -> i64 {
+pub(crate) fn nanoseconds(stat: &Stat) -> i64 {
     let seconds = (stat.st_mtime as i64).saturating_mul(1_000_000_000);
     seconds.saturating_add(i64::try_from(stat.st_mtime_nsec).unwrap_or(0))
 }

@@ -112,6 +112,7 @@ impl<'a, 'b> Line<'a, 'b> {
         if let Some(interlude) = &mut self.indexer.interlude {
             self.indexer.overtaken.add(interlude.room(self.indexer.store)?);
         }
+        self.indexer.look_around(self.source, self.root)?;
         self.ticked = Instant::now();
         Ok(())
     }
@@ -222,21 +223,25 @@ impl<'a, 'b> Line<'a, 'b> {
         // What was not found may only be out of reach.
         self.root.map_or(Ok(()), |root| in_place(root, self.source))?;
         let mut batch = Batch::default();
-        for Prepared { entry, content, .. } in prepared {
+        for Prepared { entry, content, told, .. } in prepared {
             self.count(&entry, &content);
             match content {
                 Content::Fresh(document, chunks) => {
                     batch.put(*document, drafts(chunks, &known));
                     // With its text, or somebody might see it in between.
                     if let Some(of) = &self.indexer.options.access {
-                        access::note(&mut batch, self.indexer.store, of.as_ref(), self.source, &entry.path)?;
+                        access::note(&mut batch, self.indexer.store, of.as_ref(), self.source, &entry.path);
                     }
+                    access::note_told(&mut batch, self.indexer.store, self.source, &entry.path, told);
                 }
                 Content::Nothing => batch.remove(&entry.source, &entry.path),
                 Content::Gone => {
                     batch.remove(&entry.source, &entry.path);
                     batch.forget(&entry.source, &entry.path);
                     continue;
+                }
+                Content::Unchanged if entry.is_searchable() => {
+                    access::note_told(&mut batch, self.indexer.store, self.source, &entry.path, told);
                 }
                 Content::Unchanged => {}
             }

@@ -11,6 +11,7 @@ use qwen3::{EmbedHandle, Lane};
 use storage::{Batch, LedgerEntry, STAGE, Source, Store};
 use tracing::{Span, debug_span, info_span};
 
+use crate::access::Round;
 use crate::beneath::Root;
 use crate::counter::ModelCounter;
 use crate::error::IndexError;
@@ -18,6 +19,7 @@ use crate::history::History;
 use crate::line::{Line, in_place};
 use crate::options::IndexOptions;
 use crate::overtaken::Overtaken;
+use crate::permissions::Permissions;
 use crate::plan::{Work, plan};
 use crate::prepare::{Job, Preparer, TextDocument};
 use crate::progress::{Counters, Interlude, Observer, RunReport};
@@ -42,6 +44,7 @@ pub struct Indexer<'a> {
     pub(crate) overtaken: Overtaken,
     /// What earlier parts of the run have done.
     pub(crate) done: Counters,
+    pub(crate) round: Round,
 }
 
 impl<'a> Indexer<'a> {
@@ -55,7 +58,8 @@ impl<'a> Indexer<'a> {
         cancel: &'a AtomicBool,
     ) -> Self {
         let (interlude, lane, overtaken) = (None, Lane::Bulk, Overtaken::default());
-        Self { store, embedder, options, observer, cancel, interlude, lane, overtaken, done: Counters::default() }
+        let (done, round) = (Counters::default(), Round::default());
+        Self { store, embedder, options, observer, cancel, interlude, lane, overtaken, done, round }
     }
 
     /// Makes room for other work on the store whenever a run can.
@@ -94,6 +98,8 @@ impl<'a> Indexer<'a> {
         }
         self.store.commit(plan.unlisted.changes())?;
         self.observer.planned(plan.read.len() as u64, plan.unchanged);
+        // What takes long to read keeps nobody out, or in, of what is there already.
+        let noticed = if plan.read.is_empty() { 0 } else { self.begin_accesses(source, &plan.root)? };
         let read: Vec<String> = plan.read.iter().map(|work| work.file.relative.clone()).collect();
         let mut report = self.files(source, &plan.root, plan.read)?;
         report.planning = planning;
@@ -111,7 +117,7 @@ impl<'a> Indexer<'a> {
             let gone = plan.gone.into_iter().map(|entry| entry.path).filter(|path| !self.overtaken.covers(path));
             let gone: Vec<String> = gone.collect();
             report.removed += self.finish(&source.name, &gone)?;
-            report.accesses = self.refresh_accesses(source, None)?;
+            report.accesses = noticed + self.refresh_accesses(source, &plan.root, None)?;
         }
         report.elapsed = started.elapsed();
         Ok(report)
@@ -157,7 +163,7 @@ impl<'a> Indexer<'a> {
         self.store.commit(gone)?;
         let mut report = self.files(source, &root, found)?;
         if !report.interrupted {
-            self.refresh_accesses(source, Some(paths))?;
+            self.refresh_accesses(source, &root, Some(paths))?;
         }
         report.removed += removed;
         report.elapsed = started.elapsed();
@@ -240,6 +246,7 @@ impl<'a> Indexer<'a> {
             source: &source.name,
             root,
             history,
+            permissions: self.store.file_permissions(&source.name).map(Permissions::new),
             counter: &counter,
             reader: reader.as_ref(),
             version: &version(reader.as_ref(), &self.options.extract),

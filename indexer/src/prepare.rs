@@ -1,6 +1,7 @@
 //! One file (or pushed text) becomes a document with chunks, or a reason why not.
 
 use std::collections::HashSet;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use extract::{
 use storage::{Attempts, Coverage, DATE_FROM, Document, FileState, LedgerEntry, PageType, STAGE};
 use tracing::debug_span;
 
+use crate::access::Told;
 use crate::beneath::Root;
 use crate::chunk::{ChunkLimits, ChunkText, TokenCounter};
 use crate::dates::{self, Changed, DateOrigin};
@@ -17,12 +19,14 @@ use crate::history::History;
 use crate::ledger::{state_of_error, state_of_text};
 use crate::page_type;
 use crate::passages::passages;
+use crate::permissions::Permissions;
 use crate::plan::Work;
-use crate::read::read_file;
+use crate::read::{ReadFile, read_open};
 use crate::reader::FileReader;
 use crate::shingles::fingerprint;
 use crate::stop::Stop;
 use crate::suspects::{attempt, set_aside};
+use crate::walk::FoundFile;
 
 /// A file changed this shortly before it is read may change again within the same time stamp.
 const RACY_NS: i64 = 2_000_000_000;
@@ -52,13 +56,15 @@ pub(crate) enum Job {
 pub(crate) struct Prepared {
     pub(crate) entry: LedgerEntry,
     pub(crate) content: Content,
+    /// What the file said of who may see it, as it was read.
+    pub(crate) told: Option<Told>,
     /// The attempt that ends once this is committed.
     pub(crate) attempt: Option<u64>,
 }
 
 impl Prepared {
     fn new(entry: LedgerEntry, content: Content) -> Self {
-        Self { entry, content, attempt: None }
+        Self { entry, content, told: None, attempt: None }
     }
 }
 
@@ -81,6 +87,8 @@ pub(crate) struct Preparer<'a> {
     pub(crate) history: &'a History,
     pub(crate) counter: &'a (dyn TokenCounter + Sync),
     pub(crate) reader: &'a dyn FileReader,
+    /// How files are asked who may see them, where they are.
+    pub(crate) permissions: Option<Permissions>,
     /// See [`crate::reader::version`].
     pub(crate) version: &'a str,
     pub(crate) extract: ExtractLimits,
@@ -131,9 +139,9 @@ impl Preparer<'_> {
         let mut entry = self.blank_entry(&file.relative, file.bytes, stamp(file.modified));
         entry.inode = file.inode;
         let tries = known.as_ref().map_or(0, tries_of);
-        let read = self.root.ok_or(FileError::Vanished).and_then(|root| read_file(root, &file, &self.extract));
-        let bytes = match read {
-            Ok(bytes) => bytes,
+        let read = self.root.ok_or(FileError::Vanished).and_then(|root| self.read(root, &file));
+        let (bytes, told) = match read {
+            Ok(read) => read,
             Err(error) => return self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
         };
         entry.bytes = bytes.len() as u64;
@@ -141,14 +149,26 @@ impl Preparer<'_> {
         entry.content = Some(hash);
         if let Some(known) = known.filter(|known| is_same(known, self.version, &hash, file.modified)) {
             let (modified_ns, inode) = (entry.modified_ns, entry.inode);
-            return vec![Prepared::new(LedgerEntry { modified_ns, inode, ..known }, Content::Unchanged)];
+            let known = LedgerEntry { modified_ns, inode, ..known };
+            return vec![Prepared { told, ..Prepared::new(known, Content::Unchanged) }];
         }
         let changed = self.committed(&file.path, &bytes).unwrap_or_else(|| self.changed(file.modified));
         let extracting = debug_span!(target: STAGE, "extract");
-        match extracting.in_scope(|| self.reader.read(Path::new(&file.relative), &bytes, &self.extract, self.stop)) {
+        let read =
+            extracting.in_scope(|| self.reader.read(Path::new(&file.relative), &bytes, &self.extract, self.stop));
+        let mut prepared = match read {
             Ok(extraction) => self.extraction(entry, file.modified, changed, extraction, inside),
             Err(error) => self.with_gone(inside, Vec::new(), failed(entry, &error, tries)),
-        }
+        };
+        prepared.iter_mut().for_each(|prepared| prepared.told.clone_from(&told));
+        prepared
+    }
+
+    /// The bytes of a file, and what it said as they were read of who may see it.
+    fn read(&self, root: &Root, file: &FoundFile) -> Result<(Vec<u8>, Option<Told>), FileError> {
+        let ReadFile { bytes, relative, file } = read_open(root, file, &self.extract)?;
+        let ask = |of: &Permissions| (of.kind(), of.of_open(root, &relative, file.as_fd()));
+        Ok((bytes, self.permissions.as_ref().map(ask)))
     }
 
     /// The last change as the time of a file or text gives it.

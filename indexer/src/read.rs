@@ -2,12 +2,22 @@
 //! within the limit, and the same before and after the reading. Everything that can go wrong is a [`FileError`] for the
 //! ledger.
 
+use std::fs::File;
 use std::io::Read as _;
+use std::path::PathBuf;
 
 use crate::beneath::Root;
 use crate::walk::{FoundFile, modified};
 use extract::ExtractLimits;
 use extract::FileError;
+
+/// A file that was read, and is still held.
+pub(crate) struct ReadFile {
+    pub(crate) bytes: Vec<u8>,
+    /// Its path below the root.
+    pub(crate) relative: PathBuf,
+    pub(crate) file: File,
+}
 
 /// The bytes of a file in one state of it, opened beneath the root it was found under. Size and time may differ from
 /// those that the walk saw: what counts is that they do not change while the file is read.
@@ -16,6 +26,11 @@ use extract::FileError;
 /// [`FileError::Vanished`], [`FileError::Unreadable`], [`FileError::NotAFile`], [`FileError::Link`],
 /// [`FileError::TooLarge`] (before a byte is read) and [`FileError::Changed`].
 pub fn read_file(root: &Root, found: &FoundFile, limits: &ExtractLimits) -> Result<Vec<u8>, FileError> {
+    Ok(read_open(root, found, limits)?.bytes)
+}
+
+/// As [`read_file`], with the file itself: more can be asked of what was read.
+pub(crate) fn read_open(root: &Root, found: &FoundFile, limits: &ExtractLimits) -> Result<ReadFile, FileError> {
     let relative = found.path.strip_prefix(root.path()).map_err(|_| FileError::Link)?;
     let mut file = root.open_file(relative)?;
     let opened = file.metadata().map_err(FileError::from_io)?;
@@ -33,7 +48,7 @@ pub fn read_file(root: &Root, found: &FoundFile, limits: &ExtractLimits) -> Resu
     if after.len() > limits.max_bytes {
         return Err(FileError::TooLarge { bytes: after.len(), limit: limits.max_bytes });
     }
-    Ok(bytes)
+    Ok(ReadFile { bytes, relative: relative.to_path_buf(), file })
 }
 
 #[cfg(test)]

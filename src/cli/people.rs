@@ -1,6 +1,6 @@
 //! What can be asked of `quarry users` and `quarry groups`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UsersArgs {
@@ -30,6 +30,14 @@ pub(crate) enum UsersCommand {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Let somebody do everything, or search only. Counts from their next request.
+    Set {
+        /// The user's name.
+        name: String,
+        /// Whether they may do everything, and see every document.
+        #[arg(long, value_name = "WHETHER")]
+        admin: YesOrNo,
+    },
     /// Let somebody sign in no more, from their next request on.
     Disable {
         /// The user's name.
@@ -47,6 +55,12 @@ pub(crate) enum UsersCommand {
     },
     /// Show all users with their groups.
     List,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YesOrNo {
+    Yes,
+    No,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use storage::{
-    Access, AccessRule, DocumentAccess, DocumentId, Filter, Principal, Snapshot, SourceAccess, Store, View, model_of,
+    Access, AccessRule, DocumentAccess, DocumentId, FilePermissions, Filter, Principal, Snapshot, SourceAccess, Store,
+    View, model_of,
 };
 
 use super::search::principals_of;
@@ -47,7 +48,13 @@ fn list(snapshot: &Snapshot) -> Result<()> {
     let names: BTreeSet<&str> = there.chain(snapshot.ruled_sources()).collect();
     for source in names {
         let rules = snapshot.source_access(source).map(SourceAccess::rules).unwrap_or_default();
-        if rules.is_empty() {
+        if let Some(permissions) = snapshot.file_permissions(source) {
+            let said = match permissions {
+                FilePermissions::Posix => "as the file system says (posix)",
+                FilePermissions::Owner => "the owner of each file (owner)",
+            };
+            rows.add_row([shown(source).into_owned(), "all".into(), said.into()]);
+        } else if rules.is_empty() {
             rows.add_row([shown(source).into_owned(), "all".into(), "whoever may search".into()]);
         }
         for AccessRule { paths, access } in rules {

@@ -9,9 +9,9 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, bail};
 use indexer::{Comparison, IndexError, IndexOptions, Indexer, RunReport, Stop, Vanished, WalkOptions};
 use qwen3::EmbedHandle;
-use storage::{Source, Store};
+use storage::{FilePermissions, Source, Store};
 
-use crate::cli::IndexArgs;
+use crate::cli::{FilesSay, IndexArgs};
 use crate::output::{self, Progress};
 use crate::settings::Settings;
 use crate::{cure, interrupt, models, paths, plain};
@@ -36,6 +36,7 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     if sources.is_empty() {
         bail!("nothing to index; name a folder: `quarry index FOLDER`");
     }
+    say_permissions(&mut store, &sources, args)?;
     let cancel = interrupt::on_interrupt()?;
     let options = IndexOptions { stop: Stop::of(&cancel), ..options };
     let mut failed = Vec::new();
@@ -56,6 +57,20 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
         None => Ok(ExitCode::SUCCESS),
         Some(last) => Err(others_done(&failed, last, sources.len())),
     }
+}
+
+/// Notes what the files of sources say of who may see them, before any is read.
+fn say_permissions(store: &mut Store, sources: &[Source], args: &IndexArgs) -> Result<()> {
+    let Some(say) = args.permissions else { return Ok(()) };
+    let permissions = match say {
+        FilesSay::Posix => Some(FilePermissions::Posix),
+        FilesSay::Owner => Some(FilePermissions::Owner),
+        FilesSay::None => None,
+    };
+    for source in sources {
+        store.set_file_permissions(&source.name, permissions)?;
+    }
+    Ok(())
 }
 
 fn is_of_source(error: &anyhow::Error) -> bool {

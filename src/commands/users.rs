@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use web::{Scope, UserFile, UserRecord};
 
 use crate::audit;
-use crate::cli::{PasswordArgs, UsersArgs, UsersCommand};
+use crate::cli::{PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 use crate::output::{self, table};
 use crate::paths;
 use crate::plain::shown;
@@ -27,8 +27,8 @@ pub(crate) fn run(settings: &Settings, args: &UsersArgs) -> Result<ExitCode> {
     };
     match &args.command {
         UsersCommand::Add { name, admin, groups, password } => {
-            let scopes = vec![if *admin { Scope::Admin } else { Scope::Search }];
-            let added = users.add(name, &read(*password)?, scopes, groups)?;
+            let added =
+                users.add(name, &read(*password)?, scopes(if *admin { YesOrNo::Yes } else { YesOrNo::No }), groups)?;
             println!("added {}", shown(&added.name));
             note("user-added", &added)?;
         }
@@ -36,6 +36,12 @@ pub(crate) fn run(settings: &Settings, args: &UsersArgs) -> Result<ExitCode> {
             let changed = users.set_password(name, &read(*password)?)?;
             println!("changed the password of {}", shown(&changed.name));
             note("password-changed", &changed)?;
+        }
+        UsersCommand::Set { name, admin } => {
+            let changed = users.set_scopes(name, scopes(*admin))?;
+            let may = if *admin == YesOrNo::Yes { "do everything" } else { "search, and do nothing else" };
+            println!("{} may {may}", shown(&changed.name));
+            note("user-changed", &changed)?;
         }
         UsersCommand::Disable { name } => {
             let disabled = users.set_disabled(name, Some(Timestamp::now().as_second()))?;
@@ -56,6 +62,10 @@ pub(crate) fn run(settings: &Settings, args: &UsersArgs) -> Result<ExitCode> {
     }
     warn_if_closed(&users)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn scopes(of: YesOrNo) -> Vec<Scope> {
+    vec![if of == YesOrNo::Yes { Scope::Admin } else { Scope::Search }]
 }
 
 /// A password from where nobody looks on: never from the command line, which others on the machine can read.

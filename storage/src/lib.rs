@@ -89,8 +89,8 @@ mod verify;
 mod view;
 
 pub use access::{
-    Access, AccessError, AccessList, AccessRule, AccessRuleError, Principal, PrincipalError, PrincipalKind, Principals,
-    SourceAccess, Viewer,
+    Access, AccessError, AccessList, AccessRule, AccessRuleError, FilePermissions, FilePermissionsError, Principal,
+    PrincipalError, PrincipalKind, Principals, SourceAccess, Viewer,
 };
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use batch::Batch;

@@ -192,7 +192,7 @@ fn agree_on_access(
         return Ok(named);
     }
     // An index that was never committed has nothing that could name another one.
-    let commit = if payload.is_none() && *table == AccessTable::default() { 0 } else { sequence };
+    let commit = if payload.is_none() && table.is_empty() { 0 } else { sequence };
     access::file::write(folder, commit, table)?;
     Ok(commit)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use crate::access::{self, Access, AccessRule, AccessTable, CompiledAccess, SourceAccess, Viewer};
+use crate::access::{self, Access, AccessRule, AccessTable, CompiledAccess, FilePermissions, SourceAccess, Viewer};
 use crate::contents::Contents;
 use crate::error::{Error, Result};
 use crate::lexical::LexicalReader;
@@ -206,12 +206,18 @@ impl Snapshot {
             let place = source.rule_for(&document.path)?;
             Some((place, source.rules().get(place)?.clone()))
         });
-        Ok(Some(DocumentAccess { own: table.own(id.group()).cloned(), rule }))
+        Ok(Some(DocumentAccess { own: table.own_in(&document.source, id.group()).cloned(), rule }))
     }
 
     /// The names of which rules are kept, whether there is such a source or not, for those who look after the index.
     pub fn ruled_sources(&self) -> impl Iterator<Item = &str> {
-        self.shared.access.sources().map(|(name, _)| name.as_str())
+        let of_files = self.shared.access.sources_of_files().map(|(name, _)| name.as_str());
+        self.shared.access.sources().map(|(name, _)| name.as_str()).chain(of_files)
+    }
+
+    /// What the files of a source say of who may see them, for those who look after the index.
+    pub fn file_permissions(&self, name: &str) -> Option<FilePermissions> {
+        self.shared.access.files(name)
     }
 
     /// The rules of a source, for those who look after the index; `None` where nothing was said.
@@ -219,8 +225,8 @@ impl Snapshot {
         self.shared.access.source(name)
     }
 
-    /// Whether the rules of a source let somebody through to files that are no documents, of which nothing else says who may
-    /// see them.
+    /// Whether the rules of a source let somebody through to what is no document in a file of which they see some: nothing
+    /// else says who may see it, but what the file says, which they are let through by.
     pub fn rules_admit(&self, viewer: &Viewer, source: &str, paths: &[String]) -> bool {
         let Some((principals, within)) = viewer.open_to() else { return true };
         if within.is_some_and(|within| !within.contains(source)) {
@@ -283,7 +289,7 @@ impl Classes {
                 Some(class) => *class,
                 None => {
                     let of_rule = rules.map_or_else(Access::everyone, |(_, rules)| rules.access(rule));
-                    let access = of_rule.and(own.map_or_else(Access::everyone, |own| table.of_class(own)));
+                    let access = of_rule.and(table.own_in(filed.source, *group).cloned().unwrap_or_default());
                     let next = accesses.len() as u32;
                     let class = *numbers.entry(access.clone()).or_insert(next);
                     if class == next {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tracing::debug_span;
 
-use crate::access::{self, AccessTable};
+use crate::access::{AccessFiles, AccessTable};
 use crate::attempts::Attempts;
 use crate::batch::{Batch, DocumentDraft};
 use crate::closed::ClosedStore;
@@ -49,6 +49,7 @@ pub struct Store {
     vectors: VectorFile,
     lexical: LexicalIndex,
     access: AccessTable,
+    access_files: AccessFiles,
     index: VectorIndex,
     current: SnapshotHandle,
     truth: SharedDocuments,
@@ -94,6 +95,7 @@ impl Store {
             vectors,
             lexical,
             access,
+            access_files: AccessFiles::default(),
             index,
             current: SnapshotHandle::new(snapshot),
             repairs,
@@ -129,6 +131,7 @@ impl Store {
             vectors,
             lexical,
             access,
+            access_files: AccessFiles::default(),
             index,
             current,
             truth,
@@ -309,7 +312,7 @@ impl Store {
             self.access.note(&accesses);
             access = totals.sequence;
             // Before the lexical index: no text is seen before it is said who may see it.
-            self.write_access(access)?;
+            self.write_access(access, &accesses)?;
             crash::point(Step::AccessWritten);
         }
         let is_untouched = touched.is_empty() && accesses.is_empty();
@@ -324,7 +327,7 @@ impl Store {
             self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
         }
         if !accesses.is_empty() {
-            access::file::keep_only(&self.folder, access)?;
+            self.access_files.keep_only(&self.folder, access)?;
         }
         let counted = self.documents.index_totals();
         debug_span!(target: STAGE, "commit_totals").in_scope(|| totals::write(&self.folder, &counted))?;

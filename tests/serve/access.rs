@@ -1,6 +1,7 @@
 //! Who may see what: what is hidden from somebody makes no difference to them, whatever they ask.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -237,8 +238,8 @@ fn push(side: &Side, path: &str, text: &str, access: &Value) {
     assert!(matches!(reply.status, 200 | 202), "{}", reply.text);
 }
 
-#[test]
-fn what_is_hidden_from_somebody_makes_no_difference_to_them() {
+/// Two servers over the same open documents, the second with hidden ones as well; and the ids of the open ones.
+fn pair() -> (Side, Side, Vec<String>) {
     let (alone, beside) = (Bench::new(), Bench::new());
     let paths = write_open(&alone);
     assert_eq!(paths, write_open(&beside));
@@ -260,6 +261,60 @@ fn what_is_hidden_from_somebody_makes_no_difference_to_them() {
         .map(|document| document["id"].as_str().unwrap().into())
         .collect();
     assert_eq!(ids.len(), paths.len());
+    (alone, beside, ids)
+}
+
+#[test]
+fn what_is_hidden_from_somebody_makes_no_difference_to_them_while_it_comes_and_goes() {
+    let (alone, beside, ids) = pair();
+    let rounds = std::env::var("QUARRY_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let (is_over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        // Over whatever happens below: a test that fails must not wait for the other thread.
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            let mut dice = Dice(23);
+            while !is_over.load(Ordering::Relaxed) {
+                let path = format!("board/{}.md", dice.next(8));
+                let text = format!("# {}\n\n{}.\n", dice.words(3), dice.words(40));
+                match dice.next(4) {
+                    0 => {
+                        let id = storage_id("secret", &path);
+                        beside.as_admin("DELETE", &format!("/api/v1/documents/{id}"), &json!({}));
+                    }
+                    1 => push(&beside, &path, &text, &json!(["group:a", "!group:b"])),
+                    _ => push(&beside, &path, &text, &json!([])),
+                }
+                let groups = [json!(["group:board"]), json!(["group:hr"]), json!([])][dice.next(3)].clone();
+                let rules = json!({ "rules": [{ "access": groups }] });
+                beside.as_admin("PUT", "/api/v1/sources/secret/access", &rules).expect(200);
+                changes.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let mut dice = Dice(29);
+        for round in 0..rounds {
+            for address in addresses(&mut dice, &ids) {
+                let (one, other) = (alone.told(&address), beside.told(&address));
+                assert!(one == other, "round {round}: {address}\n{}", first_difference(&one, &other));
+            }
+        }
+    });
+    let changes = changes.into_inner();
+    assert!(changes > rounds, "{changes} changes in {rounds} rounds");
+}
+
+/// Says that something is over when it goes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_is_hidden_from_somebody_makes_no_difference_to_them() {
+    let (alone, beside, ids) = pair();
     let rounds = std::env::var("QUARRY_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let (mut dice, mut hidden_ids, mut compared) = (Dice(11), Vec::new(), 0);
     for round in 0..rounds {
@@ -299,7 +354,7 @@ fn what_is_hidden_from_somebody_makes_no_difference_to_them() {
     assert!(compared >= 30 * rounds);
     // What the administrator sees is there, and every answer above was about something.
     let seen = beside.as_admin("GET", "/api/v1/documents?limit=500", &json!({})).expect(200);
-    assert!(seen["total"].as_u64().unwrap() > paths.len() as u64);
+    assert!(seen["total"].as_u64().unwrap() > ids.len() as u64);
     assert!(alone.as_person("/api/v1/search?q=pump").expect(200)["total"].as_u64().unwrap() > 0);
     suggestions_are_the_same(&alone, &beside);
 }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::{Keys, Rates};
-use crate::identity::{Attempts, People, Sessions, SetUp, Upstreams};
+use crate::identity::{Attempts, People, PosixUsers, Sessions, SetUp, Upstreams};
 use crate::jobs::{self, Jobs};
 use crate::metrics::Metrics;
 use crate::suggestions::Suggestions;
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) keys: Keys,
     pub(crate) people: People,
     pub(crate) upstreams: Upstreams,
+    pub(crate) posix: PosixUsers,
     pub(crate) sessions: Sessions,
     pub(crate) audit: Audit,
     pub(crate) attempts: Attempts,
@@ -72,6 +73,7 @@ impl App {
             admission: Admission::new(&config.limits),
             traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
+            posix: PosixUsers::new(&config.auth),
             jobs: Arc::default(),
             metrics: Metrics::new(),
             sessions: Sessions::open(&config.auth, data_dir, jobs::now()),
@@ -121,6 +123,13 @@ impl App {
         let can_search =
             |engine: &Engine| engine.whole().is_ok_and(|view| view.passages() > 0) || engine.writer.awaited() == 0;
         !self.is_stopping() && self.engine.get().is_some_and(can_search)
+    }
+
+    /// Whether whoever comes may do everything: one person on a machine of their own.
+    pub(crate) fn is_open(&self) -> bool {
+        // Behind a proxy everybody comes from its address: that proves nothing.
+        let is_closed = self.keys.are_required() || self.has_sign_in() || self.config.has_proxy();
+        !is_closed && self.config.server.is_local()
     }
 
     /// Sources that are known and were never looked through as a whole.

@@ -1,19 +1,21 @@
 //! Everything about serving that can be set, with its defaults. `deploy/quarry.toml` documents each key; a test keeps
 //! the two equal.
 
+mod sources;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use storage::{Access, AccessRule, AccessRuleError, SourceAccess};
 
 use crate::audit::AuditConfig;
 use crate::brand::{Brand, PageConfig};
 use crate::guard::{Authority, is_base};
 pub use crate::identity::AuthConfig;
 use crate::insights::InsightsConfig;
-use crate::links;
 use crate::server::Door;
+
+pub use sources::{FilesSay, SourceConfig};
 
 /// Queries of one person that are kept at most.
 const MAX_HISTORY: usize = 10_000;
@@ -124,87 +126,6 @@ pub struct IndexConfig {
     pub max_deleted_percent: u8,
     /// Most documents of one commit.
     pub commit_documents: usize,
-}
-
-/// A folder that is indexed under a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceConfig {
-    /// Unique name.
-    pub name: String,
-    /// The folder.
-    pub folder: PathBuf,
-    /// See [`IndexConfig::watch`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watch: Option<bool>,
-    /// See [`IndexConfig::every_minutes`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every_minutes: Option<u64>,
-    /// Template of the addresses of its documents in the system that they come from, with `{path}` in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Who may see its documents: principals, with `!` before those that it keeps out. Left out: as it was said elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access: Option<Vec<String>>,
-    /// Who may see some of its documents: of all rules that match a path, `access` being the first, the last one counts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub access_rules: Vec<AccessRuleConfig>,
-}
-
-/// Who may see some documents of a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccessRuleConfig {
-    /// Paths below the source's folder, as a glob: `payroll/**`.
-    pub paths: String,
-    /// As in [`SourceConfig::access`].
-    pub access: Vec<String>,
-}
-
-impl SourceConfig {
-    /// Who may see its documents, where the configuration says so.
-    ///
-    /// # Errors
-    /// What is no rule, in words.
-    pub fn source_access(&self) -> Result<Option<SourceAccess>, AccessRuleError> {
-        if self.access.is_none() && self.access_rules.is_empty() {
-            return Ok(None);
-        }
-        let whole = self.access.iter().map(|access| (None, access));
-        let some = self.access_rules.iter().map(|rule| (Some(rule.paths.clone()), &rule.access));
-        let rules = whole.chain(some).map(|(paths, access)| Ok(AccessRule { paths, access: Access::parse(access)? }));
-        SourceAccess::of(rules.collect::<Result<Vec<_>, AccessRuleError>>()?).map(Some)
-    }
-}
-
-impl IndexConfig {
-    fn named(&self, source: &str) -> Option<&SourceConfig> {
-        self.sources.iter().find(|config| config.name == source)
-    }
-
-    fn access_problems(&self) -> impl Iterator<Item = String> {
-        let fault = |source: &SourceConfig| source.source_access().err();
-        self.sources
-            .iter()
-            .filter_map(move |source| Some(format!("index.sources: access of {:?}: {}", source.name, fault(source)?)))
-    }
-
-    fn link_problems(&self) -> impl Iterator<Item = String> {
-        self.sources.iter().filter_map(|source| {
-            let fault = links::template_fault(source.url.as_ref()?)?;
-            Some(format!("index.sources: url of {:?}: {fault}", source.name))
-        })
-    }
-
-    /// Whether changes in a source's folder are noticed as they happen.
-    pub(crate) fn is_watched(&self, source: &str) -> bool {
-        self.named(source).and_then(|config| config.watch).unwrap_or(self.watch)
-    }
-
-    /// Minutes after which a source is compared in any case; 0: never.
-    pub(crate) fn every_minutes_of(&self, source: &str) -> u64 {
-        self.named(source).and_then(|config| config.every_minutes).unwrap_or(self.every_minutes)
-    }
 }
 
 /// Suggestions while typing.

@@ -89,6 +89,9 @@ impl Engine {
             if let Some(rules) = source.source_access()? {
                 store.set_source_access(&source.name, Some(rules))?;
             }
+            if let Some(say) = source.permissions {
+                store.set_file_permissions(&source.name, say.permissions())?;
+            }
         }
         let indexing = IndexOptions {
             commit_documents: config.commit_documents,

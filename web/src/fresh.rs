@@ -3,7 +3,7 @@
 
 use actix_web::http::header::{self, EntityTag, Header as _, HeaderValue, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse};
-use storage::View;
+use storage::{Chunk, Passage, View};
 
 use crate::app::App;
 use crate::error::Error;
@@ -18,15 +18,23 @@ impl Tag {
         Self(EntityTag::new_weak(blake3::hash(content).to_hex()[..16].to_string()))
     }
 
-    /// Of what follows from the address and from what somebody sees.
+    /// Of what follows from the address and from what somebody sees, and of a document most of all.
     ///
     /// # Errors
     /// The index is damaged.
-    pub(crate) fn of_view(app: &App, view: &View, request: &HttpRequest) -> Result<Self, Error> {
+    pub(crate) fn of_document(app: &App, view: &View, passages: &[Passage], address: &str) -> Result<Self, Error> {
         // Numbers of commits begin anew with another index, for which the server is started again.
         let (start, commit) = (app.started_at, view.generation()?);
-        let address = blake3::hash(request.uri().to_string().as_bytes()).to_hex();
-        Ok(Self(EntityTag::new_weak(format!("{start:x}-{commit:x}-{}", &address[..16]))))
+        let mut told = blake3::Hasher::new();
+        told.update(address.as_bytes());
+        // What somebody sees is numbered by its texts, and what is said beside them changes without them.
+        for passage in passages {
+            told.update(&serde_json::to_vec(&passage.document).map_err(Error::internal)?);
+            // Ordinals count what is hidden, too.
+            let chunk = Chunk { ordinal: 0, ..passage.chunk.clone() };
+            told.update(&serde_json::to_vec(&chunk).map_err(Error::internal)?);
+        }
+        Ok(Self(EntityTag::new_weak(format!("{start:x}-{commit:x}-{}", &told.finalize().to_hex()[..16]))))
     }
 
     /// What is sent to a client that has this already.

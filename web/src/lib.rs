@@ -41,11 +41,13 @@ mod writer;
 
 pub use audit::{AuditConfig, AuditEvent, append_to_audit_log};
 pub use brand::{LinkConfig, PageConfig};
-pub use config::{AuthConfig, Config, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};
+pub use config::{AuthConfig, Config, FilesSay, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyHolder, KeyRecord, NewKey, Scope};
-pub use identity::{LdapConfig, OidcConfig, RecordFileError, SecretError, UserFile, UserFileError, UserRecord};
+pub use identity::{
+    LdapConfig, OidcConfig, PosixConfig, RecordFileError, SecretError, UserFile, UserFileError, UserRecord,
+};
 pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
 pub use server::{Announcement, serve};

@@ -170,6 +170,7 @@ mod tests {
             watch: None,
             every_minutes: None,
             url: Some("https://wiki.example/{path}".into()),
+            permissions: None,
             access: None,
             access_rules: Vec::new(),
         };

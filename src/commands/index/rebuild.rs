@@ -8,7 +8,7 @@ use indexer::{IndexOptions, Stop, Vanished};
 use qwen3::EmbedHandle;
 use storage::{Filter, IndexModel, Rebuild, Snapshot, Source, View};
 
-use super::{index, named};
+use super::{index, named, say_permissions};
 use crate::cli::IndexArgs;
 use crate::{interrupt, output};
 
@@ -29,6 +29,8 @@ pub(super) fn run(
     }
     let sources = sources(args, &rebuild)?;
     drop_others(&mut rebuild, &sources)?;
+    let told = named(args, rebuild.sources())?;
+    say_permissions(rebuild.store(), &told, args)?;
     // What the index in force holds, if it can be told: a source that has lost its files is not noticed otherwise.
     let before = Snapshot::open(folder).and_then(|snapshot| snapshot.whole()).ok();
     let cancel = interrupt::on_interrupt()?;

@@ -36,7 +36,7 @@ pub enum PrincipalKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is no principal: expected user:NAME, group:NAME, user:ISSUER#SUBJECT, group:ISSUER#ID, posix-user:NAME, \
-     posix-group:NAME, signed-in or everyone, of at most 500 bytes and without control characters"
+     posix-group:NAME, posix, signed-in or everyone, of at most 500 bytes and without control characters"
 )]
 pub struct PrincipalError {
     text: String,
@@ -58,6 +58,7 @@ impl PrincipalKind {
 
 const EVERYONE: &str = "everyone";
 const SIGNED_IN: &str = "signed-in";
+const POSIX: &str = "posix";
 
 impl Principal {
     /// Whoever may search.
@@ -68,6 +69,11 @@ impl Principal {
     /// Whoever has shown who they are.
     pub fn signed_in() -> Self {
         Self(SIGNED_IN.to_owned())
+    }
+
+    /// Whoever is known as a user of the file system: of nobody else can be told that a file keeps them out.
+    pub fn posix() -> Self {
+        Self(POSIX.to_owned())
     }
 
     /// A principal of this kind.
@@ -83,7 +89,7 @@ impl Principal {
         &self.0
     }
 
-    /// Its kind and name; `None` for `everyone` and `signed-in`.
+    /// Its kind and name; `None` for `everyone`, `signed-in` and `posix`.
     pub fn kind(&self) -> Option<(PrincipalKind, &str)> {
         PrincipalKind::ALL
             .into_iter()
@@ -97,7 +103,7 @@ impl FromStr for Principal {
     fn from_str(text: &str) -> Result<Self, PrincipalError> {
         let principal = Self(text.trim().nfc().collect());
         let has_form = match principal.0.as_str() {
-            EVERYONE | SIGNED_IN => true,
+            EVERYONE | SIGNED_IN | POSIX => true,
             _ => principal.kind().is_some_and(|(_, name)| !name.is_empty() && name.trim() == name),
         };
         if has_form && principal.0.len() <= MAX_LENGTH && !principal.0.contains(char::is_control) {
@@ -127,7 +133,8 @@ impl fmt::Display for Principal {
     }
 }
 
-/// As whom somebody asks: always `everyone`, `signed-in` with any user, and whatever else a provider says of them.
+/// As whom somebody asks: always `everyone`, `signed-in` with any user, `posix` with any user of the file system, and
+/// whatever else a provider says of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principals(BTreeSet<Principal>);
 
@@ -140,10 +147,10 @@ impl Principals {
     /// Somebody who is all of these.
     pub fn of(principals: impl IntoIterator<Item = Principal>) -> Self {
         let mut all: BTreeSet<Principal> = principals.into_iter().chain([Principal::everyone()]).collect();
-        let is_user = |principal: &Principal| matches!(principal.kind(), Some((PrincipalKind::User, _)));
-        if all.iter().any(is_user) {
-            all.insert(Principal::signed_in());
-        }
+        let has = |kind: PrincipalKind| all.iter().any(|one| one.kind().is_some_and(|(of, _)| of == kind));
+        let implied = [(PrincipalKind::User, Principal::signed_in()), (PrincipalKind::PosixUser, Principal::posix())];
+        let implied: Vec<Principal> = implied.into_iter().filter_map(|(kind, all)| has(kind).then_some(all)).collect();
+        all.extend(implied);
         Self(all)
     }
 
@@ -173,6 +180,7 @@ mod tests {
             "group:Größe & Co",
             "posix-user:1000",
             "posix-group:staff",
+            "posix",
         ] {
             assert_eq!(good.parse::<Principal>().unwrap().as_str(), good);
         }
@@ -191,7 +199,9 @@ mod tests {
         assert!(known.contains(&anna) && known.contains(&Principal::signed_in()));
         assert!(known.contains(&Principal::everyone()));
         let group = Principals::of(["group:hr".parse().unwrap()]);
-        assert!(!group.contains(&Principal::signed_in()));
+        assert!(!group.contains(&Principal::signed_in()) && !known.contains(&Principal::posix()));
+        let posix = Principals::of(["posix-user:anna".parse().unwrap()]);
+        assert!(posix.contains(&Principal::posix()) && !posix.contains(&Principal::signed_in()));
         assert_eq!(Principals::anybody().iter().collect::<Vec<_>>(), [&Principal::everyone()]);
     }
 }

@@ -2,21 +2,25 @@
 //! *class*; a view asks once for each class, and not for each document.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::classes::AccessClasses;
+use super::files::FilePermissions;
 use super::list::Access;
 use super::rules::SourceAccess;
 use crate::record::DocumentId;
 
 /// Who may see what, as of one commit. Cheap to clone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct AccessTable {
     /// The document and the class of what it says of itself, by its group; who is not in it says nothing.
     own: Arc<HashMap<u64, (DocumentId, u32)>>,
-    classes: Arc<Vec<Access>>,
+    classes: Arc<AccessClasses>,
     sources: Arc<BTreeMap<String, SourceAccess>>,
+    /// The sources whose files say who may see them.
+    files: Arc<BTreeMap<String, FilePermissions>>,
 }
 
 /// The table as it is written for readers.
@@ -27,10 +31,35 @@ pub(crate) struct WrittenTable {
     sources: BTreeMap<String, SourceAccess>,
 }
 
+/// What is written behind it; a table that knew of none ends before.
+pub(crate) type WrittenFiles = BTreeMap<String, FilePermissions>;
+
+/// An access that lets nobody through.
+fn closed() -> &'static Access {
+    static CLOSED: LazyLock<Access> = LazyLock::new(Access::nobody);
+    &CLOSED
+}
+
 impl AccessTable {
     /// What a document says of itself.
     pub(crate) fn own(&self, group: u64) -> Option<&Access> {
-        self.own.get(&group).and_then(|(_, class)| self.classes.get(*class as usize))
+        // A class that is not there lets nobody through.
+        self.own.get(&group).map(|(_, class)| self.classes.get(*class).unwrap_or_else(|| closed()))
+    }
+
+    /// What a document of a source says of itself; nobody may see one whose file has not said anything yet.
+    pub(crate) fn own_in(&self, source: &str, group: u64) -> Option<&Access> {
+        self.own(group).or_else(|| self.files.contains_key(source).then(closed))
+    }
+
+    /// Documents that say anything of themselves.
+    pub(crate) fn len(&self) -> usize {
+        self.own.len()
+    }
+
+    /// Whether nothing is said of anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.sources.is_empty() && self.files.is_empty()
     }
 
     /// The number of a class of documents that say the same of themselves.
@@ -40,7 +69,7 @@ impl AccessTable {
 
     /// The access of a class.
     pub(crate) fn of_class(&self, class: u32) -> Access {
-        self.classes.get(class as usize).cloned().unwrap_or_else(Access::nobody)
+        self.classes.get(class).cloned().unwrap_or_else(Access::nobody)
     }
 
     pub(crate) fn source(&self, name: &str) -> Option<&SourceAccess> {
@@ -49,6 +78,25 @@ impl AccessTable {
 
     pub(crate) fn sources(&self) -> impl Iterator<Item = (&String, &SourceAccess)> {
         self.sources.iter()
+    }
+
+    /// What the files of a source say of who may see them.
+    pub(crate) fn files(&self, source: &str) -> Option<FilePermissions> {
+        self.files.get(source).copied()
+    }
+
+    /// The sources whose files say who may see them.
+    pub(crate) fn sources_of_files(&self) -> impl Iterator<Item = (&String, FilePermissions)> {
+        self.files.iter().map(|(name, permissions)| (name, *permissions))
+    }
+
+    /// Notes whether the files of a source say who may see them.
+    pub(crate) fn note_files(&mut self, name: &str, permissions: Option<FilePermissions>) {
+        let files = Arc::make_mut(&mut self.files);
+        match permissions {
+            Some(permissions) => files.insert(name.to_owned(), permissions),
+            None => files.remove(name),
+        };
     }
 
     /// What all documents say of themselves that say anything.
@@ -62,20 +110,14 @@ impl AccessTable {
             return;
         }
         let (own, classes) = (Arc::make_mut(&mut self.own), Arc::make_mut(&mut self.classes));
-        let mut known: HashMap<Access, u32> =
-            (0u32..).zip(classes.iter()).map(|(at, class)| (class.clone(), at)).collect();
         for (id, access) in changes {
-            match access {
-                None => {
-                    own.remove(&id.group());
-                }
-                Some(access) => {
-                    let class = *known.entry(access.clone()).or_insert_with(|| {
-                        classes.push(access.clone());
-                        classes.len() as u32 - 1
-                    });
-                    own.insert(id.group(), (*id, class));
-                }
+            // The new one first: what goes on in use keeps its number.
+            let before = match access {
+                None => own.remove(&id.group()),
+                Some(access) => own.insert(id.group(), (*id, classes.enter(access))),
+            };
+            if let Some((_, class)) = before {
+                classes.leave(class);
             }
         }
     }
@@ -89,22 +131,25 @@ impl AccessTable {
         };
     }
 
-    pub(crate) fn written(&self) -> WrittenTable {
+    pub(crate) fn written(&self) -> (WrittenTable, &WrittenFiles) {
         let mut own: Vec<(DocumentId, u32)> = self.own.values().copied().collect();
         own.sort_unstable();
-        WrittenTable { classes: self.classes.to_vec(), own, sources: (*self.sources).clone() }
+        (WrittenTable { classes: self.classes.accesses().to_vec(), own, sources: (*self.sources).clone() }, &self.files)
     }
 
-    pub(crate) fn read(written: WrittenTable) -> Self {
+    pub(crate) fn read(written: WrittenTable, files: WrittenFiles) -> Self {
         let WrittenTable { classes, own, sources } = written;
-        let own = own.into_iter().map(|(id, class)| (id.group(), (id, class))).collect();
-        Self { own: Arc::new(own), classes: Arc::new(classes), sources: Arc::new(sources) }
+        let own: HashMap<u64, (DocumentId, u32)> =
+            own.into_iter().map(|(id, class)| (id.group(), (id, class))).collect();
+        let classes = AccessClasses::of(classes, own.values().map(|(_, class)| *class));
+        Self { own: Arc::new(own), classes: Arc::new(classes), sources: Arc::new(sources), files: Arc::new(files) }
     }
 
     /// Whether both let the same people see the same, whatever the order in which classes came.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
         let agrees = |group: &u64| self.own(*group) == other.own(*group);
-        self.sources == other.sources && self.own.len() == other.own.len() && self.own.keys().all(agrees)
+        let agrees_on_sources = self.sources == other.sources && self.files == other.files;
+        agrees_on_sources && self.own.len() == other.own.len() && self.own.keys().all(agrees)
     }
 }
 
@@ -122,11 +167,13 @@ mod tests {
             (id("b"), access("group:y")),
             (id("c"), access("group:x")),
         ]));
-        assert_eq!(table.classes.len(), 2);
+        assert_eq!(table.classes.accesses().len(), 2);
         assert_eq!(table.class(id("a").group()), table.class(id("c").group()));
         table.note_source("s", Some(SourceAccess::closed()));
-        let read = AccessTable::read(table.written());
-        assert!(read.says_the_same_as(&table) && read == table);
+        table.note_files("s", Some(FilePermissions::Posix));
+        let (written, files) = table.written();
+        let read = AccessTable::read(written, files.clone());
+        assert!(read.says_the_same_as(&table));
         table.note(&BTreeMap::from([(id("b"), None)]));
         assert!(table.own(id("b").group()).is_none() && !read.says_the_same_as(&table));
         assert!(table.of_class(99).is_closed(), "what is not known is closed");

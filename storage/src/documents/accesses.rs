@@ -1,15 +1,16 @@
 //! Who may see what, as the truth keeps it: what a document says of itself under its id, and the rules of a source under its
-//! name, so that a changed permission is one small entry.
+//! name, so that a changed permission is one small entry. What the files of a source say is noted under its name as well.
 
 use std::collections::BTreeMap;
 
 use super::{Changes, Documents, check, damaged, decode};
-use crate::access::{Access, AccessTable, SourceAccess};
+use crate::access::{Access, AccessTable, FilePermissions, SourceAccess};
 use crate::error::Result;
 use crate::record::DocumentId;
 
 const ACCESS: u8 = b'a';
 const SOURCE_ACCESS: u8 = b'p';
+const FILE_PERMISSIONS: u8 = b'f';
 
 impl Changes {
     /// What a document says of itself; `None` takes it back.
@@ -30,10 +31,20 @@ impl Changes {
         }
     }
 
+    /// Whether the files of a source say who may see them; `None` takes it back.
+    pub(crate) fn put_file_permissions(&mut self, source: &str, permissions: Option<FilePermissions>) {
+        let key = file_permissions_key(source);
+        match permissions {
+            Some(permissions) => self.put(key, &permissions),
+            None => self.writes.push((key, None)),
+        }
+    }
+
     /// All that a table says.
     pub(crate) fn put_accesses(&mut self, table: &AccessTable) {
         table.documents().for_each(|(id, access)| self.put_access(id, Some(&access)));
         table.sources().for_each(|(name, rules)| self.put_source_access(name, Some(rules)));
+        table.sources_of_files().for_each(|(name, permissions)| self.put_file_permissions(name, Some(permissions)));
     }
 }
 
@@ -51,16 +62,22 @@ impl Documents {
         table.note(&own);
         for entry in self.database.prefixed(&[SOURCE_ACCESS]) {
             let (key, value) = entry?;
-            let name = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-            table.note_source(&name, Some(decode(&key, check(&key, &value)?)?));
+            table.note_source(&name_in(&key), Some(decode(&key, check(&key, &value)?)?));
+        }
+        for entry in self.database.prefixed(&[FILE_PERMISSIONS]) {
+            let (key, value) = entry?;
+            table.note_files(&name_in(&key), Some(decode(&key, check(&key, &value)?)?));
         }
         Ok(table)
     }
+}
 
-    /// What a document says of itself.
-    pub(crate) fn access(&self, id: DocumentId) -> Result<Option<Access>> {
-        self.get(&access_key(id))
-    }
+fn name_in(key: &[u8]) -> String {
+    String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned()
+}
+
+fn file_permissions_key(source: &str) -> Vec<u8> {
+    [&[FILE_PERMISSIONS], source.as_bytes()].concat()
 }
 
 fn access_key(id: DocumentId) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::debug_span;
 
 use super::{STAGE, Store};
-use crate::access::{self, Access, AccessTable, SourceAccess};
+use crate::access::{Access, AccessTable, FilePermissions, SourceAccess};
 use crate::batch::Batch;
 use crate::crash::{self, Step};
 use crate::documents::Changes;
@@ -34,6 +34,39 @@ impl Store {
         self.poison_unless_done(written)
     }
 
+    /// Says whether the files of a source say who may see their documents, and how; may be said before there is such a
+    /// source. What they say is read by its next pass: until then its documents are closed, and open again where files no
+    /// longer say anything.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn set_file_permissions(&mut self, name: &str, permissions: Option<FilePermissions>) -> Result<()> {
+        self.check_poison()?;
+        if self.access.files(name) == permissions {
+            return Ok(());
+        }
+        let mut accesses = BTreeMap::new();
+        for entry in self.documents.ledger(name) {
+            let id = DocumentId::of(name, &entry?.path);
+            if self.access.own(id.group()).is_some() {
+                accesses.insert(id, None);
+            }
+        }
+        let mut changes = Changes::default();
+        changes.put_file_permissions(name, permissions);
+        accesses.iter().for_each(|(id, access)| changes.put_access(*id, access.as_ref()));
+        let mut table = self.access.clone();
+        table.note_files(name, permissions);
+        table.note(&accesses);
+        let written = self.commit_accesses(changes, table);
+        self.poison_unless_done(written)
+    }
+
+    /// What the files of a source say of who may see them.
+    pub fn file_permissions(&self, name: &str) -> Option<FilePermissions> {
+        self.access.files(name)
+    }
+
     /// Takes over who may see what from another index of the same sources.
     pub(crate) fn take_accesses_over(&mut self, table: &AccessTable) -> Result<()> {
         if table.says_the_same_as(&self.access) {
@@ -43,6 +76,7 @@ impl Store {
         // What is written last counts: first all that was known is taken back.
         self.access.documents().for_each(|(id, _)| changes.put_access(id, None));
         self.access.sources().for_each(|(name, _)| changes.put_source_access(name, None));
+        self.access.sources_of_files().for_each(|(name, _)| changes.put_file_permissions(name, None));
         changes.put_accesses(table);
         self.commit_accesses(changes, table.clone())
     }
@@ -51,10 +85,11 @@ impl Store {
         let totals = self.documents.apply(changes, self.vectors.len())?;
         self.access = table;
         let access = totals.sequence;
-        self.write_access(access)?;
+        let writing = debug_span!(target: STAGE, "commit_access");
+        writing.in_scope(|| self.access_files.write_whole(&self.folder, access, &self.access))?;
         crash::point(Step::AccessWritten);
         self.lexical.commit(Payload { sequence: totals.sequence, chunks: totals.chunks, access })?;
-        access::file::keep_only(&self.folder, access)?;
+        self.access_files.keep_only(&self.folder, access)?;
         totals::write(&self.folder, &self.documents.index_totals())?;
         self.publish()
     }
@@ -65,15 +100,14 @@ impl Store {
     }
 
     /// What a document says of who may see it.
-    ///
-    /// # Errors
-    /// The store is damaged.
-    pub fn access(&self, id: DocumentId) -> Result<Option<Access>> {
-        self.documents.access(id)
+    pub fn access(&self, id: DocumentId) -> Option<&Access> {
+        self.access.own(id.group())
     }
 
-    pub(super) fn write_access(&self, commit: u64) -> Result<()> {
-        debug_span!(target: STAGE, "commit_access").in_scope(|| access::file::write(&self.folder, commit, &self.access))
+    pub(super) fn write_access(&mut self, commit: u64, changed: &BTreeMap<DocumentId, Option<Access>>) -> Result<()> {
+        let Self { folder, access, access_files, .. } = self;
+        let writing = debug_span!(target: STAGE, "commit_access");
+        writing.in_scope(|| access_files.write_changed(folder, commit, access, changed))
     }
 
     /// What a batch says of documents that they did not say before.

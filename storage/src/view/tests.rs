@@ -238,6 +238,55 @@ proptest! {
     }
 }
 
+#[test]
+fn what_is_hidden_makes_no_difference_while_it_comes_and_goes() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut alone = Store::open(a.path(), &model()).unwrap();
+    alone.add_source(Source { name: "open".into(), root: "/open".into() }).unwrap();
+    let mut beside = store(b.path());
+    for store in [&mut alone, &mut beside] {
+        let mut batch = Batch::default();
+        for number in 0..12 {
+            let text = format!("{} {} the", WORDS[number % 14], WORDS[(number * 5 + 3) % 14]);
+            put(&mut batch, &plain(&format!("{number}.md"), &text, false));
+        }
+        store.commit(batch).unwrap();
+    }
+    let expected = WORDS.map(|word| told(&alone.snapshot().view(&staff()).unwrap(), word));
+    let (snapshots, is_over) = (beside.snapshots(), std::sync::atomic::AtomicBool::new(false));
+    let asked = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut asked = 0;
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let word = asked % WORDS.len();
+                let view = snapshots.get().view(&staff()).unwrap();
+                if told(&view, WORDS[word]) != expected[word] {
+                    return Err(format!("{} after {asked} questions", WORDS[word]));
+                }
+                asked += 1;
+            }
+            Ok(asked)
+        });
+        for number in 0..120usize {
+            let mut batch = Batch::default();
+            let path = format!("{}.md", number * 7 % 11);
+            match number % 4 {
+                0 => batch.remove("secret", &path),
+                1 => batch.set_access(DocumentId::of("secret", &path), Some(Access::nobody())),
+                _ => put(&mut batch, &plain(&path, &format!("{} secret {number}", WORDS[number % 14]), true)),
+            }
+            beside.commit(batch).unwrap();
+            if number % 10 == 0 {
+                let group = if number % 20 == 0 { "group:hr" } else { "group:board" };
+                beside.set_source_access("secret", Some(SourceAccess::whole(&[group]).unwrap())).unwrap();
+            }
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        asking.join().unwrap()
+    });
+    assert!(asked.unwrap() > 20);
+}
+
 /// Pairs of indexes, each asked ten queries. More of them by `QUARRY_CASES=2000 cargo test --workspace --lib what_is_hidden`.
 fn cases() -> u32 {
     std::env::var("QUARRY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(50)
@@ -336,7 +385,7 @@ fn what_says_who_may_see_what_is_repaired_and_never_guessed() {
     crate::repair(folder.path(), &model()).unwrap();
     let store = Store::open(folder.path(), &model()).unwrap();
     assert!(store.source_access("secret").is_some());
-    assert_eq!(store.access(DocumentId::of("open", "a.md")).unwrap(), Some(Access::parse(&["user:anna"]).unwrap()));
+    assert_eq!(store.access(DocumentId::of("open", "a.md")), Some(&Access::parse(&["user:anna"]).unwrap()));
     store.close().unwrap();
     // Where nothing tells any more, nobody sees anything.
     broken();
@@ -345,6 +394,55 @@ fn what_says_who_may_see_what_is_repaired_and_never_guessed() {
     assert!(said.contains("all sources are closed"), "{said}");
     let store = Store::open(folder.path(), &model()).unwrap();
     assert_eq!(store.source_access("open"), Some(&SourceAccess::closed()));
+}
+
+#[test]
+fn where_files_say_who_may_see_them_nobody_sees_what_was_not_asked() {
+    use crate::FilePermissions::{Owner, Posix};
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let mut batch = Batch::default();
+    put(&mut batch, &plain("a.md", "pump", false));
+    put(&mut batch, &plain("b.md", "valve", false));
+    // Unreadable lines have no document, and documents that were pushed a line of the ledger.
+    batch.record(LedgerEntry::blank("open", "a.md", ""));
+    batch.record(LedgerEntry::blank("open", "b.md", ""));
+    store.commit(batch).unwrap();
+    let seen = |snapshot: &Snapshot| paths(&snapshot.view(&as_all_of(&["posix-user:anna"])).unwrap());
+    store.set_file_permissions("open", Some(Posix)).unwrap();
+    assert!(seen(&store.snapshot()).is_empty(), "they were not asked yet");
+    let mut batch = Batch::default();
+    batch.set_access(DocumentId::of("open", "a.md"), Some(Access::parse(&["posix-user:anna"]).unwrap()));
+    batch.set_access(DocumentId::of("open", "b.md"), Some(Access::everyone()));
+    store.commit(batch).unwrap();
+    assert_eq!(seen(&store.snapshot()), ["a.md", "b.md"]);
+    // What was asked in one way says nothing in another.
+    store.set_file_permissions("open", Some(Owner)).unwrap();
+    assert!(seen(&store.snapshot()).is_empty() && store.access(DocumentId::of("open", "a.md")).is_none());
+    let own = store.snapshot().access_of(DocumentId::of("open", "b.md")).unwrap().unwrap().own;
+    assert_eq!(own, Some(Access::nobody()));
+    store.close().unwrap();
+    let mut store = Store::open(folder.path(), &model()).unwrap();
+    assert_eq!(store.file_permissions("open"), Some(Owner));
+    assert_eq!(Snapshot::open(folder.path()).unwrap().file_permissions("open"), Some(Owner));
+    store.set_file_permissions("open", None).unwrap();
+    assert_eq!(seen(&store.snapshot()), ["a.md", "b.md"]);
+    store.set_file_permissions("open", Some(Posix)).unwrap();
+    store.close().unwrap();
+    // A rebuild, and one over a lost truth.
+    for is_lost in [false, true] {
+        if is_lost {
+            let index = crate::edition::in_force(folder.path()).unwrap();
+            std::fs::remove_dir_all(index.join("documents")).unwrap();
+        }
+        let mut rebuild = crate::Rebuild::begin(folder.path(), &model()).unwrap();
+        let mut batch = Batch::default();
+        put(&mut batch, &plain("a.md", "pump", false));
+        rebuild.store().commit(batch).unwrap();
+        rebuild.finish().unwrap();
+        let snapshot = Snapshot::open(folder.path()).unwrap();
+        assert!(seen(&snapshot).is_empty() && snapshot.file_permissions("open") == Some(Posix), "{is_lost}");
+    }
 }
 
 #[test]

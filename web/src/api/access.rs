@@ -4,25 +4,31 @@ use std::time::Instant;
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use storage::{AccessRule, Principal, Principals, SourceAccess};
+use storage::{AccessRule, Principal, Principals, Snapshot, SourceAccess};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access_body::AccessBody;
 use super::documents::document_id;
+use super::sources::on_disk;
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::audit;
+use crate::config::FilesSay;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
+use crate::writer::{AccessNews, Deletions};
 
 /// The rules of a source.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessRules {
     /// Of those that match a document's path the last one counts; a document that none matches is open to whoever may
-    /// search. What was pushed with a document comes on top, and both must let through.
+    /// search. What was pushed with a document, or its file says, comes on top, and both must let through.
     rules: Vec<AccessRuleBody>,
+    /// Whether the files of the source say who may see them; left out: as it was said before.
+    #[serde(default)]
+    permissions: Option<FilesSay>,
 }
 
 /// A rule.
@@ -37,16 +43,17 @@ pub(crate) struct AccessRuleBody {
 }
 
 impl AccessRules {
-    fn of(rules: Option<&SourceAccess>) -> Self {
-        let rules = rules.map(SourceAccess::rules).unwrap_or_default().iter();
+    fn of(snapshot: &Snapshot, source: &str) -> Self {
+        let rules = snapshot.source_access(source).map(SourceAccess::rules).unwrap_or_default().iter();
         let body =
             |rule: &AccessRule| AccessRuleBody { paths: rule.paths.clone(), access: AccessBody::of(&rule.access) };
-        Self { rules: rules.map(body).collect() }
+        let permissions = Some(FilesSay::of(snapshot.file_permissions(source)));
+        Self { rules: rules.map(body).collect(), permissions }
     }
 
-    fn read(self) -> Result<Option<SourceAccess>, Error> {
+    fn read(rules: Vec<AccessRuleBody>) -> Result<Option<SourceAccess>, Error> {
         let rule = |rule: AccessRuleBody| Ok(AccessRule { paths: rule.paths, access: rule.access.read()? });
-        let rules = self.rules.into_iter().map(rule).collect::<Result<Vec<_>, Error>>()?;
+        let rules = rules.into_iter().map(rule).collect::<Result<Vec<_>, Error>>()?;
         if rules.is_empty() {
             return Ok(None);
         }
@@ -62,12 +69,13 @@ pub(crate) async fn get(app: web::Data<App>, name: web::Path<String>, caller: Ca
     let engine = app.engine()?;
     let snapshot = engine.snapshot();
     engine.source(&name).ok_or(Error::NotFound { what: "the source" })?;
-    let rules = AccessRules::of(snapshot.source_access(&name));
+    let rules = AccessRules::of(&snapshot, &name);
     Ok(HttpResponse::Ok().json(timed(started, engine.generation(&caller)?, rules)))
 }
 
 /// Says who may see the documents of a source, in the place of what was said before; no rules: whoever may search. May be
-/// said before there is such a source. Committed when it is answered: the next search goes by it.
+/// said before there is such a source. Where `permissions` are given, a pass over the source asks its files, and until then
+/// nobody sees any of them. Committed when it is answered: the next search goes by it.
 #[utoipa::path(put, path = "/api/v1/sources/{name}/access", tag = "access", request_body = AccessRules, params(("name" = String, Path, description = "Name of the source")),
     responses((status = 200, body = Timed<AccessRules>), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn put(
@@ -82,9 +90,22 @@ pub(crate) async fn put(
         return Err(Error::bad("name: expected 1 to 200 characters, without control characters"));
     }
     audit::about("rules", serde_json::to_value(&body.0).map_err(Error::internal)?);
-    let rules = body.0.read()?;
-    app.in_time(engine.writer.set_access(&name, rules)).await?;
-    let rules = AccessRules::of(engine.snapshot().source_access(&name));
+    let AccessRules { rules, permissions } = body.0;
+    let rules = AccessRules::read(rules)?;
+    let source = engine.source(&name);
+    if permissions.is_some() && source.as_ref().is_some_and(|source| engine.pushed.owns(source)) {
+        let what = "its documents were pushed, and their files say nothing; push `access` with them";
+        return Err(Error::bad(format!("permissions of {name:?}: {what}")));
+    }
+    app.in_time(engine.writer.set_access(&name, AccessNews::Rules(rules))).await?;
+    if let Some(say) = permissions {
+        app.in_time(engine.writer.set_access(&name, AccessNews::Files(say.permissions()))).await?;
+        // Until they were asked nobody sees any.
+        if let Some(source) = source {
+            on_disk(&app, &caller, move |writer| writer.index(source, Deletions::Guarded)).await?;
+        }
+    }
+    let rules = AccessRules::of(&engine.snapshot(), &name);
     Ok(HttpResponse::Ok().json(timed(started, engine.generation(&caller)?, rules)))
 }
 
@@ -101,7 +122,7 @@ pub(crate) struct ExplainParams {
 /// Who may see a document, and why.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Explained {
-    /// What was pushed with it.
+    /// What was pushed with it, or what its file says.
     own: Option<AccessBody>,
     /// The rule of its source that counts for its path.
     rule: Option<AccessRuleBody>,

@@ -145,13 +145,11 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let id = document_id(&id)?;
-    let seen = viewed(&app, caller).await?;
-    let tag = Tag::of_view(&app, &seen, &request)?;
+    let Found { seen, passages, tag } = found(&app, caller, id, &request).await?;
     if let Some(kept) = tag.kept_by(&request) {
         return Ok(kept);
     }
     let view = app.into_inner().compute(move |_, engine| {
-        let passages = seen.document(id)?;
         let document = passages.into_iter().next().ok_or(Error::NotFound { what: "the document" })?.document;
         Ok(timed(started, seen.generation()?, DocumentView::of(engine, document)))
     });
@@ -214,13 +212,11 @@ pub(crate) async fn passages(
     let started = Instant::now();
     let id = document_id(&id)?;
     let (offset, limit) = (params.offset, page_size(params.limit)?);
-    let seen = viewed(&app, caller).await?;
-    let tag = Tag::of_view(&app, &seen, &request)?;
+    let Found { seen, passages, tag } = found(&app, caller, id, &request).await?;
     if let Some(kept) = tag.kept_by(&request) {
         return Ok(kept);
     }
     let list = app.into_inner().compute(move |_, _| {
-        let passages = seen.document(id)?;
         let title = passages.first().ok_or(Error::NotFound { what: "the document" })?.document.title.clone();
         let total = passages.len();
         let passages = passages.into_iter().skip(offset).take(limit).map(view).collect();
@@ -229,14 +225,24 @@ pub(crate) async fn passages(
     Ok(tag.on(HttpResponse::Ok().json(list.await?)))
 }
 
-/// What somebody sees now, with the number that tells whether it has changed: made where there is a place to compute.
-async fn viewed(app: &web::Data<App>, caller: Caller) -> Result<Arc<View>, Error> {
-    let viewed = web::Data::clone(app).into_inner().compute(move |_, engine| {
-        let view = engine.view(&caller)?;
-        view.generation()?;
-        Ok(view)
+/// A document as somebody sees it.
+struct Found {
+    seen: Arc<View>,
+    /// None where it is not there for them.
+    passages: Vec<Passage>,
+    tag: Tag,
+}
+
+/// Looks a document up where there is a place to compute.
+async fn found(app: &web::Data<App>, caller: Caller, id: DocumentId, request: &HttpRequest) -> Result<Found, Error> {
+    let address = request.uri().to_string();
+    let found = web::Data::clone(app).into_inner().compute(move |app, engine| {
+        let seen = engine.view(&caller)?;
+        let passages = seen.document(id)?;
+        let tag = Tag::of_document(app, &seen, &passages, &address)?;
+        Ok(Found { seen, passages, tag })
     });
-    viewed.await
+    found.await
 }
 
 fn view(passage: Passage) -> PassageView {

@@ -11,8 +11,16 @@ use crate::error::{Error, Problem};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
-    /// Sources that were never looked through as a whole: until it is 0, a search may miss some of their files.
-    awaited: usize,
+    /// Sources that were never looked through as a whole: until it is 0, a search may miss some of their files. Left out
+    /// where not everybody may know: `/api/v1/status` tells administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    awaited: Option<usize>,
+}
+
+impl Health {
+    fn of(app: &App, status: &'static str) -> Self {
+        Self { status, awaited: app.is_open().then(|| app.awaited()) }
+    }
 }
 
 /// Answers as soon as the server listens; 503 with the reason while the index cannot be written. Searches are answered
@@ -22,7 +30,7 @@ pub(crate) struct Health {
 pub(crate) async fn live(app: web::Data<App>) -> Result<HttpResponse, Error> {
     match app.failure() {
         Some(failure) => Err(Error::NotAlive(failure)),
-        None => Ok(HttpResponse::Ok().json(Health { status: "live", awaited: app.awaited() })),
+        None => Ok(HttpResponse::Ok().json(Health::of(&app, "live"))),
     }
 }
 
@@ -32,7 +40,7 @@ pub(crate) async fn live(app: web::Data<App>) -> Result<HttpResponse, Error> {
     responses((status = 200, body = Health), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Error> {
     match (app.is_ready(), app.is_stopping()) {
-        (true, _) => Ok(HttpResponse::Ok().json(Health { status: "ready", awaited: app.awaited() })),
+        (true, _) => Ok(HttpResponse::Ok().json(Health::of(&app, "ready"))),
         (false, true) => Err(Error::Stopping),
         (false, false) => Err(app.not_ready()),
     }

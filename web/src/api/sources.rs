@@ -15,12 +15,13 @@ use super::ledger_view::LedgerView;
 use super::timing::{Timed, timed};
 use crate::app::App;
 use crate::audit;
+use crate::config::FilesSay;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
 use crate::traffic::client_of;
-use crate::writer::{Deletions, Writer};
+use crate::writer::{AccessNews, Deletions, Writer};
 
 /// A source and how its files fare.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -108,6 +109,9 @@ pub(crate) struct AddBody {
     name: String,
     /// Absolute path of a folder on the server, within one of `index.allow_folders`.
     folder: String,
+    /// Whether its files say who may see them; left out: as it was said before, or nothing.
+    #[serde(default)]
+    permissions: Option<FilesSay>,
 }
 
 /// Adds a folder and indexes it.
@@ -116,7 +120,7 @@ pub(crate) struct AddBody {
 pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
     let engine = app.engine()?;
-    let AddBody { name, folder } = body.0;
+    let AddBody { name, folder, permissions } = body.0;
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) || name.contains('/') {
         return Err(Error::bad("name: expected 1 to 200 characters, without slashes and control characters"));
     }
@@ -131,6 +135,11 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller
     }
     audit::about("source", name.as_str());
     audit::about("folder", root.to_string_lossy().as_ref());
+    if let Some(say) = permissions {
+        audit::about("permissions", serde_json::to_value(say).map_err(Error::internal)?);
+        // Before anything is read of it.
+        app.in_time(engine.writer.set_access(&name, AccessNews::Files(say.permissions()))).await?;
+    }
     let source = Source { name: name.clone(), root };
     let job = on_disk(&app, &caller, move |writer| writer.add(source)).await?;
     let content = Accepted { source: name, job };
@@ -181,7 +190,7 @@ pub(crate) async fn remove(
 }
 
 /// Asks the writer for something that is noted on disk before it is answered.
-async fn on_disk(
+pub(super) async fn on_disk(
     app: &web::Data<App>,
     caller: &Caller,
     ask: impl FnOnce(&Writer) -> Result<u64, Error> + Send + 'static,

@@ -160,8 +160,39 @@ impl Manner {
     }
 }
 
-/// Who asks: whom a trusted proxy names, who holds a key, who has signed in; without any of these, whoever is at this machine.
+/// Who asks, with the user of the file system that they are.
 pub(super) async fn caller(
+    app: &Arc<App>,
+    request: &ServiceRequest,
+    site: Site,
+    manner: Manner,
+    address: &str,
+) -> Result<Caller, Error> {
+    let mut caller = known(app, request, site, manner, address).await?;
+    if caller.sees == Sees::Permitted
+        && let Some(user) = app.posix.user_of(&caller.principals)
+    {
+        let more = posix(app, &user).await?;
+        caller.principals = Principals::of(caller.principals.iter().cloned().chain(more));
+    }
+    Ok(caller)
+}
+
+/// All that a user of the file system is. Where the system cannot tell, somebody is none, to whom fewer files are open.
+async fn posix(app: &Arc<App>, user: &str) -> Result<Vec<Principal>, Error> {
+    if let Some(known) = app.posix.known(user) {
+        return Ok(known);
+    }
+    let (asking, name) = (Arc::clone(app), user.to_owned());
+    let asked = tokio::task::spawn_blocking(move || asking.posix.ask(&name)).await.map_err(Error::internal)?;
+    Ok(asked.unwrap_or_else(|error| {
+        tracing::error!("the system does not say who its user {user:?} is: {error}");
+        Vec::new()
+    }))
+}
+
+/// Who asks: whom a trusted proxy names, who holds a key, who has signed in; without any of these, whoever is at this machine.
+async fn known(
     app: &Arc<App>,
     request: &ServiceRequest,
     site: Site,
@@ -180,9 +211,8 @@ pub(super) async fn caller(
         return Ok(Caller { asker, visitor, ..caller });
     }
     // Without keys and users only loopback addresses are listened on: see `server`. Some clients cannot send no key at all;
-    // what they send then means nothing. Behind a proxy everybody comes from its address: that proves nothing.
-    let is_closed = app.keys.are_required() || app.has_sign_in() || app.config.has_proxy();
-    if !is_closed && app.config.server.is_local() {
+    // what they send then means nothing.
+    if app.is_open() {
         let asker = own.map(|()| Person::Anybody);
         return Ok(Caller { asker, ..Caller::new(address.to_string(), vec![Scope::Admin], Principals::anybody()) });
     }

@@ -1,12 +1,14 @@
 //! Who may do what: proxies, sessions, the identity provider and the directory, as they are configured.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use actix_web::http::header::HeaderName;
 use serde::{Deserialize, Serialize};
+use storage::{Principal, PrincipalKind};
 
-use super::{LdapConfig, OidcConfig};
+use super::{LdapConfig, OidcConfig, PosixConfig};
 use crate::guard::Scope;
 
 /// Who may do what.
@@ -25,6 +27,10 @@ pub struct AuthConfig {
     pub proxy_socket: PathBuf,
     /// What users that come through the proxy may do.
     pub proxy_scopes: Vec<Scope>,
+    /// Which people are users of the file system, to whom the files of sources with `permissions` are open.
+    pub posix: PosixConfig,
+    /// Principals of people, with the user of the file system that each is.
+    pub posix_users: BTreeMap<String, String>,
     /// Whether a server that others can reach, and that never had keys or users, starts and says a link by which the first
     /// administrator is made, good once and for an hour. Otherwise it does not start.
     pub set_up: bool,
@@ -48,6 +54,8 @@ impl Default for AuthConfig {
             proxy_from: Vec::new(),
             proxy_socket: PathBuf::new(),
             proxy_scopes: Vec::new(),
+            posix: PosixConfig::default(),
+            posix_users: BTreeMap::new(),
             set_up: false,
             session_idle_minutes: 720,
             session_hours: 168,
@@ -64,13 +72,23 @@ impl AuthConfig {
         Some(self.proxy_socket.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
 
+    fn posix_problems(&self) -> impl Iterator<Item = String> {
+        self.posix_users.iter().filter_map(|(principal, user)| match principal.parse::<Principal>() {
+            Ok(principal) if matches!(principal.kind(), Some((PrincipalKind::User, _))) && !user.is_empty() => None,
+            _ => Some(format!(
+                "auth.posix_users: expected a principal user:NAME or user:ISSUER#SUBJECT and the name of a user of the \
+                 system, got {principal:?} = {user:?}"
+            )),
+        })
+    }
+
     /// Whether it says where trusted proxies come from.
     pub(crate) fn knows_proxies(&self) -> bool {
         !self.proxy_from.is_empty() || self.socket().is_some()
     }
 
     pub(crate) fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = self.posix_problems().collect();
         for (key, name) in [("proxy_header", &self.proxy_header), ("proxy_groups_header", &self.proxy_groups_header)] {
             if !name.is_empty() && HeaderName::from_bytes(name.as_bytes()).is_err() {
                 problems.push(format!(

@@ -192,6 +192,14 @@ impl UserFile {
         })
     }
 
+    /// Says what a user may do. Counts from their next request.
+    ///
+    /// # Errors
+    /// There is no such user; the file cannot be read or written.
+    pub fn set_scopes(&self, name: &str, scopes: Vec<Scope>) -> Result<UserRecord, UserFileError> {
+        self.change_one(&user_name(name)?, |user| user.scopes = scopes)
+    }
+
     /// Lets a user sign in, or not. Sessions that have begun are over.
     ///
     /// # Errors
@@ -379,7 +387,10 @@ mod tests {
         bonds.dedup();
         assert_eq!(bonds.len(), before);
         file.join("hr", &["anna".to_owned()]).unwrap();
-        assert!(bonds.contains(&file.records().unwrap()[0].bond), "a group does not");
+        file.set_scopes("Anna", vec![Scope::Admin]).unwrap();
+        let anna = file.records().unwrap().remove(0);
+        assert!(bonds.contains(&anna.bond) && anna.scopes == [Scope::Admin], "a group does not, nor what they may do");
+        assert!(matches!(file.set_scopes("nobody", Vec::new()), Err(UserFileError::Unknown { .. })));
     }
 
     #[test]

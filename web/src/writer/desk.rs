@@ -17,7 +17,7 @@ use super::Deletions;
 use super::condition::Failure;
 use super::folders::Folders;
 use super::order::PlaceId;
-use super::queue::{AccessOrder, Change, Origin, Run, Step, Task};
+use super::queue::{AccessNews, AccessOrder, Change, Origin, Run, Step, Task};
 use super::shared::Shared;
 use super::turns::Kind;
 use super::watch::{Room, SLICE, Slice, Watch};
@@ -82,8 +82,11 @@ impl Desk {
     /// Says who may see sources from now on.
     fn accesses(&self, store: &mut Store) -> Result<(), IndexError> {
         let orders = std::mem::take(&mut self.shared.lock().accesses);
-        for AccessOrder { source, rules, reply } in orders {
-            store.set_source_access(&source, rules)?;
+        for AccessOrder { source, news, reply } in orders {
+            match news {
+                AccessNews::Rules(rules) => store.set_source_access(&source, rules)?,
+                AccessNews::Files(permissions) => store.set_file_permissions(&source, permissions)?,
+            }
             // Whoever asked may have gone.
             let _ = reply.send(());
         }

@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 
 use indexer::IndexOptions;
 use qwen3::EmbedHandle;
-use storage::{Source, SourceAccess, Store};
+use storage::{Source, Store};
 use tokio::sync::oneshot;
 
 pub(crate) use self::condition::{Cause, Failure};
@@ -36,7 +36,7 @@ use self::folders::Folders;
 use self::journal::{Errand, Journal};
 use self::order::Stage;
 pub(crate) use self::places::{Placed, Reservation, Turn};
-pub(crate) use self::queue::Committed;
+pub(crate) use self::queue::{AccessNews, Committed};
 use self::queue::{AccessOrder, Origin, Planned, Task};
 use self::shared::Shared;
 use self::turns::Kind;
@@ -149,7 +149,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Unwritable`], [`Error::Stopping`].
-    pub(crate) async fn set_access(&self, source: &str, rules: Option<SourceAccess>) -> Result<(), Error> {
+    pub(crate) async fn set_access(&self, source: &str, news: AccessNews) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         {
             let mut queue = self.shared.lock();
@@ -159,7 +159,7 @@ impl Writer {
             if let Some(failure) = queue.condition.failure() {
                 return Err(Error::Unwritable(failure.clone()));
             }
-            queue.accesses.push(AccessOrder { source: source.to_owned(), rules, reply });
+            queue.accesses.push(AccessOrder { source: source.to_owned(), news, reply });
             self.shared.ring();
         }
         answer.await.map_err(|_| self.shared.refusal())

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use storage::{LedgerEntry, Source, SourceAccess};
+use storage::{FilePermissions, LedgerEntry, Source, SourceAccess};
 use tokio::sync::oneshot;
 
 use super::Deletions;
@@ -23,8 +23,16 @@ pub(crate) type Committed = Result<Vec<LedgerEntry>, Failure>;
 /// Who may see a source from now on, and who waits for that.
 pub(super) struct AccessOrder {
     pub(super) source: String,
-    pub(super) rules: Option<SourceAccess>,
+    pub(super) news: AccessNews,
     pub(super) reply: oneshot::Sender<()>,
+}
+
+/// What is said of who may see a source.
+pub(crate) enum AccessNews {
+    /// These rules, or none.
+    Rules(Option<SourceAccess>),
+    /// What its files say, or that they say nothing.
+    Files(Option<FilePermissions>),
 }
 
 /// Everything that waits.
