@@ -168,7 +168,7 @@ pub(super) async fn caller(
     manner: Manner,
     address: &str,
 ) -> Result<Caller, Error> {
-    let mut caller = known(app, request, site, manner, address).await?;
+    let mut caller = identified(app, request, site, manner, address).await?;
     if caller.sees == Sees::Permitted
         && let Some(user) = app.posix.user_of(&caller.principals)
     {
@@ -192,7 +192,7 @@ async fn posix(app: &Arc<App>, user: &str) -> Result<Vec<Principal>, Error> {
 }
 
 /// Who asks: whom a trusted proxy names, who holds a key, who has signed in; without any of these, whoever is at this machine.
-async fn known(
+async fn identified(
     app: &Arc<App>,
     request: &ServiceRequest,
     site: Site,
