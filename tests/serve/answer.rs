@@ -114,7 +114,7 @@ fn nobody_is_answered_by_what_is_hidden_from_them() {
     assert!(said(&ask(&admin)).contains("27 working days"));
     let hidden = ask(&person);
     assert_eq!(hidden["outcome"], "unanswered");
-    assert!(!hidden.to_string().contains("Holidays") && !hidden.to_string().contains("27"), "{hidden:#}");
+    assert!(!hidden.to_string().contains("Holidays") && !hidden.to_string().contains("27 working"), "{hidden:#}");
 }
 
 #[test]
@@ -160,5 +160,5 @@ fn the_command_line_answers_too() {
         (&json!(true), &json!(format!("{LEAVE} and in Chengdu?")))
     );
     let not = bench.run(&["ask", "how much is the dividend this year", "--in", &handbook]);
-    assert!(!not.ended_well() && not.stdout().contains("documents"), "{}", not.stdout());
+    assert!(not.ended_well() && not.stdout().contains("do not seem to answer"), "{}", not.stdout());
 }

@@ -63,9 +63,8 @@ export function away(is) {
 }
 
 export async function copyLink(button) {
-  const { link: own, text } = button.dataset;
-  const place = own || text || button.closest(".hit").querySelector(".open").getAttribute("href");
-  const link = text || new URL(place, location.href).href;
+  const place = button.dataset.link || button.closest(".hit")?.querySelector(".open").getAttribute("href");
+  const link = button.dataset.text || new URL(place, location.href).href;
   const done = button.closest("[data-copied]").dataset.copied;
   try {
     await navigator.clipboard.writeText(link);

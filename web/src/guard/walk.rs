@@ -24,6 +24,7 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/api/docs", Need::Host),
     ("GET", "/api/docs/{file}", Need::Host),
     ("GET", "/api/openapi.json", Need::Host),
+    ("POST", "/api/v1/answer", SEARCH),
     ("GET", "/api/v1/documents", SEARCH),
     ("POST", "/api/v1/documents", INDEX),
     ("PUT", "/api/v1/documents", INDEX),
