@@ -250,14 +250,15 @@ mod tests {
         // Permissions alone: the text that was read is now for all.
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
         fs::set_permissions(&zip, Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(look(&mut store), 2);
+        // The page, the mail, and what is attached to it.
+        assert_eq!(look(&mut store), 3);
         for path in ["a.md", "a.eml/b.txt"] {
             assert_eq!(of(&store, path), Some(Access::everyone()), "{path}");
         }
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         fs::set_permissions(&zip, Permissions::from_mode(0o600)).unwrap();
         let report = index(&mut store);
-        assert_eq!((report.accesses, report.unchanged, report.indexed), (2, 2, 0));
+        assert_eq!((report.accesses, report.unchanged, report.indexed), (3, 2, 0));
         // Another text in its place, open to all: the one that was read is not.
         write(&file, "The pump of which everybody may know.", 0o644);
         write(&zip, &mail.replace("valve", "rotor of another kind"), 0o644);
