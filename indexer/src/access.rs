@@ -266,7 +266,7 @@ mod tests {
         for path in ["a.md", "a.eml/b.txt"] {
             assert_eq!(of(&store, path), Some(own.clone()), "{path}");
         }
-        assert_eq!(index(&mut store).indexed, 2);
+        assert_eq!(index(&mut store).indexed, 3);
         for path in ["a.md", "a.eml/b.txt"] {
             assert_eq!(of(&store, path), Some(Access::everyone()), "{path}");
         }
