@@ -136,7 +136,7 @@ mod tests {
             Block::new(BlockKind::Heading { level: 1 }, at("Leave")),
             Block::new(BlockKind::Paragraph, at("Days are carried over once,\nup to five of them. Ask your manager!")),
             Block::new(item, at("Apply in Nest. It takes a day.")),
-            Block::new(BlockKind::Table { header: 32 }, table),
+            Block::new(BlockKind::Table { header: 31 }, table),
             Block::new(BlockKind::Code { language: None }, at("let days = 27;")),
         ];
         let expected = [
