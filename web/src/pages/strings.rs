@@ -121,7 +121,7 @@ pub(super) const EN: Strings = Strings {
     just_now: "just now",
     results_for: "Results for “{}”", filters: "Filters", source: "Source", kind: "Type", language: "Language", date: "Changed",
     sort: "Order", by_relevance: "Best first", newest_first: "Newest first", oldest_first: "Oldest first",
-    date_mail: "The date of the mail", date_git: "The date of its last commit", date_front_matter: "The date at the head of the text", date_document: "The date in the document’s properties",
+    date_mail: "The date of the mail", date_git: "Its last commit", date_front_matter: "The date at the head of the text", date_document: "The date in the document’s properties",
     date_file: "The date of the file", date_pushed: "The date given when it was pushed",
     any: "Any", past_week: "Past week", past_month: "Past month", past_year: "Past year", remove_filter: "Remove this filter", clear_filters: "Clear filters",
     found_in: "{} in {}", reranked: "; the best {} read closely", rerank_all: "Read the best ones closely (slower)",
