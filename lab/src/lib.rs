@@ -2,7 +2,7 @@
 //! depends on it.
 //!
 //! [`train`] adapts models to examples, [`synthesis`] and [`mining`] make the examples, [`evaluation`] says how good a
-//! search is, [`calibration`] fits how sure it may be, [`bench`] how fast its parts are.
+//! search is, [`calibration`] fits how sure it may be, [`answers`] what it says to a question, [`bench`] how fast its parts are.
 
 pub mod answers;
 pub mod bench;
@@ -10,7 +10,9 @@ pub mod calibration;
 mod error;
 pub mod evaluation;
 pub mod mining;
+mod questions;
 pub mod synthesis;
 pub mod train;
 
 pub use error::{Error, Result};
+pub use questions::Questions;

@@ -52,28 +52,28 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
-    /// Judges the candidates of a plan; `None` where there is nothing to judge: judging is off, the query has no text, or
-    /// its model was not calibrated.
-    pub(crate) fn of(
+    /// What the candidates of a plan say, if they are to be judged: `None` where judging is off, the query has no text, or filters
+    /// leave nothing, which is no sign of what the index holds.
+    pub(crate) fn evidence(
         view: &View,
         embedder: &EmbedHandle,
         config: &SearchConfig,
-        calibration: &Calibration,
         plan: &SearchPlan,
         candidates: &[Candidate],
-    ) -> Result<Option<Self>, SearchError> {
-        let floor = config.answerable_floor;
-        // Filters that leave nothing are no sign of what the index holds.
+    ) -> Result<Option<Evidence>, SearchError> {
         let is_left = !candidates.is_empty() || plan.filters().iter().all(storage::Filter::is_empty);
-        if floor <= 0.0 || plan.query.text.trim().is_empty() || !is_left {
+        if config.answerable_floor <= 0.0 || plan.query.text.trim().is_empty() || !is_left {
             return Ok(None);
         }
-        let evidence = Evidence::of(view, embedder, plan, candidates)?;
-        let model = &view.model().fingerprint;
-        let Some(probability) = calibration.judged(&evidence, model, floor) else { return Ok(None) };
-        let is_nonsense = calibration.is_nonsense(&evidence, model);
-        let near = calibration.cosine_above(&evidence, model, SENTENCE_DEVIATIONS);
-        Ok(Some(Self { probability, floor, is_nonsense, near: near.map(|cosine| cosine as f32) }))
+        Evidence::of(view, embedder, plan, candidates).map(Some)
+    }
+
+    /// Judges the evidence in an index of the model with this fingerprint; `None` where that was not calibrated.
+    pub(crate) fn of(evidence: &Evidence, model: &str, calibration: &Calibration, floor: f64) -> Option<Self> {
+        let probability = calibration.judged(evidence, model, floor)?;
+        let is_nonsense = calibration.is_nonsense(evidence, model);
+        let near = calibration.cosine_above(evidence, model, SENTENCE_DEVIATIONS);
+        Some(Self { probability, floor, is_nonsense, near: near.map(|cosine| cosine as f32) })
     }
 
     /// What is told, given the best that a reranker has said of what it read: it understands more than all the evidence, so

@@ -2,6 +2,7 @@
 //! the evaluation sets named in `docs/BENCHMARKS.md`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -46,6 +47,9 @@ pub struct SearchConfig {
     pub snippet_chars: usize,
     /// Milliseconds that the model may spend on finding the sentence that answers, where that is asked for.
     pub sentence_ms: u64,
+    /// Milliseconds that the model may spend on comparing sentences with a question that is asked for an answer (`quarry ask`,
+    /// the API). On the page it is `sentence_ms`. Where the model would take longer, words alone decide.
+    pub answer_ms: u64,
     /// A file of [`Synonyms`](crate::Synonyms).
     pub synonyms: Option<PathBuf>,
     /// The probability that something answers below which a search says that nothing fits; 0: that is not judged.
@@ -93,6 +97,7 @@ impl Default for SearchConfig {
             copy_bits: 12,
             snippet_chars: 280,
             sentence_ms: 25,
+            answer_ms: 2_000,
             synonyms: None,
             answerable_floor: 0.1,
             calibration: None,
@@ -111,6 +116,16 @@ impl SearchConfig {
             FusionMethod::Convex => Fusion::Convex,
             FusionMethod::Rrf => Fusion::ReciprocalRank { constant: self.rrf_constant },
         }
+    }
+
+    /// How long the model may look for the sentence that answers a search.
+    pub fn sentence_time(&self) -> Duration {
+        Duration::from_millis(self.sentence_ms)
+    }
+
+    /// How long it may look for sentences where an answer is asked for.
+    pub fn answer_time(&self) -> Duration {
+        Duration::from_millis(self.answer_ms)
     }
 
     /// How vectors are searched for those who do not see everything.

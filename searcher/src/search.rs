@@ -142,10 +142,16 @@ impl Searcher {
         let mut plan = self.plan(&view, request)?;
         let planned = plan.started.elapsed();
         let recalled = recall(&view, &self.config, &mut plan)?;
-        let judgement = match &self.calibration {
-            Some(known) => Judgement::of(&view, &self.embedder, &self.config, known, &plan, &recalled.candidates)?,
+        let evidence = match &self.calibration {
+            Some(_) => Judgement::evidence(&view, &self.embedder, &self.config, &plan, &recalled.candidates)?,
             None => None,
         };
+        let model = &view.model().fingerprint;
+        let judgement = self
+            .calibration
+            .as_ref()
+            .zip(evidence.as_ref())
+            .and_then(|(known, evidence)| Judgement::of(evidence, model, known, self.config.answerable_floor));
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
         let collapse = Collapse::by(match plan.request.copies {
@@ -177,6 +183,7 @@ impl Searcher {
             reranked_for: Duration::ZERO,
             plan,
             reranking,
+            evidence,
             judgement,
         })
     }
@@ -232,6 +239,8 @@ pub struct Search<S> {
     state: RerankState,
     timings: Timings,
     reranked_for: Duration,
+    /// What speaks for an answer, where that was judged.
+    evidence: Option<Evidence>,
     judgement: Option<Judgement>,
 }
 
@@ -254,6 +263,11 @@ impl<S: Deref<Target = View>> Search<S> {
     /// How is judged whether anything answers.
     pub(crate) fn calibration(&self) -> Option<&Calibration> {
         self.searcher.calibration.as_deref()
+    }
+
+    /// What speaks for an answer, where that was judged.
+    pub(crate) fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// The candidates in the order known now.

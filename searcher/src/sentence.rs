@@ -72,7 +72,7 @@ struct Question {
 
 impl Sentences {
     pub(crate) fn new(embedder: &EmbedHandle, config: &SearchConfig) -> Self {
-        let time = Duration::from_millis(config.sentence_ms);
+        let time = config.sentence_time();
         Self { embedder: embedder.clone(), time, max_chars: config.snippet_chars, found: HashMap::new() }
     }
 

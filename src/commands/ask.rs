@@ -41,7 +41,7 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     let mut search = searcher.begin(&*view, request)?;
     search.finish()?;
     let answer = search.answer()?;
-    let mut reply = Reply { is_rewritten, ..search.reply(&answer)? };
+    let mut reply = Reply { is_rewritten, ..search.reply(&answer, searcher.config().answer_time())? };
     Links::open(&folder, &settings.web().index)?.put_on_reply(&mut reply);
     if args.json {
         println!("{}", plain::json(&reply)?);

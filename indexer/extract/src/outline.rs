@@ -17,7 +17,11 @@ pub(crate) fn outlined(mut document: StructuredText) -> StructuredText {
         match &block.place {
             Some(Place::Sheet { number, name, .. }) => sheets.add(*number, name),
             Some(Place::Slide(number)) if matches!(block.kind, BlockKind::Heading { .. }) => {
-                slides.add(*number, &document.text[block.span.clone()]);
+                let title = &document.text[block.span.clone()];
+                // What a reader calls a slide without a title is no name.
+                if title != format!("Slide {number}") {
+                    slides.add(*number, title);
+                }
             }
             _ => {}
         }
@@ -86,6 +90,7 @@ mod tests {
         let talk = with(&[
             (Some(Place::Slide(1)), "Pumps"),
             (Some(Place::Slide(1)), "and valves"),
+            (Some(Place::Slide(2)), "Slide 2"),
             (Some(Place::Slide(3)), "Valves\nby size"),
         ]);
         assert_eq!(outlined(talk).metadata["slides"], "Pumps; Valves");

@@ -1,12 +1,12 @@
 //! The cases that answers are fitted to: questions whose answer is known, the same with its documents taken out of what was
 //! recalled, and questions of other sets.
 
-use searcher::{Candidate, Evidence, Mode, RerankBudget, SearchPlan, SearchRequest, Searcher, Supported, Syntax};
-use storage::View;
+use searcher::{Evidence, Mode, Supported};
 
 use super::text::{agree, flat};
 use crate::error::Result;
-use crate::evaluation::{BeirQuery, paths_of};
+use crate::evaluation::BeirQuery;
+use crate::questions::{Asked, Questions};
 
 /// How a question stands to what was recalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,64 +36,32 @@ pub struct AnswerCase {
     pub evidence: Evidence,
 }
 
-/// The questions of one set, to be asked of its index.
-pub struct AnswerQuestions<'q> {
-    /// The number of the set.
-    pub set: usize,
-    /// The index.
-    pub view: &'q View,
-    /// Asks it.
-    pub searcher: &'q Searcher,
-    /// Questions with their answers.
-    pub judged: &'q [BeirQuery],
-    /// Questions of other sets.
-    pub foreign: &'q [String],
-}
-
-impl AnswerQuestions<'_> {
-    /// Asks all questions, of both retrievers and of words alone.
+impl Questions<'_> {
+    /// Asks all questions, of both retrievers and of words alone, and looks at the units that are found.
     ///
     /// # Errors
     /// The index is damaged or the model failed.
-    pub fn cases(&self) -> Result<Vec<AnswerCase>> {
+    pub fn answer_cases(&self) -> Result<Vec<AnswerCase>> {
         let mut cases = Vec::new();
         for mode in [Mode::Hybrid, Mode::Lexical] {
             for query in self.judged {
-                let (plan, mut candidates) = self.asked(&query.text, mode)?;
-                cases.push(self.case(CaseKind::Answered, mode, &plan, &candidates, Some(query))?);
-                let paths = paths_of(self.view, &candidates)?;
-                let mut paths = paths.iter();
-                let is_relevant = |path: &String| query.grades.get(path.as_str()).is_some_and(|grade| *grade > 0);
-                candidates.retain(|_| !paths.next().is_some_and(is_relevant));
-                cases.push(self.case(CaseKind::Removed, mode, &plan, &candidates, None)?);
+                let mut asked = Asked::of(self, &query.text, mode)?;
+                cases.push(self.answer_case(CaseKind::Answered, mode, &asked, Some(query))?);
+                asked.remove(self.view, query)?;
+                cases.push(self.answer_case(CaseKind::Removed, mode, &asked, None)?);
             }
             for text in self.foreign {
-                let (plan, candidates) = self.asked(text, mode)?;
-                cases.push(self.case(CaseKind::OffTopic, mode, &plan, &candidates, None)?);
+                cases.push(self.answer_case(CaseKind::OffTopic, mode, &Asked::of(self, text, mode)?, None)?);
             }
         }
         Ok(cases)
     }
 
-    fn asked(&self, text: &str, mode: Mode) -> Result<(SearchPlan, Vec<Candidate>)> {
-        let request = SearchRequest {
-            query: text.to_owned(),
-            syntax: Syntax::Plain,
-            mode,
-            rerank: RerankBudget::OFF,
-            ..SearchRequest::default()
-        };
-        let mut plan = self.searcher.plan(self.view, request)?;
-        let candidates = self.searcher.recall(self.view, &mut plan)?.candidates;
-        Ok((plan, candidates))
-    }
-
-    fn case(
+    fn answer_case(
         &self,
         kind: CaseKind,
         mode: Mode,
-        plan: &SearchPlan,
-        candidates: &[Candidate],
+        Asked { plan, candidates }: &Asked,
         query: Option<&BeirQuery>,
     ) -> Result<AnswerCase> {
         let evidence = self.searcher.evidence(self.view, plan, candidates)?;

@@ -5,6 +5,6 @@ mod cases;
 mod fit;
 mod text;
 
-pub use cases::{AnswerCase, AnswerQuestions, CaseKind};
+pub use cases::{AnswerCase, CaseKind};
 pub use fit::{AnswerFold, AnswerGoal, Judged, answer_folds, fit_answers};
 pub use text::{agree, flat};

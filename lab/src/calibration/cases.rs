@@ -1,13 +1,10 @@
 //! The cases that a calibration is fitted to: questions with an answer in the index, and four times without.
 
-use std::collections::HashMap;
-
-use searcher::{Candidate, Evidence, Mode, RerankBudget, SearchRequest, Searcher, Syntax};
-use storage::View;
+use searcher::{Evidence, Mode};
 
 use super::nonsense;
 use crate::error::Result;
-use crate::evaluation::{BeirQuery, paths_of};
+use crate::questions::{Asked, Questions};
 
 /// How a question stands to the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,20 +45,6 @@ pub struct Case {
     pub evidence: Evidence,
 }
 
-/// The questions of one set, to be asked of its index.
-pub struct Questions<'q> {
-    /// The number of the set.
-    pub set: usize,
-    /// The index.
-    pub view: &'q View,
-    /// Asks it.
-    pub searcher: &'q Searcher,
-    /// Judged questions.
-    pub judged: &'q [BeirQuery],
-    /// Questions of other sets.
-    pub foreign: &'q [String],
-}
-
 impl Questions<'_> {
     /// Asks all questions, of both retrievers together and of each alone.
     ///
@@ -88,36 +71,5 @@ impl Questions<'_> {
     fn case(&self, kind: Kind, asked: &Asked) -> Result<Case> {
         let evidence = self.searcher.evidence(self.view, &asked.plan, &asked.candidates)?;
         Ok(Case { kind, set: self.set, evidence })
-    }
-}
-
-/// A question with what was recalled for it.
-struct Asked {
-    plan: searcher::SearchPlan,
-    candidates: Vec<Candidate>,
-}
-
-impl Asked {
-    fn of(questions: &Questions, text: &str, mode: Mode) -> Result<Self> {
-        let request = SearchRequest {
-            query: text.to_owned(),
-            syntax: Syntax::Plain,
-            mode,
-            rerank: RerankBudget::OFF,
-            ..SearchRequest::default()
-        };
-        let mut plan = questions.searcher.plan(questions.view, request)?;
-        let candidates = questions.searcher.recall(questions.view, &mut plan)?.candidates;
-        Ok(Self { plan, candidates })
-    }
-
-    /// Takes out every passage of a document that is judged relevant.
-    fn remove(&mut self, view: &View, query: &BeirQuery) -> Result<()> {
-        let paths = paths_of(view, &self.candidates)?;
-        let grades: HashMap<&str, i32> = query.grades.iter().map(|(id, grade)| (id.as_str(), *grade)).collect();
-        let is_relevant = |path: &String| grades.get(path.as_str()).is_some_and(|grade| *grade > 0);
-        let mut paths = paths.iter();
-        self.candidates.retain(|_| !paths.next().is_some_and(is_relevant));
-        Ok(())
     }
 }

@@ -7,6 +7,6 @@ pub(crate) mod logistic;
 mod nonsense;
 mod reliability;
 
-pub use cases::{Case, Kind, Questions};
+pub use cases::{Case, Kind};
 pub use fit::{Calibrated, Fold, calibrate, folds};
 pub use reliability::{Bin, auc, bins, share_below};

@@ -16,6 +16,7 @@ mod unit;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Deref;
+use std::time::Duration;
 
 use storage::{Passage, PassageRef, View};
 
@@ -32,12 +33,11 @@ use crate::answer::Answer;
 use crate::answerable::CLOSEST;
 use crate::candidate::Candidate;
 use crate::error::SearchError;
-use crate::evidence::Evidence;
 use crate::plan::SearchPlan;
 use crate::search::{Search, Searcher};
 
-/// Seconds that the model may spend on comparing sentences.
-const SECONDS: f64 = 1.0;
+/// As long as measuring may take.
+const UNHURRIED: Duration = Duration::from_secs(600);
 
 impl Searcher {
     /// The units of these candidates of a plan, recalled by it, with what speaks for each: the ground for calibration. The plan
@@ -51,18 +51,19 @@ impl Searcher {
         plan: &SearchPlan,
         candidates: &[Candidate],
     ) -> Result<Vec<Supported>, SearchError> {
-        supports(view, &self.embedder, plan, candidates, f64::INFINITY)
+        supports(view, &self.embedder, plan, candidates, UNHURRIED)
     }
 }
 
 impl<S: Deref<Target = View>> Search<S> {
-    /// What the documents say to the question, by the order of an answer of this search.
+    /// What the documents say to the question, by the order of an answer of this search. The model may compare sentences with it
+    /// for so long; where that is too short for all of them, words alone decide.
     ///
     /// # Errors
     /// The index is damaged or the model failed.
-    pub fn reply(&self, answer: &Answer) -> Result<Reply, SearchError> {
+    pub fn reply(&self, answer: &Answer, time: Duration) -> Result<Reply, SearchError> {
         let _span = tracing::debug_span!("reply").entered();
-        let chosen = self.choose()?;
+        let chosen = self.choose(time)?;
         let mut cited = Cited::default();
         for Chosen { unit, trust } in chosen {
             cited.add(self.view(), &unit, trust)?;
@@ -71,14 +72,12 @@ impl<S: Deref<Target = View>> Search<S> {
     }
 
     /// The sentences that answer.
-    fn choose(&self) -> Result<Vec<Chosen>, SearchError> {
+    fn choose(&self, time: Duration) -> Result<Vec<Chosen>, SearchError> {
         let (view, plan) = (self.view(), self.plan());
-        let Some(calibration) = self.calibration().filter(|_| !plan.query.text.trim().is_empty()) else {
-            return Ok(Vec::new());
-        };
+        // Where it is not judged whether anything answers, nothing is trusted to.
+        let Some((calibration, evidence)) = self.calibration().zip(self.evidence()) else { return Ok(Vec::new()) };
         let candidates = self.candidates();
-        let evidence = Evidence::of(view, self.embedder(), plan, &candidates)?;
-        let units = supports(view, self.embedder(), plan, &candidates, SECONDS)?;
+        let units = supports(view, self.embedder(), plan, &candidates, time)?;
         let model = &view.model().fingerprint;
         let is_compared = units.iter().any(|unit| unit.support.is_compared());
         let meaning = evidence.meaning().zip(calibration.of_model(model)).filter(|_| is_compared);
@@ -88,7 +87,7 @@ impl<S: Deref<Target = View>> Search<S> {
         };
         let Some(lines) = lines else { return Ok(Vec::new()) };
         let relevance = candidates.iter().filter_map(|candidate| candidate.relevance).fold(0.0, f32::max);
-        let judged = calibration.probability(&evidence, model).unwrap_or_else(|| calibration.by_words(&evidence));
+        let judged = calibration.probability(evidence, model).unwrap_or_else(|| calibration.by_words(evidence));
         let setting = Setting {
             meaning: meaning.map(|(nearness, known)| (nearness, known.background)),
             answerable: judged.max(f64::from(relevance)),

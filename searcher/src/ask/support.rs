@@ -3,6 +3,8 @@
 //! Looked at are the best passages of a search. Of each of their units: how much of the question it holds, by itself and with what
 //! it stands below; how near in meaning it is; whether it names what was asked for; and how good its passage is.
 
+use std::time::Duration;
+
 use qwen3::{EmbedHandle, Lane};
 use storage::{Passage, PassageRef, View};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -97,8 +99,8 @@ impl Support {
     }
 }
 
-/// The units of the best candidates, in their order, each with what speaks for it. Where the plan has a vector, as many are compared in
-/// meaning as the model reads in `seconds`, the first ones.
+/// The units of the best candidates, in their order, each with what speaks for it. Where the plan has a vector, they are compared
+/// in meaning if the model reads them in this time.
 ///
 /// # Errors
 /// The index is damaged or the model failed.
@@ -107,7 +109,7 @@ pub(crate) fn supports(
     embedder: &EmbedHandle,
     plan: &SearchPlan,
     candidates: &[Candidate],
-    seconds: f64,
+    time: Duration,
 ) -> Result<Vec<Supported>, SearchError> {
     let shares = Shares::of(view, plan)?;
     let wanted = Wanted::of(&plan.text);
@@ -125,7 +127,7 @@ pub(crate) fn supports(
     let most = found.iter().map(|unit: &Supported| unit.support.covered).fold(0.0, f64::max);
     found.iter_mut().for_each(|unit| unit.support.best = most);
     if let Some(vector) = &plan.vector {
-        compare(embedder, vector, &texts, &mut found, seconds)?;
+        compare(embedder, vector, &texts, &mut found, time)?;
     }
     Ok(found)
 }
@@ -186,34 +188,28 @@ impl OfPassage<'_> {
     }
 }
 
-/// Compares the first of the texts with the vector, as many as the model reads in time.
+/// Compares the texts with the vector, all or none: what was not compared cannot be weighed beside what was. None, where the model
+/// would take longer, by its own measured pace, or is busy.
 fn compare(
     embedder: &EmbedHandle,
     vector: &[f32],
     texts: &[String],
     found: &mut [Supported],
-    seconds: f64,
+    time: Duration,
 ) -> Result<(), SearchError> {
-    let tokens = (embedder.stats().tokens_per_second() * seconds) as usize;
-    let mut room = tokens.saturating_mul(BYTES_PER_TOKEN);
-    let fits = |text: &&String| {
-        let fits = text.len() <= room;
-        room = room.saturating_sub(text.len());
-        fits
-    };
-    let read: Vec<String> = texts.iter().take_while(fits).cloned().collect();
-    if read.is_empty() {
+    let tokens = (embedder.stats().tokens_per_second() * time.as_secs_f64()) as usize;
+    let bytes: usize = texts.iter().map(String::len).sum();
+    if bytes == 0 || bytes > tokens.saturating_mul(BYTES_PER_TOKEN) {
         return Ok(());
     }
-    match embedder.embed_documents_in(Lane::Urgent, &read)?.wait() {
+    let embedded = embedder.embed_documents_in(Lane::Urgent, texts)?.wait_for(time * 2).transpose();
+    let vectors = match embedded {
         // One of them is nothing to the model (signs that it does not know, say): words decide.
-        Err(qwen3::Error::NoDirection { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(vectors) => {
-            for (supported, other) in found.iter_mut().zip(vectors) {
-                supported.support.cosine = Some(f64::from(dot(vector, &other)));
-            }
-            Ok(())
-        }
+        Err(qwen3::Error::NoDirection { .. }) => return Ok(()),
+        embedded => embedded?.unwrap_or_default(),
+    };
+    for (supported, other) in found.iter_mut().zip(vectors) {
+        supported.support.cosine = Some(f64::from(dot(vector, &other)));
     }
+    Ok(())
 }

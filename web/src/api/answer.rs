@@ -49,7 +49,7 @@ pub(crate) async fn ask(app: &Arc<App>, asked: &AskRequest, caller: Caller, via:
     let is_rewritten = request.query != asked.question.trim();
     let counted = Asked::of(&request, &caller, via);
     run_with(app, request, caller, move |_, engine, search, answer| {
-        let mut reply = search.reply(&answer.answer)?;
+        let mut reply = search.reply(&answer.answer, engine.searcher.config().answer_time())?;
         engine.note_reply(counted, &answer.answer, &reply);
         engine.links.put_on_reply(&mut reply);
         Ok(Reply { is_rewritten, ..reply })

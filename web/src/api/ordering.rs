@@ -74,8 +74,8 @@ impl Search {
     ///
     /// # Errors
     /// As [`Search::begin`].
-    pub(crate) fn reply(&self, answer: &Answer) -> Result<Reply, Error> {
-        Ok(self.search.reply(answer)?)
+    pub(crate) fn reply(&self, answer: &Answer, time: Duration) -> Result<Reply, Error> {
+        Ok(self.search.reply(answer, time)?)
     }
 }
 

@@ -85,7 +85,7 @@ async fn find(
     let asks = is_question(&request.query) && request.offset == 0 && request.sort == Sort::Relevance;
     api::run_with(&app, request, caller, move |app, engine, search, answer| {
         engine.note(asked, &answer.answer);
-        let reply = asks.then(|| search.reply(&answer.answer)).transpose()?;
+        let reply = asks.then(|| search.reply(&answer.answer, engine.searcher.config().sentence_time())).transpose()?;
         let reply = reply.filter(|reply| reply.outcome == Outcome::Answered).map(|mut reply| {
             engine.links.put_on_reply(&mut reply);
             reply

@@ -136,7 +136,7 @@ fn ask(view: &View, searcher: &Searcher, question: &str, times: &mut Vec<f64>) -
     let started = Instant::now();
     let mut search = searcher.begin(view, asked.search(&RequestLimits::default())?)?;
     let answer = search.answer()?;
-    let reply = search.reply(&answer)?;
+    let reply = search.reply(&answer, searcher.config().answer_time())?;
     times.push(started.elapsed().as_secs_f64() * 1_000.0);
     Ok(reply)
 }

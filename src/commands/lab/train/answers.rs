@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use lab::answers::{AnswerCase, AnswerFold, AnswerGoal, AnswerQuestions, CaseKind, Judged, answer_folds, fit_answers};
+use lab::Questions;
+use lab::answers::{AnswerCase, AnswerFold, AnswerGoal, CaseKind, Judged, answer_folds, fit_answers};
 use lab::calibration::auc;
 use lab::evaluation::{BeirQuery, BeirSet};
 use searcher::{Calibration, Mode};
@@ -111,7 +112,7 @@ fn cases(
         let foreign = foreign(asked, number, args.questions / 2);
         let view = &*index.view;
         let judged = &asked[number];
-        cases.extend(AnswerQuestions { set: number, view, searcher: &searcher, judged, foreign: &foreign }.cases()?);
+        cases.extend(Questions { set: number, view, searcher: &searcher, judged, foreign: &foreign }.answer_cases()?);
         index.remove();
     }
     Ok(cases)

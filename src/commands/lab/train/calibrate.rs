@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use lab::calibration::{Calibrated, Case, Fold, Kind, Questions, auc, bins, calibrate, folds, share_below};
+use lab::Questions;
+use lab::calibration::{Calibrated, Case, Fold, Kind, auc, bins, calibrate, folds, share_below};
 use lab::evaluation::{BeirQuery, BeirSet, mean, percentile};
 use searcher::Ground;
 
