@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::Engine;
+use crate::guard::Caller;
 
 /// A model at one moment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -21,31 +22,35 @@ pub(crate) struct ModelView {
     pub(crate) precision: &'static str,
     /// The processor that computes: `cpu`, `cuda:0`.
     pub(crate) device: String,
-    /// Tokens per second while computing; 0 before the first.
-    pub(crate) tokens_per_second: f64,
-    /// Requests that wait for it.
-    pub(crate) waiting: usize,
+    /// Tokens per second while computing, 0 before the first; told to who sees everything, for it also computes for what others
+    /// do not see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens_per_second: Option<f64>,
+    /// Requests that wait for it; told likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<usize>,
 }
 
 impl ModelView {
-    pub(crate) fn embedding(engine: &Engine) -> Self {
+    pub(crate) fn embedding(engine: &Engine, caller: &Caller) -> Self {
         let snapshot = engine.snapshot();
         let model = snapshot.model();
         let embedder = &engine.embedder;
         Self {
             dimension: Some(model.dimension),
             fingerprint: Some(model.fingerprint.clone()),
-            ..Self::of(model.name.clone(), embedder.precision(), embedder.device(), &embedder.stats())
+            ..Self::of(model.name.clone(), embedder.precision(), embedder.device(), &embedder.stats(), caller)
         }
     }
 
-    pub(crate) fn reranker(engine: &Engine) -> Option<Self> {
+    pub(crate) fn reranker(engine: &Engine, caller: &Caller) -> Option<Self> {
         let reranker = engine.reranker.as_ref()?;
         let name = engine.reranker_name.clone();
-        Some(Self::of(name, reranker.precision(), reranker.device(), &reranker.stats()))
+        Some(Self::of(name, reranker.precision(), reranker.device(), &reranker.stats(), caller))
     }
 
-    fn of(name: String, precision: Precision, device: DeviceChoice, stats: &WorkerStats) -> Self {
+    fn of(name: String, precision: Precision, device: DeviceChoice, stats: &WorkerStats, caller: &Caller) -> Self {
+        let seen = caller.sees_everything().then_some(stats);
         Self {
             name,
             dimension: None,
@@ -57,8 +62,8 @@ impl ModelView {
                 Precision::Int8 => "int8",
             },
             device: device.to_string(),
-            tokens_per_second: stats.tokens_per_second(),
-            waiting: stats.waiting_urgent + stats.waiting_soon + stats.waiting_bulk,
+            tokens_per_second: seen.map(WorkerStats::tokens_per_second),
+            waiting: seen.map(|stats| stats.waiting_urgent + stats.waiting_soon + stats.waiting_bulk),
         }
     }
 }

@@ -87,8 +87,8 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
         audit: (app.audit.is_on() && caller.sees_places())
             .then(|| AuditState { failing: app.audit.is_failing(), lost: app.audit.lost() }),
         uptime_seconds: app.started.elapsed().as_secs(),
-        model: ModelView::embedding(engine),
-        reranker: ModelView::reranker(engine),
+        model: ModelView::embedding(engine, caller),
+        reranker: ModelView::reranker(engine, caller),
         documents: totals.documents,
         passages: totals.chunks,
         vectors: statistics.as_ref().map(|statistics| statistics.vectors),

@@ -61,8 +61,8 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
             survey: shared.surveys.get(engine, &*engine.view(&caller)?)?,
             jobs: app.jobs.seen_by(&caller),
             lines: caller.sees_everything().then(|| ledger::lines(engine, &asked)).transpose()?,
-            embedding: ModelView::embedding(engine),
-            reranker: ModelView::reranker(engine),
+            embedding: ModelView::embedding(engine, &caller),
+            reranker: ModelView::reranker(engine, &caller),
             uptime: app.started.elapsed(),
             audit_failing: app.audit.is_failing(),
         })
@@ -243,17 +243,17 @@ fn models(visit: &Visit, state: &State) -> Markup {
 /// A model in one line: its name, its shape, where it computes, how fast, and who waits.
 fn model(visit: &Visit, model: &ModelView) -> Markup {
     let words = visit.words();
-    let speed = match model.tokens_per_second {
+    let speed = model.tokens_per_second.map(|rate| match rate {
         rate if rate > 0.0 => fill(words.tokens_second, &[&number(rate as u64)]),
         _ => words.not_used.to_string(),
-    };
+    });
     html! {
         b { bdi { (clean(&model.name)) } }
         p.meta {
             @if let Some(dimension) = model.dimension { span { (fill(words.dimensions, &[&dimension.to_string()])) } }
             span { (fill(words.computes, &[model.precision, &model.device])) }
-            span { (speed) }
-            span { (fill(words.queue, &[&number(model.waiting as u64)])) }
+            @if let Some(speed) = speed { span { (speed) } }
+            @if let Some(waiting) = model.waiting { span { (fill(words.queue, &[&number(waiting as u64)])) } }
             @if let Some(hash) = model.fingerprint.as_deref().and_then(|hash| hash.get(..8)) { code { (hash) } }
         }
     }
