@@ -4,6 +4,7 @@
 //! to one command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod answers;
 mod audit;
 mod cli;
 mod commands;

@@ -9,7 +9,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indexer::{Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use searcher::{
-    Answer, CLOSEST, Citation, ClosestDocument, DocumentHit, Effect, Expansion, PassageHit, Reply, Spelling, Verdict,
+    Answer, CLOSEST, Citation, ClosestDocument, DocumentHit, Effect, Expansion, Flaw, PassageHit, Reply, ReplyNote,
+    Spelling, StruckSentence, Verdict,
 };
 
 use crate::plain::{shown, shown_lines};
@@ -185,12 +186,18 @@ pub(crate) fn print_reply(reply: &Reply) {
         };
         println!("{said}{}", if reply.closest.is_empty() { "" } else { " Closest:" });
     }
+    for note in &reply.notes {
+        eprintln!("note: {}", reply_note(*note));
+    }
     for sentence in &reply.sentences {
         let numbers: String = sentence.citations.iter().map(|number| format!(" [{number}]")).collect();
         if let Some(header) = &sentence.header {
             println!("{}", style.quiet(&shown_lines(header)));
         }
         println!("{}{}", shown_lines(&sentence.text), style.quiet(&numbers));
+    }
+    for StruckSentence { text, flaw } in &reply.struck {
+        println!("{}", style.quiet(&format!("not proved ({}): {}", flaw_of(flaw), shown(text))));
     }
     println!();
     for Citation { number, title, source, path, lines: own, place, url, .. } in &reply.citations {
@@ -204,6 +211,34 @@ pub(crate) fn print_reply(reply: &Reply) {
     }
     for ClosestDocument { title, source, path, .. } in &reply.closest {
         println!("  {}  {}", style.title(&shown(title)), style.quiet(&shown(&format!("{source}/{path}"))));
+    }
+}
+
+/// What a note says.
+fn reply_note(note: ReplyNote) -> String {
+    match note {
+        ReplyNote::WriterFailed => {
+            "the writer gave no answer, or broke off; --quoted does not ask it, RUST_LOG=warn says why".to_owned()
+        }
+        ReplyNote::Unproved => "too little of what the writer wrote was proved; this is what the documents say".to_owned(),
+        ReplyNote::Cut => "the writer was cut at answers.max_tokens".to_owned(),
+        ReplyNote::Repeated => "the writer began to repeat itself, and was cut".to_owned(),
+        ReplyNote::PassagesLeftOut { passages } => format!("the writer had no room for {passages} of the passages"),
+    }
+}
+
+/// Why a sentence is not shown as true.
+fn flaw_of(flaw: &Flaw) -> String {
+    match flaw {
+        Flaw::Uncited => "it cites nothing".to_owned(),
+        Flaw::NoSuchPassage(number) => format!("there is no passage {number}"),
+        Flaw::Misquoted(quote) => format!("its passage does not say \"{}\"", shown(quote)),
+        Flaw::Figure(figure) => format!("its passage does not say {}", shown(figure)),
+        Flaw::Name(name) => format!("its passage does not name {}", shown(name)),
+        Flaw::Address => "it holds a web address".to_owned(),
+        Flaw::Negation => "its passage says the opposite".to_owned(),
+        Flaw::Unsupported => "it does not follow from its passage".to_owned(),
+        Flaw::TooLong => "it is too long".to_owned(),
     }
 }
 

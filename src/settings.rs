@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
+use crate::answers::AnswersConfig;
 use crate::cli::{Cli, Command, LogFormat, Precision};
 use crate::reading::ExtractConfig;
 
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) insights: web::InsightsConfig,
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
+    pub(crate) answers: AnswersConfig,
 }
 
 /// What is logged, and how.
@@ -84,9 +86,10 @@ impl Settings {
         for named in beside.into_iter().flatten() {
             *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
         }
-        let logo = &mut settings.page.logo;
-        if let Some(folder) = path.parent().filter(|_| !logo.as_os_str().is_empty()) {
-            *logo = folder.join(&*logo);
+        for named in [&mut settings.page.logo, &mut settings.answers.key_file] {
+            if let Some(folder) = path.parent().filter(|_| !named.as_os_str().is_empty()) {
+                *named = folder.join(&*named);
+            }
         }
         settings.path = Some(path.to_path_buf());
         Ok(settings)
@@ -171,6 +174,7 @@ mod tests {
         assert_eq!(config.dimension, Some(256));
         assert_eq!(config.web(), web::Config::default());
         assert_eq!(config.extract, ExtractConfig::default());
+        assert_eq!(config.answers, AnswersConfig::default());
         let synonyms = Some(PathBuf::from("synonyms.toml"));
         let calibration = Some(PathBuf::from("/etc/quarry/calibration.json"));
         let rules = Some(PathBuf::from("rules.toml"));

@@ -105,7 +105,7 @@ impl Scene {
 
     /// Whether a page of results shows documents of the group.
     fn sees_travel(browser: &Browser) -> bool {
-        browser.eval("[...document.querySelectorAll('.hit')].some((hit) => hit.textContent.includes('travel/'))")
+        browser.eval("[...document.querySelectorAll('.hit .crumbs *')].some((part) => part.textContent.trim() === 'travel')")
             == json!(true)
     }
 

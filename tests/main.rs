@@ -19,6 +19,7 @@ mod hostile;
 #[cfg(feature = "hub")]
 mod hub;
 mod identity;
+mod llm;
 #[cfg(feature = "hub")]
 mod models;
 mod permissions;

@@ -30,7 +30,7 @@ fn reads(files: &[(&str, Vec<u8>, &[&str])]) -> Bench {
 }
 
 /// A PDF of one page: its operators, a map from its bytes to letters, and the entries of a form.
-fn pdf(content: &str, to_unicode: &str, form: &str) -> Vec<u8> {
+pub(crate) fn pdf(content: &str, to_unicode: &str, form: &str) -> Vec<u8> {
     let stream = |data: &str| format!("<</Length {}>>\nstream\n{data}\nendstream", data.len());
     let fields = if form.is_empty() { String::new() } else { "/AcroForm<</Fields[7 0 R]>>".to_owned() };
     let annotations = if form.is_empty() { "" } else { "/Annots[7 0 R]" };
@@ -66,7 +66,7 @@ fn letters(entries: &[(u8, &str)]) -> String {
     )
 }
 
-fn line(y: u32, text: &str) -> String {
+pub(crate) fn line(y: u32, text: &str) -> String {
     format!("BT /F1 12 Tf 1 0 0 1 50 {y} Tm ({text}) Tj ET\n")
 }
 
@@ -95,7 +95,7 @@ fn zip(members: &[(&[u8], &str)]) -> Vec<u8> {
 
 const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
-fn relations(entries: &[(&str, &str, &str)]) -> String {
+pub(crate) fn relations(entries: &[(&str, &str, &str)]) -> String {
     let entries = entries
         .iter()
         .map(|(id, kind, target)| format!("<Relationship Id='{id}' Type='{OFFICE}/{kind}' Target='{target}'/>"));
@@ -104,7 +104,7 @@ fn relations(entries: &[(&str, &str, &str)]) -> String {
 }
 
 /// An Office package of these parts; the first is the document.
-fn office(parts: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn office(parts: &[(&str, &str)]) -> Vec<u8> {
     let main = parts[0].0;
     let kind = if main.starts_with("word") { "wordprocessingml.document" } else { "spreadsheetml.sheet" };
     let types = format!(

@@ -19,6 +19,7 @@ mod paging;
 mod provider;
 mod shapes;
 mod typing;
+mod written;
 
 use std::fs;
 use std::time::{Duration, Instant};

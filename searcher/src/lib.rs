@@ -56,6 +56,7 @@ mod nearness;
 mod phrases;
 mod plan;
 mod present;
+mod proof;
 mod query;
 mod recall;
 mod request;
@@ -71,6 +72,7 @@ mod suggest;
 mod synonyms;
 mod unit;
 mod weighing;
+mod writer;
 mod writing;
 mod written;
 
@@ -78,8 +80,8 @@ pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
 pub use answerable::{Answerable, CLOSEST, Verdict};
 pub use ask::{
-    AskRequest, Chosen, Citation, CitedSentence, ClosestDocument, Outcome, PASSAGES, Ranked, Reply, Setting, Support,
-    Supported, Wanted, chosen, is_question, ranked, standalone,
+    AskRequest, Chosen, Citation, CitedSentence, ClosestDocument, Draft, EXTRACTIVE, Outcome, PASSAGES, Ranked, Reply, ReplyNote, Said,
+    Setting, StruckSentence, Support, Supported, Wanted, Wording, chosen, is_question, ranked, standalone,
 };
 pub use calibration::{AnswerLines, Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;
@@ -93,6 +95,7 @@ pub use highlight::{Span, Terms, highlight};
 pub use marks::Marker;
 pub use nearness::{Nearness, Spread};
 pub use plan::SearchPlan;
+pub use proof::Flaw;
 pub use query::{Exclusion, MAX_OPERATORS, MAX_QUERY_BYTES, MAX_WORDS, Note, ParsedQuery, parse_date};
 pub use recall::Recall;
 pub use request::{
@@ -109,4 +112,5 @@ pub use suggest::{Suggester, Suggestion, SuggestionKind};
 pub use synonyms::{Expansion, Synonyms};
 pub use unit::{Unit, UnitKind, units};
 pub use weighing::{Effect, PageTypeWeights};
+pub use writer::{Brief, Ending, Writer, WriterError};
 pub use written::WrittenError;

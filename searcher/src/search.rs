@@ -36,6 +36,7 @@ use crate::rerank::{RerankState, Reranking, Step, Wish};
 use crate::rules::Rules;
 use crate::sentence::{Sentences, Which};
 use crate::synonyms::Synonyms;
+use crate::writer::Writer;
 
 /// Documents that are settled together: those of a page of the usual size.
 const BLOCK: usize = 10;
@@ -51,6 +52,7 @@ pub struct Searcher {
     learnt: Arc<RwLock<Learnt>>,
     rules: Arc<Rules>,
     calibration: Option<Arc<Calibration>>,
+    pub(crate) writer: Option<Arc<dyn Writer>>,
 }
 
 /// What documents explain, by the views that show them: nobody's query is understood by what is hidden from them.
@@ -87,7 +89,7 @@ impl Searcher {
     /// A searcher with a model for queries, and one for reranking if there is any.
     pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
         let (synonyms, learnt, rules) = Default::default();
-        Self { embedder, reranker, config, synonyms, learnt, rules, calibration: None }
+        Self { embedder, reranker, config, synonyms, learnt, rules, calibration: None, writer: None }
     }
 
     /// The same searcher, with words that stand for each other.
@@ -117,6 +119,17 @@ impl Searcher {
     #[must_use]
     pub fn calibrated(self, calibration: Calibration) -> Self {
         Self { calibration: Some(Arc::new(calibration)), ..self }
+    }
+
+    /// The same searcher, with a model that writes answers.
+    #[must_use]
+    pub fn with_writer(self, writer: Option<Arc<dyn Writer>>) -> Self {
+        Self { writer, ..self }
+    }
+
+    /// Whether a model writes answers.
+    pub fn has_writer(&self) -> bool {
+        self.writer.is_some()
     }
 
     /// The settings in force.

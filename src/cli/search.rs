@@ -55,6 +55,9 @@ pub(crate) struct AskArgs {
     /// The question before it, for a follow-up such as "and in Leeds?".
     #[arg(long, value_name = "QUESTION")]
     pub(crate) before: Option<String>,
+    /// Answer with sentences of the documents alone, even where the configuration names a writer.
+    #[arg(long)]
+    pub(crate) quoted: bool,
     /// The whole reply as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,6 @@
-//! `quarry ask`: a question answered with sentences of the documents, each with its source.
+//! `quarry ask`: a question answered with sentences of the documents or of a writer, each with its source.
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -25,6 +26,7 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     let mut request = asked.search(&RequestLimits::default())?;
     let (config, synonyms, rules) = (settings.search()?, settings.synonyms()?, settings.rules()?);
     let calibration = settings.calibration()?;
+    let writer = if args.quoted { None } else { settings.answers.writer()? };
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
     let viewer = viewer_of(&args.seen_as)?;
@@ -35,14 +37,16 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     check_model(&snapshot, &model)?;
     request.filters = Filters { source: source.into_iter().map(|source| source.name).collect(), ..request.filters };
     let searcher =
-        Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
+        Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules);
+    let searcher = searcher.calibrated(calibration).with_writer(writer);
     let view = snapshot.view(&viewer)?;
     let is_rewritten = request.query != asked.question.trim();
     let mut search = searcher.begin(&*view, request)?;
     search.finish()?;
     let answer = search.answer()?;
-    let mut reply = Reply { is_rewritten, ..search.reply(&answer, searcher.config().answer_time())? };
-    Links::open(&folder, &settings.web().index)?.put_on_reply(&mut reply);
+    let mut draft = search.draft(&answer, searcher.config().answer_time())?;
+    Links::open(&folder, &settings.web().index)?.put_on_draft(&mut draft);
+    let reply = Reply { is_rewritten, ..searcher.write(draft, &mut |_| ControlFlow::Continue(())) };
     if args.json {
         println!("{}", plain::json(&reply)?);
     } else {

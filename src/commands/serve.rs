@@ -77,11 +77,24 @@ impl Opener {
         let (embedder, model) = models::embedder(&self.settings)?;
         let reranker =
             models::reranker(&self.settings)?.zip(self.reranker_name()?).map(|(handle, name)| (name, handle));
+        let answers = self.settings.answers.writer()?;
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
         let Self { indexing, search, synonyms, rules, calibration, .. } = self;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, rules, calibration })
+        Ok(EngineParts {
+            store,
+            embedder,
+            reranker,
+            answers,
+            sources,
+            data_dir,
+            indexing,
+            search,
+            synonyms,
+            rules,
+            calibration,
+        })
     }
 
     /// What the status calls the reranker: never where it lies.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::field;
-use super::llm::{Manner, StandIn};
+use crate::llm::{Manner, StandIn};
 use crate::support::{Bench, Run};
 
 const PLACES: [&str; 6] = ["Oslo", "Leeds", "Utrecht", "Halifax", "Turin", "Ghent"];

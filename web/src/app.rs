@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tracing::Span;
 
 use crate::admission::Admission;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub(crate) set_up: SetUp,
     pub(crate) rates: Rates,
     pub(crate) admission: Admission,
+    /// Places for answers that a writer writes.
+    pub(crate) writing: Arc<Semaphore>,
     pub(crate) traffic: Traffic,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
@@ -71,6 +74,7 @@ impl App {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
+            writing: Arc::new(Semaphore::new(config.limits.writing.max(1))),
             traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
             posix: PosixUsers::new(&config.auth),

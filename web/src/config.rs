@@ -79,6 +79,8 @@ pub struct LimitsConfig {
     pub page_depth: usize,
     /// Searches and model requests that compute at the same time; 0: one for each processor.
     pub concurrent: usize,
+    /// Answers that a writer writes at the same time; further ones wait.
+    pub writing: usize,
     /// Requests that may wait for that; more are answered 503.
     pub queue: usize,
     /// Seconds after which a request is given up.
@@ -159,6 +161,7 @@ impl Default for LimitsConfig {
             filter_values: 64,
             page_depth: 1_000,
             concurrent: 0,
+            writing: 4,
             queue: 64,
             request_seconds: 30,
             rerank_ms: 1000,

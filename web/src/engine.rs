@@ -30,6 +30,8 @@ pub struct EngineParts {
     pub embedder: EmbedHandle,
     /// The reranker, if there is one, and its name for people.
     pub reranker: Option<(String, RerankHandle)>,
+    /// What writes answers, if anything does.
+    pub answers: Option<Arc<dyn searcher::Writer>>,
     /// Folders to bring up to date at once, beside those that the index knows.
     pub sources: Vec<Source>,
     /// The data folder.
@@ -74,6 +76,7 @@ impl Engine {
             mut store,
             embedder,
             reranker,
+            answers,
             sources,
             data_dir,
             indexing,
@@ -104,7 +107,7 @@ impl Engine {
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
-        let searcher = searcher.with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
+        let searcher = searcher.with_synonyms(synonyms).with_rules(rules).calibrated(calibration).with_writer(answers);
         let writer = Writer::start(WriterParts {
             store,
             embedder: embedder.clone(),

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use searcher::{Answer, Reply};
+use searcher::{Answer, Citation, Draft, Reply};
 
 use crate::config::IndexConfig;
 use crate::given::Given;
@@ -61,7 +61,17 @@ impl Links {
 
     /// Puts the addresses on the passages that a reply cites.
     pub fn put_on_reply(&self, reply: &mut Reply) {
-        for citation in &mut reply.citations {
+        self.put_on_citations(reply.citations.iter_mut());
+    }
+
+    /// Puts the addresses on all passages that an answer may come to cite.
+    pub fn put_on_draft(&self, draft: &mut Draft) {
+        self.put_on_reply(&mut draft.reply);
+        self.put_on_citations(draft.sources_mut());
+    }
+
+    fn put_on_citations<'c>(&self, citations: impl Iterator<Item = &'c mut Citation>) {
+        for citation in citations {
             citation.url = self.url(&citation.source, &citation.path);
         }
     }

@@ -21,7 +21,7 @@ mod words;
 
 #[cfg(feature = "chat")]
 pub use asked::{
-    Asked, Chat, ChatError, Endpoint, Failure, Journal, Outcome, RemoteHttp, Subject, Tokens, ask_all, journal_path,
+    Asked, Failure, Journal, Outcome, Subject, ask_all, journal_path,
 };
 pub use filter::{Candidate, PairFilter};
 pub use quality::{Fault, PairLimits, fault_of, is_material};

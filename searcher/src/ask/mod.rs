@@ -1,16 +1,19 @@
-//! Asking: a question in, sentences of the documents out, each with its source, or that the documents do not answer.
+//! Asking: a question in, sentences out, each with its source, or that the documents do not answer.
 //!
 //! The line of a reply: search -> units -> support -> choice -> citations. What is said is quoted as it stands, so that nothing can
-//! be made up; the art is to say nothing where no sentence answers. How likely one does is judged by a calibration
+//! be made up; the art is to say nothing where no sentence answers. Where there is a writer, it goes on: draft -> brief -> claims
+//! -> proof.  How likely one does is judged by a calibration
 //! ([`crate::AnswerLines`]) that was fitted to questions with and without an answer.
 
 mod choice;
+mod draft;
 mod followup;
 mod question;
 mod reply;
 mod request;
 mod share;
 mod support;
+mod written;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,10 +23,11 @@ use std::time::Duration;
 use storage::{Passage, PassageRef, View};
 
 pub use choice::{Chosen, Ranked, Setting, chosen, ranked};
+pub use draft::{Draft, Said};
 pub use followup::standalone;
 pub use question::{Wanted, is_question};
-pub use reply::{Citation, CitedSentence, ClosestDocument, Outcome, Reply};
-pub use request::AskRequest;
+pub use reply::{Citation, CitedSentence, ClosestDocument, Outcome, Reply, ReplyNote, StruckSentence};
+pub use request::{AskRequest, Wording};
 pub(crate) use support::supports;
 pub use support::{PASSAGES, Support, Supported};
 
@@ -35,6 +39,8 @@ use crate::error::SearchError;
 use crate::plan::SearchPlan;
 use crate::search::{Search, Searcher};
 
+/// The name of the writer where nobody writes: sentences are those of the documents.
+pub const EXTRACTIVE: &str = "extractive";
 /// As long as measuring may take.
 const UNHURRIED: Duration = Duration::from_secs(600);
 
@@ -68,6 +74,14 @@ impl<S: Deref<Target = View>> Search<S> {
             cited.add(self.view(), &unit, trust)?;
         }
         Ok(reply(self.plan(), answer, cited))
+    }
+
+    /// What an answer is made from: [`Search::reply`], and the passages that a writer may go by ([`Searcher::write`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn draft(&self, answer: &Answer, time: Duration) -> Result<Draft, SearchError> {
+        Draft::of(self.view(), self.reply(answer, time)?, answer, &self.candidates())
     }
 
     /// The sentences that answer.
@@ -116,7 +130,7 @@ impl Cited {
         let known = self.citations.iter().position(|known| known.id == id && known.passage == passage.number);
         let text = passage.chunk.text.clone();
         let at = known.unwrap_or_else(|| {
-            self.citations.push(citation(self.citations.len() + 1, id, passage));
+            self.citations.push(Citation { number: self.citations.len() + 1, ..Citation::of(passage) });
             self.citations.len() - 1
         });
         let quotes = &mut self.citations[at].quotes;
@@ -127,27 +141,9 @@ impl Cited {
             text: part(&unit.unit.bytes),
             header: unit.unit.header.as_ref().map(part),
             citations: vec![at + 1],
-            trust,
+            trust: Some(trust),
         });
         Ok(())
-    }
-}
-
-fn citation(number: usize, id: String, passage: Passage) -> Citation {
-    let Passage { number: place, document, chunk, .. } = passage;
-    Citation {
-        number,
-        id,
-        source: document.source,
-        path: document.path,
-        title: document.title,
-        url: None,
-        passage: place,
-        headings: chunk.headings,
-        lines: chunk.lines,
-        place: chunk.place,
-        text: chunk.text,
-        quotes: Vec::new(),
     }
 }
 
@@ -159,10 +155,12 @@ fn reply(plan: &SearchPlan, answer: &Answer, cited: Cited) -> Reply {
         question: plan.request.query.clone(),
         is_rewritten: false,
         outcome: if is_answered { Outcome::Answered } else { Outcome::Unanswered },
-        writer: "extractive",
+        writer: EXTRACTIVE.to_owned(),
         closest: closest.iter().map(ClosestDocument::of).collect(),
         sentences,
         citations,
+        struck: Vec::new(),
+        notes: Vec::new(),
         answerable: answer.answerable,
         timings: answer.timings,
         generation: answer.generation,

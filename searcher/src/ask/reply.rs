@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use serde::Serialize;
+use storage::Passage;
 
 use crate::answer::{DocumentHit, Timings};
 use crate::answerable::Answerable;
+use crate::proof::Flaw;
 use crate::shape;
 
 /// Whether a question was answered.
@@ -29,12 +31,18 @@ pub struct Reply {
     pub is_rewritten: bool,
     /// Whether it was answered.
     pub outcome: Outcome,
-    /// Who wrote the sentences: `extractive`, the documents themselves.
-    pub writer: &'static str,
+    /// Who wrote the sentences: `extractive` for the documents themselves, or the name of a model.
+    pub writer: String,
     /// The answer, sentence by sentence; empty where there is none.
     pub sentences: Vec<CitedSentence>,
     /// The passages that sentences are from, in the order in which they are cited.
     pub citations: Vec<Citation>,
+    /// What a model wrote and could not be proved, with the reason: not a part of the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub struck: Vec<StruckSentence>,
+    /// What has to be known of how the answer came about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ReplyNote>,
     /// The documents that come closest, where there is no answer; at most three.
     pub closest: Vec<ClosestDocument>,
     /// How likely something in the index answers; absent where that was not judged.
@@ -50,15 +58,48 @@ pub struct Reply {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CitedSentence {
-    /// The sentence, the item of a list or the row of a table, word by word as the document has it.
+    /// The sentence, the item of a list or the row of a table, word by word as the document has it; or a sentence of a model,
+    /// whose evidence is what is quoted of the citations.
     pub text: String,
     /// What has to be read with it: the header of its table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
     /// Numbers of the citations that it is from, from 1.
     pub citations: Vec<usize>,
-    /// The probability that it answers, 0 to 1.
-    pub trust: f64,
+    /// The probability that it answers, 0 to 1; of a model's sentence, that what it cites supports it, where a reranker says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<f64>,
+}
+
+/// A sentence of a model that was not proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StruckSentence {
+    /// The sentence.
+    pub text: String,
+    /// Why it is not shown as true.
+    #[serde(flatten)]
+    pub flaw: Flaw,
+}
+
+/// What has to be known of how an answer came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum ReplyNote {
+    /// The writer gave no answer, or broke off.
+    WriterFailed,
+    /// Too little of what the writer wrote was proved: these are sentences of the documents.
+    Unproved,
+    /// The writer was cut at its greatest length.
+    Cut,
+    /// The writer began to repeat itself, and was cut.
+    Repeated,
+    /// The writer had no room for all passages.
+    PassagesLeftOut {
+        /// How many it did not read.
+        passages: usize,
+    },
 }
 
 /// A passage that is cited.
@@ -110,6 +151,27 @@ pub struct ClosestDocument {
     pub title: String,
     /// The passage that comes closest, from 0.
     pub passage: u32,
+}
+
+impl Citation {
+    /// A passage of which nothing is quoted yet, without a number.
+    pub(super) fn of(passage: Passage) -> Self {
+        let Passage { document_id, number, document, chunk } = passage;
+        Self {
+            number: 0,
+            id: document_id.to_string(),
+            source: document.source,
+            path: document.path,
+            title: document.title,
+            url: None,
+            passage: number,
+            headings: chunk.headings,
+            lines: chunk.lines,
+            place: chunk.place,
+            text: chunk.text,
+            quotes: Vec::new(),
+        }
+    }
 }
 
 impl ClosestDocument {

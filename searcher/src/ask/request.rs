@@ -24,6 +24,21 @@ pub struct AskRequest {
     /// What reranking may cost.
     #[serde(default)]
     pub rerank: RerankBudget,
+    /// Whose words the answer is in.
+    #[serde(default)]
+    pub wording: Wording,
+}
+
+/// Whose words an answer is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Wording {
+    /// Those of a writer, where there is one and what it says can be proved; else those of the documents.
+    #[default]
+    Written,
+    /// Those of the documents.
+    Quoted,
 }
 
 impl AskRequest {

@@ -3,6 +3,7 @@
 mod access;
 mod access_body;
 pub(crate) mod answer;
+pub(crate) mod answering;
 mod carry;
 mod documents;
 mod feedback;

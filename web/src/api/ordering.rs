@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use searcher::{Answer, Reply, RerankState, SearchPlan, SearchRequest, Wish};
+use searcher::{Answer, Draft, Reply, RerankState, SearchPlan, SearchRequest, Wish};
 use storage::View;
 
 use crate::app::{App, Turn};
@@ -70,6 +70,14 @@ impl Search {
 }
 
 impl Search {
+    /// What an answer to the question is made from, by the order of an answer of this search.
+    ///
+    /// # Errors
+    /// As [`Search::begin`].
+    pub(crate) fn draft(&self, answer: &Answer, time: Duration) -> Result<Draft, Error> {
+        Ok(self.search.draft(answer, time)?)
+    }
+
     /// What the documents say to the question, by the order of an answer of this search.
     ///
     /// # Errors

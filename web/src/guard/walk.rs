@@ -66,6 +66,7 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/preferences", Need::Host),
     ("POST", "/rerank", SEARCH),
     ("GET", "/search", SEARCH),
+    ("GET", "/search/answer", SEARCH),
     ("GET", "/set-up", Need::Host),
     ("POST", "/set-up", Need::Host),
     ("GET", "/sign-in", Need::Host),

@@ -32,6 +32,7 @@ mod text;
 mod visibility;
 mod visit;
 mod why;
+mod written;
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -55,6 +56,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::page("/").get(SEARCH, home::home),
         Endpoint::page("/search").get(SEARCH, results::results),
+        Endpoint::page("/search/answer").get(SEARCH, written::written),
         Endpoint::page("/document/{id}").get(SEARCH, document::document),
         Endpoint::page("/document/{id}/file").get(SEARCH, file::file),
         Endpoint::page("/document/{id}/similar").get(SEARCH, similar::similar),

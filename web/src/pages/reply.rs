@@ -1,8 +1,8 @@
-//! The answer above the results, where a question was asked and sentences of the documents answer it: each with the numbers of its
-//! sources, which lead to the passage with its words marked.
+//! The answer above the results, where a question was asked and sentences of the documents, or of a writer, answer it: each with
+//! the numbers of its sources, which lead to the passage with its words marked.
 
 use maud::{Markup, html};
-use searcher::{Citation, CitedSentence, Reply};
+use searcher::{Citation, CitedSentence, EXTRACTIVE, Reply, ReplyNote};
 use storage::Place;
 
 use super::address::{SearchAddress, encoded, query_string};
@@ -12,14 +12,35 @@ use super::strings::{Strings, fill};
 use super::text::clean;
 use super::visit::Visit;
 
+/// The place of an answer: what the documents say, if they do, and where a writer writes, the address of what it says.
+pub(super) fn shown(visit: &Visit, address: &SearchAddress, reply: Option<&Reply>, writes: Option<&str>) -> Markup {
+    let words = visit.words();
+    html! {
+        link rel="stylesheet" href=(assets::address("reply.css"));
+        @match writes {
+            Some(query) => div data-write=(query) {
+                p.meta.js role="status" { (words.writing) }
+                div.reply.js {}
+                @if let Some(reply) = reply { (replied(visit, address, reply)) }
+            },
+            None => @if let Some(reply) = reply { (replied(visit, address, reply)) },
+        }
+    }
+}
+
 /// The answer, the passages that it quotes, and a field for the next question.
 pub(super) fn replied(visit: &Visit, address: &SearchAddress, reply: &Reply) -> Markup {
     let words = visit.words();
     html! {
-        link rel="stylesheet" href=(assets::address("reply.css"));
         section.reply aria-labelledby="reply" {
-            h2 #reply { (words.reply) }
+            h2 #reply { @if is_written(reply) { (fill(words.written, &[&clean(&reply.writer)])) } @else { (words.reply) } }
+            @for note in &reply.notes { (noted(words, *note)) }
             @for sentence in &reply.sentences { (said(address, reply, sentence)) }
+            @if !reply.struck.is_empty() {
+                details { summary.meta { (fill(words.struck, &[&reply.struck.len().to_string()])) }
+                    @for struck in &reply.struck { p { s { (clean(&struck.text)) } } }
+                }
+            }
             ol { @for citation in &reply.citations { li value=(citation.number) { (source(visit, address, citation)) } } }
             div.actions {
                 button.js.copy type="button" data-text=(plain(words, reply)) { (icon("doc")) span { (words.reply_copy) } }
@@ -29,14 +50,35 @@ pub(super) fn replied(visit: &Visit, address: &SearchAddress, reply: &Reply) -> 
     }
 }
 
+/// Whether a model wrote it.
+fn is_written(reply: &Reply) -> bool {
+    reply.writer != EXTRACTIVE
+}
+
+fn noted(words: &Strings, note: ReplyNote) -> Markup {
+    let text = match note {
+        ReplyNote::WriterFailed => words.writer_failed,
+        ReplyNote::Unproved => words.unproved,
+        // Of what there is, nothing is wrong.
+        ReplyNote::Cut | ReplyNote::Repeated | ReplyNote::PassagesLeftOut { .. } => return html! {},
+    };
+    html! { p.meta { (text) } }
+}
+
 fn said(address: &SearchAddress, reply: &Reply, sentence: &CitedSentence) -> Markup {
+    sentence_of(address, sentence, &reply.citations, !is_written(reply))
+}
+
+/// A sentence with links to what it cites, of these; as a quotation, where it stands so in a document.
+pub(super) fn sentence_of(address: &SearchAddress, sentence: &CitedSentence, known: &[Citation], is_quoted: bool) -> Markup {
+    let text = clean(&cells(&sentence.text)).into_owned();
     html! {
         blockquote dir="auto" {
             p {
                 @if let Some(header) = &sentence.header { small { (clean(&cells(header))) } br; }
-                q { (clean(&cells(&sentence.text))) }
+                @if is_quoted { q { (text) } } @else { (text) }
                 @for number in &sentence.citations {
-                    @if let Some(citation) = reply.citations.get(number.wrapping_sub(1)) {
+                    @if let Some(citation) = known.iter().find(|citation| citation.number == *number) {
                         " " a.cite href=(link(address, citation)) title=(clean(&citation.title)) { "[" (number) "]" }
                     }
                 }

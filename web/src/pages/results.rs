@@ -10,7 +10,7 @@ use super::Shared;
 use super::address::{PAGE, SearchAddress};
 use super::language::{Noun, number};
 use super::layout::Page;
-use super::reply::replied;
+use super::reply;
 use super::strings::fill;
 use super::survey::Survey;
 use super::text::clean;
@@ -29,6 +29,8 @@ struct Found {
     answer: Answer,
     /// What the documents say, where a question was asked.
     reply: Option<Reply>,
+    /// Whether a writer may answer it.
+    is_written: bool,
     survey: Arc<Survey>,
     /// How many of the best results a reranker could read, if there is one.
     reranker_depth: Option<usize>,
@@ -93,7 +95,11 @@ async fn find(
         let survey = shared.surveys.get(engine, &*engine.view(&who)?)?;
         let config = engine.searcher.config();
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
-        Ok(Found { answer: answer.answer, reply, survey, reranker_depth, page_depth: app.config.limits.page_depth })
+        let answer = answer.answer;
+        let is_hopeless = answer.answerable.is_some_and(|judged| judged.verdict == Verdict::Unlikely);
+        let is_written = asks && engine.searcher.has_writer() && !answer.results.is_empty() && !is_hopeless;
+        let page_depth = app.config.limits.page_depth;
+        Ok(Found { answer, reply, is_written, survey, reranker_depth, page_depth })
     })
     .await
 }
@@ -114,7 +120,9 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 (truth(visit, &address, found))
                 @for note in &answer.notes { p.note { (clean(&visit.language.note(note))) } }
                 @if let Some(spelling) = &answer.spelling { (spelled(visit, &address, spelling)) }
-                @if let Some(reply) = &found.reply { (replied(visit, &marked_by(&address, answer), reply)) }
+                @if found.reply.is_some() || found.is_written {
+                    (reply::shown(visit, &marked_by(&address, answer), found.reply.as_ref(), found.is_written.then(|| address.query_string()).as_deref()))
+                }
                 @if answer.results.is_empty() { (nothing(visit, &address, found)) } @else {
                     @if found.is_unlikely() { p.note #closest { (words.closest) } }
                     (hit::hits(visit, &marked_by(&address, answer), &answer.results, found.judges(), &answer.expanded))

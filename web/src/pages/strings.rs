@@ -92,6 +92,8 @@ pub(super) struct Strings {
     pub(super) insights_bound: &'static str, pub(super) insights_hidden: &'static str, pub(super) insights_none: &'static str,
     pub(super) insights_csv: &'static str, pub(super) insights_export: &'static str, pub(super) slow_from: &'static str,
     pub(super) reply: &'static str, pub(super) reply_copy: &'static str, pub(super) follow_up: &'static str,
+    pub(super) written: &'static str, pub(super) writing: &'static str, pub(super) struck: &'static str, pub(super) writer_failed: &'static str,
+    pub(super) unproved: &'static str,
     pub(super) unclicked_are: &'static str, pub(super) no_insights: Failure,
 }
 
@@ -201,6 +203,9 @@ pub(super) const EN: Strings = Strings {
     insights_hidden: "{} of {} different questions are not shown.", insights_none: "None.",
     insights_csv: "These questions as CSV", insights_export: "`quarry insights export FOLDER` makes an evaluation set for `quarry eval` of what was opened and of the thumbs.", slow_from: "From {} on.",
     reply: "From your documents, word by word", reply_copy: "Copy with sources", follow_up: "Ask further",
+    written: "Written by {} from your documents; each sentence is held against what it cites", writing: "An answer is being written …",
+    struck: "Left out, not proved by the documents ({})", writer_failed: "The writer of answers did not answer: these are sentences of your documents.",
+    unproved: "What the writer of answers wrote could not be proved: these are sentences of your documents.",
     unclicked_are: "Results were shown, and in most searches none was opened. What a preview or a snippet answers needs no click.",
     no_insights: Failure { title: "Insights are switched off", cure: "An administrator can set `enabled = true` under [insights] in quarry.toml, and start the server again." },
 };
@@ -296,6 +301,9 @@ pub(super) const ZH: Strings = Strings {
     insights_hidden: "有 {} 个问题不显示（不同问题共 {} 个）。", insights_none: "无。",
     insights_csv: "以 CSV 下载这些问题", insights_export: "`quarry insights export 文件夹` 根据点开和评价生成供 `quarry eval` 使用的评测集。", slow_from: "{}以上。",
     reply: "摘自您的文档，一字不差", reply_copy: "复制答案和出处", follow_up: "继续提问",
+    written: "由 {} 根据您的文档撰写，每句话都经引文核对", writing: "正在撰写答案 …",
+    struck: "已略去，文档不能证实（{}）", writer_failed: "撰写答案的模型没有回应，以下是文档原文。",
+    unproved: "模型撰写的内容无法证实，以下是文档原文。",
     unclicked_are: "显示了结果，但多数搜索无人点开。预览或摘要已经回答的问题无需点开。",
     no_insights: Failure { title: "搜索洞察未启用", cure: "管理员可在 quarry.toml 的 [insights] 中设置 `enabled = true`，然后重新启动服务。" },
 };

@@ -2,6 +2,7 @@
 //! left out, and beside a `main` or a single `article` everything else. The tree is walked as a sequence of opening and
 //! closing edges: nesting never uses the call stack, and a page nested absurdly deep is read without structure.
 
+mod hidden;
 mod layout;
 mod main_content;
 mod meta;

@@ -8,6 +8,7 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::node::Element;
 use scraper::{Html, Node};
 
+use super::hidden::is_hidden;
 use super::layout::layout_tables;
 use super::rows::Rows;
 use super::source::SourceCursor;
@@ -114,7 +115,7 @@ pub(super) fn walk(tree: &Html, from: NodeRef<'_, Node>, source: &str, keep: Kee
     for edge in from.traverse() {
         match (edge, skipped) {
             (Edge::Open(node), None) => match node.value() {
-                Node::Element(element) if walker.skips(element) => skipped = Some(node.id()),
+                Node::Element(element) if walker.skips(element) || is_hidden(node, element) => skipped = Some(node.id()),
                 Node::Element(element) => walker.open(node.id(), element),
                 Node::Text(text) => walker.add(text),
                 _ => {}

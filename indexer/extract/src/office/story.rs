@@ -225,6 +225,11 @@ impl Story {
         self.frames.iter().any(|frame| matches!(frame, Frame::Table { .. }))
     }
 
+    /// Whether what is open stands on the page itself, in no table and no box.
+    pub(crate) fn is_on_paper(&self) -> bool {
+        !self.frames.iter().any(|frame| matches!(frame, Frame::Table { .. } | Frame::Aside { .. }))
+    }
+
     /// Adds finished pieces: after the open paragraph, if there is one.
     pub(crate) fn add(&mut self, more: Vec<Piece>) {
         match self.frames.last_mut() {

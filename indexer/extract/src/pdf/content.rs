@@ -1,6 +1,8 @@
 //! The interpreter of a page's operators, which gives its characters, ruled lines and pictures. Only what text needs is
-//! followed: matrices, fonts, text, drawings inside of drawings, lines and boxes; colours, patterns and masks are not,
-//! so there is less to go wrong on hostile files, and it is fast. Operators: ISO 32000-1, annex A.
+//! followed: matrices, fonts, text, drawings inside of drawings, lines and boxes, and of colours whether they are white;
+//! patterns and masks are not, so there is less to go wrong on hostile files, and it is fast. Operators: ISO 32000-1, annex A.
+
+mod appearance;
 
 use std::rc::Rc;
 
@@ -10,11 +12,11 @@ use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro_syntax::page::{Page, Resources};
 
-use super::annotations::{self, Field, LETTER};
 use super::budget::{Budget, MAX_PAGE_GLYPHS, Refusal};
 use super::fonts::{CodeText, Fonts, TextFont};
 use super::glyphs::{Glyph, Rule, Turn, spread};
 use super::paths::Path;
+use super::sight::{Backdrop, Ink};
 use super::text;
 
 /// Deepest nesting of drawings within drawings.
@@ -23,6 +25,8 @@ const MAX_FORMS: usize = 24;
 const MAX_SAVED: usize = 512;
 /// Annotations of a page that are looked at.
 const MAX_ANNOTATIONS: usize = 5_000;
+/// Smaller characters are not seen, in points.
+const SMALLEST: f64 = 0.5;
 
 /// What stands on a page.
 pub(super) struct PageContent<'a> {
@@ -70,11 +74,13 @@ pub(super) fn interpret<'a>(page: &Page<'a>, fonts: &mut Fonts<'a>, budget: &mut
         matrix: Affine::IDENTITY,
         line_matrix: Affine::IDENTITY,
         path: Path::default(),
+        backdrop: Backdrop::default(),
         marks: Vec::new(),
     };
     if let Err(refusal) = reader.page(page) {
         reader.content.refusal = Some(refusal);
     }
+    reader.backdrop.retain_seen(&mut reader.content.layers, reader.content.size);
     reader.content
 }
 
@@ -89,6 +95,7 @@ struct State<'a> {
     stretch: f64,
     leading: f64,
     rise: f64,
+    ink: Ink,
 }
 
 impl State<'_> {
@@ -102,6 +109,7 @@ impl State<'_> {
             stretch: 1.0,
             leading: 0.0,
             rise: 0.0,
+            ink: Ink::default(),
         }
     }
 }
@@ -122,6 +130,7 @@ struct Interpreter<'a, 'b> {
     matrix: Affine,
     line_matrix: Affine,
     path: Path,
+    backdrop: Backdrop,
     marks: Vec<Mark>,
 }
 
@@ -149,63 +158,6 @@ impl<'a> Interpreter<'a, '_> {
             data.push(b'\n');
         }
         Ok(data)
-    }
-
-    /// What a form field, a stamp or a text box shows, or says without showing it, and what was noted.
-    fn annotation(&mut self, annotation: &Dict<'a>, resources: &Resources<'a>) -> Result<(), Refusal> {
-        if annotations::is_hidden(annotation) {
-            return Ok(());
-        }
-        let before = self.counts();
-        let outside = self.state.clone();
-        self.appearance(annotation, resources)?;
-        self.state = outside;
-        let mut drawn = (0..4).flat_map(|layer| &self.content.layers[layer][before[layer]..]);
-        let is_drawn = drawn.any(|glyph| !glyph.text.is_whitespace());
-        if !is_drawn && let Some(field) = Field::of(annotation) {
-            self.fill_in(&field);
-        }
-        self.content.comments.extend(annotations::comment(annotation, is_drawn));
-        Ok(())
-    }
-
-    /// Writes the value of a field where a viewer would draw it.
-    fn fill_in(&mut self, field: &Field) {
-        let transform = self.state.transform;
-        for (x, y, line) in &field.lines {
-            let width = (line.chars().count() as f64 * LETTER * field.size).min(field.width);
-            let (start, end) = (transform * Point::new(*x, *y), transform * Point::new(x + width, *y));
-            let turn = Turn::nearest(end.x - start.x, end.y - start.y);
-            let (x0, baseline) = turn.apply((start.x, start.y), self.content.size);
-            let (x1, _) = turn.apply((end.x, end.y), self.content.size);
-            let glyphs = &mut self.content.layers[turn as usize];
-            let sound = [x0, x1, baseline].iter().all(|value| value.abs() < 100_000.0);
-            if !sound || glyphs.len() >= MAX_PAGE_GLYPHS {
-                continue;
-            }
-            let (x0, x1, baseline, size) = (x0 as f32, x1 as f32, baseline as f32, field.size as f32);
-            // A space parts it from what was drawn before.
-            let place = Glyph { x0, x1: x0, baseline, size, text: ' ', bold: false, mono: false, guessed: false };
-            glyphs.push(place);
-            spread(glyphs, Glyph { x1, ..place }, line);
-        }
-    }
-
-    /// Draws an annotation (ISO 32000-1, 12.5.5).
-    fn appearance(&mut self, annotation: &Dict<'a>, resources: &Resources<'a>) -> Result<(), Refusal> {
-        let Some(shown) = annotations::appearance(annotation) else { return Ok(()) };
-        let Some(place) = annotation.get::<hayro_syntax::object::Rect>(b"Rect") else { return Ok(()) };
-        let Some(bounds) = shown.dict().get::<[f64; 4]>(b"BBox") else { return Ok(()) };
-        let matrix = matrix_of(shown.dict());
-        let bounds = (matrix * Rect::new(bounds[0], bounds[1], bounds[2], bounds[3]).to_path(0.1)).bounding_box();
-        if bounds.width() <= 0.0 || bounds.height() <= 0.0 {
-            return Ok(());
-        }
-        let (across, along) = ((place.x1 - place.x0) / bounds.width(), (place.y1 - place.y0) / bounds.height());
-        let fitted =
-            Affine::new([across, 0.0, 0.0, along, place.x0 - across * bounds.x0, place.y0 - along * bounds.y0]);
-        self.state.transform *= fitted;
-        self.form(&shown, resources, 0)
     }
 
     /// A drawing inside of a drawing.
@@ -274,6 +226,7 @@ impl<'a> Interpreter<'a, '_> {
         let visible = place.intersect(Rect::new(0.0, 0.0, width, height));
         let share = (visible.width().max(0.0) * visible.height().max(0.0)) / (width * height).max(1.0);
         self.content.painted += 1;
+        self.backdrop.image(place);
         self.content.images.push(PageImage { stream, share: if share.is_finite() { share } else { 0.0 } });
     }
 
@@ -340,6 +293,7 @@ impl<'a> Interpreter<'a, '_> {
                 self.show(op.2.as_bytes());
             }
             Op::ShowTexts(op) => self.show_adjusted(op.0),
+            Op::TextRenderingMode(_) => self.state.ink.follow(operator),
             _ => return false,
         }
         true
@@ -415,7 +369,7 @@ impl<'a> Interpreter<'a, '_> {
         }
         let sound = [start_x, end_x, baseline, size].iter().all(|value| value.abs() < 100_000.0);
         let glyphs = &mut self.content.layers[turn as usize];
-        if !sound || size <= 0.0 || glyphs.len() >= MAX_PAGE_GLYPHS {
+        if !sound || size < SMALLEST || glyphs.len() >= MAX_PAGE_GLYPHS {
             return;
         }
         let glyph = Glyph {
@@ -427,6 +381,7 @@ impl<'a> Interpreter<'a, '_> {
             bold: font.bold,
             mono: font.mono,
             guessed,
+            sight: self.state.ink.sight(),
         };
         match shown {
             CodeText::Several(several) => spread(glyphs, glyph, several),
@@ -458,14 +413,26 @@ impl<'a> Interpreter<'a, '_> {
             | Op::CloseFillAndStrokeNonZero(_)
             | Op::CloseFillAndStrokeEvenOdd(_) => {
                 self.path.close();
+                self.fill();
                 self.paint(Path::stroke);
             }
             Op::FillPathNonZero(_) | Op::FillPathNonZeroCompatibility(_) | Op::FillPathEvenOdd(_) => {
+                self.fill();
                 self.paint(Path::fill);
             }
             Op::EndPath(_) => self.path.clear(),
-            Op::Shading(_) => self.content.painted += 1,
-            _ => {}
+            Op::Shading(_) => {
+                self.content.painted += 1;
+                self.backdrop.everywhere();
+            }
+            other => self.state.ink.follow(other),
+        }
+    }
+
+    /// What is filled with white is nothing to see white on.
+    fn fill(&mut self) {
+        if !self.state.ink.is_white {
+            self.backdrop.fill(self.path.extent());
         }
     }
 

@@ -1,5 +1,6 @@
 //! The unit that pages are put together from: one character with its place on the page.
 
+use super::sight::Sight;
 use super::{bidi, text};
 
 /// How text runs on the page. Each direction is laid out by itself, in a frame turned so that it runs to the right.
@@ -52,6 +53,7 @@ pub(super) struct Glyph {
     pub(super) mono: bool,
     /// Not known but taken for what its code says.
     pub(super) guessed: bool,
+    pub(super) sight: Sight,
 }
 
 /// Several characters in the place of one.

@@ -154,7 +154,7 @@ mod tests {
         for word in words {
             for text in word.chars() {
                 let place =
-                    Glyph { x0: x, x1: x + 5.0, baseline, size: 10.0, text, bold: false, mono: false, guessed: false };
+                    Glyph { x0: x, x1: x + 5.0, baseline, size: 10.0, text, bold: false, mono: false, guessed: false, sight: Default::default() };
                 glyphs.push(place);
                 x += 5.0;
             }
@@ -206,6 +206,7 @@ mod tests {
                         bold: false,
                         mono: false,
                         guessed: false,
+                        sight: Default::default(),
                     });
                 }
             }

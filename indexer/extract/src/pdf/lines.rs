@@ -339,7 +339,7 @@ mod tests {
         for (number, text) in text.chars().enumerate() {
             let x0 = x + 0.5 * size * number as f32;
             let glyph =
-                Glyph { x0, x1: x0 + 0.5 * size, baseline, size, text, bold: false, mono: false, guessed: false };
+                Glyph { x0, x1: x0 + 0.5 * size, baseline, size, text, bold: false, mono: false, guessed: false, sight: Default::default() };
             glyphs.push(glyph);
         }
     }

@@ -31,6 +31,7 @@ mod justified;
 mod lines;
 mod paths;
 mod scans;
+mod sight;
 mod tables;
 mod text;
 mod to_unicode;

@@ -84,6 +84,12 @@ impl Path {
         self.clear();
     }
 
+    /// What a path takes up.
+    pub(super) fn extent(&self) -> Option<Rect> {
+        let lines = self.lines.iter().map(|&(from, to)| Rect::from_points(from, to));
+        lines.chain(self.boxes.iter().copied()).reduce(|all, one| all.union(one))
+    }
+
     /// The box of a path of three or four lines.
     fn outline(&self) -> Option<Rect> {
         if !(3..=4).contains(&self.lines.len()) {

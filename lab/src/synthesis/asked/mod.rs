@@ -2,16 +2,15 @@
 //! a passage, with what kind of question, how hard and in which language; then it writes that query. Small steps keep the
 //! queries varied: asked for a query at once, models write much the same one for everything.
 
-mod chat;
 mod journal;
 mod prompts;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
+use remote::{Chat, Fault, Message, Role, Tokens};
 use serde::{Deserialize, Serialize};
 
-pub use chat::{Chat, ChatError, Endpoint, RemoteHttp, Tokens};
 pub use journal::{Journal, Outcome, path as journal_path};
 use prompts::{Answer, Setting};
 
@@ -46,7 +45,7 @@ pub enum Failure {
     /// The model's answers, twice, were not of the form asked for.
     Rubbish(String),
     /// The endpoint failed.
-    Chat(ChatError),
+    Chat(Fault),
 }
 
 /// Asks about passages until there are none, or nobody wants answers any more. Runs on several threads at once.
@@ -73,12 +72,16 @@ fn ask(chat: &Chat, seed: u64, subject: &Subject, tokens: &mut Tokens) -> Result
 
 /// Asks, and once more where the answer is not of the form asked for.
 fn converse<A: Answer>(chat: &Chat, prompt: &str, tokens: &mut Tokens) -> Result<A, Failure> {
-    let reply = chat.complete(prompt, tokens).map_err(Failure::Chat)?;
+    let reply = chat.complete(&said(prompt), tokens).map_err(Failure::Chat)?;
     let reason = match A::parse(&reply) {
         Ok(answer) => return Ok(answer),
         Err(reason) => reason,
     };
     let again = format!("{prompt}\n\nYour last answer could not be used: {reason}. Answer with the JSON object alone.");
-    let reply = chat.complete(&again, tokens).map_err(Failure::Chat)?;
+    let reply = chat.complete(&said(&again), tokens).map_err(Failure::Chat)?;
     A::parse(&reply).map_err(Failure::Rubbish)
+}
+
+fn said(prompt: &str) -> [Message; 1] {
+    [Message { role: Role::User, content: prompt.to_owned() }]
 }

@@ -13,7 +13,10 @@ pub(crate) enum DirectoryError {
     Slow,
     /// It was asked a moment ago.
     #[error("the directory (auth.ldap) was asked a moment ago, in vain")]
-    Resting,
+    Resting {
+        /// Whether it could not be asked then; else, it told no groups.
+        was_away: bool,
+    },
     /// It is not clear who is meant.
     #[error("the directory has several entries for {name:?}: let auth.ldap.user_filter find one")]
     Ambiguous { name: String },
@@ -36,7 +39,7 @@ pub(crate) enum DirectoryError {
 impl DirectoryError {
     /// Whether it helps to wait.
     pub(crate) fn is_away(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Slow | Self::Resting | Self::Unreadable { .. })
+        matches!(self, Self::Away(_) | Self::Slow | Self::Resting { was_away: true } | Self::Unreadable { .. })
     }
 
     /// What anybody may read.

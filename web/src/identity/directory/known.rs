@@ -39,6 +39,8 @@ struct Known {
     said: i64,
     /// Seconds of Unix time when the directory was last asked in vain.
     tried: i64,
+    /// Whether it could not be asked then.
+    was_away: bool,
 }
 
 impl Directory {
@@ -70,18 +72,19 @@ impl Directory {
         if let Some(groups) = self.fresh(name, now) {
             return Ok(groups);
         }
-        if now < self.entry(name).tried.saturating_add(AGAIN) {
-            return self.old(name, now).ok_or(DirectoryError::Resting);
+        let Known { tried, was_away, .. } = self.entry(name);
+        if now < tried.saturating_add(AGAIN) {
+            return self.old(name, now).ok_or(DirectoryError::Resting { was_away });
         }
         match self.ask(name).await {
             Ok(groups) => {
                 let groups = Arc::new(groups);
-                self.keep(name, Known { groups: Some(Arc::clone(&groups)), said: now, tried: 0 });
+                self.keep(name, Known { groups: Some(Arc::clone(&groups)), said: now, ..Known::default() });
                 Ok(groups)
             }
             Err(error) => {
                 tracing::error!("the groups of {name:?} are not known: {}", chain(&error));
-                self.keep(name, Known { tried: now, ..self.entry(name) });
+                self.keep(name, Known { tried: now, was_away: error.is_away(), ..self.entry(name) });
                 self.old(name, now).ok_or(error)
             }
         }
@@ -156,14 +159,14 @@ mod tests {
     async fn what_was_said_counts_for_a_while_and_then_nobody_is_let_in() {
         let directory = away();
         assert!(matches!(directory.groups("anna", 1_000).await, Err(DirectoryError::Away(_))), "nothing was ever said");
-        assert!(matches!(directory.groups("anna", 1_009).await, Err(DirectoryError::Resting)), "it is given some time");
+        assert!(matches!(directory.groups("anna", 1_009).await, Err(DirectoryError::Resting { was_away: true })), "it is given some time");
         let staff = Arc::new(vec!["group:staff".parse().unwrap()]);
-        directory.keep("bert", Known { groups: Some(Arc::clone(&staff)), said: 1_000, tried: 0 });
+        directory.keep("bert", Known { groups: Some(Arc::clone(&staff)), said: 1_000, ..Known::default() });
         for second in [1_000, 1_299, 1_300, 1_305, 1_000 + 65 * 60 - 1] {
             assert_eq!(directory.groups("bert", second).await.unwrap(), staff, "{second}");
         }
         let over = directory.groups("bert", 1_000 + 65 * 60).await;
-        assert!(matches!(over, Err(DirectoryError::Away(_) | DirectoryError::Resting)), "{over:?}");
+        assert!(matches!(over, Err(DirectoryError::Away(_) | DirectoryError::Resting { .. })), "{over:?}");
     }
 
     #[tokio::test]

@@ -29,6 +29,8 @@ struct Paragraph {
     level: Option<usize>,
     /// Its mark was deleted: it goes on in the next one.
     goes_on: bool,
+    /// Something may be behind its text: a shade of its own, or of its style.
+    is_shaded: bool,
 }
 
 /// An open field.
@@ -60,6 +62,9 @@ pub(super) struct Reading<'c> {
     after_equation: bool,
     /// Properties of the open run.
     run: Run,
+    /// Whether white may be seen in the open paragraph, and anywhere.
+    is_shaded: bool,
+    has_background: bool,
     /// Whether all text of the paragraph so far is set in a typewriter face; `None` without text.
     monospaced: Option<bool>,
 }
@@ -78,6 +83,8 @@ impl<'c> Reading<'c> {
             goes_on: false,
             after_equation: false,
             run: Run::default(),
+            is_shaded: false,
+            has_background: false,
             monospaced: None,
         }
     }
@@ -121,6 +128,7 @@ impl<'c> Reading<'c> {
         match element.name() {
             "p" => {
                 self.monospaced = None;
+                self.is_shaded = false;
                 self.after_equation = false;
                 if !std::mem::take(&mut self.goes_on) {
                     self.story.open_paragraph(Role::default());
@@ -129,12 +137,14 @@ impl<'c> Reading<'c> {
             "pPr" => {
                 let properties = properties(xml)?;
                 self.goes_on = properties.goes_on;
+                self.is_shaded = properties.is_shaded || properties.style.is_some();
                 // Where it goes on decides what it is: the mark that is left holds the properties.
                 if !self.goes_on {
                     let role = self.role(properties);
                     self.story.set_role(role);
                 }
             }
+            "background" => self.has_background = true,
             "r" => self.run = Run::default(),
             "rPr" => self.run = run(xml)?,
             "tbl" => {
@@ -265,8 +275,14 @@ impl<'c> Reading<'c> {
         self.story.close_paragraph();
     }
 
+    /// Whether nobody sees the open run: it is hidden, too small, or white on white paper.
+    fn is_unseen(&self) -> bool {
+        let is_on_paper = !self.is_shaded && !self.has_background && self.story.is_on_paper();
+        self.run.hidden || self.run.is_white && is_on_paper
+    }
+
     fn say(&mut self, text: &str) -> Result<(), FileError> {
-        if self.run.hidden || self.fields.last().is_some_and(|field| field.in_instruction) {
+        if self.is_unseen() || self.fields.last().is_some_and(|field| field.in_instruction) {
             return Ok(());
         }
         if let Some(field) = self.fields.last_mut() {
@@ -338,6 +354,7 @@ fn properties(xml: &mut Xml<'_>) -> Result<Paragraph, FileError> {
             "outlineLvl" => paragraph.outline = element.number("val"),
             "numId" => paragraph.list = element.attribute("val"),
             "ilvl" => paragraph.level = element.number("val"),
+            "shd" => paragraph.is_shaded = true,
             // Of the mark: that it was deleted, or moved away with its text.
             "del" | "moveFrom" => paragraph.goes_on = true,
             "rPrChange" | "pPrChange" | "sectPr" => xml.skip()?,
@@ -375,9 +392,13 @@ fn choice(is_box: bool, xml: &mut Xml<'_>) -> Result<Option<String>, FileError> 
 #[derive(Debug, Default)]
 struct Run {
     hidden: bool,
+    /// White, with nothing behind it.
+    is_white: bool,
     monospaced: bool,
 }
 
+/// Letters up to this size are not seen, in half points.
+const SMALLEST: usize = 2;
 /// Typewriter faces, lower case.
 const MONOSPACED: &[&str] = &["courier", "consolas", "menlo", "monaco", "lucida console", "mono", "source code"];
 
@@ -385,11 +406,15 @@ const MONOSPACED: &[&str] = &["courier", "consolas", "menlo", "monaco", "lucida 
 fn run(xml: &mut Xml<'_>) -> Result<Run, FileError> {
     let outside = xml.depth().saturating_sub(1);
     let mut run = Run::default();
+    let mut is_shaded = false;
     while xml.depth() > outside {
         let Some(node) = xml.next()? else { break };
         let Node::Open(element) = node else { continue };
         match element.name() {
-            "vanish" => run.hidden = element.is_on(),
+            "vanish" => run.hidden |= element.is_on(),
+            "sz" => run.hidden |= element.number("val").is_some_and(|half_points: usize| half_points <= SMALLEST),
+            "color" => run.is_white = element.attribute("val").is_some_and(|colour| colour.eq_ignore_ascii_case("ffffff")),
+            "shd" | "highlight" => is_shaded = true,
             "rFonts" => {
                 let face = element.attribute("ascii").unwrap_or_default().to_lowercase();
                 run.monospaced = MONOSPACED.iter().any(|known| face.contains(known));
@@ -398,6 +423,7 @@ fn run(xml: &mut Xml<'_>) -> Result<Run, FileError> {
             _ => {}
         }
     }
+    run.is_white &= !is_shaded;
     Ok(run)
 }
 

@@ -88,6 +88,27 @@ fn changes_fields_notes_and_comments_are_read_as_people_see_them() {
 }
 
 #[test]
+fn what_nobody_sees_is_not_what_a_document_says() {
+    let run = |properties: &str| format!("<w:r><w:rPr>{properties}</w:rPr><w:t>other</w:t></w:r>");
+    let seen = "<w:r><w:t>seen</w:t></w:r>";
+    let white = "<w:color w:val='FFFFFF'/>";
+    for hidden in [white, "<w:color w:val='ffffff'/>", "<w:sz w:val='2'/>", "<w:vanish/>"] {
+        assert_eq!(text(&format!("<w:p>{seen}{}</w:p>", run(hidden))), "seen", "{hidden}");
+    }
+    let shade = "<w:shd w:val='clear' w:fill='003366'/>";
+    for shown in [
+        format!("<w:p>{seen}{}</w:p>", run(&format!("{white}{shade}"))),
+        format!("<w:p><w:pPr>{shade}</w:pPr>{seen}{}</w:p>", run(white)),
+        format!("<w:p>{seen}{}</w:p>", run("<w:color w:val='FF0000'/><w:sz w:val='16'/>")),
+    ] {
+        assert_eq!(text(&shown), "seenother", "{shown}");
+    }
+    // The head of a table is white on dark by its style.
+    let table = format!("<w:tbl><w:tr><w:tc><w:p>{}</w:p></w:tc></w:tr></w:tbl>", run(white));
+    assert!(text(&table).contains("other"));
+}
+
+#[test]
 fn text_boxes_are_read_once_after_their_paragraph() {
     let inside = p("", "in the box");
     let body = format!(

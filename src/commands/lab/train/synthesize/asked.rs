@@ -12,10 +12,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use indexer::{ChunkLimits, IndexOptions, PassageCutter, ReadDocument, WalkOptions, read_documents};
 use lab::synthesis::{
-    Asked, Candidate, Chat, ChatError, Endpoint, Failure, Journal, Outcome, PairLimits, RemoteHttp, Row, Spool,
-    Subject, ask_all, fault_of, is_material, journal_path,
+    Asked, Candidate, Failure, Journal, Outcome, PairLimits, Row, Spool, Subject, ask_all, fault_of, is_material, journal_path,
 };
 use lab::train::Example;
+use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
 use sha2::{Digest, Sha256};
 use storage::Source;
 
@@ -27,6 +27,12 @@ use crate::{interrupt, models};
 /// Passages that failed one after the other, from which the endpoint counts as broken.
 const GIVE_UP: u32 = 5;
 
+/// Variable that holds the key of the endpoint.
+const KEY: &str = "QUARRY_LLM_KEY";
+
+/// Queries are to differ.
+const TEMPERATURE: f64 = 0.8;
+
 /// How often an interruption is looked for.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -35,7 +41,7 @@ pub(super) fn run(settings: &Settings, args: &SynthesizeArgs) -> Result<ExitCode
     let (url, model) = asked.endpoint.as_deref().zip(asked.llm.clone()).context("--endpoint and --llm go together")?;
     let remote = if asked.allow_remote_http { RemoteHttp::Allowed } else { RemoteHttp::Refused };
     let endpoint = Endpoint::parse(url, remote).map_err(|error| match error {
-        ChatError::Unencrypted(_) => anyhow!("--endpoint: {error}, or say --allow-remote-http"),
+        Fault::Unencrypted(_) => anyhow!("--endpoint: {error}, or say --allow-remote-http"),
         _ => anyhow!("--endpoint: {error}"),
     })?;
     let sources = folder_sources(&args.folders)?;
@@ -57,7 +63,14 @@ pub(super) fn run(settings: &Settings, args: &SynthesizeArgs) -> Result<ExitCode
         chosen.hashes.iter().filter(|hash| journal.is_done(hash)).count(),
         chosen.hashes.len()
     );
-    let chat = Chat::new(endpoint, model, Duration::from_secs(asked.timeout), asked.max_tokens);
+    let options = ChatOptions {
+        model,
+        key: Key::of_variable(KEY)?,
+        timeout: Duration::from_secs(asked.timeout),
+        max_tokens: asked.max_tokens,
+        temperature: TEMPERATURE,
+    };
+    let chat = Chat::new(endpoint, options);
     let run = Run { args, chat, filter, cancel: &cancel };
     let ended = run.ask(chosen, &mut journal);
     print(&journal, &args.out);
@@ -229,7 +242,10 @@ impl Run<'_> {
                     }
                     journal.note(&asked.subject.hash, Outcome::Rubbish, asked.tokens)?;
                 }
-                Err(Failure::Chat(error @ ChatError::Refused { .. })) => return Err(error.into()),
+                Err(Failure::Chat(error @ Fault::Refused { .. })) => {
+                    let hint = format!("the endpoint refuses; its key is taken from {KEY}");
+                    return Err(anyhow::Error::from(error).context(hint));
+                }
                 Err(Failure::Chat(error)) => {
                     (failures, failed) = (failures + 1, failed + 1);
                     if failures >= GIVE_UP {

@@ -1,5 +1,5 @@
-//! A stand-in for a language model's endpoint: answers both steps of making a query in a fixed way, and misbehaves on
-//! demand.
+//! A stand-in for a language model's endpoint: answers both steps of making a query in a fixed way, or what a test wants it to
+//! say, and misbehaves on demand.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     /// Answers as asked.
     Good,
     /// Answers as asked after thinking aloud, in a fenced block.
@@ -34,29 +34,46 @@ pub(super) enum Manner {
 }
 
 /// A running stand-in; it ends with the test's process.
-pub(super) struct StandIn {
-    pub(super) endpoint: String,
+pub(crate) struct StandIn {
+    pub(crate) endpoint: String,
     state: Arc<State>,
 }
 
+/// What a test wants it to say to messages.
+type Saying = dyn Fn(&Asked) -> String + Send + Sync;
+
 struct State {
     manner: Mutex<Manner>,
+    saying: Option<Box<Saying>>,
     log: Mutex<Vec<Asked>>,
 }
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) prompt: String,
-    pub(super) model: String,
-    pub(super) key: Option<String>,
+pub(crate) struct Asked {
+    /// The last message.
+    pub(crate) prompt: String,
+    /// The first one.
+    pub(crate) instruction: String,
+    stream: bool,
+    pub(crate) model: String,
+    pub(crate) key: Option<String>,
 }
 
 impl StandIn {
-    pub(super) fn start(manner: Manner) -> Self {
+    pub(crate) fn start(manner: Manner) -> Self {
+        Self::of(manner, None)
+    }
+
+    /// One that says what a test wants it to.
+    pub(crate) fn saying(saying: impl Fn(&Asked) -> String + Send + Sync + 'static) -> Self {
+        Self::of(Manner::Good, Some(Box::new(saying)))
+    }
+
+    fn of(manner: Manner, saying: Option<Box<Saying>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
-        let state = Arc::new(State { manner: Mutex::new(manner), log: Mutex::default() });
+        let state = Arc::new(State { manner: Mutex::new(manner), saying, log: Mutex::default() });
         let shared = state.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -68,11 +85,11 @@ impl StandIn {
         Self { endpoint, state }
     }
 
-    pub(super) fn behave(&self, manner: Manner) {
+    pub(crate) fn behave(&self, manner: Manner) {
         *self.state.manner.lock().unwrap() = manner;
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.log.lock().unwrap().clone()
     }
 }
@@ -115,8 +132,11 @@ impl State {
             Manner::RubbishFirst if !again => "{\"persona\": \"the boss\"}".to_owned(),
             Manner::Chatty => format!("<think>Hm.</think>\n```json\n{}\n```", reply(&asked.prompt, manner)),
             Manner::Endless => "x".repeat(3 << 20),
-            _ => reply(&asked.prompt, manner),
+            _ => self.saying.as_ref().map_or_else(|| reply(&asked.prompt, manner), |saying| saying(asked)),
         };
+        if asked.stream {
+            return streamed(stream, &content);
+        }
         let body = json!({
             "choices": [{"index": 0, "message": {"role": "assistant", "content": content}}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 10},
@@ -126,6 +146,19 @@ impl State {
             format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all(format!("{head}{body}").as_bytes())
     }
+}
+
+/// An answer as it is written, a few characters at a time.
+fn streamed(mut stream: &TcpStream, content: &str) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")?;
+    let characters: Vec<char> = content.chars().collect();
+    for piece in characters.chunks(7) {
+        let piece: String = piece.iter().collect();
+        write!(stream, "data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": piece}}]}))?;
+    }
+    write!(stream, "data: [DONE]\n\n")?;
+    // Without a length, the end of the connection is the end of the answer.
+    stream.shutdown(std::net::Shutdown::Both)
 }
 
 /// The answer to either step.
@@ -163,5 +196,13 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Asked>> {
     reader.read_exact(&mut body)?;
     let body: Value = serde_json::from_slice(&body).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    Ok(Some(Asked { prompt: text(&body["messages"][0]["content"]), model: text(&body["model"]), key }))
+    let messages = body["messages"].as_array().unwrap();
+    let message = |at: usize| text(&messages[at]["content"]);
+    Ok(Some(Asked {
+        prompt: message(messages.len() - 1),
+        instruction: message(0),
+        stream: body["stream"] == true,
+        model: text(&body["model"]),
+        key,
+    }))
 }

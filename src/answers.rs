@@ -1,0 +1,123 @@
+//! The settings of written answers: `[answers]` of the configuration file, and the writer that it names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
+use searcher::Writer;
+use serde::{Deserialize, Serialize};
+
+/// Variable that holds the key of the endpoint, where no file does.
+const KEY: &str = "QUARRY_WRITER_KEY";
+
+/// `[answers]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AnswersConfig {
+    /// Address of an OpenAI-compatible endpoint; empty: answers are sentences of the documents.
+    endpoint: String,
+    /// The model's name there.
+    model: String,
+    /// A file that holds the key; empty: the variable.
+    pub(crate) key_file: PathBuf,
+    /// Whether passages may go to another machine unencrypted.
+    allow_remote_http: bool,
+    /// Time for a whole answer.
+    timeout_seconds: u64,
+    /// Most tokens of an answer, thoughts included.
+    max_tokens: u32,
+}
+
+impl Default for AnswersConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            model: String::new(),
+            key_file: PathBuf::new(),
+            allow_remote_http: false,
+            timeout_seconds: 60,
+            max_tokens: 1024,
+        }
+    }
+}
+
+impl AnswersConfig {
+    /// What does not make sense, in words; empty if all is well.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.endpoint.is_empty() != self.model.is_empty() {
+            problems.push("answers.endpoint and answers.model: expected both, or none".to_owned());
+        }
+        if !(1..=3_600).contains(&self.timeout_seconds) {
+            problems.push(format!("answers.timeout_seconds: expected 1 to 3600, got {}", self.timeout_seconds));
+        }
+        if !(64..=32_768).contains(&self.max_tokens) {
+            problems.push(format!("answers.max_tokens: expected 64 to 32768, got {}", self.max_tokens));
+        }
+        if let Err(problem) = self.parsed() {
+            problems.push(problem);
+        }
+        problems
+    }
+
+    fn parsed(&self) -> Result<Option<Endpoint>, String> {
+        if self.endpoint.is_empty() {
+            return Ok(None);
+        }
+        let remote = if self.allow_remote_http { RemoteHttp::Allowed } else { RemoteHttp::Refused };
+        Endpoint::parse(&self.endpoint, remote).map(Some).map_err(|fault| match fault {
+            Fault::Unencrypted(_) => format!("answers.endpoint: {fault}, or say answers.allow_remote_http = true"),
+            _ => format!("answers.endpoint: {fault}"),
+        })
+    }
+
+    /// The writer, if one is named. Nothing is sent to it yet.
+    pub(crate) fn writer(&self) -> Result<Option<Arc<dyn Writer>>> {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            anyhow::bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
+        }
+        let Some(endpoint) = self.parsed().map_err(anyhow::Error::msg)? else { return Ok(None) };
+        let key = match self.key_file.as_os_str().is_empty() {
+            true => Key::of_variable(KEY)?,
+            false => Some(Key::of_file(&self.key_file).context("answers.key_file")?),
+        };
+        let options = ChatOptions {
+            model: self.model.clone(),
+            key,
+            timeout: Duration::from_secs(self.timeout_seconds),
+            max_tokens: self.max_tokens,
+            // The likeliest words: nothing is to be made up.
+            temperature: 0.0,
+        };
+        Ok(Some(Arc::new(Chat::new(endpoint, options))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_is_named_whole_or_not_at_all() {
+        assert!(AnswersConfig::default().writer().unwrap().is_none());
+        let config = |endpoint: &str, model: &str| AnswersConfig {
+            endpoint: endpoint.into(),
+            model: model.into(),
+            ..AnswersConfig::default()
+        };
+        let named = config("http://127.0.0.1:1/v1", "qwen3:4b").writer().unwrap().unwrap();
+        assert_eq!(named.name(), "qwen3:4b");
+        for (config, told) in [
+            (config("http://127.0.0.1:1/v1", ""), "expected both"),
+            (config("", "qwen3:4b"), "expected both"),
+            (config("http://llm.example/v1", "a"), "answers.allow_remote_http = true"),
+            (config("nowhere", "a"), "expected an address"),
+        ] {
+            let problems = config.problems().join("\n");
+            assert!(problems.contains(told), "{problems}");
+        }
+    }
+}
