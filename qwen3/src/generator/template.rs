@@ -2,7 +2,7 @@
 //! so that what people write never becomes a special token, and runs a template once, when a model is opened: it has to
 //! say what this crate says. What it decides is how an answer opens.
 
-use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja::{Environment, Error, ErrorKind, Value, context, syntax::SyntaxConfig};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use super::chat::{END, Opening, START};
@@ -38,8 +38,7 @@ fn sample() -> String {
 /// As transformers renders: blocks take no lines of their own, and Python's methods of strings are there.
 fn render(template: &str, enable_thinking: bool) -> Result<String, Error> {
     let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_fuel(Some(FUEL));
     environment.set_unknown_method_callback(unknown_method_callback);
     environment.add_function("raise_exception", |reason: String| -> Result<Value, Error> {

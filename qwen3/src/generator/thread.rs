@@ -15,7 +15,7 @@ use super::{
     sequence::{Running, Sequence},
 };
 use crate::{
-    error::{Error, Result},
+    error::Error,
     worker::{Meter, guarded},
 };
 

@@ -664,6 +664,59 @@ mod tests {
         }
     }
 
+    /// Sequences that go on from what each consists of so far: as one by one with the same before it.
+    #[test]
+    fn each_sequence_goes_on_from_its_own() {
+        let (heads, kv_heads, head_dim) = (4, 2, 32);
+        let (query_width, key_width) = (heads * head_dim, kv_heads * head_dim);
+        let stride = query_width + 2 * key_width;
+        let lengths = [(0, 5), (300, 1), (0, 1), (7, 40), (1, 1)];
+        let pasts: Vec<Vec<f32>> =
+            (0u32..).zip(lengths).map(|(i, (past, _))| noise(past * 2 * key_width, 9 + i)).collect();
+        let pasts: Vec<Option<PastRows>> = pasts
+            .iter()
+            .zip(lengths)
+            .map(|(rows, (tokens, _))| {
+                let rows = View { values: rows, stride: 2 * key_width };
+                (tokens > 0).then_some(PastRows { tokens, rows, key_column: 0, value_column: key_width })
+            })
+            .collect();
+        let mut start = 0;
+        let spans = lengths.map(|(_, count)| {
+            let span = Span { query_start: start, queries: count, key_start: start, keys: count };
+            start += count;
+            span
+        });
+        for isa in Isa::available() {
+            let attend = |spans: &[Span], past: Past, rows: &mut [f32]| {
+                let attention = Attention {
+                    isa,
+                    format: Format::F32,
+                    heads,
+                    kv_heads,
+                    head_dim,
+                    sight: Sight::Causal,
+                    spans,
+                    past,
+                    key_column: query_width,
+                    value_column: query_width + key_width,
+                };
+                attention.run_together(rows, stride);
+            };
+            let rows = noise(start * stride, 4);
+            let mut together = rows.clone();
+            attend(&spans, Past::Each(&pasts), &mut together);
+            for (span, past) in spans.iter().zip(&pasts) {
+                let range = span.query_start * stride..(span.query_start + span.queries) * stride;
+                let mut alone = rows[range.clone()].to_vec();
+                let own = Span { query_start: 0, key_start: 0, ..*span };
+                attend(&[own], past.map_or(Past::Nothing, Past::Shared), &mut alone);
+                let off = alone.iter().zip(&together[range]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(off < 2e-5, "{isa} {span:?}: off by {off}");
+            }
+        }
+    }
+
     #[test]
     fn stays_close_in_bf16() {
         cases().iter().for_each(|case| case.check(Isa::detect(), Format::Bf16, 4e-2));
