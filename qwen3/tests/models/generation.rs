@@ -29,12 +29,12 @@ fn writer() -> GenerateHandle {
     start(&tiny(), &WriterOptions::default())
 }
 
-/// A text drawn by chance, which a seed repeats.
+/// A text drawn by chance, which a seed repeats. Hot, as these weights are too sure of themselves.
 fn request(question: &str, seed: u64, max_tokens: usize) -> GenerateRequest {
     GenerateRequest {
         max_tokens: Some(max_tokens),
         seed: Some(seed),
-        sampling: SamplingWishes { temperature: Some(1.0), ..SamplingWishes::default() },
+        sampling: SamplingWishes { temperature: Some(8.0), ..SamplingWishes::default() },
         ..GenerateRequest::new(vec![Message::system("Answer from the documents."), Message::user(question)])
     }
 }

@@ -164,6 +164,9 @@ fn teacher_forced_logits_are_the_same_alone_and_among_others() {
         let first = |index: usize| 1 + index * 5;
         let mut memories: Vec<KvMemory> = texts.iter().map(|text| predictor.memory(text.len()).unwrap()).collect();
         for step in 0.. {
+            if memories.iter().zip(&texts).all(|(memory, text)| memory.tokens() == text.len()) {
+                break;
+            }
             let mut onward = Vec::new();
             let mut ends = Vec::new();
             for (index, memory) in memories.iter_mut().enumerate() {
@@ -175,9 +178,6 @@ fn teacher_forced_logits_are_the_same_alone_and_among_others() {
                 let end = if known == 0 { first(index).min(text.len()) } else { known + 1 };
                 ends.push((index, end));
                 onward.push(Onward { memory, ids: &text[known..end], wants_logits: true });
-            }
-            if onward.is_empty() && memories.iter().zip(&texts).all(|(memory, text)| memory.tokens() == text.len()) {
-                break;
             }
             for (logits, (index, end)) in predictor.advance(&mut onward).unwrap().iter().zip(ends) {
                 let off = worst(logits, &whole(&texts[index][..end]));

@@ -92,9 +92,10 @@ mod tests {
     #[test]
     fn the_likeliest_token_unless_a_temperature_is_asked_for() {
         let greedy = Sampling::default();
-        assert_eq!(greedy.choose(&mut LOGITS, 0.99), Some(1));
+        assert_eq!(greedy.choose(&mut LOGITS.clone(), 0.99), Some(1));
         let sampled = Sampling { temperature: 1.0, ..greedy };
-        let drawn: Vec<u32> = (0..100).filter_map(|i| sampled.choose(&mut LOGITS, f64::from(i) / 100.0)).collect();
+        let drawn: Vec<u32> =
+            (0..100).filter_map(|i| sampled.choose(&mut LOGITS.clone(), f64::from(i) / 100.0)).collect();
         for token in [0, 1, 2, 4] {
             assert!(drawn.contains(&token), "{token} is likely enough to come up: {drawn:?}");
         }
