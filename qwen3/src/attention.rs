@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Tensor};
 
 use crate::{
     error::Result,
-    kernels::{Attention, Format, PastRows, Sight, Span},
+    kernels::{Attention, Format, Past, PastRows, Sight, Span},
     ops::{Kernels, Place, check, cpu, rows_of, view, view_mut},
 };
 
@@ -23,9 +23,30 @@ pub(crate) enum Projected {
     Apart { queries: Tensor, keys_values: Tensor },
 }
 
-/// Keys and values of tokens that stand before every sequence: `[tokens, keys | values]`, keys turned by position.
+/// Keys and values of tokens that stand before sequences: `[tokens, keys | values]`, keys turned by position.
 #[derive(Clone)]
 pub(crate) struct KeysValues(pub(crate) Tensor);
+
+/// What a block knows of the tokens before the sequences of a batch.
+#[derive(Clone, Copy)]
+pub(crate) enum Before<'b> {
+    Nothing,
+    /// The same before all of them.
+    Shared(&'b KeysValues),
+    /// Before each its own, in their order.
+    Each(&'b [Option<KeysValues>]),
+}
+
+impl<'b> Before<'b> {
+    /// What stands before a sequence.
+    pub(crate) fn of(&self, sequence: usize) -> Option<&'b KeysValues> {
+        match *self {
+            Self::Nothing => None,
+            Self::Shared(kept) => Some(kept),
+            Self::Each(kept) => kept.get(sequence).and_then(Option::as_ref),
+        }
+    }
+}
 
 /// Sizes of the heads.
 #[derive(Debug, Clone, Copy)]
@@ -54,22 +75,22 @@ pub(crate) fn attend(
     projected: &Projected,
     sizes: Sizes,
     spans: &[Span],
-    past: Option<&KeysValues>,
+    before: Before,
     place: &Place,
 ) -> Result<Tensor> {
     debug_assert!(spans.iter().all(|span| 0 < span.queries));
     match (place.kernels, projected) {
         #[cfg(feature = "flash-attn")]
         (Kernels::Candle, _) if crate::flash::takes(projected, sizes) => {
-            crate::flash::attend(projected, sizes, spans, past)
+            crate::flash::attend(projected, sizes, spans, before)
         }
-        (Kernels::Candle, _) => attend_plain(projected, sizes, spans, past),
+        (Kernels::Candle, _) => attend_plain(projected, sizes, spans, before),
         (Kernels::Fastest | Kernels::Own(_), Projected::Together(rows)) => {
-            rows.inplace_op1(&Attend { sizes, spans, past, place })?;
+            rows.inplace_op1(&Attend { sizes, spans, before, place })?;
             Ok(rows.narrow(1, 0, sizes.query_width())?)
         }
         (Kernels::Fastest | Kernels::Own(_), Projected::Apart { queries, keys_values }) => {
-            queries.inplace_op2(keys_values, &Attend { sizes, spans, past, place })?;
+            queries.inplace_op2(keys_values, &Attend { sizes, spans, before, place })?;
             Ok(queries.clone())
         }
     }
@@ -79,7 +100,7 @@ pub(crate) fn attend(
 struct Attend<'a> {
     sizes: Sizes,
     spans: &'a [Span],
-    past: Option<&'a KeysValues>,
+    before: Before<'a>,
     place: &'a Place,
 }
 
@@ -87,15 +108,26 @@ impl Attend<'_> {
     fn run(&self, key_column: usize, compute: impl FnOnce(&Attention)) -> candle_core::Result<()> {
         let Some(loops) = self.place.kernels.loops() else { candle_core::bail!("attention of another device") };
         let key_width = self.sizes.key_width();
-        let past = self.past.map(|past| past.0.storage_and_layout());
-        let past = match &past {
-            Some((storage, layout)) => Some(PastRows {
+        let kept: &[Option<KeysValues>] = match self.before {
+            Before::Nothing => &[],
+            Before::Shared(kept) => &[Some(kept.clone())],
+            Before::Each(kept) => kept,
+        };
+        let held: Vec<_> = kept.iter().map(|kept| kept.as_ref().map(|kept| kept.0.storage_and_layout())).collect();
+        let rows = held.iter().map(|held| {
+            let Some((storage, layout)) = held else { return Ok(None) };
+            Ok(Some(PastRows {
                 tokens: rows_of(layout)?.0,
                 rows: view(cpu(storage)?, layout)?,
                 key_column: 0,
                 value_column: key_width,
-            }),
-            None => None,
+            }))
+        });
+        let rows = rows.collect::<candle_core::Result<Vec<Option<PastRows>>>>()?;
+        let past = match (self.before, rows.as_slice()) {
+            (Before::Each(_), rows) => Past::Each(rows),
+            (Before::Shared(_), [Some(rows)]) => Past::Shared(*rows),
+            _ => Past::Nothing,
         };
         compute(&Attention {
             isa: loops.isa(),
@@ -147,17 +179,17 @@ impl InplaceOp2 for Attend<'_> {
 }
 
 /// The same by candle's operations: one sequence after another, a block of queries at a time.
-fn attend_plain(projected: &Projected, sizes: Sizes, spans: &[Span], past: Option<&KeysValues>) -> Result<Tensor> {
+fn attend_plain(projected: &Projected, sizes: Sizes, spans: &[Span], before: Before) -> Result<Tensor> {
     let (query_width, key_width) = (sizes.query_width(), sizes.key_width());
     let (queries, own) = match projected {
         Projected::Together(rows) => (rows.narrow(1, 0, query_width)?, rows.narrow(1, query_width, 2 * key_width)?),
         Projected::Apart { queries, keys_values } => (queries.clone(), keys_values.clone()),
     };
     let mut outputs = Vec::with_capacity(spans.len());
-    for span in spans {
+    for (index, span) in spans.iter().enumerate() {
         let own = own.narrow(0, span.key_start, span.keys)?;
-        let rows = match past {
-            Some(past) => Tensor::cat(&[&past.0, &own], 0)?,
+        let rows = match before.of(index) {
+            Some(kept) => Tensor::cat(&[&kept.0, &own], 0)?,
             None => own,
         };
         // [kv_heads, tokens, head_dim]
@@ -166,11 +198,11 @@ fn attend_plain(projected: &Projected, sizes: Sizes, spans: &[Span], past: Optio
             Ok(heads.reshape(((), sizes.kv_heads, sizes.head_dim))?.transpose(0, 1)?.contiguous()?)
         };
         let (keys, values) = (heads(0)?, heads(key_width)?);
-        let before = keys.dim(1)? - span.queries;
+        let earlier = keys.dim(1)? - span.queries;
         for start in (0..span.queries).step_by(BLOCK_QUERIES) {
             let count = BLOCK_QUERIES.min(span.queries - start);
             let queries = queries.narrow(0, span.query_start + start, count)?.contiguous()?;
-            outputs.push(attend_block(&queries, &keys, &values, before + start, sizes)?);
+            outputs.push(attend_block(&queries, &keys, &values, earlier + start, sizes)?);
         }
     }
     Ok(Tensor::cat(&outputs, 0)?)

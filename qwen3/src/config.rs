@@ -71,6 +71,8 @@ pub struct Shape {
 pub struct ModelConfig {
     /// The numbers.
     pub qwen: Shape,
+    /// What config.json calls the model: `Qwen3Model` has no output matrix, `Qwen3ForCausalLM` may have one.
+    pub architecture: Option<String>,
     /// `eos_token_id` of config.json (the first, where it is a list).
     pub eos_token_id: Option<u32>,
 }
@@ -144,8 +146,8 @@ impl ModelConfig {
         if head_dim == 0 || !head_dim.is_multiple_of(2) {
             return Err(bad(file, format!("head_dim must be even and above 0, got {head_dim}")));
         }
-        let eos_token_id = match raw.eos_token_id {
-            Some(TokenIds::One(id)) => Some(id),
+        let eos_token_id = match &raw.eos_token_id {
+            Some(TokenIds::One(id)) => Some(*id),
             Some(TokenIds::Many(ids)) => ids.first().copied(),
             None => None,
         };
@@ -162,7 +164,7 @@ impl ModelConfig {
             rope_theta,
             rms_norm_eps: raw.rms_norm_eps,
         };
-        Ok(Self { qwen, eos_token_id })
+        Ok(Self { qwen, architecture: raw.architectures.into_iter().next(), eos_token_id })
     }
 
     /// Width of all query heads together.

@@ -34,7 +34,7 @@ pub enum Error {
     },
     /// The config asks for something this crate does not compute.
     #[error(
-        "{file}: {field} must be {expected}, got {got}: supported are Qwen3 embedding and reranking models, and BERT embedding models"
+        "{file}: {field} must be {expected}, got {got}: supported are Qwen3 embedding, reranking and writing models, and BERT embedding models"
     )]
     Unsupported {
         /// The config file, or the GGUF whose metadata hold the config.
@@ -168,6 +168,20 @@ pub enum Error {
         text: usize,
         /// Length of the sequence.
         tokens: usize,
+    },
+    /// A model cannot write texts.
+    #[error("{origin} cannot be used as a writer: {reason}")]
+    NoWriter {
+        /// The model's folder or name.
+        origin: String,
+        /// Why not, and what would work.
+        reason: String,
+    },
+    /// The writer has no room for another text.
+    #[error("the writer is busy: {waiting} texts wait to be written; try again later")]
+    Busy {
+        /// Texts that wait.
+        waiting: usize,
     },
     /// A prompt template lacks a placeholder or the prompt leaves no room for a document.
     #[error("prompt: {0}")]

@@ -17,6 +17,7 @@ use crate::{
     config::{Family, ModelConfig},
     error::{Error, Result},
     fingerprint::fingerprint,
+    generator::ChatFiles,
     gguf::{self, Gguf},
     prompt::EmbedPrompt,
     shard::Shard,
@@ -41,6 +42,7 @@ pub struct ModelFiles {
     tokenizer: Option<Bytes>,
     /// Of a BERT alone.
     sentence: Option<SentenceFiles>,
+    chat: ChatFiles,
     weights: WeightFiles,
     files: Vec<ModelFile>,
 }
@@ -105,7 +107,8 @@ impl ModelFiles {
 
     /// Opens a model folder: `config.json`, `tokenizer.json` (may be absent where only token ids are used), and
     /// `model.safetensors` or shards named by `model.safetensors.index.json`; or, where there are no safetensors, the
-    /// one `.gguf` file in it. Beside a BERT's, sentence-transformers' `1_Pooling/config.json`, and what there is of
+    /// one `.gguf` file in it. What a writer says of itself is taken along where it is there: `generation_config.json`,
+    /// and a chat template in `chat_template.jinja` or `tokenizer_config.json`. Beside a BERT's, sentence-transformers' `1_Pooling/config.json`, and what there is of
     /// `modules.json` and `sentence_bert_config.json`.
     ///
     /// # Errors
@@ -138,7 +141,8 @@ impl ModelFiles {
             Ok(Family::Bert) => Some(SentenceFiles::open(folder, &mut opened)?),
             _ => None,
         };
-        Ok(Self { origin, config, config_name, tokenizer, sentence, weights, files: opened.files })
+        let chat = ChatFiles::open(folder, &mut opened)?;
+        Ok(Self { origin, config, config_name, tokenizer, sentence, chat, weights, files: opened.files })
     }
 
     fn gguf(path: &Path) -> Result<Self> {
@@ -148,8 +152,10 @@ impl ModelFiles {
         let config = Bytes::Owned(gguf::config_json(&gguf)?.into());
         let tokenizer = opened.optional(&path.with_file_name(TOKENIZER))?;
         let config_name = format!("the metadata of {origin}");
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let chat = ChatFiles::open(folder, &mut opened)?.with_gguf(&gguf)?;
         let weights = WeightFiles::Gguf(Arc::new(gguf));
-        Ok(Self { origin, config, config_name, tokenizer, sentence: None, weights, files: opened.files })
+        Ok(Self { origin, config, config_name, tokenizer, sentence: None, chat, weights, files: opened.files })
     }
 
     /// A model carried by the binary (`include_bytes!`): the whole of config.json, tokenizer.json and one
@@ -170,6 +176,7 @@ impl ModelFiles {
             config_name: format!("{CONFIG} of {name}"),
             tokenizer: Some(Bytes::Static(tokenizer)),
             sentence: None,
+            chat: ChatFiles::default(),
             weights: WeightFiles::Shards(vec![shard]),
             files: Vec::new(),
         })
@@ -190,6 +197,7 @@ impl ModelFiles {
             config_name,
             tokenizer: None,
             sentence: None,
+            chat: ChatFiles::default(),
             weights: WeightFiles::Random,
             files: Vec::new(),
         })
@@ -249,6 +257,10 @@ impl ModelFiles {
                 hint: "put the tokenizer.json of the same model there".to_owned(),
             }),
         }
+    }
+
+    pub(crate) fn chat(&self) -> &ChatFiles {
+        &self.chat
     }
 
     pub(crate) fn sentence(&self) -> Option<&SentenceFiles> {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use crate::{
-    attention::{KeysValues, Projected, Sizes},
+    attention::{Before, Projected, Sizes},
     error::Result,
     kernels::Span,
 };
@@ -19,19 +19,15 @@ pub(crate) fn takes(projected: &Projected, sizes: Sizes) -> bool {
 }
 
 /// `[queries, heads * head_dim]`. Masks are aligned at the end of each sequence: fewer queries than keys are its last.
-pub(crate) fn attend(projected: &Projected, sizes: Sizes, spans: &[Span], past: Option<&KeysValues>) -> Result<Tensor> {
+pub(crate) fn attend(projected: &Projected, sizes: Sizes, spans: &[Span], before: Before) -> Result<Tensor> {
     let (query_width, key_width) = (sizes.query_width(), sizes.key_width());
     let (queries, own) = match projected {
         Projected::Together(rows) => (rows.narrow(1, 0, query_width)?, rows.narrow(1, query_width, 2 * key_width)?),
         Projected::Apart { queries, keys_values } => (queries.clone(), keys_values.clone()),
     };
-    let rows = match past {
-        Some(past) => interleave(&past.0, &own, spans)?,
-        None => own,
-    };
-    let before = match past {
-        Some(past) => past.0.dim(0)?,
-        None => 0,
+    let rows = match before {
+        Before::Nothing => own,
+        Before::Shared(_) | Before::Each(_) => interleave(before, &own, spans)?,
     };
     let heads =
         |x: Tensor, count: usize| -> Result<Tensor> { Ok(x.contiguous()?.reshape(((), count, sizes.head_dim))?) };
@@ -39,7 +35,10 @@ pub(crate) fn attend(projected: &Projected, sizes: Sizes, spans: &[Span], past: 
     let keys = heads(rows.narrow(1, 0, key_width)?, sizes.kv_heads)?;
     let values = heads(rows.narrow(1, key_width, key_width)?, sizes.kv_heads)?;
     let query_lengths: Vec<usize> = spans.iter().map(|span| span.queries).collect();
-    let key_lengths: Vec<usize> = spans.iter().map(|span| before + span.keys).collect();
+    let length = |(index, span): (usize, &Span)| -> Result<usize> {
+        Ok(before.of(index).map_or(Ok(0), |kept| kept.0.dim(0))? + span.keys)
+    };
+    let key_lengths = spans.iter().enumerate().map(length).collect::<Result<Vec<usize>>>()?;
     let longest = |lengths: &[usize]| lengths.iter().copied().max().unwrap_or(0);
     let mixed = candle_flash_attn::flash_attn_varlen(
         &queries,
@@ -55,11 +54,11 @@ pub(crate) fn attend(projected: &Projected, sizes: Sizes, spans: &[Span], past: 
     Ok(mixed.reshape(((), query_width))?)
 }
 
-/// Each sequence's own rows with the prefix's before them.
-fn interleave(past: &Tensor, own: &Tensor, spans: &[Span]) -> Result<Tensor> {
+/// Each sequence's own rows with those that stand before it.
+fn interleave(before: Before, own: &Tensor, spans: &[Span]) -> Result<Tensor> {
     let mut parts = Vec::with_capacity(2 * spans.len());
-    for span in spans {
-        parts.push(past.clone());
+    for (index, span) in spans.iter().enumerate() {
+        parts.extend(before.of(index).map(|kept| kept.0.clone()));
         parts.push(own.narrow(0, span.key_start, span.keys)?);
     }
     Ok(Tensor::cat(&parts, 0)?)

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use crate::{
-    attention::{KeysValues, Projected, Sizes, attend},
+    attention::{Before, KeysValues, Projected, Sizes, attend},
     config::ModelConfig,
     error::Result,
     kernels::Span,
@@ -100,46 +100,43 @@ impl Layer {
         })
     }
 
-    /// Hidden states `[tokens, hidden]` through the block, with the prefix's keys and values before each sequence's
-    /// own. `x` may be overwritten.
-    pub(crate) fn forward(
-        &self,
-        x: &Tensor,
-        step: &Step,
-        past: Option<&KeysValues>,
-        workspace: &mut Workspace,
-    ) -> Result<Tensor> {
+    /// Hidden states `[tokens, hidden]` through the block, with the keys and values of what stands before each sequence
+    /// ahead of its own. `x` may be overwritten.
+    pub(crate) fn forward(&self, x: &Tensor, step: &Step, before: Before, workspace: &mut Workspace) -> Result<Tensor> {
         let projected = self.project(x, step.angles, workspace)?;
-        self.complete(x, &Projected::Together(projected), step.spans, past, workspace)
+        self.complete(x, &Projected::Together(projected), step.spans, before, workspace)
     }
 
-    /// As [`Layer::forward`], and the keys and values of all tokens, to be kept as a prefix.
+    /// As [`Layer::forward`], and the keys and values of all tokens, to be kept for what follows them.
     pub(crate) fn forward_kept(
         &self,
         x: &Tensor,
         step: &Step,
+        before: Before,
         workspace: &mut Workspace,
     ) -> Result<(Tensor, KeysValues)> {
         let projected = self.project(x, step.angles, workspace)?;
         let kept = projected.narrow(1, self.sizes.query_width(), 2 * self.sizes.key_width())?.force_contiguous()?;
-        let x = self.complete(x, &Projected::Together(projected), step.spans, None, workspace)?;
+        let x = self.complete(x, &Projected::Together(projected), step.spans, before, workspace)?;
         Ok((x, KeysValues(kept)))
     }
 
-    /// As [`Layer::forward`], for the last token of each sequence alone: `[sequences, hidden]`.
+    /// As [`Layer::forward`], for the last token of each sequence alone: `[sequences, hidden]`. Beside it, the keys and
+    /// values of all tokens, good until the workspace is used again.
     pub(crate) fn forward_last(
         &self,
         x: &Tensor,
         step: &Step,
         last: &Last,
-        past: Option<&KeysValues>,
+        before: Before,
         workspace: &mut Workspace,
-    ) -> Result<Tensor> {
-        let KeysValues(keys_values) = self.keys_values(x, step.angles, workspace)?;
+    ) -> Result<(Tensor, KeysValues)> {
+        let kept = self.keys_values(x, step.angles, workspace)?;
         let x = x.index_select(last.indexes, 0)?;
         let queries = self.q.forward(&x, Some(&self.input_norm), &mut workspace.queries)?;
         let queries = self.turn(&queries, &[self.query_heads()], last.angles)?;
-        self.complete(&x, &Projected::Apart { queries, keys_values }, last.spans, past, workspace)
+        let projected = Projected::Apart { queries, keys_values: kept.0.clone() };
+        Ok((self.complete(&x, &projected, last.spans, before, workspace)?, kept))
     }
 
     /// The block's keys and values of hidden states `[tokens, hidden]`, good until the workspace is used again.
@@ -160,10 +157,10 @@ impl Layer {
         x: &Tensor,
         projected: &Projected,
         spans: &[Span],
-        past: Option<&KeysValues>,
+        before: Before,
         workspace: &mut Workspace,
     ) -> Result<Tensor> {
-        let attended = attend(projected, self.sizes, spans, past, &self.place)?;
+        let attended = attend(projected, self.sizes, spans, before, &self.place)?;
         let x = self.output.add(x, &attended)?;
         feed_forward(&x, &self.post_norm, &self.gate_up, &self.down, &mut workspace.gated)
     }

@@ -1,7 +1,7 @@
-//! Qwen3 embedding and reranking models, and BERT embedding models: text in, unit vectors or scores out.
+//! Qwen3 embedding, reranking and writing models, and BERT embedding models: text in, unit vectors, scores or text out.
 //!
-//! [`ModelFiles`] says where a model's bytes are, [`Embedder`] and [`Reranker`] open them, [`EmbedHandle`] and
-//! [`RerankHandle`] put each behind a thread that takes requests. Everything is synchronous and knows nothing of
+//! [`ModelFiles`] says where a model's bytes are, [`Embedder`], [`Reranker`] and [`Generator`] open them, [`EmbedHandle`],
+//! [`RerankHandle`] and [`GenerateHandle`] put each behind a thread that takes requests. Everything is synchronous and knows nothing of
 //! documents, indexes or HTTP.
 //!
 //! Promises: a batch gives what its texts give one by one, to float noise; no vector or score with NaN leaves this
@@ -18,6 +18,7 @@ mod files;
 mod fingerprint;
 #[cfg(feature = "flash-attn")]
 mod flash;
+mod generator;
 mod gguf;
 mod kernels;
 mod layer;
@@ -42,6 +43,10 @@ pub use device::DeviceChoice;
 pub use embedder::{EmbedEncoder, Embedder, EmbedderOptions, embed_ids};
 pub use error::{Error, Result};
 pub use files::{ModelFile, ModelFiles};
+pub use generator::{
+    End, Finish, GenerateHandle, GenerateRequest, Generator, GeneratorOptions, KvMemory, Message, Onward, Predictor,
+    Role, Sampling, SamplingWishes, Spellings, TokenMask, TokenSet, WriterOptions, Writing, Written,
+};
 pub use gguf::write_gguf;
 pub use kernels::Isa;
 pub use measure::{ProductProbe, register_peak};

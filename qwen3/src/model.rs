@@ -9,14 +9,15 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attention::KeysValues,
+    attention::{Before, KeysValues},
     config::ModelConfig,
     device::DeviceChoice,
     error::{Error, Result},
     files::ModelFiles,
+    generator::KvMemory,
     kernels::{Format, Span},
     layer::{Last, Layer, NAMES, Step, Workspace},
-    ops::{Kernels, Place, RmsNorm},
+    ops::{Kernels, Linear, Place, RmsNorm, Shape as OutputShape},
     rope::Rope,
     weights::{StoredMatrix, Weights},
 };
@@ -68,6 +69,10 @@ impl Prefix {
     pub fn tokens(&self) -> usize {
         self.tokens
     }
+
+    fn block(&self, index: usize) -> Before<'_> {
+        self.blocks.get(index).map_or(Before::Nothing, Before::Shared)
+    }
 }
 
 /// A batch laid out for one pass.
@@ -78,13 +83,14 @@ struct Packed {
 }
 
 impl Packed {
-    fn new(sequences: &[&[u32]], prefix: usize) -> Self {
-        let (mut ids, mut positions, mut spans) = (Vec::new(), Vec::new(), Vec::with_capacity(sequences.len()));
-        for sequence in sequences {
+    /// Sequences, each with the number of tokens before it.
+    fn new<'s>(sequences: impl IntoIterator<Item = (&'s [u32], usize)>) -> Self {
+        let (mut ids, mut positions, mut spans) = (Vec::new(), Vec::new(), Vec::new());
+        for (sequence, before) in sequences {
             let (start, length) = (ids.len(), sequence.len());
             spans.push(Span { query_start: start, queries: length, key_start: start, keys: length });
             ids.extend_from_slice(sequence);
-            positions.extend(prefix as u32..(prefix + length) as u32);
+            positions.extend(before as u32..(before + length) as u32);
         }
         Self { ids, positions, spans }
     }
@@ -210,22 +216,109 @@ impl Model {
     }
 
     fn pass(&self, sequences: &[&[u32]], prefix: &Prefix, last: &Layer, before: &[Layer]) -> Result<Vec<Vec<f32>>> {
-        let packed = Packed::new(sequences, prefix.tokens);
-        let device = &self.place.device;
-        let angles = self.rope.angles(&packed.positions, device)?;
+        let packed = Packed::new(sequences.iter().map(|sequence| (*sequence, prefix.tokens)));
+        let angles = self.rope.angles(&packed.positions, &self.place.device)?;
         let step = Step { angles: &angles, spans: &packed.spans };
         let mut workspace = Workspace::default();
         let mut x = self.embed(&packed.ids)?;
         for (index, layer) in before.iter().enumerate() {
-            x = layer.forward(&x, &step, prefix.blocks.get(index), &mut workspace)?;
+            x = layer.forward(&x, &step, prefix.block(index), &mut workspace)?;
         }
-        let (indexes, spans) = (packed.last_indexes(), packed.last_spans());
-        let last_positions: Vec<u32> = indexes.iter().map(|index| packed.positions[*index as usize]).collect();
-        let last_angles = self.rope.angles(&last_positions, device)?;
-        let indexes = Tensor::new(indexes, device)?;
-        let wanted = Last { indexes: &indexes, angles: &last_angles, spans: &spans };
-        let x = last.forward_last(&x, &step, &wanted, prefix.blocks.get(before.len()), &mut workspace)?;
+        let (x, _) = self.pass_last(last, &x, &packed, &step, prefix.block(before.len()), &mut workspace)?;
         Ok(self.norm.forward(&x)?.to_dtype(DType::F32)?.to_vec2()?)
+    }
+
+    /// The last block, for the last tokens alone.
+    fn pass_last(
+        &self,
+        last: &Layer,
+        x: &Tensor,
+        packed: &Packed,
+        step: &Step,
+        before: Before,
+        workspace: &mut Workspace,
+    ) -> Result<(Tensor, KeysValues)> {
+        let device = &self.place.device;
+        let (indexes, spans) = (packed.last_indexes(), packed.last_spans());
+        let positions: Vec<u32> = indexes.iter().map(|index| packed.positions[*index as usize]).collect();
+        let angles = self.rope.angles(&positions, device)?;
+        let indexes = Tensor::new(indexes, device)?;
+        let wanted = Last { indexes: &indexes, angles: &angles, spans: &spans };
+        last.forward_last(x, step, &wanted, before, workspace)
+    }
+
+    /// Goes on with sequences of which a part is known: the hidden state of each one's new last token after the final
+    /// norm, `[sequences, hidden_size]`. Afterwards, their memories hold the new tokens too, unless there is an error.
+    ///
+    /// # Errors
+    /// As [`Model::last_hidden`]; [`Error::Length`] also where a memory has no room for them.
+    pub(crate) fn extend(&self, sequences: &mut [(&mut KvMemory, &[u32])]) -> Result<Tensor> {
+        for (memory, ids) in sequences.iter() {
+            self.check(&[ids], memory.tokens())?;
+            memory.check_room(ids.len())?;
+        }
+        let hidden = rayon::scope(|_| self.extend_pass(sequences))?;
+        sequences.iter_mut().for_each(|(memory, ids)| memory.keep(ids.len()));
+        Ok(hidden)
+    }
+
+    fn extend_pass(&self, sequences: &[(&mut KvMemory, &[u32])]) -> Result<Tensor> {
+        let Some((last, before)) = self.layers.split_last().filter(|_| !sequences.is_empty()) else {
+            return Ok(Tensor::zeros((0, self.hidden_size()), self.place.dtype, &self.place.device)?);
+        };
+        let packed = Packed::new(sequences.iter().map(|(memory, ids)| (*ids, memory.tokens())));
+        let angles = self.rope.angles(&packed.positions, &self.place.device)?;
+        let step = Step { angles: &angles, spans: &packed.spans };
+        let known = |block: usize| sequences.iter().map(|(memory, _)| memory.known(block)).collect::<Result<Vec<_>>>();
+        let learn = |block: usize, kept: &KeysValues| {
+            let spans = sequences.iter().zip(&packed.spans);
+            spans.into_iter().try_for_each(|((memory, _), span)| memory.write(block, kept, span))
+        };
+        let mut workspace = Workspace::default();
+        let mut x = self.embed(&packed.ids)?;
+        for (block, layer) in before.iter().enumerate() {
+            let (next, kept) = layer.forward_kept(&x, &step, Before::Each(&known(block)?), &mut workspace)?;
+            learn(block, &kept)?;
+            x = next;
+        }
+        let block = before.len();
+        let (x, kept) = self.pass_last(last, &x, &packed, &step, Before::Each(&known(block)?), &mut workspace)?;
+        learn(block, &kept)?;
+        self.norm.forward(&x)
+    }
+
+    /// An empty memory with room for so many tokens of a sequence.
+    ///
+    /// # Errors
+    /// [`Error::Compute`] where there is not enough of it.
+    pub(crate) fn memory(&self, room: usize) -> Result<KvMemory> {
+        KvMemory::new(&self.config, &self.place, room)
+    }
+
+    /// Bytes that keys and values of one token take.
+    pub(crate) fn memory_per_token(&self) -> usize {
+        self.config.qwen.num_hidden_layers * 2 * self.config.key_width() * self.place.dtype.size_in_bytes()
+    }
+
+    /// The output matrix, packed for products: the one of its own, or the embedding table where they are tied.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] for a model that has none, or only two rows of it.
+    pub(crate) fn output(&self, files: &ModelFiles) -> Result<Linear> {
+        let name = if self.config.qwen.tie_word_embeddings { TABLE } else { HEAD };
+        let weights = Weights::open(files)?;
+        let qwen = &self.config.qwen;
+        let shape = (qwen.vocab_size, qwen.hidden_size);
+        if !weights.stored_matrix(name, shape)?.is_whole() {
+            return Err(Error::MissingTensor { origin: files.origin().to_owned(), tensor: name.to_owned() });
+        }
+        Linear::open(
+            &weights,
+            &[(name.to_owned(), qwen.vocab_size)],
+            qwen.hidden_size,
+            OutputShape::Stacked,
+            &self.place,
+        )
     }
 
     /// Computes a shared beginning once; empty `ids` give [`Prefix::EMPTY`].
@@ -241,14 +334,14 @@ impl Model {
     }
 
     fn prefix_pass(&self, ids: &[u32], last: &Layer, before: &[Layer]) -> Result<Prefix> {
-        let packed = Packed::new(&[ids], 0);
+        let packed = Packed::new([(ids, 0)]);
         let angles = self.rope.angles(&packed.positions, &self.place.device)?;
         let step = Step { angles: &angles, spans: &packed.spans };
         let mut workspace = Workspace::default();
         let mut x = self.embed(ids)?;
         let mut blocks = Vec::with_capacity(self.layers.len());
         for layer in before {
-            let (next, kept) = layer.forward_kept(&x, &step, &mut workspace)?;
+            let (next, kept) = layer.forward_kept(&x, &step, Before::Nothing, &mut workspace)?;
             x = next;
             blocks.push(kept);
         }

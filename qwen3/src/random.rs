@@ -39,7 +39,7 @@ impl Noise {
 }
 
 /// The output function of SplitMix64 (Steele, Lea, Flood 2014) over a counter.
-fn mixed(counter: u64) -> u64 {
+pub(crate) fn mixed(counter: u64) -> u64 {
     let z = counter.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -60,6 +60,11 @@ impl StoredMatrix {
         self.columns
     }
 
+    /// Whether every row is known.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self.format, Format::Pair { .. })
+    }
+
     /// Whether bf16 holds the values as they are, or to less than what quantising has already cost them.
     pub(crate) fn suits_bf16(&self) -> bool {
         match &self.format {

@@ -14,6 +14,7 @@ use crate::{
     config::ModelConfig,
     error::{Error, Result},
     files::{ModelFiles, TokenizerSource},
+    generator::Spelled,
     gguf,
 };
 
@@ -56,6 +57,8 @@ struct Inner {
     tokenizer: tokenizers::Tokenizer,
     /// Special tokens and their ids, for templates.
     specials: Vec<(String, u32)>,
+    /// Tokens that are no special ones and come of their own letters all the same, as `<think>`.
+    added: Vec<(String, u32)>,
     /// Of the token for words that the tokenizer cannot spell, where there is one.
     unknown: Option<u32>,
 }
@@ -127,6 +130,32 @@ impl Tokenizer {
         self.inner.tokenizer.decode(&[id], true).ok()
     }
 
+    /// How the vocabulary has a token; none for ids that are not known.
+    pub(crate) fn spelled(&self, id: u32) -> Option<Spelled> {
+        let is_it = |(_, known): &&(String, u32)| *known == id;
+        if self.inner.specials.iter().any(|(_, known)| *known == id) {
+            return Some(Spelled::Special);
+        }
+        match self.inner.added.iter().find(is_it) {
+            Some((token, _)) => Some(Spelled::Added(token.clone())),
+            None => self.inner.tokenizer.id_to_token(id).map(Spelled::Letters),
+        }
+    }
+
+    /// Whether the tokenizer's own post-processor puts special tokens around a text.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn puts_around(&self) -> Result<bool> {
+        let framed = self.inner.tokenizer.encode_fast(SAMPLE, true).map_err(|e| Error::Tokenize(e.to_string()))?;
+        Ok(framed.len() > self.count(SAMPLE)?)
+    }
+
+    /// What the tokenizer belongs to, for messages.
+    pub(crate) fn origin(&self) -> &str {
+        &self.inner.origin
+    }
+
     /// [`Tokenizer::open`] without the check, for when the config is not known yet.
     pub(crate) fn parse(files: &ModelFiles) -> Result<Self> {
         let bad = |reason: String| Error::BadFile { file: format!("tokenizer.json of {}", files.origin()), reason };
@@ -142,14 +171,13 @@ impl Tokenizer {
         tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
         tokenizer.set_encode_special_tokens(true);
-        let specials = tokenizer
-            .get_added_tokens_decoder()
-            .into_iter()
-            .filter(|(_, token)| token.special)
-            .map(|(id, token)| (token.content, id))
-            .collect();
+        let (mut specials, mut added) = (Vec::new(), Vec::new());
+        for (id, token) in tokenizer.get_added_tokens_decoder() {
+            let kind = if token.special { &mut specials } else { &mut added };
+            kind.push((token.content, id));
+        }
         let unknown = tokenizer.token_to_id(UNKNOWN);
-        Ok(Self { inner: Arc::new(Inner { origin, tokenizer, specials, unknown }) })
+        Ok(Self { inner: Arc::new(Inner { origin, tokenizer, specials, added, unknown }) })
     }
 
     pub(crate) fn check_vocabulary(&self, vocab_size: usize) -> Result<()> {
@@ -178,6 +206,29 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.tokenizer.encode_fast(text, false).map_err(|e| Error::Tokenize(e.to_string()))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Token ids of a text that somebody else wrote: whatever it spells, no token comes of it that means something to a
+    /// template.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn encode_foreign(&self, text: &str) -> Result<Vec<u32>> {
+        let added = &self.inner.added;
+        let ids = self.encode(text)?;
+        if !added.iter().any(|(_, id)| ids.contains(id)) {
+            return Ok(ids);
+        }
+        // Cut behind the first letter of each, so that its letters never meet.
+        let (mut ids, mut rest) = (Vec::new(), text);
+        loop {
+            let next = added.iter().filter_map(|(token, _)| rest.find(token.as_str())).min();
+            let Some(cut) = next.and_then(|at| Some(at + rest[at..].chars().next()?.len_utf8())) else { break };
+            ids.extend(self.encode(&rest[..cut])?);
+            rest = &rest[cut..];
+        }
+        ids.extend(self.encode(rest)?);
+        Ok(ids)
     }
 
     /// Number of tokens of a text, without special tokens.

@@ -7,7 +7,8 @@ use super::config::BertConfig;
 use crate::{
     error::Result,
     kernels::{
-        Arrangement, Attention, Finish, Format, Isa, LayerNorm, Loops, Panels, Product, RowStep, Sight, Span, View,
+        Arrangement, Attention, Finish, Format, Isa, LayerNorm, Loops, Panels, Past, Product, RowStep, Sight, Span,
+        View,
     },
     weights::Weights,
 };
@@ -109,7 +110,7 @@ impl Layer {
             head_dim: width / self.heads,
             sight: Sight::Whole,
             spans,
-            past: None,
+            past: Past::Nothing,
             key_column: width,
             value_column: 2 * width,
         };

@@ -21,6 +21,8 @@ use crate::{config::ModelConfig, error::Result};
 const NORMAL: i32 = 1;
 /// Pooling by the last token, as llama.cpp numbers it.
 const LAST_TOKEN: u32 = 3;
+/// Models whose hidden states are not pooled.
+const CAUSAL: &str = "Qwen3ForCausalLM";
 
 /// Writes a model as a GGUF, its tensors by the names that [`tensors`](crate::tensors) gives them.
 ///
@@ -60,9 +62,11 @@ fn shape(config: &ModelConfig) -> Vec<(String, Value)> {
         ("context_length", count(qwen.max_position_embeddings)),
         ("attention.layer_norm_rms_epsilon", Value::F32(qwen.rms_norm_eps as f32)),
         ("rope.freq_base", Value::F32(qwen.rope_theta as f32)),
-        ("pooling_type", Value::U32(LAST_TOKEN)),
     ];
     metadata.extend(numbers.map(|(key, value)| (format!("qwen3.{key}"), value)));
+    if config.architecture.as_deref() != Some(CAUSAL) {
+        metadata.push(("qwen3.pooling_type".to_owned(), Value::U32(LAST_TOKEN)));
+    }
     metadata.extend(config.eos_token_id.map(|id| ("tokenizer.ggml.eos_token_id".to_owned(), Value::U32(id))));
     metadata
 }

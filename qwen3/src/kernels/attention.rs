@@ -33,11 +33,11 @@ pub(crate) struct Span {
     pub(crate) queries: usize,
     /// First row among the keys and values.
     pub(crate) key_start: usize,
-    /// Keys of its own, behind those of the shared prefix.
+    /// Keys of its own, behind those that stand before it.
     pub(crate) keys: usize,
 }
 
-/// Keys and values of tokens that stand before every sequence.
+/// Keys and values of tokens that stand before a sequence.
 #[derive(Clone, Copy)]
 pub(crate) struct PastRows<'a> {
     pub(crate) tokens: usize,
@@ -46,7 +46,27 @@ pub(crate) struct PastRows<'a> {
     pub(crate) value_column: usize,
 }
 
-/// Which keys of its sequence a query may see. Those of the prefix are seen by all.
+/// What stands before the sequences of a batch.
+#[derive(Clone, Copy)]
+pub(crate) enum Past<'a> {
+    Nothing,
+    /// The same before all of them.
+    Shared(PastRows<'a>),
+    /// Before each what it consists of so far, in the order of the spans.
+    Each(&'a [Option<PastRows<'a>>]),
+}
+
+impl<'a> Past<'a> {
+    fn of(&self, sequence: usize) -> Option<PastRows<'a>> {
+        match self {
+            Self::Nothing => None,
+            Self::Shared(rows) => Some(*rows),
+            Self::Each(rows) => rows.get(sequence).copied().flatten(),
+        }
+    }
+}
+
+/// Which keys of its sequence a query may see. Those before the sequence are seen by all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sight {
     /// Those up to its own position.
@@ -68,7 +88,7 @@ pub(crate) struct Attention<'a> {
     pub(crate) head_dim: usize,
     pub(crate) sight: Sight,
     pub(crate) spans: &'a [Span],
-    pub(crate) past: Option<PastRows<'a>>,
+    pub(crate) past: Past<'a>,
     /// Columns at which keys and values begin in their rows.
     pub(crate) key_column: usize,
     pub(crate) value_column: usize,
@@ -91,8 +111,9 @@ unsafe impl Send for Buffers<'_> {}
 unsafe impl Sync for Buffers<'_> {}
 
 /// Queries of one sequence that share a key/value head.
-struct Task {
+struct Task<'a> {
     span: Span,
+    past: Option<PastRows<'a>>,
     kv_head: usize,
     queries: Range<usize>,
 }
@@ -129,11 +150,12 @@ impl Attention<'_> {
         let group = self.heads / self.kv_heads;
         let step = (TASK_ROWS / group).max(1);
         let mut tasks = Vec::new();
-        for span in self.spans {
+        for (index, span) in self.spans.iter().enumerate() {
+            let (span, past) = (*span, self.past.of(index));
             // Later queries see more keys: the longest tasks come first.
             for start in (0..span.queries).step_by(step).rev() {
                 let queries = start..span.queries.min(start + step);
-                tasks.extend((0..self.kv_heads).map(|kv_head| Task { span: *span, kv_head, queries: queries.clone() }));
+                tasks.extend((0..self.kv_heads).map(|kv_head| Task { span, past, kv_head, queries: queries.clone() }));
             }
         }
         tasks.par_iter().with_max_len(1).for_each(|task| {
@@ -149,8 +171,9 @@ impl Attention<'_> {
         let end = self.key_column.max(self.value_column) + key_width;
         assert!(end <= buffers.own_stride, "keys do not fit");
         let mut next = 0;
-        for span in self.spans {
-            assert!(span.query_start >= next && span.queries <= self.past_tokens() + span.keys, "spans overlap");
+        for (index, span) in self.spans.iter().enumerate() {
+            let before = self.past.of(index).map_or(0, |past| past.tokens);
+            assert!(span.query_start >= next && span.queries <= before + span.keys, "spans overlap");
             next = span.query_start + span.queries;
             assert!(
                 span.keys > 0 && (span.key_start + span.keys) * buffers.own_stride <= own_length,
@@ -159,24 +182,22 @@ impl Attention<'_> {
         }
         assert!(next * buffers.query_stride <= query_length, "queries are missing");
     }
-
-    fn past_tokens(&self) -> usize {
-        self.past.map_or(0, |past| past.tokens)
-    }
 }
 
 struct Run<'a> {
     attention: &'a Attention<'a>,
-    task: &'a Task,
+    task: &'a Task<'a>,
     buffers: Buffers<'a>,
 }
 
 impl Work for Run<'_> {
     #[inline(always)]
     fn run<M: Micro>(self) {
-        // Only where queries are a few chosen ones: among sequences as they come, one of a single token must not be
-        // computed in another way than the same token behind a prefix, which is one of many there.
-        let chosen = !std::ptr::eq(self.buffers.queries, self.buffers.own);
+        // Only where queries are a few chosen ones or go on with what is known: among sequences as they come, one of a
+        // single token must not be computed in another way than the same token behind a prefix, which is one of many
+        // there.
+        let goes_on = matches!(self.attention.past, Past::Each(_));
+        let chosen = goes_on || !std::ptr::eq(self.buffers.queries, self.buffers.own);
         if chosen && self.task.span.queries == 1 {
             self.single();
         } else {
@@ -211,7 +232,12 @@ impl Run<'_> {
         self.attention.heads / self.attention.kv_heads
     }
 
-    /// Keys visible to a query of the task's span, the prefix included.
+    #[inline(always)]
+    fn past_tokens(&self) -> usize {
+        self.task.past.map_or(0, |past| past.tokens)
+    }
+
+    /// Keys visible to a query of the task's span, those before it included.
     #[inline(always)]
     fn visible(&self, query: usize) -> usize {
         let span = self.task.span;
@@ -219,7 +245,7 @@ impl Run<'_> {
             Sight::Causal => span.keys - span.queries + query + 1,
             Sight::Whole => span.keys,
         };
-        self.attention.past_tokens() + own
+        self.past_tokens() + own
     }
 
     /// Row `row` of the task: its query and where its head's values lie.
@@ -231,13 +257,13 @@ impl Run<'_> {
         (query, self.buffers.queries.wrapping_add(at))
     }
 
-    /// Key or value `index`, counted with the prefix.
+    /// Key or value `index`, counted with those before the span.
     #[inline(always)]
     fn row(&self, index: usize, of: impl Fn(&PastRows) -> usize, own_column: usize) -> &[f32] {
         let dim = self.attention.head_dim;
         let head = self.task.kv_head * dim;
-        let past_tokens = self.attention.past_tokens();
-        match &self.attention.past {
+        let past_tokens = self.past_tokens();
+        match &self.task.past {
             Some(past) if index < past_tokens => past.rows.row(index, of(past) + head, dim),
             _ => {
                 let at = (self.task.span.key_start + index - past_tokens) * self.buffers.own_stride;
@@ -584,7 +610,7 @@ mod tests {
                 head_dim: self.head_dim,
                 sight: self.sight,
                 spans: &spans,
-                past: (self.past > 0).then_some(past),
+                past: if self.past > 0 { Past::Shared(past) } else { Past::Nothing },
                 key_column,
                 value_column: key_column + key_width,
             };
@@ -635,6 +661,59 @@ mod tests {
     fn equals_the_definition_on_every_instruction_set() {
         for isa in Isa::available() {
             cases().iter().for_each(|case| case.check(isa, Format::F32, 2e-5));
+        }
+    }
+
+    /// Sequences that go on from what each consists of so far: as one by one with the same before it.
+    #[test]
+    fn each_sequence_goes_on_from_its_own() {
+        let (heads, kv_heads, head_dim) = (4, 2, 32);
+        let (query_width, key_width) = (heads * head_dim, kv_heads * head_dim);
+        let stride = query_width + 2 * key_width;
+        let lengths = [(0, 5), (300, 1), (0, 1), (7, 40), (1, 1)];
+        let pasts: Vec<Vec<f32>> =
+            (0u32..).zip(lengths).map(|(i, (past, _))| noise(past * 2 * key_width, 9 + i)).collect();
+        let pasts: Vec<Option<PastRows>> = pasts
+            .iter()
+            .zip(lengths)
+            .map(|(rows, (tokens, _))| {
+                let rows = View { values: rows, stride: 2 * key_width };
+                (tokens > 0).then_some(PastRows { tokens, rows, key_column: 0, value_column: key_width })
+            })
+            .collect();
+        let mut start = 0;
+        let spans = lengths.map(|(_, count)| {
+            let span = Span { query_start: start, queries: count, key_start: start, keys: count };
+            start += count;
+            span
+        });
+        for isa in Isa::available() {
+            let attend = |spans: &[Span], past: Past, rows: &mut [f32]| {
+                let attention = Attention {
+                    isa,
+                    format: Format::F32,
+                    heads,
+                    kv_heads,
+                    head_dim,
+                    sight: Sight::Causal,
+                    spans,
+                    past,
+                    key_column: query_width,
+                    value_column: query_width + key_width,
+                };
+                attention.run_together(rows, stride);
+            };
+            let rows = noise(start * stride, 4);
+            let mut together = rows.clone();
+            attend(&spans, Past::Each(&pasts), &mut together);
+            for (span, past) in spans.iter().zip(&pasts) {
+                let range = span.query_start * stride..(span.query_start + span.queries) * stride;
+                let mut alone = rows[range.clone()].to_vec();
+                let own = Span { query_start: 0, key_start: 0, ..*span };
+                attend(&[own], past.map_or(Past::Nothing, Past::Shared), &mut alone);
+                let off = alone.iter().zip(&together[range]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(off < 2e-5, "{isa} {span:?}: off by {off}");
+            }
         }
     }
 

@@ -30,7 +30,7 @@ mod rows;
 mod tile_unit;
 mod tiles;
 
-pub(crate) use attention::{Attention, PastRows, Sight, Span};
+pub(crate) use attention::{Attention, Past, PastRows, Sight, Span};
 pub(crate) use gemm::{Finish, Norm, Product};
 pub(crate) use heads::{HeadGroup, Turn};
 pub use isa::Isa;

@@ -11,7 +11,9 @@ mod thread;
 
 pub use handles::{EmbedHandle, PendingQuery, RerankHandle};
 pub use queue::{Arrival, Lane, Pending};
+pub(crate) use stats::Meter;
 pub use stats::WorkerStats;
+pub(crate) use thread::guarded;
 
 use std::time::Duration;
 

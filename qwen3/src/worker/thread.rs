@@ -192,7 +192,7 @@ impl<E: Engine> Worker<E> {
 }
 
 /// Turns a panic into an error. Engines keep no state between calls, so none can be left broken.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::Panicked(message(panic.as_ref()))))
 }
 

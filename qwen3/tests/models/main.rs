@@ -6,11 +6,13 @@
 
 mod bad_input;
 mod bert;
+mod generation;
 mod gguf;
 mod gguf_tokenizer;
 mod golden;
 mod hostile;
 mod kernels;
+mod predictor;
 mod text;
 mod writer;
 
