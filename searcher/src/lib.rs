@@ -112,5 +112,5 @@ pub use suggest::{Suggester, Suggestion, SuggestionKind};
 pub use synonyms::{Expansion, Synonyms};
 pub use unit::{Unit, UnitKind, units};
 pub use weighing::{Effect, PageTypeWeights};
-pub use writer::{Brief, Ending, Writer, WriterError};
+pub use writer::{Brief, Ending, Writer, WriterError, WriterHere};
 pub use written::WrittenError;

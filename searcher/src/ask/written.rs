@@ -100,6 +100,7 @@ impl<'s> Written<'s> {
             Ok(Ending::Done) if !is_over => drop(take_all(self, claims.end())),
             Ok(Ending::Done) => {}
             Ok(Ending::Cut) => self.notes.push(ReplyNote::Cut),
+            Ok(Ending::Looped) => self.notes.push(ReplyNote::Repeated),
             Err(error) => fault = Some(error),
         }
         if let Some(error) = fault {

@@ -5,11 +5,15 @@
 
 mod brief;
 mod elsewhere;
+mod form;
+mod held;
+mod here;
 
 use std::ops::ControlFlow;
 
 pub use brief::Brief;
 pub(crate) use brief::{Quotation, room};
+pub use here::WriterHere;
 
 /// A model that writes.
 pub trait Writer: Send + Sync {
@@ -37,6 +41,8 @@ pub enum Ending {
     Done,
     /// It was cut at its greatest length.
     Cut,
+    /// It went round in circles, and was cut.
+    Looped,
 }
 
 /// Why a writer wrote nothing, or no more.

@@ -4,7 +4,7 @@ import { announce, away, base, closeSuggestions, equip } from "./actions.js";
 import { follow } from "./preview.js";
 import { keep } from "./recent.js";
 
-let running, settling, writer;
+let running, settling;
 // The address of the results that are shown.
 let asked = location.href;
 
@@ -52,7 +52,6 @@ async function leave(event) {
 async function go(address, { facet, top, back } = {}) {
   closeSuggestions();
   settling?.stop();
-  writer?.leave();
   running?.abort();
   running = new AbortController();
   const main = document.getElementById("main");
@@ -78,7 +77,6 @@ async function go(address, { facet, top, back } = {}) {
     announce(document.getElementById("truth")?.textContent.trim() ?? "");
     follow();
     if (document.querySelector("[data-stream]")) (settling ??= await import("./settle.js")).settle();
-    if (document.querySelector("[data-write]")) (writer ??= await import("./write.js")).write();
   } catch (error) {
     if (error.name !== "AbortError") location.assign(address);
   } finally {

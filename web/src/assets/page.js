@@ -18,5 +18,4 @@ const suggest = (asked) => import("./suggest.js").then((suggest) => suggest.star
 if (field && field === document.activeElement) suggest(false);
 else field?.addEventListener("focus", () => suggest(true), { once: true });
 if (document.querySelector("[data-stream]")) import("./settle.js").then((settle) => settle.settle());
-if (document.querySelector("[data-write]")) import("./write.js").then((writer) => writer.write());
 if (document.querySelector(".status #live, [data-busy], [data-retry]")) import("./watch.js").then((watch) => watch.startWatching());

@@ -3,13 +3,8 @@ import { announce, base } from "./actions.js";
 
 let source;
 
-export function leave() {
+function write() {
   source?.close();
-  source = undefined;
-}
-
-export function write() {
-  leave();
   const place = document.querySelector("[data-write]");
   if (!place) return;
   const writing = source = new EventSource(`${base}/search/answer?${place.dataset.write}`);
@@ -27,3 +22,7 @@ export function write() {
   writing.addEventListener("done", (event) => end(event.data));
   writing.addEventListener("error", () => end(""));
 }
+
+// Another search without loading the page anew puts other results in place.
+new MutationObserver(write).observe(document.getElementById("main"), { childList: true });
+write();

@@ -8,6 +8,7 @@ use searcher::{Answer, Outcome, Reply, SearchRequest, Sort, Spelling, Verdict, i
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
+use super::assets;
 use super::language::{Noun, number};
 use super::layout::Page;
 use super::reply;
@@ -29,8 +30,9 @@ struct Found {
     answer: Answer,
     /// What the documents say, where a question was asked.
     reply: Option<Reply>,
-    /// Whether a writer may answer it.
+    /// Whether a writer may answer it, and whether there is one.
     is_written: bool,
+    has_writer: bool,
     survey: Arc<Survey>,
     /// How many of the best results a reranker could read, if there is one.
     reranker_depth: Option<usize>,
@@ -97,9 +99,10 @@ async fn find(
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
         let answer = answer.answer;
         let is_hopeless = answer.answerable.is_some_and(|judged| judged.verdict == Verdict::Unlikely);
-        let is_written = asks && engine.searcher.has_writer() && !answer.results.is_empty() && !is_hopeless;
+        let has_writer = engine.searcher.has_writer();
+        let is_written = asks && has_writer && !answer.results.is_empty() && !is_hopeless;
         let page_depth = app.config.limits.page_depth;
-        Ok(Found { answer, reply, is_written, survey, reranker_depth, page_depth })
+        Ok(Found { answer, reply, is_written, has_writer, survey, reranker_depth, page_depth })
     })
     .await
 }
@@ -130,6 +133,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
                 }
             }
             (pane(visit))
+            @if found.has_writer { script type="module" src=(assets::address("write.js")) {} }
         }
     };
     Page { visit, title: address.asked(), class: "search", address, main }.respond()

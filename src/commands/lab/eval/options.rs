@@ -34,6 +34,9 @@ pub(crate) struct EvalArgs {
     /// With --answers: questions that nothing in the documents answers, JSON lines with `text`, to which nothing should be said.
     #[arg(long, value_name = "FILE", requires = "answers")]
     pub(crate) unanswerable: Option<PathBuf>,
+    /// With --answers: let the writer of the configuration write the answers.
+    #[arg(long, requires = "answers")]
+    pub(crate) written: bool,
     /// Take the documents from this folder of files; their paths are the ids.
     #[arg(long, value_name = "DIR")]
     pub(crate) docs: Option<PathBuf>,

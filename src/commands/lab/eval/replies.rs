@@ -3,18 +3,20 @@
 //!
 //! Citation precision and recall are those of ALCE (Gao et al., EMNLP 2023) with labels in the place of a model that judges: a citation
 //! is precise if its passage is one that answers, and a sentence is recalled if one of its citations holds it. An extractive reply
-//! cites where it quotes, so that its recall is the share of exact quotes.
+//! cites where it quotes, so that its recall is the share of exact quotes; of a written one, what it quotes is compared with the
+//! labels.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use lab::answers::{agree, flat};
 use lab::evaluation::{BeirQuery, percentile};
-use searcher::{AskRequest, Outcome, Reply, RequestLimits, RerankBudget, Searcher};
+use searcher::{AskRequest, Citation, EXTRACTIVE, Outcome, Reply, RequestLimits, RerankBudget, Searcher};
 use serde::{Deserialize, Serialize};
 use storage::View;
 
@@ -41,14 +43,18 @@ pub(super) struct RepliesReport {
     /// Citations, and those of them whose document is labelled.
     citations: usize,
     citations_right: usize,
-    /// Sentences that stand in a passage that they cite, letter by letter.
+    /// Sentences that stand in a passage that they cite, letter by letter; of a writer, whose evidence does.
     exact: usize,
+    /// Replies of a writer, and its sentences that were not proved.
+    written: usize,
+    struck: usize,
     /// Questions that nothing answers, and those of them to which nothing is said.
     unanswerable: usize,
     abstained: usize,
-    /// Milliseconds until the reply is there: median, and 95th percentile.
+    /// Milliseconds until the reply is there: median, and 95th percentile; and until its first sentence is.
     p50_ms: f64,
     p95_ms: f64,
+    first_p50_ms: f64,
     /// What was said without being an answer: question, path, sentence.
     wrong: Vec<[String; 3]>,
 }
@@ -72,7 +78,7 @@ impl RepliesReport {
         unanswerable: &[Unanswerable],
     ) -> Result<Self> {
         let mut report = Self { unanswerable: unanswerable.len(), ..Self::default() };
-        let mut times = Vec::new();
+        let mut times = Times::default();
         for query in queries {
             let Some(labels) = labels.get(&query.id) else { continue };
             let reply = ask(view, searcher, &query.text, &mut times)?;
@@ -84,24 +90,34 @@ impl RepliesReport {
             report.abstained += usize::from(reply.outcome == Outcome::Unanswered);
             report.take(&reply, &[]);
         }
-        report.p50_ms = percentile(&times, 50.0).unwrap_or_default();
-        report.p95_ms = percentile(&times, 95.0).unwrap_or_default();
+        report.p50_ms = percentile(&times.whole, 50.0).unwrap_or_default();
+        report.p95_ms = percentile(&times.whole, 95.0).unwrap_or_default();
+        report.first_p50_ms = percentile(&times.first, 50.0).unwrap_or_default();
         Ok(report)
     }
 
     fn take(&mut self, reply: &Reply, labels: &[Label]) {
         let mut is_right = false;
+        let is_written = reply.writer != EXTRACTIVE;
+        self.written += usize::from(is_written);
+        self.struck += reply.struck.len();
         for sentence in &reply.sentences {
             let cited = || sentence.citations.iter().filter_map(|number| reply.citations.get(number - 1));
             let answers = |path: &str| {
-                let said = flat(&format!("{} {}", sentence.header.as_deref().unwrap_or_default(), sentence.text));
+                let evidence = || cited().flat_map(quotes).collect::<Vec<_>>().join(" ");
+                let said = if is_written { evidence() } else { sentence.text.clone() };
+                let said = flat(&format!("{} {said}", sentence.header.as_deref().unwrap_or_default()));
                 labels.iter().any(|label| label.path == path && agree(&said, &flat(&label.answer)))
             };
             let sentence_is_right = cited().any(|citation| answers(&citation.path));
             is_right |= sentence_is_right;
             self.sentences += 1;
             self.sentences_right += usize::from(sentence_is_right);
-            self.exact += usize::from(cited().any(|citation| citation.text.contains(&sentence.text)));
+            let is_exact = |citation: &Citation| match is_written {
+                true => citation.quotes.iter().all(|quote| citation.text.get(quote.clone()).is_some_and(|part| !part.is_empty())),
+                false => citation.text.contains(&sentence.text),
+            };
+            self.exact += usize::from(cited().any(is_exact));
             self.citations += sentence.citations.len();
             self.citations_right +=
                 cited().filter(|citation| labels.iter().any(|label| label.path == citation.path)).count();
@@ -124,19 +140,43 @@ impl RepliesReport {
         );
         println!("  citations: {citations}, of a document that answers: {citations_right}");
         println!("  questions that nothing answers: {}, nothing is said: {}", self.unanswerable, self.abstained);
-        println!("  time to the reply: p50 {:.1} ms, p95 {:.1} ms", self.p50_ms, self.p95_ms);
+        if self.written + self.struck > 0 {
+            println!("  replies of the writer: {}; sentences of it that were not proved: {}", self.written, self.struck);
+        }
+        println!(
+            "  time to the first sentence: p50 {:.1} ms; to the reply: p50 {:.1} ms, p95 {:.1} ms",
+            self.first_p50_ms, self.p50_ms, self.p95_ms
+        );
         for [question, path, text] in &self.wrong {
             println!("  said, but does not answer: {question}  [{path}]  {}", flat(text));
         }
     }
 }
 
-fn ask(view: &View, searcher: &Searcher, question: &str, times: &mut Vec<f64>) -> Result<Reply> {
+/// How long replies took, in milliseconds.
+#[derive(Default)]
+struct Times {
+    whole: Vec<f64>,
+    first: Vec<f64>,
+}
+
+/// What is quoted of a citation.
+fn quotes(citation: &Citation) -> impl Iterator<Item = &str> {
+    citation.quotes.iter().filter_map(|quote| citation.text.get(quote.clone()))
+}
+
+fn ask(view: &View, searcher: &Searcher, question: &str, times: &mut Times) -> Result<Reply> {
     let asked = AskRequest { question: question.to_owned(), rerank: RerankBudget::OFF, ..AskRequest::default() };
     let started = Instant::now();
     let mut search = searcher.begin(view, asked.search(&RequestLimits::default())?)?;
     let answer = search.answer()?;
-    let reply = search.reply(&answer, searcher.config().answer_time())?;
-    times.push(started.elapsed().as_secs_f64() * 1_000.0);
+    let draft = search.draft(&answer, searcher.config().answer_time())?;
+    let mut first = None;
+    let reply = searcher.write(draft, &mut |_| {
+        first.get_or_insert_with(|| started.elapsed());
+        ControlFlow::Continue(())
+    });
+    times.whole.push(started.elapsed().as_secs_f64() * 1_000.0);
+    times.first.extend(first.map(|first| first.as_secs_f64() * 1_000.0));
     Ok(reply)
 }
