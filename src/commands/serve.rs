@@ -1,6 +1,7 @@
 //! `quarry serve`: the search page, the REST API and live indexing in one process.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -59,6 +60,18 @@ fn url_host(address: SocketAddr) -> String {
     }
 }
 
+/// What the status calls a model: never where it lies.
+fn shown_name(model: Option<&Path>) -> Result<Option<String>> {
+    let Some(model) = model else { return Ok(None) };
+    Ok(Some(match models::ModelName::read(model)? {
+        models::ModelName::Bundled => models::BUNDLED.to_string(),
+        models::ModelName::Repository(repository) => repository.to_string(),
+        models::ModelName::Path(path) => {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+    }))
+}
+
 /// Opens the models and the index, in the server's background.
 struct Opener {
     settings: Settings,
@@ -75,25 +88,26 @@ impl Opener {
     fn open(self) -> Result<EngineParts> {
         let data_dir = paths::data_dir(&self.settings)?;
         let (embedder, model) = models::embedder(&self.settings)?;
-        let reranker =
-            models::reranker(&self.settings)?.zip(self.reranker_name()?).map(|(handle, name)| (name, handle));
+        let Settings { reranker, writer, .. } = &self.settings;
+        let reranker = shown_name(reranker.as_deref())?.zip(models::reranker(&self.settings)?);
+        let generator = shown_name(writer.as_deref())?.zip(models::writer(&self.settings)?);
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
         let Self { indexing, search, synonyms, rules, calibration, .. } = self;
-        Ok(EngineParts { store, embedder, reranker, sources, data_dir, indexing, search, synonyms, rules, calibration })
-    }
-
-    /// What the status calls the reranker: never where it lies.
-    fn reranker_name(&self) -> Result<Option<String>> {
-        let Some(reranker) = &self.settings.reranker else { return Ok(None) };
-        Ok(Some(match models::ModelName::read(reranker)? {
-            models::ModelName::Bundled => models::BUNDLED.to_string(),
-            models::ModelName::Repository(repository) => repository.to_string(),
-            models::ModelName::Path(path) => {
-                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-            }
-        }))
+        Ok(EngineParts {
+            store,
+            embedder,
+            reranker,
+            generator,
+            sources,
+            data_dir,
+            indexing,
+            search,
+            synonyms,
+            rules,
+            calibration,
+        })
     }
 
     /// The folders of the configuration and of the command line.

@@ -119,6 +119,21 @@ fn pieces_are_the_text() {
     };
     assert!(writing.next().is_none(), "nothing follows the end");
     assert_eq!(end.prompt_tokens, prompt_tokens);
+    // The same without blocking.
+    let (told, tidings) = mpsc::channel();
+    let told = move || drop(told.send(()));
+    let mut writing =
+        handle.begin(GenerateRequest { told: Some(Box::new(told)), ..request("Umlaute: äöü, 汉字", 9, 60) }).unwrap();
+    let mut polled = String::new();
+    for () in tidings {
+        while let Some(piece) = writing.ready() {
+            match piece.unwrap() {
+                Written::Text(text) => polled.push_str(&text),
+                Written::End(last) => assert_eq!(last.finish, end.finish),
+            }
+        }
+    }
+    assert!(polled == whole && writing.ready().is_none());
     assert!(pieces.len() > 1 && pieces.iter().all(|piece| !piece.is_empty()));
     assert_eq!(pieces.concat(), whole);
 }
