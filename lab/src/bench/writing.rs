@@ -7,8 +7,10 @@ use super::models::{Load, ModelRow, Run};
 use crate::error::Result;
 
 /// Prompts that are read whole, keys and values kept, logits behind the last token.
-const READING: [Load; 2] =
-    [Load { name: "prefill-1x512", sequences: 1, tokens: 512 }, Load { name: "prefill-8x64", sequences: 8, tokens: 64 }];
+const READING: [Load; 2] = [
+    Load { name: "prefill-1x512", sequences: 1, tokens: 512 },
+    Load { name: "prefill-8x64", sequences: 8, tokens: 64 },
+];
 /// Texts that are gone on with, and how many tokens each gets.
 const WRITING: [Load; 3] = [
     Load { name: "decode-1x32", sequences: 1, tokens: 32 },
@@ -40,8 +42,7 @@ impl Run<'_> {
             let before = Load { tokens: BEFORE, ..*load };
             // Every run goes on where the last one ended: only writing is timed.
             let mut memories = read(&predictor, &before, BEFORE + load.tokens * (self.bench.runs + 1))?;
-            let timing =
-                time(self.bench.runs, || (0..load.tokens).try_for_each(|_| step(&predictor, &mut memories)))?;
+            let timing = time(self.bench.runs, || (0..load.tokens).try_for_each(|_| step(&predictor, &mut memories)))?;
             let mut row = self.row(load.name, load, &timing, self.precision_name());
             // Reading weights is what takes the time, not multiplying.
             (row.gflops, row.of_peak, row.peak_rss_mb) = (None, None, peak_memory());
