@@ -7,8 +7,8 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
-use qwen3::{End, Finish, GenerateRequest, SamplingWishes, Written};
-use serde::{Deserialize, Serialize};
+use qwen3::{End, Finish, GenerateHandle, GenerateRequest, Written};
+use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -66,7 +66,7 @@ pub(crate) struct PromptTokens {
 }
 
 /// An event of the stream: a `chat.completion.chunk`, or `[DONE]`.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ChatEvent {
     /// JSON, or `[DONE]`.
     data: String,
@@ -119,15 +119,7 @@ pub(crate) async fn completions(
         body?.0.checked()?;
     let app = app.into_inner();
     let client = client_of(&request);
-    let wish = GenerateRequest {
-        messages,
-        max_tokens,
-        sampling: SamplingWishes { ..sampling },
-        seed,
-        stop,
-        thinking,
-        ..GenerateRequest::default()
-    };
+    let wish = GenerateRequest { messages, max_tokens, sampling, seed, stop, thinking, ..GenerateRequest::default() };
     // Before the work begins: it would be for nobody.
     let room = streamed.then(|| app.traffic.transfer(&client)).transpose()?;
     let begun = Arc::clone(&app).compute(move |_, engine| {
@@ -144,7 +136,7 @@ pub(crate) async fn completions(
     }
 }
 
-fn writer(engine: &Engine) -> Result<(&str, &qwen3::GenerateHandle), Error> {
+fn writer(engine: &Engine) -> Result<(&str, &GenerateHandle), Error> {
     let writer = engine.generator.as_ref().ok_or(Error::NoWriter)?;
     Ok((&engine.generator_name, writer))
 }
