@@ -69,6 +69,7 @@ mod slips;
 mod snippet;
 mod suggest;
 mod synonyms;
+mod unit;
 mod weighing;
 mod writing;
 mod written;
@@ -78,7 +79,7 @@ pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings}
 pub use answerable::{Answerable, CLOSEST, Verdict};
 pub use ask::{
     AskRequest, Chosen, Citation, CitedSentence, ClosestDocument, Outcome, PASSAGES, Ranked, Reply, Setting, Support,
-    Supported, Unit, UnitKind, Wanted, chosen, is_question, ranked, standalone, units,
+    Supported, Wanted, chosen, is_question, ranked, standalone,
 };
 pub use calibration::{AnswerLines, Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;
@@ -106,5 +107,6 @@ pub use similar::{MAX_SIMILAR, SimilarRequest};
 pub use snippet::{Cut, Snippet, snippet};
 pub use suggest::{Suggester, Suggestion, SuggestionKind};
 pub use synonyms::{Expansion, Synonyms};
+pub use unit::{Unit, UnitKind, units};
 pub use weighing::{Effect, PageTypeWeights};
 pub use written::WrittenError;

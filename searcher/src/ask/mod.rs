@@ -11,7 +11,6 @@ mod reply;
 mod request;
 mod share;
 mod support;
-mod unit;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -27,7 +26,7 @@ pub use reply::{Citation, CitedSentence, ClosestDocument, Outcome, Reply};
 pub use request::AskRequest;
 pub(crate) use support::supports;
 pub use support::{PASSAGES, Support, Supported};
-pub use unit::{Unit, UnitKind, units};
+
 
 use crate::answer::Answer;
 use crate::answerable::CLOSEST;

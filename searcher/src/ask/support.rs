@@ -11,7 +11,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::question::Wanted;
 use super::share::{Shares, terms};
-use super::unit::{Unit, units};
+use crate::unit::{Unit, units};
 use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::nearness::{Nearness, Spread, dot};
