@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
-use searcher::Writer;
+use qwen3::GenerateHandle;
+use searcher::{Writer, WriterHere};
 use serde::{Deserialize, Serialize};
+
+use crate::models;
+use crate::settings::Settings;
 
 /// Variable that holds the key of the endpoint, where no file does.
 const KEY: &str = "QUARRY_WRITER_KEY";
@@ -28,6 +32,22 @@ pub(crate) struct AnswersConfig {
     timeout_seconds: u64,
     /// Most tokens of an answer, thoughts included.
     max_tokens: u32,
+}
+
+/// The writer of answers, if one is named: the endpoint, or the model with its name for people.
+pub(crate) fn writer(settings: &Settings, model: Option<&(String, GenerateHandle)>) -> Result<Option<Arc<dyn Writer>>> {
+    match (settings.answers.elsewhere()?, model) {
+        (Some(_), Some(_)) => anyhow::bail!("there are two writers: name answers.endpoint or writer (--writer), not both"),
+        (Some(elsewhere), None) => Ok(Some(elsewhere)),
+        (None, Some((name, model))) => Ok(Some(Arc::new(WriterHere::new(name.clone(), model.clone())))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// [`writer`], where nothing else needs the model.
+pub(crate) fn only_writer(settings: &Settings) -> Result<Option<Arc<dyn Writer>>> {
+    let name = models::shown_name(settings.writer.as_deref())?;
+    writer(settings, name.zip(models::writer(settings)?).as_ref())
 }
 
 impl Default for AnswersConfig {
@@ -73,8 +93,8 @@ impl AnswersConfig {
         })
     }
 
-    /// The writer, if one is named. Nothing is sent to it yet.
-    pub(crate) fn writer(&self) -> Result<Option<Arc<dyn Writer>>> {
+    /// The writer elsewhere, if one is named. Nothing is sent to it yet.
+    fn elsewhere(&self) -> Result<Option<Arc<dyn Writer>>> {
         let problems = self.problems();
         if !problems.is_empty() {
             anyhow::bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
@@ -102,13 +122,13 @@ mod tests {
 
     #[test]
     fn a_writer_is_named_whole_or_not_at_all() {
-        assert!(AnswersConfig::default().writer().unwrap().is_none());
+        assert!(AnswersConfig::default().elsewhere().unwrap().is_none());
         let config = |endpoint: &str, model: &str| AnswersConfig {
             endpoint: endpoint.into(),
             model: model.into(),
             ..AnswersConfig::default()
         };
-        let named = config("http://127.0.0.1:1/v1", "qwen3:4b").writer().unwrap().unwrap();
+        let named = config("http://127.0.0.1:1/v1", "qwen3:4b").elsewhere().unwrap().unwrap();
         assert_eq!(named.name(), "qwen3:4b");
         for (config, told) in [
             (config("http://127.0.0.1:1/v1", ""), "expected both"),

@@ -31,6 +31,11 @@ pub(crate) struct Cli {
     #[arg(long, global = true, env = "QUARRY_RERANKER", value_name = "MODEL")]
     pub(crate) reranker: Option<PathBuf>,
 
+    /// Qwen3 model that writes (the server's /v1/chat/completions), named like the model; without one, nothing is
+    /// written.
+    #[arg(long, global = true, env = "QUARRY_WRITER", value_name = "MODEL")]
+    pub(crate) writer: Option<PathBuf>,
+
     /// Folder of the models that are known by name [default: $XDG_DATA_HOME/quarry-models, or
     /// ~/.local/share/quarry-models].
     #[arg(long, global = true, env = "QUARRY_MODELS_DIR", value_name = "DIR")]

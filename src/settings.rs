@@ -25,11 +25,13 @@ pub(crate) struct Settings {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) model: Option<PathBuf>,
     pub(crate) reranker: Option<PathBuf>,
+    pub(crate) writer: Option<PathBuf>,
     pub(crate) models_dir: Option<PathBuf>,
     pub(crate) precision: Option<Precision>,
     pub(crate) device: Option<qwen3::DeviceChoice>,
     pub(crate) dimension: Option<usize>,
     pub(crate) log: LogConfig,
+    pub(crate) writing: WritingConfig,
     server: web::ServerConfig,
     auth: web::AuthConfig,
     audit: web::AuditConfig,
@@ -50,6 +52,50 @@ pub(crate) struct LogConfig {
     pub(crate) format: LogFormat,
     /// A level or a filter of `tracing`.
     pub(crate) level: Option<String>,
+}
+
+/// How much is written at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WritingConfig {
+    /// Tokens of the longest text, prompt and answer together.
+    context_tokens: usize,
+    /// Tokens of all texts that are written at once.
+    memory_tokens: usize,
+    /// Texts that are written at once.
+    at_once: usize,
+    /// Texts that may wait.
+    queue: usize,
+}
+
+impl Default for WritingConfig {
+    fn default() -> Self {
+        let qwen3::WriterOptions { at_once, queue, .. } = qwen3::WriterOptions::default();
+        Self { context_tokens: 8192, memory_tokens: 16_384, at_once, queue }
+    }
+}
+
+impl WritingConfig {
+    /// Tokens of the longest text and of all, checked.
+    pub(crate) fn tokens(&self) -> Result<(usize, usize)> {
+        let Self { context_tokens, memory_tokens, .. } = *self;
+        if context_tokens == 0 || memory_tokens < context_tokens {
+            bail!(
+                "writing.memory_tokens: expected at least writing.context_tokens, which is at least 1; got \
+                 {memory_tokens} and {context_tokens}"
+            );
+        }
+        Ok((context_tokens, memory_tokens))
+    }
+
+    /// How the writer's thread takes its work, checked.
+    pub(crate) fn worker(&self) -> Result<qwen3::WriterOptions> {
+        let Self { at_once, queue, .. } = *self;
+        if at_once == 0 || queue == 0 {
+            bail!("writing.at_once and writing.queue: expected at least 1, got {at_once} and {queue}");
+        }
+        Ok(qwen3::WriterOptions { at_once, queue, ..qwen3::WriterOptions::default() })
+    }
 }
 
 impl Settings {
@@ -97,10 +143,12 @@ impl Settings {
 
     /// Flags and the environment, which the parser of the command line has read already, before the file.
     fn take_flags(&mut self, cli: &Cli) {
-        let Cli { data_dir, model, reranker, models_dir, precision, device, dimension, log_format, .. } = cli.clone();
+        let Cli { data_dir, model, reranker, writer, models_dir, precision, device, dimension, log_format, .. } =
+            cli.clone();
         self.data_dir = data_dir.or(self.data_dir.take());
         self.model = model.or(self.model.take());
         self.reranker = reranker.or(self.reranker.take());
+        self.writer = writer.or(self.writer.take());
         self.models_dir = models_dir.or(self.models_dir.take());
         self.precision = precision.or(self.precision);
         self.device = device.or(self.device);
@@ -173,6 +221,7 @@ mod tests {
         let config: Settings = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
         assert_eq!(config.dimension, Some(256));
         assert_eq!(config.web(), web::Config::default());
+        assert_eq!(config.writing, WritingConfig::default());
         assert_eq!(config.extract, ExtractConfig::default());
         assert_eq!(config.answers, AnswersConfig::default());
         let synonyms = Some(PathBuf::from("synonyms.toml"));

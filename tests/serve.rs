@@ -5,6 +5,7 @@ mod answer;
 mod audit;
 mod below;
 mod brand;
+mod chat;
 mod dates;
 mod doors;
 mod flow;

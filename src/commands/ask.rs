@@ -12,7 +12,7 @@ use super::search::{check_model, fresh_snapshot, viewer_of};
 use crate::cli::AskArgs;
 use crate::output;
 use crate::settings::Settings;
-use crate::{models, paths, plain};
+use crate::{answers, models, paths, plain};
 
 pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
@@ -26,7 +26,7 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     let mut request = asked.search(&RequestLimits::default())?;
     let (config, synonyms, rules) = (settings.search()?, settings.synonyms()?, settings.rules()?);
     let calibration = settings.calibration()?;
-    let writer = if args.quoted { None } else { settings.answers.writer()? };
+    let writer = if args.quoted { None } else { answers::only_writer(settings)? };
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
     let viewer = viewer_of(&args.seen_as)?;

@@ -1,6 +1,7 @@
 //! `quarry serve`: the search page, the REST API and live indexing in one process.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,7 +13,7 @@ use web::{Announcement, EngineParts, OpenError, SourceConfig};
 use crate::cli::ServeArgs;
 use crate::commands::index;
 use crate::settings::Settings;
-use crate::{models, output, paths};
+use crate::{answers, models, output, paths};
 
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
     // A folder that is not there is noticed before anything is made.
@@ -75,9 +76,10 @@ impl Opener {
     fn open(self) -> Result<EngineParts> {
         let data_dir = paths::data_dir(&self.settings)?;
         let (embedder, model) = models::embedder(&self.settings)?;
-        let reranker =
-            models::reranker(&self.settings)?.zip(self.reranker_name()?).map(|(handle, name)| (name, handle));
-        let answers = self.settings.answers.writer()?;
+        let Settings { reranker, writer, .. } = &self.settings;
+        let reranker = models::shown_name(reranker.as_deref())?.zip(models::reranker(&self.settings)?);
+        let generator = models::shown_name(writer.as_deref())?.zip(models::writer(&self.settings)?);
+        let answers = answers::writer(&self.settings, generator.as_ref())?;
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
@@ -87,6 +89,7 @@ impl Opener {
             embedder,
             reranker,
             answers,
+            generator,
             sources,
             data_dir,
             indexing,
@@ -95,18 +98,6 @@ impl Opener {
             rules,
             calibration,
         })
-    }
-
-    /// What the status calls the reranker: never where it lies.
-    fn reranker_name(&self) -> Result<Option<String>> {
-        let Some(reranker) = &self.settings.reranker else { return Ok(None) };
-        Ok(Some(match models::ModelName::read(reranker)? {
-            models::ModelName::Bundled => models::BUNDLED.to_string(),
-            models::ModelName::Repository(repository) => repository.to_string(),
-            models::ModelName::Path(path) => {
-                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-            }
-        }))
     }
 
     /// The folders of the configuration and of the command line.

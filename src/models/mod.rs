@@ -1,4 +1,4 @@
-//! Models: what `--model` and `--reranker` name, the folder where named ones are kept, and opening them.
+//! Models: what `--model`, `--reranker` and `--writer` name, the folder where named ones are kept, and opening them.
 //!
 //! Opening never uses the network: a model that is not here is an error that says how to get it.
 
@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use qwen3::{
-    EmbedHandle, Embedder, EmbedderOptions, ModelFiles, RerankHandle, Reranker, RerankerOptions, WorkerOptions,
+    EmbedHandle, Embedder, EmbedderOptions, GenerateHandle, Generator, GeneratorOptions, ModelFiles, RerankHandle,
+    Reranker, RerankerOptions, WorkerOptions,
 };
 use storage::IndexModel;
 
@@ -168,6 +169,35 @@ pub(crate) fn reranker(settings: &Settings) -> Result<Option<RerankHandle>> {
     let reranker = Reranker::open(&files(&located)?, options)
         .with_context(|| format!("cannot use the reranker {}", located.name))?;
     Ok(Some(RerankHandle::start(reranker, &WorkerOptions::default())?))
+}
+
+/// The model that writes, if one is named.
+pub(crate) fn writer(settings: &Settings) -> Result<Option<GenerateHandle>> {
+    let Some(writer) = &settings.writer else { return Ok(None) };
+    let (context_tokens, memory_tokens) = settings.writing.tokens()?;
+    let worker = settings.writing.worker()?;
+    let located = locate(settings, writer)?;
+    let options = GeneratorOptions {
+        precision: precision(settings.precision),
+        device: settings.device.unwrap_or_default(),
+        context_tokens: Some(context_tokens),
+        memory_tokens: Some(memory_tokens),
+    };
+    let generator = Generator::open(&files(&located)?, options)
+        .with_context(|| format!("cannot use the writer {}", located.name))?;
+    Ok(Some(GenerateHandle::start(generator, &worker)?))
+}
+
+/// What the status calls a model: never where it lies.
+pub(crate) fn shown_name(model: Option<&Path>) -> Result<Option<String>> {
+    let Some(model) = model else { return Ok(None) };
+    Ok(Some(match ModelName::read(model)? {
+        ModelName::Bundled => BUNDLED.to_string(),
+        ModelName::Repository(repository) => repository.to_string(),
+        ModelName::Path(path) => {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+    }))
 }
 
 /// The last part of a path, to name a model by.

@@ -22,6 +22,8 @@ const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+/// What a model that writes says of itself, where it does.
+const CHAT: [&str; 3] = ["generation_config.json", "tokenizer_config.json", "chat_template.jinja"];
 
 /// What a pull did.
 pub(crate) struct Pulled {
@@ -183,7 +185,9 @@ fn needed(repository: &Repository, files: Vec<RemoteFile>) -> Result<Vec<RemoteF
     let has = |name: &str| files.iter().any(|file| file.name == name);
     let sharded = !has(WEIGHTS) && has(INDEX);
     let wanted = |name: &str| {
-        matches!(name, CONFIG | TOKENIZER) || if sharded { name == INDEX || is_shard(name) } else { name == WEIGHTS }
+        matches!(name, CONFIG | TOKENIZER)
+            || CHAT.contains(&name)
+            || if sharded { name == INDEX || is_shard(name) } else { name == WEIGHTS }
     };
     let missing = [CONFIG, TOKENIZER, if sharded { INDEX } else { WEIGHTS }].into_iter().find(|name| !has(name));
     if let Some(missing) = missing {

@@ -85,6 +85,8 @@ pub struct LimitsConfig {
     pub queue: usize,
     /// Seconds after which a request is given up.
     pub request_seconds: u64,
+    /// Seconds after which a text that is being written is given up.
+    pub writing_seconds: u64,
     /// Milliseconds after which `/api/v1/search` answers in the best order it has, where the request names no budget.
     pub rerank_ms: u64,
     /// Requests a second that one key, or one address without a key, may make on average; 0: any number.
@@ -164,6 +166,7 @@ impl Default for LimitsConfig {
             writing: 4,
             queue: 64,
             request_seconds: 30,
+            writing_seconds: 600,
             rerank_ms: 1000,
             rate_per_second: 0,
             rate_burst: 50,
@@ -225,6 +228,7 @@ impl Config {
             ("limits.query_chars", self.limits.query_chars),
             ("limits.page_depth", self.limits.page_depth),
             ("limits.request_seconds", usize::try_from(self.limits.request_seconds).unwrap_or(usize::MAX)),
+            ("limits.writing_seconds", usize::try_from(self.limits.writing_seconds).unwrap_or(usize::MAX)),
             ("limits.model_texts", self.limits.model_texts),
             ("limits.stalled_seconds", usize::try_from(self.limits.stalled_seconds).unwrap_or(usize::MAX)),
             ("index.commit_documents", self.index.commit_documents),

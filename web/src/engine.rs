@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexer::{IndexOptions, Vanished};
 use prometheus_client::metrics::counter::Counter;
-use qwen3::{EmbedHandle, RerankHandle};
+use qwen3::{EmbedHandle, GenerateHandle, RerankHandle};
 use searcher::{Answer, Calibration, Reply, Rules, SearchConfig, Searcher, Synonyms};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader, View, Viewer};
 
@@ -32,6 +32,8 @@ pub struct EngineParts {
     pub reranker: Option<(String, RerankHandle)>,
     /// What writes answers, if anything does.
     pub answers: Option<Arc<dyn searcher::Writer>>,
+    /// The model that writes, likewise.
+    pub generator: Option<(String, GenerateHandle)>,
     /// Folders to bring up to date at once, beside those that the index knows.
     pub sources: Vec<Source>,
     /// The data folder.
@@ -55,6 +57,9 @@ pub(crate) struct Engine {
     pub(crate) reranker: Option<RerankHandle>,
     /// Empty without one.
     pub(crate) reranker_name: String,
+    pub(crate) generator: Option<GenerateHandle>,
+    /// Empty without one.
+    pub(crate) generator_name: String,
     pub(crate) truth: TruthReader,
     pub(crate) writer: Writer,
     pub(crate) pushed: Arc<Pushed>,
@@ -77,6 +82,7 @@ impl Engine {
             embedder,
             reranker,
             answers,
+            generator,
             sources,
             data_dir,
             indexing,
@@ -101,7 +107,8 @@ impl Engine {
             vanished: Vanished::RefuseAbove(f64::from(config.max_deleted_percent) / 100.0),
             ..indexing
         };
-        let (reranker_name, reranker) = reranker.map_or((String::new(), None), |(name, handle)| (name, Some(handle)));
+        let (reranker_name, reranker) = reranker.unzip();
+        let (generator_name, generator) = generator.unzip();
         let pushed = Arc::new(Pushed::open(&data_dir)?);
         let links = Links::of(pushed.links(), config);
         let snapshots = store.snapshots();
@@ -118,7 +125,20 @@ impl Engine {
             pushed: Arc::clone(&pushed),
             data_dir: &data_dir,
         })?;
-        Ok(Self { searcher, embedder, reranker, reranker_name, truth, writer, pushed, links, insights, snapshots })
+        Ok(Self {
+            searcher,
+            embedder,
+            reranker,
+            reranker_name: reranker_name.unwrap_or_default(),
+            generator,
+            generator_name: generator_name.unwrap_or_default(),
+            truth,
+            writer,
+            pushed,
+            links,
+            insights,
+            snapshots,
+        })
     }
 
     /// What is kept of what people ask.

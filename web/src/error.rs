@@ -148,6 +148,10 @@ pub(crate) enum Error {
     NotAlive(Failure),
     #[error("no reranker is configured")]
     NoReranker,
+    #[error("no writer is configured")]
+    NoWriter,
+    #[error("the text took longer than {seconds} s to write")]
+    Writing { seconds: u64 },
     #[error("insights are switched off")]
     NoInsights,
     #[error(transparent)]
@@ -281,6 +285,9 @@ impl Error {
             Self::Unwritable(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "try again later: the server opens it again by itself; /health/live tells how it is"),
             Self::Storage(storage::Error::Reopening) => line(S::SERVICE_UNAVAILABLE, "reopening", "The index is being opened again", "try again soon"),
             Self::NoReranker => line(S::NOT_IMPLEMENTED, "no-reranker", "No reranker is configured", "name one as `reranker` in quarry.toml, and start the server again"),
+            Self::NoWriter => line(S::NOT_IMPLEMENTED, "no-writer", "No writer is configured", "name one as `writer` in quarry.toml, and start the server again"),
+            Self::Writing { .. } => line(S::SERVICE_UNAVAILABLE, "writing-timeout", "The text took too long", "ask for fewer tokens, or raise limits.writing_seconds in quarry.toml"),
+            Self::Model(qwen3::Error::Busy { .. }) => line(S::SERVICE_UNAVAILABLE, "busy", "The writer is busy", "try again after Retry-After"),
             Self::NoInsights => line(S::NOT_IMPLEMENTED, "no-insights", "Insights are switched off", "set `enabled = true` under [insights] in quarry.toml, and start the server again"),
             Self::TextWithoutMeaning { .. } | Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
             Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
@@ -293,7 +300,7 @@ impl Error {
     /// What a client may read of it. Failures of the machinery carry paths and go to the log only.
     fn public_detail(&self) -> String {
         match self {
-            Self::Model(error @ qwen3::Error::NoDirection { .. }) => error.to_string(),
+            Self::Model(error @ (qwen3::Error::NoDirection { .. } | qwen3::Error::Busy { .. })) => error.to_string(),
             Self::Storage(error @ storage::Error::Reopening) => error.to_string(),
             Self::Search(SearchError::Request(error)) => error.to_string(),
             Self::Provider(error) => error.public_detail(),
@@ -348,6 +355,8 @@ impl Error {
             Self::OverShare { .. }
             | Self::Crowded { .. }
             | Self::Busy
+            | Self::Model(qwen3::Error::Busy { .. })
+            | Self::Writing { .. }
             | Self::Timeout { .. }
             | Self::Starting
             | Self::Upgrading(_)

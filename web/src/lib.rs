@@ -26,6 +26,7 @@ mod insights;
 mod jobs;
 mod json;
 mod links;
+mod manuscript;
 mod metrics;
 mod model_metrics;
 mod models;

@@ -57,6 +57,9 @@ impl ModelMetrics {
         if let Some(reranker) = &engine.reranker {
             self.set("reranker", &reranker.stats());
         }
+        if let Some(writer) = &engine.generator {
+            self.set("writer", &writer.stats());
+        }
     }
 
     fn set(&self, model: &'static str, stats: &WorkerStats) {

@@ -12,7 +12,7 @@ use crate::guard::Caller;
 pub(crate) struct ModelView {
     /// Name for people.
     pub(crate) name: String,
-    /// Length of its vectors; a reranker has none.
+    /// Length of its vectors; a reranker and a writer have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dimension: Option<usize>,
     /// Hash of model, prompts and dimension; vectors of different ones do not compare.
@@ -47,6 +47,12 @@ impl ModelView {
         let reranker = engine.reranker.as_ref()?;
         let name = engine.reranker_name.clone();
         Some(Self::of(name, reranker.precision(), reranker.device(), &reranker.stats(), caller))
+    }
+
+    pub(crate) fn writer(engine: &Engine, caller: &Caller) -> Option<Self> {
+        let writer = engine.generator.as_ref()?;
+        let name = engine.generator_name.clone();
+        Some(Self::of(name, writer.precision(), writer.device(), &writer.stats(), caller))
     }
 
     fn of(name: String, precision: Precision, device: DeviceChoice, stats: &WorkerStats, caller: &Caller) -> Self {

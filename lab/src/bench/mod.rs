@@ -6,6 +6,7 @@ mod clock;
 mod fvecs;
 mod models;
 mod vectors;
+mod writing;
 
 pub use access::{AccessParams, AccessReport, measure_access};
 pub use fvecs::{read_fvecs, read_ivecs};

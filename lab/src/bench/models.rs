@@ -8,6 +8,7 @@ use qwen3::{
 use serde::Serialize;
 
 use super::clock::{Timing, peak_memory, reset_peak_memory, time};
+use super::writing;
 use crate::error::{Error, Result};
 
 /// Tokens of one forward pass, as the model thread batches them at the most.
@@ -71,10 +72,10 @@ pub struct ModelBench {
 }
 
 /// One batch of sequences to measure with.
-struct Load {
-    name: &'static str,
-    sequences: usize,
-    tokens: usize,
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    pub(super) sequences: usize,
+    pub(super) tokens: usize,
 }
 
 const EMBEDDING: [Load; 3] = [
@@ -89,11 +90,11 @@ const PRODUCT_ROWS: [usize; 2] = [16, 2048];
 const PEAK: &str = "peak";
 
 /// What all rows of one run share.
-struct Run<'b> {
-    bench: &'b ModelBench,
+pub(super) struct Run<'b> {
+    pub(super) bench: &'b ModelBench,
     config: ModelConfig,
     threads: usize,
-    precision: Precision,
+    pub(super) precision: Precision,
     /// What the registers of one thread reach, in GFLOP/s.
     peak: Option<f64>,
 }
@@ -125,6 +126,7 @@ impl ModelBench {
             run.embedding(&model, &mut rows)?;
             run.reranking(&model, &mut rows)?;
         }
+        run.writing(&config, &mut rows)?;
         if rows.is_empty() {
             let names = names().join(", ");
             return Err(Error::Measuring(format!("no row is named so; expected the beginning of {names}")));
@@ -134,7 +136,7 @@ impl ModelBench {
 }
 
 impl Run<'_> {
-    fn wants(&self, name: &str) -> bool {
+    pub(super) fn wants(&self, name: &str) -> bool {
         self.bench.only.is_empty() || self.bench.only.iter().any(|wanted| name.starts_with(wanted.as_str()))
     }
 
@@ -212,7 +214,7 @@ impl Run<'_> {
         matches!(self.bench.shape, Shape::Medium | Shape::Large)
     }
 
-    fn row(&self, name: &str, load: &Load, timing: &Timing, precision: &str) -> ModelRow {
+    pub(super) fn row(&self, name: &str, load: &Load, timing: &Timing, precision: &str) -> ModelRow {
         let tokens = (load.sequences * load.tokens) as f64;
         let mut row = ModelRow {
             precision: precision.to_owned(),
@@ -248,6 +250,10 @@ impl Run<'_> {
             .map(|peak| gflops / (peak * self.threads as f64));
     }
 
+    pub(super) fn precision_name(&self) -> &'static str {
+        precision_name(self.precision)
+    }
+
     fn empty(&self, name: &str) -> ModelRow {
         ModelRow {
             name: name.to_owned(),
@@ -266,7 +272,7 @@ impl Run<'_> {
 
 impl Load {
     /// Token ids that differ between sequences after the first `shared`.
-    fn ids(&self, shared: usize) -> Vec<Vec<u32>> {
+    pub(super) fn ids(&self, shared: usize) -> Vec<Vec<u32>> {
         let id = |sequence: usize, token: usize| {
             let seed = if token < shared { token } else { (sequence + 1) * 7919 + token * 31 };
             (seed % 30_000) as u32 + 10
@@ -277,7 +283,7 @@ impl Load {
 
 fn names() -> Vec<&'static str> {
     let loads = EMBEDDING.iter().chain([&RERANKING]);
-    loads.map(|load| load.name).chain([RERANKING_WHOLE, "gemm", "peak"]).collect()
+    loads.map(|load| load.name).chain([RERANKING_WHOLE, "gemm", "peak"]).chain(writing::names()).collect()
 }
 
 fn shape_name(shape: Shape) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{chat::ChatForm, chat_files::Defaults, predictor::Predictor, spelling::Spellings};
+use super::{chat::ChatForm, chat_files::Defaults, predictor::Predictor, prefixes::MOST_TOKENS, spelling::Spellings};
 use crate::{
     config::{Family, ModelConfig},
     device::DeviceChoice,
@@ -73,9 +73,10 @@ impl Generator {
         Ok(Self { predictor, form: Arc::new(form), tokenizer, spellings, defaults, context_tokens, memory_tokens })
     }
 
-    /// Bytes that keys and values take at the most, when all texts are as long as they may be.
+    /// Bytes that keys and values take at the most: of texts that are all as long as they may be, and of the beginnings
+    /// that are kept.
     pub fn memory_bytes(&self) -> usize {
-        self.memory_tokens * self.predictor.memory_per_token()
+        (self.memory_tokens + MOST_TOKENS) * self.predictor.memory_per_token()
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     chat_files::Defaults,
     generator::Generator,
     repetition::Repetition,
-    request::{GenerateRequest, Writing},
+    request::{GenerateRequest, Reply, Writing},
     sampling::Sampling,
     sequence::Sequence,
     spelling::Spellings,
@@ -83,6 +83,7 @@ impl GenerateHandle {
             precision: generator.predictor.model().precision(),
             device: generator.predictor.model().device(),
         };
+        tracing::info!(bytes = facts.memory_bytes, "texts may take this much memory while they are written");
         let (inbox, requests) = bounded(options.queue.max(1));
         let meter = Arc::new(Meter::new());
         let worker = Worker::new(generator, requests, options.clone(), Arc::clone(&meter));
@@ -124,7 +125,7 @@ impl GenerateHandle {
             mask: request.mask,
             text: TextStream::new(Arc::clone(&facts.spellings), prompt.thought, request.stop),
             repetition: Repetition::new(),
-            reply,
+            reply: Reply { pieces: reply, told: request.told },
             caller: Arc::downgrade(&caller),
         };
         self.inbox.try_send(sequence).map_err(|error| match error {

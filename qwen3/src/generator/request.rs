@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use super::{chat::Message, mask::TokenMask, sampling::Sampling};
 use crate::error::{Error, Result};
@@ -24,6 +24,9 @@ pub struct GenerateRequest {
     pub thinking: bool,
     /// A rule for the tokens.
     pub mask: Option<Box<dyn TokenMask>>,
+    /// Called in the writer's thread whenever there is a new piece, for callers that must not block: see
+    /// [`Writing::ready`].
+    pub told: Option<Box<dyn Fn() + Send>>,
 }
 
 /// [`Sampling`], as far as a request says it.
@@ -86,6 +89,22 @@ pub struct Writing {
     pub(super) _caller: Arc<()>,
 }
 
+/// Where the pieces of a text go.
+pub(super) struct Reply {
+    pub(super) pieces: Sender<Result<Written>>,
+    pub(super) told: Option<Box<dyn Fn() + Send>>,
+}
+
+impl Reply {
+    pub(super) fn send(&self, piece: Result<Written>) {
+        // The caller may have gone in the meantime; that is its right.
+        let _ = self.pieces.send(piece);
+        if let Some(told) = &self.told {
+            told();
+        }
+    }
+}
+
 impl GenerateRequest {
     /// The answer to a chat, by the model's own defaults.
     pub fn new(messages: Vec<Message>) -> Self {
@@ -121,6 +140,23 @@ impl Writing {
             Ok(piece) => Some(self.taken(piece)),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(self.taken(Err(Error::Closed))),
+        }
+    }
+
+    /// Whether nothing follows any more.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The next piece if it is there already.
+    pub fn ready(&mut self) -> Option<Result<Written>> {
+        if self.is_over {
+            return None;
+        }
+        match self.pieces.try_recv() {
+            Ok(piece) => Some(self.taken(piece)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(self.taken(Err(Error::Closed))),
         }
     }
 

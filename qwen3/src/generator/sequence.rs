@@ -2,18 +2,16 @@
 
 use std::sync::Weak;
 
-use crossbeam_channel::Sender;
-
 use super::{
     kv_memory::KvMemory,
     mask::{TokenMask, TokenSet},
     predictor::Onward,
     repetition::Repetition,
-    request::{End, Finish, Written},
+    request::{End, Finish, Reply, Written},
     sampling::{Sampling, chance},
     text::TextStream,
 };
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// A text as it is handed to the writer's thread.
 pub(super) struct Sequence {
@@ -32,7 +30,7 @@ pub(super) struct Sequence {
     pub(super) mask: Option<Box<dyn TokenMask>>,
     pub(super) text: TextStream,
     pub(super) repetition: Repetition,
-    pub(super) reply: Sender<Result<Written>>,
+    pub(super) reply: Reply,
     pub(super) caller: Weak<()>,
 }
 
@@ -53,13 +51,12 @@ impl Sequence {
     }
 
     pub(super) fn fail(&self, error: Error) {
-        // The caller may have gone in the meantime; that is its right.
-        let _ = self.reply.send(Err(error));
+        self.reply.send(Err(error));
     }
 
     fn say(&self, text: String) {
         if !text.is_empty() {
-            let _ = self.reply.send(Ok(Written::Text(text)));
+            self.reply.send(Ok(Written::Text(text)));
         }
     }
 
@@ -72,7 +69,7 @@ impl Sequence {
             known_tokens: self.known_tokens,
             written_tokens: self.written(),
         };
-        let _ = self.reply.send(Ok(Written::End(end)));
+        self.reply.send(Ok(Written::End(end)));
     }
 
     fn written(&self) -> usize {

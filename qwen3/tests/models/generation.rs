@@ -119,6 +119,21 @@ fn pieces_are_the_text() {
     };
     assert!(writing.next().is_none(), "nothing follows the end");
     assert_eq!(end.prompt_tokens, prompt_tokens);
+    // The same without blocking.
+    let (told, tidings) = mpsc::channel();
+    let told = move || drop(told.send(()));
+    let mut writing =
+        handle.begin(GenerateRequest { told: Some(Box::new(told)), ..request("Umlaute: äöü, 汉字", 9, 60) }).unwrap();
+    let mut polled = String::new();
+    for () in tidings {
+        while let Some(piece) = writing.ready() {
+            match piece.unwrap() {
+                Written::Text(text) => polled.push_str(&text),
+                Written::End(last) => assert_eq!(last.finish, end.finish),
+            }
+        }
+    }
+    assert!(polled == whole && writing.ready().is_none());
     assert!(pieces.len() > 1 && pieces.iter().all(|piece| !piece.is_empty()));
     assert_eq!(pieces.concat(), whole);
 }
@@ -142,7 +157,8 @@ fn the_most_tokens_and_the_context_end_a_text() {
     let options =
         GeneratorOptions { context_tokens: Some(60), precision: Precision::F32, ..GeneratorOptions::default() };
     let generator = Generator::open(&tiny(), options).unwrap();
-    assert_eq!(generator.memory_bytes(), 2 * 60 * 3 * 2 * 2 * 32 * 4);
+    // Two contexts and what is kept of beginnings; three blocks, keys and values, two heads of 32, four bytes.
+    assert_eq!(generator.memory_bytes(), (2 * 60 + 2048) * 3 * 2 * 2 * 32 * 4);
     let handle = GenerateHandle::start(generator, &WriterOptions::default()).unwrap();
     assert_eq!(handle.context_tokens(), 60);
     let (_, end) = text(&handle, GenerateRequest { messages: vec![Message::user("q")], ..request("q", 4, 5000) });

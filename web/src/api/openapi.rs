@@ -30,7 +30,7 @@ use crate::server::Door;
         (name = "access", description = "Who may see what, for administrators"),
         (name = "insights", description = "What is asked, opened and liked, where that is switched on"),
         (name = "server", description = "State of the server"),
-        (name = "models", description = "Embedding and reranking in the shapes of OpenAI, Cohere, Jina and text-embeddings-inference"),
+        (name = "models", description = "Embedding, reranking and writing in the shapes of OpenAI, Cohere, Jina and text-embeddings-inference"),
     ),
     paths(
         search::get, search::post, stream::stream, answer::answer, suggest::suggest, similar::similar,
@@ -41,7 +41,7 @@ use crate::server::Door;
         feedback::feedback, insights::insights, insights::judgements,
         status::status, status::jobs, status::job, sign_out::back_channel,
         health::live, health::ready, health::metrics,
-        compat::openai::embeddings, compat::openai::models, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
+        compat::chat::completions, compat::openai::embeddings, compat::openai::models, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
         compat::tei::embed, compat::tei::rerank,
     ),
 )]

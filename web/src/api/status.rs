@@ -35,6 +35,8 @@ pub(crate) struct Status {
     pub(crate) model: ModelView,
     /// The reranker, if there is one.
     pub(crate) reranker: Option<ModelView>,
+    /// The model that writes, if there is one.
+    pub(crate) writer: Option<ModelView>,
     /// Documents that the caller may see.
     pub(crate) documents: u64,
     /// Their passages.
@@ -89,6 +91,7 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
         uptime_seconds: app.started.elapsed().as_secs(),
         model: ModelView::embedding(engine, caller),
         reranker: ModelView::reranker(engine, caller),
+        writer: ModelView::writer(engine, caller),
         documents: totals.documents,
         passages: totals.chunks,
         vectors: statistics.as_ref().map(|statistics| statistics.vectors),

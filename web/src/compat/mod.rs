@@ -3,9 +3,12 @@
 //! Promise: no parameter that could change the answer is passed over. It is honoured or refused by its name; what is
 //! accepted without an effect is declared as such where it stands, and could not have had one.
 
+pub(crate) mod chat;
+mod chat_body;
 pub(crate) mod cohere;
 mod embed;
 pub(crate) mod openai;
+mod openai_error;
 mod score;
 pub(crate) mod tei;
 mod texts;
@@ -20,6 +23,7 @@ const SEARCH: Need = Need::Scope(Scope::Search);
 /// The addresses of the model endpoints.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
+        Endpoint::api("/v1/chat/completions").post(SEARCH, chat::completions),
         Endpoint::api("/v1/embeddings").post(SEARCH, openai::embeddings),
         Endpoint::api("/v1/models").get(SEARCH, openai::models),
         Endpoint::api("/v1/rerank").post(SEARCH, cohere::rerank_v1),

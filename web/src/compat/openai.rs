@@ -1,4 +1,4 @@
-//! `POST /v1/embeddings` and `GET /v1/models` as OpenAI defines them.
+//! `POST /v1/embeddings` and `GET /v1/models` as OpenAI defines them. Chats are in [`chat`](super::chat).
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -151,14 +151,17 @@ pub(crate) struct Models {
     data: Vec<Model>,
 }
 
-/// Lists the models that are served, in OpenAI's shape: the embedding model, and the reranker if there is one.
+/// Lists the models that are served, in OpenAI's shape: the embedding model, and the reranker and the writer if there are any.
 #[utoipa::path(get, path = "/v1/models", tag = "models",
     responses((status = 200, body = Models), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn models(app: web::Data<App>) -> Result<HttpResponse, Error> {
     let engine = app.engine()?;
     let created = app.started_at;
-    let names =
-        [Some(engine.snapshot().model().name.clone()), engine.reranker.as_ref().map(|_| engine.reranker_name.clone())];
+    let names = [
+        Some(engine.snapshot().model().name.clone()),
+        engine.reranker.as_ref().map(|_| engine.reranker_name.clone()),
+        engine.generator.as_ref().map(|_| engine.generator_name.clone()),
+    ];
     let model = |id: String| Model { id, object: "model", created, owned_by: "quarry" };
     Ok(HttpResponse::Ok().json(Models { object: "list", data: names.into_iter().flatten().map(model).collect() }))
 }

@@ -77,6 +77,7 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("POST", "/sign-out", Need::Host),
     ("GET", "/status", SEARCH),
     ("GET", "/status/files.csv", SEARCH),
+    ("POST", "/v1/chat/completions", SEARCH),
     ("POST", "/v1/embeddings", SEARCH),
     ("GET", "/v1/models", SEARCH),
     ("POST", "/v1/rerank", SEARCH),

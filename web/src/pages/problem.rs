@@ -108,6 +108,8 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         | Error::Unwritable(_)
         | Error::NotAlive(_)
         | Error::NoReranker
+        | Error::NoWriter
+        | Error::Writing { .. }
         | Error::Search(_)
         | Error::Storage(_)
         | Error::Model(_)

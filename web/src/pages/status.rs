@@ -37,6 +37,7 @@ struct State {
     lines: Option<Lines>,
     embedding: ModelView,
     reranker: Option<ModelView>,
+    writer: Option<ModelView>,
     uptime: Duration,
     /// Whether the audit log cannot be written.
     audit_failing: bool,
@@ -63,6 +64,7 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
             lines: caller.sees_everything().then(|| ledger::lines(engine, &asked)).transpose()?,
             embedding: ModelView::embedding(engine, &caller),
             reranker: ModelView::reranker(engine, &caller),
+            writer: ModelView::writer(engine, &caller),
             uptime: app.started.elapsed(),
             audit_failing: app.audit.is_failing(),
         })
@@ -235,6 +237,7 @@ fn models(visit: &Visit, state: &State) -> Markup {
                 dd { (model(visit, &state.embedding)) }
                 dt { (words.reranker) }
                 dd { @match &state.reranker { Some(reranker) => (model(visit, reranker)), None => (words.no_reranker) } }
+                @if let Some(writer) = &state.writer { dt { (words.writer) } dd { (model(visit, writer)) } }
             }
         }
     }

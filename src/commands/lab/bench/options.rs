@@ -47,7 +47,7 @@ pub(crate) struct BenchModelsArgs {
     /// Threads to compute with [default: all cores].
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
-    /// Only rows whose name begins so: query, embed-16x256, embed-64x64, rerank, gemm, peak.
+    /// Only rows whose name begins so: query, embed-16x256, embed-64x64, rerank, prefill, decode, gemm, peak.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) only: Vec<String>,
     /// Runs of each row; the best counts. Rows that take long are run less often.
