@@ -26,6 +26,7 @@ mod insights;
 mod jobs;
 mod json;
 mod links;
+mod mcp;
 mod metrics;
 mod model_metrics;
 mod models;
@@ -50,5 +51,6 @@ pub use identity::{
 };
 pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
+pub use mcp::{AgentParts, serve_agent};
 pub use server::{Announcement, serve};
 pub use stages::stage_layer;

@@ -122,6 +122,15 @@ pub(crate) fn event_of(method: &Method, pattern: &str, has_queries: bool) -> Opt
     }
 }
 
+/// What it is called in the log when a tool of assistants (MCP) answers; `None`: it is no event.
+pub(crate) fn event_of_tool(tool: &str, has_queries: bool) -> Option<&'static str> {
+    match tool {
+        "fetch" => Some("document-opened"),
+        "search" | "search_passages" | "answer" if has_queries => Some("searched"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use storage::Principals;

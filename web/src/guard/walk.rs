@@ -21,6 +21,8 @@ const ADMIN: Need = Need::Scope(Scope::Admin);
 
 const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/", SEARCH),
+    ("GET", "/.well-known/oauth-protected-resource", Need::Host),
+    ("GET", "/.well-known/oauth-protected-resource/mcp", Need::Host),
     ("GET", "/api/docs", Need::Host),
     ("GET", "/api/docs/{file}", Need::Host),
     ("GET", "/api/openapi.json", Need::Host),
@@ -61,6 +63,7 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/health/ready", Need::Nothing),
     ("GET", "/insights", ADMIN),
     ("GET", "/insights/queries.csv", ADMIN),
+    ("POST", "/mcp", SEARCH),
     ("GET", "/metrics", ADMIN),
     ("GET", "/opensearch.xml", Need::Host),
     ("GET", "/preferences", Need::Host),
