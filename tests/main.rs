@@ -19,6 +19,7 @@ mod hostile;
 #[cfg(feature = "hub")]
 mod hub;
 mod identity;
+mod mcp;
 #[cfg(feature = "hub")]
 mod models;
 mod permissions;
