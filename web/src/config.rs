@@ -458,6 +458,14 @@ mod tests {
         for wrong in ["quarry", "/quarry/", "/", "/search", "/api/v2", "/a b"] {
             assert!(based(wrong).is_some_and(|problem| problem.contains("server.base_path")), "{wrong}");
         }
+        let placed =
+            |place: &str| ServerConfig { public_url: place.to_string(), ..ServerConfig::default() }.place_problem();
+        for good in ["", "https://search.example", "http://search:8080/", "https://search.example/quarry/"] {
+            assert_eq!(placed(good), None, "{good}");
+        }
+        for wrong in ["search.example", "ftp://a", "https://", "https://a@b", "https://a/?b", "https://a/#b", "https://a/b c"] {
+            assert!(placed(wrong).is_some_and(|problem| problem.contains("server.public_url")), "{wrong}");
+        }
     }
 
     #[test]
