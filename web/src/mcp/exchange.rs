@@ -13,6 +13,7 @@ use rmcp::model::JsonRpcError;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::desk::{Desk, Served};
 use super::handler::Handler;
@@ -29,9 +30,42 @@ use crate::json::Unread;
 const TAKES: &str = "application/json, text/event-stream";
 const JSON: &str = "application/json";
 
+/// A message of JSON-RPC 2.0.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described, and read by the SDK")]
+pub(crate) struct AgentMessage {
+    /// `2.0`.
+    jsonrpc: String,
+    /// A text or a number that the answer repeats; a notification has none.
+    #[schema(value_type = Option<Object>)]
+    id: Option<Value>,
+    /// What is asked: `tools/list`, `tools/call`, ..
+    method: String,
+    /// What belongs to it.
+    #[schema(value_type = Option<Object>)]
+    params: Option<Value>,
+}
+
+/// The answer to a message.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described, and written by the SDK")]
+pub(crate) struct AgentAnswer {
+    /// `2.0`.
+    jsonrpc: String,
+    /// That of the message, where it can be told.
+    #[schema(value_type = Option<Object>)]
+    id: Option<Value>,
+    /// What was asked for.
+    #[schema(value_type = Option<Object>)]
+    result: Option<Value>,
+    /// Or what is wrong: `code`, `message`, `data`.
+    #[schema(value_type = Option<Object>)]
+    error: Option<Value>,
+}
+
 /// Takes a message of the Model Context Protocol and answers it. What can be asked is told by `tools/list`.
-#[utoipa::path(post, path = "/mcp", tag = "agents", request_body(content = Object, content_type = "application/json", description = "A message of JSON-RPC 2.0"),
-    responses((status = 200, body = Object, description = "Its answer"), (status = 202, description = "A notification was taken"), (status = 400, body = Object, description = "What is wrong with the message, as an error of JSON-RPC 2.0"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/mcp", tag = "agents", request_body = AgentMessage,
+    responses((status = 200, body = AgentAnswer), (status = 202, description = "A notification was taken"), (status = 400, body = AgentAnswer, description = "What is wrong with the message"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn exchange(
     app: web::Data<App>,
     body: Unread,

@@ -68,7 +68,7 @@ impl Handler {
     ) -> Result<T, ErrorData>
     where
         T: Send + 'static,
-        F: Future<Output = T> + Send,
+        F: Future<Output = T> + Send + 'static,
     {
         let done = tokio::select! {
             done = self.hatch.ask(work) => done,

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rmcp::model::{
     ServerJsonRpcMessage,
 };
 use rmcp::service::{RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage};
-use rmcp::transport::Transport;
+use rmcp::transport::{Transport, TransportAdapterIdentity};
 use rmcp::{RoleServer, serve_server};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -54,7 +55,7 @@ async fn serve(local: Arc<Local>, lines: Lines) -> Result<(), ServeError> {
         }
     };
     tokio::spawn(work);
-    match serve_server(Handler::new(hatch), lines).await {
+    match serve_server::<_, _, _, TransportAdapterIdentity>(Handler::new(hatch), lines).await {
         Ok(running) => running.waiting().await.map(drop).map_err(|error| ServeError::Io(io::Error::other(error))),
         // It ended before it began.
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
@@ -151,7 +152,7 @@ struct Lines {
     patience: Duration,
     /// Whether the SDK has been told how the client speaks. Before that it takes requests alone.
     is_begun: bool,
-    is_output_closed: Arc<Mutex<bool>>,
+    is_output_closed: AtomicBool,
 }
 
 impl Lines {
@@ -159,7 +160,7 @@ impl Lines {
         let (sender, lines) = mpsc::channel(1);
         let read = move || read_lines(io::stdin().lock(), &sender);
         std::thread::Builder::new().name("input".to_owned()).spawn(read)?;
-        Ok(Self { lines, under_way: UnderWay::new(), patience, is_begun: false, is_output_closed: Arc::default() })
+        Ok(Self { lines, under_way: UnderWay::new(), patience, is_begun: false, is_output_closed: AtomicBool::new(false) })
     }
 
     /// Writes a message, whole.
@@ -169,7 +170,7 @@ impl Lines {
         let mut output = io::stdout().lock();
         let written = output.write_all(&line).and_then(|()| output.flush());
         if written.is_err() {
-            *self.is_output_closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            self.is_output_closed.store(true, Ordering::Relaxed);
         }
         written
     }
@@ -261,7 +262,7 @@ impl Transport<RoleServer> for Lines {
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
             self.under_way.fewer_than(MAX_UNDER_WAY).await;
-            let is_closed = *self.is_output_closed.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_closed = self.is_output_closed.load(Ordering::Relaxed);
             let line = if is_closed { None } else { self.lines.recv().await };
             let Some(line) = line else {
                 // What was asked before the end is answered before the end.

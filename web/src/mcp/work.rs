@@ -28,7 +28,7 @@ impl Hatch {
     pub(super) async fn ask<T, F>(&self, work: impl FnOnce(Arc<Desk>) -> F + Send + 'static) -> Option<T>
     where
         T: Send + 'static,
-        F: Future<Output = T> + Send,
+        F: Future<Output = T> + Send + 'static,
     {
         let (mut sender, receiver) = oneshot::channel();
         let job = move |desk: Arc<Desk>| {
