@@ -22,8 +22,9 @@ pub(super) fn schema_of<T: ToSchema + PartialSchema>() -> Map<String, Value> {
     if !definitions.is_empty() {
         schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
-    // What takes nothing still is an object.
+    // What takes nothing still is an object, and programs look for its fields.
     schema.entry("type").or_insert_with(|| json!("object"));
+    schema.entry("properties").or_insert_with(|| json!({}));
     schema
 }
 
