@@ -1,6 +1,6 @@
 //! What is wrong is told, whatever it is, and the next message is answered as if nothing had been.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::speech::{Agent, Manner, Stdio, Web, called, failed};
 use super::{each_way, over_handbook};

@@ -115,7 +115,7 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 /// An error with the field that it is about, unless it names that itself.
 pub(crate) fn placed(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (path, inner) = (error.path().to_string(), error.inner().to_string());
-    if path == "." || inner.contains(&path) { inner } else { format!("{path}: {inner}") }
+    if path == "." || inner.contains(&format!("`{path}`")) { inner } else { format!("{path}: {inner}") }
 }
 
 fn unreadable(wrong: &str) -> Error {
@@ -177,6 +177,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"inner":["one","two"]}"#, "inner[1]: unknown variant `two`"),
             (r#"{"inner":7}"#, "inner: invalid type: integer `7`"),
+            (r#"{"inner":["in"]}"#, "inner[0]: unknown variant `in`"),
             (r#"{"outer":[]}"#, "unknown field `outer`"),
             ("{}", "missing field `inner`"),
             (r#"{"inner":[]} {}"#, "trailing characters"),
