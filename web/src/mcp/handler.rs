@@ -28,9 +28,12 @@ const LASTS: u64 = 3_600_000;
 /// The same of what changes with the documents, and with who may see them.
 const FLEETING: u64 = 0;
 
+/// What begins a conversation before 2026-07-28.
+const HANDSHAKE: &str = "initialize";
+
 /// Parts of the protocol that are known here: what names one of them and is something else has wrong parameters.
 const METHODS: [&str; 7] = [
-    "initialize",
+    HANDSHAKE,
     "server/discover",
     "tools/list",
     "tools/call",
@@ -170,9 +173,11 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         asked: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if METHODS.contains(&asked.method.as_str()) {
+        // Who says with each request how they speak shakes no hands.
+        let is_over = asked.method == HANDSHAKE && context.meta.protocol_version().is_some();
+        if METHODS.contains(&asked.method.as_str()) && !is_over {
             let why = format!("params: expected those of {}, each of its type", asked.method);
             return Err(ErrorData::invalid_params(why, None));
         }
