@@ -115,9 +115,8 @@ pub(crate) fn event_of(method: &Method, pattern: &str, has_queries: bool) -> Opt
         ("DELETE", "/api/v1/sources/{name}") => Some("source-removed"),
         ("PUT", "/api/v1/sources/{name}/access") => Some("access-changed"),
         ("GET", "/insights/queries.csv" | "/api/v1/insights/judgements") => Some("insights-exported"),
-        ("GET", "/search" | "/api/v1/search/stream") | ("GET" | "POST", "/api/v1/search") if has_queries => {
-            Some("searched")
-        }
+        ("GET", "/search" | "/api/v1/search/stream") if has_queries => Some("searched"),
+        ("GET" | "POST", "/api/v1/search") | ("POST", "/api/v1/answer") if has_queries => Some("searched"),
         _ => None,
     }
 }
