@@ -122,7 +122,10 @@ fn the_other_tools_answer_like_the_rest_api() {
         assert_eq!(ids(&alike), ids(&similar));
 
         let sources = called(&agent.tool("list_sources", json!({})));
-        assert_eq!((&sources["sources"][0]["name"], sources["sources"].as_array().unwrap().len()), (&json!("handbook"), 1));
+        assert_eq!(
+            (&sources["sources"][0]["name"], sources["sources"].as_array().unwrap().len()),
+            (&json!("handbook"), 1)
+        );
 
         let answered = called(&agent.tool("answer", json!({ "question": LEAVE })));
         assert_eq!((&answered["outcome"], &answered["sentences"]), (&json!("answered"), &reply["sentences"]));
@@ -222,7 +225,8 @@ fn what_is_committed_meanwhile_is_found() {
 fn what_was_asked_before_the_end_is_answered() {
     let bench = Bench::with_documents(3);
     bench.index();
-    let asked: Vec<String> = (1..=20).map(|id| Manner::Alone.call(id, "search", json!({ "query": "note" })).to_string()).collect();
+    let asked: Vec<String> =
+        (1..=20).map(|id| Manner::Alone.call(id, "search", json!({ "query": "note" })).to_string()).collect();
     let run = bench.run_with(&["mcp"], &asked.join("\n")).succeeded();
     let mut ids: Vec<i64> = run
         .stdout()

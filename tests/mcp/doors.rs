@@ -11,9 +11,8 @@ use crate::support::Bench;
 #[test]
 fn strangers_are_told_how_they_would_be_let_in() {
     let bench = Bench::with_documents(2);
-    let made = |scope: &str| {
-        bench.run(&["keys", "create", "test", "--scope", scope]).succeeded().stdout().trim().to_string()
-    };
+    let made =
+        |scope: &str| bench.run(&["keys", "create", "test", "--scope", scope]).succeeded().stdout().trim().to_string();
     let (search, index) = (made("search"), made("index"));
     let config = "[server]\npublic_url = \"https://search.example\"\n";
     let server = Server::configured(&bench, config, &[&bench.docs().display().to_string()]).ready();
@@ -79,7 +78,9 @@ fn what_an_assistant_opens_is_in_the_audit_log() {
     let of_anna: Vec<(&str, &Value)> = lines
         .iter()
         .filter(|line| line["as"].as_array().is_some_and(|names| names.contains(&json!("user:anna"))))
-        .map(|line| (line["event"].as_str().unwrap(), if line["query"].is_null() { &line["document"] } else { &line["query"] }))
+        .map(|line| {
+            (line["event"].as_str().unwrap(), if line["query"].is_null() { &line["document"] } else { &line["query"] })
+        })
         .collect();
     let (query, id) = (json!("marker001"), json!(id));
     assert_eq!(of_anna, [("searched", &query), ("document-opened", &id), ("document-opened", &id)]);

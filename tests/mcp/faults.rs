@@ -174,7 +174,8 @@ fn a_request_that_is_called_off_holds_nothing_up() {
         drop(stdio);
         let lines: Vec<String> = (1..=5)
             .flat_map(|id| {
-                let off = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+                let off =
+                    json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
                 [Manner::Alone.call(id, "search", json!({ "query": "note" })).to_string(), off.to_string()]
             })
             .collect();

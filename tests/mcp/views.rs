@@ -8,7 +8,8 @@ use crate::server::Server;
 use crate::support::Bench;
 
 const OPEN: &str = "# Printers\n\nPrinters on each floor take paper from the store room.\n";
-const HIDDEN: &str = "# Zanzibar merger\n\nThe merger with Zanzibar Ltd. is planned for 17 May. Its price is 40 million euros.\n";
+const HIDDEN: &str =
+    "# Zanzibar merger\n\nThe merger with Zanzibar Ltd. is planned for 17 May. Its price is 40 million euros.\n";
 const QUESTION: &str = "When is the merger with Zanzibar Ltd. planned for?";
 
 /// A server with an open document, one that is for a group, and a source of which all is.
@@ -103,7 +104,8 @@ fn is_alike(agent: &mut Agent<'_>, hidden: &str) {
 fn is_told(told: &[(String, Value)]) {
     for (asked, answer) in told {
         let text = answer.to_string();
-        let is_about_words = !asked.starts_with("list_sources") && !asked.contains("resources/list") && !asked.contains("\"id\"");
+        let is_about_words =
+            !asked.starts_with("list_sources") && !asked.contains("resources/list") && !asked.contains("\"id\"");
         if asked.starts_with("fetch") || asked.starts_with("resources/read") || asked.starts_with("answer") {
             assert!(text.contains("17 May"), "{asked}: {answer}");
         } else if is_about_words {

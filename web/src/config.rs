@@ -463,7 +463,9 @@ mod tests {
         for good in ["", "https://search.example", "http://search:8080/", "https://search.example/quarry/"] {
             assert_eq!(placed(good), None, "{good}");
         }
-        for wrong in ["search.example", "ftp://a", "https://", "https://a@b", "https://a/?b", "https://a/#b", "https://a/b c"] {
+        for wrong in
+            ["search.example", "ftp://a", "https://", "https://a@b", "https://a/?b", "https://a/#b", "https://a/b c"]
+        {
             assert!(placed(wrong).is_some_and(|problem| problem.contains("server.public_url")), "{wrong}");
         }
     }

@@ -354,10 +354,14 @@ async fn a_token_for_the_place_of_assistants_opens_that_and_nothing_else() {
     let expected = "Bearer realm=\"quarry\", resource_metadata=\"http://localhost:7700/.well-known/oauth-protected-resource/mcp\", \
                     scope=\"openid profile email\"";
     assert_eq!(challenge.to_str().unwrap(), expected);
-    let request = TestRequest::get().uri("/.well-known/oauth-protected-resource/mcp").insert_header(("host", "localhost"));
+    let request =
+        TestRequest::get().uri("/.well-known/oauth-protected-resource/mcp").insert_header(("host", "localhost"));
     let told = read_body(server(request.peer_addr(HERE.parse().unwrap())).await).await;
     let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
-    assert_eq!((&told["resource"], &told["authorization_servers"][0]), (&place.into(), &house.app.config.auth.oidc.issuer.as_str().into()));
+    assert_eq!(
+        (&told["resource"], &told["authorization_servers"][0]),
+        (&place.into(), &house.app.config.auth.oidc.issuer.as_str().into())
+    );
 }
 
 #[actix_web::test]

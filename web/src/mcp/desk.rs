@@ -66,9 +66,7 @@ impl Desk {
     /// Those of `/api/v1/answer`.
     pub(super) async fn answer(&self, request: AskRequest) -> Result<Reply, Error> {
         match self {
-            Self::Served(Served { app, caller, .. }) => {
-                answer::ask(app, &request, caller.clone(), Via::Program).await
-            }
+            Self::Served(Served { app, caller, .. }) => answer::ask(app, &request, caller.clone(), Via::Program).await,
             Self::Local(local) => local.answer(request).await,
         }
     }

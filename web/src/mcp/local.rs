@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use searcher::{Answer, AskRequest, Reply, Searcher, SearchRequest, SimilarRequest};
+use searcher::{Answer, AskRequest, Reply, SearchRequest, Searcher, SimilarRequest};
 use storage::{IndexModel, Snapshot, Stamp, View, Viewer};
 use tokio::sync::Semaphore;
 

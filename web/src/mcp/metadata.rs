@@ -82,7 +82,9 @@ pub(crate) fn lead_to_tokens(refused: &mut ServiceResponse) {
         && app.upstreams.provider.is_some()
     {
         // Whatever could end the quoted words is no scope (RFC 6749, 3.3).
-        let is_scope = |scope: &&String| !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+        let is_scope = |scope: &&String| {
+            !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+        };
         let scopes: Vec<&str> =
             app.config.auth.oidc.scopes_of_agents().iter().filter(is_scope).map(String::as_str).collect();
         if !scopes.is_empty() {

@@ -60,9 +60,6 @@ mod tests {
         assert_eq!(near.of_document(id, None), format!("http://localhost:7700/q/document/{id}"));
         let told = Place::on_this_machine(&config("https://search.example/q/"));
         assert_eq!(told.of_document(id, own), format!("https://search.example/q/document/{id}"));
-        assert_eq!(
-            told.of_passage(id, 3, own),
-            format!("https://search.example/q/document/{id}?passage=3#passage-3")
-        );
+        assert_eq!(told.of_passage(id, 3, own), format!("https://search.example/q/document/{id}?passage=3#passage-3"));
     }
 }

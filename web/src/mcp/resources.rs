@@ -56,7 +56,10 @@ impl Cursor {
         let Some(text) = text else { return Ok(Self::default()) };
         let read = || {
             let (told, behind) = text.split_once('-')?;
-            Some(Self { told: told.parse().ok().filter(|told| *told < MOST)?, behind: Some(DocumentId::parse(behind)?) })
+            Some(Self {
+                told: told.parse().ok().filter(|told| *told < MOST)?,
+                behind: Some(DocumentId::parse(behind)?),
+            })
         };
         read().ok_or_else(|| Error::bad("cursor: expected nextCursor of an earlier list, whole"))
     }

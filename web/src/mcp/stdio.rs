@@ -160,7 +160,13 @@ impl Lines {
         let (sender, lines) = mpsc::channel(1);
         let read = move || read_lines(io::stdin().lock(), &sender);
         std::thread::Builder::new().name("input".to_owned()).spawn(read)?;
-        Ok(Self { lines, under_way: UnderWay::new(), patience, is_begun: false, is_output_closed: AtomicBool::new(false) })
+        Ok(Self {
+            lines,
+            under_way: UnderWay::new(),
+            patience,
+            is_begun: false,
+            is_output_closed: AtomicBool::new(false),
+        })
     }
 
     /// Writes a message, whole.

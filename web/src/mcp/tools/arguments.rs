@@ -146,7 +146,10 @@ mod tests {
             (wrong::<SearchArguments>(json!({})), "missing field `query`"),
             (wrong::<SearchArguments>(json!({"query": "a", "top": 3})), "unknown field `top`"),
             (wrong::<SearchArguments>(json!({"query": 7})), "query: invalid type"),
-            (wrong::<PassagesArguments>(json!({"query": "a", "filters": {"typ": []}})), "filters.typ: unknown field `typ`"),
+            (
+                wrong::<PassagesArguments>(json!({"query": "a", "filters": {"typ": []}})),
+                "filters.typ: unknown field `typ`",
+            ),
             (wrong::<PassagesArguments>(json!({"query": "a", "top": -1})), "top: invalid value"),
             (wrong::<SimilarArguments>(json!({"id": "a", "source": "wiki"})), "source: invalid type"),
             (wrong::<NoArguments>(json!({"a": 1})), "unknown field `a`"),

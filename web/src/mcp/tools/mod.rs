@@ -14,8 +14,7 @@ use crate::api::similar::SimilarParams;
 use crate::audit;
 use crate::error::Error;
 use arguments::{
-    AnswerArguments, FetchArguments, NoArguments, PassagesArguments, SearchArguments, SimilarArguments, check_top,
-    read,
+    AnswerArguments, FetchArguments, NoArguments, PassagesArguments, SearchArguments, SimilarArguments, check_top, read,
 };
 use results::{FetchedDocument, PassageResults, QuotedAnswer, SearchResults, SimilarResults, SourceRows};
 use schema::schema_of;
@@ -179,7 +178,9 @@ async fn known_sources(desk: &Desk, names: &[String]) -> Result<(), Error> {
         let is_known = |name: &String| sources.iter().any(|source| source.name.to_lowercase() == name.to_lowercase());
         match names.iter().find(|name| !is_known(name)) {
             None => Ok(()),
-            Some(name) => Err(Error::bad(format!("source: there is no source {name:?}; list_sources names those there are"))),
+            Some(name) => {
+                Err(Error::bad(format!("source: there is no source {name:?}; list_sources names those there are")))
+            }
         }
     })
     .await

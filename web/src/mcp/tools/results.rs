@@ -205,8 +205,9 @@ impl From<Range<u32>> for LineRange {
 
 impl DocumentPassages {
     fn of(hit: DocumentHit, place: &Place) -> Self {
-        let DocumentHit { id, source, path, title, kind, language, modified, url: own, score, passages, copies, .. } =
-            hit;
+        let DocumentHit {
+            id, source, path, title, kind, language, modified, url: own, score, passages, copies, ..
+        } = hit;
         let passage = |hit: PassageHit| FoundPassage {
             number: hit.number,
             url: place.of_passage(&id, hit.number, own.as_deref()),
@@ -337,13 +338,8 @@ impl QuotedAnswer {
             place: citation.place.as_ref().map(PlaceView::from),
             text: citation.text,
         };
-        let close = |ClosestDocument { id, source, path, title, passage }| CloseDocument {
-            id,
-            title,
-            source,
-            path,
-            passage,
-        };
+        let close =
+            |ClosestDocument { id, source, path, title, passage }| CloseDocument { id, title, source, path, passage };
         let citations = citations.into_iter().map(quoted).collect();
         Self { question, outcome, sentences, citations, closest: closest.into_iter().map(close).collect(), answerable }
     }

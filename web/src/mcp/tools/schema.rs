@@ -14,8 +14,7 @@ pub(super) fn schema_of<T: ToSchema + PartialSchema>() -> Map<String, Value> {
     let mut shared: Vec<(String, RefOr<Schema>)> = Vec::new();
     T::schemas(&mut shared);
     let mut schema = json!(T::schema());
-    let mut definitions: Map<String, Value> =
-        shared.into_iter().map(|(name, schema)| (name, json!(schema))).collect();
+    let mut definitions: Map<String, Value> = shared.into_iter().map(|(name, schema)| (name, json!(schema))).collect();
     own_references(&mut schema);
     definitions.values_mut().for_each(own_references);
     let Value::Object(mut schema) = schema else { return Map::new() };
