@@ -75,7 +75,7 @@ fn is_silent(told: &[(String, Value)], hidden: &str) {
         for word in ["zanzibar merger price", "when is the merger with zanzibar?", &QUESTION.to_lowercase()] {
             text = text.replace(word, "");
         }
-        text = text.replace(&format!("quarry://doc/{hidden}"), "").replace("no source \\\\\\\"api", "");
+        text = text.replace(&format!("quarry://doc/{hidden}"), "").replace("no source \\\"api\\\"", "");
         for word in ["zanzibar", "40 million", "board", "merger.md", hidden, "\\\"api\\\""] {
             assert!(!text.contains(word), "{asked} tells {word:?}: {answer}");
         }
