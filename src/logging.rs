@@ -14,8 +14,9 @@ use crate::cli::LogFormat;
 use crate::plain::{is_order, shown_json};
 use crate::settings::LogConfig;
 
-/// The SDK of the Model Context Protocol warns of each mistake of a client, which is told of it anyway, and repeats what is asked.
-const QUIET: &str = "rmcp=error";
+/// The SDK of the Model Context Protocol complains of clients that are wrong or gone, and repeats what they ask. What fails here is
+/// logged here.
+const QUIET: &str = "rmcp=off";
 
 /// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
 /// what holds otherwise.

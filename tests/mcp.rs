@@ -241,5 +241,5 @@ fn what_was_asked_before_the_end_is_answered() {
     assert_eq!(ids, (1..=20).collect::<Vec<_>>());
     // Nothing at all, and no index.
     assert_eq!(bench.run_with(&["mcp"], "").succeeded().stdout(), "");
-    Bench::new().run_with(&["mcp"], "").refused(&["there is no index"]);
+    Bench::new().run_with(&["mcp"], "").refused(&["there is no index", "quarry index"]);
 }

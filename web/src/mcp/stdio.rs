@@ -24,7 +24,7 @@ use super::handler::Handler;
 use super::local::{AgentParts, Local};
 use super::message;
 use super::work::Hatch;
-use crate::error::ServeError;
+use crate::error::{Error, ServeError};
 
 /// Bytes of a line: as many as of a request's body, with room for what surrounds it.
 const MAX_LINE: usize = 4 << 20;
@@ -39,7 +39,10 @@ pub fn serve_agent(parts: AgentParts) -> Result<(), ServeError> {
     let patience = Duration::from_secs(parts.config.limits.request_seconds);
     let local = Arc::new(Local::new(parts));
     // What is wrong with the index is said at once, and not by the first tool.
-    local.view().map_err(|error| ServeError::Open(Box::new(error)))?;
+    local.view().map_err(|error| match error {
+        Error::Storage(error) => ServeError::Open(Box::new(error)),
+        error => ServeError::Open(Box::new(error)),
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let served = runtime.block_on(serve(local, Lines::start(patience)?));
     runtime.shutdown_background();
