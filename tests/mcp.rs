@@ -222,6 +222,33 @@ fn what_is_committed_meanwhile_is_found() {
 }
 
 #[test]
+fn each_revision_with_a_handshake_is_spoken() {
+    let bench = Bench::with_documents(1);
+    bench.index();
+    for (asked, told) in [
+        ("2024-11-05", "2024-11-05"),
+        ("2025-03-26", "2025-03-26"),
+        ("2025-06-18", "2025-06-18"),
+        ("2025-11-25", "2025-11-25"),
+        // That one has none, and this one is none: the newest that has one.
+        ("2026-07-28", "2025-11-25"),
+        ("1999-01-01", "2025-11-25"),
+    ] {
+        let client = json!({ "name": "test", "version": "1" });
+        let hello = json!({ "protocolVersion": asked, "capabilities": {}, "clientInfo": client });
+        let lines = [
+            Manner::Handshake.request(1, "initialize", hello),
+            json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+            Manner::Handshake.call(2, "list_sources", json!({})),
+        ];
+        let run = bench.run_with(&["mcp"], &lines.map(|line| line.to_string()).join("\n")).succeeded();
+        let told_lines: Vec<Value> = run.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(told_lines[0]["result"]["protocolVersion"], told, "{asked}");
+        assert_eq!(called(&told_lines[1]["result"])["sources"][0]["name"], "docs");
+    }
+}
+
+#[test]
 fn what_was_asked_before_the_end_is_answered() {
     let bench = Bench::with_documents(3);
     bench.index();
