@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use access::{AccessArgs, AccessCommand, FilesSay};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
-pub(crate) use search::{AskArgs, SearchArgs};
+pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
 
 /// Self-hosted semantic search over a company's own documents.
 #[derive(Debug, Clone, Parser)]
@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Answer a question with sentences of the documents, each with its source. Exit status: 0 answered, 3 not.
     Ask(AskArgs),
+    /// Let an assistant on this machine search and read (Model Context Protocol over standard input and output).
+    Mcp(McpArgs),
     /// Serve the search page and the REST API, and index while serving.
     Serve(ServeArgs),
     /// Say who may see what, and explain it.
@@ -131,7 +133,7 @@ impl Command {
             Self::Index(_) | Self::Search(_) | Self::Ask(_) | Self::Serve(_) => true,
             Self::Access(_) | Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
-            Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Models(_) => false,
+            Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Mcp(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::RunConfined(_) => false,

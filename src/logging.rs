@@ -14,6 +14,10 @@ use crate::cli::LogFormat;
 use crate::plain::{is_order, shown_json};
 use crate::settings::LogConfig;
 
+/// The SDK of the Model Context Protocol complains of clients that are wrong or gone, and repeats what they ask. What fails here is
+/// logged here.
+const QUIET: &str = "rmcp=off";
+
 /// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
 /// what holds otherwise.
 pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
@@ -23,8 +27,10 @@ pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
         (1, _) => "info",
         _ => "debug",
     };
-    let configured =
-        || EnvFilter::try_new(level).with_context(|| format!("log.level: {level:?} is not a level or filter"));
+    let configured = || {
+        let filter = if level.contains("rmcp") { level.to_owned() } else { format!("{level},{QUIET}") };
+        EnvFilter::try_new(filter).with_context(|| format!("log.level: {level:?} is not a level or filter"))
+    };
     let filter = EnvFilter::try_from_default_env().or_else(|_| configured())?;
     // Everything tells when a span ends, and how long it took.
     let ends = if verbose > 1 { FmtSpan::CLOSE } else { FmtSpan::NONE };

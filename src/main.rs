@@ -45,6 +45,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Index(args) => commands::index::run(settings, args),
         Command::Search(args) => commands::search::run(settings, args),
         Command::Ask(args) => commands::ask::run(settings, args),
+        Command::Mcp(args) => commands::mcp::run(settings, args),
         Command::Serve(args) => commands::serve::run(settings, args),
         Command::Access(args) => commands::access::run(settings, args),
         Command::Insights(args) => commands::insights::run(settings, args),

@@ -20,6 +20,7 @@ mod hostile;
 mod hub;
 mod identity;
 mod llm;
+mod mcp;
 #[cfg(feature = "hub")]
 mod models;
 mod permissions;

@@ -1,4 +1,4 @@
-//! What can be asked of the index: a search, and a question.
+//! What can be asked of the index: a search, a question, and whatever an assistant asks.
 
 use std::path::PathBuf;
 
@@ -65,6 +65,14 @@ pub(crate) struct AskArgs {
     #[arg(long)]
     pub(crate) no_rerank: bool,
     /// What somebody is told who is all of these: user:anna,group:hr. Without it, what its owner is: everything.
+    #[arg(long = "as", value_name = "PRINCIPAL", value_delimiter = ',')]
+    pub(crate) seen_as: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct McpArgs {
+    /// For whom the assistant asks, who is all of these: user:anna,group:hr. Without it, for the owner of the index: it is told
+    /// everything.
     #[arg(long = "as", value_name = "PRINCIPAL", value_delimiter = ',')]
     pub(crate) seen_as: Vec<String>,
 }

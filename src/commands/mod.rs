@@ -11,6 +11,7 @@ pub(crate) mod insights;
 pub(crate) mod keys;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
+pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod remove;
 pub(crate) mod search;

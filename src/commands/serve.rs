@@ -1,7 +1,6 @@
 //! `quarry serve`: the search page, the REST API and live indexing in one process.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;

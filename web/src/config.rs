@@ -57,6 +57,9 @@ pub struct ServerConfig {
     /// The path below which a proxy shows the server, such as `/quarry`; empty: it lies at the root. A proxy may take it off
     /// or leave it, and may name another one for a request by `X-Forwarded-Prefix`.
     pub base_path: String,
+    /// Where people and programs reach the server, with `base_path`, such as `https://search.example/quarry`: for links that are
+    /// followed from elsewhere. Empty: `auth.oidc.public_url`, where there is one.
+    pub public_url: String,
     /// Threads that read and write connections.
     pub workers: usize,
     /// Seconds that requests under way may take after a signal to stop.
@@ -148,6 +151,7 @@ impl Default for ServerConfig {
             metrics_listen: None,
             allowed_hosts: Vec::new(),
             base_path: String::new(),
+            public_url: String::new(),
             workers: 2,
             shutdown_seconds: 20,
         }
@@ -259,6 +263,7 @@ impl Config {
             ));
         }
         problems.extend(self.server.base_problem());
+        problems.extend(self.server.place_problem());
         problems.extend(self.index.link_problems());
         problems.extend(self.index.access_problems());
         problems.extend(Brand::read(&self.page).err().into_iter().flatten());
@@ -271,6 +276,17 @@ impl Config {
             problems.push(format!("suggest.history: expected 0 (none) to {MAX_HISTORY} queries, got {history}"));
         }
         problems
+    }
+
+    /// Where the server is reached from elsewhere, without a slash at the end, if that was said.
+    pub(crate) fn place(&self) -> Option<&str> {
+        let told = [&self.server.public_url, &self.auth.oidc.public_url];
+        told.into_iter().map(|place| place.trim_end_matches('/')).find(|place| !place.is_empty())
+    }
+
+    /// The address of the place where assistants connect, as tokens name it that are made for it (RFC 8707).
+    pub(crate) fn agent_audience(&self) -> Option<String> {
+        self.place().map(|place| format!("{place}/mcp"))
     }
 
     /// Whether a reverse proxy is trusted to say who the user is.
@@ -306,10 +322,29 @@ impl ServerConfig {
         is_taken.then(|| format!("server.base_path: expected a path that quarry has no address at, got {base:?}"))
     }
 
+    fn place_problem(&self) -> Option<String> {
+        let place = &self.public_url;
+        (!place.is_empty() && !is_place(place)).then(|| {
+            format!(
+                "server.public_url: expected an address such as \"https://search.example\", without ? and #, got {place:?}"
+            )
+        })
+    }
+
     /// Whether it can be reached from this machine alone.
     pub(crate) fn is_local(&self) -> bool {
         self.listens().all(is_loopback)
     }
+}
+
+/// Whether it is the address of a place on the web: scheme, host, perhaps a port and a plain path.
+fn is_place(address: &str) -> bool {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| address.strip_prefix(scheme));
+    let Some((authority, path)) = rest.map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len()))) else {
+        return false;
+    };
+    let path = path.trim_end_matches('/');
+    Authority::parse(authority).is_some() && (path.is_empty() || is_base(path))
 }
 
 /// Whether an address can be reached from this machine alone.
@@ -429,6 +464,16 @@ mod tests {
         assert_eq!((based(""), based("/quarry"), based("/tools/quarry")), (None, None, None));
         for wrong in ["quarry", "/quarry/", "/", "/search", "/api/v2", "/a b"] {
             assert!(based(wrong).is_some_and(|problem| problem.contains("server.base_path")), "{wrong}");
+        }
+        let placed =
+            |place: &str| ServerConfig { public_url: place.to_string(), ..ServerConfig::default() }.place_problem();
+        for good in ["", "https://search.example", "http://search:8080/", "https://search.example/quarry/"] {
+            assert_eq!(placed(good), None, "{good}");
+        }
+        for wrong in
+            ["search.example", "ftp://a", "https://", "https://a@b", "https://a/?b", "https://a/#b", "https://a/b c"]
+        {
+            assert!(placed(wrong).is_some_and(|problem| problem.contains("server.public_url")), "{wrong}");
         }
     }
 

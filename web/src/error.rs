@@ -326,6 +326,15 @@ impl Error {
         }
     }
 
+    /// The same in a sentence, for those who read no problem documents: with the cure, unless the request itself is wrong.
+    pub(crate) fn sentence(&self) -> String {
+        let (line, detail) = (self.line(), self.public_detail());
+        if line.status.as_u16() < StatusCode::TOO_MANY_REQUESTS.as_u16() {
+            return detail;
+        }
+        format!("{detail}; {}", line.cure)
+    }
+
     fn fields(&self) -> Vec<FieldProblem> {
         match self {
             Self::Request(error) | Self::Search(SearchError::Request(error)) => {

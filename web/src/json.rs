@@ -19,6 +19,9 @@ use crate::traffic::{Unpacked, client_of, unpacked};
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// A JSON body as it was sent, for what reads it in its own way.
+pub(crate) struct Unread(pub(crate) Vec<u8>);
+
 /// What somebody has filled in on a page.
 pub(crate) struct Form<T>(pub(crate) T);
 
@@ -51,14 +54,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = Unread::from_request(request, payload);
+        Box::pin(async move { parse(&body.await?.0).map(Self).map_err(|wrong| unreadable(&wrong)) })
+    }
+}
+
+impl FromRequest for Unread {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if !has_type(&request, "application/json") {
                 return Err(Error::MediaType { expected: "application/json" });
             }
             let app = app(&request)?;
-            let body = app.in_time(collect(&request, payload, app.config.limits.body_bytes)).await?;
-            parse(&body).map(Self).map_err(|wrong| unreadable(&wrong))
+            app.in_time(collect(&request, payload, app.config.limits.body_bytes)).await.map(Self)
         })
     }
 }
@@ -101,9 +113,9 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 }
 
 /// An error with the field that it is about, unless it names that itself.
-fn placed(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+pub(crate) fn placed(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (path, inner) = (error.path().to_string(), error.inner().to_string());
-    if path == "." || inner.contains(&path) { inner } else { format!("{path}: {inner}") }
+    if path == "." || inner.contains(&format!("`{path}`")) { inner } else { format!("{path}: {inner}") }
 }
 
 fn unreadable(wrong: &str) -> Error {
@@ -165,6 +177,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"inner":["one","two"]}"#, "inner[1]: unknown variant `two`"),
             (r#"{"inner":7}"#, "inner: invalid type: integer `7`"),
+            (r#"{"inner":["in"]}"#, "inner[0]: unknown variant `in`"),
             (r#"{"outer":[]}"#, "unknown field `outer`"),
             ("{}", "missing field `inner`"),
             (r#"{"inner":[]} {}"#, "trailing characters"),

@@ -27,6 +27,7 @@ mod jobs;
 mod json;
 mod links;
 mod manuscript;
+mod mcp;
 mod metrics;
 mod model_metrics;
 mod models;
@@ -51,5 +52,6 @@ pub use identity::{
 };
 pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
+pub use mcp::{AgentParts, serve_agent};
 pub use server::{Announcement, serve};
 pub use stages::stage_layer;

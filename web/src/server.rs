@@ -23,7 +23,7 @@ use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, beneath, observe, unmat
 use crate::identity::{People, Upstreams, UserFile};
 use crate::jobs::now;
 use crate::socket::{ProxySocket, Way};
-use crate::{api, compat, pages, suggestions, traffic};
+use crate::{api, compat, mcp, pages, suggestions, traffic};
 
 /// What a starting server has to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,8 @@ impl Door {
         let mut endpoints = api::probes();
         match (self, config.metrics_listen) {
             (Self::Main | Self::Socket, metrics) => {
-                endpoints.extend(api::endpoints().into_iter().chain(compat::endpoints()).chain(pages::endpoints()));
+                let all = api::endpoints().into_iter().chain(compat::endpoints()).chain(pages::endpoints());
+                endpoints.extend(all.chain(mcp::endpoints()));
                 endpoints.extend(metrics.is_none().then(|| api::metrics(admin)));
             }
             // Whoever is on this machine may read the numbers, as was asked for; nobody else.

@@ -18,6 +18,7 @@ use crate::config::{LimitsConfig, ServerConfig};
 use crate::error::Error;
 use crate::fresh::Tag;
 use crate::guard::{self, Need};
+use crate::mcp;
 use crate::server::Door;
 
 #[derive(OpenApi)]
@@ -30,6 +31,7 @@ use crate::server::Door;
         (name = "access", description = "Who may see what, for administrators"),
         (name = "insights", description = "What is asked, opened and liked, where that is switched on"),
         (name = "server", description = "State of the server"),
+        (name = "agents", description = "The Model Context Protocol, for assistants"),
         (name = "models", description = "Embedding, reranking and writing in the shapes of OpenAI, Cohere, Jina and text-embeddings-inference"),
     ),
     paths(
@@ -43,6 +45,7 @@ use crate::server::Door;
         health::live, health::ready, health::metrics,
         compat::chat::completions, compat::openai::embeddings, compat::openai::models, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
         compat::tei::embed, compat::tei::rerank,
+        mcp::exchange::exchange, mcp::metadata::of_site, mcp::metadata::of_agents,
     ),
 )]
 struct Description;

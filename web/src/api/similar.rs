@@ -1,7 +1,9 @@
 //! `/api/v1/similar`: more like this.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
-use searcher::{Answer, Filters, SimilarRequest};
+use searcher::{Answer, Filters, RequestLimits, SimilarRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -29,6 +31,29 @@ pub(crate) struct SimilarParams {
     source: Vec<String>,
 }
 
+/// Told of what is not there, or is hidden.
+pub(crate) fn missing() -> Error {
+    Error::NotFound { what: "the document or passage" }
+}
+
+impl SimilarParams {
+    pub(crate) fn new(id: String, passage: Option<u32>, top: usize, source: Vec<String>) -> Self {
+        Self { id, passage, top, source }
+    }
+
+    /// The request that they stand for.
+    ///
+    /// # Errors
+    /// What the limits do not allow; what is no id.
+    pub(crate) fn request(self, limits: &RequestLimits) -> Result<SimilarRequest, Error> {
+        let Self { id, passage, top, source } = self;
+        within("top", top, searcher::MAX_SIMILAR)?;
+        let filters = Filters { source, ..Filters::default() };
+        filters.check(limits)?;
+        Ok(SimilarRequest { document: document_id(&id)?, passage, top, filter: filters.resolve()? })
+    }
+}
+
 fn default_top() -> usize {
     10
 }
@@ -41,16 +66,20 @@ pub(crate) async fn similar(
     params: Params<SimilarParams>,
     caller: Caller,
 ) -> Result<HttpResponse, Error> {
-    let SimilarParams { id, passage, top, source } = params.0;
-    within("top", top, searcher::MAX_SIMILAR)?;
-    let filters = Filters { source, ..Filters::default() };
-    filters.check(&app.config.limits.requests())?;
-    let request = SimilarRequest { document: document_id(&id)?, passage, top, filter: filters.resolve()? };
-    let answer = app.into_inner().compute(move |_, engine| {
+    let request = params.0.request(&app.config.limits.requests())?;
+    Ok(HttpResponse::Ok().json(find(app.into_inner(), request, caller).await?))
+}
+
+/// What resembles a document, of what somebody sees.
+///
+/// # Errors
+/// Those of a search; [`Error::NotFound`].
+pub(crate) async fn find(app: Arc<App>, request: SimilarRequest, caller: Caller) -> Result<Answer, Error> {
+    app.compute(move |_, engine| {
         let answer = engine.searcher.similar(&*engine.view(&caller)?, &request)?;
-        let mut answer = answer.ok_or(Error::NotFound { what: "the document or passage" })?;
+        let mut answer = answer.ok_or_else(missing)?;
         engine.links.put_on(&mut answer);
         Ok(answer)
-    });
-    Ok(HttpResponse::Ok().json(answer.await?))
+    })
+    .await
 }

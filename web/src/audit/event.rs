@@ -115,9 +115,17 @@ pub(crate) fn event_of(method: &Method, pattern: &str, has_queries: bool) -> Opt
         ("DELETE", "/api/v1/sources/{name}") => Some("source-removed"),
         ("PUT", "/api/v1/sources/{name}/access") => Some("access-changed"),
         ("GET", "/insights/queries.csv" | "/api/v1/insights/judgements") => Some("insights-exported"),
-        ("GET", "/search" | "/api/v1/search/stream") | ("GET" | "POST", "/api/v1/search") if has_queries => {
-            Some("searched")
-        }
+        ("GET", "/search" | "/api/v1/search/stream") if has_queries => Some("searched"),
+        ("GET" | "POST", "/api/v1/search") | ("POST", "/api/v1/answer") if has_queries => Some("searched"),
+        _ => None,
+    }
+}
+
+/// What it is called in the log when a tool of assistants (MCP) answers; `None`: it is no event.
+pub(crate) fn event_of_tool(tool: &str, has_queries: bool) -> Option<&'static str> {
+    match tool {
+        "fetch" => Some("document-opened"),
+        "search" | "search_passages" | "answer" if has_queries => Some("searched"),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 pub use config::AuditConfig;
 pub use event::AuditEvent;
-pub(crate) use event::{about, event_of, observed};
+pub(crate) use event::{about, event_of, event_of_tool, observed};
 use journal::Journal;
 
 /// Lines that wait for the disk.

@@ -18,6 +18,7 @@ use super::site::{self, Site};
 use crate::app::App;
 use crate::audit::{self, AuditEvent};
 use crate::error::Error;
+use crate::mcp;
 
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(crate) enum Face {
     /// People, whose browser can ask for a key.
     Page,
     Program,
+    /// Assistants, which can be told where to get a token.
+    Agent,
     /// Nothing is there: whoever asks for HTML, and not below the API, is taken for a person.
     Either,
 }
@@ -46,7 +49,7 @@ impl Face {
     fn is_page(self, request: &HttpRequest) -> bool {
         match self {
             Self::Page => true,
-            Self::Program => false,
+            Self::Program | Self::Agent => false,
             Self::Either => accepts_html(request) && !is_below_api(request.match_info().as_str()),
         }
     }
@@ -96,7 +99,13 @@ pub(super) async fn pass(
             }
             Ok(response)
         }
-        (Err(error), _) => Ok(request.error_response(error)),
+        (Err(error), _) => {
+            let mut refused = request.error_response(error);
+            if face == Face::Agent {
+                mcp::lead_to_tokens(&mut refused);
+            }
+            Ok(refused)
+        }
     }
 }
 
@@ -114,6 +123,9 @@ fn note(app: &App, event: &'static str, response: &ServiceResponse, about: Map<S
 
 /// How a browser is asked who it is: by the page to sign in where there are users, else for a key as a password.
 fn manner(app: &App, face: Face, request: &HttpRequest) -> Manner {
+    if face == Face::Agent {
+        return Manner::Agent;
+    }
     if !app.has_sign_in() {
         // There is no key to ask for before the server is set up.
         let is_set_up = !app.set_up.is_pending(crate::jobs::now());

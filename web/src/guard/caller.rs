@@ -139,6 +139,8 @@ impl FromRequest for Caller {
 pub(super) enum Manner {
     /// As programs are.
     Program,
+    /// As assistants are: they are told where tokens come from, and those that are made for their address count.
+    Agent,
     /// The browser asks for a key.
     Prompt,
     /// The browser is led to the page to sign in.
@@ -243,7 +245,7 @@ async fn holder(app: &Arc<App>, presented: Presented, site: Site, manner: Manner
         (Site::Unknown, By::Browser) | (Site::Foreign, _) => false,
     };
     let meant = is_meant.then_some(());
-    if let Some(visitor) = identity::bearer_visitor(app, &key).await? {
+    if let Some(visitor) = identity::bearer_visitor(app, &key, audiences(app, manner)).await? {
         return known(app, visitor, meant, By::Program).await;
     }
     let record = match app.keys.look_up(&key) {
@@ -266,6 +268,13 @@ async fn holder(app: &Arc<App>, presented: Presented, site: Site, manner: Manner
     let sources = record.holder.sources.clone();
     let caller = Caller::new(format!("key {}", record.id), record.scopes.clone(), record.holder.principals());
     Ok(Caller { asker, sources, ..caller })
+}
+
+/// For whom a token of the provider has to be made.
+fn audiences(app: &App, manner: Manner) -> Vec<String> {
+    let own = Some(app.config.auth.oidc.audience.clone()).filter(|audience| !audience.is_empty());
+    let agents = (manner == Manner::Agent).then(|| app.config.agent_audience()).flatten();
+    own.into_iter().chain(agents).collect()
 }
 
 /// The key of a request, and who put it there.

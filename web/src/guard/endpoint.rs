@@ -29,6 +29,11 @@ impl Endpoint {
         Self::new(path, Face::Program)
     }
 
+    /// An address that assistants use.
+    pub(crate) fn agent(path: &'static str) -> Self {
+        Self::new(path, Face::Agent)
+    }
+
     /// An address that people look at, whose browser can ask for a key.
     pub(crate) fn page(path: &'static str) -> Self {
         Self::new(path, Face::Page)
@@ -99,7 +104,7 @@ impl Endpoint {
     /// Whether programs use it.
     #[cfg(test)]
     pub(crate) fn is_api(&self) -> bool {
-        self.face == Face::Program
+        matches!(self.face, Face::Program | Face::Agent)
     }
 
     /// Its methods with what each needs.

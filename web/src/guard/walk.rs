@@ -8,12 +8,12 @@ mod house;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, Uri};
-use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
 
 use super::{Need, Scope};
 use crate::config::ServerConfig;
 use crate::server::{Door, service};
-use house::{Guest, HERE, House};
+use house::{Guest, HERE, House, assistant};
 
 const SEARCH: Need = Need::Scope(Scope::Search);
 const INDEX: Need = Need::Scope(Scope::Index);
@@ -21,6 +21,8 @@ const ADMIN: Need = Need::Scope(Scope::Admin);
 
 const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/", SEARCH),
+    ("GET", "/.well-known/oauth-protected-resource", Need::Host),
+    ("GET", "/.well-known/oauth-protected-resource/mcp", Need::Host),
     ("GET", "/api/docs", Need::Host),
     ("GET", "/api/docs/{file}", Need::Host),
     ("GET", "/api/openapi.json", Need::Host),
@@ -61,6 +63,7 @@ const EXPECTED: &[(&str, &str, Need)] = &[
     ("GET", "/health/ready", Need::Nothing),
     ("GET", "/insights", ADMIN),
     ("GET", "/insights/queries.csv", ADMIN),
+    ("POST", "/mcp", SEARCH),
     ("GET", "/metrics", ADMIN),
     ("GET", "/opensearch.xml", Need::Host),
     ("GET", "/preferences", Need::Host),
@@ -321,6 +324,46 @@ async fn what_does_not_exist_is_told_to_those_who_may_come_in() {
             );
         }
     }
+}
+
+#[actix_web::test]
+async fn a_token_for_the_place_of_assistants_opens_that_and_nothing_else() {
+    let house = House::new(ServerConfig::default());
+    let server = init_service(service(house.app.clone(), Door::Main)).await;
+    let server = async |request: TestRequest| call_service(&server, request.to_request()).await;
+    let place = house.app.config.agent_audience().unwrap();
+    assert_eq!(place, "http://localhost:7700/mcp");
+    let guest = assistant(&place);
+    for (method, pattern, need) in registered(Door::Main, &house.app.config.server) {
+        if need == Need::Host || need == Need::Nothing {
+            continue;
+        }
+        let uri: Uri = format!("{}{}", example(pattern), query(pattern)).parse().unwrap();
+        let (status, _) = ask(&server, &guest, &method, uri).await;
+        if pattern == "/mcp" {
+            assert!(!is_refusal(status), "{status}");
+        } else {
+            assert_eq!(status, 401, "{method} {pattern}");
+        }
+    }
+    for others in ["http://localhost:7700", "http://localhost:7700/mcp/", "https://evil.example/mcp", "quarry"] {
+        let (status, _) = ask(&server, &assistant(others), &Method::POST, "/mcp".parse().unwrap()).await;
+        assert_eq!(status, 401, "{others}");
+    }
+    // Who is not let in is told where tokens come from.
+    let request = TestRequest::post().uri("/mcp").insert_header(("host", "localhost")).peer_addr(HERE.parse().unwrap());
+    let challenge = server(request).await.headers().get("www-authenticate").cloned().unwrap();
+    let expected = "Bearer realm=\"quarry\", resource_metadata=\"http://localhost:7700/.well-known/oauth-protected-resource/mcp\", \
+                    scope=\"openid profile email\"";
+    assert_eq!(challenge.to_str().unwrap(), expected);
+    let request =
+        TestRequest::get().uri("/.well-known/oauth-protected-resource/mcp").insert_header(("host", "localhost"));
+    let told = read_body(server(request.peer_addr(HERE.parse().unwrap())).await).await;
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    assert_eq!(
+        (&told["resource"], &told["authorization_servers"][0]),
+        (&place.into(), &house.app.config.auth.oidc.issuer.as_str().into())
+    );
 }
 
 #[actix_web::test]

@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use storage::Principals;
 
 use super::cookie::SESSION;
-use super::oidc::{Due, Provider, ProviderError, Renewal, Upstream};
+use super::oidc::{Due, Provider, ProviderError, Renewal, Upstream, is_token};
 use super::sessions::Holder;
 use super::sign_in::event;
 use crate::app::App;
@@ -59,12 +59,16 @@ fn local(app: &App, token: &str, user: &str, bond: &str) -> Result<Option<Signed
     Ok(Some(SignedIn { key, name, login: Some(login), principals, scopes: user.scopes.clone() }))
 }
 
-/// Who brings a token of the provider in place of a key; `None`: it is none that counts.
+/// Who brings a token of the provider in place of a key, made for one of these audiences; `None`: it is none that counts.
 ///
 /// # Errors
 /// Who it is cannot be told; the provider cannot be asked.
-pub(crate) async fn bearer_visitor(app: &Arc<App>, token: &str) -> Result<Option<SignedIn>, Error> {
-    let Some(provider) = app.upstreams.provider.clone().filter(|provider| provider.takes(token)) else {
+pub(crate) async fn bearer_visitor(
+    app: &Arc<App>,
+    token: &str,
+    audiences: Vec<String>,
+) -> Result<Option<SignedIn>, Error> {
+    let Some(provider) = app.upstreams.provider.clone().filter(|_| is_token(token) && !audiences.is_empty()) else {
         return Ok(None);
     };
     // Anybody can send what looks like a token: as many are looked at as may compute.
@@ -72,7 +76,7 @@ pub(crate) async fn bearer_visitor(app: &Arc<App>, token: &str) -> Result<Option
     let token = token.to_owned();
     let check = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        provider.bearer(&token, now())
+        provider.bearer(&token, &audiences, now())
     });
     match check.await.map_err(Error::internal)? {
         Ok(upstream) => of_provider(app, &upstream).map(Some),

@@ -180,6 +180,13 @@ fn known_to_the_provider(app: &App) -> Vec<Guest> {
     ]
 }
 
+/// A program with a token of the provider that is made for the place where assistants connect.
+pub(super) fn assistant(audience: &str) -> Guest {
+    let claims =
+        json!({"iss": ISSUER, "aud": audience, "sub": "bot", "groups": [], "iat": now(), "exp": now() + 100_000});
+    Guest::new("an assistant", &[("authorization", &*format!("Bearer {}", Key::Ed.token(&claims)))], &[])
+}
+
 /// Those whom a proxy names, and those who say so themselves.
 fn named_by_proxies() -> Vec<Guest> {
     vec![

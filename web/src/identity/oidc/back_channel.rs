@@ -64,7 +64,7 @@ impl Provider {
         if !matches!(signed.kind().as_deref(), None | Some("jwt" | "logout+jwt")) {
             return wrong("its header says that it is something else (typ)");
         }
-        let claims = self.signed_claims(&signed, &self.config.client_id, now)?;
+        let claims = self.signed_claims(&signed, std::slice::from_ref(&self.config.client_id), now)?;
         let is_event = claims.get("events").and_then(Value::as_object).and_then(|events| events.get(EVENT));
         if !is_event.is_some_and(Value::is_object) {
             return wrong("it is not about signing out (events)");

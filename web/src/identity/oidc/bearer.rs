@@ -6,23 +6,23 @@ use super::provider::{Provider, not_from_later};
 use super::token::{LEEWAY, Signed};
 use super::upstream::Upstream;
 
-impl Provider {
-    /// Whether tokens of the provider are taken, and this looks like one.
-    pub(crate) fn takes(&self, token: &str) -> bool {
-        !self.config.audience.is_empty() && token.matches('.').count() == 2
-    }
+/// Whether something that a program brings looks like a token, and not like a key.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.matches('.').count() == 2
+}
 
-    /// Who brings a token, for as long as this request lasts.
+impl Provider {
+    /// Who brings a token that is made for one of these audiences, for as long as this request lasts.
     ///
     /// # Errors
     /// It cannot be believed, is over, or is for something else; nobody has let them in.
-    pub(crate) fn bearer(&self, token: &str, now: i64) -> Result<Upstream, ProviderError> {
+    pub(crate) fn bearer(&self, token: &str, audiences: &[String], now: i64) -> Result<Upstream, ProviderError> {
         let wrong = |why: &str| Err(ProviderError::untrusted(why));
         let signed = Signed::read(token)?;
         if !matches!(signed.kind().as_deref(), None | Some("jwt" | "at+jwt")) {
             return wrong("its header says that it is something else (typ)");
         }
-        let claims = self.signed_claims(&signed, &self.config.audience, now)?;
+        let claims = self.signed_claims(&signed, audiences, now)?;
         if claims.contains_key("events") {
             return wrong("it tells of something that has happened (events)");
         }

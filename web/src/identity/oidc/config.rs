@@ -47,6 +47,8 @@ pub struct OidcConfig {
     pub unrefreshed_minutes: u64,
     /// Audience of tokens of the provider that programs may bring in place of a key; empty: they may not.
     pub audience: String,
+    /// What assistants that connect at `/mcp` are told to ask the provider for; none: the same as `scopes`.
+    pub agent_scopes: Vec<String>,
     /// What the button says; empty: the host of the provider.
     pub button: String,
     /// Certificates that the provider's is signed by; empty: those that browsers trust.
@@ -72,6 +74,7 @@ impl Default for OidcConfig {
             grace_minutes: 60,
             unrefreshed_minutes: 60,
             audience: String::new(),
+            agent_scopes: Vec::new(),
             button: String::new(),
             ca_file: PathBuf::new(),
         }
@@ -95,6 +98,11 @@ impl OidcConfig {
             return self.button.clone();
         }
         Url::parse(&self.issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// What assistants ask the provider for.
+    pub(crate) fn scopes_of_agents(&self) -> &[String] {
+        if self.agent_scopes.is_empty() { &self.scopes } else { &self.agent_scopes }
     }
 
     /// What somebody in these groups may do.

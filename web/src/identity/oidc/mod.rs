@@ -26,6 +26,7 @@ mod visits;
 mod wire;
 
 pub(crate) use answer::Answer;
+pub(crate) use bearer::is_token;
 pub use config::OidcConfig;
 pub(crate) use departure::GOOD_FOR as DEPARTURE_SECONDS;
 pub(crate) use fault::ProviderError;

@@ -198,7 +198,12 @@ impl Provider {
 
     /// The claims of another token of the provider, whose signature, issuer and audience are right. Its times are not
     /// looked at.
-    pub(super) fn signed_claims(&self, signed: &Signed<'_>, audience: &str, now: i64) -> Result<Claims, ProviderError> {
+    pub(super) fn signed_claims(
+        &self,
+        signed: &Signed<'_>,
+        of_us: &[String],
+        now: i64,
+    ) -> Result<Claims, ProviderError> {
         let known = self.known(now)?;
         let mut signature = signed.signature(&known.keys);
         if signature == Signature::UnknownKey
@@ -215,7 +220,7 @@ impl Provider {
         if text(claims, "iss") != Some(self.config.issuer.as_str()) {
             return Err(ProviderError::untrusted("it is of another issuer"));
         }
-        if !audiences(claims).contains(&audience) {
+        if !audiences(claims).iter().any(|audience| of_us.iter().any(|own| own == audience)) {
             return Err(ProviderError::untrusted("it is for another audience"));
         }
         Ok(claims.clone())

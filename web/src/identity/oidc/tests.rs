@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::bearer::is_token;
 use super::claims::Claims;
-use super::config::OidcConfig;
 use super::fault::ProviderError;
 use super::provider::Provider;
 use super::renewal::{Due, Renewal};
@@ -269,11 +269,11 @@ fn keys_are_looked_for_when_one_is_not_known_and_not_all_the_time() {
     };
     let later = now() + 31;
     for second in 0..3 {
-        assert!(provider.bearer(&token(Key::Other), now() + second).is_err());
+        assert!(provider.bearer(&token(Key::Other), &api(), now() + second).is_err());
     }
     assert_eq!(stand_in.asked("/keys"), 1, "they were fetched a moment ago");
     stand_in.state().published.push(Key::Other);
-    provider.bearer(&token(Key::Other), later).expect("a new key is found");
+    provider.bearer(&token(Key::Other), &api(), later).expect("a new key is found");
     assert_eq!(stand_in.asked("/keys"), 2);
     stand_in.state().published = vec![Key::Other];
     stand_in.state().signs = Key::Other;
@@ -430,15 +430,20 @@ fn a_token_to_sign_out_is_checked_whole() {
     assert!(why(&provider.ending(&token, now()).unwrap_err()).contains("heard before"));
 }
 
+/// The audience of tokens for the API.
+fn api() -> Vec<String> {
+    vec!["quarry-api".to_owned()]
+}
+
 #[test]
 fn a_program_brings_a_token_that_was_made_for_this_server() {
-    let (stand_in, provider) = plain();
+    let (_stand_in, provider) = plain();
     let good = || json!({"iss": ISSUER, "aud": ["quarry-api"], "sub": "anna", "groups": ["it"], "iat": now(), "exp": now() + 300});
-    let bot = provider.bearer(&Key::Rsa.token(&good()), now()).unwrap();
+    let bot = provider.bearer(&Key::Rsa.token(&good()), &api(), now()).unwrap();
     assert_eq!((bot.key(), bot.groups.contains("it")), (format!("{ISSUER}#anna"), true));
     let at = Key::Ed.signed(&json!({"alg": "EdDSA", "kid": "ed", "typ": "application/at+jwt"}), &good());
-    provider.bearer(&at, now()).unwrap();
-    assert!(matches!(provider.bearer(&at, now() + 361), Err(ProviderError::Untrusted { .. })), "over");
+    provider.bearer(&at, &api(), now()).unwrap();
+    assert!(matches!(provider.bearer(&at, &api(), now() + 361), Err(ProviderError::Untrusted { .. })), "over");
     for (name, value) in [
         ("aud", json!("quarry")),
         ("iss", json!("https://evil.example")),
@@ -452,14 +457,17 @@ fn a_program_brings_a_token_that_was_made_for_this_server() {
     ] {
         let mut claims = good();
         claims[name] = value;
-        assert!(provider.bearer(&Key::Ed.token(&claims), now()).is_err(), "{claims}");
+        assert!(provider.bearer(&Key::Ed.token(&claims), &api(), now()).is_err(), "{claims}");
     }
-    assert!(provider.bearer(&Key::Other.token(&good()), now()).is_err());
+    assert!(provider.bearer(&Key::Other.token(&good()), &api(), now()).is_err());
     let logout = Key::Ed.signed(&json!({"alg": "EdDSA", "kid": "ed", "typ": "logout+jwt"}), &good());
-    assert!(provider.bearer(&logout, now()).is_err());
-    assert!(provider.takes("a.b.c") && !provider.takes("qk_1_x"));
-    let none = stand_in.provider(|config: &mut OidcConfig| config.audience = String::new());
-    assert!(!none.takes("a.b.c"));
+    assert!(provider.bearer(&logout, &api(), now()).is_err());
+    for others in [vec![], vec!["quarry".to_owned()], vec![String::new()]] {
+        assert!(provider.bearer(&Key::Rsa.token(&good()), &others, now()).is_err(), "{others:?}");
+    }
+    let some = ["https://search.example/mcp".to_owned(), "quarry-api".to_owned()];
+    provider.bearer(&Key::Rsa.token(&good()), &some, now()).unwrap();
+    assert!(is_token("a.b.c") && !is_token("qk_1_x"));
 }
 
 #[test]
