@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::llm::{Asked, Manner, StandIn};
 use crate::reading::{line, office, pdf};
 use crate::server::Server;
-use crate::support::Bench;
+use crate::support::{Bench, fixture};
 
 const QUESTION: &str = "How many working days of holiday a year do full-time staff have?";
 const LEAVE: &str = "# Holidays\n\nFull-time staff have 27 working days of holiday a year. Contractors have none.\n\nHolidays are asked for in Nest.\n";
@@ -277,4 +277,36 @@ fn what_nobody_sees_is_not_read() {
     bench.index().succeeded();
     assert_eq!(bench.paths(&["27 days"]).len(), 4);
     assert!(bench.paths(&["walrus"]).is_empty(), "{:?}", bench.paths(&["walrus"]));
+}
+
+#[test]
+fn a_model_of_ours_quotes_whatever_it_writes() {
+    let bench = Bench::new();
+    bench.write("leave.md", LEAVE);
+    bench.write("printers.md", "# Printers\n\nPrinters on each floor take paper from the store room.\n");
+    let (docs, writer) = (bench.docs().display().to_string(), fixture("models/tiny-reranker").display().to_string());
+    let config = "[search]\nsentence_ms = 20000\nanswer_ms = 20000\n";
+    let server = Server::configured(&bench, config, &["--writer", &writer, "--precision", "f32", &docs]).ready();
+    let reply = asked(&server);
+    // Its weights are chance: what it says is hardly ever proved, and what it quotes always stands in a passage.
+    is_cited(&reply);
+    assert_eq!(reply["outcome"], "answered", "{reply:#}");
+    let struck = reply["struck"].as_array().cloned().unwrap_or_default();
+    let written = struck.len() + usize::from(reply["writer"] != "extractive");
+    assert!(written > 0, "it has written something: {reply:#}");
+    for one in &struck {
+        let flaw = one["flaw"].as_str().unwrap();
+        assert!(!["uncited", "no_such_passage", "misquoted"].contains(&flaw), "{reply:#}");
+    }
+    // The page shows what the documents say at once, and where the writer is heard.
+    let page = server.get(&format!("/search?q={}", QUESTION.replace(' ', "+").replace('?', "%3F")));
+    assert!(page.text.contains("data-write=\"") && page.text.contains("write.js") && page.text.contains("class=\"reply\""));
+    let heard = server.get(&format!("/search/answer?q={}", QUESTION.replace(' ', "+").replace('?', "%3F")));
+    assert_eq!((heard.status, heard.header("content-type")), (200, "text/event-stream"));
+    assert!(heard.text.contains("event: done\ndata: <section class=\"reply\""), "{}", heard.text);
+    // Two writers are one too many.
+    let both = format!("{config}[answers]\nendpoint = \"http://127.0.0.1:9/v1\"\nmodel = \"a\"\n");
+    std::fs::write(bench.root.path().join("both.toml"), both).unwrap();
+    let path = bench.root.path().join("both.toml").display().to_string();
+    bench.run(&["--config", &path, "--writer", &writer, "ask", QUESTION]).refused(&["two writers", "answers.endpoint"]);
 }

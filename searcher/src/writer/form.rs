@@ -33,8 +33,9 @@ enum State {
     Number(usize),
     /// So much of these bytes has come.
     Fixed(&'static [u8], usize, After),
-    /// In a quote: its passage, its length, and where in the passage what has come may end.
-    Quote(usize, usize, Vec<usize>),
+    /// In a quote: its passage, its length, where in the passage what has come may end, and how much of the arrow has come if a
+    /// mark ended the quote: passages may hold such marks themselves.
+    Quote(usize, usize, Vec<usize>, Option<usize>),
     /// In a sentence of this length.
     Sentence(usize),
     /// Nothing may follow.
@@ -66,7 +67,7 @@ impl<'p> Form<'p> {
             State::Line => self.line(byte),
             State::Number(number) => self.number(*number, byte),
             State::Fixed(bytes, at, after) => (bytes[*at] == byte).then(|| self.fixed(bytes, at + 1, *after)),
-            State::Quote(passage, length, ends) => self.quote(*passage, *length, ends, byte),
+            State::Quote(passage, length, ends, closed) => self.quote(*passage, *length, ends, *closed, byte),
             State::Sentence(length) => sentence(*length, byte),
             State::End => None,
         };
@@ -122,21 +123,26 @@ impl<'p> Form<'p> {
             After::Sentence => State::Sentence(0),
             After::Quote(passage) => {
                 let text = &self.passages[passage];
-                State::Quote(passage, 0, (0..text.len()).filter(|at| is_between(text, *at) && text[*at] != b' ').collect())
+                let begins = |at: &usize| is_between(text, *at) && text[*at] != b' ';
+                State::Quote(passage, 0, (0..text.len()).filter(begins).collect(), None)
             }
         }
     }
 
-    fn quote(&self, passage: usize, length: usize, ends: &[usize], byte: u8) -> Option<State> {
+    fn quote(&self, passage: usize, length: usize, ends: &[usize], closed: Option<usize>, byte: u8) -> Option<State> {
         let text = &self.passages[passage];
         let is_whole = length > 0 && ends.iter().any(|at| is_between(text, *at) && text[at - 1] != b' ');
         let may_close = is_whole && (length >= LEAST_QUOTE || length >= text.len());
-        if byte == b'"' && may_close {
-            return Some(State::Fixed(ARROW, 0, After::Sentence));
-        }
-        let goes_on = |at: &&usize| text.get(**at) == Some(&byte);
+        let closed = match closed {
+            Some(at) if ARROW[at] == byte => Some(at + 1),
+            _ => (byte == b'"' && may_close).then_some(0),
+        };
+        let goes_on = |at: &&usize| length < LONGEST_QUOTE && text.get(**at) == Some(&byte);
         let ends: Vec<usize> = ends.iter().filter(goes_on).map(|at| at + 1).collect();
-        (!ends.is_empty() && length < LONGEST_QUOTE).then_some(State::Quote(passage, length + 1, ends))
+        match closed {
+            Some(at) if ends.is_empty() || at == ARROW.len() => Some(self.fixed(ARROW, at, After::Sentence)),
+            _ => (!ends.is_empty()).then_some(State::Quote(passage, length + 1, ends, closed)),
+        }
     }
 }
 

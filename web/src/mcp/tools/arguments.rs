@@ -1,6 +1,6 @@
 //! What tools are asked for. What means nothing is refused by its name.
 
-use searcher::{AskRequest, Filters, SearchRequest, Sort};
+use searcher::{AskRequest, Filters, SearchRequest, Sort, Wording};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -125,7 +125,8 @@ impl PassagesArguments {
 impl AnswerArguments {
     pub(super) fn request(self) -> AskRequest {
         let Self { question, before, filters } = self;
-        AskRequest { question, before, filters, ..AskRequest::default() }
+        // An assistant writes itself: it is given what it can quote.
+        AskRequest { question, before, filters, wording: Wording::Quoted, ..AskRequest::default() }
     }
 }
 
