@@ -27,7 +27,6 @@ pub use request::AskRequest;
 pub(crate) use support::supports;
 pub use support::{PASSAGES, Support, Supported};
 
-
 use crate::answer::Answer;
 use crate::answerable::CLOSEST;
 use crate::candidate::Candidate;

@@ -11,11 +11,11 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::question::Wanted;
 use super::share::{Shares, terms};
-use crate::unit::{Unit, units};
 use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::nearness::{Nearness, Spread, dot};
 use crate::plan::SearchPlan;
+use crate::unit::{Unit, units};
 
 /// Passages that are looked at.
 pub const PASSAGES: usize = 8;
