@@ -3,7 +3,8 @@
     pip install openai cohere langchain-openai langchain-cohere huggingface_hub numpy
     python web/clients/check.py http://127.0.0.1:7700 [KEY]
 
-The lines that set a client up are those you need in your own program. Reranking needs a server with --reranker.
+The lines that set a client up are those you need in your own program. Reranking needs a server with --reranker,
+chats one with --writer.
 """
 
 import importlib.metadata
@@ -48,6 +49,33 @@ def openai_tokens():
     two = client.embeddings.create(model="quarry", input=[[101, 102, 103], [104]]).data
     assert dot(one, two[0].embedding) > 0.999 and len(two) == 2
     return "one list and a list of lists"
+
+
+def openai_chats():
+    from openai import BadRequestError, OpenAI
+
+    client = OpenAI(base_url=f"{base}/v1", api_key=key)
+    chat = dict(model="quarry", messages=[{"role": "user", "content": QUESTION}], max_tokens=20, temperature=1, seed=1)
+    whole = client.chat.completions.create(**chat)
+    pieces = list(client.chat.completions.create(stream=True, stream_options={"include_usage": True}, **chat))
+    streamed = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
+    assert streamed == whole.choices[0].message.content and pieces[-1].usage.total_tokens == whole.usage.total_tokens
+    try:
+        client.chat.completions.create(n=2, **chat)
+        raise AssertionError("n=2 was taken")
+    except BadRequestError as error:
+        assert "n: expected 1" in error.message and error.code == "bad-request"
+    return f"{whole.usage.completion_tokens} tokens, {whole.choices[0].finish_reason}"
+
+
+def langchain_chats():
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(base_url=f"{base}/v1", api_key=key, model="quarry", max_tokens=20)
+    answer = model.invoke([("system", "Be brief."), ("user", QUESTION)])
+    assert answer.usage_metadata["output_tokens"] > 0
+    assert sum(1 for _ in model.stream(QUESTION)) > 0
+    return answer.response_metadata["finish_reason"]
 
 
 def langchain_openai():
@@ -95,8 +123,8 @@ def hugging_face():
 
 
 CLIENTS = {
-    "openai": [openai_texts, openai_tokens],
-    "langchain-openai": [langchain_openai],
+    "openai": [openai_texts, openai_tokens, openai_chats],
+    "langchain-openai": [langchain_openai, langchain_chats],
     "cohere": [cohere_rerank],
     "langchain-cohere": [langchain_cohere],
     "huggingface_hub": [hugging_face],

@@ -235,6 +235,36 @@ mod tests {
         }
     }
 
+    /// Chats of the real tokenizer, where somebody has it: `QUARRY_CHATS` names a file that
+    /// `lab/examples/chats_transformers.py` made.
+    #[test]
+    #[ignore = "needs the tokenizer of Qwen3 and QUARRY_CHATS"]
+    fn chats_are_those_of_transformers() {
+        #[derive(Deserialize)]
+        struct Chats {
+            tokenizer: std::path::PathBuf,
+            cases: Vec<Case>,
+        }
+        #[derive(Deserialize)]
+        struct Case {
+            messages: Vec<Message>,
+            thinking: bool,
+            ids: Vec<u32>,
+            text: String,
+        }
+        let path = std::env::var_os("QUARRY_CHATS").unwrap();
+        let chats: Chats = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let tokenizer = Tokenizer::from_file(&chats.tokenizer).unwrap();
+        let spellings = crate::generator::Spellings::of(&tokenizer).unwrap();
+        let form = ChatForm::open(tokenizer, &ChatFiles::default()).unwrap();
+        for Case { messages, thinking, ids, text } in chats.cases {
+            let prompt = form.prompt(&messages, thinking).unwrap();
+            assert_eq!(prompt.ids, ids, "{messages:?}");
+            let bytes: Vec<u8> = ids.iter().flat_map(|id| spellings.of_token(*id).to_vec()).collect();
+            assert_eq!(String::from_utf8(bytes).unwrap(), text);
+        }
+    }
+
     #[test]
     fn thoughts_of_earlier_answers_are_not_repeated() {
         let with = ids(&[Message::user("a"), Message::assistant("<think>\nhm\n</think>\n\nb"), Message::user("c")]);

@@ -112,8 +112,9 @@ mod tests {
 
     /// The real one, where somebody has it: `QUARRY_CHAT_TEMPLATE` names a tokenizer_config.json.
     #[test]
+    #[ignore = "needs the files of Qwen3 and QUARRY_CHAT_TEMPLATE"]
     fn a_given_template_is_of_the_family() {
-        let Some(path) = std::env::var_os("QUARRY_CHAT_TEMPLATE") else { return };
+        let path = std::env::var_os("QUARRY_CHAT_TEMPLATE").unwrap();
         let config: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         assert_eq!(opening(config["chat_template"].as_str().unwrap()), Ok(Opening::Thoughtless));
     }

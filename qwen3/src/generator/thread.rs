@@ -2,7 +2,7 @@
 //! one's next token, let go of what is done. Texts are served alike: one token each in every pass, beside a part of the
 //! oldest prompt, so that a long prompt does not hold up what is being written.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::Receiver;
 
@@ -26,7 +26,7 @@ pub(super) struct Worker {
     pub(super) meter: Arc<Meter>,
     running: Vec<Running>,
     /// Taken from the inbox, and there is no room yet.
-    waiting: VecDeque<Sequence>,
+    waiting: Option<Sequence>,
     prefixes: Prefixes,
     allowed: TokenSet,
 }
@@ -39,7 +39,7 @@ impl Worker {
         meter: Arc<Meter>,
     ) -> Self {
         let allowed = TokenSet::none(generator.spellings.count());
-        let (running, waiting, prefixes) = (Vec::new(), VecDeque::new(), Prefixes::default());
+        let (running, waiting, prefixes) = (Vec::new(), None, Prefixes::default());
         Self { generator, inbox, options, meter, running, waiting, prefixes, allowed }
     }
 
@@ -54,16 +54,7 @@ impl Worker {
     /// Lets texts in while there is room; waits for one where nothing is under way. `false` once all callers are gone.
     fn let_in(&mut self) -> bool {
         loop {
-            if self.waiting.is_empty() {
-                let is_idle = self.running.is_empty();
-                let next = if is_idle { self.inbox.recv().ok() } else { self.inbox.try_recv().ok() };
-                match next {
-                    Some(sequence) => self.waiting.push_back(sequence),
-                    None => return !is_idle,
-                }
-                self.meter.request();
-            }
-            let Some(sequence) = self.waiting.pop_front() else { continue };
+            let Some(sequence) = self.waiting.take().or_else(|| self.next()) else { return !self.running.is_empty() };
             if sequence.is_abandoned() {
                 self.meter.abandoned();
                 continue;
@@ -71,11 +62,17 @@ impl Worker {
             let taken: usize = self.running.iter().map(|running| running.sequence.room()).sum();
             let has_room = taken + sequence.room() <= self.generator.memory_tokens;
             if !has_room || self.running.len() >= self.options.at_once.max(1) {
-                self.waiting.push_front(sequence);
+                self.waiting = Some(sequence);
                 return true;
             }
             self.begin(sequence);
         }
+    }
+
+    /// The next text of the inbox, waited for where nothing is under way.
+    fn next(&self) -> Option<Sequence> {
+        let next = if self.running.is_empty() { self.inbox.recv().ok() } else { self.inbox.try_recv().ok() };
+        next.inspect(|_| self.meter.request())
     }
 
     fn begin(&mut self, mut sequence: Sequence) {
@@ -160,7 +157,7 @@ impl Worker {
     fn fail(&mut self, error: &Error) {
         let told = error.to_string();
         for running in self.running.drain(..) {
-            running.sequence.fail(Error::Panicked(told.clone()));
+            running.sequence.fail(Error::Compute(candle_core::Error::Msg(told.clone())));
         }
     }
 }

@@ -26,11 +26,12 @@ mod panels;
 mod peak;
 mod portable;
 mod rows;
+mod sequences;
 #[cfg(target_arch = "x86_64")]
 mod tile_unit;
 mod tiles;
 
-pub(crate) use attention::{Attention, Past, PastRows, Sight, Span};
+pub(crate) use attention::Attention;
 pub(crate) use gemm::{Finish, Norm, Product};
 pub(crate) use heads::{HeadGroup, Turn};
 pub use isa::Isa;
@@ -39,6 +40,7 @@ pub(crate) use micro::Format;
 pub(crate) use panels::{Arrangement, Panels};
 pub(crate) use peak::peak;
 pub(crate) use rows::{LayerNorm, RowStep};
+pub(crate) use sequences::{Past, PastRows, Sight, Span};
 
 /// Rows of f32 in a larger buffer: row `i` is `width` values from `i * stride`.
 #[derive(Clone, Copy)]

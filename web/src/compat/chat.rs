@@ -30,28 +30,28 @@ pub(crate) struct Completion {
     /// Seconds of Unix time.
     created: i64,
     model: String,
-    choices: Vec<Choice>,
-    usage: Usage,
+    choices: Vec<ChatChoice>,
+    usage: ChatUsage,
 }
 
 /// The one text.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Choice {
+pub(crate) struct ChatChoice {
     index: usize,
-    message: Said,
+    message: ChatSaid,
     finish_reason: &'static str,
 }
 
 /// What the model said.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Said {
+pub(crate) struct ChatSaid {
     role: &'static str,
     content: String,
 }
 
 /// What the text cost.
 #[derive(Clone, Copy, Serialize, ToSchema)]
-pub(crate) struct Usage {
+pub(crate) struct ChatUsage {
     prompt_tokens: usize,
     completion_tokens: usize,
     total_tokens: usize,
@@ -79,7 +79,7 @@ struct Heading {
     model: String,
 }
 
-impl From<End> for Usage {
+impl From<End> for ChatUsage {
     fn from(end: End) -> Self {
         Self {
             prompt_tokens: end.prompt_tokens,
@@ -91,7 +91,7 @@ impl From<End> for Usage {
 }
 
 impl Heading {
-    fn chunk(&self, choices: &Value, usage: Option<Usage>) -> Result<web::Bytes, Error> {
+    fn chunk(&self, choices: &Value, usage: Option<ChatUsage>) -> Result<web::Bytes, Error> {
         let Self { id, created, model } = self;
         let mut chunk = json!({
             "id": id, "object": "chat.completion.chunk", "created": created, "model": model, "choices": choices,
@@ -158,8 +158,8 @@ async fn whole(app: &App, mut manuscript: Manuscript, heading: Heading) -> Resul
         match manuscript.next(app).await? {
             Some(Written::Text(text)) => content.push_str(&text),
             Some(Written::End(end)) => {
-                let message = Said { role: "assistant", content };
-                let choice = Choice { index: 0, message, finish_reason: reason(end.finish) };
+                let message = ChatSaid { role: "assistant", content };
+                let choice = ChatChoice { index: 0, message, finish_reason: reason(end.finish) };
                 let Heading { id, created, model } = heading;
                 let (object, choices) = ("chat.completion", vec![choice]);
                 return Ok(Completion { id, object, created, model, choices, usage: end.into() });

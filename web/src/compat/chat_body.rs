@@ -51,7 +51,7 @@ pub(crate) struct ChatBody {
     /// The same seed and chat give the same text.
     seed: Option<i64>,
     /// A string that ends the text, or several.
-    stop: Option<Stop>,
+    stop: Option<Stops>,
     /// One text, as ever: refused unless 1.
     n: Option<usize>,
     /// What the model's chat template is told: `enable_thinking`.
@@ -95,7 +95,7 @@ pub(crate) struct ChatMessage {
     /// `system` (or `developer`), `user` or `assistant`.
     role: String,
     /// The text, or parts of type `text`.
-    content: Option<Content>,
+    content: Option<ChatContent>,
     /// Refused unless it is null: the model knows roles only.
     name: Option<String>,
     /// Accepted if null.
@@ -109,14 +109,14 @@ pub(crate) struct ChatMessage {
 /// A text, whole or in parts.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub(crate) enum Content {
+pub(crate) enum ChatContent {
     Text(String),
-    Parts(Vec<Part>),
+    Parts(Vec<TextPart>),
 }
 
 /// A part of a text.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Part {
+pub(crate) struct TextPart {
     /// `text`: there is nothing else that the model reads.
     #[serde(rename = "type")]
     kind: String,
@@ -134,7 +134,7 @@ pub(crate) struct StreamOptions {
 /// What ends a text.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
-pub(crate) enum Stop {
+pub(crate) enum Stops {
     One(String),
     Many(Vec<String>),
 }
@@ -170,8 +170,8 @@ impl ChatBody {
         let max_tokens = self.max_completion_tokens.or(self.max_tokens);
         let stop = match self.stop {
             None => Vec::new(),
-            Some(Stop::One(stop)) => vec![stop],
-            Some(Stop::Many(stops)) => stops,
+            Some(Stops::One(stop)) => vec![stop],
+            Some(Stops::Many(stops)) => stops,
         };
         if stop.len() > STOPS || stop.iter().any(|stop| stop.is_empty() || stop.chars().count() > STOP_CHARS) {
             return Err(Error::bad(format!("stop: expected at most {STOPS} strings of 1 to {STOP_CHARS} characters")));
@@ -238,9 +238,9 @@ impl ChatMessage {
         let calls = self.tool_calls.filter(|calls| !calls.is_empty());
         unsupported(&place("tool_calls"), &calls, "say in the text what was called")?;
         let content = match self.content {
-            Some(Content::Text(text)) => text,
-            Some(Content::Parts(parts)) => {
-                let text = |part: Part| match (part.kind.as_str(), part.text) {
+            Some(ChatContent::Text(text)) => text,
+            Some(ChatContent::Parts(parts)) => {
+                let text = |part: TextPart| match (part.kind.as_str(), part.text) {
                     ("text", Some(text)) => Ok(text),
                     (kind, _) => {
                         Err(Error::bad(format!("{}: expected parts of type text, got {kind:?}", place("content"))))

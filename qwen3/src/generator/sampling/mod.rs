@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// Expected values: transformers 4.57's processors in its order, on these logits, by hand.
+    /// Expected values: transformers 5.24, its processors in its order, on these logits.
     #[test]
     fn processors_come_in_the_order_of_transformers() {
         // The penalty first: 3 becomes 1.5, and 2 is the largest. Divided by 2: [0.5, 0.75, 1, -0.5, 0].
