@@ -10,6 +10,7 @@ use super::place::Place;
 use crate::api::{answer, search, similar};
 use crate::app::App;
 use crate::audit::{self, AuditEvent};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::guard::{Caller, current_request};
 use crate::insights::{Asked, Via};
@@ -17,7 +18,7 @@ use crate::links::Links;
 
 /// Who does the work.
 pub(super) enum Desk {
-    Served(Served),
+    Served(Box<Served>),
     Local(Arc<Local>),
 }
 
@@ -50,9 +51,9 @@ impl Desk {
     /// Those of `/api/v1/search`.
     pub(super) async fn search(&self, request: SearchRequest) -> Result<Answer, Error> {
         match self {
-            Self::Served(Served { app, caller, .. }) => {
-                let asked = Asked::of(&request, caller, Via::Program);
-                search::run(app, request, caller.clone(), |_, engine, answer| {
+            Self::Served(served) => {
+                let asked = Asked::of(&request, &served.caller, Via::Program);
+                search::run(&served.app, request, served.caller.clone(), |_, engine, answer| {
                     engine.note(asked, &answer.answer);
                     Ok(answer.answer)
                 })
@@ -66,7 +67,7 @@ impl Desk {
     /// Those of `/api/v1/answer`.
     pub(super) async fn answer(&self, request: AskRequest) -> Result<Reply, Error> {
         match self {
-            Self::Served(Served { app, caller, .. }) => answer::ask(app, &request, caller.clone(), Via::Program).await,
+            Self::Served(served) => answer::ask(&served.app, &request, served.caller.clone(), Via::Program).await,
             Self::Local(local) => local.answer(request).await,
         }
     }
@@ -75,7 +76,7 @@ impl Desk {
     /// Those of `/api/v1/similar`.
     pub(super) async fn similar(&self, request: SimilarRequest) -> Result<Answer, Error> {
         match self {
-            Self::Served(Served { app, caller, .. }) => similar::find(Arc::clone(app), request, caller.clone()).await,
+            Self::Served(served) => similar::find(Arc::clone(&served.app), request, served.caller.clone()).await,
             Self::Local(local) => local.similar(request).await,
         }
     }
@@ -89,10 +90,10 @@ impl Desk {
         work: impl FnOnce(&View, &Links) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         match self {
-            Self::Served(Served { app, caller, .. }) => {
-                let caller = caller.clone();
-                let read = move |_: &App, engine: &crate::engine::Engine| work(&*engine.view(&caller)?, &engine.links);
-                Arc::clone(app).compute(read).await
+            Self::Served(served) => {
+                let caller = served.caller.clone();
+                let read = move |_: &App, engine: &Engine| work(&*engine.view(&caller)?, &engine.links);
+                Arc::clone(&served.app).compute(read).await
             }
             Self::Local(local) => local.read(work).await,
         }
@@ -115,7 +116,8 @@ impl Desk {
         event: Option<&'static str>,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Self::Served(Served { app, caller, address, .. }) = self else { return work.await };
+        let Self::Served(served) = self else { return work.await };
+        let Served { app, caller, address, .. } = &**served;
         let Some(event) = event.filter(|_| app.audit.is_on()) else { return work.await };
         if app.audit.refuses() {
             return Err(Error::Audit);

@@ -80,7 +80,7 @@ pub(crate) async fn exchange(
     let place = Place::of(&app.config, here(&request));
     let (hatch, mut jobs) = Hatch::new();
     let service = service(hatch, body.0.len());
-    let desk = Arc::new(Desk::Served(Served { app, caller, place, address }));
+    let desk = Arc::new(Desk::Served(Box::new(Served { app, caller, place, address })));
     let mut answer = pin!(service.handle(outward(&request, body)?));
     loop {
         tokio::select! {
