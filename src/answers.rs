@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
 use qwen3::GenerateHandle;
+use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
 use searcher::{Writer, WriterHere};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,9 @@ pub(crate) struct AnswersConfig {
 /// The writer of answers, if one is named: the endpoint, or the model with its name for people.
 pub(crate) fn writer(settings: &Settings, model: Option<&(String, GenerateHandle)>) -> Result<Option<Arc<dyn Writer>>> {
     match (settings.answers.elsewhere()?, model) {
-        (Some(_), Some(_)) => anyhow::bail!("there are two writers: name answers.endpoint or writer (--writer), not both"),
+        (Some(_), Some(_)) => {
+            anyhow::bail!("there are two writers: name answers.endpoint or writer (--writer), not both")
+        }
         (Some(elsewhere), None) => Ok(Some(elsewhere)),
         (None, Some((name, model))) => Ok(Some(Arc::new(WriterHere::new(name.clone(), model.clone())))),
         (None, None) => Ok(None),

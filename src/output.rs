@@ -220,7 +220,9 @@ fn reply_note(note: ReplyNote) -> String {
         ReplyNote::WriterFailed => {
             "the writer gave no answer, or broke off; --quoted does not ask it, RUST_LOG=warn says why".to_owned()
         }
-        ReplyNote::Unproved => "too little of what the writer wrote was proved; this is what the documents say".to_owned(),
+        ReplyNote::Unproved => {
+            "too little of what the writer wrote was proved; this is what the documents say".to_owned()
+        }
         ReplyNote::Cut => "the writer was cut at answers.max_tokens".to_owned(),
         ReplyNote::Repeated => "the writer began to repeat itself, and was cut".to_owned(),
         ReplyNote::PassagesLeftOut { passages } => format!("the writer had no room for {passages} of the passages"),

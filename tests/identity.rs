@@ -105,8 +105,9 @@ impl Scene {
 
     /// Whether a page of results shows documents of the group.
     fn sees_travel(browser: &Browser) -> bool {
-        browser.eval("[...document.querySelectorAll('.hit .crumbs *')].some((part) => part.textContent.trim() === 'travel')")
-            == json!(true)
+        browser.eval(
+            "[...document.querySelectorAll('.hit .crumbs *')].some((part) => part.textContent.trim() === 'travel')",
+        ) == json!(true)
     }
 
     fn audit(&self) -> Vec<Value> {

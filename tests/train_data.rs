@@ -3,7 +3,6 @@
 #[cfg(feature = "hub")]
 mod asked;
 #[cfg(feature = "hub")]
-
 use std::fs;
 use std::path::PathBuf;
 

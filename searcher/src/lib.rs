@@ -80,8 +80,9 @@ pub use abbreviations::abbreviations_of;
 pub use answer::{Answer, DocumentCopy, DocumentHit, Marked, PassageHit, Timings};
 pub use answerable::{Answerable, CLOSEST, Verdict};
 pub use ask::{
-    AskRequest, Chosen, Citation, CitedSentence, ClosestDocument, Draft, EXTRACTIVE, Outcome, PASSAGES, Ranked, Reply, ReplyNote, Said,
-    Setting, StruckSentence, Support, Supported, Wanted, Wording, chosen, is_question, ranked, standalone,
+    AskRequest, Chosen, Citation, CitedSentence, ClosestDocument, Draft, EXTRACTIVE, Outcome, PASSAGES, Ranked, Reply,
+    ReplyNote, Said, Setting, StruckSentence, Support, Supported, Wanted, Wording, chosen, is_question, ranked,
+    standalone,
 };
 pub use calibration::{AnswerLines, Calibration, Line, MeaningCalibration};
 pub use candidate::Candidate;

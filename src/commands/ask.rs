@@ -36,8 +36,7 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     };
     check_model(&snapshot, &model)?;
     request.filters = Filters { source: source.into_iter().map(|source| source.name).collect(), ..request.filters };
-    let searcher =
-        Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules);
+    let searcher = Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules);
     let searcher = searcher.calibrated(calibration).with_writer(writer);
     let view = snapshot.view(&viewer)?;
     let is_rewritten = request.query != asked.question.trim();

@@ -16,7 +16,13 @@ pub(crate) fn run(settings: &Settings, args: &ConfigArgs) -> Result<ExitCode> {
 }
 
 fn check(settings: &Settings) -> Result<()> {
-    let problems = [settings.web().problems(), settings.extract.problems(), settings.search.problems(), settings.answers.problems()].concat();
+    let problems = [
+        settings.web().problems(),
+        settings.extract.problems(),
+        settings.search.problems(),
+        settings.answers.problems(),
+    ]
+    .concat();
     if !problems.is_empty() {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }

@@ -194,9 +194,7 @@ pub(crate) fn shown_name(model: Option<&Path>) -> Result<Option<String>> {
     Ok(Some(match ModelName::read(model)? {
         ModelName::Bundled => BUNDLED.to_string(),
         ModelName::Repository(repository) => repository.to_string(),
-        ModelName::Path(path) => {
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-        }
+        ModelName::Path(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
     }))
 }
 

@@ -20,9 +20,7 @@ mod spool;
 mod words;
 
 #[cfg(feature = "chat")]
-pub use asked::{
-    Asked, Failure, Journal, Outcome, Subject, ask_all, journal_path,
-};
+pub use asked::{Asked, Failure, Journal, Outcome, Subject, ask_all, journal_path};
 pub use filter::{Candidate, PairFilter};
 pub use quality::{Fault, PairLimits, fault_of, is_material};
 pub use sieve::{Decision, Sieve};

@@ -157,11 +157,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`Fault`]; what was given before it stays given.
-    pub fn stream(
-        &self,
-        messages: &[Message],
-        take: &mut dyn FnMut(&str) -> ControlFlow<()>,
-    ) -> Result<Finish, Fault> {
+    pub fn stream(&self, messages: &[Message], take: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Finish, Fault> {
         if let Some(after) = self.rest.left(Instant::now()) {
             return Err(Fault::Resting { host: self.endpoint.host.clone(), after });
         }
@@ -276,11 +272,9 @@ impl Chat {
         let text = response.into_body().into_with_config().limit(MAX_ANSWER).read_to_string().unwrap_or_default();
         let reason = shown(&text);
         Err(match status {
-            408 | 425 | 429 | 500.. => Fault::Failed {
-                host: self.endpoint.host.clone(),
-                reason: format!("status {status}: {reason}"),
-                after,
-            },
+            408 | 425 | 429 | 500.. => {
+                Fault::Failed { host: self.endpoint.host.clone(), reason: format!("status {status}: {reason}"), after }
+            }
             300..400 => Fault::Refused {
                 host: self.endpoint.host.clone(),
                 status,

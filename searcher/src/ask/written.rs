@@ -176,7 +176,16 @@ impl<'s> Written<'s> {
         notes.dedup();
         if has_substance {
             let writer = writer.to_owned();
-            return Reply { writer, outcome: Outcome::Answered, sentences, citations, struck, notes, closest: vec![], ..draft };
+            return Reply {
+                writer,
+                outcome: Outcome::Answered,
+                sentences,
+                citations,
+                struck,
+                notes,
+                closest: vec![],
+                ..draft
+            };
         }
         if !struck.is_empty() {
             notes.push(ReplyNote::Unproved);

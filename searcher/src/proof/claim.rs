@@ -135,7 +135,8 @@ fn evidence(line: &str) -> (Vec<Cited>, &str) {
 fn arrow_behind_quotes(line: &str) -> Option<(usize, &'static str)> {
     marker(line)?;
     let arrows = ARROWS.into_iter().flat_map(|arrow| line.match_indices(arrow).map(move |(at, _)| (at, arrow)));
-    let is_behind = |(at, _): &(usize, &str)| line[..*at].trim_end().ends_with(['"', '”', '»', '」', '“', '\'', ']', '】']);
+    let is_behind =
+        |(at, _): &(usize, &str)| line[..*at].trim_end().ends_with(['"', '”', '»', '」', '“', '\'', ']', '】']);
     arrows.filter(is_behind).min_by_key(|(at, _)| *at)
 }
 
@@ -195,7 +196,9 @@ fn cited_behind(line: &str) -> Vec<Claim> {
         if marker(rest).is_some() {
             continue;
         }
-        let is_end = rest.is_empty() || rest.starts_with(['.', '。', '!', '?']) || after.starts_with(' ') && rest.starts_with(char::is_uppercase);
+        let is_end = rest.is_empty()
+            || rest.starts_with(['.', '。', '!', '?'])
+            || after.starts_with(' ') && rest.starts_with(char::is_uppercase);
         if is_end {
             let stop = rest.len() - rest.trim_start_matches(['.', '。', '!', '?']).len();
             let end = line.len() - rest.len() + stop;
@@ -274,7 +277,10 @@ mod tests {
             ("Both.".to_owned(), vec![quoted(2, "a"), quoted(3, "b => c")]),
         ];
         assert_eq!(claims(text), expected);
-        assert_eq!(claims("- [1] “年假27天” → 员工有27天年假。")[0], ("员工有27天年假。".to_owned(), vec![quoted(1, "年假27天")]));
+        assert_eq!(
+            claims("- [1] “年假27天” → 员工有27天年假。")[0],
+            ("员工有27天年假。".to_owned(), vec![quoted(1, "年假27天")])
+        );
         let several = claims("[1][4] \"x y\" => Z.");
         assert_eq!(several[0].1, [(1, None), quoted(4, "x y")]);
     }

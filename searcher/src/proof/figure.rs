@@ -53,23 +53,96 @@ const UNITS: &[(&str, &[&str])] = &[
 
 /// Words for numbers. What stands for something else as often ("one", "ein") is not among them, unless a unit follows.
 const WORDS: &[(&str, u32)] = &[
-    ("zero", 0), ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6), ("seven", 7), ("eight", 8),
-    ("nine", 9), ("ten", 10), ("eleven", 11), ("twelve", 12), ("thirteen", 13), ("fourteen", 14), ("fifteen", 15),
-    ("sixteen", 16), ("seventeen", 17), ("eighteen", 18), ("nineteen", 19), ("twenty", 20), ("thirty", 30),
-    ("forty", 40), ("fifty", 50), ("sixty", 60), ("seventy", 70), ("eighty", 80), ("ninety", 90), ("zwei", 2),
-    ("drei", 3), ("vier", 4), ("fünf", 5), ("sechs", 6), ("sieben", 7), ("acht", 8), ("neun", 9), ("zehn", 10),
-    ("elf", 11), ("zwölf", 12), ("zwanzig", 20), ("dreißig", 30), ("vierzig", 40), ("fünfzig", 50), ("sechzig", 60),
-    ("siebzig", 70), ("achtzig", 80), ("neunzig", 90),
+    ("zero", 0),
+    ("two", 2),
+    ("three", 3),
+    ("four", 4),
+    ("five", 5),
+    ("six", 6),
+    ("seven", 7),
+    ("eight", 8),
+    ("nine", 9),
+    ("ten", 10),
+    ("eleven", 11),
+    ("twelve", 12),
+    ("thirteen", 13),
+    ("fourteen", 14),
+    ("fifteen", 15),
+    ("sixteen", 16),
+    ("seventeen", 17),
+    ("eighteen", 18),
+    ("nineteen", 19),
+    ("twenty", 20),
+    ("thirty", 30),
+    ("forty", 40),
+    ("fifty", 50),
+    ("sixty", 60),
+    ("seventy", 70),
+    ("eighty", 80),
+    ("ninety", 90),
+    ("zwei", 2),
+    ("drei", 3),
+    ("vier", 4),
+    ("fünf", 5),
+    ("sechs", 6),
+    ("sieben", 7),
+    ("acht", 8),
+    ("neun", 9),
+    ("zehn", 10),
+    ("elf", 11),
+    ("zwölf", 12),
+    ("zwanzig", 20),
+    ("dreißig", 30),
+    ("vierzig", 40),
+    ("fünfzig", 50),
+    ("sechzig", 60),
+    ("siebzig", 70),
+    ("achtzig", 80),
+    ("neunzig", 90),
 ];
 const ONE: &[&str] = &["one", "a", "an", "ein", "eine", "einen", "einem", "einer"];
 
 const FROM_BELOW: &[&str] = &[
-    "at least", "no less than", "no fewer than", "not less than", "minimum of", "more than", "over", "above", "exceeding", "mindestens",
-    "mehr als", "über", "至少", "不少于", "超过", "多于", "高于",
+    "at least",
+    "no less than",
+    "no fewer than",
+    "not less than",
+    "minimum of",
+    "more than",
+    "over",
+    "above",
+    "exceeding",
+    "mindestens",
+    "mehr als",
+    "über",
+    "至少",
+    "不少于",
+    "超过",
+    "多于",
+    "高于",
 ];
 const FROM_ABOVE: &[&str] = &[
-    "at most", "up to", "no more than", "not more than", "maximum of", "less than", "fewer than", "under", "below", "within", "höchstens",
-    "bis zu", "maximal", "weniger als", "unter", "至多", "最多", "不超过", "少于", "低于", "不到",
+    "at most",
+    "up to",
+    "no more than",
+    "not more than",
+    "maximum of",
+    "less than",
+    "fewer than",
+    "under",
+    "below",
+    "within",
+    "höchstens",
+    "bis zu",
+    "maximal",
+    "weniger als",
+    "unter",
+    "至多",
+    "最多",
+    "不超过",
+    "少于",
+    "低于",
+    "不到",
 ];
 const CHINESE_DIGITS: &str = "零一二三四五六七八九";
 
@@ -221,7 +294,8 @@ fn in_chinese(rest: &str) -> Option<(usize, BTreeSet<String>)> {
     }
     // 一 and 十 stand in words, too: only before what is counted are they numbers.
     let after = &rest[length..];
-    let counts = unit("", after).is_some() || after.starts_with(['个', '名', '次', '位', '条', '台', '万', '倍', '级', '层']);
+    let counts =
+        unit("", after).is_some() || after.starts_with(['个', '名', '次', '位', '条', '台', '万', '倍', '级', '层']);
     (length > 0 && counts).then(|| (length, BTreeSet::from([(total + current.unwrap_or(0)).to_string()])))
 }
 
@@ -232,11 +306,13 @@ fn unit(before: &str, after: &str) -> Option<&'static str> {
     let begins = trimmed.chars().next();
     if begins.is_some_and(|c| storage::is_unspaced(c) || !c.is_alphanumeric()) {
         let starts = |(_, names): &&(&str, &[&str])| {
-            names.iter().any(|name| !name.is_ascii() && trimmed.starts_with(name) || *name == "%" && begins == Some('%'))
+            names
+                .iter()
+                .any(|name| !name.is_ascii() && trimmed.starts_with(name) || *name == "%" && begins == Some('%'))
         };
-        let behind = UNITS.iter().find(starts).or_else(|| UNITS.iter().find(|(_, names)| {
-            begins.is_some_and(|c| names.contains(&c.to_string().as_str()))
-        }));
+        let behind = UNITS.iter().find(starts).or_else(|| {
+            UNITS.iter().find(|(_, names)| begins.is_some_and(|c| names.contains(&c.to_string().as_str())))
+        });
         if let Some((unit, _)) = behind {
             return Some(unit);
         }
@@ -289,7 +365,13 @@ mod tests {
             ("Room BX7700", "nothing"),
             ("20 weeks", "| Birth parent | 20 |"),
         ] {
-            assert_eq!(missing(said, evidence, ""), None, "{said} / {evidence}: {:?} {:?}", figures(said), figures(evidence));
+            assert_eq!(
+                missing(said, evidence, ""),
+                None,
+                "{said} / {evidence}: {:?} {:?}",
+                figures(said),
+                figures(evidence)
+            );
         }
     }
 
@@ -306,7 +388,12 @@ mod tests {
             ("It costs $50", "It costs 50 €", "50"),
             ("In 2024", "In 2025", "2024"),
         ] {
-            assert_eq!(missing(said, evidence, "").as_deref(), Some(what), "{said} / {evidence}: {:?}", figures(evidence));
+            assert_eq!(
+                missing(said, evidence, "").as_deref(),
+                Some(what),
+                "{said} / {evidence}: {:?}",
+                figures(evidence)
+            );
         }
         assert_eq!(missing("In 2024 it was so.", "It was so.", "what was it in 2024?"), None, "the question says it");
     }

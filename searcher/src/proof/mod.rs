@@ -146,9 +146,7 @@ fn quoted(ground: &Ground, quote: Option<&str>, claim: &str) -> Result<Vec<Unit>
         return best.map(|unit| vec![unit]).ok_or(Flaw::Unsupported);
     };
     let ranges = quote::found(quote, &ground.text).ok_or_else(|| Flaw::Misquoted(quote.to_owned()))?;
-    let is_in = |unit: &Unit| {
-        ranges.iter().any(|range| range.start < unit.bytes.end && unit.bytes.start < range.end)
-    };
+    let is_in = |unit: &Unit| ranges.iter().any(|range| range.start < unit.bytes.end && unit.bytes.start < range.end);
     let units: Vec<Unit> = all.into_iter().filter(is_in).collect();
     // A heading, code, or words too few to say anything: they prove nothing by themselves.
     if units.is_empty() { Err(Flaw::Unsupported) } else { Ok(units) }

@@ -15,7 +15,10 @@ const FEW: usize = 6;
 /// Whether a sentence holds a web address.
 pub(super) fn has_address(sentence: &str) -> bool {
     let sentence = sentence.to_lowercase();
-    sentence.contains("://") || sentence.contains("www.") || sentence.contains("mailto:") || sentence.contains("javascript:")
+    sentence.contains("://")
+        || sentence.contains("www.")
+        || sentence.contains("mailto:")
+        || sentence.contains("javascript:")
 }
 
 /// The first name of a sentence that neither its evidence nor the question has.
@@ -29,7 +32,8 @@ pub(super) fn missing(sentence: &str, evidence: &str, question: &str) -> Option<
 
 /// Codes, addresses and file names: letters together with digits or signs.
 fn tokens(sentence: &str) -> impl Iterator<Item = &str> {
-    let is_end = |c: char| c.is_whitespace() || storage::is_unspaced(c) || "(),;\"“”'<>[]{}，。；：、（）「」".contains(c);
+    let is_end =
+        |c: char| c.is_whitespace() || storage::is_unspaced(c) || "(),;\"“”'<>[]{}，。；：、（）「」".contains(c);
     let pieces = sentence.split(is_end).map(|piece| piece.trim_matches(['.', ':', '!', '?', '-']));
     pieces.filter(|piece| is_code(piece))
 }
@@ -47,7 +51,8 @@ fn is_code(piece: &str) -> bool {
 
 fn is_number_or_word(part: &str) -> bool {
     let digits = part.chars().filter(char::is_ascii_digit).count();
-    let (first, rest) = part.split_at(part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len());
+    let (first, rest) =
+        part.split_at(part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len());
     digits == 0 || (!first.is_empty() && rest.chars().all(char::is_alphabetic) && rest.chars().count() <= 2)
 }
 
@@ -64,7 +69,8 @@ fn names(sentence: &str) -> impl Iterator<Item = &str> {
     let capitals = inner.iter().filter(|word| has_capital(word)).count();
     let are_nouns = inner.len() >= FEW && capitals as f64 >= NOUNS * inner.len() as f64;
     let is_short = |word: &&str| word.chars().all(char::is_uppercase);
-    let names: Vec<&str> = inner.into_iter().filter(|word| has_capital(word) && (!are_nouns || is_short(word))).collect();
+    let names: Vec<&str> =
+        inner.into_iter().filter(|word| has_capital(word) && (!are_nouns || is_short(word))).collect();
     names.into_iter()
 }
 

@@ -1,3 +1,5 @@
+//! Claims that stand, and claims that fall.
+
 use storage::BlockKind;
 
 use super::claim::Cited;

@@ -34,7 +34,8 @@ fn parts(text: &str) -> HashSet<String> {
     let spaced = |word: &str| !word.starts_with(storage::is_unspaced);
     parts.extend(text.unicode_words().filter(|word| spaced(word) && word.chars().count() >= SHORT).map(str::to_owned));
     let characters: Vec<char> = text.chars().collect();
-    let pairs = characters.windows(2).filter(|pair| pair.iter().all(|c| storage::is_unspaced(*c) && c.is_alphanumeric()));
+    let pairs =
+        characters.windows(2).filter(|pair| pair.iter().all(|c| storage::is_unspaced(*c) && c.is_alphanumeric()));
     parts.extend(pairs.map(|pair| pair.iter().collect::<String>()));
     parts
 }

@@ -18,11 +18,7 @@ impl Writer for Chat {
         ROOM
     }
 
-    fn write(
-        &self,
-        brief: &Brief,
-        take: &mut dyn FnMut(&str) -> ControlFlow<()>,
-    ) -> Result<Ending, WriterError> {
+    fn write(&self, brief: &Brief, take: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Ending, WriterError> {
         let message = |role, content: &String| Message { role, content: content.clone() };
         let messages = [message(Role::System, &brief.instruction), message(Role::User, &brief.question)];
         Ok(match self.stream(&messages, take)? {

@@ -29,7 +29,8 @@ impl Vocabulary {
         let count = sorted.len();
         sorted.retain(|(_, bytes)| !bytes.is_empty());
         sorted.sort_by(|a, b| a.1.cmp(&b.1));
-        let (plain, others): (Vec<_>, Vec<_>) = sorted.iter().cloned().partition(|(_, bytes)| bytes.iter().all(|byte| *byte >= b' '));
+        let (plain, others): (Vec<_>, Vec<_>) =
+            sorted.iter().cloned().partition(|(_, bytes)| bytes.iter().all(|byte| *byte >= b' '));
         let mut words = TokenSet::none(count);
         plain.iter().for_each(|(id, _)| words.allow(*id));
         let longest_word = plain.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
@@ -114,8 +115,30 @@ mod tests {
 
     const PASSAGES: [&str; 2] = ["Staff have 27 working days of holiday.", "Ask for it in \"Nest\"."];
     const TOKENS: [&str; 24] = [
-        "", "NONE", "NO", "N", "[", "1", "2", "9", "]", "] \"", "\"", "\" =>", " => ", " ", "Staff", " have", " 27", " working days", "Ask for", " it in",
-        " Nest", "\n", ".\n[", "e",
+        "",
+        "NONE",
+        "NO",
+        "N",
+        "[",
+        "1",
+        "2",
+        "9",
+        "]",
+        "] \"",
+        "\"",
+        "\" =>",
+        " => ",
+        " ",
+        "Staff",
+        " have",
+        " 27",
+        " working days",
+        "Ask for",
+        " it in",
+        " Nest",
+        "\n",
+        ".\n[",
+        "e",
     ];
     /// The first token ends a text.
     const END: u32 = 0;

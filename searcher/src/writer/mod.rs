@@ -27,11 +27,7 @@ pub trait Writer: Send + Sync {
     ///
     /// # Errors
     /// It does not answer, or breaks off.
-    fn write(
-        &self,
-        brief: &Brief,
-        take: &mut dyn FnMut(&str) -> ControlFlow<()>,
-    ) -> Result<Ending, WriterError>;
+    fn write(&self, brief: &Brief, take: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Ending, WriterError>;
 }
 
 /// How a text ended.

@@ -70,7 +70,12 @@ fn said(address: &SearchAddress, reply: &Reply, sentence: &CitedSentence) -> Mar
 }
 
 /// A sentence with links to what it cites, of these; as a quotation, where it stands so in a document.
-pub(super) fn sentence_of(address: &SearchAddress, sentence: &CitedSentence, known: &[Citation], is_quoted: bool) -> Markup {
+pub(super) fn sentence_of(
+    address: &SearchAddress,
+    sentence: &CitedSentence,
+    known: &[Citation],
+    is_quoted: bool,
+) -> Markup {
     let text = clean(&cells(&sentence.text)).into_owned();
     html! {
         blockquote dir="auto" {

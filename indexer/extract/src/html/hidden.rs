@@ -37,7 +37,10 @@ fn declarations(style: &str) -> Vec<(String, String)> {
 
 fn is_unseen(name: &str, value: &str) -> bool {
     match (name, value) {
-        ("display", "none") | ("visibility", "hidden" | "collapse") | ("color", "transparent") | ("mso-hide", "all") => true,
+        ("display", "none")
+        | ("visibility", "hidden" | "collapse")
+        | ("color", "transparent")
+        | ("mso-hide", "all") => true,
         ("opacity", value) => value.parse() == Ok(0.0),
         ("font-size", value) => {
             let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');

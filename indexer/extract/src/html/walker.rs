@@ -115,7 +115,9 @@ pub(super) fn walk(tree: &Html, from: NodeRef<'_, Node>, source: &str, keep: Kee
     for edge in from.traverse() {
         match (edge, skipped) {
             (Edge::Open(node), None) => match node.value() {
-                Node::Element(element) if walker.skips(element) || is_hidden(node, element) => skipped = Some(node.id()),
+                Node::Element(element) if walker.skips(element) || is_hidden(node, element) => {
+                    skipped = Some(node.id())
+                }
                 Node::Element(element) => walker.open(node.id(), element),
                 Node::Text(text) => walker.add(text),
                 _ => {}

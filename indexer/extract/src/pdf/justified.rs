@@ -153,8 +153,17 @@ mod tests {
         let mut x = left;
         for word in words {
             for text in word.chars() {
-                let place =
-                    Glyph { x0: x, x1: x + 5.0, baseline, size: 10.0, text, bold: false, mono: false, guessed: false, sight: Default::default() };
+                let place = Glyph {
+                    x0: x,
+                    x1: x + 5.0,
+                    baseline,
+                    size: 10.0,
+                    text,
+                    bold: false,
+                    mono: false,
+                    guessed: false,
+                    sight: Default::default(),
+                };
                 glyphs.push(place);
                 x += 5.0;
             }

@@ -338,8 +338,17 @@ mod tests {
     pub(in crate::pdf) fn write(glyphs: &mut Vec<Glyph>, x: f32, baseline: f32, size: f32, text: &str) {
         for (number, text) in text.chars().enumerate() {
             let x0 = x + 0.5 * size * number as f32;
-            let glyph =
-                Glyph { x0, x1: x0 + 0.5 * size, baseline, size, text, bold: false, mono: false, guessed: false, sight: Default::default() };
+            let glyph = Glyph {
+                x0,
+                x1: x0 + 0.5 * size,
+                baseline,
+                size,
+                text,
+                bold: false,
+                mono: false,
+                guessed: false,
+                sight: Default::default(),
+            };
             glyphs.push(glyph);
         }
     }

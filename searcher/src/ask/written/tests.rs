@@ -1,3 +1,5 @@
+//! What becomes of what a writer says: said, struck, or replaced by what the documents say.
+
 use super::*;
 
 const LEAVE: &str = "Full-time staff have 27 working days of holiday a year. Contractors have none.";

@@ -57,7 +57,10 @@ pub(super) fn run(bench: &Bench, file: &Path, calibration: Calibration) -> Resul
     let setup = Setup::of(bench.settings, &bench.args.settings)?;
     let models = Models::open(&setup)?;
     let writer = if bench.args.written { crate::answers::only_writer(bench.settings)? } else { None };
-    anyhow::ensure!(!bench.args.written || writer.is_some(), "--written: expected a writer, by --writer or [answers] in the configuration");
+    anyhow::ensure!(
+        !bench.args.written || writer.is_some(),
+        "--written: expected a writer, by --writer or [answers] in the configuration"
+    );
     let searcher = models.searcher(&setup.config).calibrated(calibration).with_writer(writer);
     let make = |set: &BeirSet, index: &EvalIndex, _: &Path| {
         let labels = read(file, &set.queries)?;

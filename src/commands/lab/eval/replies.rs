@@ -114,7 +114,10 @@ impl RepliesReport {
             self.sentences += 1;
             self.sentences_right += usize::from(sentence_is_right);
             let is_exact = |citation: &Citation| match is_written {
-                true => citation.quotes.iter().all(|quote| citation.text.get(quote.clone()).is_some_and(|part| !part.is_empty())),
+                true => citation
+                    .quotes
+                    .iter()
+                    .all(|quote| citation.text.get(quote.clone()).is_some_and(|part| !part.is_empty())),
                 false => citation.text.contains(&sentence.text),
             };
             self.exact += usize::from(cited().any(is_exact));
@@ -141,7 +144,10 @@ impl RepliesReport {
         println!("  citations: {citations}, of a document that answers: {citations_right}");
         println!("  questions that nothing answers: {}, nothing is said: {}", self.unanswerable, self.abstained);
         if self.written + self.struck > 0 {
-            println!("  replies of the writer: {}; sentences of it that were not proved: {}", self.written, self.struck);
+            println!(
+                "  replies of the writer: {}; sentences of it that were not proved: {}",
+                self.written, self.struck
+            );
         }
         println!(
             "  time to the first sentence: p50 {:.1} ms; to the reply: p50 {:.1} ms, p95 {:.1} ms",

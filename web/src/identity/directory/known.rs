@@ -159,7 +159,10 @@ mod tests {
     async fn what_was_said_counts_for_a_while_and_then_nobody_is_let_in() {
         let directory = away();
         assert!(matches!(directory.groups("anna", 1_000).await, Err(DirectoryError::Away(_))), "nothing was ever said");
-        assert!(matches!(directory.groups("anna", 1_009).await, Err(DirectoryError::Resting { was_away: true })), "it is given some time");
+        assert!(
+            matches!(directory.groups("anna", 1_009).await, Err(DirectoryError::Resting { was_away: true })),
+            "it is given some time"
+        );
         let staff = Arc::new(vec!["group:staff".parse().unwrap()]);
         directory.keep("bert", Known { groups: Some(Arc::clone(&staff)), said: 1_000, ..Known::default() });
         for second in [1_000, 1_299, 1_300, 1_305, 1_000 + 65 * 60 - 1] {

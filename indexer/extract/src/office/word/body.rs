@@ -413,7 +413,9 @@ fn run(xml: &mut Xml<'_>) -> Result<Run, FileError> {
         match element.name() {
             "vanish" => run.hidden |= element.is_on(),
             "sz" => run.hidden |= element.number("val").is_some_and(|half_points: usize| half_points <= SMALLEST),
-            "color" => run.is_white = element.attribute("val").is_some_and(|colour| colour.eq_ignore_ascii_case("ffffff")),
+            "color" => {
+                run.is_white = element.attribute("val").is_some_and(|colour| colour.eq_ignore_ascii_case("ffffff"))
+            }
             "shd" | "highlight" => is_shaded = true,
             "rFonts" => {
                 let face = element.attribute("ascii").unwrap_or_default().to_lowercase();

@@ -46,7 +46,8 @@ impl<'a> Interpreter<'a, '_> {
             let (x0, x1, baseline, size) = (x0 as f32, x1 as f32, baseline as f32, field.size as f32);
             // A space parts it from what was drawn before.
             let sight = Sight::Plain;
-            let place = Glyph { x0, x1: x0, baseline, size, text: ' ', bold: false, mono: false, guessed: false, sight };
+            let place =
+                Glyph { x0, x1: x0, baseline, size, text: ' ', bold: false, mono: false, guessed: false, sight };
             glyphs.push(place);
             spread(glyphs, Glyph { x1, ..place }, line);
         }

@@ -69,7 +69,15 @@ fn a_word_parted_by_a_hyphen_is_no_end_of_a_paragraph() {
 fn what_nobody_sees_is_not_what_a_page_says() {
     let seen = line("F1", 10.0, 72.0, 100.0, "Seen by all.");
     let other = |paint: &str| format!("q {paint} {} Q\n", line("F1", 10.0, 72.0, 130.0, "For other eyes."));
-    for hidden in ["1 g", "1 1 1 rg", "0 0 0 0 k", "/DeviceRGB cs 1 1 1 sc", "3 Tr", "1 g 60 650 300 40 re f", "0.01 0 0 0.01 0 0 cm"] {
+    for hidden in [
+        "1 g",
+        "1 1 1 rg",
+        "0 0 0 0 k",
+        "/DeviceRGB cs 1 1 1 sc",
+        "3 Tr",
+        "1 g 60 650 300 40 re f",
+        "0.01 0 0 0.01 0 0 cm",
+    ] {
         assert_eq!(read(&File::of(&[seen.clone() + &other(hidden)])).text, "Seen by all.", "{hidden}");
     }
     for shown in ["0 g", "0 0 0 1 k", "/Spot cs 1 scn", "0.2 g 60 650 300 40 re f 1 g", "1 g 0 g", "1 Tr"] {
@@ -78,7 +86,8 @@ fn what_nobody_sees_is_not_what_a_page_says() {
     }
     // The words of a scan, below its picture.
     let mut file = File::new();
-    let image = file.stream("/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray", b"x");
+    let image =
+        file.stream("/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray", b"x");
     let scan = format!("q 600 0 0 800 0 0 cm /Im Do Q {}", other("3 Tr"));
     file.page(&scan, &format!("/XObject<</Im {image} 0 R>>"));
     assert_eq!(read(&file.finish()).text, "For other eyes.");

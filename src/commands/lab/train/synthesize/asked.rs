@@ -12,7 +12,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use indexer::{ChunkLimits, IndexOptions, PassageCutter, ReadDocument, WalkOptions, read_documents};
 use lab::synthesis::{
-    Asked, Candidate, Failure, Journal, Outcome, PairLimits, Row, Spool, Subject, ask_all, fault_of, is_material, journal_path,
+    Asked, Candidate, Failure, Journal, Outcome, PairLimits, Row, Spool, Subject, ask_all, fault_of, is_material,
+    journal_path,
 };
 use lab::train::Example;
 use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
