@@ -52,6 +52,9 @@ impl Searcher {
     }
 }
 
+/// What proves a claim, and how surely, where a model has said so.
+type Proved = (Vec<Evidence>, Option<f64>);
+
 /// An answer as it is written.
 struct Written<'s> {
     sources: &'s [Source],
@@ -137,7 +140,7 @@ impl<'s> Written<'s> {
     }
 
     /// What proves a claim, and how surely, or what is wrong with it.
-    fn proved(&self, claim: &Claim) -> Result<Result<(Vec<Evidence>, Option<f64>), Flaw>, WriterError> {
+    fn proved(&self, claim: &Claim) -> Result<Result<Proved, Flaw>, WriterError> {
         let support = if self.reranker.is_some() { Support::ByModel } else { Support::ByWords };
         let evidence = match prove(claim, &self.grounds, self.question, support) {
             Ok(evidence) => evidence,

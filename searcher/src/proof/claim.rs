@@ -253,7 +253,10 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn claims(text: &str) -> Vec<(String, Vec<(usize, Option<String>)>)> {
+    /// A passage's number and what is quoted of it.
+    type Quoted = (usize, Option<String>);
+
+    fn claims(text: &str) -> Vec<(String, Vec<Quoted>)> {
         let mut taken = Claims::default();
         // Character by character, as it may come.
         let mut found: Vec<Line> = text.chars().flat_map(|c| taken.take(&c.to_string())).collect();
@@ -265,7 +268,7 @@ mod tests {
         found.into_iter().map(claim).collect()
     }
 
-    fn quoted(passage: usize, quote: &str) -> (usize, Option<String>) {
+    fn quoted(passage: usize, quote: &str) -> Quoted {
         (passage, Some(quote.to_owned()))
     }
 
