@@ -4,6 +4,7 @@
 mod insights;
 mod looks;
 mod people;
+mod written;
 
 use std::time::Duration;
 
