@@ -51,7 +51,7 @@ pub struct Searcher {
     /// What the documents of a view explain themselves.
     learnt: Arc<RwLock<Learnt>>,
     rules: Arc<Rules>,
-    calibration: Option<Arc<Calibration>>,
+    pub(crate) calibration: Option<Arc<Calibration>>,
     pub(crate) writer: Option<Arc<dyn Writer>>,
 }
 
@@ -268,14 +268,9 @@ impl<S: Deref<Target = View>> Search<S> {
         &self.view
     }
 
-    /// The model that reads the query.
-    pub(crate) fn embedder(&self) -> &EmbedHandle {
-        &self.searcher.embedder
-    }
-
-    /// How is judged whether anything answers.
-    pub(crate) fn calibration(&self) -> Option<&Calibration> {
-        self.searcher.calibration.as_deref()
+    /// Who searches.
+    pub(crate) fn searcher(&self) -> &Searcher {
+        &self.searcher
     }
 
     /// What speaks for an answer, where that was judged.

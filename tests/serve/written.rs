@@ -13,7 +13,7 @@ const SAID: &str = "Full-time staff have 27 days of holiday a year.";
 
 /// The passages of a brief by their numbers, as the marks tell them apart.
 fn passages(asked: &Asked) -> Vec<(usize, String)> {
-    let seal = asked.instruction.split("the mark ").nth(1).unwrap()[..16].to_owned();
+    let seal = asked.prompt["mark: ".len()..][..16].to_owned();
     let begin = format!("--- {seal} passage ");
     let parts = asked.prompt.split(&begin).skip(1);
     parts
@@ -99,6 +99,9 @@ fn a_writer_answers_and_is_proved() {
     let events: Vec<&str> = stream.text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     assert_eq!(events, ["question", "sentence", "done"], "{}", stream.text);
     assert_eq!(writer.asked().len(), before + 1);
+    // What it is to do is the same each time: a model that keeps what it has read reads it once.
+    let asked_of_it = writer.asked();
+    assert!(asked_of_it.len() > 1 && asked_of_it.iter().all(|asked| asked.instruction == asked_of_it[0].instruction));
     // What nothing answers is not sent to it.
     server.send("POST", "/api/v1/answer", &json!({ "question": "xqzt vrrk?" })).expect(200);
     assert_eq!(writer.asked().len(), before + 1);
@@ -165,6 +168,32 @@ fn a_writer_that_is_away_takes_nothing_along() {
         assert!(!reply.to_string().contains(&writer.endpoint[7..]));
         assert!(server.get("/api/v1/search?q=holiday").status == 200);
     }
+}
+
+#[test]
+fn a_writer_that_does_not_answer_holds_up_no_server() {
+    let bench = Bench::new();
+    // Longer than a test may take.
+    let writer = StandIn::start(Manner::Slow(1_000_000));
+    bench.write("leave.md", LEAVE);
+    let config = configured(&writer) + "timeout_seconds = 3600\n[server]\nshutdown_seconds = 1\n";
+    let mut server = Server::configured(&bench, &config, &[&bench.docs().display().to_string()]).ready();
+    let body = json!({ "question": QUESTION }).to_string();
+    let mut waits = std::net::TcpStream::connect(&server.address).unwrap();
+    let head = format!(
+        "POST /api/v1/answer HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        server.address,
+        body.len()
+    );
+    std::io::Write::write_all(&mut waits, (head + &body).as_bytes()).unwrap();
+    let started = std::time::Instant::now();
+    while writer.asked().is_empty() {
+        assert!(started.elapsed() < crate::server::PATIENCE, "the writer is asked");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // Searches go on meanwhile, and the end is not waited for.
+    assert_eq!(server.get("/api/v1/search?q=holiday").status, 200);
+    assert_eq!(server.signal("-TERM"), Some(0));
 }
 
 #[test]

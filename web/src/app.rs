@@ -74,7 +74,7 @@ impl App {
         Self {
             rates: Rates::new(&config.limits),
             admission: Admission::new(&config.limits),
-            writing: Arc::new(Semaphore::new(config.limits.writing.max(1))),
+            writing: Arc::new(Semaphore::new(config.limits.answers)),
             traffic: Traffic::new(&config.limits),
             suggestions: Suggestions::new(&config.suggest),
             posix: PosixUsers::new(&config.auth),

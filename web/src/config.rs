@@ -83,7 +83,7 @@ pub struct LimitsConfig {
     /// Searches and model requests that compute at the same time; 0: one for each processor.
     pub concurrent: usize,
     /// Answers that a writer writes at the same time; further ones wait.
-    pub writing: usize,
+    pub answers: usize,
     /// Requests that may wait for that; more are answered 503.
     pub queue: usize,
     /// Seconds after which a request is given up.
@@ -167,7 +167,7 @@ impl Default for LimitsConfig {
             filter_values: 64,
             page_depth: 1_000,
             concurrent: 0,
-            writing: 4,
+            answers: 4,
             queue: 64,
             request_seconds: 30,
             writing_seconds: 600,
@@ -233,6 +233,7 @@ impl Config {
             ("limits.page_depth", self.limits.page_depth),
             ("limits.request_seconds", usize::try_from(self.limits.request_seconds).unwrap_or(usize::MAX)),
             ("limits.writing_seconds", usize::try_from(self.limits.writing_seconds).unwrap_or(usize::MAX)),
+            ("limits.answers", self.limits.answers),
             ("limits.model_texts", self.limits.model_texts),
             ("limits.stalled_seconds", usize::try_from(self.limits.stalled_seconds).unwrap_or(usize::MAX)),
             ("index.commit_documents", self.index.commit_documents),

@@ -238,7 +238,7 @@ mod tests {
     /// Chats of the real tokenizer, where somebody has it: `QUARRY_CHATS` names a file that
     /// `lab/examples/chats_transformers.py` made.
     #[test]
-    #[ignore = "needs the tokenizer of Qwen3 and QUARRY_CHATS"]
+    #[ignore = "needs the tokenizer of Qwen3: run lab/examples/chats_transformers.py, which says how"]
     fn chats_are_those_of_transformers() {
         #[derive(Deserialize)]
         struct Chats {

@@ -112,7 +112,7 @@ mod tests {
 
     /// The real one, where somebody has it: `QUARRY_CHAT_TEMPLATE` names a tokenizer_config.json.
     #[test]
-    #[ignore = "needs the files of Qwen3 and QUARRY_CHAT_TEMPLATE"]
+    #[ignore = "needs files of Qwen3: QUARRY_CHAT_TEMPLATE=FILE cargo test -p qwen3 a_given_template -- --ignored"]
     fn a_given_template_is_of_the_family() {
         let path = std::env::var_os("QUARRY_CHAT_TEMPLATE").unwrap();
         let config: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

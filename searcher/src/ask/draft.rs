@@ -32,6 +32,11 @@ pub(super) struct Source {
 }
 
 impl Draft {
+    /// A draft without passages: nobody writes.
+    pub(super) fn without_writer(reply: Reply) -> Self {
+        Self { reply, sources: Vec::new() }
+    }
+
     /// A draft of the best candidates; of none where nothing answers.
     pub(super) fn of(
         view: &View,
@@ -54,7 +59,16 @@ impl Draft {
 
     /// The answer without a writer: each sentence is heard, until `hear` has enough.
     pub fn quoted(self, hear: &mut dyn FnMut(Said<'_>) -> ControlFlow<()>) -> Reply {
-        heard(self.reply, hear)
+        let Self { reply, .. } = self;
+        let mut cited = 0;
+        for sentence in &reply.sentences {
+            let last = sentence.citations.iter().copied().max().unwrap_or(0).max(cited);
+            if hear(Said::Sentence(sentence, &reply.citations[cited..last])).is_break() {
+                break;
+            }
+            cited = last;
+        }
+        reply
     }
 
     /// The passages that a writer may go by, as they are cited.
@@ -70,19 +84,8 @@ pub enum Said<'r> {
     Sentence(&'r CitedSentence, &'r [Citation]),
     /// A sentence of a writer that was not proved.
     Struck(&'r StruckSentence),
-}
-
-/// Lets each sentence of a reply be heard.
-pub(super) fn heard(reply: Reply, hear: &mut dyn FnMut(Said<'_>) -> ControlFlow<()>) -> Reply {
-    let mut cited = 0;
-    for sentence in &reply.sentences {
-        let last = sentence.citations.iter().copied().max().unwrap_or(0).max(cited);
-        if hear(Said::Sentence(sentence, &reply.citations[cited..last])).is_break() {
-            break;
-        }
-        cited = last;
-    }
-    reply
+    /// A writer goes on: there is nothing to show yet, and whoever has gone can leave.
+    Part,
 }
 
 impl Source {

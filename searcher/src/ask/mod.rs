@@ -80,16 +80,22 @@ impl<S: Deref<Target = View>> Search<S> {
     /// # Errors
     /// As there.
     pub fn draft(&self, answer: &Answer, time: Duration) -> Result<Draft, SearchError> {
-        Draft::of(self.view(), self.reply(answer, time)?, answer, &self.candidates())
+        let reply = self.reply(answer, time)?;
+        match self.searcher().has_writer() {
+            true => Draft::of(self.view(), reply, answer, &self.candidates()),
+            false => Ok(Draft::without_writer(reply)),
+        }
     }
 
     /// The sentences that answer.
     fn choose(&self, time: Duration) -> Result<Vec<Chosen>, SearchError> {
         let (view, plan) = (self.view(), self.plan());
         // Where it is not judged whether anything answers, nothing is trusted to.
-        let Some((calibration, evidence)) = self.calibration().zip(self.evidence()) else { return Ok(Vec::new()) };
+        let Some((calibration, evidence)) = self.searcher().calibration.as_deref().zip(self.evidence()) else {
+            return Ok(Vec::new());
+        };
         let candidates = self.candidates();
-        let units = supports(view, self.embedder(), plan, &candidates, time)?;
+        let units = supports(view, &self.searcher().embedder, plan, &candidates, time)?;
         let model = &view.model().fingerprint;
         let is_compared = units.iter().any(|unit| unit.support.is_compared());
         let meaning = evidence.meaning().zip(calibration.of_model(model)).filter(|_| is_compared);

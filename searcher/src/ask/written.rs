@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use qwen3::RerankHandle;
 
-use super::draft::{Draft, Said, Source, heard};
+use super::draft::{Draft, Said, Source};
 use super::reply::{Citation, CitedSentence, Outcome, Reply, ReplyNote, StruckSentence};
 use crate::proof::{Claim, Claims, Evidence, Flaw, Ground, Line, Support, prove};
 use crate::search::Searcher;
@@ -28,7 +28,7 @@ impl Searcher {
     /// the writer fails, the sentences of the draft. Blocks for as long as the writer takes; `hear` gets each sentence as it is
     /// proved, and can end it.
     ///
-    /// The reply is what counts: it may leave off what was heard.
+    /// The reply is what counts: it may leave off what was heard, and say what was not.
     pub fn write(&self, draft: Draft, hear: &mut dyn FnMut(Said<'_>) -> ControlFlow<()>) -> Reply {
         let _span = tracing::debug_span!("write").entered();
         let Some(writer) = self.writer.as_deref().filter(|_| !draft.sources.is_empty()) else {
@@ -48,7 +48,7 @@ impl Searcher {
         if room > 0 {
             written.listen(writer, &brief, hear);
         }
-        written.reply(writer.name(), reply, hear)
+        written.reply(writer.name(), reply)
     }
 }
 
@@ -78,38 +78,49 @@ impl<'s> Written<'s> {
     /// Takes what the writer says, until it is done, has said enough, or fails.
     fn listen(&mut self, writer: &dyn Writer, brief: &Brief, hear: &mut dyn FnMut(Said<'_>) -> ControlFlow<()>) {
         let mut claims = Claims::default();
-        let mut fault = None;
-        let mut take_all = |written: &mut Self, lines: Vec<Line>| {
-            for line in lines {
-                match written.take(line, hear) {
-                    Ok(ControlFlow::Continue(())) => {}
-                    Ok(ControlFlow::Break(())) => return ControlFlow::Break(()),
-                    Err(error) => {
-                        fault = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                }
-            }
-            ControlFlow::Continue(())
-        };
-        let mut is_over = false;
+        let mut taken = Ok(ControlFlow::Continue(()));
         let ending = writer.write(brief, &mut |part| {
-            let flow = take_all(self, claims.take(part));
-            is_over = flow.is_break();
-            flow
+            taken = self.take_all(claims.take(part), hear);
+            if matches!(taken, Ok(ControlFlow::Continue(()))) {
+                taken = Ok(hear(Said::Part));
+            }
+            if matches!(taken, Ok(ControlFlow::Continue(()))) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         });
-        match ending {
+        let fault = match (ending, taken) {
+            (Err(error), _) | (Ok(_), Err(error)) => Some(error),
+            (Ok(_), Ok(ControlFlow::Break(()))) => None,
             // Its last line is a whole one.
-            Ok(Ending::Done) if !is_over => drop(take_all(self, claims.end())),
-            Ok(Ending::Done) => {}
-            Ok(Ending::Cut) => self.notes.push(ReplyNote::Cut),
-            Ok(Ending::Looped) => self.notes.push(ReplyNote::Repeated),
-            Err(error) => fault = Some(error),
-        }
+            (Ok(Ending::Done), Ok(ControlFlow::Continue(()))) => self.take_all(claims.end(), hear).err(),
+            (Ok(Ending::Cut), Ok(ControlFlow::Continue(()))) => {
+                self.notes.push(ReplyNote::Cut);
+                None
+            }
+            (Ok(Ending::Looped), Ok(ControlFlow::Continue(()))) => {
+                self.notes.push(ReplyNote::Repeated);
+                None
+            }
+        };
         if let Some(error) = fault {
             tracing::warn!(error = &error as &dyn std::error::Error, "the writer of answers failed");
             self.notes.push(ReplyNote::WriterFailed);
         }
+    }
+
+    fn take_all(
+        &mut self,
+        lines: Vec<Line>,
+        hear: &mut dyn FnMut(Said<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, WriterError> {
+        for line in lines {
+            if self.take(line, hear)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn take(
@@ -173,7 +184,7 @@ impl<'s> Written<'s> {
     }
 
     /// What is said in the end.
-    fn reply(self, writer: &str, draft: Reply, hear: &mut dyn FnMut(Said<'_>) -> ControlFlow<()>) -> Reply {
+    fn reply(self, writer: &str, draft: Reply) -> Reply {
         let has_substance = !self.sentences.is_empty() && self.sentences.len() >= self.struck.len();
         let Self { sentences, citations, struck, mut notes, .. } = self;
         notes.dedup();
@@ -193,7 +204,7 @@ impl<'s> Written<'s> {
         if !struck.is_empty() {
             notes.push(ReplyNote::Unproved);
         }
-        heard(Reply { struck, notes, ..draft }, hear)
+        Reply { struck, notes, ..draft }
     }
 }
 

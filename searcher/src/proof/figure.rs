@@ -100,7 +100,7 @@ const WORDS: &[(&str, u32)] = &[
     ("achtzig", 80),
     ("neunzig", 90),
 ];
-const ONE: &[&str] = &["one", "a", "an", "ein", "eine", "einen", "einem", "einer"];
+const ONE: &[&str] = &["one", "ein", "eine", "einen", "einem", "einer"];
 
 const FROM_BELOW: &[&str] = &[
     "at least",
@@ -271,7 +271,7 @@ fn in_words(text: &str, at: usize) -> Option<(usize, BTreeSet<String>)> {
         let (more, one) = one.filter(|_| *ten >= 20).unwrap_or((0, 0));
         return Some((end + more, BTreeSet::from([(ten + one).to_string()])));
     }
-    let is_one = ONE.contains(&word) && word != "a" && word != "an" && unit("", after).is_some();
+    let is_one = ONE.contains(&word) && unit("", after).is_some();
     is_one.then(|| (end, BTreeSet::from(["1".to_owned()])))
 }
 
@@ -304,18 +304,11 @@ fn unit(before: &str, after: &str) -> Option<&'static str> {
     let named = |word: &str| UNITS.iter().find(|(_, names)| names.contains(&word)).map(|(unit, _)| *unit);
     let trimmed = after.trim_start_matches([' ', '-', '\u{a0}', '\u{202f}']);
     let begins = trimmed.chars().next();
-    if begins.is_some_and(|c| storage::is_unspaced(c) || !c.is_alphanumeric()) {
-        let starts = |(_, names): &&(&str, &[&str])| {
-            names
-                .iter()
-                .any(|name| !name.is_ascii() && trimmed.starts_with(name) || *name == "%" && begins == Some('%'))
-        };
-        let behind = UNITS.iter().find(starts).or_else(|| {
-            UNITS.iter().find(|(_, names)| begins.is_some_and(|c| names.contains(&c.to_string().as_str())))
-        });
-        if let Some((unit, _)) = behind {
-            return Some(unit);
-        }
+    // Signs, and words of scripts without spaces, need nothing behind them.
+    let is_sign = |name: &&&str| !name.chars().all(|c| c.is_alphabetic() && !storage::is_unspaced(c));
+    let stands = |(_, names): &&(&str, &[&str])| names.iter().filter(is_sign).any(|name| trimmed.starts_with(name));
+    if let Some((unit, _)) = UNITS.iter().find(stands) {
+        return Some(unit);
     }
     let mut words = trimmed.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let adjacent = after.len() - trimmed.len() <= 2 && begins.is_some_and(char::is_alphanumeric);

@@ -1,8 +1,8 @@
 //! Proof: what a writer says is held against the passages that it cites, sentence by sentence.
 //!
 //! A claim stands if what it cites exists and is quoted as it is, if every figure and name in it is found in what it quotes (or
-//! in the question), if it sends nobody anywhere, if it denies what that denies and asserts what that asserts, and if most of its words are found there. This
-//! is decided by text alone; whether a claim follows is for a model to say, see [`Support`].
+//! in the question), if it sends nobody anywhere, if it denies what that denies and asserts what that asserts, and if most of its
+//! words are found there. This is decided by text alone; whether a claim follows is for a model to say, see [`Support`].
 
 mod claim;
 mod figure;

@@ -12,9 +12,16 @@ const NOUNS: f64 = 0.3;
 /// Fewer words than this do not tell.
 const FEW: usize = 6;
 
-/// Whether a sentence holds a web address.
+/// Whether a sentence holds a web address, or what looks like one: a host with a path.
 pub(super) fn has_address(sentence: &str) -> bool {
     let sentence = sentence.to_lowercase();
+    let is_host_with_path = |token: &str| {
+        let host = token.split('/').next().unwrap_or_default();
+        token.contains('/') && host.contains('.') && host.split('.').all(|part| part.chars().count() > 1)
+    };
+    if tokens(&sentence).any(is_host_with_path) {
+        return true;
+    }
     sentence.contains("://")
         || sentence.contains("www.")
         || sentence.contains("mailto:")
@@ -77,6 +84,19 @@ fn names(sentence: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_told_from_files() {
+        for address in
+            ["https://a.example", "see www.a.example", "evil.example/login", "ask at intranet.corp.example/hr/leave."]
+        {
+            assert!(has_address(address), "{address}");
+        }
+        for other in ["/etc/quarry.toml", "src/main.rs and lib.rs", "e.g. and/or", "hr@company.example", "24/7", "Nest"]
+        {
+            assert!(!has_address(other), "{other}");
+        }
+    }
 
     #[test]
     fn names_and_codes_have_to_be_there() {

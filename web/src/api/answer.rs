@@ -80,6 +80,8 @@ async fn tell(app: Arc<App>, drafted: Drafted, events: Sender<web::Bytes>) {
         let event = match said {
             Said::Sentence(sentence, citations) => event("sentence", &Heard { sentence, citations }),
             Said::Struck(struck) => event("struck", struck),
+            Said::Part if each.is_closed() => return ControlFlow::Break(()),
+            Said::Part => return ControlFlow::Continue(()),
         };
         if each.blocking_send(event).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };

@@ -3,11 +3,13 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpResponse, web};
 use futures_util::stream;
 use searcher::{Answer, AskRequest, Draft, Reply, Said, Wording};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::search::run_with;
@@ -58,8 +60,8 @@ impl Drafted {
         &self.draft.reply
     }
 
-    /// The answer in the writer's words, where there is one and it is wanted. A place of its own is waited for: a writer takes
-    /// seconds, in which searches are not to wait.
+    /// The answer in the writer's words, where there is one and it is wanted, until `hear` has enough, `limits.writing_seconds` are
+    /// over, or the server stops. A place of its own is waited for: a writer takes seconds, in which searches are not to wait.
     ///
     /// # Errors
     /// [`Error::Stopping`].
@@ -69,22 +71,31 @@ impl Drafted {
         mut hear: impl FnMut(Said<'_>) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Reply, Error> {
         let Self { draft, wording, answer, counted } = self;
-        let is_written = wording == Wording::Written && app.engine()?.searcher.has_writer();
+        let searcher = app.engine()?.searcher.clone();
+        let is_written = wording == Wording::Written && searcher.has_writer();
         let place = Arc::clone(&app.writing);
         let place = if is_written { Some(place.acquire_owned().await.map_err(|_| Error::Stopping)?) } else { None };
-        let (app, span) = (Arc::clone(app), Span::current());
-        let task = tokio::task::spawn_blocking(move || {
+        let (server, span) = (Arc::downgrade(app), Span::current());
+        let until = Instant::now() + Duration::from_secs(app.config.limits.writing_seconds);
+        let mut go_on = move |said: Said<'_>| {
+            let is_over = Instant::now() >= until || server.upgrade().is_none_or(|app| app.is_stopping());
+            if is_over { ControlFlow::Break(()) } else { hear(said) }
+        };
+        let write = move || match is_written {
+            true => searcher.write(draft, &mut go_on),
+            false => draft.quoted(&mut go_on),
+        };
+        let (tell, told) = oneshot::channel();
+        // A thread that nobody waits for at the end: a writer elsewhere that does not answer must not hold up a server that stops.
+        let begun = std::thread::Builder::new().name("answer".to_owned()).spawn(move || {
             let _place = place;
-            let engine = app.engine()?;
-            let mut heard = |said: Said<'_>| if app.is_stopping() { ControlFlow::Break(()) } else { hear(said) };
-            let reply = span.in_scope(|| match is_written {
-                true => engine.searcher.write(draft, &mut heard),
-                false => draft.quoted(&mut heard),
-            });
-            engine.note_reply(counted, &answer, &reply);
-            Ok(reply)
+            // Who is gone needs no reply.
+            let _ = tell.send(span.in_scope(write));
         });
-        task.await.map_err(|error| Error::internal(format!("the writing of an answer panicked: {error}")))?
+        begun.map_err(|error| Error::internal(format!("no thread for an answer: {error}")))?;
+        let reply = told.await.map_err(|_| Error::internal("the writing of an answer panicked"))?;
+        app.engine()?.note_reply(counted, &answer, &reply);
+        Ok(reply)
     }
 }
 

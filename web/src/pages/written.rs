@@ -43,6 +43,9 @@ pub(super) async fn written(
         let (each, shown) = (events.clone(), address.clone());
         let mut known = Vec::new();
         let hear = move |said: Said<'_>| {
+            if each.is_closed() {
+                return ControlFlow::Break(());
+            }
             let Said::Sentence(sentence, citations) = said else { return ControlFlow::Continue(()) };
             known.extend_from_slice(citations);
             let html = event("sentence", &sentence_of(&shown, sentence, &known, false));

@@ -9,7 +9,7 @@ use scraper::node::Element;
 
 /// Elements that pages hide only until they have loaded.
 const LOADING: &[&str] = &["html", "body", "main", "article"];
-/// Letters up to this size are not seen: pixels, points or other units alike.
+/// Letters up to this size are not seen, in pixels or points.
 const SMALLEST: f64 = 1.0;
 const WHITE: &[&str] = &["white", "#fff", "#ffffff", "#ffffffff", "rgb(255,255,255)", "rgba(255,255,255,1)"];
 
@@ -44,8 +44,8 @@ fn is_unseen(name: &str, value: &str) -> bool {
         ("opacity", value) => value.parse() == Ok(0.0),
         ("font-size", value) => {
             let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
-            let is_relative = value.ends_with("em") || value.ends_with('%') && number != "0";
-            number.parse().is_ok_and(|size: f64| size == 0.0 || size <= SMALLEST && !is_relative)
+            let is_absolute = value.ends_with("px") || value.ends_with("pt");
+            number.parse().is_ok_and(|size: f64| size == 0.0 || size <= SMALLEST && is_absolute)
         }
         _ => false,
     }
@@ -98,6 +98,7 @@ mod tests {
             "<p>x</p>",
             "<p style='display:block;font-size:1em;opacity:.9'>x</p>",
             "<p style='font-size:100%'>x</p>",
+            "<p style='font-size:1vw'>x</p>",
             "<p style='color:#fff;background:#003'>x</p>",
             "<table><tr bgcolor='#003366'><td><b style='color:#ffffff'>x</b></table>",
             "<div class='dark'><p style='color:white'>x</p></div>",

@@ -51,13 +51,13 @@ fn written(said: &'static str, ending: Ending) -> (Reply, usize) {
     let quotations: Vec<Quotation<'_>> = sources.iter().map(Source::quotation).collect();
     let brief = Brief::new("How many days?", &quotations);
     let mut heard = 0;
-    let mut hear = |_: Said<'_>| {
-        heard += 1;
+    let mut hear = |said: Said<'_>| {
+        heard += usize::from(!matches!(said, Said::Part));
         ControlFlow::Continue(())
     };
     let mut written = Written::new(&sources, "How many days?", None);
     written.listen(&Parrot(said, ending), &brief, &mut hear);
-    let reply = written.reply("parrot", extractive(), &mut hear);
+    let reply = written.reply("parrot", extractive());
     (reply, heard)
 }
 
@@ -127,6 +127,20 @@ fn a_writer_that_goes_on_and_on_is_cut() {
 }
 
 #[test]
+fn whoever_leaves_ends_it() {
+    let sources = [source("printers", "Printers", "Printers take paper."), source("leave", "Leave", LEAVE)];
+    let quotations: Vec<Quotation<'_>> = sources.iter().map(Source::quotation).collect();
+    let brief = Brief::new("How many days?", &quotations);
+    let mut parts = 0;
+    let mut written = Written::new(&sources, "How many days?", None);
+    written.listen(&Parrot(GOOD, Ending::Done), &brief, &mut |_| {
+        parts += 1;
+        if parts == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!((parts, written.sentences.len(), written.struck.len(), written.notes.len()), (3, 0, 0, 0));
+}
+
+#[test]
 fn a_writer_that_fails_leaves_what_the_documents_say() {
     struct Away;
     impl Writer for Away {
@@ -148,7 +162,7 @@ fn a_writer_that_fails_leaves_what_the_documents_say() {
     let mut hear = |_: Said<'_>| ControlFlow::Continue(());
     let mut written = Written::new(&sources, "q", None);
     written.listen(&Away, &brief, &mut hear);
-    let reply = written.reply("away", extractive(), &mut hear);
+    let reply = written.reply("away", extractive());
     assert_eq!((reply.writer.as_str(), reply.notes.as_slice()), ("extractive", &[ReplyNote::WriterFailed][..]));
     assert_eq!(reply.sentences.len(), 1);
 }

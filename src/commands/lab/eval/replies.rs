@@ -16,7 +16,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use lab::answers::{agree, flat};
 use lab::evaluation::{BeirQuery, percentile};
-use searcher::{AskRequest, Citation, EXTRACTIVE, Outcome, Reply, RequestLimits, RerankBudget, Searcher};
+use searcher::{AskRequest, Citation, EXTRACTIVE, Outcome, Reply, RequestLimits, RerankBudget, Said, Searcher};
 use serde::{Deserialize, Serialize};
 use storage::View;
 
@@ -178,11 +178,17 @@ fn ask(view: &View, searcher: &Searcher, question: &str, times: &mut Times) -> R
     let answer = search.answer()?;
     let draft = search.draft(&answer, searcher.config().answer_time())?;
     let mut first = None;
-    let reply = searcher.write(draft, &mut |_| {
-        first.get_or_insert_with(|| started.elapsed());
+    let reply = searcher.write(draft, &mut |said| {
+        if matches!(said, Said::Sentence(..)) {
+            first.get_or_insert_with(|| started.elapsed());
+        }
         ControlFlow::Continue(())
     });
-    times.whole.push(started.elapsed().as_secs_f64() * 1_000.0);
-    times.first.extend(first.map(|first| first.as_secs_f64() * 1_000.0));
+    let whole = started.elapsed();
+    times.whole.push(whole.as_secs_f64() * 1_000.0);
+    if reply.outcome == Outcome::Answered {
+        // Sentences of the documents in the place of a writer's come with the whole.
+        times.first.push(first.unwrap_or(whole).as_secs_f64() * 1_000.0);
+    }
     Ok(reply)
 }
