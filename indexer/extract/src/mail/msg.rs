@@ -272,6 +272,8 @@ mod tests {
 
     const APPOINTMENT: u32 = 0x0006_2002;
     const ADDRESS: u32 = 0x0006_2004;
+    const TASK: u32 = 0x0006_2003;
+    const SETS: [u32; 3] = [APPOINTMENT, ADDRESS, TASK];
 
     /// An item with named properties: set, number, type, and the value as its stream, or as the fixed one has it.
     fn item(
@@ -282,7 +284,7 @@ mod tests {
     ) -> Vec<u8> {
         let mut file = CompoundFile::create(Cursor::new(Vec::new())).unwrap();
         let (mut identifiers, mut entries, mut properties) = (Vec::new(), Vec::new(), vec![0; ROOT_HEADER]);
-        for set in [APPOINTMENT, ADDRESS] {
+        for set in SETS {
             identifiers.extend(set.to_le_bytes());
             identifiers.extend([0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46]);
         }
@@ -295,7 +297,9 @@ mod tests {
         file.create_storage("/__nameid_version1.0").unwrap();
         for (at, (set, number, kind, value)) in (0_u16..).zip(named) {
             entries.extend(number.to_le_bytes());
-            entries.extend((if *set == APPOINTMENT { 3_u16 << 1 } else { 4 << 1 }).to_le_bytes());
+            // The first two sets of the format have no entry of their own.
+            let place = SETS.iter().position(|known| known == set).unwrap() as u16 + 3;
+            entries.extend((place << 1).to_le_bytes());
             entries.extend(at.to_le_bytes());
             match kind {
                 0x0040 | 0x000b => fix(0x8000 + at, *kind, u64::from_le_bytes(*value.first_chunk().unwrap())),
@@ -362,6 +366,28 @@ mod tests {
             (APPOINTMENT, 0x825e, 0x0102, &zone),
         ];
         assert_eq!(text(&item("IPM.Appointment", &[(0x0037, "Fair")], &named, &[])), "Fair\n\nWhen: 2026-03-02");
+    }
+
+    #[test]
+    fn a_task_says_until_when_and_whose() {
+        let (start, due) = ((TIMES[0] - 306_000_000_000).to_le_bytes(), (TIMES[0] + 8_334_000_000_000).to_le_bytes());
+        let (owner, yes) = (wide("Kim Lee"), 1_u64.to_le_bytes());
+        let named: [(u32, u32, u16, &[u8]); 4] = [
+            (TASK, 0x8104, 0x0040, &start),
+            (TASK, 0x8105, 0x0040, &due),
+            (TASK, 0x811f, 0x001f, &owner),
+            (TASK, 0x811c, 0x000b, &yes),
+        ];
+        let texts = [(0x0037, "Order valves"), (0x1000, "Three of V7.")];
+        assert_eq!(
+            text(&item("IPM.Task", &texts, &named, &[])),
+            "Order valves\n\nStart: 2026-03-02\nDue: 2026-03-12\nOwner: Kim Lee\nStatus: completed\n\nThree of V7."
+        );
+        assert_eq!(
+            text(&item("IPM.Task", &texts, &named[1..2], &[])),
+            "Order valves\n\nDue: 2026-03-12\n\nThree of V7.",
+            "what is not done has no status"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::sheets::NumberFormat;
 use super::story::{Piece, Role};
 use super::xml::{Node, Xml};
 use crate::block::BlockKind;
@@ -94,18 +95,31 @@ fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
     let mut series: Vec<Series> = Vec::new();
     let mut open: Vec<String> = Vec::new();
     let mut point = 0usize;
+    // How the numbers of a cache are shown, and those of one point that says otherwise.
+    let (mut shown, mut shown_here): (Option<NumberFormat>, Option<NumberFormat>) = (None, None);
+    let mut from_1904 = false;
     let mut xml = Xml::new(text, format);
     while let Some(node) = xml.next()? {
         match node {
             Node::Open(element) => {
                 let within = |name: &str| open.iter().any(|open| open == name);
                 match element.name() {
+                    "date1904" => from_1904 = element.is_on(),
+                    "numCache" | "numLit" => shown = Some(NumberFormat::of("General")),
+                    "strCache" | "strLit" | "multiLvlStrCache" => shown = None,
+                    "formatCode" => {
+                        shown = Some(NumberFormat::of(&xml.text()?));
+                        continue;
+                    }
                     "title" => titles.push(String::new()),
                     "ser" => series.push(Series::default()),
                     "lvl" if within("multiLvlStrCache") => {
                         series.last_mut().into_iter().for_each(|last| last.categories.push(BTreeMap::new()));
                     }
-                    "pt" => point = element.number("idx").unwrap_or(0),
+                    "pt" => {
+                        point = element.number("idx").unwrap_or(0);
+                        shown_here = element.attribute("formatCode").map(|code| NumberFormat::of(&code));
+                    }
                     "t" if within("title") => {
                         let text = xml.text()?;
                         titles.last_mut().into_iter().for_each(|title| title.push_str(&text));
@@ -113,6 +127,10 @@ fn chart(text: &str, format: &'static str) -> Result<Vec<Piece>, FileError> {
                     }
                     "v" if within("ser") => {
                         let text = xml.text()?;
+                        let text = match shown_here.as_ref().or(shown.as_ref()) {
+                            Some(format) => format.of_cached(&text, from_1904),
+                            None => text,
+                        };
                         let Some(last) = series.last_mut() else { continue };
                         if within("cat") || within("xVal") {
                             if last.categories.is_empty() {
@@ -194,6 +212,27 @@ mod tests {
         assert_eq!(pieces[0], block("Sales"));
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         assert_eq!(pieces[1], Piece::Table(vec![row(["", "2023"]), row(["North", "4.5"])]));
+    }
+
+    #[test]
+    fn numbers_of_charts_are_shown_by_their_format() {
+        let cache = |code: &str, points: &str| {
+            format!("<c:numRef><c:numCache><c:formatCode>{code}</c:formatCode>{points}</c:numCache></c:numRef>")
+        };
+        let days = cache("m/d/yyyy", "<c:pt idx='0'><c:v>45355</c:v></c:pt><c:pt idx='1'><c:v>45356</c:v></c:pt>");
+        let values = cache(
+            "General",
+            "<c:pt idx='0'><c:v>4.4000000000000004</c:v></c:pt><c:pt idx='1' formatCode='0.0%'><c:v>0.125</c:v></c:pt>",
+        );
+        let series = format!("<c:ser><c:tx><c:v>2023</c:v></c:tx><c:cat>{days}</c:cat><c:val>{values}</c:val></c:ser>");
+        let chart = |before: &str| {
+            let xml = format!("<c:chartSpace>{before}{series}</c:chartSpace>");
+            read(&xml, "xlsx", "chart", &ExtractLimits::default()).unwrap()
+        };
+        let table = |rows: [[&str; 2]; 3]| [Piece::Table(rows.map(|row| row.map(str::to_owned).to_vec()).to_vec())];
+        assert_eq!(chart(""), table([["", "2023"], ["2024-03-04", "4.4"], ["2024-03-05", "12.5%"]]));
+        let later = table([["", "2023"], ["2028-03-05", "4.4"], ["2028-03-06", "12.5%"]]);
+        assert_eq!(chart("<c:date1904 val='1'/>"), later);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! `ssfmt` 0.1.2 was tried and left: it rounds in binary (1.005 with two decimals as 1.00, 28.5 % as 28 %), cuts where
 //! thousands are scaled away, shows what an empty section hides, and loses the number of `"ca. "General`.
 
-use calamine::{DataRef, ExcelDateTime};
+use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType};
 
 use super::code::{Section, Token, sections};
 use super::decimal::{Decimal, SIGNIFICANT};
@@ -17,15 +17,28 @@ const MAX_PLACES: usize = 60;
 
 /// A number format.
 #[derive(Debug, Clone)]
-pub(super) struct NumberFormat {
+pub(crate) struct NumberFormat {
     sections: Vec<Section>,
     /// Whether nothing is known of it.
     is_unknown: bool,
 }
 
 impl NumberFormat {
-    pub(super) fn of(code: &str) -> Self {
+    pub(crate) fn of(code: &str) -> Self {
         Self { sections: sections(code), is_unknown: code.is_empty() }
+    }
+
+    /// A number that a file keeps as text beside its format, as charts do; what is no number stays as it is.
+    pub(crate) fn of_cached(&self, text: &str, from_1904: bool) -> String {
+        let Ok(number) = text.trim().parse::<f64>() else { return text.to_owned() };
+        if !number.is_finite() {
+            return text.to_owned();
+        }
+        if self.sections.iter().any(Section::is_moment) {
+            let date = ExcelDateTime::new(number, ExcelDateTimeType::DateTime, from_1904);
+            return self.shown(&DataRef::DateTime(date));
+        }
+        self.number(number)
     }
 
     /// A cell's value.

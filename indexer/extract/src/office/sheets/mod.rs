@@ -14,6 +14,8 @@ pub(crate) mod workbook;
 mod xls_formats;
 mod xlsb_formats;
 
+pub(crate) use format::NumberFormat;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
