@@ -40,7 +40,7 @@ bench *filter:
 # The documentation of the code, and the tests of the documents.
 docs:
     cargo doc --workspace --no-deps
-    cargo test --test e2e documents::
+    cargo test --workspace --test e2e documents::
 
 # The binary that is handed out: target/dist/quarry.
 dist:
