@@ -32,10 +32,12 @@
 
 mod access;
 mod assembly;
+mod backlog;
 mod beneath;
 mod chunk;
 mod counter;
 mod dates;
+mod embedding;
 mod error;
 mod history;
 mod ledger;
@@ -62,6 +64,7 @@ mod walk;
 mod watch;
 
 pub use access::FileAccess;
+pub use backlog::{BacklogReport, Until};
 pub use beneath::{BeneathError, Root, open_beneath};
 pub use chunk::{ChunkLimits, ChunkText, TokenCounter, chunk};
 pub use dates::DateOrigin;
@@ -72,7 +75,7 @@ pub use extract::{
 };
 pub use ledger::{LEDGER_COLUMNS, csv_cell, ledger_row, state_of};
 pub use ocr::{OcrConfig, OcrError, Tesseract, WithOcr};
-pub use options::IndexOptions;
+pub use options::{IndexOptions, VectorTiming};
 pub use passages::{PassageCutter, ReadDocument, ReadReport, read_documents};
 pub use permissions::posix_principals;
 pub use pipeline::Indexer;

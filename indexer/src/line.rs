@@ -22,6 +22,7 @@ use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
 use crate::chunk::ChunkText;
 use crate::error::IndexError;
+use crate::options::VectorTiming;
 use crate::pipeline::Indexer;
 use crate::prepare::{Content, Prepared};
 use crate::progress::{Counters, RunReport};
@@ -56,13 +57,16 @@ pub(crate) struct Line<'a, 'b> {
 impl<'a, 'b> Line<'a, 'b> {
     pub(crate) fn new(indexer: &'a mut Indexer<'b>, source: &'a Source, root: Option<&'a Root>) -> Self {
         let counters = indexer.done;
+        // What only has to be read is committed every few seconds, whatever its size.
+        let is_read_only = indexer.options.vectors == VectorTiming::Later;
+        let batch_tokens = if is_read_only { BATCH_TOKENS.1 } else { BATCH_TOKENS.0 * 8 };
         Self {
             indexer,
             source,
             root,
             open: Assembly::default(),
             embedding: None,
-            batch_tokens: BATCH_TOKENS.0 * 8,
+            batch_tokens,
             counters,
             report: RunReport::default(),
             ticked: Instant::now(),
@@ -103,6 +107,10 @@ impl<'a, 'b> Line<'a, 'b> {
         self.indexer.cancel.load(Ordering::Relaxed)
     }
 
+    fn vectors_come_later(&self) -> bool {
+        self.indexer.options.vectors == VectorTiming::Later
+    }
+
     /// Tells how far the run is, and makes room for others.
     fn look_up(&mut self) -> Result<(), IndexError> {
         if self.ticked.elapsed() < TICK {
@@ -138,9 +146,12 @@ impl<'a, 'b> Line<'a, 'b> {
         if under_way || self.open.keys.contains_key(&key) || self.indexer.store.has_vector(key)? {
             return Ok(());
         }
+        self.open.tokens += (chunk.text.len() / BYTES_PER_TOKEN) as u64 + 1;
+        if self.vectors_come_later() {
+            return Ok(());
+        }
         self.open.keys.insert(key, self.open.texts.len());
         self.open.texts.push(embedding_text(&chunk.headings, &chunk.text));
-        self.open.tokens += (chunk.text.len() / BYTES_PER_TOKEN) as u64 + 1;
         Ok(())
     }
 
@@ -215,7 +226,7 @@ impl<'a, 'b> Line<'a, 'b> {
         if let Ok(mut vectors) = vectors {
             known.extend(keys.iter().filter_map(|(key, at)| Some((*key, std::mem::take(vectors.get_mut(*at)?)))));
         }
-        for prepared in &mut prepared {
+        for prepared in prepared.iter_mut().filter(|_| !self.vectors_come_later()) {
             if !self.complete(prepared, &mut known)? {
                 return Ok(());
             }
@@ -223,6 +234,9 @@ impl<'a, 'b> Line<'a, 'b> {
         // What was not found may only be out of reach.
         self.root.map_or(Ok(()), |root| in_place(root, self.source))?;
         let mut batch = Batch::default();
+        if self.vectors_come_later() {
+            batch.let_vectors_come_later();
+        }
         for Prepared { entry, content, told, .. } in prepared {
             self.count(&entry, &content);
             match content {

@@ -13,6 +13,16 @@ use crate::stop::Stop;
 use crate::vanished::Vanished;
 use crate::walk::WalkOptions;
 
+/// When the vectors of documents are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum VectorTiming {
+    /// Before a document is committed: it is found by its words and its meaning at once.
+    #[default]
+    WithText,
+    /// Afterwards, by [`Indexer::embed_backlog`](crate::Indexer::embed_backlog): it is found by its words meanwhile.
+    Later,
+}
+
 /// How a run goes about it.
 #[derive(Debug, Clone)]
 pub struct IndexOptions {
@@ -32,6 +42,8 @@ pub struct IndexOptions {
     pub access: Option<Arc<dyn FileAccess>>,
     /// What to do when every file of a source that has documents is gone.
     pub vanished: Vanished,
+    /// When vectors are made.
+    pub vectors: VectorTiming,
     /// Most documents of one commit.
     pub commit_documents: usize,
     /// Asked when the whole process is to end: a run then does not finish even what it has begun.
@@ -49,6 +61,7 @@ impl Default for IndexOptions {
             dated: DateOrigin::default(),
             access: None,
             vanished: Vanished::default(),
+            vectors: VectorTiming::default(),
             commit_documents: 2_000,
             stop: Stop::default(),
         }

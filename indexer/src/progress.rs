@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storage::Store;
+use storage::{Store, Waiting};
 
 use crate::error::IndexError;
 
@@ -12,6 +12,10 @@ pub trait Observer {
     fn planned(&self, files: u64, unchanged: u64);
     /// Something went on.
     fn progressed(&self, counters: &Counters);
+    /// Vectors of the backlog were committed; `left` is still to come.
+    fn backlog(&self, left: &Waiting) {
+        let _ = left;
+    }
 }
 
 /// Other work on the store, done between two steps of a run. Called from the run's own thread, several times a second.

@@ -154,7 +154,11 @@ impl Miner {
             }
             let cosine = match candidate.vector {
                 Some(place) => place.score,
-                None => cosine(&query, &view.vector(candidate.passage)?),
+                None => match view.vector(candidate.passage)? {
+                    Some(vector) => cosine(&query, &vector),
+                    // Nobody knows yet how near it is.
+                    None => continue,
+                },
             };
             if cosine > limit {
                 mined.too_near += 1;

@@ -11,7 +11,7 @@ use storage::{AnalysedQuery, Filter, LexicalQuery, View, folded};
 use crate::config::SearchConfig;
 use crate::correction::{Corrections, Spelling, replaced};
 use crate::error::SearchError;
-use crate::query::ParsedQuery;
+use crate::query::{Note, ParsedQuery};
 use crate::request::{FacetScope, Mode, SearchRequest, Sort};
 use crate::rules::Rules;
 use crate::synonyms::{Expansion, Synonyms, expansions};
@@ -105,6 +105,9 @@ impl SearchPlan {
         for filter in [&mut filter, &mut query.filter] {
             filter.sources.iter_mut().for_each(|name| *name = as_it_is_called(view, name));
         }
+        if embedding.is_some() {
+            query.notes.extend(to_come(view));
+        }
         Ok(Self {
             filter,
             vector: None,
@@ -168,6 +171,13 @@ impl SearchPlan {
     pub(crate) fn counts_alternatives(&self) -> bool {
         self.request.facets && self.request.facet_scope == FacetScope::Open
     }
+}
+
+/// How many vectors are still to come, if any.
+fn to_come(view: &View) -> Option<Note> {
+    let (waiting, all) = (view.totals().waiting.passages, view.passages());
+    let there = all.saturating_sub(waiting);
+    (waiting > 0 && all > 0).then(|| Note::VectorsToCome { percent: there.saturating_mul(100) / all })
 }
 
 /// The name of the source that somebody means, whose case may differ.

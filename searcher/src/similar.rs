@@ -102,7 +102,7 @@ fn seed(view: &View, places: &[PassageRef], number: Option<u32>) -> Result<Optio
         if number.is_some_and(|number| number != passage.number) {
             continue;
         }
-        let vector = view.vector(*place)?;
+        let Some(vector) = view.vector(*place)? else { continue };
         sum.resize(vector.len(), 0.0);
         sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
         if first.as_ref().is_none_or(|first| passage.number < first.number) {

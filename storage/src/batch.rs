@@ -1,9 +1,9 @@
 //! Changes on their way into the store: everything in one batch becomes durable and visible together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::access::Access;
-use crate::record::{Chunk, ChunkDraft, ContentKey, Document, DocumentId, LedgerEntry};
+use crate::record::{AWAITED, Chunk, ChunkDraft, ContentKey, Document, DocumentId, LedgerEntry};
 
 /// Documents to put or remove and ledger lines to write. A later change of the same document replaces an earlier one.
 #[derive(Debug, Default)]
@@ -13,6 +13,9 @@ pub struct Batch {
     pub(crate) runs: BTreeMap<String, i64>,
     pub(crate) vectors: HashMap<ContentKey, Vec<f32>>,
     pub(crate) access: BTreeMap<DocumentId, Option<Access>>,
+    pub(crate) completed: BTreeSet<DocumentId>,
+    pub(crate) refused: HashSet<ContentKey>,
+    pub(crate) may_await: bool,
 }
 
 /// A document with its chunks.
@@ -26,7 +29,7 @@ impl DocumentDraft {
     /// The document and its chunks as they are stored, given the ordinals of their contents.
     pub(crate) fn stored(self, ordinals: &HashMap<ContentKey, u64>) -> (Document, Vec<Chunk>) {
         let stored = |draft: ChunkDraft| {
-            let ordinal = ordinals.get(&draft.key).copied().unwrap_or_default();
+            let ordinal = ordinals.get(&draft.key).copied().unwrap_or(AWAITED);
             let ChunkDraft { headings, text, span, lines, place, blocks, key: _, vector: _ } = draft;
             Chunk { headings, text, span, lines, place, blocks, ordinal }
         };
@@ -79,6 +82,21 @@ impl Batch {
         self.vectors.insert(content, vector);
     }
 
+    /// Lets passages in whose vectors are still to come: they are found by their words until [`Batch::complete`].
+    pub fn let_vectors_come_later(&mut self) {
+        self.may_await = true;
+    }
+
+    /// Gives the passages of a stored document the vectors that are there by now, in this batch or before it.
+    pub fn complete(&mut self, id: DocumentId) {
+        self.completed.insert(id);
+    }
+
+    /// No vector can be made of this content: its passages are no longer waited for, and stay found by their words.
+    pub fn refuse_vector(&mut self, content: ContentKey) {
+        self.refused.insert(content);
+    }
+
     /// Whether a document in it brings the vector of this content.
     pub(crate) fn brings_vector(&self, content: ContentKey) -> bool {
         let chunks = self.documents.values().flatten().flat_map(|draft| &draft.chunks);
@@ -88,6 +106,7 @@ impl Batch {
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
         let has_documents = !self.documents.is_empty() || !self.access.is_empty();
+        let has_documents = has_documents || !self.completed.is_empty();
         !has_documents && self.ledger.is_empty() && self.runs.is_empty() && self.vectors.is_empty()
     }
 

@@ -10,6 +10,7 @@ use crate::facets::Facets;
 use crate::filter::Filter;
 use crate::lexical::LexicalReader;
 use crate::placement::Placement;
+use crate::record::AWAITED;
 use crate::roster::{DocumentSet, Roster};
 use crate::totals::{IndexTotals, SourceTotals};
 use crate::vectors::VectorIndex;
@@ -88,6 +89,19 @@ pub(crate) fn counted(contents: &Contents) -> Result<IndexTotals> {
             [files, documents, indexed].into_iter().for_each(|count| *count += 1);
         }
     }
+    let mut waiting = DocumentSet::default();
+    let mut awaited = Vec::new();
+    contents.lexical.for_each_ordinal(|passage, ordinal| {
+        if ordinal == AWAITED {
+            awaited.push(passage);
+        }
+    })?;
+    for passage in awaited {
+        waiting.insert(roster.number(passage)?);
+        totals.waiting.passages += 1;
+        totals.waiting.bytes += contents.lexical.passage(passage)?.chunk.text.len() as u64;
+    }
+    totals.waiting.documents = waiting.len() as u64;
     contents.lexical.for_each_group(|passage, _| {
         totals.chunks += 1;
         let source = facets.of(passage).and_then(|filed| totals.sources.get_mut(filed.source));

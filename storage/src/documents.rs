@@ -6,6 +6,7 @@
 //! [`Documents::apply`] returns, not before.
 
 mod accesses;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +20,8 @@ use crate::database::{Database, WHAT};
 use crate::error::{Error, Result};
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::totals::{IndexTotals, SourceCounts};
+
+pub use waiting::{Waiting, WaitingDocument};
 
 const DOCUMENT: u8 = b'd';
 const CHUNK: u8 = b'c';
@@ -62,16 +65,21 @@ impl Changes {
     pub(crate) fn put_document(&mut self, document: &Document) {
         let id = document.id();
         self.put(document_key(id), document);
-        self.touched.push(id);
+        self.touch(id);
     }
 
     pub(crate) fn put_chunk(&mut self, id: DocumentId, number: u32, chunk: &Chunk) {
         self.put(chunk_key(id, number), chunk);
     }
 
+    /// Notes that the lexical index has to take a document over anew.
+    pub(crate) fn touch(&mut self, id: DocumentId) {
+        self.touched.push(id);
+    }
+
     pub(crate) fn remove_document(&mut self, id: DocumentId) {
         self.writes.push((document_key(id), None));
-        self.touched.push(id);
+        self.touch(id);
     }
 
     pub(crate) fn remove_chunk(&mut self, id: DocumentId, number: u32) {
@@ -133,6 +141,7 @@ pub(crate) struct Documents {
 struct Counts {
     totals: Totals,
     sources: SourceCounts,
+    waiting: Waiting,
 }
 
 impl Documents {
@@ -183,9 +192,9 @@ impl Documents {
 
     /// The totals as readers see them.
     pub(crate) fn index_totals(&self) -> IndexTotals {
-        let Counts { totals, sources } = &self.counts;
+        let Counts { totals, sources, waiting } = &self.counts;
         let Totals { sequence, documents, chunks, vectors, .. } = *totals;
-        IndexTotals { sequence, documents, chunks, vectors, sources: sources.by_source().clone() }
+        IndexTotals { sequence, documents, chunks, vectors, waiting: *waiting, sources: sources.by_source().clone() }
     }
 
     /// Writes all changes at once and makes them durable. `vectors` is the length of the vector file they rely on.
@@ -383,6 +392,7 @@ impl Counts {
         self.totals.add(key, value);
         match key.split_first() {
             Some((&LEDGER, _)) => self.sources.add(&decode(key, check(key, value)?)?),
+            Some((&waiting::WAITING, _)) => self.waiting.add(decode(key, check(key, value)?)?),
             Some((&RUN, source)) => {
                 let finished = decode(key, check(key, value)?)?;
                 self.sources.set_run(&String::from_utf8_lossy(source), Some(finished));
@@ -396,6 +406,7 @@ impl Counts {
         self.totals.remove(key, value);
         match key.split_first() {
             Some((&LEDGER, _)) => self.sources.remove(&decode(key, check(key, value)?)?),
+            Some((&waiting::WAITING, _)) => self.waiting.remove(decode(key, check(key, value)?)?),
             Some((&RUN, source)) => self.sources.set_run(&String::from_utf8_lossy(source), None),
             _ => {}
         }

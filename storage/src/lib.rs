@@ -101,6 +101,7 @@ pub use copies::Copies;
 pub use crash::Step;
 #[cfg(debug_assertions)]
 pub use crash::die_on;
+pub use documents::{Waiting, WaitingDocument};
 pub use durable::{Readers, rename_durably, replace_durably, sync_folder};
 pub use error::{Error, Result, chain, is_full};
 pub use facets::{Facets, Filed};
@@ -115,8 +116,8 @@ pub use page_type::PageType;
 pub use private::is_shared;
 pub use rebuild::{Rebuild, unfinished_rebuild};
 pub use record::{
-    Chunk, ChunkDraft, ContentKey, Coverage, DATE_FROM, Document, DocumentId, FileState, IndexModel, LedgerEntry,
-    Source, embedding_text,
+    AWAITED, Chunk, ChunkDraft, ContentKey, Coverage, DATE_FROM, Document, DocumentId, FileState, IndexModel,
+    LedgerEntry, Source, embedding_text,
 };
 pub use roster::DocumentSet;
 pub use scope::Scope;

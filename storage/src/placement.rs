@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::lexical::{LexicalReader, PassageRef};
+use crate::record::AWAITED;
 use crate::vectors::OrdinalSet;
 
 pub(crate) struct Placement {
@@ -17,7 +18,11 @@ pub(crate) struct Placement {
 impl Placement {
     pub(crate) fn of(lexical: &LexicalReader) -> Result<Self> {
         let mut pairs: Vec<(u64, PassageRef)> = Vec::with_capacity(lexical.payload().chunks as usize);
-        lexical.for_each_ordinal(|passage, ordinal| pairs.push((ordinal, passage)))?;
+        lexical.for_each_ordinal(|passage, ordinal| {
+            if ordinal != AWAITED {
+                pairs.push((ordinal, passage));
+            }
+        })?;
         pairs.sort_unstable();
         let length = pairs.last().map_or(0, |(ordinal, _)| ordinal + 1);
         let mut live = OrdinalSet::new(length);

@@ -188,8 +188,23 @@ pub struct Chunk {
     pub place: Option<Place>,
     /// The blocks of its text.
     pub blocks: Vec<Block>,
-    /// Number of its vector in the vector file, which holds its content key.
+    /// Number of its vector in the vector file, which holds its content key; [`AWAITED`] where the vector is still to come.
     pub ordinal: u64,
+}
+
+/// The ordinal of a passage whose vector is not there yet: it is found by its words alone.
+pub const AWAITED: u64 = u64::MAX;
+
+impl Chunk {
+    /// Whether its vector is still to come.
+    pub fn awaits_vector(&self) -> bool {
+        self.ordinal == AWAITED
+    }
+
+    /// The key of its headings and text.
+    pub fn key(&self) -> ContentKey {
+        ContentKey::of(&self.headings, &self.text)
+    }
 }
 
 /// A chunk on its way into the store: like [`Chunk`], with the vector itself where it is not stored yet.

@@ -6,8 +6,9 @@
 //! swapped in. Whatever a crash leaves undone, the next open finishes (see `recover`).
 
 mod accesses;
+mod changes;
+mod waiting;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tracing::debug_span;
 
 use crate::access::{AccessFiles, AccessTable};
 use crate::attempts::Attempts;
-use crate::batch::{Batch, DocumentDraft};
+use crate::batch::Batch;
 use crate::closed::ClosedStore;
 use crate::contents::Contents;
 use crate::crash::{self, Step};
@@ -25,14 +26,14 @@ use crate::layout;
 use crate::lexical::{LexicalIndex, Payload};
 use crate::lock::Lock;
 use crate::placement::Placement;
-use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
+use crate::record::{ContentKey, IndexModel, LedgerEntry, Source};
 use crate::recover::{self, Opened};
 use crate::settings;
 use crate::snapshot::{Snapshot, SnapshotHandle};
 use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
-use crate::vectors::{VectorIndex, check_vector};
+use crate::vectors::VectorIndex;
 use crate::{duplicates, edition, private, upgrade};
 
 /// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
@@ -58,9 +59,6 @@ pub struct Store {
     attempts: Arc<Attempts>,
     lock: Lock,
 }
-
-/// A document that a commit puts, with its chunks, or removes.
-type Touched = (DocumentId, Option<(Document, Vec<Chunk>)>);
 
 impl Store {
     /// Opens the index in the data folder for writing, or makes an empty one; brings one of an earlier format forward, and
@@ -299,7 +297,7 @@ impl Store {
         done
     }
 
-    fn commit_resolved(&mut self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<u64> {
+    fn commit_resolved(&mut self, batch: Batch, resolved: &changes::Resolved) -> Result<u64> {
         let _commit = debug_span!(target: STAGE, "commit").entered();
         debug_span!(target: STAGE, "commit_vectors").in_scope(|| self.append_vectors(&batch, resolved))?;
         let accesses = self.changed_accesses(&batch);
@@ -342,96 +340,6 @@ impl Store {
         }
         crash::point(Step::Published);
         Ok(totals.sequence)
-    }
-
-    /// The ordinal of every content in the batch: stored ones, and the ones that new vectors are going to get.
-    fn resolve(&self, batch: &Batch) -> Result<HashMap<ContentKey, u64>> {
-        let mut ordinals = HashMap::new();
-        let mut next = self.vectors.len();
-        for (&key, vector) in &batch.vectors {
-            check_vector(vector, self.settings.model.dimension)?;
-            let known = self.documents.ordinal(key)?;
-            ordinals.insert(key, known.unwrap_or(next));
-            next += u64::from(known.is_none());
-        }
-        for draft in batch.documents.values().flatten() {
-            for (number, chunk) in draft.chunks.iter().enumerate() {
-                let key = chunk.key;
-                if ordinals.contains_key(&key) {
-                    continue;
-                }
-                if let Some(ordinal) = self.documents.ordinal(key)? {
-                    ordinals.insert(key, ordinal);
-                } else if let Some(vector) = &chunk.vector {
-                    check_vector(vector, self.settings.model.dimension)?;
-                    ordinals.insert(key, next);
-                    next += 1;
-                } else if !batch.brings_vector(key) {
-                    return Err(Error::NoVector { path: draft.document.path.clone(), chunk: number });
-                }
-            }
-        }
-        Ok(ordinals)
-    }
-
-    fn append_vectors(&mut self, batch: &Batch, resolved: &HashMap<ContentKey, u64>) -> Result<()> {
-        let stored = self.vectors.len();
-        let mut fresh: Vec<Option<(ContentKey, &[f32])>> = Vec::new();
-        let chunks = batch.documents.values().flatten().flat_map(|draft| &draft.chunks);
-        let of_chunks = chunks.filter_map(|chunk| Some((chunk.key, chunk.vector.as_ref()?)));
-        for (key, vector) in batch.vectors.iter().map(|(key, vector)| (*key, vector)).chain(of_chunks) {
-            let Some(&ordinal) = resolved.get(&key) else { continue };
-            if ordinal >= stored {
-                let at = (ordinal - stored) as usize;
-                fresh.resize(fresh.len().max(at + 1), None);
-                fresh[at].get_or_insert((key, vector));
-            }
-        }
-        let fresh: Vec<_> = fresh.into_iter().flatten().map(|(key, vector)| (key.0, vector)).collect();
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        self.vectors.append(&fresh)?;
-        crash::point(Step::VectorsAppended);
-        self.vectors.sync()?;
-        crash::point(Step::VectorsSynced);
-        Ok(())
-    }
-
-    /// What a batch writes to the truth, and the documents that the lexical index replaces or removes for it.
-    fn changes(&self, batch: Batch, resolved: &HashMap<ContentKey, u64>) -> Result<(Changes, Vec<Touched>)> {
-        let mut changes = Changes::default();
-        let mut touched = Vec::with_capacity(batch.documents.len());
-        for (id, draft) in batch.documents {
-            let old = self.documents.chunks(id)?;
-            match draft {
-                Some(draft) => touched.push((id, Some(put_document(&mut changes, id, draft, &old, resolved)))),
-                None if self.documents.document(id)?.is_some() => {
-                    (0u32..).zip(&old).for_each(|(number, _)| changes.remove_chunk(id, number));
-                    changes.remove_document(id);
-                    touched.push((id, None));
-                }
-                None => {}
-            }
-        }
-        let stored = self.vectors.len();
-        for (&key, &ordinal) in resolved {
-            if self.documents.ordinal(key)?.is_none() && ordinal < stored {
-                changes.put_vector(key, ordinal);
-            }
-        }
-        for (source, finished) in batch.runs {
-            changes.put_run(&source, finished);
-        }
-        for ((source, path), entry) in batch.ledger {
-            let old = self.documents.ledger_entry(&source, &path)?;
-            duplicates::note(&mut changes, old.as_ref(), entry.as_ref());
-            match entry {
-                Some(entry) => changes.put_ledger(&entry),
-                None => changes.remove_ledger(&source, &path),
-            }
-        }
-        Ok((changes, touched))
     }
 
     fn publish(&mut self) -> Result<()> {
@@ -479,22 +387,4 @@ fn published(
     let index = layout::take_in_vectors(index, &placement)?;
     let contents = Contents::new(settings.clone(), lexical, index.clone(), placement);
     Ok((index, Snapshot::of(totals, contents, access.clone())))
-}
-
-fn put_document(
-    changes: &mut Changes,
-    id: DocumentId,
-    draft: DocumentDraft,
-    old: &[Chunk],
-    resolved: &HashMap<ContentKey, u64>,
-) -> (Document, Vec<Chunk>) {
-    let (document, chunks) = draft.stored(resolved);
-    for (number, chunk) in (0u32..).zip(&chunks) {
-        if old.get(number as usize) != Some(chunk) {
-            changes.put_chunk(id, number, chunk);
-        }
-    }
-    (0u32..).zip(old).skip(chunks.len()).for_each(|(number, _)| changes.remove_chunk(id, number));
-    changes.put_document(&document);
-    (document, chunks)
 }

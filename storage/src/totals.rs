@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Waiting;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::record::{FileState, LedgerEntry};
@@ -29,6 +30,9 @@ pub struct IndexTotals {
     pub chunks: u64,
     /// Distinct vectors ever stored.
     pub vectors: u64,
+    /// Passages whose vectors are still to come.
+    #[serde(default, skip_serializing_if = "Waiting::is_over")]
+    pub waiting: Waiting,
     /// Counts over the files of each source that has any.
     pub sources: BTreeMap<String, SourceTotals>,
 }

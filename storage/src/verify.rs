@@ -167,7 +167,7 @@ fn verify_documents(
         counts.remove(&id);
         for (number, chunk) in (0u32..).zip(documents.chunks(id)?) {
             report.chunks += 1;
-            if let Some(problem) = vectors.and_then(|vectors| vector_problem(documents, vectors, &chunk)) {
+            if let Some(problem) = vectors.and_then(|vectors| vector_problem(documents, vectors, id, &chunk)) {
                 report.add("vectors", format!("{} chunk {number}: {problem}", document.path));
             }
             live.insert((id, number), chunk.ordinal);
@@ -179,8 +179,15 @@ fn verify_documents(
     Ok(live)
 }
 
-fn vector_problem(documents: &Documents, vectors: &VectorView, chunk: &Chunk) -> Option<String> {
-    let key = ContentKey::of(&chunk.headings, &chunk.text);
+fn vector_problem(documents: &Documents, vectors: &VectorView, id: DocumentId, chunk: &Chunk) -> Option<String> {
+    let key = chunk.key();
+    if chunk.awaits_vector() {
+        return match documents.waiting_of(id).and_then(|waiting| Ok(waiting.is_some() || documents.is_refused(key)?)) {
+            Ok(true) => None,
+            Ok(false) => Some("it has no vector, and waits for none".into()),
+            Err(error) => Some(chain(&error)),
+        };
+    }
     match documents.ordinal(key) {
         Err(error) => return Some(chain(&error)),
         Ok(known) if known != Some(chunk.ordinal) => return Some("its content is mapped to another vector".into()),

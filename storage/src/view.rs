@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::facets::Facets;
 use crate::filter::Filter;
 use crate::lexical::{AnalysedQuery, HeldTerm, KnownWord, LexicalQuery, LexicalWeights, PassageRef, StoredPassage};
-use crate::record::{Chunk, Document, DocumentId, IndexModel, Source};
+use crate::record::{AWAITED, Chunk, Document, DocumentId, IndexModel, Source};
 use crate::roster::{DocumentSet, Roster};
 use crate::scope::{PassageSet, Restriction, Scope};
 use crate::totals::IndexTotals;
@@ -127,7 +127,11 @@ impl View {
         for (passage, ordinal) in self.by_document()? {
             let modified = facets.of(passage).map_or(0, |filed| filed.modified);
             hasher.update(&self.contents.lexical.group(passage)?.to_le_bytes()).update(&modified.to_le_bytes());
-            hasher.update(&self.contents.vectors.key(ordinal)?);
+            match ordinal {
+                AWAITED => hasher.update(&self.contents.lexical.passage(passage)?.chunk.key().0),
+                ordinal => hasher.update(&self.contents.vectors.key(ordinal)?),
+            };
+            hasher.update(&[u8::from(ordinal == AWAITED)]);
         }
         let mut head = [0; 8];
         head.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
@@ -186,7 +190,7 @@ impl View {
         passages.into_iter().for_each(|passage| allowed.insert(passage));
         let mut ordinals = OrdinalSet::new(self.contents.placement.live().len());
         self.contents.lexical.for_each_ordinal(|passage, ordinal| {
-            if allowed.contains(passage) {
+            if ordinal != AWAITED && allowed.contains(passage) {
                 ordinals.insert(ordinal);
             }
         })?;
@@ -226,9 +230,10 @@ impl View {
         self.contents.lexical.scores_of(query, weights, passages)
     }
 
-    /// What [`View::nearest`] would give these passages: their cosines.
+    /// What [`View::nearest`] would give these passages: their cosines, as far as their vectors are there.
     pub fn cosines(&self, vector: &[f32], passages: Vec<PassageRef>) -> Result<Vec<(PassageRef, f32)>> {
-        let known = self.contents.lexical.ordinals_of(passages)?;
+        let mut known = self.contents.lexical.ordinals_of(passages)?;
+        known.retain(|(_, ordinal)| *ordinal != AWAITED);
         let cosines = self.contents.vectors.cosines(vector, known.iter().map(|(_, ordinal)| *ordinal))?;
         Ok(known.into_iter().map(|(passage, _)| passage).zip(cosines).collect())
     }
@@ -342,8 +347,8 @@ impl View {
             return Ok(background);
         }
         let mut seen = HashSet::new();
-        let distinct =
-            self.by_document()?.into_iter().filter_map(|(_, ordinal)| seen.insert(ordinal).then_some(ordinal));
+        let there = self.by_document()?.into_iter().filter(|(_, ordinal)| *ordinal != AWAITED);
+        let distinct = there.filter_map(|(_, ordinal)| seen.insert(ordinal).then_some(ordinal));
         let distinct: Vec<u64> = distinct.collect();
         let step = distinct.len().div_ceil(BACKGROUND).max(1);
         let sample = distinct.into_iter().step_by(step).map(|ordinal| Ok(self.contents.vectors.vector(ordinal)?));
@@ -441,10 +446,18 @@ impl View {
         })
     }
 
-    /// The stored vector of a passage, normalised.
-    pub fn vector(&self, passage: PassageRef) -> Result<Vec<f32>> {
-        let ordinal = self.contents.lexical.passage(passage)?.chunk.ordinal;
-        Ok(self.contents.vectors.vector(ordinal)?)
+    /// The stored vector of a passage, normalised; `None` where it is still to come.
+    pub fn vector(&self, passage: PassageRef) -> Result<Option<Vec<f32>>> {
+        match self.contents.lexical.passage(passage)?.chunk.ordinal {
+            AWAITED => Ok(None),
+            ordinal => Ok(Some(self.contents.vectors.vector(ordinal)?)),
+        }
+    }
+
+    /// Whether a passage waits for its vector still, so that it is found by its words alone.
+    pub fn awaits_vector(&self, passage: PassageRef) -> Result<bool> {
+        let ordinals = self.contents.lexical.ordinals_of(vec![passage])?;
+        Ok(ordinals.iter().any(|(_, ordinal)| *ordinal == AWAITED))
     }
 }
 

@@ -63,6 +63,11 @@ pub enum Note {
     },
     /// Filters that documents pass, but none passes all.
     NothingPassesAll,
+    /// Vectors are still to come, and what waits for them is found by its words alone.
+    VectorsToCome {
+        /// The percentage of passages that are found by meaning as well, rounded down.
+        percent: u64,
+    },
 }
 
 impl fmt::Display for Note {
@@ -90,6 +95,12 @@ impl fmt::Display for Note {
             Self::NothingPasses { filter } => write!(f, "no document matches {filter}"),
             Self::NothingPassesAll => {
                 f.write_str("some documents match each of the filters, but no document matches all of them")
+            }
+            Self::VectorsToCome { percent } => {
+                write!(
+                    f,
+                    "searched by words: all documents; by meaning: {percent} % so far, the rest is being embedded"
+                )
             }
         }
     }

@@ -194,6 +194,9 @@ impl Language {
             Note::OnlyExclusions => "查询只写了要排除的内容：请加上要找的词".to_string(),
             Note::NothingPasses { filter } => format!("没有文档符合 {filter}"),
             Note::NothingPassesAll => "各个筛选条件都有文档符合，但没有文档同时符合全部条件".to_string(),
+            Note::VectorsToCome { percent } => {
+                format!("按字词搜索：全部文档；按语义搜索：目前 {percent}%，其余仍在计算向量")
+            }
         }
     }
 
