@@ -180,6 +180,9 @@ pub(crate) struct IndexArgs {
     /// Let the files of the named folders say who may see them, from now on: as the file system does, or their owner alone.
     #[arg(long, value_name = "WHAT", requires = "folders")]
     pub(crate) permissions: Option<FilesSay>,
+    /// End as soon as all documents are found by their words; the next run, or a server, makes the vectors that are still to come.
+    #[arg(long, conflicts_with = "rebuild")]
+    pub(crate) no_wait: bool,
     /// Make the index of all sources anew, for another model or format. The old one is searched until the new one is whole.
     #[arg(long)]
     pub(crate) rebuild: bool,

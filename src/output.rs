@@ -6,12 +6,14 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use indexer::{Counters, Observer, RunReport};
+use indexer::{BacklogReport, Counters, Observer, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use searcher::{
     Answer, CLOSEST, Citation, ClosestDocument, DocumentHit, Effect, Expansion, Flaw, PassageHit, Reply, ReplyNote,
     Spelling, StruckSentence, Verdict,
 };
+
+use storage::Waiting;
 
 use crate::plain::{shown, shown_lines};
 
@@ -78,6 +80,74 @@ impl Observer for Progress {
             eprintln!("{}: {} of {all} files, {done}", self.bar.prefix(), counters.files);
         }
         self.bar.set_message(done);
+    }
+}
+
+/// Progress of vectors that are still to come, by the bytes of their texts.
+pub(crate) struct BacklogProgress {
+    bar: ProgressBar,
+    all: u64,
+    last_line: Cell<Instant>,
+}
+
+impl BacklogProgress {
+    pub(crate) fn new(waiting: Waiting) -> Self {
+        let Waiting { documents, passages, bytes } = waiting;
+        eprintln!(
+            "embedding: {} passages of {} documents, which are found by their words meanwhile",
+            HumanCount(passages),
+            HumanCount(documents)
+        );
+        let bar = if stderr().is_terminal() { ProgressBar::new(bytes) } else { ProgressBar::hidden() };
+        let template = "embedding {bar:24} {bytes}/{total_bytes}  {msg}  {eta} left";
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_length(bytes);
+        Self { bar, all: bytes, last_line: Cell::new(Instant::now()) }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for BacklogProgress {
+    fn planned(&self, _: u64, _: u64) {}
+
+    fn progressed(&self, counters: &Counters) {
+        let speed = counters.tokens as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
+        self.bar.set_message(format!("{} tokens/s", HumanCount(speed as u64)));
+    }
+
+    fn backlog(&self, left: &Waiting) {
+        let done = self.all.saturating_sub(left.bytes);
+        self.bar.set_position(done);
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY && done > 0 {
+            self.last_line.set(Instant::now());
+            let seconds = self.bar.elapsed().as_secs_f64() * left.bytes as f64 / done as f64;
+            let time = HumanDuration(Duration::from_secs_f64(seconds));
+            eprintln!("embedding: {} passages to go, about {time}", HumanCount(left.passages));
+        }
+    }
+}
+
+/// What was embedded.
+pub(crate) fn print_backlog(report: &BacklogReport) {
+    let BacklogReport { embedded, tokens, refused, .. } = report;
+    eprintln!("embedding: {} passages ({} tokens)", HumanCount(*embedded), HumanCount(*tokens));
+    if *refused > 0 {
+        eprintln!(
+            "embedding: the model failed on {refused} passages, which are found by their words alone; RUST_LOG=warn says why"
+        );
+    }
+}
+
+/// What is still to come, if anything is.
+pub(crate) fn print_waiting(waiting: &Waiting) {
+    if !waiting.is_over() {
+        eprintln!(
+            "{} passages are found by their words alone so far; the next `quarry index`, or a server, embeds them",
+            HumanCount(waiting.passages)
+        );
     }
 }
 

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use etcetera::BaseStrategy;
+use indexer::VectorTiming;
 use serde::{Deserialize, Serialize};
+
+use web::VectorsWhen;
 
 use crate::answers::AnswersConfig;
 use crate::cli::{Cli, Command, LogFormat, Precision};
+use crate::models;
 use crate::reading::ExtractConfig;
 
 const SYSTEM: &str = "/etc/quarry/quarry.toml";
@@ -183,6 +187,16 @@ impl Settings {
         match &self.search.rules {
             Some(path) => Ok(searcher::Rules::read(path)?),
             None => Ok(searcher::Rules::default()),
+        }
+    }
+
+    /// When vectors are made.
+    pub(crate) fn vector_timing(&self) -> VectorTiming {
+        let is_bundled = self.model.as_ref().is_none_or(|model| model.as_os_str() == models::BUNDLED);
+        match self.index.vectors {
+            VectorsWhen::WithText => VectorTiming::WithText,
+            VectorsWhen::Auto if is_bundled => VectorTiming::WithText,
+            VectorsWhen::Auto | VectorsWhen::Later => VectorTiming::Later,
         }
     }
 

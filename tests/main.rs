@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod answerable;
+mod backlog;
 mod bad_input;
 mod bert;
 mod browser;

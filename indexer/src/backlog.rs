@@ -12,7 +12,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use storage::{Batch, Chunk, ContentKey, DocumentId, STAGE, WaitingDocument, chain, embedding_text};
+use storage::{Batch, Chunk, ContentKey, DocumentId, STAGE, Waiting, WaitingDocument, chain, embedding_text};
 use tracing::{debug_span, warn};
 
 use crate::embedding::{Course, Embedding};
@@ -47,13 +47,20 @@ pub struct BacklogReport {
 pub enum Until {
     /// When nothing waits any more.
     Done,
-    /// Soon after this moment, or when nothing waits any more.
-    Moment(Instant),
+    /// When about so many passages wait.
+    Left(u64),
 }
 
 impl Until {
-    fn is_over(self) -> bool {
-        matches!(self, Self::Moment(moment) if Instant::now() >= moment)
+    /// How many bytes may be embedded from here, given what waits.
+    fn allows(self, waiting: Waiting) -> u64 {
+        match self {
+            Self::Done => u64::MAX,
+            Self::Left(left) => {
+                let share = waiting.passages.saturating_sub(left) as f64 / waiting.passages.max(1) as f64;
+                (waiting.bytes as f64 * share) as u64
+            }
+        }
     }
 }
 
@@ -122,9 +129,11 @@ struct Backlog<'a, 'b> {
 impl Backlog<'_, '_> {
     fn work(mut self, until: Until) -> Result<BacklogReport, IndexError> {
         let mut size = FIRST_PORTION;
+        let mut allowed = until.allows(self.indexer.store.waiting());
         let mut with_model: Option<(Portion, Embedding, Instant)> = None;
         loop {
-            let portion = if until.is_over() { Portion::default() } else { self.portion(size)? };
+            let portion = if allowed == 0 { Portion::default() } else { self.portion(size.min(allowed))? };
+            allowed = allowed.saturating_sub(portion.bytes);
             let is_last = portion.documents.is_empty() && portion.keys.is_empty();
             let next = match portion.texts.is_empty() {
                 // Everything of it is known already: nothing to wait for, but what is before it comes first.

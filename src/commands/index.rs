@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use indexer::{Comparison, IndexError, IndexOptions, Indexer, RunReport, Stop, Vanished, WalkOptions};
+use indexer::{
+    Comparison, IndexError, IndexOptions, Indexer, RunReport, Stop, Until, Vanished, VectorTiming, WalkOptions,
+};
 use qwen3::EmbedHandle;
 use storage::{FilePermissions, Source, Store};
 
 use crate::cli::{FilesSay, IndexArgs};
-use crate::output::{self, Progress};
+use crate::output::{self, BacklogProgress, Progress};
 use crate::settings::Settings;
 use crate::{cure, interrupt, models, paths, plain};
 
@@ -23,10 +25,12 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
     let reading = settings.extract.start()?;
-    let options = options(args, reading.options());
+    let options = IndexOptions { vectors: settings.vector_timing(), ..options(args, reading.options()) };
     let folder = paths::data_dir(settings)?;
     let (embedder, model) = models::embedder(settings)?;
     if args.rebuild {
+        // What is searched meanwhile is the index in force: there is nothing to be found earlier.
+        let options = IndexOptions { vectors: VectorTiming::WithText, ..options };
         return rebuild::run(&folder, args, &embedder, &model, &options);
     }
     let mut store = Store::open(&folder, &model)?;
@@ -42,21 +46,47 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     let mut failed = Vec::new();
     for source in &sources {
         match index(&mut store, &embedder, source, options.clone(), &cancel) {
-            Ok(report) if report.interrupted => {
-                store.close()?;
-                eprintln!("stopped; what was done is kept. Run the same command again to continue.");
-                return Ok(ExitCode::from(interrupt::INTERRUPTED));
-            }
+            Ok(report) if report.interrupted => return stopped(store),
             Ok(_) => {}
             Err(error) if is_of_source(&error) && sources.len() > 1 => failed.push((source, error)),
             Err(error) => return Err(error),
         }
     }
+    if !args.no_wait && !embed_backlog(&mut store, &embedder, options, &cancel)? {
+        return stopped(store);
+    }
+    output::print_waiting(&store.waiting());
     store.close()?;
     match failed.pop() {
         None => Ok(ExitCode::SUCCESS),
         Some(last) => Err(others_done(&failed, last, sources.len())),
     }
+}
+
+fn stopped(store: Store) -> Result<ExitCode> {
+    output::print_waiting(&store.waiting());
+    store.close()?;
+    eprintln!("stopped; what was done is kept. Run the same command again to continue.");
+    Ok(ExitCode::from(interrupt::INTERRUPTED))
+}
+
+/// Makes the vectors that are still to come; false if it was stopped before its end.
+fn embed_backlog(
+    store: &mut Store,
+    embedder: &EmbedHandle,
+    options: IndexOptions,
+    cancel: &AtomicBool,
+) -> Result<bool> {
+    let waiting = store.waiting();
+    if waiting.is_over() {
+        return Ok(true);
+    }
+    let progress = BacklogProgress::new(waiting);
+    let report = Indexer::new(store, embedder, options, &progress, cancel).embed_backlog(Until::Done);
+    progress.finish();
+    let report = report?;
+    output::print_backlog(&report);
+    Ok(!report.interrupted)
 }
 
 /// Notes what the files of sources say of who may see them, before any is read.

@@ -25,7 +25,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         settings: settings.clone(),
         args: args.clone(),
         named,
-        indexing: reading.options(),
+        indexing: IndexOptions { vectors: settings.vector_timing(), ..reading.options() },
         search: settings.search()?,
         synonyms: settings.synonyms()?,
         rules: settings.rules()?,

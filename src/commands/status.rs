@@ -25,6 +25,8 @@ struct Status {
     documents: u64,
     chunks: u64,
     vectors: u64,
+    /// Passages that are found by their words alone so far.
+    waiting: u64,
     bytes: Vec<(&'static str, u64)>,
     /// Bytes of a rebuild that was stopped before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,6 +174,7 @@ fn status(folder: &Path, files: Files, settings: &Settings) -> Result<Status> {
         documents: totals.documents,
         chunks: totals.chunks,
         vectors: totals.vectors,
+        waiting: totals.waiting.passages,
         bytes,
         unfinished_rebuild: storage::unfinished_rebuild(folder),
         sources: sources.into_iter().map(source_status).collect(),
@@ -216,6 +219,9 @@ fn show(status: &Status) {
         "content    {} documents, {} passages, {} vectors, generation {}",
         status.documents, status.chunks, status.vectors, status.generation
     );
+    if status.waiting > 0 {
+        println!("embedding  {} passages are still to come, and found by their words meanwhile", status.waiting);
+    }
     let sizes: Vec<String> =
         status.bytes.iter().map(|(part, bytes)| format!("{part} {}", output::size(*bytes))).collect();
     println!("on disk    {}", sizes.join(", "));

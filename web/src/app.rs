@@ -141,6 +141,11 @@ impl App {
         self.engine.get().map_or(0, |engine| engine.writer.awaited())
     }
 
+    /// About how long it takes until all vectors are there, while they are made.
+    pub(crate) fn seconds_left(&self) -> Option<f64> {
+        self.engine.get().and_then(|engine| engine.writer.seconds_left())
+    }
+
     /// Why nothing can be committed at the moment, if so.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.engine.get().and_then(|engine| engine.writer.failure())

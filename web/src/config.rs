@@ -133,6 +133,21 @@ pub struct IndexConfig {
     pub max_deleted_percent: u8,
     /// Most documents of one commit.
     pub commit_documents: usize,
+    /// When vectors are made.
+    pub vectors: VectorsWhen,
+}
+
+/// When the vectors of documents are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VectorsWhen {
+    /// Before they are found where the model is the bundled one, which takes no time; later with any other.
+    #[default]
+    Auto,
+    /// Before they are found.
+    WithText,
+    /// After they are found by their words.
+    Later,
 }
 
 /// Suggestions while typing.
@@ -217,6 +232,7 @@ impl Default for IndexConfig {
             every_minutes: 60,
             max_deleted_percent: 50,
             commit_documents: 2_000,
+            vectors: VectorsWhen::default(),
         }
     }
 }

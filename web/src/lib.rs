@@ -43,7 +43,9 @@ mod writer;
 
 pub use audit::{AuditConfig, AuditEvent, append_to_audit_log};
 pub use brand::{LinkConfig, PageConfig};
-pub use config::{AuthConfig, Config, FilesSay, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig};
+pub use config::{
+    AuthConfig, Config, FilesSay, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig, VectorsWhen,
+};
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;
 pub use guard::{KeyFile, KeyFileError, KeyHolder, KeyRecord, NewKey, Scope};

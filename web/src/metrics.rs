@@ -45,6 +45,7 @@ pub(crate) struct Metrics {
     waiting: Gauge,
     ready: Gauge,
     awaited: Gauge,
+    to_embed: Gauge,
     failing: Gauge,
     /// What insights had no room or no time for.
     pub(crate) insights_left_out: Counter,
@@ -74,6 +75,8 @@ impl Metrics {
         registry.register("ready", "Whether searches can be answered", ready.clone());
         registry.register("sources_awaited", "Sources that were never looked through as a whole", awaited.clone());
         registry.register("writer_failing", "Whether the index cannot be written", failing.clone());
+        let to_embed = Gauge::default();
+        registry.register("passages_to_embed", "Passages whose vectors are still to come", to_embed.clone());
         let insights_left_out = Counter::default();
         registry.register(
             "insights_left_out",
@@ -95,6 +98,7 @@ impl Metrics {
             waiting,
             ready,
             awaited,
+            to_embed,
             failing,
             insights_left_out,
             audit_failing,
@@ -133,7 +137,9 @@ impl Metrics {
         if let Ok(engine) = app.engine() {
             let snapshot = engine.snapshot();
             self.generation.set(as_i64(snapshot.sequence()));
-            self.passages.set(as_i64(engine.whole().map_or(0, |view| view.passages())));
+            let whole = engine.whole();
+            self.passages.set(as_i64(whole.as_ref().map_or(0, |view| view.passages())));
+            self.to_embed.set(as_i64(whole.map_or(0, |view| view.totals().waiting.passages)));
             self.models.read(engine);
         }
         self.waiting.set(as_i64(app.admission.waiting() as u64));

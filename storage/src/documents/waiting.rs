@@ -69,6 +69,11 @@ impl Changes {
 }
 
 impl Documents {
+    /// How much waits.
+    pub(crate) fn waiting_totals(&self) -> Waiting {
+        self.counts.waiting
+    }
+
     /// What a document waits for.
     pub(crate) fn waiting_of(&self, id: DocumentId) -> Result<Option<WaitingDocument>> {
         self.get(&waiting_key(id))

@@ -248,7 +248,7 @@ mod tests {
             let filed = facets.of(place).unwrap();
             assert_eq!((filed.source, filed.kind, filed.language, filed.modified), ("a", "text", Some("en"), 102));
             let expected = if snapshot.passage(place).unwrap().number == 0 { [1.0, 0.0] } else { [0.0, 1.0] };
-            assert_eq!(snapshot.vector(place).unwrap(), expected);
+            assert_eq!(snapshot.vector(place).unwrap(), Some(expected.to_vec()));
         }
 
         let truth = store.truth();

@@ -41,6 +41,8 @@ pub(crate) struct Status {
     pub(crate) documents: u64,
     /// Their passages.
     pub(crate) passages: u64,
+    /// Passages whose vectors are still to come; null where all are there.
+    pub(crate) embedding: Option<Embedding>,
     /// Distinct vectors ever stored; told to administrators.
     pub(crate) vectors: Option<u64>,
     /// Bytes on disk by part; told to administrators.
@@ -49,6 +51,16 @@ pub(crate) struct Status {
     pub(crate) sources: Vec<SourceView>,
     /// Jobs that wait or are being done: all of them for administrators, their own for others.
     pub(crate) jobs: Vec<Job>,
+}
+
+/// Vectors that are still to come.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Embedding {
+    /// Passages that the caller may see and that are found by their words alone so far.
+    pub(crate) passages: u64,
+    /// About how many seconds it takes until all are there, by the bytes that are left; while they are made, told to
+    /// administrators.
+    pub(crate) seconds_left: Option<f64>,
 }
 
 /// How the audit log is.
@@ -94,6 +106,10 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
         writer: ModelView::writer(engine, caller),
         documents: totals.documents,
         passages: totals.chunks,
+        embedding: (!totals.waiting.is_over()).then(|| Embedding {
+            passages: totals.waiting.passages,
+            seconds_left: app.seconds_left().filter(|_| is_whole),
+        }),
         vectors: statistics.as_ref().map(|statistics| statistics.vectors),
         bytes: statistics.into_iter().flat_map(|it| it.bytes).map(|(part, bytes)| Part { part, bytes }).collect(),
         sources: views(engine, &seen, caller.sees_places()),

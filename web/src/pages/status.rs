@@ -38,6 +38,7 @@ struct State {
     embedding: ModelView,
     reranker: Option<ModelView>,
     writer: Option<ModelView>,
+    seconds_left: Option<f64>,
     uptime: Duration,
     /// Whether the audit log cannot be written.
     audit_failing: bool,
@@ -65,6 +66,7 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
             embedding: ModelView::embedding(engine, &caller),
             reranker: ModelView::reranker(engine, &caller),
             writer: ModelView::writer(engine, &caller),
+            seconds_left: app.seconds_left().filter(|_| caller.sees_everything()),
             uptime: app.started.elapsed(),
             audit_failing: app.audit.is_failing(),
         })
@@ -74,7 +76,7 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
 
 fn page(visit: &Visit, asked: &Asked, state: &State) -> HttpResponse {
     let words = visit.words();
-    let busy = state.jobs.iter().any(is_active);
+    let busy = state.survey.waiting > 0 || state.jobs.iter().any(is_active);
     let main = html! {
         main #main.status {
             h1 { (words.status) }
@@ -97,12 +99,20 @@ fn is_active(job: &Job) -> bool {
 
 fn summary(visit: &Visit, state: &State) -> Markup {
     let words = visit.words();
-    let Survey { documents, passages, statistics, .. } = &*state.survey;
+    let Survey { documents, passages, waiting, statistics, .. } = &*state.survey;
     html! {
         dl.figures {
             div { dt { (words.documents) } dd { (number(*documents)) } }
             div { dt { (words.passages) } dd { (number(*passages)) } }
             @if let Some(statistics) = statistics { (on_disk(visit, statistics)) }
+        }
+        @if *waiting > 0 {
+            p {
+                (fill(words.to_embed, &[&number(*waiting)]))
+                @if let Some(seconds) = state.seconds_left {
+                    " " (fill(words.embedding_left, &[&visit.language.duration(seconds * 1e3)]))
+                }
+            }
         }
         p.quiet { (fill(words.uptime, &[&visit.language.duration(state.uptime.as_secs_f64() * 1e3)])) }
     }

@@ -57,6 +57,7 @@ pub(super) struct Strings {
     pub(super) failed: &'static str, pub(super) unread: &'static str, pub(super) path_contains: &'static str, pub(super) show: &'static str,
     pub(super) first_page: &'static str, pub(super) no_files: &'static str, pub(super) tokens_second: &'static str,
     pub(super) cure_failed: &'static str, pub(super) cure_unreadable: &'static str, pub(super) uptime: &'static str,
+    pub(super) to_embed: &'static str, pub(super) embedding_left: &'static str,
 
 
  pub(super) go_home: &'static str, pub(super) try_again: &'static str,
@@ -155,6 +156,7 @@ pub(super) const EN: Strings = Strings {
     path_contains: "Path contains", show: "Show", first_page: "From the start", no_files: "No file is in this state.", tokens_second: "{} tokens/s",
     cure_failed: "It is tried again at the next run. If it fails again, the server’s log says more.",
     cure_unreadable: "The list of files below says why for each.", uptime: "Running for {}",
+    to_embed: "{} passages are found by their words and not yet by their meaning: their vectors are being made.", embedding_left: "About {} to go.",
     go_home: "Go to the first page", try_again: "Try again",
     offline: "The server cannot be reached. What you see may be out of date.", suggestions: "{} suggestions", one_suggestion: "1 suggestion",
     from_query: "asked before", from_title: "title", from_heading: "heading",
@@ -253,6 +255,7 @@ pub(super) const ZH: Strings = Strings {
     path_contains: "路径包含", show: "显示", first_page: "从头开始", no_files: "没有处于此状态的文件。", tokens_second: "{} 词元/秒",
     cure_failed: "下次运行会重试。若再次失败，请查看服务日志。",
     cure_unreadable: "下面的文件列表逐一说明原因。", uptime: "已运行 {}",
+    to_embed: "{} 个段落目前只能按字词找到，其语义向量正在计算。", embedding_left: "大约还需 {}。",
     go_home: "返回首页", try_again: "重试",
     offline: "无法连接服务器，显示的内容可能已过时。", suggestions: "{} 条建议", one_suggestion: "1 条建议",
     from_query: "搜索过", from_title: "标题", from_heading: "小标题",

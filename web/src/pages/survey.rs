@@ -51,6 +51,8 @@ pub(super) struct Survey {
     pub(super) sources: Vec<SourceState>,
     pub(super) documents: u64,
     pub(super) passages: u64,
+    /// Passages whose vectors are still to come.
+    pub(super) waiting: u64,
     /// Of the whole index, for those who see it.
     pub(super) statistics: Option<Statistics>,
     pub(super) starters: Vec<Starter>,
@@ -64,6 +66,7 @@ impl Survey {
             sources: view.sources().into_iter().map(state).collect(),
             documents: view.totals().documents,
             passages: view.totals().chunks,
+            waiting: view.totals().waiting.passages,
             statistics: view.is_whole().then(|| engine.truth.statistics()).transpose()?,
             starters: starters::of(view)?,
         })

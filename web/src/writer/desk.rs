@@ -29,8 +29,8 @@ const REMOVED_AT_ONCE: usize = 10_000;
 
 /// Everything but the store.
 pub(super) struct Desk {
-    embedder: EmbedHandle,
-    options: IndexOptions,
+    pub(super) embedder: EmbedHandle,
+    pub(super) options: IndexOptions,
     folders: Folders,
     pushed: Arc<Pushed>,
     /// What a run by the timetable failed with last, by source: told once.
@@ -66,7 +66,7 @@ impl Desk {
         let ids = match &step {
             Step::Changes(ids) => ids.clone(),
             Step::Removal(id) | Step::Pass(id) => vec![*id],
-            Step::Accesses => Vec::new(),
+            Step::Accesses | Step::Backlog => Vec::new(),
         };
         self.under_way.extend(&ids);
         match step {
@@ -74,6 +74,10 @@ impl Desk {
             Step::Removal(id) => self.removal(store, id)?,
             Step::Pass(id) => self.pass(store, id)?,
             Step::Accesses => self.accesses(store)?,
+            Step::Backlog => return self.backlog(store),
+        }
+        if !store.waiting().is_over() {
+            self.shared.expect_vectors();
         }
         self.under_way.retain(|id| !ids.contains(id));
         Ok(())
@@ -280,7 +284,7 @@ impl Desk {
 }
 
 /// What to tell of an error that leaves the store as it was; any other is passed on.
-fn refusal(error: IndexError) -> Result<Failure, IndexError> {
+pub(super) fn refusal(error: IndexError) -> Result<Failure, IndexError> {
     match &error {
         IndexError::Storage(storage) if !storage.is_refusal() => Err(error),
         _ => {

@@ -7,6 +7,7 @@
 //! does not work, the reason is told and nothing is accepted. At a stop, the commit under way is finished and the store
 //! closed.
 
+mod backlog;
 mod condition;
 mod desk;
 mod folders;
@@ -104,6 +105,9 @@ impl Writer {
                 shared.lock().awaited.insert(source.name.clone());
             }
             shared.queue_run(source, Task::Index(Deletions::Guarded), Origin::Asked, None);
+        }
+        if !store.waiting().is_over() {
+            shared.expect_vectors();
         }
         let folders = Folders::new(config, pushed.root().to_path_buf());
         let desk = Desk::new(embedder, indexing, folders, pushed, Arc::clone(&shared));
@@ -211,6 +215,11 @@ impl Writer {
     /// How many of the sources named at start were never indexed and are not yet.
     pub(crate) fn awaited(&self) -> usize {
         self.shared.lock().awaited.len()
+    }
+
+    /// About how long it takes until all vectors are there that are still to come, while that is known.
+    pub(crate) fn seconds_left(&self) -> Option<f64> {
+        self.shared.seconds_left()
     }
 
     /// Why nothing can be committed at the moment, if so.

@@ -50,6 +50,10 @@ pub(super) struct Queue {
     /// Sources named at start that were never indexed and are not yet.
     pub(super) awaited: BTreeSet<String>,
     pub(super) condition: Condition,
+    /// When vectors are made that are still to come.
+    pub(super) backlog: Option<Instant>,
+    /// About how long that takes.
+    pub(super) seconds_left: Option<f64>,
     pub(super) stopping: bool,
 }
 
@@ -105,6 +109,8 @@ pub(super) enum Step {
     Pass(PlaceId),
     /// What is said of who may see sources.
     Accesses,
+    /// Vectors that are still to come.
+    Backlog,
 }
 
 impl Step {
@@ -112,7 +118,7 @@ impl Step {
         match self {
             Self::Changes(_) | Self::Accesses => Kind::Change,
             Self::Removal(_) => Kind::Removal,
-            Self::Pass(_) => Kind::Pass,
+            Self::Pass(_) | Self::Backlog => Kind::Pass,
         }
     }
 }
@@ -180,6 +186,11 @@ impl Queue {
         taken
     }
 
+    /// Whether a source waits to be brought up to date.
+    pub(super) fn pass_waits(&self) -> bool {
+        self.order.next(Kind::Pass).is_some()
+    }
+
     /// Whether somebody waits for the writer beside what it is doing.
     pub(super) fn others_wait(&self) -> bool {
         Kind::ALL.into_iter().any(|kind| self.order.next(kind).is_some())
@@ -217,7 +228,10 @@ impl Queue {
     pub(super) fn due(&self) -> Option<Instant> {
         match self.condition.retry() {
             Some(retry) => Some(retry),
-            None => self.timetable.next().map(|(_, due)| due),
+            None => {
+                let due = self.timetable.next().map(|(_, due)| due);
+                due.into_iter().chain(self.backlog).min()
+            }
         }
     }
 

@@ -243,6 +243,9 @@ impl Shared {
                         self.cancel.store(false, Ordering::Relaxed);
                         return Next::Step(step);
                     }
+                    if queue.backlog.is_some_and(|from| from <= now) {
+                        return Next::Step(Step::Backlog);
+                    }
                 }
             }
             queue = match queue.due() {

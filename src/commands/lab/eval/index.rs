@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use indexer::{Indexer, RunReport};
+use indexer::{IndexOptions, Indexer, RunReport, Until, VectorTiming};
 use lab::evaluation::BeirSet;
 use sha2::{Digest as _, Sha256};
 use storage::{Source, Store, View};
@@ -120,7 +120,9 @@ impl EvalIndex {
 fn fill(store: &mut Store, bench: &Bench, set: &BeirSet, dir: &Path, models: &Models) -> Result<RunReport> {
     let progress = Progress::new(&set.name);
     let cancel = AtomicBool::new(false);
-    let mut indexer = Indexer::new(store, &models.embedder, bench.options.clone(), &progress, &cancel);
+    let vectors = bench.args.embedded.map_or(bench.options.vectors, |_| VectorTiming::Later);
+    let options = IndexOptions { vectors, ..bench.options.clone() };
+    let mut indexer = Indexer::new(store, &models.embedder, options, &progress, &cancel);
     let report = match &bench.args.docs {
         Some(docs) => {
             let source = Source { name: SOURCE.to_string(), root: paths::source_root(docs)? };
@@ -136,6 +138,9 @@ fn fill(store: &mut Store, bench: &Bench, set: &BeirSet, dir: &Path, models: &Mo
             report
         }
     };
+    if let Some(percent) = bench.args.embedded {
+        indexer.embed_backlog(Until::Left(report.chunks * (100 - percent) / 100))?;
+    }
     progress.finish();
     Ok(report)
 }

@@ -15,6 +15,9 @@ pub(crate) struct EvalArgs {
     /// reranker (or none), precision, dimension, and every setting of --set; `default` or nothing changes nothing.
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     pub(crate) compare: Vec<String>,
+    /// Vectors of so many percent of the passages only: how good searches are while the others are still to come.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100), conflicts_with_all = ["noise", "docs"])]
+    pub(crate) embedded: Option<u64>,
     /// Measure nothing: write what each retriever recalls for each question, with its scores, to this file (JSON lines).
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "compare")]
     pub(crate) candidates: Option<PathBuf>,

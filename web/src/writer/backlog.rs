@@ -1,0 +1,112 @@
+//! The backlog: vectors that are still to come are made while nobody waits for the writer, and what is searched meanwhile by
+//! words is searched by meaning as they come.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indexer::{BacklogReport, Counters, IndexError, Indexer, Observer, Until};
+use storage::{Store, Waiting, chain};
+
+use super::desk::{Desk, refusal};
+use super::shared::Shared;
+use super::turns::Kind;
+use super::watch::{Room, SLICE};
+
+/// Time until it is tried again what could not be embedded.
+const RETRY: Duration = Duration::from_secs(30);
+
+impl Shared {
+    /// Vectors are still to come: the thread makes them as soon as nothing else is to be done.
+    pub(super) fn expect_vectors(&self) {
+        self.lock().backlog.get_or_insert_with(Instant::now);
+    }
+
+    /// When vectors are made next; `None` once all are there.
+    fn set_backlog(&self, next: Option<Instant>) {
+        let mut queue = self.lock();
+        queue.backlog = next;
+        if next.is_none() {
+            queue.seconds_left = None;
+        }
+    }
+
+    /// About how long it takes until all vectors are there, while they are made and that is known.
+    pub(super) fn seconds_left(&self) -> Option<f64> {
+        self.lock().seconds_left
+    }
+}
+
+impl Desk {
+    /// Works on the backlog until it is done or a source waits to be brought up to date; changes are let in meanwhile.
+    ///
+    /// # Errors
+    /// The store is in doubt.
+    pub(super) fn backlog(&mut self, store: &mut Store) -> Result<(), IndexError> {
+        let shared = Arc::clone(&self.shared);
+        let (cancel, embedder, options) = (AtomicBool::new(false), self.embedder.clone(), self.options.clone());
+        let gauge = Gauge::new(&shared, &cancel, store.waiting());
+        let mut room = Room { desk: self, source: String::new(), since: Instant::now() };
+        let outcome = Indexer::new(store, &embedder, options, &gauge, &cancel)
+            .with_interlude(&mut room)
+            .embed_backlog(Until::Done);
+        shared.spent(Kind::Pass, room.since.elapsed());
+        let next = match outcome {
+            _ if store.waiting().is_over() => None,
+            Ok(BacklogReport { embedded: 0, refused: 0, interrupted: false, .. }) => {
+                tracing::warn!(
+                    "vectors are still to come, and none could be made; tried again in {} s",
+                    RETRY.as_secs()
+                );
+                Some(Instant::now() + RETRY)
+            }
+            Ok(_) => Some(Instant::now()),
+            Err(error) => {
+                let words = chain(&error);
+                refusal(error)?;
+                tracing::error!("vectors that are still to come could not be made; tried again later: {words}");
+                Some(Instant::now() + RETRY)
+            }
+        };
+        shared.set_backlog(next);
+        Ok(())
+    }
+}
+
+/// Measures how fast the backlog shrinks, and ends a piece of the work where a source waits.
+struct Gauge<'a> {
+    shared: &'a Shared,
+    cancel: &'a AtomicBool,
+    started: Instant,
+    at_first: Waiting,
+    left: Cell<Waiting>,
+}
+
+impl<'a> Gauge<'a> {
+    fn new(shared: &'a Shared, cancel: &'a AtomicBool, at_first: Waiting) -> Self {
+        Self { shared, cancel, started: Instant::now(), at_first, left: Cell::new(at_first) }
+    }
+}
+
+impl Observer for Gauge<'_> {
+    fn planned(&self, _: u64, _: u64) {}
+
+    fn progressed(&self, counters: &Counters) {
+        let mut queue = self.shared.lock();
+        let is_over = self.started.elapsed() >= SLICE && counters.embedded > 0;
+        if queue.stopping || (is_over && queue.pass_waits()) {
+            self.cancel.store(true, Ordering::Relaxed);
+        }
+        // By the texts that are left, not by files: those differ a thousandfold.
+        let done = self.at_first.bytes.saturating_sub(self.left.get().bytes);
+        if done > 0 {
+            let speed = done as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+            queue.seconds_left = Some(self.left.get().bytes as f64 / speed);
+        }
+    }
+
+    fn backlog(&self, left: &Waiting) {
+        self.left.set(*left);
+    }
+}
