@@ -300,3 +300,47 @@ fn sized(bytes: u64, took: Duration) -> u64 {
     let speed = bytes as f64 / took.as_secs_f64().max(1e-3);
     ((speed * PORTION_TIME.as_secs_f64()) as u64).clamp(PORTION_BYTES.0, PORTION_BYTES.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_come_first_and_the_newest_before_the_others() {
+        let id = |path: &str| DocumentId::of("a", path);
+        let waiting = |passages, modified, is_begun| WaitingDocument { passages, bytes: 1, modified, is_begun };
+        let turns = turns(vec![
+            (id("old book"), waiting(90, 1, false)),
+            (id("new book"), waiting(80, 5, false)),
+            (id("begun book"), waiting(70, 9, true)),
+            (id("old note"), waiting(1, 2, false)),
+            (id("new note"), waiting(1, 8, false)),
+        ]);
+        let expected = [
+            Turn::Beginning(id("new book")),
+            Turn::Beginning(id("old book")),
+            Turn::Rest(id("new note")),
+            Turn::Rest(id("old note")),
+            Turn::Rest(id("begun book")),
+            Turn::Rest(id("new book")),
+            Turn::Rest(id("old book")),
+        ];
+        assert_eq!(turns, expected);
+    }
+
+    #[test]
+    fn a_portion_takes_the_model_a_few_seconds() {
+        assert_eq!(sized(100_000, Duration::from_secs(2)), 200_000);
+        assert_eq!(sized(100, Duration::from_secs(9)), PORTION_BYTES.0);
+        assert_eq!(sized(10 << 20, Duration::ZERO), PORTION_BYTES.1);
+    }
+
+    #[test]
+    fn a_share_is_what_may_be_embedded_until_the_rest_is_left() {
+        let waiting = Waiting { documents: 10, passages: 200, bytes: 50_000 };
+        assert_eq!(Until::Done.allows(waiting), u64::MAX);
+        assert_eq!(Until::Left(150).allows(waiting), 12_500);
+        assert_eq!(Until::Left(200).allows(waiting), 0);
+        assert_eq!(Until::Left(9).allows(Waiting::default()), 0);
+    }
+}

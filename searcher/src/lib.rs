@@ -36,6 +36,7 @@ mod abbreviations;
 mod answer;
 mod answerable;
 mod ask;
+mod awaited;
 mod calibration;
 mod candidate;
 mod collapse;

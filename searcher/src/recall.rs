@@ -10,17 +10,13 @@ use std::time::{Duration, Instant};
 
 use storage::{DocumentSet, Filter, PassageRef, Scope, View};
 
+use crate::awaited::Known;
 use crate::candidate::Candidate;
 use crate::config::SearchConfig;
 use crate::error::SearchError;
 use crate::fuse::{Fusion, Retrieved, fuse_whole};
 use crate::plan::SearchPlan;
 use crate::request::Mode;
-
-/// How much of what its words are worth a passage is expected to be worth by its meaning, before anything is known, and how many
-/// of the best passages that opinion weighs.
-const EXPECTED: f32 = 0.7;
-const EXPECTED_OF: f32 = 1.0;
 
 /// The fused candidates, best first, and what they cost.
 #[derive(Debug, Clone)]
@@ -266,38 +262,13 @@ fn beyond(
     let words_of = view.lexical_of(&plan.terms, config.lexical, near.difference(&words).copied().collect())?;
     let mut cosines_of = view.cosines(vector, words.difference(&near).copied().collect())?;
     if !view.totals().waiting.is_over() {
-        cosines_of.extend(expected(config, lexical, nearest, &cosines_of));
+        let (words, near) = (lexical.hits.as_slice(), nearest.hits.as_slice());
+        let (full, floor) = (config.coverage * lexical.full_coverage, config.cosine_floor);
+        let expected = Known { words, full, near, cosines: &cosines_of, floor }.expected();
+        cosines_of.extend(expected);
     }
     let by_passage = |scores: Vec<_>| Ok::<_, SearchError>(numbered(view, &scores)?.into_iter().collect());
     Ok(vec![by_passage(words_of)?, by_passage(cosines_of)?])
-}
-
-/// Cosines that are expected of what the words find and whose vectors are still to come: as good beside the nearest of all as
-/// its words are beside the best, times how far that holds of what has both. Nothing is punished for having come last.
-fn expected(
-    config: &SearchConfig,
-    lexical: &Lexical,
-    nearest: &Nearest,
-    cosines: &[(PassageRef, f32)],
-) -> Vec<(PassageRef, f32)> {
-    let full = (config.coverage * lexical.full_coverage).max(lexical.hits.first().map_or(0.0, |(_, score)| *score));
-    let best = nearest.hits.first().map_or(config.cosine_floor, |(_, cosine)| *cosine);
-    let height = best - config.cosine_floor;
-    if full <= 0.0 || height <= 0.0 {
-        return Vec::new();
-    }
-    let known: HashMap<PassageRef, f32> = nearest.hits.iter().chain(cosines).copied().collect();
-    let share = |score: f32| score / full;
-    let (mut words, mut meaning) = (EXPECTED_OF, EXPECTED_OF * EXPECTED);
-    for (passage, score) in &lexical.hits {
-        if let Some(cosine) = known.get(passage) {
-            words += share(*score);
-            meaning += ((cosine - config.cosine_floor) / height).max(0.0);
-        }
-    }
-    let ratio = meaning / words;
-    let awaited = lexical.hits.iter().filter(|(passage, _)| !known.contains_key(passage));
-    awaited.map(|(passage, score)| (*passage, config.cosine_floor + height * ratio * share(*score))).collect()
 }
 
 /// A passage behind the number of its document: equal scores go by that, which no commit changes.
