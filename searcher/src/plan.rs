@@ -174,7 +174,7 @@ impl SearchPlan {
 }
 
 /// How many vectors are still to come, if any.
-fn to_come(view: &View) -> Option<Note> {
+pub(crate) fn to_come(view: &View) -> Option<Note> {
     let (waiting, all) = (view.totals().waiting.passages, view.passages());
     let there = all.saturating_sub(waiting);
     (waiting > 0 && all > 0).then(|| Note::VectorsToCome { percent: there.saturating_mul(100) / all })

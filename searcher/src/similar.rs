@@ -8,6 +8,7 @@ use crate::answer::{Answer, Timings, milliseconds};
 use crate::error::SearchError;
 use crate::fuse::Retrieved;
 use crate::group::group;
+use crate::plan::to_come;
 use crate::present::Presenter;
 use crate::query::ParsedQuery;
 use crate::recall::{candidates, numbered};
@@ -46,10 +47,9 @@ impl Searcher {
         let scope = view.scope(std::slice::from_ref(&request.filter), &AnalysedQuery::default())?;
         // The document's own passages are nearest to it: room for them beside the others.
         let depth = self.config.depth + own.len();
-        let mut hits = if scope.is_empty() {
-            Vec::new()
-        } else {
-            view.nearest(&vector, &scope, depth, self.config.vector_scan())?
+        let mut hits = match &vector {
+            Some(vector) if !scope.is_empty() => view.nearest(vector, &scope, depth, self.config.vector_scan())?,
+            _ => Vec::new(),
         };
         hits.retain(|(passage, _)| !own.contains(passage));
         let floor = Some(self.config.cosine_floor);
@@ -66,7 +66,9 @@ impl Searcher {
         let presenter = Presenter::new(view, &view.analyse(&LexicalQuery::from(&query)), &self.config)?;
         let page = documents.into_iter().take(request.top.min(MAX_SIMILAR));
         let mut results = page.map(|group| presenter.document(group)).collect::<Result<Vec<_>, _>>()?;
-        Sentences::new(&self.embedder, &self.config).mark(&mut results, &vector, Which::MostAlike)?;
+        if let Some(vector) = &vector {
+            Sentences::new(&self.embedder, &self.config).mark(&mut results, vector, Which::MostAlike)?;
+        }
         let (highlight, elapsed) = (milliseconds(highlighting.elapsed()), milliseconds(started.elapsed()));
         Ok(Some(Answer {
             query: query.text,
@@ -84,7 +86,7 @@ impl Searcher {
                 ..Timings::default()
             },
             generation: view.generation()?,
-            notes: Vec::new(),
+            notes: to_come(view).into_iter().collect(),
             spelling: None,
             expanded: Vec::new(),
             facets: None,
@@ -93,8 +95,13 @@ impl Searcher {
     }
 }
 
-/// A passage to speak for the document, and the vector to look near.
-fn seed(view: &View, places: &[PassageRef], number: Option<u32>) -> Result<Option<(Passage, Vec<f32>)>, SearchError> {
+/// A passage to speak for the document, and the vector to look near; `None` where its vectors are still to come, or cancel each
+/// other out.
+fn seed(
+    view: &View,
+    places: &[PassageRef],
+    number: Option<u32>,
+) -> Result<Option<(Passage, Option<Vec<f32>>)>, SearchError> {
     let mut first: Option<Passage> = None;
     let mut sum: Vec<f32> = Vec::new();
     for place in places {
@@ -102,16 +109,18 @@ fn seed(view: &View, places: &[PassageRef], number: Option<u32>) -> Result<Optio
         if number.is_some_and(|number| number != passage.number) {
             continue;
         }
-        let Some(vector) = view.vector(*place)? else { continue };
-        sum.resize(vector.len(), 0.0);
+        let vector = view.vector(*place)?.unwrap_or_default();
+        sum.resize(vector.len().max(sum.len()), 0.0);
         sum.iter_mut().zip(&vector).for_each(|(sum, value)| *sum += value);
         if first.as_ref().is_none_or(|first| passage.number < first.number) {
             first = Some(passage);
         }
     }
     let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
-    // Vectors that cancel each other out have no mean direction.
-    let Some(first) = first.filter(|_| length > f32::EPSILON) else { return Ok(None) };
+    let Some(first) = first else { return Ok(None) };
+    if length <= f32::EPSILON {
+        return Ok(Some((first, None)));
+    }
     sum.iter_mut().for_each(|value| *value /= length);
-    Ok(Some((first, sum)))
+    Ok(Some((first, Some(sum))))
 }
