@@ -79,6 +79,15 @@ impl Observer for Progress {
         }
         self.bar.set_message(done);
     }
+
+    fn waiting(&self, reason: Option<&str>) {
+        let Some(reason) = reason else { return };
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY {
+            self.last_line.set(Instant::now());
+            eprintln!("{}: waiting, {}", self.bar.prefix(), shown(reason));
+        }
+        self.bar.set_message(format!("waiting, {}", shown(reason)));
+    }
 }
 
 /// One paragraph on what a run did. Silent when nothing changed.

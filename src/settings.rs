@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::AnswersConfig;
 use crate::cli::{Cli, Command, LogFormat, Precision};
+use crate::elsewhere::{EmbeddingConfig, RerankingConfig};
 use crate::reading::ExtractConfig;
 
 const SYSTEM: &str = "/etc/quarry/quarry.toml";
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
     pub(crate) answers: AnswersConfig,
+    pub(crate) embedding: EmbeddingConfig,
+    pub(crate) reranking: RerankingConfig,
 }
 
 /// What is logged, and how.
@@ -132,7 +135,10 @@ impl Settings {
         for named in beside.into_iter().flatten() {
             *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
         }
-        for named in [&mut settings.page.logo, &mut settings.answers.key_file] {
+        let Self { page, answers, embedding, reranking, .. } = &mut settings;
+        let keys = [&mut answers.key_file, &mut embedding.key_file, &mut reranking.key_file];
+        let others = [&mut page.logo, &mut embedding.tokenizer, &mut reranking.tokenizer];
+        for named in keys.into_iter().chain(others) {
             if let Some(folder) = path.parent().filter(|_| !named.as_os_str().is_empty()) {
                 *named = folder.join(&*named);
             }
@@ -224,6 +230,8 @@ mod tests {
         assert_eq!(config.writing, WritingConfig::default());
         assert_eq!(config.extract, ExtractConfig::default());
         assert_eq!(config.answers, AnswersConfig::default());
+        assert_eq!(config.embedding, EmbeddingConfig::default());
+        assert_eq!(config.reranking, RerankingConfig::default());
         let synonyms = Some(PathBuf::from("synonyms.toml"));
         let calibration = Some(PathBuf::from("/etc/quarry/calibration.json"));
         let rules = Some(PathBuf::from("rules.toml"));

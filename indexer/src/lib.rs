@@ -36,6 +36,7 @@ mod beneath;
 mod chunk;
 mod counter;
 mod dates;
+mod embedding;
 mod error;
 mod history;
 mod ledger;

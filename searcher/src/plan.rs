@@ -11,7 +11,7 @@ use storage::{AnalysedQuery, Filter, LexicalQuery, View, folded};
 use crate::config::SearchConfig;
 use crate::correction::{Corrections, Spelling, replaced};
 use crate::error::SearchError;
-use crate::query::ParsedQuery;
+use crate::query::{Note, ParsedQuery};
 use crate::request::{FacetScope, Mode, SearchRequest, Sort};
 use crate::rules::Rules;
 use crate::synonyms::{Expansion, Synonyms, expansions};
@@ -91,7 +91,11 @@ impl SearchPlan {
         let text = changed.map_or_else(|| query.text.clone(), |changed| request.syntax.read(&changed).text);
         let vector_weight = vector_weight(embedder, config, request.mode, &text)?;
         let is_embedded = vector_weight > 0.0 && !text.trim().is_empty();
-        let embedding = is_embedded.then(|| embedder.begin_query(&text, request.instruct.as_deref())).transpose()?;
+        let begin = || embedder.begin_query(&text, request.instruct.as_deref());
+        let (embedding, is_away) = match is_embedded.then(begin).transpose() {
+            Err(error) if error.is_elsewhere() => (None, true),
+            begun => (begun?, false),
+        };
         let has_text = !text.trim().is_empty();
         let is_ranked = has_text && request.sort == Sort::Relevance;
         let mut alternatives = corrections.alternatives();
@@ -105,7 +109,7 @@ impl SearchPlan {
         for filter in [&mut filter, &mut query.filter] {
             filter.sources.iter_mut().for_each(|name| *name = as_it_is_called(view, name));
         }
-        Ok(Self {
+        let mut plan = Self {
             filter,
             vector: None,
             vector_weight,
@@ -122,7 +126,18 @@ impl SearchPlan {
             deadline: request.rerank.ms.map(|ms| started + Duration::from_millis(ms)),
             query,
             request,
-        })
+        };
+        if is_away {
+            plan.go_by_words();
+        }
+        Ok(plan)
+    }
+
+    /// The model is elsewhere and gives no answer: words go on without it, and that is said.
+    pub(crate) fn go_by_words(&mut self) {
+        self.request.mode = Mode::Lexical;
+        self.vector_weight = 0.0;
+        self.query.notes.push(Note::MeaningAway);
     }
 
     /// The query that the results are for: as it was asked, or corrected.
@@ -186,7 +201,7 @@ fn vector_weight(embedder: &EmbedHandle, config: &SearchConfig, mode: Mode, text
         Mode::Lexical => Ok(0.0),
         Mode::Semantic => Ok(1.0),
         Mode::Hybrid => {
-            let fertility = f64::from(embedder.tokenizer().fertility(text)?);
+            let fertility = f64::from(embedder.ruler().fertility(text)?);
             let (known, unknown) = config.fertility;
             let share = ((unknown - fertility) / (unknown - known)).clamp(0.0, 1.0);
             Ok(config.vector_weight * share)

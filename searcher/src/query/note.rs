@@ -63,6 +63,10 @@ pub enum Note {
     },
     /// Filters that documents pass, but none passes all.
     NothingPassesAll,
+    /// The embedding model is elsewhere and gives no answer: searched by words alone.
+    MeaningAway,
+    /// The reranker is elsewhere and gives no answer.
+    RerankerAway,
 }
 
 impl fmt::Display for Note {
@@ -90,6 +94,12 @@ impl fmt::Display for Note {
             Self::NothingPasses { filter } => write!(f, "no document matches {filter}"),
             Self::NothingPassesAll => {
                 f.write_str("some documents match each of the filters, but no document matches all of them")
+            }
+            Self::MeaningAway => {
+                f.write_str("searched by words alone: the model that compares meanings does not answer at the moment")
+            }
+            Self::RerankerAway => {
+                f.write_str("the best results were not read closely: the reranker does not answer at the moment")
             }
         }
     }

@@ -194,6 +194,8 @@ impl Language {
             Note::OnlyExclusions => "查询只写了要排除的内容：请加上要找的词".to_string(),
             Note::NothingPasses { filter } => format!("没有文档符合 {filter}"),
             Note::NothingPassesAll => "各个筛选条件都有文档符合，但没有文档同时符合全部条件".to_string(),
+            Note::MeaningAway => "仅按字词搜索：比较语义的模型暂时没有响应".to_string(),
+            Note::RerankerAway => "未精读最佳结果：重排模型暂时没有响应".to_string(),
         }
     }
 
