@@ -21,6 +21,7 @@ mod hub;
 mod identity;
 mod llm;
 mod mcp;
+mod model_server;
 #[cfg(feature = "hub")]
 mod models;
 mod permissions;
