@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use qwen3::GenerateHandle;
-use remote::{Chat, ChatOptions, Endpoint, Fault, Key, RemoteHttp};
+use remote::{Chat, ChatOptions, Endpoint};
 use searcher::{Writer, WriterHere};
 use serde::{Deserialize, Serialize};
 
-use crate::models;
 use crate::settings::Settings;
+use crate::{elsewhere, models};
 
 /// Variable that holds the key of the endpoint, where no file does.
 const KEY: &str = "QUARRY_WRITER_KEY";
@@ -21,9 +21,9 @@ const KEY: &str = "QUARRY_WRITER_KEY";
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AnswersConfig {
     /// Address of an OpenAI-compatible endpoint; empty: answers are sentences of the documents.
-    endpoint: String,
+    pub(crate) endpoint: String,
     /// The model's name there.
-    model: String,
+    pub(crate) model: String,
     /// A file that holds the key; empty: the variable.
     pub(crate) key_file: PathBuf,
     /// Whether passages may go to another machine unencrypted.
@@ -68,10 +68,7 @@ impl Default for AnswersConfig {
 impl AnswersConfig {
     /// What does not make sense, in words; empty if all is well.
     pub(crate) fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.endpoint.is_empty() != self.model.is_empty() {
-            problems.push("answers.endpoint and answers.model: expected both, or none".to_owned());
-        }
+        let mut problems = elsewhere::named_whole("answers", &self.endpoint, &self.model);
         if !(1..=3_600).contains(&self.timeout_seconds) {
             problems.push(format!("answers.timeout_seconds: expected 1 to 3600, got {}", self.timeout_seconds));
         }
@@ -85,30 +82,16 @@ impl AnswersConfig {
     }
 
     fn parsed(&self) -> Result<Option<Endpoint>, String> {
-        if self.endpoint.is_empty() {
-            return Ok(None);
-        }
-        let remote = if self.allow_remote_http { RemoteHttp::Allowed } else { RemoteHttp::Refused };
-        Endpoint::parse(&self.endpoint, remote).map(Some).map_err(|fault| match fault {
-            Fault::Unencrypted(_) => format!("answers.endpoint: {fault}, or say answers.allow_remote_http = true"),
-            _ => format!("answers.endpoint: {fault}"),
-        })
+        elsewhere::parsed("answers", &self.endpoint, self.allow_remote_http)
     }
 
     /// The writer elsewhere, if one is named. Nothing is sent to it yet.
     fn elsewhere(&self) -> Result<Option<Arc<dyn Writer>>> {
-        let problems = self.problems();
-        if !problems.is_empty() {
-            anyhow::bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
-        }
+        elsewhere::refuse(&self.problems())?;
         let Some(endpoint) = self.parsed().map_err(anyhow::Error::msg)? else { return Ok(None) };
-        let key = match self.key_file.as_os_str().is_empty() {
-            true => Key::of_variable(KEY)?,
-            false => Some(Key::of_file(&self.key_file).context("answers.key_file")?),
-        };
         let options = ChatOptions {
             model: self.model.clone(),
-            key,
+            key: elsewhere::key("answers", &self.key_file, KEY)?,
             timeout: Duration::from_secs(self.timeout_seconds),
             max_tokens: self.max_tokens,
             // The likeliest words: nothing is to be made up.

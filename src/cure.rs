@@ -90,6 +90,9 @@ fn of_system(answer: &std::io::Error) -> Option<&'static str> {
 
 fn of_model(error: &qwen3::Error) -> Option<&'static str> {
     match error {
+        qwen3::Error::Unusable { .. } => Some(
+            "[embedding] and [reranking] in quarry.toml name it; an index is made anew with `quarry index --rebuild`",
+        ),
         qwen3::Error::Device { .. } => Some("name another device with --device, or another precision with --precision"),
         _ => None,
     }

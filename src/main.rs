@@ -9,6 +9,7 @@ mod audit;
 mod cli;
 mod commands;
 mod cure;
+mod elsewhere;
 mod interrupt;
 mod logging;
 mod models;

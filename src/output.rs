@@ -81,6 +81,15 @@ impl Observer for Progress {
         }
         self.bar.set_message(done);
     }
+
+    fn waiting(&self, reason: Option<&str>) {
+        let Some(reason) = reason else { return };
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY {
+            self.last_line.set(Instant::now());
+            eprintln!("{}: waiting, {}", self.bar.prefix(), shown(reason));
+        }
+        self.bar.set_message(format!("waiting, {}", shown(reason)));
+    }
 }
 
 /// Progress of vectors that are still to come, by the bytes of their texts.
@@ -116,6 +125,15 @@ impl Observer for BacklogProgress {
     fn progressed(&self, counters: &Counters) {
         let speed = counters.tokens as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
         self.bar.set_message(format!("{} tokens/s", HumanCount(speed as u64)));
+    }
+
+    fn waiting(&self, reason: Option<&str>) {
+        let Some(reason) = reason else { return };
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY {
+            self.last_line.set(Instant::now());
+            eprintln!("embedding: waiting, {}", shown(reason));
+        }
+        self.bar.set_message(format!("waiting, {}", shown(reason)));
     }
 
     fn backlog(&self, left: &Waiting) {

@@ -14,6 +14,7 @@ use web::VectorsWhen;
 
 use crate::answers::AnswersConfig;
 use crate::cli::{Cli, Command, LogFormat, Precision};
+use crate::elsewhere::{EmbeddingConfig, RerankingConfig};
 use crate::models;
 use crate::reading::ExtractConfig;
 
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
     pub(crate) answers: AnswersConfig,
+    pub(crate) embedding: EmbeddingConfig,
+    pub(crate) reranking: RerankingConfig,
 }
 
 /// What is logged, and how.
@@ -136,7 +139,10 @@ impl Settings {
         for named in beside.into_iter().flatten() {
             *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
         }
-        for named in [&mut settings.page.logo, &mut settings.answers.key_file] {
+        let Self { page, answers, embedding, reranking, .. } = &mut settings;
+        let keys = [&mut answers.key_file, &mut embedding.key_file, &mut reranking.key_file];
+        let others = [&mut page.logo, &mut embedding.tokenizer, &mut reranking.tokenizer];
+        for named in keys.into_iter().chain(others) {
             if let Some(folder) = path.parent().filter(|_| !named.as_os_str().is_empty()) {
                 *named = folder.join(&*named);
             }
@@ -192,7 +198,8 @@ impl Settings {
 
     /// When vectors are made.
     pub(crate) fn vector_timing(&self) -> VectorTiming {
-        let is_bundled = self.model.as_ref().is_none_or(|model| model.as_os_str() == models::BUNDLED);
+        let is_bundled = self.embedding.endpoint.is_empty()
+            && self.model.as_ref().is_none_or(|model| model.as_os_str() == models::BUNDLED);
         match self.index.vectors {
             VectorsWhen::WithText => VectorTiming::WithText,
             VectorsWhen::Auto if is_bundled => VectorTiming::WithText,
@@ -238,6 +245,8 @@ mod tests {
         assert_eq!(config.writing, WritingConfig::default());
         assert_eq!(config.extract, ExtractConfig::default());
         assert_eq!(config.answers, AnswersConfig::default());
+        assert_eq!(config.embedding, EmbeddingConfig::default());
+        assert_eq!(config.reranking, RerankingConfig::default());
         let synonyms = Some(PathBuf::from("synonyms.toml"));
         let calibration = Some(PathBuf::from("/etc/quarry/calibration.json"));
         let rules = Some(PathBuf::from("rules.toml"));

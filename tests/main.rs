@@ -22,6 +22,7 @@ mod hub;
 mod identity;
 mod llm;
 mod mcp;
+mod model_server;
 #[cfg(feature = "hub")]
 mod models;
 mod permissions;

@@ -8,6 +8,7 @@ mod brand;
 mod chat;
 mod dates;
 mod doors;
+mod elsewhere;
 mod flow;
 mod guard;
 mod identity;

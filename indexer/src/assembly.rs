@@ -15,6 +15,8 @@ const BATCH_AGE: Duration = Duration::from_secs(5);
 pub(crate) enum Embedded {
     /// The vectors of all its texts, or why there are none.
     Whole(Result<Vec<Vec<f32>>, qwen3::Error>),
+    /// The same, after the model was away: how long it took says nothing of its speed.
+    Late(Result<Vec<Vec<f32>>, qwen3::Error>),
     /// The run was stopped; what was there is kept.
     Stopped,
 }

@@ -96,6 +96,7 @@ impl Indexer<'_> {
             rest: VecDeque::new(),
             under_way: HashSet::new(),
             report: BacklogReport::default(),
+            is_waiting: false,
             indexer: self,
         }
         .work(until)
@@ -124,6 +125,8 @@ struct Backlog<'a, 'b> {
     /// Contents that are with the model.
     under_way: HashSet<ContentKey>,
     report: BacklogReport,
+    /// Whether it was said that a model elsewhere is waited for.
+    is_waiting: bool,
 }
 
 impl Backlog<'_, '_> {
@@ -151,7 +154,11 @@ impl Backlog<'_, '_> {
             }
             match next {
                 Some(Ok(embedding)) => with_model = Some((portion, embedding, Instant::now())),
-                Some(Err(error)) => self.one_by_one(portion, &error)?,
+                Some(Err(error)) => {
+                    if !self.one_by_one(portion, &error)? {
+                        return Ok(self.report);
+                    }
+                }
                 None if is_last => return Ok(self.report),
                 None => self.commit(portion, Vec::new())?,
             }
@@ -206,11 +213,9 @@ impl Backlog<'_, '_> {
         loop {
             let course = match embedding.advance(self.indexer.embedder, Instant::now() + TICK) {
                 Ok(course) => course,
-                Err(error) => {
-                    self.one_by_one(portion, &error)?;
-                    return Ok(true);
-                }
+                Err(error) => return self.one_by_one(portion, &error),
             };
+            self.tell_of_wait(&embedding);
             let all = portion.texts.len().max(1) as u64;
             let done = embedding.arrived() as u64;
             self.report.tokens = before.tokens + tokens * done / all;
@@ -222,7 +227,7 @@ impl Backlog<'_, '_> {
                 self.look_up()?;
                 ticked = Instant::now();
             }
-            if self.indexer.cancel.load(Ordering::Relaxed) || self.indexer.options.stop.is_asked() {
+            if self.is_stopped() {
                 self.keep(&portion, embedding.into_outputs())?;
                 return Ok(false);
             }
@@ -267,19 +272,23 @@ impl Backlog<'_, '_> {
     }
 
     /// The model failed on a portion: each text is tried alone, and what it can make nothing of is not waited for any more.
-    fn one_by_one(&mut self, portion: Portion, error: &qwen3::Error) -> Result<(), IndexError> {
+    /// False if the run was stopped before all were tried.
+    fn one_by_one(&mut self, portion: Portion, error: &qwen3::Error) -> Result<bool, IndexError> {
         warn!("the model failed on {} texts, which are tried one by one: {}", portion.texts.len(), chain(error));
         let mut batch = Batch::default();
         for (key, text) in portion.keys.iter().zip(portion.texts) {
-            let embedded = self.indexer.embedder.embed_documents_in(self.indexer.lane, &[text]);
-            let embedded = embedded.map(|pending| self.indexer.options.stop.wait(pending));
-            match embedded.and_then(Option::transpose) {
-                Ok(None) => return Ok(()),
+            match self.alone(text) {
+                // What is there is kept; whoever goes on tries the others.
+                Ok(None) => {
+                    self.indexer.store.commit(batch)?;
+                    self.report.interrupted = true;
+                    return Ok(false);
+                }
                 Ok(Some(vectors)) => {
                     self.report.embedded += 1;
                     vectors.into_iter().for_each(|vector| batch.keep_vector(*key, vector));
                 }
-                Err(error @ qwen3::Error::Closed) => return Err(error.into()),
+                Err(error @ (qwen3::Error::Closed | qwen3::Error::Unusable { .. })) => return Err(error.into()),
                 Err(error) => {
                     warn!("a passage stays found by its words alone: {}", chain(&error));
                     self.report.refused += 1;
@@ -291,7 +300,32 @@ impl Backlog<'_, '_> {
         portion.documents.into_iter().for_each(|id| batch.complete(id));
         self.indexer.store.commit(batch)?;
         self.indexer.observer.backlog(&self.indexer.store.waiting());
-        Ok(())
+        Ok(true)
+    }
+
+    /// The vector of one text, however long a model elsewhere is away; `None` if the run has to end before it is there.
+    fn alone(&mut self, text: String) -> Result<Option<Vec<Vec<f32>>>, qwen3::Error> {
+        let mut embedding = Embedding::begin(self.indexer.embedder, self.indexer.lane, vec![text])?;
+        while embedding.advance(self.indexer.embedder, Instant::now() + TICK)? != Course::Complete {
+            self.tell_of_wait(&embedding);
+            if self.is_stopped() {
+                return Ok(None);
+            }
+        }
+        Ok(embedding.into_outputs().into_iter().collect())
+    }
+
+    /// Says that a model elsewhere is waited for, or is no more.
+    fn tell_of_wait(&mut self, embedding: &Embedding) {
+        let waits_for = embedding.waits_for();
+        if waits_for.is_some() || self.is_waiting {
+            self.indexer.observer.waiting(waits_for);
+        }
+        self.is_waiting = waits_for.is_some();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.indexer.cancel.load(Ordering::Relaxed) || self.indexer.options.stop.is_asked()
     }
 }
 

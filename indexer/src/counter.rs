@@ -4,7 +4,7 @@
 //! and passages sized by it would be a third as long as they should be. A character of such a script then counts as one
 //! token, and the upper limit is lowered so that the passage still fits into the model.
 
-use qwen3::Tokenizer;
+use qwen3::Ruler;
 use storage::is_unspaced;
 
 use crate::chunk::{ChunkLimits, TokenCounter};
@@ -16,17 +16,17 @@ const SAMPLE: &str = "公司员工可以在三十天内提交申请";
 /// Tokens per character from which the tokenizer is taken not to know the script.
 const UNKNOWN: f32 = 1.5;
 
-/// Counts by the model's tokenizer.
+/// Counts by the model's ruler.
 pub(crate) struct ModelCounter {
-    tokenizer: Tokenizer,
+    ruler: Ruler,
     /// Tokens per character of a script that the tokenizer does not know.
     fallback: Option<f32>,
 }
 
 impl ModelCounter {
-    pub(crate) fn new(tokenizer: Tokenizer) -> Result<Self, IndexError> {
-        let fertility = tokenizer.fertility(SAMPLE)?;
-        Ok(Self { tokenizer, fallback: (fertility > UNKNOWN).then_some(fertility) })
+    pub(crate) fn new(ruler: Ruler) -> Result<Self, IndexError> {
+        let fertility = ruler.fertility(SAMPLE)?;
+        Ok(Self { ruler, fallback: (fertility > UNKNOWN).then_some(fertility) })
     }
 
     /// The limits for a model that reads `max_tokens`: a quarter is left for headings and special tokens.
@@ -38,7 +38,7 @@ impl ModelCounter {
 
     fn tokens(&self, text: &str) -> usize {
         // A text that cannot be tokenized has at most one token a byte; the model will say what is wrong with it.
-        self.tokenizer.count(text).unwrap_or(text.len())
+        self.ruler.count(text).unwrap_or(text.len())
     }
 }
 

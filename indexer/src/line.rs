@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use qwen3::{Arrival, Pending};
 use storage::{Batch, ContentKey, FileState, LedgerEntry, STAGE, Source, chain, embedding_text};
 use tracing::debug_span;
 
@@ -21,11 +20,13 @@ use crate::access;
 use crate::assembly::{Assembly, Embedded, drafts};
 use crate::beneath::Root;
 use crate::chunk::ChunkText;
+use crate::embedding::{Course, Embedding};
 use crate::error::IndexError;
 use crate::options::VectorTiming;
 use crate::pipeline::Indexer;
 use crate::prepare::{Content, Prepared};
 use crate::progress::{Counters, RunReport};
+use crate::stop::{GRACE, LOOK};
 
 /// Time one batch should take the model.
 const BATCH_TIME: Duration = Duration::from_secs(4);
@@ -47,11 +48,13 @@ pub(crate) struct Line<'a, 'b> {
     source: &'a Source,
     root: Option<&'a Root>,
     open: Assembly,
-    embedding: Option<(Assembly, Pending<Vec<f32>>, Instant)>,
+    embedding: Option<(Assembly, Embedding, Instant)>,
     batch_tokens: u64,
     counters: Counters,
     report: RunReport,
     ticked: Instant,
+    /// Whether the run was said to wait for the model.
+    is_waiting: bool,
 }
 
 impl<'a, 'b> Line<'a, 'b> {
@@ -70,6 +73,7 @@ impl<'a, 'b> Line<'a, 'b> {
             counters,
             report: RunReport::default(),
             ticked: Instant::now(),
+            is_waiting: false,
         }
     }
 
@@ -158,12 +162,14 @@ impl<'a, 'b> Line<'a, 'b> {
     /// Hands the open batch to the model and commits the one that was with it.
     fn turn(&mut self) -> Result<(), IndexError> {
         let mut open = std::mem::take(&mut self.open);
-        let pending = self.indexer.embedder.embed_documents_in(self.indexer.lane, &std::mem::take(&mut open.texts))?;
-        let previous = self.embedding.replace((open, pending, Instant::now()));
-        let Some((assembly, pending, started)) = previous else { return Ok(()) };
-        let tokens = pending.tokens() as u64;
-        match self.embedded(&assembly, pending)? {
+        let texts = std::mem::take(&mut open.texts);
+        let with_model = Embedding::begin(self.indexer.embedder, self.indexer.lane, texts)?;
+        let previous = self.embedding.replace((open, with_model, Instant::now()));
+        let Some((assembly, with_model, started)) = previous else { return Ok(()) };
+        let tokens = with_model.tokens() as u64;
+        match self.embedded(&assembly, with_model)? {
             Embedded::Stopped => Ok(()),
+            Embedded::Late(vectors) => self.commit(assembly, vectors),
             Embedded::Whole(vectors) => {
                 if !assembly.keys.is_empty() {
                     self.adapt(tokens, started.elapsed());
@@ -173,31 +179,43 @@ impl<'a, 'b> Line<'a, 'b> {
         }
     }
 
-    /// Waits for the model. A run that is stopped meanwhile keeps the vectors that are there, without their documents:
-    /// the next run reads those files again, and goes on where this one was.
-    fn embedded(&mut self, assembly: &Assembly, mut pending: Pending<Vec<f32>>) -> Result<Embedded, IndexError> {
+    /// Waits for the model, also while it is away. A run that is stopped meanwhile keeps the vectors that are there, without their
+    /// documents: the next run reads those files again, and goes on where this one was.
+    fn embedded(&mut self, assembly: &Assembly, mut with_model: Embedding) -> Result<Embedded, IndexError> {
         let _span = debug_span!(target: STAGE, "embed").entered();
         let before = self.counters;
-        let tokens = pending.tokens() as u64;
+        let tokens = with_model.tokens() as u64;
         loop {
-            match pending.advance_until(Instant::now() + TICK) {
-                Ok(Arrival::Complete) => break,
-                Ok(Arrival::More | Arrival::Late) => {}
+            let course = match with_model.advance(self.indexer.embedder, Instant::now() + TICK) {
+                Ok(course) => course,
                 Err(error) => return Ok(Embedded::Whole(Err(error))),
-            }
-            let all = pending.outputs().len().max(1) as u64;
-            let done = pending.outputs().iter().flatten().count() as u64;
+            };
+            self.tell_of_wait(&with_model);
+            let (all, done) = (with_model.texts().max(1) as u64, with_model.arrived() as u64);
             self.counters.tokens = before.tokens + tokens * done / all;
             self.counters.embedded = before.embedded + done;
+            if course == Course::Complete {
+                break;
+            }
             self.look_up()?;
             if self.is_cancelled() {
-                self.keep(assembly, pending.outputs())?;
+                self.keep(assembly, &with_model.into_outputs())?;
                 return Ok(Embedded::Stopped);
             }
         }
         self.counters.tokens = before.tokens + tokens;
-        self.counters.embedded = before.embedded + pending.outputs().len() as u64;
-        Ok(Embedded::Whole(pending.wait()))
+        let was_away = with_model.was_away();
+        let vectors = with_model.into_outputs().into_iter().collect::<Option<Vec<_>>>().ok_or(qwen3::Error::Closed);
+        Ok(if was_away { Embedded::Late(vectors) } else { Embedded::Whole(vectors) })
+    }
+
+    /// Says that the run waits for the model, or does so no more.
+    fn tell_of_wait(&mut self, with_model: &Embedding) {
+        let waits_for = with_model.waits_for();
+        if waits_for.is_some() || self.is_waiting {
+            self.indexer.observer.waiting(waits_for);
+        }
+        self.is_waiting = waits_for.is_some();
     }
 
     fn keep(&mut self, assembly: &Assembly, outputs: &[Option<Vec<f32>>]) -> Result<(), IndexError> {
@@ -269,7 +287,11 @@ impl<'a, 'b> Line<'a, 'b> {
 
     /// Embeds what a document still lacks; false if the process has to end before that is done. If the model fails on
     /// it, that is recorded and the run goes on.
-    fn complete(&self, prepared: &mut Prepared, known: &mut HashMap<ContentKey, Vec<f32>>) -> Result<bool, IndexError> {
+    fn complete(
+        &mut self,
+        prepared: &mut Prepared,
+        known: &mut HashMap<ContentKey, Vec<f32>>,
+    ) -> Result<bool, IndexError> {
         let Content::Fresh(_, chunks) = &prepared.content else { return Ok(true) };
         let mut missing: Vec<(ContentKey, String)> = Vec::new();
         for chunk in chunks {
@@ -281,12 +303,10 @@ impl<'a, 'b> Line<'a, 'b> {
             return Ok(true);
         }
         let (keys, texts): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-        let embedded = self.indexer.embedder.embed_documents_in(self.indexer.lane, &texts);
-        let embedded = embedded.map(|pending| self.indexer.options.stop.wait(pending));
-        match embedded.and_then(Option::transpose) {
+        match self.alone(texts) {
             Ok(None) => return Ok(false),
             Ok(Some(vectors)) => known.extend(keys.into_iter().zip(vectors)),
-            Err(error @ qwen3::Error::Closed) => return Err(error.into()),
+            Err(error @ (qwen3::Error::Closed | qwen3::Error::Unusable { .. })) => return Err(error.into()),
             Err(error) => {
                 let error = format!("the model failed on it: {}", chain(&error));
                 prepared.entry.state = FileState::Failed { error, tries: 1 };
@@ -297,6 +317,27 @@ impl<'a, 'b> Line<'a, 'b> {
             }
         }
         Ok(true)
+    }
+
+    /// Vectors of the texts of one document; `None` if the run has to end before they are there.
+    fn alone(&mut self, texts: Vec<String>) -> Result<Option<Vec<Vec<f32>>>, qwen3::Error> {
+        let mut with_model = Embedding::begin(self.indexer.embedder, self.indexer.lane, texts)?;
+        let mut asked: Option<Instant> = None;
+        loop {
+            let course = with_model.advance(self.indexer.embedder, Instant::now() + LOOK)?;
+            self.tell_of_wait(&with_model);
+            match course {
+                Course::Complete => return Ok(with_model.into_outputs().into_iter().collect()),
+                // What is nearly done is not thrown away; what is away may be so for long.
+                Course::Away if self.is_cancelled() || self.indexer.options.stop.is_asked() => return Ok(None),
+                Course::Away => self.indexer.observer.progressed(&self.counters),
+                Course::UnderWay => {}
+            }
+            let stop = &self.indexer.options.stop;
+            if stop.is_asked() && asked.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                return Ok(None);
+            }
+        }
     }
 
     fn count(&mut self, entry: &LedgerEntry, content: &Content) {

@@ -37,7 +37,7 @@ impl PassageCutter {
     /// # Errors
     /// The model's tokenizer fails.
     pub fn for_model(embedder: &EmbedHandle, limits: ChunkLimits) -> Result<Self, IndexError> {
-        let counter = ModelCounter::new(embedder.tokenizer().clone())?;
+        let counter = ModelCounter::new(embedder.ruler().clone())?;
         let limits = counter.limits_within(limits, embedder.max_tokens());
         Ok(Self { counter, limits })
     }

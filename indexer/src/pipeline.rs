@@ -239,7 +239,7 @@ impl<'a> Indexer<'a> {
         history: &History,
         jobs: impl Iterator<Item = Job> + Send,
     ) -> Result<RunReport, IndexError> {
-        let counter = ModelCounter::new(self.embedder.tokenizer().clone())?;
+        let counter = ModelCounter::new(self.embedder.ruler().clone())?;
         let reader = Arc::clone(&self.options.reader);
         let preparer = Preparer {
             dated: self.options.dated,

@@ -16,6 +16,8 @@ pub trait Observer {
     fn backlog(&self, left: &Waiting) {
         let _ = left;
     }
+    /// The run waits for a model elsewhere, and why; `None` once it goes on. Told again and again while it waits.
+    fn waiting(&self, reason: Option<&str>);
 }
 
 /// Other work on the store, done between two steps of a run. Called from the run's own thread, several times a second.
@@ -33,6 +35,7 @@ pub struct Silent;
 impl Observer for Silent {
     fn planned(&self, _: u64, _: u64) {}
     fn progressed(&self, _: &Counters) {}
+    fn waiting(&self, _: Option<&str>) {}
 }
 
 /// How far a run has come.

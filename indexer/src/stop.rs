@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long what is with the model may still take, so that nearly finished work is not thrown away.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
@@ -28,21 +28,5 @@ impl Stop {
     /// Whether somebody asked.
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
-    }
-
-    /// Waits for the model, but not for long once the process is to end: `None` then, and the request is abandoned.
-    pub(crate) fn wait<O>(&self, mut pending: qwen3::Pending<O>) -> Option<qwen3::Result<Vec<O>>> {
-        let mut asked: Option<Instant> = None;
-        loop {
-            if self.is_asked() && asked.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                return None;
-            }
-            match pending.advance_until(Instant::now() + LOOK) {
-                // What has arrived is handed over without waiting.
-                Ok(qwen3::Arrival::Complete) => return Some(pending.wait()),
-                Ok(qwen3::Arrival::More | qwen3::Arrival::Late) => {}
-                Err(error) => return Some(Err(error)),
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The one error type of this crate. A message says which file, tensor or text is wrong, what was expected, and what
 //! to do; a caller that shows it verbatim has told the user enough.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 /// Everything that can go wrong between a model folder and a vector or a score.
 #[derive(Debug, thiserror::Error)]
@@ -203,6 +203,35 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// A model elsewhere gives no answer now, and may later.
+    #[error("the model at {host} does not answer: {reason}")]
+    Away {
+        /// Host and port of its endpoint.
+        host: String,
+        /// What went wrong.
+        reason: String,
+        /// When to ask again.
+        after: Duration,
+    },
+    /// A model elsewhere cannot be used as it is.
+    #[error("the model at {host} cannot be used: {reason}")]
+    Unusable {
+        /// Host and port of its endpoint.
+        host: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A model elsewhere does not take a text.
+    #[error("the model at {host} does not take the text: {reason}")]
+    NotTaken {
+        /// Host and port of its endpoint.
+        host: String,
+        /// What it says.
+        reason: String,
+    },
+    /// Token ids were handed to a model elsewhere.
+    #[error("token arrays need the model's own tokenizer, and this model computes elsewhere: send texts")]
+    NoTokens,
     /// The model thread is gone.
     #[error("the model thread has ended")]
     Closed,
@@ -212,6 +241,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a model elsewhere gives no answer now: asked again later, it may.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Away { .. })
+    }
+
+    /// Whether it is a model elsewhere that gives no answer, for whatever reason: what can go on without it, does.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Unusable { .. } | Self::NotTaken { .. })
+    }
+
     /// The same of another text, where it is about one of several.
     pub(crate) fn of_text(self, index: usize) -> Self {
         match self {

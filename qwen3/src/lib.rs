@@ -1,7 +1,8 @@
 //! Qwen3 embedding, reranking and writing models, and BERT embedding models: text in, unit vectors, scores or text out.
 //!
 //! [`ModelFiles`] says where a model's bytes are, [`Embedder`], [`Reranker`] and [`Generator`] open them, [`EmbedHandle`],
-//! [`RerankHandle`] and [`GenerateHandle`] put each behind a thread that takes requests. Everything is synchronous and knows nothing of
+//! [`RerankHandle`] and [`GenerateHandle`] put each behind a thread that takes requests; a handle may as well stand before a model
+//! elsewhere ([`EmbedModel`], [`RerankModel`]). Everything is synchronous and knows nothing of
 //! documents, indexes or HTTP.
 //!
 //! Promises: a batch gives what its texts give one by one, to float noise; no vector or score with NaN leaves this
@@ -26,10 +27,12 @@ mod measure;
 mod model;
 mod ops;
 mod packing;
+mod place;
 mod prompt;
 mod random;
 mod reranker;
 mod rope;
+mod ruler;
 mod shard;
 mod stored;
 mod survey;
@@ -52,10 +55,15 @@ pub use kernels::Isa;
 pub use measure::{ProductProbe, register_peak};
 pub use model::{Model, Precision, Prefix};
 pub use ops::Kernels;
+pub use place::{Condition, Elsewhere, Place};
 pub use prompt::{DEFAULT_INSTRUCTION, EmbedPrompt, RerankPrompt};
 pub use reranker::{Answer, RerankEncoder, Reranker, RerankerOptions, score_ids, shared_prefix};
 pub use rope::{Angles, Rope};
+pub use ruler::Ruler;
 pub use survey::{NonFinite, TensorFacts};
 pub use tensors::tensors;
 pub use tokenizer::{Overlong, Tokenizer};
-pub use worker::{Arrival, EmbedHandle, Lane, Pending, PendingQuery, RerankHandle, WorkerOptions, WorkerStats};
+pub use worker::{
+    Arrival, EmbedHandle, EmbedModel, Lane, Meter, Pending, PendingQuery, Reply, RerankHandle, RerankModel,
+    WorkerOptions, WorkerStats,
+};

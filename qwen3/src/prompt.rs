@@ -76,7 +76,11 @@ impl EmbedPrompt {
         fill(&self.document, &[("{document}", document)])
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses templates without their placeholders.
+    ///
+    /// # Errors
+    /// [`Error::Prompt`].
+    pub fn check(&self) -> Result<()> {
         needs(&self.query, "the query template", "{query}")?;
         needs(&self.document, "the document template", "{document}")
     }

@@ -97,7 +97,7 @@ impl Evidence {
             meaning: Nearness::of(view, plan.vector.as_deref(), &by_meaning, &by_words, candidates)?,
             nearest_coverage: nearest.map_or(0.0, |at| coverages[at]),
             agreement: agreement(view, &by_words, &by_meaning)?,
-            fertility: f64::from(embedder.tokenizer().fertility(text)?),
+            fertility: f64::from(embedder.ruler().fertility(text)?),
             is_spaced: writing != Some(Writing::Unspaced),
             is_exact: is_exact(view, plan, &terms, passages.len()),
             is_foreign: is_foreign(view, writing, &by_meaning)?,

@@ -91,7 +91,11 @@ impl SearchPlan {
         let text = changed.map_or_else(|| query.text.clone(), |changed| request.syntax.read(&changed).text);
         let vector_weight = vector_weight(embedder, config, request.mode, &text)?;
         let is_embedded = vector_weight > 0.0 && !text.trim().is_empty();
-        let embedding = is_embedded.then(|| embedder.begin_query(&text, request.instruct.as_deref())).transpose()?;
+        let begin = || embedder.begin_query(&text, request.instruct.as_deref());
+        let (embedding, is_away) = match is_embedded.then(begin).transpose() {
+            Err(error) if error.is_elsewhere() => (None, true),
+            begun => (begun?, false),
+        };
         let has_text = !text.trim().is_empty();
         let is_ranked = has_text && request.sort == Sort::Relevance;
         let mut alternatives = corrections.alternatives();
@@ -108,7 +112,7 @@ impl SearchPlan {
         if embedding.is_some() {
             query.notes.extend(to_come(view));
         }
-        Ok(Self {
+        let mut plan = Self {
             filter,
             vector: None,
             vector_weight,
@@ -125,7 +129,19 @@ impl SearchPlan {
             deadline: request.rerank.ms.map(|ms| started + Duration::from_millis(ms)),
             query,
             request,
-        })
+        };
+        if is_away {
+            plan.go_by_words();
+        }
+        Ok(plan)
+    }
+
+    /// The model is elsewhere and gives no answer: words go on without it, and that is said.
+    pub(crate) fn go_by_words(&mut self) {
+        self.request.mode = Mode::Lexical;
+        self.vector_weight = 0.0;
+        self.query.notes.retain(|note| !matches!(note, Note::VectorsToCome { .. }));
+        self.query.notes.push(Note::MeaningAway);
     }
 
     /// The query that the results are for: as it was asked, or corrected.
@@ -196,7 +212,7 @@ fn vector_weight(embedder: &EmbedHandle, config: &SearchConfig, mode: Mode, text
         Mode::Lexical => Ok(0.0),
         Mode::Semantic => Ok(1.0),
         Mode::Hybrid => {
-            let fertility = f64::from(embedder.tokenizer().fertility(text)?);
+            let fertility = f64::from(embedder.ruler().fertility(text)?);
             let (known, unknown) = config.fertility;
             let share = ((unknown - fertility) / (unknown - known)).clamp(0.0, 1.0);
             Ok(config.vector_weight * share)

@@ -61,6 +61,8 @@ struct Nearest {
     within: Vec<(PassageRef, f32)>,
     /// The vector of the query.
     vector: Option<Vec<f32>>,
+    /// Whether the model is elsewhere and gives no answer.
+    is_away: bool,
     embed: Duration,
     took: Duration,
 }
@@ -71,19 +73,27 @@ pub(crate) fn recall(view: &View, config: &SearchConfig, plan: &mut SearchPlan) 
     let filters = plan.filters();
     let planned = &*plan;
     let span = tracing::Span::current();
-    let (lexical, nearest) = std::thread::scope(|scope| {
-        let lexical = (planned.request.mode != Mode::Semantic || planned.lists_filtered())
+    let (by_words, nearest) = std::thread::scope(|scope| {
+        let by_words = (planned.request.mode != Mode::Semantic || planned.lists_filtered())
             .then(|| scope.spawn(|| span.in_scope(|| lexical(view, config, planned, &filters))));
         let nearest = nearest(view, config, planned, &filters, embedding);
-        let lexical = lexical.map_or(Ok(Lexical::default()), |lexical| {
-            lexical.join().unwrap_or(Err(SearchError::Panicked { stage: "lexical" }))
+        let by_words = by_words.map_or(Ok(Lexical::default()), |by_words| {
+            by_words.join().unwrap_or(Err(SearchError::Panicked { stage: "lexical" }))
         });
-        (lexical, nearest)
+        (by_words, nearest)
     });
-    let (lexical, mut nearest) = (lexical?, nearest?);
-    let mut found = found(view, planned, &lexical, &mut nearest)?;
-    planned.weighing.pinned(view, &filters, &planned.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
-    let mut fused = fused(view, config, plan, &lexical, &nearest, found)?;
+    let (mut by_words, mut nearest) = (by_words?, nearest?);
+    if nearest.is_away {
+        let had_words = plan.request.mode != Mode::Semantic || plan.lists_filtered();
+        plan.go_by_words();
+        if !had_words {
+            by_words = lexical(view, config, plan, &filters)?;
+        }
+        by_words.full_coverage = 0.0;
+    }
+    let mut found = found(view, plan, &by_words, &mut nearest)?;
+    plan.weighing.pinned(view, &filters, &plan.terms)?.into_iter().for_each(|pinned| found.insert(pinned));
+    let mut fused = fused(view, config, plan, &by_words, &nearest, found)?;
     plan.weighing.weigh(view, &mut fused.candidates)?;
     plan.vector = nearest.vector;
     Ok(fused)
@@ -183,6 +193,7 @@ fn nearest(
         Ok(vector) => vector,
         // The model sees nothing in it (zero-width characters, say): there is no direction to look in.
         Err(qwen3::Error::NoDirection { .. }) => return Ok(Nearest::default()),
+        Err(error) if error.is_elsewhere() => return Ok(Nearest { is_away: true, ..Nearest::default() }),
         Err(error) => return Err(error.into()),
     };
     let embed = plan.started.elapsed();
@@ -196,7 +207,7 @@ fn nearest(
     };
     let overall = within.iter().map(|(passage, _)| *passage).collect();
     within.retain(|(passage, _)| scope.admits(*passage));
-    Ok(Nearest { hits, overall, within, vector: Some(vector), embed, took: searching.elapsed() })
+    Ok(Nearest { hits, overall, within, vector: Some(vector), is_away: false, embed, took: searching.elapsed() })
 }
 
 /// The nearest passages within a scope, as far as they are nearer than nothing.

@@ -34,6 +34,8 @@ pub enum RerankState {
     Late,
     /// Nobody waited any more.
     Abandoned,
+    /// The reranker is elsewhere and gives no answer; what it had read before counts.
+    Away,
 }
 
 /// What the one who waits for a better order wishes.
@@ -94,7 +96,10 @@ impl Reranking {
         let _span = tracing::debug_span!("rerank").entered();
         let mut reading = match self.reading.take() {
             Some(reading) => reading,
-            None => self.begin(view, reranker, plan)?,
+            None => match self.begin(view, reranker, plan) {
+                Err(SearchError::Model(error)) if error.is_elsewhere() => return Ok(Step::Away),
+                begun => begun?,
+            },
         };
         let step = reading.follow(plan.deadline, wish)?;
         for (index, relevance) in reading.indexes.iter().zip(reading.pending.outputs()) {
@@ -179,6 +184,8 @@ pub(crate) enum Step {
     Unwanted,
     /// The reranker reads on.
     Resting,
+    /// The reranker is elsewhere and gives no answer.
+    Away,
 }
 
 impl Reading {
@@ -186,7 +193,11 @@ impl Reading {
         let is_late = || deadline.is_some_and(|deadline| deadline <= Instant::now());
         loop {
             let look_up = Instant::now() + PATIENCE;
-            match self.pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up)))? {
+            let arrival = match self.pending.advance_until(deadline.map_or(look_up, |deadline| deadline.min(look_up))) {
+                Err(error) if error.is_elsewhere() => return Ok(Step::Away),
+                arrival => arrival?,
+            };
+            match arrival {
                 Arrival::Complete => return Ok(Step::Complete),
                 Arrival::Late if is_late() => return Ok(Step::Late),
                 Arrival::More | Arrival::Late => match wish() {

@@ -30,6 +30,7 @@ use crate::list::List;
 use crate::narrow;
 use crate::plan::{SearchPlan, Written};
 use crate::present::Presenter;
+use crate::query::Note;
 use crate::recall::{Recall, found_within, recall};
 use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
@@ -127,9 +128,9 @@ impl Searcher {
         Self { writer, ..self }
     }
 
-    /// Whether a model writes answers.
-    pub fn has_writer(&self) -> bool {
-        self.writer.is_some()
+    /// The model that writes answers, if one does.
+    pub fn writer(&self) -> Option<&dyn Writer> {
+        self.writer.as_deref()
     }
 
     /// The settings in force.
@@ -322,6 +323,10 @@ impl<S: Deref<Target = View>> Search<S> {
         match step {
             Step::Unwanted => return Ok(RerankState::Abandoned),
             Step::Resting => return Ok(RerankState::Running),
+            Step::Away => {
+                self.plan.query.notes.push(Note::RerankerAway);
+                return Ok(RerankState::Away);
+            }
             Step::Complete | Step::Late => {}
         }
         if self.reranking.scored() == self.reranking.depth() {

@@ -136,9 +136,11 @@ impl Sentences {
         if texts.is_empty() {
             return Ok(None);
         }
-        match self.embedder.embed_documents_in(Lane::Urgent, &texts)?.wait_for(self.time * 2).transpose() {
+        let begun = self.embedder.embed_documents_in(Lane::Urgent, &texts);
+        match begun.and_then(|pending| pending.wait_for(self.time * 2).transpose()) {
             // One of them is nothing to the model (signs that it does not know, say).
             Err(qwen3::Error::NoDirection { .. }) => Ok(None),
+            Err(error) if error.is_elsewhere() => Ok(None),
             embedded => Ok(embedded?),
         }
     }

@@ -21,6 +21,8 @@ fn check(settings: &Settings) -> Result<()> {
         settings.extract.problems(),
         settings.search.problems(),
         settings.answers.problems(),
+        settings.embedding.problems(),
+        settings.reranking.problems(),
     ]
     .concat();
     if !problems.is_empty() {

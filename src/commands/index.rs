@@ -27,12 +27,13 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     let reading = settings.extract.start()?;
     let options = IndexOptions { vectors: settings.vector_timing(), ..options(args, reading.options()) };
     let folder = paths::data_dir(settings)?;
-    let (embedder, model) = models::embedder(settings)?;
     if args.rebuild {
         // What is searched meanwhile is the index in force: there is nothing to be found earlier.
         let options = IndexOptions { vectors: VectorTiming::WithText, ..options };
+        let (embedder, model) = models::embedder_anew(settings)?;
         return rebuild::run(&folder, args, &embedder, &model, &options);
     }
+    let (embedder, model) = models::embedder(settings)?;
     let mut store = Store::open(&folder, &model)?;
     output::print_repairs(store.repairs());
     let named = named(args, store.sources())?;

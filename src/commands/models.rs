@@ -16,7 +16,7 @@ use crate::settings::Settings;
 
 pub(crate) fn run(settings: &Settings, args: &ModelsArgs) -> Result<ExitCode> {
     match &args.action {
-        ModelsAction::List(list) => show(&Shelf::of(settings)?, list.json)?,
+        ModelsAction::List(list) => show(settings, list.json)?,
         ModelsAction::Pull(pull) => fetch(settings, pull)?,
         ModelsAction::Path(args) => match models::locate(settings, Path::new(&args.name))?.place {
             Place::Bundled => bail!("{BUNDLED} is inside this binary and has no path"),
@@ -36,13 +36,16 @@ struct Row {
     name: String,
     kind: &'static str,
     repository: Option<String>,
-    /// Bytes here, or about how many a pull fetches.
-    size: u64,
+    /// Bytes here, or about how many a pull fetches; of a model elsewhere, nothing is known of it.
+    size: Option<u64>,
     place: Option<String>,
+    /// Address of the endpoint of a model elsewhere.
+    endpoint: Option<String>,
 }
 
-fn show(shelf: &Shelf, as_json: bool) -> Result<()> {
-    let rows = rows(shelf)?;
+fn show(settings: &Settings, as_json: bool) -> Result<()> {
+    let mut rows = rows(&Shelf::of(settings)?)?;
+    rows.extend(elsewhere(settings));
     if as_json {
         println!(
             "{}",
@@ -53,8 +56,9 @@ fn show(shelf: &Shelf, as_json: bool) -> Result<()> {
     let mut listed = table(&["name", "for", "size", "here"]);
     for row in rows {
         let about = if row.place.is_some() { "" } else { "about " };
-        let place = row.place.unwrap_or_else(|| "-".to_string());
-        listed.add_row([row.name, row.kind.to_string(), format!("{about}{}", size(row.size)), place]);
+        let place = row.place.or(row.endpoint.map(|endpoint| format!("elsewhere, at {endpoint}")));
+        let length = row.size.map_or_else(|| "-".to_string(), |bytes| format!("{about}{}", size(bytes)));
+        listed.add_row([row.name, row.kind.to_string(), length, place.unwrap_or_else(|| "-".to_string())]);
     }
     println!("{listed}");
     Ok(())
@@ -68,7 +72,38 @@ fn row_json(row: &Row) -> Value {
         "present": row.place.is_some(),
         "bytes": row.size,
         "path": row.place,
+        "endpoint": row.endpoint,
     })
+}
+
+/// The models elsewhere that the configuration names. Nothing is asked of them.
+fn elsewhere(settings: &Settings) -> Vec<Row> {
+    let Settings { embedding, reranking, answers, .. } = settings;
+    let named = [
+        ("embedding", &embedding.model, &embedding.endpoint),
+        ("reranker", &reranking.model, &reranking.endpoint),
+        ("writer", &answers.model, &answers.endpoint),
+    ];
+    let row = |(kind, name, endpoint): (&'static str, &String, &String)| Row {
+        name: name.clone(),
+        kind,
+        repository: None,
+        size: None,
+        place: None,
+        endpoint: Some(endpoint.clone()),
+    };
+    named.into_iter().filter(|(.., endpoint)| !endpoint.is_empty()).map(row).collect()
+}
+
+/// What a model that is not known by name is for.
+fn kind_of(id: &str) -> &'static str {
+    let id = id.to_lowercase();
+    match () {
+        () if id.contains("rerank") => "reranker",
+        // Qwen3's embedding models say so in their names, and other families here only embed.
+        () if id.contains("qwen3") && !id.contains("embed") => "writer",
+        () => "embedding",
+    }
 }
 
 /// The bundled model, the known ones, and what else is in the models folder.
@@ -78,8 +113,9 @@ fn rows(shelf: &Shelf) -> Result<Vec<Row>> {
         name: BUNDLED.to_string(),
         kind: "embedding",
         repository: None,
-        size: models::BUNDLED_BYTES,
+        size: Some(models::BUNDLED_BYTES),
         place: Some("in this binary".to_string()),
+        endpoint: None,
     };
     let mut rows = vec![bundled];
     for known in &KNOWN {
@@ -88,17 +124,19 @@ fn rows(shelf: &Shelf) -> Result<Vec<Row>> {
             name: known.name.to_string(),
             kind: known.kind,
             repository: Some(known.repository.to_string()),
-            size: present.map_or(known.megabytes * 1_000_000, |model| model.size),
+            size: Some(present.map_or(known.megabytes * 1_000_000, |model| model.size)),
             place: present.map(|model| model.path.display().to_string()),
+            endpoint: None,
         });
     }
     for model in here.into_iter().filter(|model| !KNOWN.iter().any(|known| known.repository == model.id)) {
         rows.push(Row {
-            kind: if model.id.to_lowercase().contains("rerank") { "reranker" } else { "embedding" },
+            kind: kind_of(&model.id),
             repository: model.manifest.map(|manifest| manifest.repository),
             name: model.id,
-            size: model.size,
+            size: Some(model.size),
             place: Some(model.path.display().to_string()),
+            endpoint: None,
         });
     }
     Ok(rows)

@@ -75,9 +75,8 @@ impl Opener {
     fn open(self) -> Result<EngineParts> {
         let data_dir = paths::data_dir(&self.settings)?;
         let (embedder, model) = models::embedder(&self.settings)?;
-        let Settings { reranker, writer, .. } = &self.settings;
-        let reranker = models::shown_name(reranker.as_deref())?.zip(models::reranker(&self.settings)?);
-        let generator = models::shown_name(writer.as_deref())?.zip(models::writer(&self.settings)?);
+        let reranker = models::reranker_name(&self.settings)?.zip(models::reranker(&self.settings)?);
+        let generator = models::shown_name(self.settings.writer.as_deref())?.zip(models::writer(&self.settings)?);
         let answers = answers::writer(&self.settings, generator.as_ref())?;
         let store = Store::open(&data_dir, &model)?;
         output::print_repairs(store.repairs());

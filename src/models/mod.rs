@@ -18,7 +18,7 @@ mod verify;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use qwen3::{
     EmbedHandle, Embedder, EmbedderOptions, GenerateHandle, Generator, GeneratorOptions, ModelFiles, RerankHandle,
     Reranker, RerankerOptions, WorkerOptions,
@@ -26,6 +26,8 @@ use qwen3::{
 use storage::IndexModel;
 
 use crate::cli::Precision;
+use crate::elsewhere::EmbeddingConfig;
+use crate::paths;
 use crate::settings::Settings;
 
 #[cfg(feature = "hub")]
@@ -101,7 +103,7 @@ fn model_path(path: &Path) -> Result<PathBuf> {
         1 => Ok(files.remove(0)),
         // Without one, opening the folder says what is missing.
         0 => Ok(path.to_owned()),
-        _ => anyhow::bail!("{} holds several GGUF files; name one of them", path.display()),
+        _ => bail!("{} holds several GGUF files; name one of them", path.display()),
     }
 }
 
@@ -140,8 +142,35 @@ pub(crate) fn embedding_model(settings: &Settings) -> Result<Located> {
     }
 }
 
-/// The embedding model and how the index names it.
+/// The embedding model, here or elsewhere, and how the index names it.
 pub(crate) fn embedder(settings: &Settings) -> Result<(EmbedHandle, IndexModel)> {
+    let known = paths::data_dir(settings).ok().and_then(|folder| storage::model_of(&folder).ok());
+    match one_embedder(settings)?.model(settings.dimension, known.as_ref())? {
+        Some(elsewhere) => Ok(elsewhere),
+        None => embedder_here(settings),
+    }
+}
+
+/// [`embedder`] for an index that is made anew. One elsewhere is asked who it is now, whoever it was before.
+pub(crate) fn embedder_anew(settings: &Settings) -> Result<(EmbedHandle, IndexModel)> {
+    let folder = paths::data_dir(settings)?;
+    let known: Vec<IndexModel> =
+        storage::model_of(&folder).ok().into_iter().chain(storage::model_of_rebuild(&folder)).collect();
+    match one_embedder(settings)?.model_anew(settings.dimension, &known)? {
+        Some(elsewhere) => Ok(elsewhere),
+        None => embedder_here(settings),
+    }
+}
+
+/// The settings of the embedding model elsewhere, unless another one is named as well.
+fn one_embedder(settings: &Settings) -> Result<&EmbeddingConfig> {
+    if settings.model.is_some() && !settings.embedding.endpoint.is_empty() {
+        bail!("there are two embedding models: name embedding.endpoint or model (--model), not both");
+    }
+    Ok(&settings.embedding)
+}
+
+fn embedder_here(settings: &Settings) -> Result<(EmbedHandle, IndexModel)> {
     let located = embedding_model(settings)?;
     let options = EmbedderOptions {
         precision: precision(settings.precision),
@@ -157,9 +186,12 @@ pub(crate) fn embedder(settings: &Settings) -> Result<(EmbedHandle, IndexModel)>
     Ok((EmbedHandle::start(embedder, &WorkerOptions::default())?, model))
 }
 
-/// The reranker, if one is named.
+/// The reranker, if one is named, here or elsewhere.
 pub(crate) fn reranker(settings: &Settings) -> Result<Option<RerankHandle>> {
-    let Some(reranker) = &settings.reranker else { return Ok(None) };
+    let Some(reranker) = &settings.reranker else { return settings.reranking.model() };
+    if !settings.reranking.endpoint.is_empty() {
+        bail!("there are two rerankers: name reranking.endpoint or reranker (--reranker), not both");
+    }
     let located = locate(settings, reranker)?;
     let options = RerankerOptions {
         precision: precision(settings.precision),
@@ -186,6 +218,12 @@ pub(crate) fn writer(settings: &Settings) -> Result<Option<GenerateHandle>> {
     let generator = Generator::open(&files(&located)?, options)
         .with_context(|| format!("cannot use the writer {}", located.name))?;
     Ok(Some(GenerateHandle::start(generator, &worker)?))
+}
+
+/// What the status calls the reranker.
+pub(crate) fn reranker_name(settings: &Settings) -> Result<Option<String>> {
+    let elsewhere = Some(&settings.reranking.model).filter(|name| !name.is_empty());
+    Ok(shown_name(settings.reranker.as_deref())?.or_else(|| elsewhere.cloned()))
 }
 
 /// What the status calls a model: never where it lies.

@@ -121,7 +121,7 @@ pub use record::{
 };
 pub use roster::DocumentSet;
 pub use scope::Scope;
-pub use settings::model_of;
+pub use settings::{model_of, model_of_rebuild};
 pub use simhash::SimHash;
 pub use snapshot::{DocumentAccess, Snapshot, SnapshotHandle};
 pub use stamp::Stamp;

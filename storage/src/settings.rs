@@ -91,6 +91,11 @@ pub fn model_of(data: &Path) -> Result<IndexModel> {
     }
 }
 
+/// The model of a rebuild that was begun in the data folder and is not done; `None` if there is none that can be told.
+pub fn model_of_rebuild(data: &Path) -> Option<IndexModel> {
+    Some(read(&edition::unfinished(data)).ok()??.model)
+}
+
 /// The sources that an index of any format names in `folder`, for making it anew; `None` if that cannot be read.
 pub(crate) fn sources_of(folder: &Path) -> Option<Vec<Source>> {
     let file: serde_json::Value = serde_json::from_slice(&fs::read(path(folder)).ok()?).ok()?;

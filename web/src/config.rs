@@ -403,8 +403,9 @@ mod tests {
         let mut kept = String::new();
         for line in lines {
             if let Some(table) = line.strip_prefix('[') {
-                inside =
-                    !["log", "extract", "search", "answers", "writing"].iter().any(|other| table.starts_with(other));
+                inside = !["log", "extract", "search", "answers", "writing", "embedding", "reranking"]
+                    .iter()
+                    .any(|other| table.starts_with(other));
             }
             if inside {
                 kept.push_str(line);

@@ -141,6 +141,13 @@ impl Engine {
         })
     }
 
+    /// Whether a model on another machine reads what people type.
+    pub(crate) fn sends_texts(&self) -> bool {
+        let writer = self.searcher.writer().and_then(searcher::Writer::elsewhere);
+        let reranker = self.reranker.as_ref().and_then(RerankHandle::elsewhere);
+        [self.embedder.elsewhere(), reranker, writer].into_iter().flatten().any(|model| model.is_remote)
+    }
+
     /// What is kept of what people ask.
     ///
     /// # Errors

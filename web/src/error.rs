@@ -290,6 +290,8 @@ impl Error {
             Self::Model(qwen3::Error::Busy { .. }) => line(S::SERVICE_UNAVAILABLE, "busy", "The writer is busy", "try again after Retry-After"),
             Self::NoInsights => line(S::NOT_IMPLEMENTED, "no-insights", "Insights are switched off", "set `enabled = true` under [insights] in quarry.toml, and start the server again"),
             Self::TextWithoutMeaning { .. } | Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
+            Self::Model(error) if error.is_elsewhere() => line(S::SERVICE_UNAVAILABLE, "model-away", "The model gives no answer", "try again later; /api/v1/status and the server's log say why"),
+            Self::Model(qwen3::Error::NoTokens) => line(S::BAD_REQUEST, "bad-request", Self::BAD_REQUEST.title, Self::BAD_REQUEST.cure),
             Self::Model(_) => line(S::INTERNAL_SERVER_ERROR, "model-failed", "The model failed", "look into the server's log under the request id"),
             Self::Search(_) | Self::Storage(_) => line(S::INTERNAL_SERVER_ERROR, "index-failed", "The index could not be used", "look into the server's log under the request id; `quarry verify` checks the index"),
             Self::Index(_) => line(S::INTERNAL_SERVER_ERROR, "indexing-failed", "Indexing failed", "look into the server's log and at /api/v1/jobs"),
@@ -300,7 +302,10 @@ impl Error {
     /// What a client may read of it. Failures of the machinery carry paths and go to the log only.
     fn public_detail(&self) -> String {
         match self {
-            Self::Model(error @ (qwen3::Error::NoDirection { .. } | qwen3::Error::Busy { .. })) => error.to_string(),
+            Self::Model(
+                error @ (qwen3::Error::NoDirection { .. } | qwen3::Error::Busy { .. } | qwen3::Error::NoTokens),
+            ) => error.to_string(),
+            Self::Model(error) if error.is_elsewhere() => "the model gives no answer at the moment".to_owned(),
             Self::Storage(error @ storage::Error::Reopening) => error.to_string(),
             Self::Search(SearchError::Request(error)) => error.to_string(),
             Self::Provider(error) => error.public_detail(),
@@ -372,6 +377,7 @@ impl Error {
             | Self::Stopping
             | Self::Provider(ProviderError::Away(_))
             | Self::SourceBusy { .. }
+            | Self::Model(qwen3::Error::Away { .. })
             | Self::Storage(storage::Error::Reopening) => response.insert_header((header::RETRY_AFTER, "1")),
             Self::Method { allowed } => response.insert_header((header::ALLOW, allowed.as_str())),
             Self::Packed { .. } => response.insert_header((header::ACCEPT_ENCODING, "gzip, deflate")),

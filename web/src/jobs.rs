@@ -56,6 +56,9 @@ pub(crate) struct Job {
     /// Seconds of Unix time when it ended.
     pub(crate) finished: Option<i64>,
     pub(crate) progress: Progress,
+    /// What it waits for, where it does: a model elsewhere that gives no answer. The reason is for administrators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting_for: Option<String>,
     /// What was done, in words.
     pub(crate) outcome: Option<String>,
     /// Why it failed, in words; of a job that is queued: why it has to be tried again. Where on the server it failed is for
@@ -112,6 +115,7 @@ impl Jobs {
             started: None,
             finished: None,
             progress: Progress::default(),
+            waiting_for: None,
             outcome: None,
             error: None,
             placeless: None,
@@ -131,6 +135,11 @@ impl Jobs {
 
     pub(crate) fn progress(&self, id: u64, progress: Progress) {
         self.change(id, |job| job.progress = progress);
+    }
+
+    /// A job waits for a model elsewhere, and why; `None` once it goes on.
+    pub(crate) fn wait_for(&self, id: u64, reason: Option<&str>) {
+        self.change(id, |job| job.waiting_for = reason.map(str::to_owned));
     }
 
     /// Puts a job that was begun back into the queue.
@@ -202,6 +211,7 @@ impl Jobs {
 impl Job {
     fn end(&mut self, state: JobState) {
         self.state = state;
+        self.waiting_for = None;
         self.finished = Some(now());
         self.progress.seconds_left = None;
     }
@@ -218,6 +228,7 @@ impl Job {
         }
         if !caller.sees_places() {
             self.error = self.placeless.take();
+            self.waiting_for = self.waiting_for.map(|_| "the embedding model gives no answer at the moment".to_owned());
         }
         Some(self)
     }

@@ -1,30 +1,29 @@
 //! A conversation with a model elsewhere: messages in, its answer out, whole or as it comes.
 
+use std::fmt;
 use std::io::Read;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use qwen3::{Elsewhere, WorkerStats};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use ureq::Agent;
-use ureq::http::{HeaderMap, Response};
+use ureq::http::Response;
 
 use crate::endpoint::Endpoint;
 use crate::events::Events;
 use crate::fault::{Fault, shown};
 use crate::key::Key;
-use crate::rest::Rest;
+use crate::line::Line;
+use crate::patience::Patience;
+use crate::wire::{Wire, content_type};
 
 /// Most bytes of an answer.
 const MAX_ANSWER: u64 = 1 << 20;
 /// Attempts at a request whose failure may pass.
 const ATTEMPTS: u32 = 4;
-/// Pause after the first failure; doubled each time.
-const PAUSE: Duration = Duration::from_millis(500);
 /// Longer than this is not waited for an endpoint that says when it wants to be asked again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// Time for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,12 +80,15 @@ pub enum Finish {
 }
 
 /// A model to talk to. Answers may be asked for from several threads at once.
-#[derive(Debug)]
 pub struct Chat {
-    agent: Agent,
-    endpoint: Endpoint,
+    line: Line,
     options: ChatOptions,
-    rest: Rest,
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chat").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,17 +122,8 @@ struct Usage {
 impl Chat {
     /// A model at the endpoint.
     pub fn new(endpoint: Endpoint, options: ChatOptions) -> Self {
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(options.timeout))
-            .user_agent(concat!("quarry/", env!("CARGO_PKG_VERSION")));
-        if endpoint.is_here {
-            config = config.proxy(None);
-        }
-        Self { agent: config.build().new_agent(), endpoint, options, rest: Rest::default() }
+        let line = Line::new(Wire::new(endpoint, options.key.clone()));
+        Self { line, options }
     }
 
     /// Its name at the endpoint.
@@ -140,7 +133,17 @@ impl Chat {
 
     /// Host and port of the endpoint.
     pub fn host(&self) -> &str {
-        &self.endpoint.host
+        self.line.host()
+    }
+
+    /// How it fares.
+    pub fn elsewhere(&self) -> Elsewhere {
+        self.line.elsewhere()
+    }
+
+    /// What was asked of it since the start.
+    pub fn stats(&self) -> WorkerStats {
+        self.line.meter.read()
     }
 
     /// The model's answer to messages. Failures that may pass are lived through a few times; `tokens` grows by what the
@@ -149,7 +152,7 @@ impl Chat {
     /// # Errors
     /// [`Fault`].
     pub fn complete(&self, messages: &[Message], tokens: &mut Tokens) -> Result<String, Fault> {
-        self.patiently(|| self.request(messages, tokens))
+        self.patience().live_through(|| self.request(messages, tokens))
     }
 
     /// The model's answer to messages, given to `take` as it comes, until that has enough. What fails before its first word
@@ -158,34 +161,15 @@ impl Chat {
     /// # Errors
     /// [`Fault`]; what was given before it stays given.
     pub fn stream(&self, messages: &[Message], take: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Finish, Fault> {
-        if let Some(after) = self.rest.left(Instant::now()) {
-            return Err(Fault::Resting { host: self.endpoint.host.clone(), after });
-        }
-        let outcome = self.patiently(|| self.open(messages)).and_then(|body| self.read(body, take));
-        match &outcome {
-            Err(Fault::Failed { after, .. }) => self.rest.failed(Instant::now(), *after),
-            _ => self.rest.worked(),
-        }
+        self.line.rested()?;
+        self.line.meter.request();
+        let outcome = self.patience().live_through(|| self.open(messages)).and_then(|body| self.read(body, take));
+        self.line.note(&outcome);
         outcome
     }
 
-    /// Tries again what may work a moment later, within the time for an answer.
-    fn patiently<T>(&self, mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
-        let started = Instant::now();
-        let mut tried = 1;
-        loop {
-            let fault = match attempt() {
-                Err(fault @ Fault::Failed { .. }) if tried < ATTEMPTS => fault,
-                outcome => return outcome,
-            };
-            let Fault::Failed { after, .. } = &fault else { return Err(fault) };
-            let pause = after.unwrap_or(PAUSE * 2u32.pow(tried - 1));
-            if pause > LONGEST_PAUSE || started.elapsed() + pause >= self.options.timeout {
-                return Err(fault);
-            }
-            std::thread::sleep(pause);
-            tried += 1;
-        }
+    fn patience(&self) -> Patience {
+        Patience { attempts: ATTEMPTS, longest_pause: LONGEST_PAUSE, time: self.options.timeout }
     }
 
     fn request(&self, messages: &[Message], tokens: &mut Tokens) -> Result<String, Fault> {
@@ -203,16 +187,7 @@ impl Chat {
 
     /// The body of an answer that has begun.
     fn open(&self, messages: &[Message]) -> Result<Response<ureq::Body>, Fault> {
-        let response = self.send(messages, true)?;
-        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if kind.starts_with("text/html") {
-            return Err(Fault::Refused {
-                host: self.endpoint.host.clone(),
-                status: response.status().as_u16(),
-                reason: "a page for people, not the answer of a model".to_owned(),
-            });
-        }
-        Ok(response)
+        self.line.wire().no_page(self.send(messages, true)?)
     }
 
     fn read(
@@ -220,8 +195,7 @@ impl Chat {
         response: Response<ureq::Body>,
         take: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Finish, Fault> {
-        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let is_whole = kind.starts_with("application/json");
+        let is_whole = content_type(response.headers()).starts_with("application/json");
         let mut body = response.into_body().into_with_config().limit(MAX_ANSWER).reader();
         if is_whole {
             // It does not stream.
@@ -259,33 +233,11 @@ impl Chat {
             "temperature": self.options.temperature,
             "stream": stream,
         });
-        let url = self.endpoint.url("chat/completions");
-        let mut request = self.agent.post(&url).header("Content-Type", "application/json");
-        if let Some(key) = &self.options.key {
-            request = request.header("Authorization", key.header());
-        }
-        let response = request.send(body.to_string()).map_err(|error| self.failed(error.to_string()))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let (status, after) = (response.status().as_u16(), retry_after(response.headers()));
-        let text = response.into_body().into_with_config().limit(MAX_ANSWER).read_to_string().unwrap_or_default();
-        let reason = shown(&text);
-        Err(match status {
-            408 | 425 | 429 | 500.. => {
-                Fault::Failed { host: self.endpoint.host.clone(), reason: format!("status {status}: {reason}"), after }
-            }
-            300..400 => Fault::Refused {
-                host: self.endpoint.host.clone(),
-                status,
-                reason: "it sends elsewhere, and passages are not sent after it".to_owned(),
-            },
-            status => Fault::Refused { host: self.endpoint.host.clone(), status, reason },
-        })
+        self.line.wire().post("chat/completions", &body, self.options.timeout)
     }
 
     fn failed(&self, reason: String) -> Fault {
-        Fault::Failed { host: self.endpoint.host.clone(), reason, after: None }
+        self.line.wire().failed(reason)
     }
 }
 
@@ -300,11 +252,6 @@ fn given(choice: &Choice, take: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Opti
         Some("length") => Some(Finish::Length),
         Some(_) => Some(Finish::Stop),
     }
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

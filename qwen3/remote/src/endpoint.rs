@@ -46,6 +46,12 @@ impl Endpoint {
         Ok(Self { base: text.trim_end_matches('/').to_owned(), host: authority.to_string(), is_here })
     }
 
+    /// The server's own address, where somebody has named that of its OpenAI-compatible part.
+    pub(crate) fn without_version(self) -> Self {
+        let base = self.base.strip_suffix("/v1").map(str::to_owned).unwrap_or(self.base);
+        Self { base, ..self }
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
     }
@@ -87,5 +93,6 @@ mod tests {
         let endpoint = Endpoint::parse("http://127.0.0.1:8000/v1/", RemoteHttp::Refused).unwrap();
         assert_eq!(endpoint.url("chat/completions"), "http://127.0.0.1:8000/v1/chat/completions");
         assert_eq!(endpoint.host, "127.0.0.1:8000");
+        assert_eq!(endpoint.without_version().url("embed"), "http://127.0.0.1:8000/embed");
     }
 }

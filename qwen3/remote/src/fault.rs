@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::line::AGAIN;
+
 /// Bytes of a refusal that are shown.
 const SHOWN: usize = 200;
 
@@ -52,11 +54,27 @@ pub enum Fault {
         /// When the endpoint wants to be asked again.
         after: Option<Duration>,
     },
+    /// It answers what cannot be used.
+    #[error("{host}: {reason}")]
+    Nonsense {
+        /// The endpoint.
+        host: String,
+        /// What was expected, and what came.
+        reason: String,
+    },
+    /// The threads that ask it could not be started.
+    #[error("cannot start a thread for a model elsewhere")]
+    Thread(#[source] std::io::Error),
+    /// The forms of its texts make no sense.
+    #[error(transparent)]
+    Form(qwen3::Error),
     /// It failed a moment ago, and is left alone.
     #[error("{host} failed a moment ago and is asked again in {} s", .after.as_secs().max(1))]
     Resting {
         /// The endpoint.
         host: String,
+        /// What went wrong last.
+        reason: String,
         /// When it is asked again.
         after: Duration,
     },
@@ -66,6 +84,42 @@ impl Fault {
     /// Whether it may work later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Failed { .. } | Self::Resting { .. })
+    }
+
+    /// Whether it is about the texts that were sent, and not about the model.
+    pub(crate) fn is_of_texts(&self) -> bool {
+        matches!(self, Self::Refused { status: 400 | 413 | 422, .. })
+    }
+
+    /// Whether there may have been too much in one request.
+    pub(crate) fn is_of_size(&self) -> bool {
+        matches!(self, Self::Refused { status: 413 | 422, .. })
+    }
+
+    /// What is wrong, without the host.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Failed { reason, .. } | Self::Nonsense { reason, .. } | Self::Resting { reason, .. } => {
+                reason.clone()
+            }
+            Self::Refused { status, reason, .. } => {
+                format!("it answers {status}: {reason}; check the address, the name of the model and the key")
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// What it is to whoever has the model behind a handle.
+    pub(crate) fn of_model(self, host: &str) -> qwen3::Error {
+        let host = host.to_owned();
+        match self {
+            Self::Failed { reason, after, .. } => qwen3::Error::Away { host, reason, after: after.unwrap_or(AGAIN) },
+            Self::Resting { reason, after, .. } => qwen3::Error::Away { host, reason, after },
+            Self::Refused { status, reason, .. } if matches!(status, 400 | 413 | 422) => {
+                qwen3::Error::NotTaken { host, reason: format!("it answers {status}: {reason}") }
+            }
+            other => qwen3::Error::Unusable { host, reason: other.reason() },
+        }
     }
 }
 

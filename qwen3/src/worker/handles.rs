@@ -1,54 +1,36 @@
-//! Handles for callers: cheap, `Clone + Send + Sync` handles to a model thread. Texts become tokens in the caller's
-//! thread (on all cores), so a bulk caller prepares its next request while the model computes the last.
+//! Handles for callers: cheap, `Clone + Send + Sync` handles to a model, here or elsewhere, with a memory of what was asked before.
 
 use std::sync::Arc;
 
 use super::{
     WorkerOptions, WorkerStats,
     cache::{Cache, Key},
-    queue::{Lane, Pending, Queue},
-    thread::{Engine, start},
+    here::{EmbedHere, RerankHere},
+    model::{EmbedModel, RerankModel},
+    queue::{Lane, Pending},
 };
 use crate::{
-    device::DeviceChoice,
-    embedder::{EmbedEncoder, Embedder},
+    embedder::Embedder,
     error::{Error, Result},
-    model::{Precision, Prefix},
-    reranker::{RerankEncoder, Reranker},
-    tokenizer::{Overlong, Tokenizer},
+    place::{Elsewhere, Place},
+    reranker::Reranker,
+    ruler::Ruler,
+    tokenizer::Overlong,
 };
 
-/// A handle to an embedding model's thread. The thread ends with the last handle.
+/// A handle to an embedding model. The model's thread, or what asks elsewhere, ends with the last handle.
 #[derive(Clone)]
 pub struct EmbedHandle {
-    queue: Queue<Vec<f32>>,
-    facts: Arc<Facts>,
+    model: Arc<dyn EmbedModel>,
     /// Vectors of queries. Documents are not kept here: storage never embeds a text twice.
     cache: Arc<Cache<Arc<[f32]>>>,
 }
 
-struct Facts {
-    encoder: EmbedEncoder,
-    dimension: usize,
-    max_tokens: usize,
-    fingerprint: String,
-    kept: Kept,
-}
-
-/// How and where a model's weights are kept.
-#[derive(Clone, Copy)]
-struct Kept {
-    precision: Precision,
-    device: DeviceChoice,
-}
-
-/// A handle to a reranker's thread. The thread ends with the last handle.
+/// A handle to a reranker. The model's thread, or what asks elsewhere, ends with the last handle.
 #[derive(Clone)]
 pub struct RerankHandle {
-    queue: Queue<f32>,
-    encoder: RerankEncoder,
+    model: Arc<dyn RerankModel>,
     cache: Arc<Cache<f32>>,
-    kept: Kept,
 }
 
 /// The vector of one query, on its way.
@@ -82,22 +64,20 @@ impl EmbedHandle {
     /// # Errors
     /// [`Error::Thread`].
     pub fn start(embedder: Embedder, options: &WorkerOptions) -> Result<Self> {
-        let facts = Facts {
-            encoder: embedder.encoder().clone(),
-            dimension: embedder.dimension(),
-            max_tokens: embedder.max_tokens(),
-            fingerprint: embedder.fingerprint().to_owned(),
-            kept: Kept { precision: embedder.precision(), device: embedder.device() },
-        };
-        let cache = Arc::new(Cache::new(options.cache_bytes, facts.dimension * size_of::<f32>()));
-        Ok(Self { queue: start(embedder, "qwen3-embed", options)?, facts: Arc::new(facts), cache })
+        Ok(Self::of(Arc::new(EmbedHere::start(embedder, options)?), options))
+    }
+
+    /// A handle to a model, wherever it computes.
+    pub fn of(model: Arc<dyn EmbedModel>, options: &WorkerOptions) -> Self {
+        let cache = Arc::new(Cache::new(options.cache_bytes, model.dimension() * size_of::<f32>()));
+        Self { model, cache }
     }
 
     /// Unit vector of a query in the model's query form; goes before all documents. `instruction` replaces the
     /// default one.
     ///
     /// # Errors
-    /// What went wrong with this query, [`Error::Closed`] if the thread is gone.
+    /// What went wrong with this query, [`Error::Closed`] if the thread is gone; [`Error::is_elsewhere`] where the model is.
     pub fn embed_query(&self, query: &str, instruction: Option<&str>) -> Result<Vec<f32>> {
         self.begin_query(query, instruction)?.wait()
     }
@@ -115,15 +95,15 @@ impl EmbedHandle {
     /// # Errors
     /// [`Error::Tokenize`], [`Error::TooLong`], [`Error::Closed`].
     pub fn begin_query_as(&self, query: &str, instruction: Option<&str>, overlong: Overlong) -> Result<PendingQuery> {
-        let encode = || self.facts.encoder.query_as(query, instruction, overlong);
-        // What is known may have been cut.
-        let checked = (overlong == Overlong::Refuse).then(encode).transpose()?;
+        if overlong == Overlong::Refuse {
+            // What is known may have been cut.
+            self.model.holds_query(query, instruction)?;
+        }
         let key = Key::of(instruction, &[&[query], beside(overlong)].concat());
         if let Some(vector) = self.cache.get(&key) {
             return Ok(PendingQuery(State::Known(vector)));
         }
-        let ids = checked.map_or_else(encode, Ok)?;
-        let pending = self.queue.submit(Lane::Urgent, vec![ids])?;
+        let pending = self.model.query(query, instruction, overlong)?;
         Ok(PendingQuery(State::Coming { pending, key, cache: Arc::clone(&self.cache) }))
     }
 
@@ -153,51 +133,52 @@ impl EmbedHandle {
         documents: &[T],
         overlong: Overlong,
     ) -> Result<Pending<Vec<f32>>> {
-        self.queue.submit(lane, self.facts.encoder.documents_as(documents, overlong)?)
+        self.model.documents(lane, &texts(documents), overlong)
     }
 
     /// Unit vectors of token ids of this model's own tokenizer, each sequence closed as a document would be: see
-    /// [`EmbedEncoder::sequences`].
+    /// [`EmbedEncoder::sequences`](crate::EmbedEncoder::sequences).
     ///
     /// # Errors
-    /// [`Error::TokenId`] for an id that the model has no row for, [`Error::TooLong`], [`Error::Closed`].
+    /// [`Error::TokenId`] for an id that the model has no row for, [`Error::TooLong`], [`Error::Closed`]; [`Error::NoTokens`] of a
+    /// model elsewhere.
     pub fn embed_ids_in(&self, lane: Lane, sequences: Vec<Vec<u32>>, overlong: Overlong) -> Result<Pending<Vec<f32>>> {
-        self.queue.submit(lane, self.facts.encoder.sequences(sequences, overlong)?)
+        self.model.sequences(lane, sequences, overlong)
     }
 
-    /// What the thread has done, and how often the cache answered.
+    /// What the model has done, and how often the cache answered.
     pub fn stats(&self) -> WorkerStats {
-        with_cache(self.queue.stats(), &self.cache)
+        with_cache(self.model.stats(), &self.cache)
     }
 
     /// Values in each vector.
     pub fn dimension(&self) -> usize {
-        self.facts.dimension
+        self.model.dimension()
     }
 
     /// Longest text in tokens, EOS included; longer ones are cut.
     pub fn max_tokens(&self) -> usize {
-        self.facts.max_tokens
+        self.model.max_tokens()
     }
 
-    /// The model's tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        self.facts.encoder.tokenizer()
+    /// How long texts are to the model.
+    pub fn ruler(&self) -> &Ruler {
+        self.model.ruler()
     }
 
-    /// How the weights are kept: never [`Precision::Auto`].
-    pub fn precision(&self) -> Precision {
-        self.facts.kept.precision
+    /// Where the model computes.
+    pub fn place(&self) -> Place {
+        self.model.place()
     }
 
-    /// The processor that computes: never [`DeviceChoice::Auto`].
-    pub fn device(&self) -> DeviceChoice {
-        self.facts.kept.device
+    /// Where it computes elsewhere, and how it fares there.
+    pub fn elsewhere(&self) -> Option<Elsewhere> {
+        elsewhere(self.place())
     }
 
     /// Stable name of model, templates and dimension: see [`Embedder::fingerprint`].
     pub fn fingerprint(&self) -> &str {
-        &self.facts.fingerprint
+        self.model.fingerprint()
     }
 }
 
@@ -207,27 +188,19 @@ impl RerankHandle {
     /// # Errors
     /// [`Error::Thread`].
     pub fn start(reranker: Reranker, options: &WorkerOptions) -> Result<Self> {
-        let encoder = reranker.encoder().clone();
-        let cache = Arc::new(Cache::new(options.cache_bytes, size_of::<f32>()));
-        let kept = Kept { precision: reranker.precision(), device: reranker.device() };
-        Ok(Self { queue: start(reranker, "qwen3-rerank", options)?, encoder, cache, kept })
+        Ok(Self::of(Arc::new(RerankHere::start(reranker, options)?), options))
     }
 
-    /// How the weights are kept: never [`Precision::Auto`].
-    pub fn precision(&self) -> Precision {
-        self.kept.precision
-    }
-
-    /// The processor that computes: never [`DeviceChoice::Auto`].
-    pub fn device(&self) -> DeviceChoice {
-        self.kept.device
+    /// A handle to a model, wherever it computes.
+    pub fn of(model: Arc<dyn RerankModel>, options: &WorkerOptions) -> Self {
+        Self { model, cache: Arc::new(Cache::new(options.cache_bytes, size_of::<f32>())) }
     }
 
     /// Scores between 0 and 1 of documents for a query, in order, once waited for; or as they come, see
     /// [`Pending::advance`]. Pairs that were scored before are not computed again.
     ///
     /// # Errors
-    /// [`Error::Tokenize`], [`Error::Closed`].
+    /// [`Error::Tokenize`], [`Error::Closed`]; [`Error::is_elsewhere`] where the model is.
     pub fn begin<T: AsRef<str> + Sync>(
         &self,
         query: &str,
@@ -250,7 +223,7 @@ impl RerankHandle {
     ) -> Result<Pending<f32>> {
         if overlong == Overlong::Refuse {
             // Also those whose score is known: it may be of a text that was cut.
-            self.encoder.prompts_as(query, instruction, documents, overlong)?;
+            self.model.holds(query, instruction, &texts(documents))?;
         }
         let key = |document: &T| Key::of(instruction, &[&[query, document.as_ref()], beside(overlong)].concat());
         let keys: Vec<Key> = documents.iter().map(key).collect();
@@ -258,19 +231,34 @@ impl RerankHandle {
         let is_new = |index: &usize| known[*index].is_none();
         let new: Vec<usize> = (0..documents.len()).filter(is_new).collect();
         let texts: Vec<&str> = new.iter().map(|index| documents[*index].as_ref()).collect();
-        let pending = self.queue.submit(Lane::Bulk, self.encoder.prompts_as(query, instruction, &texts, overlong)?)?;
+        let pending = self.model.scores(query, instruction, &texts, overlong)?;
         let cache = Arc::clone(&self.cache);
         Ok(pending.with_known(known).on_output(move |index, score| cache.put(keys[new[index]], *score)))
     }
 
-    /// The model's tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        self.encoder.tokenizer()
+    /// Whether an instruction reaches the model.
+    pub fn follows_instructions(&self) -> bool {
+        self.model.follows_instructions()
     }
 
-    /// What the thread has done, and how often the cache answered.
+    /// How long texts are to the model.
+    pub fn ruler(&self) -> &Ruler {
+        self.model.ruler()
+    }
+
+    /// Where the model computes.
+    pub fn place(&self) -> Place {
+        self.model.place()
+    }
+
+    /// Where it computes elsewhere, and how it fares there.
+    pub fn elsewhere(&self) -> Option<Elsewhere> {
+        elsewhere(self.place())
+    }
+
+    /// What the model has done, and how often the cache answered.
     pub fn stats(&self) -> WorkerStats {
-        with_cache(self.queue.stats(), &self.cache)
+        with_cache(self.model.stats(), &self.cache)
     }
 
     /// [`RerankHandle::begin`], waited for.
@@ -287,6 +275,17 @@ impl RerankHandle {
     }
 }
 
+fn texts<T: AsRef<str>>(texts: &[T]) -> Vec<&str> {
+    texts.iter().map(AsRef::as_ref).collect()
+}
+
+fn elsewhere(place: Place) -> Option<Elsewhere> {
+    match place {
+        Place::Here { .. } => None,
+        Place::Elsewhere(elsewhere) => Some(elsewhere),
+    }
+}
+
 /// What an answer depends on beside its texts: two halves of a long one are not the same.
 fn beside(overlong: Overlong) -> &'static [&'static str] {
     match overlong {
@@ -298,38 +297,4 @@ fn beside(overlong: Overlong) -> &'static [&'static str] {
 fn with_cache<V: Clone>(stats: WorkerStats, cache: &Cache<V>) -> WorkerStats {
     let (cache_hits, cache_misses, cache_entries) = cache.counts();
     WorkerStats { cache_hits, cache_misses, cache_entries, ..stats }
-}
-
-impl Engine for Embedder {
-    type Shared = ();
-    type Output = Vec<f32>;
-
-    fn share(&self, _: &[&[u32]]) -> Result<()> {
-        Ok(())
-    }
-
-    fn tokens(&self, (): &(), sequence: &[u32]) -> usize {
-        sequence.len()
-    }
-
-    fn compute(&self, (): &(), batch: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
-        self.embed_ids(batch)
-    }
-}
-
-impl Engine for Reranker {
-    type Shared = Arc<Prefix>;
-    type Output = f32;
-
-    fn share(&self, sequences: &[&[u32]]) -> Result<Arc<Prefix>> {
-        self.shared_prefix(sequences)
-    }
-
-    fn tokens(&self, prefix: &Arc<Prefix>, sequence: &[u32]) -> usize {
-        sequence.len().saturating_sub(prefix.tokens())
-    }
-
-    fn compute(&self, prefix: &Arc<Prefix>, batch: &[&[u32]]) -> Result<Vec<f32>> {
-        self.score_ids(batch, prefix)
-    }
 }

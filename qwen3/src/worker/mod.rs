@@ -5,14 +5,16 @@
 mod batches;
 mod cache;
 mod handles;
+mod here;
+mod model;
 mod queue;
 mod stats;
 mod thread;
 
 pub use handles::{EmbedHandle, PendingQuery, RerankHandle};
-pub use queue::{Arrival, Lane, Pending};
-pub(crate) use stats::Meter;
-pub use stats::WorkerStats;
+pub use model::{EmbedModel, RerankModel};
+pub use queue::{Arrival, Lane, Pending, Reply};
+pub use stats::{Meter, WorkerStats};
 pub(crate) use thread::guarded;
 
 use std::time::Duration;

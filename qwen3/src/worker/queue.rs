@@ -16,7 +16,12 @@ type Part<O> = Vec<(usize, O)>;
 /// One request: sequences that are computed under the same circumstances.
 pub(crate) struct Request<O> {
     pub(crate) sequences: Vec<Vec<u32>>,
-    reply: Sender<Result<Part<O>>>,
+    pub(crate) reply: Reply<O>,
+}
+
+/// The other end of a [`Pending`]: where its outputs are handed in. Once all clones are gone, nothing comes any more.
+pub struct Reply<O> {
+    parts: Sender<Result<Part<O>>>,
     caller: Weak<()>,
 }
 
@@ -74,23 +79,42 @@ pub(crate) struct Inbox<O> {
     pub(crate) meter: Arc<Meter>,
 }
 
-impl<O> Request<O> {
-    pub(crate) fn is_abandoned(&self) -> bool {
+impl<O> Reply<O> {
+    /// Whether nobody waits any more.
+    pub fn is_abandoned(&self) -> bool {
         self.caller.strong_count() == 0
     }
 
-    /// Sends a part of the answer; the channel has room for all parts there can be.
-    pub(crate) fn answer(&self, part: Part<O>) {
+    /// Hands in outputs, each with the index of its sequence; the channel has room for all that there can be.
+    pub fn answer(&self, part: Vec<(usize, O)>) {
         // The caller may have gone in the meantime; that is its right.
-        let _ = self.reply.send(Ok(part));
+        let _ = self.parts.send(Ok(part));
     }
 
-    pub(crate) fn fail(&self, error: Error) {
-        let _ = self.reply.send(Err(error));
+    /// Ends it with what went wrong.
+    pub fn fail(&self, error: Error) {
+        let _ = self.parts.send(Err(error));
+    }
+}
+
+impl<O> Clone for Reply<O> {
+    fn clone(&self) -> Self {
+        Self { parts: self.parts.clone(), caller: Weak::clone(&self.caller) }
     }
 }
 
 impl<O> Pending<O> {
+    /// An answer to be of `count` outputs, made from about `tokens`, and where they are handed in.
+    pub fn awaiting(count: usize, tokens: usize) -> (Reply<O>, Self) {
+        let caller = Arc::new(());
+        // Bounded by the sequences of the request: every part holds at least one.
+        let (parts_in, parts) = unbounded();
+        let reply = Reply { parts: parts_in, caller: Arc::downgrade(&caller) };
+        let outputs = (0..count).map(|_| None).collect();
+        let places = (0..count).collect();
+        (reply, Self { parts, outputs, places, missing: count, tokens, on_output: None, _caller: caller })
+    }
+
     /// Tokens of the request that have to be computed, special tokens included.
     pub fn tokens(&self) -> usize {
         self.tokens
@@ -152,6 +176,11 @@ impl<O> Pending<O> {
         }
     }
 
+    /// What has arrived by now; the rest is abandoned.
+    pub fn leave(self) -> Vec<Option<O>> {
+        self.outputs
+    }
+
     fn take(&mut self, part: Part<O>) {
         for (index, output) in part {
             if let Some(told) = &self.on_output {
@@ -192,12 +221,9 @@ impl<O> Queue<O> {
 
     /// Hands in a request; blocks while the lane is full. A request without sequences is answered at once.
     pub(crate) fn submit(&self, lane: Lane, sequences: Vec<Vec<u32>>) -> Result<Pending<O>> {
-        let caller = Arc::new(());
-        // Bounded by the sequences of the request: every part holds at least one.
-        let (reply, parts) = unbounded();
         let count = sequences.len();
-        let tokens = sequences.iter().map(Vec::len).sum();
-        let request = Request { sequences, reply, caller: Arc::downgrade(&caller) };
+        let (reply, pending) = Pending::awaiting(count, sequences.iter().map(Vec::len).sum());
+        let request = Request { sequences, reply };
         let sender = match lane {
             Lane::Urgent => &self.urgent,
             Lane::Soon => &self.soon,
@@ -206,9 +232,7 @@ impl<O> Queue<O> {
         if count > 0 {
             sender.send(request).map_err(|_| Error::Closed)?;
         }
-        let outputs = (0..count).map(|_| None).collect();
-        let places = (0..count).collect();
-        Ok(Pending { parts, outputs, places, missing: count, tokens, on_output: None, _caller: caller })
+        Ok(pending)
     }
 
     /// The thread's counts and what waits for it.

@@ -20,6 +20,8 @@ pub struct WorkerStats {
     pub requests: u64,
     /// Requests whose caller left before they were computed whole.
     pub abandoned: u64,
+    /// Requests to an endpoint that gave no answer; of a model elsewhere.
+    pub failures: u64,
     /// Batches computed.
     pub batches: u64,
     /// Tokens computed, a shared prefix not counted.
@@ -50,23 +52,32 @@ impl WorkerStats {
     }
 }
 
-/// The counters that the model thread and its handles share.
-pub(crate) struct Meter {
+/// The counters that a model's threads and its handles share.
+pub struct Meter {
     started: Instant,
     requests: AtomicU64,
     abandoned: AtomicU64,
+    failures: AtomicU64,
     batches: AtomicU64,
     tokens: AtomicU64,
     batch_tokens: AtomicU64,
     busy_nanos: AtomicU64,
 }
 
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Meter {
-    pub(crate) fn new() -> Self {
+    /// Nothing was done yet.
+    pub fn new() -> Self {
         Self {
             started: Instant::now(),
             requests: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
             batches: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
             batch_tokens: AtomicU64::new(0),
@@ -74,15 +85,23 @@ impl Meter {
         }
     }
 
-    pub(crate) fn request(&self) {
+    /// A request was taken.
+    pub fn request(&self) {
         self.requests.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn abandoned(&self) {
+    /// A request's caller had left.
+    pub fn abandoned(&self) {
         self.abandoned.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn batch(&self, tokens: usize, took: Duration) {
+    /// An endpoint gave no answer.
+    pub fn failed(&self) {
+        self.failures.fetch_add(1, Relaxed);
+    }
+
+    /// A batch was computed.
+    pub fn batch(&self, tokens: usize, took: Duration) {
         self.batches.fetch_add(1, Relaxed);
         self.tokens.fetch_add(tokens as u64, Relaxed);
         self.batch_tokens.store(tokens as u64, Relaxed);
@@ -90,10 +109,11 @@ impl Meter {
     }
 
     /// Everything but queues and cache, which the meter does not see.
-    pub(crate) fn read(&self) -> WorkerStats {
+    pub fn read(&self) -> WorkerStats {
         WorkerStats {
             requests: self.requests.load(Relaxed),
             abandoned: self.abandoned.load(Relaxed),
+            failures: self.failures.load(Relaxed),
             batches: self.batches.load(Relaxed),
             tokens: self.tokens.load(Relaxed),
             batch_tokens: self.batch_tokens.load(Relaxed),

@@ -96,12 +96,12 @@ impl<E: Engine> Worker<E> {
     /// Answers a request batch by batch, letting `between` run before each, and gives up when the caller has.
     fn serve(&self, request: &Request<E::Output>, between: impl Fn(&Self)) {
         if let Err(error) = self.answer(request, between) {
-            request.fail(error);
+            request.reply.fail(error);
         }
     }
 
     fn answer(&self, request: &Request<E::Output>, between: impl Fn(&Self)) -> Result<()> {
-        if request.is_abandoned() {
+        if request.reply.is_abandoned() {
             self.inbox.meter.abandoned();
             return Ok(());
         }
@@ -110,13 +110,13 @@ impl<E: Engine> Worker<E> {
         let mut batches = Batches::new(sequences.iter().map(|sequence| self.engine.tokens(&shared, sequence)));
         while let Some(indexes) = batches.next(self.pace.budget()) {
             between(self);
-            if request.is_abandoned() {
+            if request.reply.is_abandoned() {
                 self.inbox.meter.abandoned();
                 return Ok(());
             }
             let batch: Vec<&[u32]> = indexes.iter().map(|index| sequences[*index]).collect();
             let computed = self.compute(&shared, &batch).map_err(|error| error.among(&indexes))?;
-            request.answer(indexes.into_iter().zip(computed).collect());
+            request.reply.answer(indexes.into_iter().zip(computed).collect());
         }
         Ok(())
     }
@@ -165,16 +165,17 @@ impl<E: Engine> Worker<E> {
             requests.push(next);
         }
         requests.retain(|request| {
-            let abandoned = request.is_abandoned();
+            let abandoned = request.reply.is_abandoned();
             if abandoned {
                 self.inbox.meter.abandoned();
             }
             !abandoned
         });
         match self.compute_together(&requests) {
-            Some(answers) => {
-                requests.iter().zip(answers).for_each(|(r, answer)| r.answer(answer.into_iter().enumerate().collect()))
-            }
+            Some(answers) => requests
+                .iter()
+                .zip(answers)
+                .for_each(|(r, answer)| r.reply.answer(answer.into_iter().enumerate().collect())),
             // Alone, the sound ones are answered and the faulty one gets its own error.
             None => requests.iter().for_each(|request| self.serve(request, |_| ())),
         }

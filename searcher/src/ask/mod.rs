@@ -81,7 +81,7 @@ impl<S: Deref<Target = View>> Search<S> {
     /// As there.
     pub fn draft(&self, answer: &Answer, time: Duration) -> Result<Draft, SearchError> {
         let reply = self.reply(answer, time)?;
-        match self.searcher().has_writer() {
+        match self.searcher().writer().is_some() {
             true => Draft::of(self.view(), reply, answer, &self.candidates()),
             false => Ok(Draft::without_writer(reply)),
         }

@@ -202,10 +202,12 @@ fn compare(
     if bytes == 0 || bytes > tokens.saturating_mul(BYTES_PER_TOKEN) {
         return Ok(());
     }
-    let embedded = embedder.embed_documents_in(Lane::Urgent, texts)?.wait_for(time * 2).transpose();
+    let begun = embedder.embed_documents_in(Lane::Urgent, texts);
+    let embedded = begun.and_then(|pending| pending.wait_for(time * 2).transpose());
     let vectors = match embedded {
         // One of them is nothing to the model (signs that it does not know, say): words decide.
         Err(qwen3::Error::NoDirection { .. }) => return Ok(()),
+        Err(error) if error.is_elsewhere() => return Ok(()),
         embedded => embedded?.unwrap_or_default(),
     };
     for (supported, other) in found.iter_mut().zip(vectors) {

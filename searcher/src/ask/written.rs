@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use qwen3::RerankHandle;
+use qwen3::{Elsewhere, RerankHandle};
 
 use super::draft::{Draft, Said, Source};
 use super::reply::{Citation, CitedSentence, Outcome, Reply, ReplyNote, StruckSentence};
@@ -41,7 +41,7 @@ impl Searcher {
         let left_out = quotations.len() - room;
         let brief = Brief::new(&question, &quotations[..room]);
         sources.truncate(room);
-        let mut written = Written::new(&sources, &question, self.reranker.as_ref());
+        let mut written = Written::new(&sources, &question, self.judge());
         if left_out > 0 {
             written.notes.push(ReplyNote::PassagesLeftOut { passages: left_out });
         }
@@ -49,6 +49,15 @@ impl Searcher {
             written.listen(writer, &brief, hear);
         }
         written.reply(writer.name(), reply)
+    }
+}
+
+impl Searcher {
+    /// The reranker, where it can be asked whether a passage supports a sentence, and is not known to be away.
+    fn judge(&self) -> Option<&RerankHandle> {
+        let is_out = |it: &Elsewhere| it.condition.is_out();
+        let judge = self.reranker.as_ref().filter(|reranker| reranker.follows_instructions());
+        judge.filter(|reranker| !reranker.elsewhere().as_ref().is_some_and(is_out))
     }
 }
 
@@ -160,7 +169,14 @@ impl<'s> Written<'s> {
         let Some(reranker) = self.reranker else { return Ok(Ok((evidence, None))) };
         let text = |part: &Evidence| format!("{}\n{}", self.grounds[part.ground].above, part.text(&self.grounds));
         let whole = evidence.iter().map(text).collect::<Vec<_>>().join("\n\n");
-        let score = reranker.score(&claim.text, Some(SUPPORTS), &[whole])?.into_iter().fold(0.0, f32::max);
+        let score = match reranker.score(&claim.text, Some(SUPPORTS), &[whole]) {
+            // It went away meanwhile: words have to prove more then.
+            Err(error) if error.is_elsewhere() => {
+                let by_words = prove(claim, &self.grounds, self.question, Support::ByWords);
+                return Ok(by_words.map(|evidence| (evidence, None)));
+            }
+            scores => scores?.into_iter().fold(0.0, f32::max),
+        };
         Ok(if score < SUPPORTED { Err(Flaw::Unsupported) } else { Ok((evidence, Some(f64::from(score)))) })
     }
 

@@ -68,6 +68,10 @@ pub enum Note {
         /// The percentage of passages that are found by meaning as well, rounded down.
         percent: u64,
     },
+    /// The embedding model is elsewhere and gives no answer: searched by words alone.
+    MeaningAway,
+    /// The reranker is elsewhere and gives no answer.
+    RerankerAway,
 }
 
 impl fmt::Display for Note {
@@ -101,6 +105,12 @@ impl fmt::Display for Note {
                     f,
                     "searched by words: all documents; by meaning: {percent} % so far, the rest is being embedded"
                 )
+            }
+            Self::MeaningAway => {
+                f.write_str("searched by words alone: the model that compares meanings does not answer at the moment")
+            }
+            Self::RerankerAway => {
+                f.write_str("the best results were not read closely: the reranker does not answer at the moment")
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use qwen3::{Elsewhere, WorkerStats};
 use remote::{Chat, Finish, Message, Role};
 
 use super::{Brief, Ending, Writer, WriterError};
@@ -12,6 +13,14 @@ const ROOM: usize = 20_000;
 impl Writer for Chat {
     fn name(&self) -> &str {
         self.model()
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        Some(Chat::elsewhere(self))
+    }
+
+    fn stats(&self) -> Option<WorkerStats> {
+        Some(Chat::stats(self))
     }
 
     fn room(&self) -> usize {

@@ -11,6 +11,8 @@ mod here;
 
 use std::ops::ControlFlow;
 
+use qwen3::{Elsewhere, WorkerStats};
+
 pub use brief::Brief;
 pub(crate) use brief::{Quotation, room};
 pub use here::WriterHere;
@@ -19,6 +21,16 @@ pub use here::WriterHere;
 pub trait Writer: Send + Sync {
     /// Its name, for whoever reads the answer.
     fn name(&self) -> &str;
+
+    /// Where it computes, if elsewhere, and how it fares there.
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        None
+    }
+
+    /// What was asked of it elsewhere since the start; here, its own thread counts.
+    fn stats(&self) -> Option<WorkerStats> {
+        None
+    }
 
     /// Characters that it reads at the most, of instruction, passages and question together.
     fn room(&self) -> usize;

@@ -72,7 +72,7 @@ impl Drafted {
     ) -> Result<Reply, Error> {
         let Self { draft, wording, answer, counted } = self;
         let searcher = app.engine()?.searcher.clone();
-        let is_written = wording == Wording::Written && searcher.has_writer();
+        let is_written = wording == Wording::Written && searcher.writer().is_some();
         let place = Arc::clone(&app.writing);
         let place = if is_written { Some(place.acquire_owned().await.map_err(|_| Error::Stopping)?) } else { None };
         let (server, span) = (Arc::downgrade(app), Span::current());

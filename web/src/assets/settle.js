@@ -23,10 +23,11 @@ export function settle() {
   if (!query) return;
   started = performance.now();
   const listening = source = new EventSource(`${base}/api/v1/search/stream?mark=sentences&${query}`);
-  let read = 0;
+  let read = 0, state;
   source.addEventListener("results", (event) => {
     const answer = JSON.parse(event.data);
     read = answer.reranked;
+    state = answer.rerank_state;
     if (answer.answerable?.verdict !== "unlikely") document.getElementById("closest")?.remove();
     waiting = answer;
     arrangeWaiting();
@@ -35,7 +36,7 @@ export function settle() {
   source.addEventListener("done", () => {
     listening.close();
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    const text = say(column.dataset.settled, `${seconds} s`);
+    const text = say(column.dataset[state === "away" ? state : "settled"], `${seconds} s`);
     if (read) announce(text);
     if (waiting) offer();
     column.dataset.state = "settled";

@@ -111,7 +111,7 @@ pub(super) fn embed(
         (Input::Texts(texts), Form::Document) => wait(embedder.embed_documents_as(Lane::Soon, &texts, *overlong))?,
         (Input::Texts(texts), Form::Query(instruct)) => {
             let vectors = texts.iter().enumerate().map(|(index, text)| query(index, text, instruct));
-            let tokens = texts.iter().map(|text| embedder.tokenizer().count(text));
+            let tokens = texts.iter().map(|text| embedder.ruler().count(text));
             (vectors.collect::<Result<_, _>>()?, tokens.sum::<Result<usize, _>>()?)
         }
     };

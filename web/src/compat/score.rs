@@ -32,7 +32,7 @@ pub(super) fn ranked(
     let reranker = engine.reranker.as_ref().ok_or(Error::NoReranker)?;
     wording.some(texts.len())?;
     let cut = |text: &&'_ str| match tokens_each {
-        Some(tokens) => reranker.tokenizer().cut(text, tokens).map(str::to_owned),
+        Some(tokens) => reranker.ruler().cut(text, tokens).map(str::to_owned),
         None => Ok((*text).to_owned()),
     };
     let texts: Vec<String> = texts.iter().map(cut).collect::<Result<_, _>>()?;

@@ -197,6 +197,8 @@ impl Language {
             Note::VectorsToCome { percent } => {
                 format!("按字词搜索：全部文档；按语义搜索：目前 {percent}%，其余仍在计算向量")
             }
+            Note::MeaningAway => "仅按字词搜索：比较语义的模型暂时没有响应".to_string(),
+            Note::RerankerAway => "未精读最佳结果：重排模型暂时没有响应".to_string(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use searcher::{Answer, Outcome, Reply, SearchRequest, Sort, Spelling, Verdict, is_question, standalone};
+use searcher::{Answer, Note, Outcome, Reply, SearchRequest, Sort, Spelling, Verdict, is_question, standalone};
 
 use super::Shared;
 use super::address::{PAGE, SearchAddress};
@@ -99,7 +99,7 @@ async fn find(
         let reranker_depth = engine.reranker.is_some().then_some(config.rerank_depth);
         let answer = answer.answer;
         let is_hopeless = answer.answerable.is_some_and(|judged| judged.verdict == Verdict::Unlikely);
-        let has_writer = engine.searcher.has_writer();
+        let has_writer = engine.searcher.writer().is_some();
         let is_written = asks && has_writer && !answer.results.is_empty() && !is_hopeless;
         let page_depth = app.config.limits.page_depth;
         Ok(Found { answer, reply, is_written, has_writer, survey, reranker_depth, page_depth })
@@ -115,7 +115,7 @@ fn page(visit: &Visit, address: SearchAddress, found: &Found) -> HttpResponse {
     let main = html! {
         main #main.results {
             div.column #results data-copied=(words.copied) data-stream=[streams.then(|| format!("{}&prefer_lang={}", address.query_string(), visit.language.short()))] data-depth=[found.reranker_depth.filter(|_| streams)]
-                data-reranking=[streams.then_some(words.reranking)] data-settled=[streams.then_some(words.settled)] data-held=[streams.then_some(words.show_order)] data-lost=[streams.then_some(words.stream_lost)]
+                data-reranking=[streams.then_some(words.reranking)] data-settled=[streams.then_some(words.settled)] data-held=[streams.then_some(words.show_order)] data-lost=[streams.then_some(words.stream_lost)] data-away=[streams.then(|| visit.language.note(&Note::RerankerAway))]
                 data-score=[streams.then_some(words.why_reader_score)] data-words=[streams.then_some(words.why_words_rank)] data-nowords=[streams.then_some(words.why_words_none)]
                 data-meaning=[streams.then_some(words.why_meaning_rank)] data-nomeaning=[streams.then_some(words.why_meaning_none)] data-more=[streams.then_some(words.more_passages)] data-lines=[streams.then_some(words.lines)] data-page=[streams.then_some(words.page)] data-slide=[streams.then_some(words.slide)] data-mail=[streams.then_some(words.mail)] data-changed=[streams.then_some(words.changed)] {
                 h1.hidden { (clean(&title)) }

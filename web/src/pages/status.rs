@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::guard::Caller;
 use crate::jobs::{Job, JobState};
 use crate::json::Params;
-use crate::models::ModelView;
+use crate::models::{ElsewhereState, ElsewhereView, ModelView};
 
 /// Failed jobs that are shown.
 const ERRORS: usize = 5;
@@ -156,6 +156,7 @@ fn running(visit: &Visit, job: &Job) -> Markup {
                     span { (visit.language.count(progress.passages, Noun::Passage)) }
                     span { (visit.language.count(progress.tokens, Noun::Token)) }
                     span { (fill(words.tokens_second, &[&number(progress.tokens_per_second as u64)])) }
+                    @if let Some(reason) = &job.waiting_for { span { (words.embedding) ": " (clean(reason)) } }
                     @if let Some(left) = progress.seconds_left { span { (words.time_left) ": " (visit.language.duration(left * 1e3)) } }
                 }
             }
@@ -253,6 +254,21 @@ fn models(visit: &Visit, state: &State) -> Markup {
     }
 }
 
+/// Where a model is that is not here, and how it fares.
+fn fares(visit: &Visit, elsewhere: &ElsewhereView) -> Markup {
+    let words = visit.words();
+    let state = match elsewhere.state {
+        ElsewhereState::Unasked => words.unasked,
+        ElsewhereState::Answering => words.answering,
+        ElsewhereState::Away => words.away,
+        ElsewhereState::Unusable => words.unusable,
+    };
+    html! {
+        @if let Some(host) = &elsewhere.host { span { (fill(words.elsewhere, &[host])) } }
+        span { (state) @if let Some(reason) = &elsewhere.reason { ": " (clean(reason)) } }
+    }
+}
+
 /// A model in one line: its name, its shape, where it computes, how fast, and who waits.
 fn model(visit: &Visit, model: &ModelView) -> Markup {
     let words = visit.words();
@@ -264,7 +280,8 @@ fn model(visit: &Visit, model: &ModelView) -> Markup {
         b { bdi { (clean(&model.name)) } }
         p.meta {
             @if let Some(dimension) = model.dimension { span { (fill(words.dimensions, &[&dimension.to_string()])) } }
-            span { (fill(words.computes, &[model.precision, &model.device])) }
+            @if let Some((precision, device)) = model.precision.zip(model.device.as_deref()) { span { (fill(words.computes, &[precision, device])) } }
+            @if let Some(elsewhere) = &model.elsewhere { (fares(visit, elsewhere)) }
             @if let Some(speed) = speed { span { (speed) } }
             @if let Some(waiting) = model.waiting { span { (fill(words.queue, &[&number(waiting as u64)])) } }
             @if let Some(hash) = model.fingerprint.as_deref().and_then(|hash| hash.get(..8)) { code { (hash) } }

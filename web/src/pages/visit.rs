@@ -73,6 +73,8 @@ pub(super) struct Visit {
     pub(super) administers: bool,
     /// Whether is kept what is opened and liked.
     pub(super) insights: bool,
+    /// Whether a model on another machine reads what the visitor types.
+    pub(super) sends_texts: bool,
     /// Who it is, where that is known.
     pub(super) visitor: Option<Visitor>,
 }
@@ -96,6 +98,7 @@ impl Visit {
             now: jobs::now(),
             brand: app.map(|app| Arc::clone(&app.brand)).unwrap_or_default(),
             insights: app.is_some_and(|app| app.config.insights.enabled),
+            sends_texts: app.and_then(|app| app.engine().ok()).is_some_and(|engine| engine.sends_texts()),
             administers: caller.get::<Caller>().is_some_and(|caller| caller.may(Scope::Admin)),
             visitor: caller.get::<Caller>().and_then(|caller| caller.visitor.clone()),
         }

@@ -81,11 +81,13 @@ struct Gauge<'a> {
     started: Instant,
     at_first: Waiting,
     left: Cell<Waiting>,
+    /// Whether a model elsewhere is away.
+    is_away: Cell<bool>,
 }
 
 impl<'a> Gauge<'a> {
     fn new(shared: &'a Shared, cancel: &'a AtomicBool, at_first: Waiting) -> Self {
-        Self { shared, cancel, started: Instant::now(), at_first, left: Cell::new(at_first) }
+        Self { shared, cancel, started: Instant::now(), at_first, left: Cell::new(at_first), is_away: Cell::new(false) }
     }
 }
 
@@ -94,7 +96,8 @@ impl Observer for Gauge<'_> {
 
     fn progressed(&self, counters: &Counters) {
         let mut queue = self.shared.lock();
-        let is_over = self.started.elapsed() >= SLICE && counters.embedded > 0;
+        // Nothing gets on while a model is away: whoever needs none goes first.
+        let is_over = self.started.elapsed() >= SLICE && (counters.embedded > 0 || self.is_away.get());
         if queue.stopping || (is_over && queue.pass_waits()) {
             self.cancel.store(true, Ordering::Relaxed);
         }
@@ -104,6 +107,10 @@ impl Observer for Gauge<'_> {
             let speed = done as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
             queue.seconds_left = Some(self.left.get().bytes as f64 / speed);
         }
+    }
+
+    fn waiting(&self, reason: Option<&str>) {
+        self.is_away.set(reason.is_some());
     }
 
     fn backlog(&self, left: &Waiting) {

@@ -44,6 +44,10 @@ impl Observer for Watch<'_> {
         self.tell(Progress { planned: files, unchanged, ..Progress::default() });
     }
 
+    fn waiting(&self, reason: Option<&str>) {
+        self.shared.jobs.wait_for(self.job, reason);
+    }
+
     fn progressed(&self, counters: &Counters) {
         if self.reported.get().is_some_and(|reported| reported.elapsed() < REPORT_EVERY) {
             return;
@@ -78,6 +82,15 @@ impl<'a> Slice<'a> {
 impl Observer for Slice<'_> {
     fn planned(&self, files: u64, unchanged: u64) {
         self.watch.planned(files, unchanged);
+    }
+
+    fn waiting(&self, reason: Option<&str>) {
+        self.watch.waiting(reason);
+        // Nothing gets on while a model is away: whoever needs none goes first.
+        let is_over = reason.is_some() && self.watch.started.elapsed() >= SLICE;
+        if is_over && self.watch.shared.lock().others_wait() {
+            self.cancel.store(true, Ordering::Relaxed);
+        }
     }
 
     fn progressed(&self, counters: &Counters) {

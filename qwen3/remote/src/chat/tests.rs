@@ -135,7 +135,7 @@ fn nobody_is_sent_elsewhere_with_the_key() {
     std::fs::write(&folder, "sk-secret").unwrap();
     let key = Key::of_file(&folder).unwrap();
     std::fs::remove_file(&folder).unwrap();
-    let chat = Chat { options: ChatOptions { key: Some(key), ..chat(endpoint.clone()).options }, ..chat(endpoint) };
+    let chat = Chat::new(endpoint.clone(), ChatOptions { key: Some(key), ..chat(endpoint).options });
     let error = all(&chat).1.unwrap_err().to_string();
     assert!(error.contains("it sends elsewhere") && !error.contains("secret"), "{error}");
     assert!(told.recv().unwrap().to_lowercase().contains("authorization: bearer sk-secret"));

@@ -154,7 +154,7 @@ fn a_writer_that_fails_leaves_what_the_documents_say() {
 
         fn write(&self, _: &Brief, _: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Ending, WriterError> {
             let after = std::time::Duration::from_secs(5);
-            Err(WriterError::Elsewhere(remote::Fault::Resting { host: "llm".into(), after }))
+            Err(WriterError::Elsewhere(remote::Fault::Resting { host: "llm".into(), reason: "no".into(), after }))
         }
     }
     let sources = [source("leave", "Leave", LEAVE)];

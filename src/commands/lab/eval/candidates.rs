@@ -56,7 +56,7 @@ fn line<'q>(view: &View, searcher: &Searcher, models: &Models, set: &'q str, que
     let paths = paths_of(view, &found.candidates)?;
     let scores = found.candidates.iter().map(|it| (it.lexical.map(|at| at.score), it.vector.map(|at| at.score)));
     let candidates = paths.into_iter().zip(scores).map(|(path, (lexical, vector))| (path, lexical, vector));
-    let fertility = models.embedder.tokenizer().fertility(&query.text)?;
+    let fertility = models.embedder.ruler().fertility(&query.text)?;
     Ok(Line {
         set,
         query: &query.id,

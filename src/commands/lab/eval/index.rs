@@ -35,7 +35,10 @@ impl Place {
     ) -> Result<Self> {
         // Two sets may have the same name, two models the same fingerprint in different precisions.
         let root = absolute(dir)?;
-        let precision = format!("{:?}", models.embedder.precision()).to_lowercase();
+        let precision = match models.embedder.place() {
+            qwen3::Place::Here { precision, .. } => format!("{precision:?}").to_lowercase(),
+            qwen3::Place::Elsewhere(_) => "elsewhere".to_owned(),
+        };
         let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
         let root: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let model: String = models.model.fingerprint.chars().take(12).collect();

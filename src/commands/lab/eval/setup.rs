@@ -93,7 +93,8 @@ impl Setup {
     /// Whether both embed alike, so that one index serves both.
     fn shares_embedder(&self, other: &Self) -> bool {
         let named = |setup: &Self| {
-            (setup.settings.model.clone(), setup.settings.precision.unwrap_or_default(), setup.settings.dimension)
+            let Settings { model, embedding, precision, dimension, .. } = setup.settings.clone();
+            (model, embedding, precision.unwrap_or_default(), dimension)
         };
         named(self) == named(other)
     }
@@ -115,6 +116,7 @@ impl Models {
             false => models::embedder(&setup.settings)?,
         };
         let reranker = match setup.settings.reranker == first_setup.settings.reranker
+            && setup.settings.reranking == first_setup.settings.reranking
             && setup.settings.precision == first_setup.settings.precision
         {
             true => first_models.reranker.clone(),
