@@ -1,0 +1,129 @@
+//! What a query has in one or in several words and documents have the other way round, as sequences of words.
+
+use super::normal::NormalText;
+use super::query::{MAX_TERMS, Sequence};
+use super::stopwords::is_stopword;
+use super::tokens::{Script, TokenKind, for_each_token, letters_and_digits, runs};
+
+/// Letters of a unit: `mm`, `kWh`, `Gbit`; and of other short words behind a number.
+const UNIT: usize = 5;
+/// Characters of a number from which on it is written in groups: accounts, cards.
+const LONG_NUMBER: usize = 12;
+/// Characters of such a group.
+const GROUP: usize = 4;
+/// Pairs of neighbours that are looked for.
+const MAX_NEIGHBOURS: usize = 12;
+
+/// Names of letters and digits, written apart; long numbers in groups; and numbers with the unit behind them.
+pub(super) fn spellings(text: &str) -> Vec<Sequence> {
+    let text = NormalText::of(text);
+    let mut sequences: Vec<Sequence> = Vec::new();
+    let mut push = |apart: &str| {
+        let sequence = Sequence::of(apart);
+        if sequences.len() < MAX_TERMS && !sequences.contains(&sequence) {
+            sequences.push(sequence);
+        }
+    };
+    for_each_token(text.as_str(), |token| {
+        if token.kind != TokenKind::Word {
+            return;
+        }
+        if let Some(groups) = in_groups(token.text) {
+            push(&groups);
+        }
+        let parts = letters_and_digits(token.text);
+        if !parts.is_empty() {
+            // As several words, and as the parts of a name that is written with capitals.
+            push(&parts.join(" ").to_lowercase());
+            push(&parts.join(" "));
+        }
+    });
+    measures(text.as_str()).for_each(push);
+    sequences
+}
+
+/// A long number in groups of four, as accounts and cards have it.
+fn in_groups(word: &str) -> Option<String> {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    if !word.is_ascii() || word.len() < LONG_NUMBER || digits * 4 < word.len() * 3 {
+        return None;
+    }
+    let groups: Vec<&[u8]> = word.as_bytes().chunks(GROUP).collect();
+    String::from_utf8(groups.join(&b' ')).ok()
+}
+
+/// Numbers with the short word behind them: `230 V`, `2.5 mm²`.
+fn measures(text: &str) -> impl Iterator<Item = &str> {
+    let tokens: Vec<&str> = text.split_whitespace().collect();
+    let is_number = |token: &str| token.ends_with(|last: char| last.is_ascii_digit()) && !token.contains(char::is_alphabetic);
+    let unit = |token: &str| {
+        let (run, script) = runs(token).next()?;
+        let letters = token[run.clone()].chars().take_while(|character| character.is_alphabetic()).count();
+        let is_unit = run.start == 0 && script == Script::Spaced && (1..=UNIT).contains(&letters);
+        (is_unit && !is_stopword(&token[run.clone()].to_lowercase())).then_some(run.end)
+    };
+    let places: Vec<(usize, usize)> = tokens
+        .windows(2)
+        .filter(|pair| is_number(pair[0]))
+        .filter_map(|pair| {
+            let start = pair[0].as_ptr() as usize - text.as_ptr() as usize;
+            let behind = pair[1].as_ptr() as usize - text.as_ptr() as usize;
+            Some((start, behind + unit(pair[1])?))
+        })
+        .collect();
+    places.into_iter().map(|(start, end)| &text[start..end])
+}
+
+/// Words that stand beside each other, two by two; function words only beside others.
+pub(super) fn neighbours(text: &str) -> Vec<Sequence> {
+    let text = NormalText::of(text);
+    let text = text.as_str();
+    let words: Vec<_> = runs(text).filter(|(_, script)| *script == Script::Spaced).map(|(run, _)| run).collect();
+    let is_function = |word: &str| is_stopword(&word.to_lowercase());
+    let mut sequences: Vec<Sequence> = Vec::new();
+    for pair in words.windows(2) {
+        let (first, second) = (&text[pair[0].clone()], &text[pair[1].clone()]);
+        let are_beside = text[pair[0].end..pair[1].start].chars().all(char::is_whitespace);
+        if !are_beside || (is_function(first) && is_function(second)) || sequences.len() >= MAX_NEIGHBOURS {
+            continue;
+        }
+        let sequence = Sequence::of(&text[pair[0].start..pair[1].end]);
+        if !sequences.contains(&sequence) {
+            sequences.push(sequence);
+        }
+    }
+    sequences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sequences: Vec<Sequence>) -> Vec<String> {
+        let text = |sequence: Sequence| sequence.words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ");
+        sequences.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn names_long_numbers_and_measures_are_written_apart() {
+        for (text, apart) in [
+            ("ISO9001", vec!["iso 9001"]),
+            ("a plan", vec![]),
+            ("230 V and 2.5 mm²", vec!["mm 2", "230 v", "2 5 mm2"]),
+            ("12 l/min", vec!["12 l"]),
+            ("5 of 6 in 2020", vec![]),
+            ("7 employees", vec![]),
+            ("DE44500105175407324931", vec!["de44 44 5001 0517 5407 3249 31", "de 44500105175407324931"]),
+            ("4111111111111111", vec!["4111 1111 1111 1111"]),
+        ] {
+            assert_eq!(texts(spellings(text)), apart, "{text}");
+        }
+    }
+
+    #[test]
+    fn neighbours_are_pairs_with_a_word_that_carries_a_topic() {
+        assert_eq!(texts(neighbours("Who is Will Smith, sales")), ["will smith"]);
+        assert_eq!(texts(neighbours("travel costs abroad")), ["travel costs", "costs abroad"]);
+        assert_eq!(texts(neighbours("差旅 e-mail")), Vec::<String>::new());
+    }
+}
