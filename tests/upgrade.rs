@@ -155,10 +155,13 @@ fn a_kill_at_any_step_leaves_the_old_index_or_the_new_one() {
         (Step::UpgradeFinished, 3, 4),
         (Step::UpgradeInForce, 3, 5),
         (Step::UpgradeConverted, 4, 5),
-        (Step::LexicalPrepared, 1, 5),
-        (Step::LexicalCommitted, 1, 5),
         (Step::UpgradeFinished, 4, 5),
         (Step::UpgradeInForce, 4, 6),
+        (Step::UpgradeConverted, 5, 6),
+        (Step::LexicalPrepared, 1, 6),
+        (Step::LexicalCommitted, 1, 6),
+        (Step::UpgradeFinished, 5, 6),
+        (Step::UpgradeInForce, 5, 7),
     ];
     let whole = stored();
     write_to(&whole);
@@ -174,6 +177,7 @@ fn a_kill_at_any_step_leaves_the_old_index_or_the_new_one() {
         assert_eq!(said.contains("format 3 to format 4"), expected < 4, "{step:?}: {said}");
         assert_eq!(said.contains("format 4 to format 5"), expected < 5, "{step:?}: {said}");
         assert_eq!(said.contains("format 5 to format 6"), expected < 6, "{step:?}: {said}");
+        assert_eq!(said.contains("format 6 to format 7"), expected < 7, "{step:?}: {said}");
         assert_eq!(bench.status()["documents"], 13, "killed at {step:?}");
         for question in ["tide weir", "年假"] {
             assert_eq!(found(&bench, question), found(&whole, question), "killed at {step:?}");

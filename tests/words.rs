@@ -153,7 +153,10 @@ fn a_number_and_its_unit_are_one_thing() {
     finds(
         &[
             ("pump.md", "The pump delivers 12l/min at 3.5bar; the hose is 5m long, the filter takes 3½ hours."),
-            ("fan.md", "The fan delivers 30 l/min at 2 bar; the hose is 3 m long, the filter takes 31 hours and 12 days."),
+            (
+                "fan.md",
+                "The fan delivers 30 l/min at 2 bar; the hose is 3 m long, the filter takes 31 hours and 12 days.",
+            ),
             ("bank.md", "Transfer to DE44 5001 0517 5407 3249 31 within 14 days."),
             ("mill.md", "The mill of 10² metres is 5 years old; hall 102 is 14 years old."),
         ],
@@ -188,11 +191,17 @@ fn a_lone_function_word_among_key_words_may_be_a_name() {
     finds(
         &[
             ("us.md", "# Parental leave US\n\nStaff in the US take twelve weeks."),
-            ("uk.md", "# Parental leave UK\n\nStaff in the UK ask us first; tell us early, and let us know about leave."),
+            (
+                "uk.md",
+                "# Parental leave UK\n\nStaff in the UK ask us first; tell us early, and let us know about leave.",
+            ),
             ("it.md", "# IT budget\n\nThe IT budget covers servers."),
             ("budget.md", "# Budget\n\nThe budget: it is small, it is fixed, it is ours. A budget is what it is."),
             ("may.md", "# Travel figures May\n\nIn May we flew less."),
-            ("june.md", "# Travel figures June\n\nYou may fly. You may ask. Travel may be refused, and you may appeal."),
+            (
+                "june.md",
+                "# Travel figures June\n\nYou may fly. You may ask. Travel may be refused, and you may appeal.",
+            ),
         ],
         &[
             ("parental leave us", "us.md"),
@@ -200,6 +209,19 @@ fn a_lone_function_word_among_key_words_may_be_a_name() {
             ("it budget", "it.md"),
             ("travel figures may", "may.md"),
         ],
+    );
+}
+
+#[test]
+fn a_name_of_several_words_stands_together() {
+    finds(
+        &[
+            ("will.md", "Will Smith leads sales."),
+            ("smith.md", "Smith will lead. Smith will go, and Smith will see; sales will rise."),
+            ("paper.md", "Le Monde est livré au bureau."),
+            ("world.md", "Le tour du monde: le plus grand bureau au monde, et le monde entier."),
+        ],
+        &[("Will Smith", "will.md"), ("Le Monde", "paper.md")],
     );
 }
 

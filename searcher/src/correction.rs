@@ -139,7 +139,9 @@ impl Corrections {
             Role::Replaces => found.meant.split(' ').map(str::to_owned).collect(),
             _ => vec![found.meant.clone()],
         };
-        searched.flat_map(|found| texts(found).into_iter().map(|text| alternative(found, &text)).collect::<Vec<_>>()).collect()
+        searched
+            .flat_map(|found| texts(found).into_iter().map(|text| alternative(found, &text)).collect::<Vec<_>>())
+            .collect()
     }
 
     /// What the models read in the place of words that the index does not hold.
@@ -254,13 +256,15 @@ impl<'s> Speller<'s> {
             let token = query[place.clone()].trim_matches(|c: char| !c.is_alphanumeric());
             let is_code = token.chars().any(|c| !c.is_alphabetic() && !matches!(c, '-' | '\'' | '’' | ','));
             let runs: Vec<_> = runs(&query[place.clone()]).collect();
-            let joined: String = runs.iter().map(|(run, _)| &query[place.start + run.start..place.start + run.end]).collect();
+            let joined: String =
+                runs.iter().map(|(run, _)| &query[place.start + run.start..place.start + run.end]).collect();
             let is_one = runs.len() > 1 && view.holders(&joined)? > 0;
             for (run, script) in &runs {
                 let range = place.start + run.start..place.start + run.end;
                 let text = query[range.clone()].to_owned();
                 let is_understood = understood.iter().any(|known| known.contains(&range.start));
-                let is_plain = !is_code && !is_one && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
+                let is_plain =
+                    !is_code && !is_one && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
                 let normal = folding.normalize(&text);
                 let holders = if is_plain { view.holders(&text)? } else { 0 };
                 let is_spelled = holders == 0 || !view.words_near(&normal, 0)?.is_empty();
@@ -340,10 +344,8 @@ impl<'s> Speller<'s> {
 
     /// The correction of a word that the index holds by its stem alone, so that a slip may hide behind it: "managment".
     fn respell(&self, word: &Word) -> Result<Option<Found>, SearchError> {
-        let stem = |text: &str| self.stemming.iter().map(|language| language.normalize(text)).collect::<Vec<_>>();
-        let own = stem(&word.normal);
         let candidates = self.view.words_near(&word.normal, 1)?.into_iter().filter_map(|near| {
-            let is_same = own == stem(&near.text);
+            let is_same = self.stemming.iter().any(|one| one.normalize(&word.normal) == one.normalize(&near.text));
             let is_likelier = near.holders >= word.holders;
             let candidate = candidate(&Word { holders: 0, ..word.clone() }, near)?;
             let fits = match is_same {

@@ -62,7 +62,7 @@ const OTHER: f32 = 1.6;
 /// What a slip in the first letter costs beside that.
 const FIRST: f32 = 0.5;
 /// What one too many in front costs beside that, unless its key is beside the next one's: nobody types one unseen.
-const IN_FRONT: f32 = 0.4;
+const IN_FRONT: f32 = 1.0;
 /// Cost of a first letter that is another one altogether: more often than not, another word was meant.
 const OTHER_FIRST: f32 = 2.5;
 
@@ -179,7 +179,10 @@ mod tests {
         let costs: Vec<f32> = dearer.iter().map(|(typed, word)| of(typed, word)).collect();
         assert!(costs.is_sorted(), "{costs:?}");
         assert!(of("paternity", "maternity") > of("matermoty", "maternity"));
-        assert!(of("vaction", "action") > of("vaction", "vacation") + 0.5 && of("rtravel", "travel") < of("xtravel", "travel"));
+        assert!(
+            of("vaction", "action") > of("vaction", "vacation") + 0.5
+                && of("rtravel", "travel") < of("xtravel", "travel")
+        );
         assert!(of("nogotiate", "negotiate") < of("ngotate", "negotiate"), "two slips cost more than one");
     }
 

@@ -318,7 +318,8 @@ fn tokens_between_spaces(text: &str) -> impl Iterator<Item = Range<usize>> + '_ 
         let start = token.as_ptr() as usize - text.as_ptr() as usize;
         let trimmed_start = token.trim_start_matches(['.', ':', '!', '?', '*', '-', '/']);
         // The point of `.NET` and `.gitignore` belongs to the name, the one of `.5` and that behind others does not.
-        let is_named = trimmed_start.starts_with(char::is_alphabetic) && token[..token.len() - trimmed_start.len()] == *".";
+        let is_named =
+            trimmed_start.starts_with(char::is_alphabetic) && token[..token.len() - trimmed_start.len()] == *".";
         let trimmed_start = if is_named { token } else { trimmed_start };
         let trimmed = trimmed_start.trim_end_matches(['.', ':', '!', '?', '*', '-', '/']);
         let start = start + (token.len() - trimmed_start.len());
@@ -370,7 +371,10 @@ mod tests {
 
     #[test]
     fn codes_stay_exact() {
-        assert_eq!(texts(Analyzer::codes("C++17, F#; .NET and .env. ..no :no .5")), ["c++", "c++17", "f#", ".net", ".env"]);
+        assert_eq!(
+            texts(Analyzer::codes("C++17, F#; .NET and .env. ..no :no .5")),
+            ["c++", "c++17", "f#", ".net", ".env"]
+        );
         let codes =
             texts(Analyzer::codes("See ERR_4711 (v1.2.3), foo_bar, and plain words. C++ or std::vec; 2024-05-01."));
         assert_eq!(codes, ["err_4711", "v1.2.3", "foo_bar", "c++", "std::vec", "2024-05-01"]);

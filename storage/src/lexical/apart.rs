@@ -1,5 +1,6 @@
 //! What a query has in one or in several words and documents have the other way round, as sequences of words.
 
+use super::analysis::Analyzer;
 use super::normal::NormalText;
 use super::query::{MAX_TERMS, Sequence};
 use super::stopwords::is_stopword;
@@ -11,7 +12,7 @@ const UNIT: usize = 5;
 const LONG_NUMBER: usize = 12;
 /// Characters of such a group.
 const GROUP: usize = 4;
-/// Pairs of neighbours that are looked for.
+/// Pairs of words with capitals that are looked for.
 const MAX_NEIGHBOURS: usize = 12;
 
 /// Names of letters and digits, written apart; long numbers in groups; and numbers with the unit behind them.
@@ -52,10 +53,22 @@ fn in_groups(word: &str) -> Option<String> {
     String::from_utf8(groups.join(&b' ')).ok()
 }
 
+/// Numbers with a name of several parts behind them as one name: the `12l/min` of `12 l/min`.
+pub(super) fn measured_names(text: &str) -> Vec<String> {
+    let text = NormalText::of(text);
+    let tokens: Vec<&str> = text.as_str().split_whitespace().collect();
+    let joined = tokens.windows(2).filter(|pair| is_number(pair[0]) && runs(pair[1]).nth(1).is_some());
+    let names = joined.flat_map(|pair| Analyzer::codes(&format!("{}{}", pair[0], pair[1])));
+    names.map(|code| code.text).take(MAX_TERMS).collect()
+}
+
+fn is_number(token: &str) -> bool {
+    token.ends_with(|last: char| last.is_ascii_digit()) && !token.contains(char::is_alphabetic)
+}
+
 /// Numbers with the short word behind them: `230 V`, `2.5 mm²`.
 fn measures(text: &str) -> impl Iterator<Item = &str> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
-    let is_number = |token: &str| token.ends_with(|last: char| last.is_ascii_digit()) && !token.contains(char::is_alphabetic);
     let unit = |token: &str| {
         let (run, script) = runs(token).next()?;
         let letters = token[run.clone()].chars().take_while(|character| character.is_alphabetic()).count();
@@ -74,21 +87,24 @@ fn measures(text: &str) -> impl Iterator<Item = &str> {
     places.into_iter().map(|(start, end)| &text[start..end])
 }
 
-/// Words that stand beside each other, two by two; function words only beside others.
+/// Words with capitals that stand beside each other, two by two: names of several words. Where all is in capitals, they say
+/// nothing, and two function words are none.
 pub(super) fn neighbours(text: &str) -> Vec<Sequence> {
     let text = NormalText::of(text);
     let text = text.as_str();
+    if !text.contains(char::is_lowercase) {
+        return Vec::new();
+    }
     let words: Vec<_> = runs(text).filter(|(_, script)| *script == Script::Spaced).map(|(run, _)| run).collect();
     let is_function = |word: &str| is_stopword(&word.to_lowercase());
+    let has_capital = |word: &str| word.starts_with(char::is_uppercase);
     let mut sequences: Vec<Sequence> = Vec::new();
     for pair in words.windows(2) {
         let (first, second) = (&text[pair[0].clone()], &text[pair[1].clone()]);
         let are_beside = text[pair[0].end..pair[1].start].chars().all(char::is_whitespace);
-        if !are_beside || (is_function(first) && is_function(second)) || sequences.len() >= MAX_NEIGHBOURS {
-            continue;
-        }
+        let are_names = has_capital(first) && has_capital(second) && !(is_function(first) && is_function(second));
         let sequence = Sequence::of(&text[pair[0].start..pair[1].end]);
-        if !sequences.contains(&sequence) {
+        if are_beside && are_names && sequences.len() < MAX_NEIGHBOURS && !sequences.contains(&sequence) {
             sequences.push(sequence);
         }
     }
@@ -121,9 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_pairs_with_a_word_that_carries_a_topic() {
-        assert_eq!(texts(neighbours("Who is Will Smith, sales")), ["will smith"]);
-        assert_eq!(texts(neighbours("travel costs abroad")), ["travel costs", "costs abroad"]);
-        assert_eq!(texts(neighbours("差旅 e-mail")), Vec::<String>::new());
+    fn a_measure_of_several_parts_is_one_name() {
+        assert_eq!(measured_names("12 l/min or 3 bar, 5 km/h"), ["12l/min", "5km/h"]);
+        assert_eq!(measured_names("hall 20 of net"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_of_several_words_are_pairs() {
+        assert_eq!(texts(neighbours("Who is Will Smith, Sales")), ["will smith"]);
+        assert_eq!(texts(neighbours("Le Monde Paris")), ["le monde", "monde paris"]);
+        for none in ["travel costs abroad", "TRAVEL COSTS", "The Who", "差旅 E-Mail", ""] {
+            assert_eq!(texts(neighbours(none)), Vec::<String>::new(), "{none}");
+        }
     }
 }

@@ -61,7 +61,7 @@ pub struct LexicalWeights {
     pub title: f32,
     /// Added for a word in the heading path or file name.
     pub headings: f32,
-    /// Added for two words that stand beside each other as they do in the query.
+    /// Added for two words with capitals that stand beside each other as they do in the query: names of several words.
     pub neighbours: f32,
     /// A pair of characters of an unspaced script.
     pub pairs: f32,
@@ -73,7 +73,7 @@ pub struct LexicalWeights {
 
 impl Default for LexicalWeights {
     fn default() -> Self {
-        Self { body: 1.0, title: 0.2, headings: 0.1, neighbours: 0.0, pairs: 1.0, characters: 0.2, codes: 1.0 }
+        Self { body: 1.0, title: 0.2, headings: 0.1, neighbours: 0.5, pairs: 1.0, characters: 0.2, codes: 1.0 }
     }
 }
 
@@ -89,9 +89,10 @@ pub struct AnalysedQuery {
     /// What is written apart: names of letters and digits (`ISO 9001` for `ISO9001`), and numbers with their units, which are one
     /// thing. Where they do occur, they count.
     pub spellings: Vec<Sequence>,
-    /// Names that function words may be in a query of key words, as they are written with capitals (`IT` for `it support`).
+    /// Names that may be meant, as documents have them: function words in a query of key words with their capitals (`IT` for
+    /// `it support`), and measures without blanks.
     pub names: Vec<String>,
-    /// Words that stand beside each other, two by two.
+    /// Names of several words, two by two.
     pub neighbours: Vec<Sequence>,
     /// Tokens of several words (`e-mail`, `ERR_4711`): they need not occur, but where they do, they are what was meant.
     pub compounds: Vec<Sequence>,
@@ -150,7 +151,7 @@ impl AnalysedQuery {
             grams: distinct(Analyzer::grams(&query.text)),
             codes: distinct(Analyzer::codes(&query.text)),
             spellings: apart::spellings(&query.text),
-            names: names::of(&query.text),
+            names: [names::of(&query.text), apart::measured_names(&query.text)].concat(),
             neighbours: apart::neighbours(&query.text),
             compounds: compounds(&query.text),
             phrases: sequences(&query.phrases),
@@ -211,7 +212,15 @@ impl<'a> Languages<'a> {
             }
         }
         let exact_weight = if self.are_several && self.own.is_none() { EXACT } else { 0.0 };
-        QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_spelling: false, joins: Vec::new(), is_part: false }
+        QueryWord {
+            exact: exact.to_owned(),
+            exact_weight,
+            stems,
+            weight: 1.0,
+            is_spelling: false,
+            joins: Vec::new(),
+            is_part: false,
+        }
     }
 }
 

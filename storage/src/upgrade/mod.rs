@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     Step { from: 3, convert: derived::convert },
     Step { from: 4, convert: derived::convert },
     Step { from: 5, convert: derived::convert },
+    Step { from: 6, convert: derived::convert },
 ];
 
 /// Whether an index of this format can be brought forward.
