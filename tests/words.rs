@@ -219,7 +219,7 @@ fn a_name_of_several_words_stands_together() {
             ("will.md", "Will Smith leads sales."),
             ("smith.md", "Smith will lead. Smith will go, and Smith will see; sales will rise."),
             ("paper.md", "Le Monde est livré au bureau."),
-            ("world.md", "Le tour du monde: le plus grand bureau au monde, et le monde entier."),
+            ("world.md", "Le tour du monde: le plus grand bureau au monde, et du monde entier."),
         ],
         &[("Will Smith", "will.md"), ("Le Monde", "paper.md")],
     );

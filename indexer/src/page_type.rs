@@ -157,7 +157,11 @@ impl<'t> Page<'t> {
         let headings: Vec<&str> = self.blocks(|kind| matches!(kind, BlockKind::Heading { .. })).collect();
         let versions = headings.iter().filter(|heading| is_version(heading)).count();
         let lines = || self.head.lines().filter(|line| is_version(line) || is_entry(line)).count();
-        let is_named = self.is_named(NAMES)
+        // `CHANGELOG_V9.md`, `release-notes-2.1.md`
+        let name = self.names().join(" ");
+        let is_part = ["changelog ", "change log ", "release notes "].iter().any(|begin| name.starts_with(begin));
+        let is_named = is_part
+            || self.is_named(NAMES)
             || self.is_titled(&["changelog", "change log", "release notes", "history of changes", "更新日志"]);
         (is_named && (versions >= 2 || lines() >= 2)) || (versions >= 5 && versions * 3 > headings.len() * 2)
     }
@@ -302,6 +306,11 @@ mod tests {
             ("pkg/THIRD-PARTY-NOTICES.txt", licence, PageType::Licence),
             ("pkg/docs/legal.md", licence, PageType::Licence),
             ("pkg/CHANGELOG.md", changes, PageType::Changelog),
+            (
+                "pkg/CHANGELOG_V9.md",
+                "## 2017-11-07, Version 9.1.0\n\n### Notable\n\n- Faster.\n\n### Commits\n\n## 9.0.0\n",
+                PageType::Changelog,
+            ),
             ("pkg/NEWS", "Version 2.0\n\nFaster.\n\nVersion 1.9\n\nSlower.\n", PageType::Changelog),
             (
                 "pkg/NEWS",

@@ -24,6 +24,9 @@ pub(super) const MAX_TERMS: usize = 64;
 /// Weight of a part of a name, where the name has 1.
 pub(super) const PIECE: f32 = 0.5;
 
+/// Weight of digits of a number: `1288` is not `1288.5`.
+const DIGITS: f32 = 0.2;
+
 /// Weight of words around a hyphen in one, for each of them: whoever writes `oncall` means all of `on-call`.
 const JOINED: f32 = 0.6;
 
@@ -266,6 +269,7 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
         let mut word = languages.word(&typed.text, &typed.exact);
         word.is_part = !alone.contains(typed.exact.as_str());
         word.weight = match typed.kind {
+            TokenKind::Piece if typed.text.bytes().all(|byte| byte.is_ascii_digit()) => DIGITS,
             TokenKind::Piece => PIECE,
             TokenKind::Joined => JOINED * joined(typed).count() as f32,
             TokenKind::Word | TokenKind::Fragment | TokenKind::Number => 1.0,
