@@ -31,7 +31,8 @@ impl QueryBuilder<'_> {
     /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
     /// sum of their weights, each times what `idf` says of the term, and whether the index holds it. A word counts in one
     /// spelling and in the language that it counts most in, or as what may stand in its place, where that is more frequent. A
-    /// code that is not held says no more than its words, and words around a hyphen no more than the one that they make.
+    /// code that is not held says no more than the number or the word that it is in another spelling, and words around a hyphen
+    /// no more than the one that they make.
     pub(super) fn coverage(
         &self,
         query: &AnalysedQuery,
@@ -42,7 +43,11 @@ impl QueryBuilder<'_> {
         let mut of_codes = 0.0;
         for code in &query.codes {
             let (rarity, is_held) = look_up(self.fields.codes, code)?;
-            of_codes += if is_held { codes * rarity } else { 0.0 };
+            let joined: String = code.chars().filter(|character| character.is_alphanumeric()).collect();
+            let is_number = !joined.contains(char::is_alphabetic);
+            if is_held || !(is_number || look_up(self.fields.body, &joined)?.1) {
+                of_codes += codes * rarity;
+            }
         }
         let mut joined_and_held: Vec<&QueryWord> = Vec::new();
         for word in query.words.iter().filter(|word| !word.joins.is_empty()) {

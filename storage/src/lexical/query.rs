@@ -27,8 +27,11 @@ pub(super) const PIECE: f32 = 0.5;
 /// Weight of digits of a number: `1288` is not `1288.5`.
 const DIGITS: f32 = 0.2;
 
-/// Weight of words around a hyphen in one, for each of them: whoever writes `oncall` means all of `on-call`.
-const JOINED: f32 = 0.6;
+/// Weight of words around a hyphen in one, where each of them has 1.
+const JOINED: f32 = 0.4;
+
+/// Weight of a function word within a name: the `on` of `on-boarding`.
+const FUNCTION: f32 = 0.2;
 
 /// Weight of a stem in a language that the query is not in.
 const FOREIGN: f32 = 0.8;
@@ -249,7 +252,9 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
     let typed = &all;
     let lower: Vec<String> = typed.iter().map(|word| normal::lower(&word.text)).collect();
     let language = language_of(lower.iter().map(String::as_str));
-    let names: BTreeSet<usize> = Analyzer::codes(text).iter().map(|code| code.span.start).collect();
+    let codes = Analyzer::codes(text);
+    let names: BTreeSet<usize> = codes.iter().map(|code| code.span.start).collect();
+    let is_named_alone = |word: &Typed| codes.iter().any(|code| code.span == word.span);
     let carries_topic =
         |(word, lower): &(&Typed, &String)| !is_stopword_in(language, lower) || names.contains(&word.span.start);
     let topics: Vec<&Typed> = typed.iter().zip(&lower).filter(carries_topic).map(|(word, _)| word).collect();
@@ -257,6 +262,13 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
     let words = if has_topic { topics } else { typed.iter().collect() };
     let alone: BTreeSet<&str> =
         typed.iter().filter(|word| !is_part(text, &word.span)).map(|word| word.exact.as_str()).collect();
+    // Function words that only begin a name of several words; written with its capitals, a word is one by itself.
+    let only_begins = |(word, lower): &(&Typed, &String)| {
+        let is_small = !word.text.starts_with(char::is_uppercase);
+        is_small && word.kind == TokenKind::Word && is_stopword_in(language, lower) && !is_named_alone(word)
+    };
+    let within_names: BTreeSet<&str> =
+        typed.iter().zip(&lower).filter(only_begins).map(|(word, _)| word.exact.as_str()).collect();
     let languages = Languages::of(analyzers, language);
     let joined = |whole: &Typed| {
         let (is_joined, span) = (whole.kind == TokenKind::Joined, whole.span.clone());
@@ -271,7 +283,8 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
         word.weight = match typed.kind {
             TokenKind::Piece if typed.text.bytes().all(|byte| byte.is_ascii_digit()) => DIGITS,
             TokenKind::Piece => PIECE,
-            TokenKind::Joined => JOINED * joined(typed).count() as f32,
+            TokenKind::Joined => JOINED,
+            TokenKind::Word if has_topic && within_names.contains(typed.exact.as_str()) => FUNCTION,
             TokenKind::Word | TokenKind::Fragment | TokenKind::Number => 1.0,
         };
         word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
