@@ -254,10 +254,9 @@ fn weight(word: &str) -> usize {
 
 /// Whether a line opens an entry of a change log as GNU's programs keep it: `2024-05-01  Name  <address>`.
 fn is_entry(line: &str) -> bool {
-    let mut words = line.split("  ");
-    let date = words.next().unwrap_or_default();
+    let Some((date, who)) = line.split_once(char::is_whitespace) else { return false };
     let is_date = date.len() == 10 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    is_date && words.any(|word| word.trim().ends_with('>'))
+    is_date && who.contains('<') && who.trim_end().ends_with('>')
 }
 
 /// Whether a line begins with a version: `1.2.0`, `[v2.0] - 2024-01-01`, `Version 3.1`, `Unreleased`, `name 1.2.0 (2024)`, `*

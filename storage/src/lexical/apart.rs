@@ -130,7 +130,7 @@ mod tests {
         for (text, apart) in [
             ("ISO9001", vec!["iso 9001"]),
             ("a plan", vec![]),
-            ("230 V and 2.5 mm²", vec!["mm 2", "230 v", "2 5 mm2"]),
+            ("230 V and 2.5 mm²", vec!["mm 2", "230 v", "2 5 mm2 2"]),
             ("12 l/min", vec!["12 l"]),
             ("5 of 6 in 2020", vec![]),
             ("7 employees", vec![]),
