@@ -230,15 +230,15 @@ fn what_stands_there_in_another_spelling_is_as_good_as_found() {
     // Beside vectors too: what is not held in one spelling does not make little of the one that is.
     let bench = Bench::new();
     for (path, text) in [
-        ("base.md", "The database administrator looks after the frontend."),
+        ("admin.md", "The database administrator looks after the frontend."),
         ("sum.md", "Amount due: 1.288,50 EUR for the winch."),
-        ("data.md", "Facts and figures of the basis: information, numbers and dates."),
+        ("facts.md", "Facts and figures of the basis: information, numbers and dates."),
         ("count.md", "1288 pieces were counted, of which 5 were broken; of 1289 none."),
     ] {
         bench.write(path, text);
     }
     bench.index();
-    for (query, path) in [("data-base", "base.md"), ("front-end", "base.md"), ("1288.5", "sum.md")] {
+    for (query, path) in [("data-base", "admin.md"), ("front-end", "admin.md"), ("1288.5", "sum.md")] {
         assert_eq!(bench.paths(&[query]).first().map(String::as_str), Some(path), "{query}");
     }
 }
