@@ -147,3 +147,117 @@ fn quoted_words_are_taken_as_they_are_written() {
     assert!(bench.paths(&["goods -manage", "--lexical"]).is_empty(), "an exclusion leaves out every form");
     assert_eq!(bench.paths(&["goods -\"managed\"", "--lexical"]), ["a.md"]);
 }
+
+#[test]
+fn a_number_and_its_unit_are_one_thing() {
+    finds(
+        &[
+            ("pump.md", "The pump delivers 12l/min at 3.5bar; the hose is 5m long, the filter takes 3½ hours."),
+            (
+                "fan.md",
+                "The fan delivers 30 l/min at 2 bar; the hose is 3 m long, the filter takes 31 hours and 12 days.",
+            ),
+            ("bank.md", "Transfer to DE44 5001 0517 5407 3249 31 within 14 days."),
+            ("mill.md", "The mill of 10² metres is 5 years old; hall 102 is 14 years old."),
+        ],
+        &[
+            ("12 l/min", "pump.md"),
+            ("30l/min", "fan.md"),
+            ("5 m", "pump.md"),
+            ("3½ hours", "pump.md"),
+            ("3 1/2 hours", "pump.md"),
+            ("31 hours", "fan.md"),
+            ("14 days", "bank.md"),
+            ("DE44500105175407324931", "bank.md"),
+        ],
+    );
+}
+
+#[test]
+fn signs_belong_to_the_names_of_languages_and_files() {
+    finds(
+        &[
+            ("c.md", "We write C, and the C compiler checks it. Twenty nets hang in hall 20 of net 17."),
+            ("cpp.md", "We write C++20 with the compiler that is installed."),
+            ("sharp.md", "We write C#12 on .NET with the compiler that is installed."),
+            ("git.md", "Leave out what .gitignore names; git ignores nothing else."),
+        ],
+        &[("C++ 20", "cpp.md"), ("c++", "cpp.md"), ("C#", "sharp.md"), (".NET", "sharp.md"), (".gitignore", "git.md")],
+    );
+}
+
+#[test]
+fn a_lone_function_word_among_key_words_may_be_a_name() {
+    finds(
+        &[
+            ("us.md", "# Parental leave US\n\nStaff in the US take twelve weeks."),
+            (
+                "uk.md",
+                "# Parental leave UK\n\nStaff in the UK ask us first; tell us early, and let us know about leave.",
+            ),
+            ("it.md", "# IT budget\n\nThe IT budget covers servers."),
+            ("budget.md", "# Budget\n\nThe budget: it is small, it is fixed, it is ours. A budget is what it is."),
+            ("may.md", "# Travel figures May\n\nIn May we flew less."),
+            (
+                "june.md",
+                "# Travel figures June\n\nYou may fly. You may ask. Travel may be refused, and you may appeal.",
+            ),
+        ],
+        &[
+            ("parental leave us", "us.md"),
+            ("PARENTAL LEAVE US", "us.md"),
+            ("it budget", "it.md"),
+            ("travel figures may", "may.md"),
+        ],
+    );
+}
+
+#[test]
+fn a_name_of_several_words_stands_together() {
+    finds(
+        &[
+            ("will.md", "Will Smith leads sales."),
+            ("smith.md", "Smith will lead. Smith will go, and Smith will see; sales will rise."),
+            ("paper.md", "Le Monde est livré au bureau."),
+            ("world.md", "Le tour du monde: le plus grand bureau au monde, et du monde entier."),
+        ],
+        &[("Will Smith", "will.md"), ("Le Monde", "paper.md")],
+    );
+}
+
+#[test]
+fn what_stands_there_in_another_spelling_is_as_good_as_found() {
+    // Beside vectors too: what is not held in one spelling does not make little of the one that is.
+    let bench = Bench::new();
+    for (path, text) in [
+        ("admin.md", "The database administrator looks after the frontend."),
+        ("sum.md", "Amount due: 1.288,50 EUR for the winch."),
+        ("facts.md", "Facts and figures of the basis: information, numbers and dates."),
+        ("count.md", "1288 pieces were counted, of which 5 were broken; of 1289 none."),
+    ] {
+        bench.write(path, text);
+    }
+    bench.index();
+    for (query, path) in [("data-base", "admin.md"), ("front-end", "admin.md"), ("1288.5", "sum.md")] {
+        assert_eq!(bench.paths(&[query]).first().map(String::as_str), Some(path), "{query}");
+    }
+}
+
+#[test]
+fn names_that_differ_in_their_composition_are_two_documents() {
+    let bench = Bench::new();
+    let (composed, apart) = ("R\u{e9}sum\u{e9}.md", "Re\u{301}sume\u{301}.md");
+    bench.write(composed, "The gecko sleeps under the roof.");
+    bench.write(apart, "The otter swims in the harbour.");
+    bench.write("ｇｕｉｄｅ２０２４.md", "The heron stands at the pond.");
+    bench.index();
+    for filter in [format!("path:{composed}"), format!("path:{apart}")] {
+        let mut found = bench.paths(&[&filter]);
+        found.sort();
+        assert_eq!(found, [apart, composed], "a filter means both");
+    }
+    let answers = ["gecko", "otter"].map(|word| bench.search(&[word, "--lexical"])["results"][0].clone());
+    assert_eq!(answers.each_ref().map(|found| found["path"].as_str().unwrap()), [composed, apart]);
+    assert_ne!(answers[0]["id"], answers[1]["id"], "each opens as itself");
+    assert_eq!(bench.paths(&["path:guide2024"]), ["ｇｕｉｄｅ２０２４.md"]);
+}

@@ -131,9 +131,11 @@ impl<'t> Page<'t> {
         let count = |list: &[&str]| list.iter().filter(|said| flat.contains(**said)).count();
         let (own, said) = (count(SAID), count(SAID) + count(SAID_ELSEWHERE));
         let is_named = self.names().iter().any(|name| NAMES.contains(name));
+        // The form of Debian's packages: what is long lists files.
+        let is_listed = is_named && flat.starts_with("format:") && flat.contains("copyright-format");
         match self.family {
             Family::Code => false,
-            _ => (is_named && own >= 1) || (said >= 3 && words.len() < 8_000 && said * 400 > words.len()),
+            _ => is_listed || (is_named && own >= 1) || (said >= 3 && words.len() < 8_000 && said * 400 > words.len()),
         }
     }
 
@@ -154,8 +156,12 @@ impl<'t> Page<'t> {
         }
         let headings: Vec<&str> = self.blocks(|kind| matches!(kind, BlockKind::Heading { .. })).collect();
         let versions = headings.iter().filter(|heading| is_version(heading)).count();
-        let lines = || self.head.lines().filter(|line| is_version(line)).count();
-        let is_named = self.is_named(NAMES)
+        let lines = || self.head.lines().filter(|line| is_version(line) || is_entry(line)).count();
+        // `CHANGELOG_V9.md`, `release-notes-2.1.md`
+        let name = self.names().join(" ");
+        let is_part = ["changelog ", "change log ", "release notes "].iter().any(|begin| name.starts_with(begin));
+        let is_named = is_part
+            || self.is_named(NAMES)
             || self.is_titled(&["changelog", "change log", "release notes", "history of changes", "更新日志"]);
         (is_named && (versions >= 2 || lines() >= 2)) || (versions >= 5 && versions * 3 > headings.len() * 2)
     }
@@ -246,16 +252,27 @@ fn weight(word: &str) -> usize {
     if word.contains(is_unspaced) { word.chars().count().div_ceil(2) } else { 1 }
 }
 
-/// Whether a line begins with a version: `1.2.0`, `[v2.0] - 2024-01-01`, `Version 3.1`, `Unreleased`, `name 1.2.0 (2024)`.
+/// Whether a line opens an entry of a change log as GNU's programs keep it: `2024-05-01  Name  <address>`.
+fn is_entry(line: &str) -> bool {
+    let Some((date, who)) = line.split_once(char::is_whitespace) else { return false };
+    let is_date = date.len() == 10 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    is_date && who.contains('<') && who.trim_end().ends_with('>')
+}
+
+/// Whether a line begins with a version: `1.2.0`, `[v2.0] - 2024-01-01`, `Version 3.1`, `Unreleased`, `name 1.2.0 (2024)`, `*
+/// Changes in release 2.0`.
 fn is_version(line: &str) -> bool {
-    let line = line.trim_start_matches(|c: char| c == '#' || c == '=' || c == '[' || c.is_whitespace());
+    let line = line.trim_start_matches(|c: char| "#=[*".contains(c) || c.is_whitespace());
     if line.len() > 120 {
         return false;
     }
     if line.to_lowercase().starts_with("unreleased") {
         return true;
     }
-    line.split_whitespace().take(3).any(|word| {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_behind = |at: usize| at > 0 && matches!(words[at - 1].to_lowercase().as_str(), "release" | "version");
+    let looked_at = words.iter().enumerate().filter(|(at, _)| *at < 3 || is_behind(*at));
+    looked_at.map(|(_, word)| *word).any(|word| {
         let word = word.trim_matches(|c: char| "[]():,*`".contains(c)).trim_start_matches(['v', 'V']);
         let mut parts = word.split(['.', '-', '+']);
         let numbers = parts.by_ref().take_while(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
@@ -288,7 +305,27 @@ mod tests {
             ("pkg/THIRD-PARTY-NOTICES.txt", licence, PageType::Licence),
             ("pkg/docs/legal.md", licence, PageType::Licence),
             ("pkg/CHANGELOG.md", changes, PageType::Changelog),
+            (
+                "pkg/CHANGELOG_V9.md",
+                "## 2017-11-07, Version 9.1.0\n\n### Notable\n\n- Faster.\n\n### Commits\n\n## 9.0.0\n",
+                PageType::Changelog,
+            ),
             ("pkg/NEWS", "Version 2.0\n\nFaster.\n\nVersion 1.9\n\nSlower.\n", PageType::Changelog),
+            (
+                "pkg/NEWS",
+                "The news\n\n* Noteworthy changes in release 9.1 (2022)\n\nFaster.\n\n* Noteworthy changes in release 9.0\n",
+                PageType::Changelog,
+            ),
+            (
+                "pkg/ChangeLog",
+                "2024-05-02  A. Person  <a@example.org>\n\n\t* Faster.\n\n2024-05-01  B. Person  <b@example.org>\n\n\t* Slower.\n",
+                PageType::Changelog,
+            ),
+            (
+                "pkg/copyright",
+                "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nCopyright: A. Person\n",
+                PageType::Licence,
+            ),
             ("book/SUMMARY.md", &format!("# Summary\n\n{contents}"), PageType::Navigation),
             ("docs/vpn.md", "# VPN\n", PageType::Stub),
             ("docs/vpn.md", "# VPN\n\nThis page has moved to the wiki.\n", PageType::Stub),

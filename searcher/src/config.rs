@@ -207,11 +207,12 @@ impl SearchConfig {
             let is_factor = weight > 0.0 && weight <= 10.0;
             expect(is_factor, &format!("page_types.{page}"), "a number above 0, up to 10", weight.to_string());
         }
-        let LexicalWeights { body, title, headings, pairs, characters, codes } = self.lexical;
+        let LexicalWeights { body, title, headings, neighbours, pairs, characters, codes } = self.lexical;
         let fields = [
             ("body", body),
             ("title", title),
             ("headings", headings),
+            ("neighbours", neighbours),
             ("pairs", pairs),
             ("characters", characters),
             ("codes", codes),

@@ -9,6 +9,7 @@
 //! numbers, names in capitals, quoted and excluded words are what they are; the cost for a query without slips is a
 //! look into the dictionary for each word and each pair of neighbours.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -29,7 +30,7 @@ const MAX_TRIED: usize = 5;
 const MAX_COMPANIONS: usize = 3;
 /// How much a correction counts in the lexical retriever, where a word as typed counts 1: in the place of a word that the
 /// index does not hold, and beside one that it holds.
-const REPLACING: f32 = 0.95;
+const REPLACING: f32 = 1.0;
 const JOINING: f32 = 0.8;
 /// How much rarer (in the natural logarithm) a slip is that costs one more.
 const RARITY: f64 = 4.0;
@@ -37,6 +38,9 @@ const RARITY: f64 = 4.0;
 const BLANK: f32 = 0.8;
 /// What a correction may cost that is searched for unasked, for words of few letters and of many.
 const AFFORDABLE: [f32; 2] = [1.5, 2.2];
+/// What a slip costs from which on it is one though the stem stays the same; below, letters are only doubled or not, as in
+/// `travelling`, and what differs by less is another word of the index.
+const RESPELLED: f32 = 0.6;
 /// How much more frequent a neighbour is than a word that the index hardly holds, to be searched for unasked, and to be
 /// suggested.
 const OVERWHELMING: u64 = 50;
@@ -91,6 +95,8 @@ struct Found {
 enum Role {
     /// It takes the place of what was typed, which the index does not hold.
     Replaces,
+    /// The index has them for the same word, so that only the models read it in the place of what was typed.
+    Respells,
     /// It is searched for beside what was typed.
     Joins,
     /// It is only suggested.
@@ -113,7 +119,7 @@ impl Corrections {
         let doubtful = speller.words.iter().filter(|word| speller.is_doubtful(word) && is_free(word, &found));
         let doubtful: Vec<&Word> = doubtful.take(MAX_LOOKED_FOR).collect();
         for word in doubtful {
-            found.extend(speller.correct(word)?);
+            found.extend(if word.is_spelled { speller.correct(word)? } else { speller.respell(word)? });
         }
         found.sort_by_key(|correction| correction.range.start);
         Ok(Self(found))
@@ -121,19 +127,26 @@ impl Corrections {
 
     /// What the lexical retriever looks for beside the words as typed.
     pub(crate) fn alternatives(&self) -> Vec<Alternative> {
-        let searched = self.0.iter().filter(|found| found.role != Role::Suggested);
-        let alternative = |found: &Found| Alternative {
+        let searched = self.0.iter().filter(|found| matches!(found.role, Role::Replaces | Role::Joins));
+        let alternative = |found: &Found, text: &str| Alternative {
             typed: found.typed.clone(),
-            text: found.meant.clone(),
+            text: text.to_owned(),
             weight: if found.role == Role::Replaces { REPLACING } else { JOINING },
             language: None,
         };
-        searched.map(alternative).collect()
+        // Two words in the place of one are found wherever two words are.
+        let texts = |found: &Found| match found.role {
+            Role::Replaces => found.meant.split(' ').map(str::to_owned).collect(),
+            _ => vec![found.meant.clone()],
+        };
+        searched
+            .flat_map(|found| texts(found).into_iter().map(|text| alternative(found, &text)).collect::<Vec<_>>())
+            .collect()
     }
 
     /// What the models read in the place of words that the index does not hold.
     pub(crate) fn replacements(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
-        let replacing = self.0.iter().filter(|found| found.role == Role::Replaces);
+        let replacing = self.0.iter().filter(|found| matches!(found.role, Role::Replaces | Role::Respells));
         replacing.map(|found| (found.range.clone(), found.meant.clone()))
     }
 
@@ -173,7 +186,7 @@ pub(crate) fn replaced(query: &str, mut replacements: Vec<(Range<usize>, String)
 }
 
 /// A word of a query.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Word {
     /// Bytes of the query.
     range: Range<usize>,
@@ -183,6 +196,8 @@ struct Word {
     normal: String,
     /// Passages that hold it in any form.
     holders: u64,
+    /// Whether the index holds it as it is spelled.
+    is_spelled: bool,
     /// Whether nothing else stands between the blanks around it.
     is_alone: bool,
     /// Whether it may be a slip by its looks.
@@ -221,6 +236,8 @@ struct Speller<'s> {
     words: Vec<Word>,
     /// Passages that hold a word which the index hardly holds, at the most.
     hardly: u64,
+    /// The languages that the index stems in.
+    stemming: Vec<Analyzer>,
     /// Whether so few words are known that the query is in another language than the documents.
     is_foreign: bool,
 }
@@ -239,26 +256,33 @@ impl<'s> Speller<'s> {
             let token = query[place.clone()].trim_matches(|c: char| !c.is_alphanumeric());
             let is_code = token.chars().any(|c| !c.is_alphabetic() && !matches!(c, '-' | '\'' | '’' | ','));
             let runs: Vec<_> = runs(&query[place.clone()]).collect();
+            let joined: String =
+                runs.iter().map(|(run, _)| &query[place.start + run.start..place.start + run.end]).collect();
+            let is_one = runs.len() > 1 && view.holders(&joined)? > 0;
             for (run, script) in &runs {
                 let range = place.start + run.start..place.start + run.end;
                 let text = query[range.clone()].to_owned();
                 let is_understood = understood.iter().any(|known| known.contains(&range.start));
-                let is_plain = !is_code && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
+                let is_plain =
+                    !is_code && !is_one && !is_understood && *script == Script::Spaced && !is_given_name(&text, shouts);
                 let normal = folding.normalize(&text);
                 let holders = if is_plain { view.holders(&text)? } else { 0 };
-                words.push(Word { range, text, normal, holders, is_alone: runs.len() == 1, is_plain });
+                let is_spelled = holders == 0 || !view.words_near(&normal, 0)?.is_empty();
+                words.push(Word { range, text, normal, holders, is_spelled, is_alone: runs.len() == 1, is_plain });
             }
         }
         let topics = words
             .iter()
             .filter(|word| word.is_plain && LETTERS.contains(&word.letters()) && !is_stopword(&word.normal));
         let (known, unknown): (Vec<_>, Vec<_>) = topics.partition(|word| word.holders > 0);
+        let stemming = view.languages().iter().map(|language| Analyzer::for_documents(Some(language))).collect();
         let is_foreign = unknown.len() > known.len() && unknown.len() + known.len() > 2;
-        Ok(Self { view, query, words, hardly: 2 + view.passages() / 20_000, is_foreign })
+        Ok(Self { view, query, words, hardly: 2 + view.passages() / 20_000, stemming, is_foreign })
     }
 
     fn is_doubtful(&self, word: &Word) -> bool {
-        word.is_plain && LETTERS.contains(&word.letters()) && word.holders <= self.hardly && !is_stopword(&word.normal)
+        let is_rare = word.holders <= self.hardly || !word.is_spelled;
+        word.is_plain && LETTERS.contains(&word.letters()) && is_rare && !is_stopword(&word.normal)
     }
 
     /// Neighbours that are one word: "data base".
@@ -315,6 +339,24 @@ impl<'s> Speller<'s> {
             held if best.holders >= SUGGESTIVE * held && is_likely => Role::Suggested,
             _ => return Ok(None),
         };
+        self.found(word.range.clone(), &best.text, role).map(Some)
+    }
+
+    /// The correction of a word that the index holds by its stem alone, so that a slip may hide behind it: "managment".
+    fn respell(&self, word: &Word) -> Result<Option<Found>, SearchError> {
+        let candidates = self.view.words_near(&word.normal, 1)?.into_iter().filter_map(|near| {
+            let is_same = self.stemming.iter().any(|one| one.normalize(&word.normal) == one.normalize(&near.text));
+            let is_likelier = near.holders >= word.holders;
+            let candidate = candidate(&Word { holders: 0, ..word.clone() }, near)?;
+            let fits = match is_same {
+                true => !is_inflected(&word.normal, &candidate.text) && (RESPELLED..=1.0).contains(&candidate.cost),
+                false => is_likelier && candidate.cost < RESPELLED,
+            };
+            fits.then_some((candidate, is_same))
+        });
+        let best = candidates.max_by(|a, b| (a.1, a.0.score).partial_cmp(&(b.1, b.0.score)).unwrap_or(Ordering::Equal));
+        let Some((best, is_same)) = best else { return Ok(None) };
+        let role = if is_same { Role::Respells } else { Role::Joins };
         self.found(word.range.clone(), &best.text, role).map(Some)
     }
 
@@ -403,6 +445,12 @@ fn is_given_name(text: &str, shouts: bool) -> bool {
     let has_inner_capital = text.chars().skip(1).any(char::is_uppercase);
     let is_shouted = shouts && letters > 5 && !text.contains(char::is_lowercase);
     has_inner_capital && !is_shouted
+}
+
+/// Whether two words differ in their ends alone.
+fn is_inflected(one: &str, other: &str) -> bool {
+    let common = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    common + 2 > one.chars().count().min(other.chars().count())
 }
 
 /// A neighbour in the dictionary, as far as it may have been meant.
@@ -561,6 +609,28 @@ mod tests {
         with_texts(&texts, |view| {
             assert_eq!(corrected(view, "garden laje").as_deref(), Some("garden lake"));
             assert_eq!(corrected(view, "laje duck").as_deref(), Some("lame duck"));
+        });
+    }
+
+    #[test]
+    fn a_slip_behind_which_the_stem_stays_the_same_is_spelled_for_the_models() {
+        let texts = ["management of travel", "the employee and the employee handbook", "traveling", "employees"];
+        with_texts(&texts, |view| {
+            let respelled = corrections(view, "managment travel");
+            assert_eq!(respelled.spelling("managment travel").unwrap().corrected.as_deref(), Some("management travel"));
+            assert!(respelled.alternatives().is_empty(), "the index has them for the same word");
+            assert_eq!(respelled.replacements().count(), 1);
+            assert_eq!(corrected(view, "employe handbook").as_deref(), Some("employee handbook"));
+            for inflected in ["managements", "travelling", "travels", "employees"] {
+                assert_eq!(spelling(view, inflected), None, "{inflected}");
+            }
+        });
+    }
+
+    #[test]
+    fn words_around_a_hyphen_that_are_one_word_are_no_slips() {
+        with_texts(&["onboarding of workers", "onboarding again"], |view| {
+            assert_eq!(spelling(view, "on-boarding"), None);
         });
     }
 

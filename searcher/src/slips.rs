@@ -1,8 +1,8 @@
 //! Slips of the hand: how many it takes to make one word of another, and how likely they are.
 //!
 //! Counted are insertions, deletions, replacements and swaps of neighbours (optimal string alignment). Likely ones cost
-//! less: a letter doubled or not, a key beside the right one, a vowel for a vowel, a swap; the first letter, which people
-//! look at, costs more.
+//! less: a letter doubled or not, a key beside the right one, a vowel for a vowel, one that sounds alike, a swap; the first
+//! letter, which people look at, costs more.
 
 /// The least number of slips that make `typed` the whole of `word`, if it is within `allowed`.
 pub(crate) fn between(typed: &[char], word: &[char], allowed: usize) -> Option<usize> {
@@ -55,10 +55,14 @@ const SWAPPED: f32 = 0.7;
 const BESIDE: f32 = 0.7;
 /// Cost of a vowel for a vowel.
 const VOWEL: f32 = 0.8;
+/// Cost of a letter that sounds alike.
+const ALIKE: f32 = 1.0;
 /// Cost of any other letter.
 const OTHER: f32 = 1.6;
 /// What a slip in the first letter costs beside that.
 const FIRST: f32 = 0.5;
+/// What one too many in front costs beside that, unless its key is beside the next one's: nobody types one unseen.
+const IN_FRONT: f32 = 1.0;
 /// Cost of a first letter that is another one altogether: more often than not, another word was meant.
 const OTHER_FIRST: f32 = 2.5;
 
@@ -69,17 +73,22 @@ pub(crate) fn cost(typed: &[char], word: &[char]) -> f32 {
         let doubles = at > 0 && text[at] == text[at - 1];
         first(at) + if doubles { DOUBLED } else { LETTER }
     };
+    let in_front = match typed {
+        [first, second, ..] if !are_beside(*first, *second) => IN_FRONT,
+        _ => 0.0,
+    };
+    let too_many = |at: usize| letter(typed, at) + if at == 0 { in_front } else { 0.0 };
     let mut before: Vec<f32> = Vec::new();
     let mut previous = vec![0.0];
     for column in 0..word.len() {
         previous.push(previous[column] + letter(word, column));
     }
     for row in 0..typed.len() {
-        let mut current = vec![previous[0] + letter(typed, row)];
+        let mut current = vec![previous[0] + too_many(row)];
         for column in 0..word.len() {
             let replaced = previous[column] + replacement(typed[row], word[column], row + column == 0);
             let mut least =
-                replaced.min(previous[column + 1] + letter(typed, row)).min(current[column] + letter(word, column));
+                replaced.min(previous[column + 1] + too_many(row)).min(current[column] + letter(word, column));
             let is_swapped = row > 0 && column > 0 && typed[row] == word[column - 1] && typed[row - 1] == word[column];
             if is_swapped {
                 least = least.min(before[column - 1] + SWAPPED + first(row.min(column) - 1));
@@ -98,9 +107,17 @@ fn replacement(typed: char, meant: char, is_first: bool) -> f32 {
         () if are_beside(typed, meant) => BESIDE,
         () if is_vowel(typed) && is_vowel(meant) => VOWEL,
         () if is_first => return OTHER_FIRST,
+        () if sound_alike(typed, meant) => ALIKE,
         () => OTHER,
     };
     cost + if is_first { FIRST } else { 0.0 }
+}
+
+/// Letters that are written for one another by ear.
+const SOUNDS: [&str; 8] = ["bp", "dt", "gk", "ckq", "csz", "fv", "gj", "mn"];
+
+fn sound_alike(a: char, b: char) -> bool {
+    SOUNDS.iter().any(|sounds| sounds.contains(a) && sounds.contains(b))
 }
 
 /// The letters of keyboards, row by row: each row stands half a key to the right of the one above. The `m` of AZERTY is left
@@ -153,6 +170,7 @@ mod tests {
             ("agreememt", "agreement"), // the key beside
             ("agreeemnt", "agreement"), // a swap
             ("agreiment", "agreement"), // a vowel for a vowel
+            ("agreemend", "agreement"), // a letter that sounds alike
             ("agreemen", "agreement"),  // a letter missing
             ("greement", "agreement"),  // the first letter missing
             ("agreexent", "agreement"), // another letter
@@ -161,6 +179,10 @@ mod tests {
         let costs: Vec<f32> = dearer.iter().map(|(typed, word)| of(typed, word)).collect();
         assert!(costs.is_sorted(), "{costs:?}");
         assert!(of("paternity", "maternity") > of("matermoty", "maternity"));
+        assert!(
+            of("vaction", "action") > of("vaction", "vacation") + 0.5
+                && of("rtravel", "travel") < of("xtravel", "travel")
+        );
         assert!(of("nogotiate", "negotiate") < of("ngotate", "negotiate"), "two slips cost more than one");
     }
 

@@ -246,12 +246,24 @@ fn codes_of(normal: &NormalText<'_>) -> Vec<Term> {
         if token.len() > MAX_TERM_BYTES {
             continue;
         }
-        let term = if is_code(token) { Some(token.to_lowercase()) } else { capitals(text, &span) };
-        if let Some(term) = term {
-            terms.push(Term { text: term, span: normal.origin(span), position });
+        let mut push = |text: String, span| terms.push(Term { text, span: normal.origin(span), position });
+        if let Some(end) = version_start(token) {
+            push(token[..end].to_lowercase(), span.start..span.start + end);
+        }
+        if is_code(token) {
+            push(token.to_lowercase(), span);
+        } else if let Some(name) = capitals(text, &span) {
+            push(name, span);
         }
     }
     terms
+}
+
+/// Where in the name of a language with signs its version begins: the `17` of `C++17`.
+fn version_start(token: &str) -> Option<usize> {
+    let name = token.trim_end_matches(|character: char| character.is_ascii_digit());
+    let has_sign = name.ends_with("++") || name.ends_with('#');
+    (has_sign && name.len() < token.len() && name.starts_with(char::is_alphabetic)).then_some(name.len())
 }
 
 /// A function word whose capitals make it a name, as it is written: `US` among words in lower case, `May` within a
@@ -305,6 +317,10 @@ fn tokens_between_spaces(text: &str) -> impl Iterator<Item = Range<usize>> + '_ 
     text.split(separates).filter_map(move |token| {
         let start = token.as_ptr() as usize - text.as_ptr() as usize;
         let trimmed_start = token.trim_start_matches(['.', ':', '!', '?', '*', '-', '/']);
+        // The point of `.NET` and `.gitignore` belongs to the name, the one of `.5` and that behind others does not.
+        let is_named =
+            trimmed_start.starts_with(char::is_alphabetic) && token[..token.len() - trimmed_start.len()] == *".";
+        let trimmed_start = if is_named { token } else { trimmed_start };
         let trimmed = trimmed_start.trim_end_matches(['.', ':', '!', '?', '*', '-', '/']);
         let start = start + (token.len() - trimmed_start.len());
         (!trimmed.is_empty()).then(|| start..start + trimmed.len())
@@ -355,6 +371,10 @@ mod tests {
 
     #[test]
     fn codes_stay_exact() {
+        assert_eq!(
+            texts(Analyzer::codes("C++17, F#; .NET and .env. ..no :no .5")),
+            ["c++", "c++17", "f#", ".net", ".env"]
+        );
         let codes =
             texts(Analyzer::codes("See ERR_4711 (v1.2.3), foo_bar, and plain words. C++ or std::vec; 2024-05-01."));
         assert_eq!(codes, ["err_4711", "v1.2.3", "foo_bar", "c++", "std::vec", "2024-05-01"]);

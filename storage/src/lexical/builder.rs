@@ -1,5 +1,7 @@
 //! The tantivy query that an analysed query becomes.
 
+use std::collections::HashMap;
+
 use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
@@ -27,12 +29,34 @@ impl QueryBuilder<'_> {
     }
 
     /// What a passage of average length scores that holds every word, pair of characters and code of the query once: the
-    /// sum of their weights, each times `idf` of the term. A word counts in one spelling and in the language that it counts
-    /// most in, or as what may stand in its place, where that is more frequent.
-    pub(super) fn coverage(&self, query: &AnalysedQuery, mut idf: impl FnMut(&Term) -> Result<f32>) -> Result<f32> {
+    /// sum of their weights, each times what `idf` says of the term, and whether the index holds it. A word counts in one
+    /// spelling and in the language that it counts most in, or as what may stand in its place, where that is more frequent. A
+    /// code that is not held says no more than the number or the word that it is in another spelling, and words around a hyphen
+    /// no more than the one that they make.
+    pub(super) fn coverage(
+        &self,
+        query: &AnalysedQuery,
+        mut idf: impl FnMut(&Term) -> Result<(f32, bool)>,
+    ) -> Result<f32> {
         let LexicalWeights { body, codes, .. } = self.weights;
-        let mut of = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
-        let mut sum = 0.0;
+        let mut look_up = |field: Field, text: &str| idf(&Term::from_field_text(field, text));
+        let mut of_codes = 0.0;
+        for code in &query.codes {
+            let (rarity, is_held) = look_up(self.fields.codes, code)?;
+            let joined: String = code.chars().filter(|character| character.is_alphanumeric()).collect();
+            let is_number = !joined.contains(char::is_alphabetic);
+            if is_held || !(is_number || look_up(self.fields.body, &joined)?.1) {
+                of_codes += codes * rarity;
+            }
+        }
+        let mut joined_and_held: Vec<&QueryWord> = Vec::new();
+        for word in query.words.iter().filter(|word| !word.joins.is_empty()) {
+            if look_up(self.fields.body, &word.exact)?.1 {
+                joined_and_held.push(word);
+            }
+        }
+        let mut of = |field: Field, text: &str| look_up(field, text).map(|(rarity, _)| rarity);
+        let mut sum = of_codes;
         let mut worth = |word: &QueryWord| -> Result<f32> {
             let mut best: f32 = 0.0;
             for (stem, weight) in &word.stems {
@@ -46,6 +70,7 @@ impl QueryBuilder<'_> {
             }
             Ok(word.weight * best)
         };
+        let mut worths: HashMap<&String, f32> = HashMap::new();
         for word in query.words.iter().filter(|word| !word.is_spelling) {
             let mut least = worth(word)?;
             for alternative in query.alternatives.iter().filter(|it| it.stands_for(word) && !it.words.is_empty()) {
@@ -53,12 +78,14 @@ impl QueryBuilder<'_> {
                 least = least.min(words.into_iter().fold(0.0, f32::max));
             }
             sum += body * least;
+            worths.insert(&word.exact, least);
+        }
+        for joined in joined_and_held {
+            let apart: f32 = joined.joins.iter().filter_map(|part| worths.get(part)).sum();
+            sum -= body * (apart - worth(joined)?).max(0.0);
         }
         for gram in &query.grams {
             sum += self.gram_weight(gram) * of(self.fields.grams, gram)?;
-        }
-        for code in &query.codes {
-            sum += codes * of(self.fields.codes, code)?;
         }
         Ok(sum)
     }
@@ -117,7 +144,7 @@ impl QueryBuilder<'_> {
 
     /// The parts of a query's free text, each of which adds to the score of the passages that hold it.
     pub(super) fn leaves(&self, query: &AnalysedQuery) -> Vec<Leaf> {
-        let LexicalWeights { body, codes, .. } = self.weights;
+        let LexicalWeights { body, neighbours, codes, .. } = self.weights;
         let mut leaves = Vec::new();
         for word in &query.words {
             self.leaves_of_word(&mut leaves, word, 1.0, None);
@@ -142,11 +169,18 @@ impl QueryBuilder<'_> {
         for apart in query.spellings.iter().filter_map(|sequence| in_order(self.fields.body, &sequence.words)) {
             leaves.push(Leaf { what: What::Sequence(apart), weight: PIECE * body, language: None });
         }
+        let pairs = query.neighbours.iter().filter(|_| neighbours > 0.0);
+        for pair in pairs.filter_map(|pair| in_order(self.fields.body, &pair.words)) {
+            leaves.push(Leaf { what: What::Sequence(pair), weight: neighbours * body, language: None });
+        }
         for gram in &query.grams {
             Leaf::push(&mut leaves, self.fields.grams, gram, self.gram_weight(gram), None);
         }
         for code in &query.codes {
             Leaf::push(&mut leaves, self.fields.codes, code, codes, None);
+        }
+        for name in &query.names {
+            Leaf::push(&mut leaves, self.fields.codes, name, codes, None);
         }
         leaves
     }

@@ -2,11 +2,13 @@
 
 mod alternative;
 mod analysis;
+mod apart;
 mod builder;
 mod holdings;
 mod index;
 mod listing;
 mod matching;
+mod names;
 mod narrowing;
 mod normal;
 mod pinned;

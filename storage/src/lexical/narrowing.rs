@@ -1,7 +1,7 @@
 //! Filters as they are meant: names of sources and parts of paths, compared as people compare them.
 //!
-//! Names and paths agree in NFC and without regard to case, so that what a Mac wrote in parts is found by what is typed on any
-//! keyboard. A part may begin with the name of a source, as paths are shown: `handbook/leave` is the folder `leave` in the
+//! Names and paths agree in NFKC and without regard to case, so that what a Mac wrote in parts, or somebody in full width, is
+//! found by what is typed on any keyboard. A part may begin with the name of a source, as paths are shown: `handbook/leave` is the folder `leave` in the
 //! source `handbook`, and also every path that contains it.
 
 use tantivy::query::{BooleanQuery, Occur, Query, TermSetQuery};
@@ -14,7 +14,7 @@ use crate::filter::Filter;
 
 /// A name as it is compared.
 pub fn folded(name: &str) -> String {
-    name.nfc().flat_map(char::to_lowercase).nfc().collect()
+    name.nfkc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 impl LexicalReader {

@@ -64,8 +64,13 @@ impl<'a> NormalText<'a> {
             }
             return;
         }
+        // `3½` is no 31, and `10²` no 102.
+        if original.starts_with(is_small_number) && text.ends_with(|last: char| last.is_ascii_digit()) {
+            text.push(' ');
+        }
         let shown = original.chars().filter(|character| !is_ignorable(*character)).map(as_separator);
-        text.extend(shown.nfkc().filter(|character| !is_ignorable(*character)));
+        let normal = shown.nfkc().filter(|character| !is_ignorable(*character));
+        text.extend(normal.map(|character| if character == '\u{2044}' { '/' } else { character }));
         if text.len() > start {
             self.pieces.push(Piece { start, origin, is_same });
         }
@@ -128,6 +133,11 @@ pub(super) fn is_ignorable(character: char) -> bool {
             | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}'
             | '\u{FEFF}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
     )
+}
+
+/// Digits in superscript, and fractions: behind a number they are another one.
+fn is_small_number(character: char) -> bool {
+    matches!(character, '²' | '³' | '¹' | '¼'..='¾' | '\u{2070}' | '\u{2074}'..='\u{2079}' | '\u{2150}'..='\u{215E}')
 }
 
 /// Signs behind names that normalisation would make letters of them.

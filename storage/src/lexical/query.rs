@@ -15,16 +15,23 @@ use super::alternative::{Alternative, AnalysedAlternative};
 use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
 use super::normal::{self, NormalText};
 use super::stopwords::{is_stopword_in, language_of};
-use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, letters_and_digits, runs};
+use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, runs};
+use super::{apart, names};
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
-const MAX_TERMS: usize = 64;
+pub(super) const MAX_TERMS: usize = 64;
 
 /// Weight of a part of a name, where the name has 1.
 pub(super) const PIECE: f32 = 0.5;
 
+/// Weight of digits of a number: `1288` is not `1288.5`.
+const DIGITS: f32 = 0.2;
+
 /// Weight of words around a hyphen in one, where each of them has 1.
 const JOINED: f32 = 0.4;
+
+/// Weight of a function word within a name: the `on` of `on-boarding`.
+const FUNCTION: f32 = 0.2;
 
 /// Weight of a stem in a language that the query is not in.
 const FOREIGN: f32 = 0.8;
@@ -60,6 +67,8 @@ pub struct LexicalWeights {
     pub title: f32,
     /// Added for a word in the heading path or file name.
     pub headings: f32,
+    /// Added for two words with capitals that stand beside each other as they do in the query: names of several words.
+    pub neighbours: f32,
     /// A pair of characters of an unspaced script.
     pub pairs: f32,
     /// A single character of an unspaced script.
@@ -70,7 +79,7 @@ pub struct LexicalWeights {
 
 impl Default for LexicalWeights {
     fn default() -> Self {
-        Self { body: 1.0, title: 0.2, headings: 0.1, pairs: 1.0, characters: 0.2, codes: 1.0 }
+        Self { body: 1.0, title: 0.2, headings: 0.1, neighbours: 0.5, pairs: 1.0, characters: 0.2, codes: 1.0 }
     }
 }
 
@@ -83,8 +92,14 @@ pub struct AnalysedQuery {
     pub grams: Vec<String>,
     /// Exact names and numbers.
     pub codes: Vec<String>,
-    /// Names of letters and digits as they are written apart (`ISO 9001` for `ISO9001`): where they do occur, they count.
+    /// What is written apart: names of letters and digits (`ISO 9001` for `ISO9001`), and numbers with their units, which are one
+    /// thing. Where they do occur, they count.
     pub spellings: Vec<Sequence>,
+    /// Names that may be meant, as documents have them: function words in a query of key words with their capitals (`IT` for
+    /// `it support`), and measures without blanks.
+    pub names: Vec<String>,
+    /// Names of several words, two by two.
+    pub neighbours: Vec<Sequence>,
     /// Tokens of several words (`e-mail`, `ERR_4711`): they need not occur, but where they do, they are what was meant.
     pub compounds: Vec<Sequence>,
     /// What must occur.
@@ -110,6 +125,8 @@ pub struct QueryWord {
     pub weight: f32,
     /// Whether it is another spelling of words that stand beside it: the parts of a name, words around a hyphen in one.
     pub is_spelling: bool,
+    /// Of words around a hyphen in one, these words as `exact` has them.
+    pub joins: Vec<String>,
     /// Whether it was typed only inside of a name (`ERR_4711`) or as a lone letter of a compound (`e-mail`): it counts, but
     /// says nothing where it stands alone.
     pub is_part: bool,
@@ -139,7 +156,9 @@ impl AnalysedQuery {
             words: query_words(&query.text, analyzers),
             grams: distinct(Analyzer::grams(&query.text)),
             codes: distinct(Analyzer::codes(&query.text)),
-            spellings: spellings(&query.text),
+            spellings: apart::spellings(&query.text),
+            names: [names::of(&query.text), apart::measured_names(&query.text)].concat(),
+            neighbours: apart::neighbours(&query.text),
             compounds: compounds(&query.text),
             phrases: sequences(&query.phrases),
             without: without.iter().map(|word| query_word(word, analyzers)).collect(),
@@ -199,7 +218,15 @@ impl<'a> Languages<'a> {
             }
         }
         let exact_weight = if self.are_several && self.own.is_none() { EXACT } else { 0.0 };
-        QueryWord { exact: exact.to_owned(), exact_weight, stems, weight: 1.0, is_spelling: false, is_part: false }
+        QueryWord {
+            exact: exact.to_owned(),
+            exact_weight,
+            stems,
+            weight: 1.0,
+            is_spelling: false,
+            joins: Vec::new(),
+            is_part: false,
+        }
     }
 }
 
@@ -221,10 +248,13 @@ struct Typed {
 pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> {
     let text = NormalText::of(text);
     let text = text.as_str();
-    let typed = typed_words(text);
+    let all = typed_words(text);
+    let typed = &all;
     let lower: Vec<String> = typed.iter().map(|word| normal::lower(&word.text)).collect();
     let language = language_of(lower.iter().map(String::as_str));
-    let names: BTreeSet<usize> = Analyzer::codes(text).iter().map(|code| code.span.start).collect();
+    let codes = Analyzer::codes(text);
+    let names: BTreeSet<usize> = codes.iter().map(|code| code.span.start).collect();
+    let is_named_alone = |word: &Typed| codes.iter().any(|code| code.span == word.span);
     let carries_topic =
         |(word, lower): &(&Typed, &String)| !is_stopword_in(language, lower) || names.contains(&word.span.start);
     let topics: Vec<&Typed> = typed.iter().zip(&lower).filter(carries_topic).map(|(word, _)| word).collect();
@@ -232,18 +262,33 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
     let words = if has_topic { topics } else { typed.iter().collect() };
     let alone: BTreeSet<&str> =
         typed.iter().filter(|word| !is_part(text, &word.span)).map(|word| word.exact.as_str()).collect();
+    // Function words that only begin a name of several words; written with its capitals, a word is one by itself.
+    let only_begins = |(word, lower): &(&Typed, &String)| {
+        let is_small = !word.text.starts_with(char::is_uppercase);
+        is_small && word.kind == TokenKind::Word && is_stopword_in(language, lower) && !is_named_alone(word)
+    };
+    let within_names: BTreeSet<&str> =
+        typed.iter().zip(&lower).filter(only_begins).map(|(word, _)| word.exact.as_str()).collect();
     let languages = Languages::of(analyzers, language);
+    let joined = |whole: &Typed| {
+        let (is_joined, span) = (whole.kind == TokenKind::Joined, whole.span.clone());
+        let is_part = move |part: &&Typed| is_joined && part.kind == TokenKind::Word && is_within(&part.span, &span);
+        all.iter().filter(is_part)
+    };
     let mut seen = BTreeSet::new();
     let mut found: Vec<QueryWord> = Vec::new();
     for typed in words.into_iter().filter(|word| seen.insert(word.exact.as_str())).take(MAX_TERMS) {
         let mut word = languages.word(&typed.text, &typed.exact);
         word.is_part = !alone.contains(typed.exact.as_str());
         word.weight = match typed.kind {
+            TokenKind::Piece if typed.text.bytes().all(|byte| byte.is_ascii_digit()) => DIGITS,
             TokenKind::Piece => PIECE,
             TokenKind::Joined => JOINED,
+            TokenKind::Word if has_topic && within_names.contains(typed.exact.as_str()) => FUNCTION,
             TokenKind::Word | TokenKind::Fragment | TokenKind::Number => 1.0,
         };
         word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
+        word.joins = joined(typed).map(|part| part.exact.clone()).collect();
         match found.iter_mut().find(|known| known.stems == word.stems) {
             Some(known) => {
                 known.is_part &= word.is_part;
@@ -254,25 +299,6 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
         }
     }
     found
-}
-
-/// Names of letters and digits, written apart.
-fn spellings(text: &str) -> Vec<Sequence> {
-    let text = NormalText::of(text);
-    let mut sequences: Vec<Sequence> = Vec::new();
-    for_each_token(text.as_str(), |token| {
-        let parts = letters_and_digits(token.text);
-        if token.kind != TokenKind::Word || parts.is_empty() || sequences.len() >= MAX_TERMS {
-            return;
-        }
-        // As several words, and as the parts of a name that is written with capitals.
-        for sequence in [parts.join(" ").to_lowercase(), parts.join(" ")].map(|apart| Sequence::of(&apart)) {
-            if !sequences.contains(&sequence) {
-                sequences.push(sequence);
-            }
-        }
-    });
-    sequences
 }
 
 fn typed_words(text: &str) -> Vec<Typed> {
@@ -288,6 +314,11 @@ fn typed_words(text: &str) -> Vec<Typed> {
         }
     });
     typed
+}
+
+/// Whether a part of a text lies within another.
+fn is_within(part: &Range<usize>, whole: &Range<usize>) -> bool {
+    whole.start <= part.start && part.end <= whole.end
 }
 
 /// Whether a word of a text stands inside of a name with underscores, or as a lone letter or digit of a compound.

@@ -235,7 +235,10 @@ impl LexicalReader {
     /// What a passage of average length scores that holds all of the query's text once.
     pub(crate) fn full_coverage(&self, query: &AnalysedQuery, weights: LexicalWeights) -> Result<f32> {
         let statistics = Statistics::of(self, query)?;
-        self.builder(weights).coverage(query, |term| Ok(idf(self.live(), statistics.doc_freq(term)?)))
+        self.builder(weights).coverage(query, |term| {
+            let holders = statistics.doc_freq(term)?;
+            Ok((idf(self.live(), holders), holders > 0))
+        })
     }
 
     /// The passages that a filter and the hard requirements of a query let through; `None` if that is all of them.

@@ -56,8 +56,8 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Try another search setting: vector-weight, fusion (rrf, convex), rrf-constant, cosine-floor, depth, passage-decay,
-    /// rerank-weight, rerank-depth, settle, body, title, headings, pairs, characters, codes, stub, navigation, licence,
-    /// changelog, generated.
+    /// rerank-weight, rerank-depth, settle, body, title, headings, neighbours, pairs, characters, codes, stub,
+    /// navigation, licence, changelog, generated.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) settings: Vec<String>,
 }
