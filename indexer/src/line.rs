@@ -244,7 +244,8 @@ impl<'a, 'b> Line<'a, 'b> {
         if let Ok(mut vectors) = vectors {
             known.extend(keys.iter().filter_map(|(key, at)| Some((*key, std::mem::take(vectors.get_mut(*at)?)))));
         }
-        for prepared in prepared.iter_mut().filter(|_| !self.vectors_come_later()) {
+        let is_embedded_now = !self.vectors_come_later();
+        for prepared in prepared.iter_mut().filter(|_| is_embedded_now) {
             if !self.complete(prepared, &mut known)? {
                 return Ok(());
             }

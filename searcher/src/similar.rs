@@ -95,13 +95,12 @@ impl Searcher {
     }
 }
 
+/// What speaks for a document, and the vector to look near, where there is one.
+type Seed = (Passage, Option<Vec<f32>>);
+
 /// A passage to speak for the document, and the vector to look near; `None` where its vectors are still to come, or cancel each
 /// other out.
-fn seed(
-    view: &View,
-    places: &[PassageRef],
-    number: Option<u32>,
-) -> Result<Option<(Passage, Option<Vec<f32>>)>, SearchError> {
+fn seed(view: &View, places: &[PassageRef], number: Option<u32>) -> Result<Option<Seed>, SearchError> {
     let mut first: Option<Passage> = None;
     let mut sum: Vec<f32> = Vec::new();
     for place in places {
