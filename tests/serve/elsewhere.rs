@@ -11,6 +11,8 @@ use crate::model_server::{Conduct, ModelServer};
 use crate::server::{PATIENCE, Server};
 use crate::support::{Bench, Run, fixture};
 
+/// Vectors are made before a document is found.
+const WITH_TEXT: &str = "[index]\nvectors = \"with-text\"";
 const QUESTION: &str = "q=who+signs+off+travel+claims";
 
 fn tokenizer() -> String {
@@ -102,6 +104,7 @@ fn another_quarry_ranks_as_the_models_here_do() {
             tokenizer = tokenizer(),
         );
         let there = Server::configured(&far, &config, &[&handbook]).ready();
+        eventually("all vectors", || there.get("/api/v1/status").expect(200)["embedding"].is_null().then_some(()));
         for question in questions {
             alike(&ranking(&here, question), &ranking(&there, question));
         }
@@ -179,7 +182,7 @@ fn an_index_run_waits_for_the_model_and_loses_nothing() {
     for fault in [Conduct::Gone, Conduct::Answers(503), Conduct::Busy, Conduct::CutOff] {
         let bench = Bench::with_documents(60);
         let models = ModelServer::start(Conduct::Good);
-        let config = embedding(&models.endpoint, "batch_texts = 4\nat_once = 1");
+        let config = embedding(&models.endpoint, &format!("batch_texts = 4\nat_once = 1\n{WITH_TEXT}"));
         let path = bench.root.path().join("elsewhere.toml");
         fs::write(&path, &config).unwrap();
         // The probe is answered, and a few batches are; then it goes.
@@ -208,7 +211,7 @@ fn an_index_run_waits_for_the_model_and_loses_nothing() {
 
 #[test]
 fn a_server_waits_says_so_stops_at_once_and_goes_on() {
-    let (bench, models, config) = indexed(2, "");
+    let (bench, models, config) = indexed(2, WITH_TEXT);
     models.behave(Conduct::Answers(503));
     (2..12).for_each(|number| bench.write(&format!("later-{number}.md"), &crate::support::note(number)));
     // The index is known to be of this model: it starts without it.
@@ -235,6 +238,31 @@ fn a_server_waits_says_so_stops_at_once_and_goes_on() {
         (notes(&answer) == "[]").then_some(answer)
     });
     assert!(answer["results"][0]["passages"][0]["vector"].is_object(), "{answer}");
+}
+
+#[test]
+fn what_a_server_reads_while_the_model_is_away_is_found_by_its_words_and_by_its_meaning_later() {
+    let (bench, models, config) = indexed(2, "");
+    models.behave(Conduct::Answers(503));
+    (2..12).for_each(|number| bench.write(&format!("later-{number}.md"), &crate::support::note(number)));
+    let mut server = Server::configured(&bench, &config, &[]);
+    eventually("found by its words", || (server.paths("q=marker011&mode=lexical") == ["later-11.md"]).then_some(()));
+    assert!(notes(&server.get("/api/v1/search?q=marker001").expect(200)).contains("by words alone"));
+    // Nothing of it holds up a folder that changes, a push, or the end.
+    bench.write("after.md", "# After\n\nCassowaries arrive.\n");
+    eventually("read beside it", || (server.paths("q=cassowaries&mode=lexical") == ["after.md"]).then_some(()));
+    server.put("pushed.md", "# Pushed\n\nAn okapi arrives.\n").expect(200);
+    assert_eq!(server.paths("q=okapi&mode=lexical"), ["pushed.md"]);
+    let waiting = server.get("/api/v1/status").expect(200)["embedding"]["passages"].as_u64().unwrap();
+    assert!(waiting >= 12, "{waiting}");
+    assert_eq!(server.signal("-TERM"), Some(0));
+    bench.verify();
+    models.behave(Conduct::Good);
+    let server = Server::configured(&bench, &config, &[]).ready();
+    eventually("all vectors", || server.get("/api/v1/status").expect(200)["embedding"].is_null().then_some(()));
+    let answer = server.get("/api/v1/search?q=okapi+of+the+set&mode=semantic&top=50").expect(200);
+    assert_eq!(notes(&answer), "[]");
+    assert!(answer["results"].as_array().unwrap().iter().any(|hit| hit["path"] == "pushed.md"), "{answer}");
 }
 
 #[test]
@@ -329,7 +357,7 @@ fn requests_are_cut_formed_and_signed_and_one_bad_text_fails_alone() {
     fs::write(&key, "sk-secret\n").unwrap();
     let more =
         "key_file = \"key\"\nbatch_texts = 8\nquery_form = \"query: {query}\"\ndocument_form = \"passage: {document}\"";
-    let config = embedding(&models.endpoint, more);
+    let config = embedding(&models.endpoint, &format!("{more}\n{WITH_TEXT}"));
     configured(&bench, &config, &["index", &docs(&bench)]).succeeded();
     assert!(models.texts().iter().all(|text| text.starts_with("passage: ")));
     assert!(
@@ -357,6 +385,14 @@ fn requests_are_cut_formed_and_signed_and_one_bad_text_fails_alone() {
     let bad = bench.state("bad.md");
     assert!(bad["failed"]["error"].as_str().unwrap().contains("NaN or infinity"), "{bad}");
     assert!(bench.state("good.md")["indexed"].is_object());
+
+    // Where vectors come later, it stays found by its words.
+    bench.write("worse.md", "# Worse\n\nThis holds poison, too.\n");
+    let run = configured(&bench, &embedding(&models.endpoint, more), &["index", &docs(&bench)]).succeeded();
+    assert!(run.stderr().contains("found by their words alone"), "{}", run.stderr());
+    let found = configured(&bench, &config, &["search", "--json", "--lexical", "worse"]).succeeded().json();
+    assert_eq!(found["results"][0]["path"], "worse.md", "{found}");
+    assert_eq!(bench.status()["waiting"], 0, "nothing is waited for that cannot come");
 }
 
 #[test]

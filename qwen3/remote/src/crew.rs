@@ -83,7 +83,7 @@ mod tests {
         crew.give(Lane::Urgent, 10);
         assert_eq!(seen.recv().unwrap(), 10);
         drop(gate);
-        drop(crew);
         assert_eq!(seen.recv().unwrap(), 0);
+        drop(crew);
     }
 }

@@ -65,7 +65,9 @@ impl<'a> NormalText<'a> {
             return;
         }
         // `3½` is no 31, and `10²` no 102.
-        if original.starts_with(is_small_number) && text.ends_with(|last: char| last.is_ascii_digit()) {
+        let is_behind_number =
+            self.pieces.last().is_some_and(|last| last.is_same) && text.ends_with(|last: char| last.is_ascii_digit());
+        if is_behind_number && original.starts_with(is_small_number) {
             text.push(' ');
         }
         let shown = original.chars().filter(|character| !is_ignorable(*character)).map(as_separator);
@@ -241,6 +243,8 @@ mod tests {
             ("ビ\u{3099}", "ビ\u{3099}"),
             ("\u{1112}\u{1161}\u{11A8}", "학"),
             ("４ｍｍ²", "4mm2"),
+            ("3½ h", "3 1/2 h"),
+            ("10²²", "10 22"),
             ("Widget™", "Widget "),
             ("عـــربي", "عربي"),
         ] {

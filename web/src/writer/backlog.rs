@@ -98,7 +98,7 @@ impl Observer for Gauge<'_> {
         let mut queue = self.shared.lock();
         // Nothing gets on while a model is away: whoever needs none goes first.
         let is_over = self.started.elapsed() >= SLICE && (counters.embedded > 0 || self.is_away.get());
-        if queue.stopping || (is_over && queue.pass_waits()) {
+        if queue.stopping || (is_over && queue.pass_waits(Instant::now())) {
             self.cancel.store(true, Ordering::Relaxed);
         }
         // By the texts that are left, not by files: those differ a thousandfold.

@@ -186,9 +186,9 @@ impl Queue {
         taken
     }
 
-    /// Whether a source waits to be brought up to date.
-    pub(super) fn pass_waits(&self) -> bool {
-        self.order.next(Kind::Pass).is_some()
+    /// Whether a source waits to be brought up to date, or it is time to.
+    pub(super) fn pass_waits(&self, now: Instant) -> bool {
+        self.order.next(Kind::Pass).is_some() || self.timetable.next().is_some_and(|(_, due)| due <= now)
     }
 
     /// Whether somebody waits for the writer beside what it is doing.
