@@ -36,10 +36,18 @@ pub(crate) fn read(input: &Input<'_>) -> Result<StructuredText, FileError> {
     for (token, at) in Tokens::new(&decoded.text) {
         outline.add(token, at);
     }
+    let is_cut_off = !outline.frames.is_empty();
+    // What is open where the text ends holds what was read so far.
+    while !outline.frames.is_empty() {
+        outline.close(decoded.text.len().saturating_sub(1));
+    }
     outline.flush();
     let mut builder = outline.builder;
     builder.title = outline.title.or_else(|| Some(input.file_name()));
     builder.warnings = decoded.warnings;
+    if is_cut_off {
+        builder.warnings.push("it ends within a value that was begun: something may be missing behind it".to_owned());
+    }
     Ok(builder.finish(FORMAT))
 }
 
@@ -385,6 +393,16 @@ mod tests {
     fn escapes_comments_and_bare_keys_are_read() {
         let text = document("{ // note\n a: 'x\\'y', /* b */ \"c\": \"\\u4e2d\\ud83d\\ude00\\n\\u00e9!\",\n}").text;
         assert_eq!(text, "a: x'y\nc: 中😀\né!");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_told_as_far_as_it_goes_and_noted() {
+        let cut = document("{\"a\": 1, \"b\": [\"x y\", \"cut of");
+        assert_eq!(cut.text, "a: 1\n\nb\n\nx y, cut of");
+        assert!(cut.warnings[0].contains("something may be missing"), "{:?}", cut.warnings);
+        assert_eq!(document("{\"a\": {\"b\": 1").text, "a\n\nb: 1");
+        assert_eq!(document("[\"é").text, "é");
+        assert!(document("{\"a\": [1]}").warnings.is_empty());
     }
 
     #[test]
