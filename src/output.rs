@@ -313,6 +313,10 @@ fn reply_note(note: ReplyNote) -> String {
         }
         ReplyNote::Cut => "the writer was cut at answers.max_tokens".to_owned(),
         ReplyNote::Repeated => "the writer began to repeat itself, and was cut".to_owned(),
+        ReplyNote::MeaningLacks => {
+            "not all passages could be compared by meaning yet, so an answer may have been missed; `quarry status` says how many"
+                .to_owned()
+        }
         ReplyNote::PassagesLeftOut { passages } => format!("the writer had no room for {passages} of the passages"),
     }
 }

@@ -64,6 +64,21 @@ fn what_waits_is_found_by_its_words_and_in_the_end_all_is_as_if_it_never_had() {
 }
 
 #[test]
+fn what_waits_is_not_said_not_to_be_there() {
+    let bench = Bench::with_documents(DOCUMENTS);
+    let (config, docs) = (configured(&bench), bench.docs().display().to_string());
+    let off_topic = "why do penguins hold parliament in antarctica";
+    let verdict = || bench.search(&[off_topic])["answerable"]["verdict"].as_str().unwrap().to_owned();
+    bench.run(&["--config", &config, "index", "--no-wait", &docs]).succeeded();
+    assert_ne!(verdict(), "unlikely");
+    let asked = bench.run(&["ask", off_topic]);
+    assert!(asked.stderr().contains("may have been missed"), "{}", asked.stderr());
+    bench.run(&["--config", &config, "index", &docs]).succeeded();
+    assert_eq!(verdict(), "unlikely");
+    assert!(!bench.run(&["ask", off_topic]).stderr().contains("missed"));
+}
+
+#[test]
 fn a_kill_at_any_step_loses_no_vector_and_makes_none_twice() {
     let whole = Bench::with_documents(DOCUMENTS);
     whole.index();

@@ -1,12 +1,14 @@
 //! A stand-in for a language model's endpoint: answers both steps of making a query in a fixed way, or what a test wants it to
 //! say, and misbehaves on demand.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::loopback::{Sent, listen, read};
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,17 +73,9 @@ impl StandIn {
     }
 
     fn of(manner: Manner, saying: Option<Box<Saying>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
         let state = Arc::new(State { manner: Mutex::new(manner), saying, log: Mutex::default() });
         let shared = state.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let state = shared.clone();
-                // A client that hangs up is no reason to stop.
-                std::thread::spawn(move || stream.and_then(|stream| state.serve(&stream)));
-            }
-        });
+        let endpoint = listen(move |stream| shared.serve(stream));
         Self { endpoint, state }
     }
 
@@ -98,7 +92,7 @@ impl State {
     /// Requests of one connection, one after the other.
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream);
-        while let Some(asked) = read(&mut reader)? {
+        while let Some(asked) = read(&mut reader)?.map(Asked::of) {
             let number = {
                 let mut log = self.log.lock().unwrap();
                 log.push(asked.clone());
@@ -176,33 +170,18 @@ fn reply(prompt: &str, manner: Manner) -> String {
     json!({"query": query}).to_string()
 }
 
-fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Asked>> {
-    let (mut line, mut length, mut key) = (String::new(), 0, None);
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    assert!(line.starts_with("POST /v1/chat/completions "), "{line}");
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_lowercase().as_str() {
-            "content-length" => length = value.parse().unwrap(),
-            "authorization" => key = Some(value.to_owned()),
-            _ => {}
+impl Asked {
+    fn of(Sent { path, key, body }: Sent) -> Self {
+        assert_eq!(path, "/v1/chat/completions");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let messages = body["messages"].as_array().unwrap();
+        let message = |at: usize| text(&messages[at]["content"]);
+        Self {
+            prompt: message(messages.len() - 1),
+            instruction: message(0),
+            stream: body["stream"] == true,
+            model: text(&body["model"]),
+            key,
         }
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let messages = body["messages"].as_array().unwrap();
-    let message = |at: usize| text(&messages[at]["content"]);
-    Ok(Some(Asked {
-        prompt: message(messages.len() - 1),
-        instruction: message(0),
-        stream: body["stream"] == true,
-        model: text(&body["model"]),
-        key,
-    }))
 }

@@ -21,6 +21,7 @@ mod hostile;
 mod hub;
 mod identity;
 mod llm;
+mod loopback;
 mod mcp;
 mod model_server;
 #[cfg(feature = "hub")]

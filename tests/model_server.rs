@@ -1,12 +1,14 @@
 //! A stand-in for a server of embedding models and rerankers: answers in the shapes of OpenAI, text-embeddings-inference and Cohere,
 //! and misbehaves on demand. Its vectors are bags of words, so that what shares words lies near.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{BufReader, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::loopback::{Sent, listen, read};
 
 /// Length of its vectors.
 pub(crate) const WIDTH: usize = 64;
@@ -54,27 +56,11 @@ struct State {
     log: Mutex<Vec<Sent>>,
 }
 
-/// What it was sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Sent {
-    pub(crate) path: String,
-    pub(crate) key: Option<String>,
-    pub(crate) body: Value,
-}
-
 impl ModelServer {
     pub(crate) fn start(conduct: Conduct) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}/v1", listener.local_addr().unwrap());
         let state = Arc::new(State { conduct: Mutex::new(conduct), log: Mutex::default() });
         let shared = state.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let state = shared.clone();
-                // A client that hangs up is no reason to stop.
-                std::thread::spawn(move || stream.and_then(|stream| state.serve(&stream)));
-            }
-        });
+        let endpoint = listen(move |stream| shared.serve(stream));
         Self { endpoint, state }
     }
 
@@ -198,25 +184,4 @@ fn vector(text: &str, seed: u32) -> Vec<f32> {
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     product(a, b) / (product(a, a) * product(b, b)).sqrt()
-}
-
-fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Sent>> {
-    let (mut line, mut length, mut key) = (String::new(), 0, None);
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let path = line.strip_prefix("POST ").and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_lowercase().as_str() {
-            "content-length" => length = value.parse().unwrap(),
-            "authorization" => key = Some(value.to_owned()),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(Some(Sent { path, key, body: serde_json::from_slice(&body).unwrap() }))
 }

@@ -68,7 +68,8 @@ impl Judgement {
         Evidence::of(view, embedder, plan, candidates).map(Some)
     }
 
-    /// Judges the evidence in an index of the model with this fingerprint; `None` where that was not calibrated.
+    /// Judges the evidence in an index of the model with this fingerprint; `None` where that was not calibrated. With a
+    /// floor of 0 nothing is said not to be there.
     pub(crate) fn of(evidence: &Evidence, model: &str, calibration: &Calibration, floor: f64) -> Option<Self> {
         let probability = calibration.judged(evidence, model, floor)?;
         let is_nonsense = calibration.is_nonsense(evidence, model);

@@ -144,6 +144,11 @@ impl SearchPlan {
         self.query.notes.push(Note::MeaningAway);
     }
 
+    /// Whether not everything could be compared by meaning that should have been: what is not found may be there all the same.
+    pub(crate) fn lacks_meaning(&self) -> bool {
+        self.query.notes.iter().any(|note| matches!(note, Note::VectorsToCome { .. } | Note::MeaningAway))
+    }
+
     /// The query that the results are for: as it was asked, or corrected.
     pub fn searched(&self) -> &str {
         let corrected = self.spelling.as_ref().and_then(|spelling| spelling.corrected.as_deref());

@@ -161,11 +161,12 @@ impl Searcher {
             None => None,
         };
         let model = &view.model().fingerprint;
+        let floor = if plan.lacks_meaning() { 0.0 } else { self.config.answerable_floor };
         let judgement = self
             .calibration
             .as_ref()
             .zip(evidence.as_ref())
-            .and_then(|(known, evidence)| Judgement::of(evidence, model, known, self.config.answerable_floor));
+            .and_then(|(known, evidence)| Judgement::of(evidence, model, known, floor));
         let depth = if self.reranker.is_some() { plan.rerank_depth } else { 0 };
         let reranking = Reranking::new(recalled.candidates, depth, self.config.rerank_weight);
         let collapse = Collapse::by(match plan.request.copies {

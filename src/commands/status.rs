@@ -27,6 +27,8 @@ struct Status {
     vectors: u64,
     /// Passages that are found by their words alone so far.
     waiting: u64,
+    /// Texts of which the model could make no vector.
+    refused: u64,
     bytes: Vec<(&'static str, u64)>,
     /// Bytes of a rebuild that was stopped before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,6 +177,7 @@ fn status(folder: &Path, files: Files, settings: &Settings) -> Result<Status> {
         chunks: totals.chunks,
         vectors: totals.vectors,
         waiting: totals.waiting.passages,
+        refused: totals.refused,
         bytes,
         unfinished_rebuild: storage::unfinished_rebuild(folder),
         sources: sources.into_iter().map(source_status).collect(),
@@ -221,6 +224,12 @@ fn show(status: &Status) {
     );
     if status.waiting > 0 {
         println!("embedding  {} passages are still to come, and found by their words meanwhile", status.waiting);
+    }
+    if status.refused > 0 {
+        println!(
+            "           the model failed on {} texts, which are found by their words alone; `quarry index --rebuild` tries them again",
+            status.refused
+        );
     }
     let sizes: Vec<String> =
         status.bytes.iter().map(|(part, bytes)| format!("{part} {}", output::size(*bytes))).collect();

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::totals::{IndexTotals, SourceCounts};
 
+pub(crate) use waiting::BacklogCounts;
 pub use waiting::{Waiting, WaitingDocument};
 
 const DOCUMENT: u8 = b'd';
@@ -141,7 +142,7 @@ pub(crate) struct Documents {
 struct Counts {
     totals: Totals,
     sources: SourceCounts,
-    waiting: Waiting,
+    backlog: BacklogCounts,
 }
 
 impl Documents {
@@ -192,9 +193,9 @@ impl Documents {
 
     /// The totals as readers see them.
     pub(crate) fn index_totals(&self) -> IndexTotals {
-        let Counts { totals, sources, waiting } = &self.counts;
-        let Totals { sequence, documents, chunks, vectors, .. } = *totals;
-        IndexTotals { sequence, documents, chunks, vectors, waiting: *waiting, sources: sources.by_source().clone() }
+        let Counts { totals, sources, backlog: BacklogCounts { waiting, refused } } = self.counts.clone();
+        let Totals { sequence, documents, chunks, vectors, .. } = totals;
+        IndexTotals { sequence, documents, chunks, vectors, waiting, refused, sources: sources.by_source().clone() }
     }
 
     /// Writes all changes at once and makes them durable. `vectors` is the length of the vector file they rely on.
@@ -392,12 +393,11 @@ impl Counts {
         self.totals.add(key, value);
         match key.split_first() {
             Some((&LEDGER, _)) => self.sources.add(&decode(key, check(key, value)?)?),
-            Some((&waiting::WAITING, _)) => self.waiting.add(decode(key, check(key, value)?)?),
             Some((&RUN, source)) => {
                 let finished = decode(key, check(key, value)?)?;
                 self.sources.set_run(&String::from_utf8_lossy(source), Some(finished));
             }
-            _ => {}
+            _ => self.backlog.add(key, value)?,
         }
         Ok(())
     }
@@ -406,9 +406,8 @@ impl Counts {
         self.totals.remove(key, value);
         match key.split_first() {
             Some((&LEDGER, _)) => self.sources.remove(&decode(key, check(key, value)?)?),
-            Some((&waiting::WAITING, _)) => self.waiting.remove(decode(key, check(key, value)?)?),
             Some((&RUN, source)) => self.sources.set_run(&String::from_utf8_lossy(source), None),
-            _ => {}
+            _ => self.backlog.remove(key, value)?,
         }
         Ok(())
     }

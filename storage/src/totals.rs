@@ -33,6 +33,9 @@ pub struct IndexTotals {
     /// Passages whose vectors are still to come.
     #[serde(default, skip_serializing_if = "Waiting::is_over")]
     pub waiting: Waiting,
+    /// Texts of which the model could make no vector: their passages are found by their words alone.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub refused: u64,
     /// Counts over the files of each source that has any.
     pub sources: BTreeMap<String, SourceTotals>,
 }
@@ -58,6 +61,10 @@ pub struct SourceTotals {
     pub chunks: u64,
     /// When the last run over the source ended, in seconds of Unix time.
     pub last_run: Option<i64>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl IndexTotals {

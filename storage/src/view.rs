@@ -453,12 +453,6 @@ impl View {
             ordinal => Ok(Some(self.contents.vectors.vector(ordinal)?)),
         }
     }
-
-    /// Whether a passage waits for its vector still, so that it is found by its words alone.
-    pub fn awaits_vector(&self, passage: PassageRef) -> Result<bool> {
-        let ordinals = self.contents.lexical.ordinals_of(vec![passage])?;
-        Ok(ordinals.iter().any(|(_, ordinal)| *ordinal == AWAITED))
-    }
 }
 
 impl Passage {

@@ -165,7 +165,7 @@ fn reply(plan: &SearchPlan, answer: &Answer, cited: Cited) -> Reply {
         sentences,
         citations,
         struck: Vec::new(),
-        notes: Vec::new(),
+        notes: (!is_answered && plan.lacks_meaning()).then_some(ReplyNote::MeaningLacks).into_iter().collect(),
         answerable: answer.answerable,
         timings: answer.timings,
         generation: answer.generation,

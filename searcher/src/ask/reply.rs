@@ -95,6 +95,8 @@ pub enum ReplyNote {
     Cut,
     /// The writer began to repeat itself, and was cut.
     Repeated,
+    /// Not all passages could be compared by meaning: vectors are still to come, or their model is away.
+    MeaningLacks,
     /// The writer had no room for all passages.
     PassagesLeftOut {
         /// How many it did not read.

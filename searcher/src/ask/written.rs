@@ -220,6 +220,7 @@ impl<'s> Written<'s> {
         if !struck.is_empty() {
             notes.push(ReplyNote::Unproved);
         }
+        let notes = [draft.notes.as_slice(), &notes].concat();
         Reply { struck, notes, ..draft }
     }
 }

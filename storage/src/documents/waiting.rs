@@ -6,7 +6,7 @@ use super::{Changes, Documents, check, damaged, decode};
 use crate::error::Result;
 use crate::record::{ContentKey, DocumentId};
 
-pub(super) const WAITING: u8 = b'w';
+const WAITING: u8 = b'w';
 const REFUSED: u8 = b'n';
 
 /// What a document waits for.
@@ -39,16 +39,46 @@ impl Waiting {
         *self == Self::default()
     }
 
-    pub(super) fn add(&mut self, document: WaitingDocument) {
+    fn add(&mut self, document: WaitingDocument) {
         self.documents += 1;
         self.passages += document.passages;
         self.bytes += document.bytes;
     }
 
-    pub(super) fn remove(&mut self, document: WaitingDocument) {
+    fn remove(&mut self, document: WaitingDocument) {
         self.documents = self.documents.saturating_sub(1);
         self.passages = self.passages.saturating_sub(document.passages);
         self.bytes = self.bytes.saturating_sub(document.bytes);
+    }
+}
+
+/// What waits, and contents that nobody waits for any more.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BacklogCounts {
+    pub(super) waiting: Waiting,
+    /// Contents of which no vector can be made.
+    pub(super) refused: u64,
+}
+
+impl BacklogCounts {
+    /// Counts an entry, if it is of the backlog.
+    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        match key.first() {
+            Some(&WAITING) => self.waiting.add(decode(key, check(key, value)?)?),
+            Some(&REFUSED) => self.refused += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes an entry out of the counts.
+    pub(super) fn remove(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        match key.first() {
+            Some(&WAITING) => self.waiting.remove(decode(key, check(key, value)?)?),
+            Some(&REFUSED) => self.refused = self.refused.saturating_sub(1),
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +101,7 @@ impl Changes {
 impl Documents {
     /// How much waits.
     pub(crate) fn waiting_totals(&self) -> Waiting {
-        self.counts.waiting
+        self.counts.backlog.waiting
     }
 
     /// What a document waits for.

@@ -193,8 +193,7 @@ mod tests {
         let view = Snapshot::open(folder.path()).unwrap().whole().unwrap();
         assert_eq!(view.totals().waiting, waiting);
         let places = view.places(id).unwrap();
-        assert!(places.iter().all(|place| view.awaits_vector(*place).unwrap()));
-        assert!(view.vector(places[0]).unwrap().is_none());
+        assert!(places.iter().all(|place| view.vector(*place).unwrap().is_none()));
         assert!(view.cosines(&[1.0, 0.0], places).unwrap().is_empty());
         assert_eq!(view.background().unwrap().len(), 1);
         drop(view);
@@ -223,6 +222,7 @@ mod tests {
         batch.complete(id);
         store.commit(batch).unwrap();
         assert!(store.waiting().is_over(), "nothing is waited for that cannot come");
+        assert_eq!(store.snapshot().whole().unwrap().totals().refused, 1);
         assert_eq!(found(folder.path(), "valve").0, ["late.txt"]);
         store.close().unwrap();
         assert_eq!(verify(folder.path()).unwrap().findings, []);

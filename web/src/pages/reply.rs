@@ -59,6 +59,8 @@ fn noted(words: &Strings, note: ReplyNote) -> Markup {
     let text = match note {
         ReplyNote::WriterFailed => words.writer_failed,
         ReplyNote::Unproved => words.unproved,
+        // Said of the results below.
+        ReplyNote::MeaningLacks => return html! {},
         // Of what there is, nothing is wrong.
         ReplyNote::Cut | ReplyNote::Repeated | ReplyNote::PassagesLeftOut { .. } => return html! {},
     };
