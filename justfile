@@ -45,3 +45,13 @@ docs:
 # The binary that is handed out: target/dist/quarry.
 dist:
     cargo build --profile dist --bin quarry
+
+# What packages bring beside the binary: target/package.
+package:
+    rm -rf target/package && mkdir -p target/package
+    target/dist/quarry generate target/package
+    sed 's|^# data_dir = .*|data_dir = "/var/lib/quarry"|' web/deploy/quarry.toml > target/package/quarry.toml
+
+# The Debian package: target/debian/quarry_*.deb. Needs cargo-deb (`cargo install cargo-deb`).
+deb: dist package
+    cargo deb --no-build --no-strip

@@ -109,6 +109,10 @@ pub(crate) enum Command {
     Extract(ExtractArgs),
     /// Show sources, counts, sizes, the model, and what became of every file.
     Status(StatusArgs),
+    /// Check this machine, the configuration, the models and the index, and say what to do.
+    Doctor(DoctorArgs),
+    /// Show what a running server does and did, and have it stop or go on.
+    Jobs(JobsArgs),
     /// Check every checksum and cross-reference of the index.
     Verify(VerifyArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
@@ -118,6 +122,9 @@ pub(crate) enum Command {
     #[cfg(feature = "lab")]
     #[command(flatten)]
     Lab(crate::commands::lab::LabCommand),
+    /// Write man pages and completions of shells into a folder, for packages.
+    #[command(hide = true)]
+    Generate(GenerateArgs),
     /// A process that reads files for another quarry.
     #[command(hide = true)]
     ExtractWorker,
@@ -133,10 +140,11 @@ impl Command {
             Self::Index(_) | Self::Search(_) | Self::Ask(_) | Self::Serve(_) => true,
             Self::Access(_) | Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
-            Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Mcp(_) | Self::Models(_) => false,
+            Self::Config(_) | Self::Doctor(_) | Self::Extract(_) | Self::Insights(_) | Self::Jobs(_) => false,
+            Self::Mcp(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
-            Self::ExtractWorker | Self::RunConfined(_) => false,
+            Self::ExtractWorker | Self::Generate(_) | Self::RunConfined(_) => false,
         }
     }
 }
@@ -287,6 +295,13 @@ pub(crate) struct ExtractArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct GenerateArgs {
+    /// The folder; `man` and `completions` are made in it.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunConfinedArgs {
     /// Bytes of address space.
     #[arg(long)]
@@ -326,6 +341,39 @@ pub(crate) enum FileFilter {
     Unreadable,
     /// Tried again at the next run.
     Failed,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JobsArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<JobsCommand>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// Call off a pass over a source. What it has committed stays.
+    Cancel(JobArgs),
+    /// Have a pass, or the making of vectors, wait until it is resumed.
+    Pause(JobArgs),
+    /// Let a job go on that was paused.
+    Resume(JobArgs),
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct JobArgs {
+    /// Number of the job, as `quarry jobs` shows it.
+    #[arg(value_name = "JOB")]
+    pub(crate) id: u64,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -5,7 +5,7 @@ use std::error::Error;
 use indexer::IndexError;
 use searcher::{Counted, RequestError, SearchError};
 use storage::chain;
-use web::ServeError;
+use web::{RunningServerError, ServeError};
 
 /// An error with its causes and, where there is one, its cure: in one line, unless what it quotes has several.
 pub(crate) fn told(error: &anyhow::Error) -> String {
@@ -40,12 +40,25 @@ fn cure(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(RequestError::OverLimit { what: Counted::Results, .. }) = cause.downcast_ref::<RequestError>() {
         return Some("ask for fewer with --top and --offset");
     }
+    match cause.downcast_ref::<RunningServerError>() {
+        Some(RunningServerError::Unreachable { .. }) => {
+            return Some("run the command as the user that the server runs as");
+        }
+        Some(RunningServerError::NoAnswer(_)) => {
+            return Some("see whether it still runs, and run the same command again");
+        }
+        Some(RunningServerError::Unreadable(_)) => {
+            return Some("start the server again, with the quarry of this command");
+        }
+        _ => {}
+    }
     match cause.downcast_ref::<ServeError>()? {
         ServeError::Open(error) => cure(error.as_ref()),
         ServeError::Bind { .. } => Some("choose another address with --listen"),
         ServeError::Socket { .. } => {
             Some("stop what uses it, remove it, or choose another auth.proxy_socket in quarry.toml")
         }
+        ServeError::Tls(_) => Some("name other files in server.tls_certificate and server.tls_key of quarry.toml"),
         ServeError::Unprotected { .. } => Some(
             "add somebody with `quarry users add NAME --admin`, create a key with `quarry keys create NAME --scope search`, or \
              name a trusted proxy in quarry.toml ([auth] proxy_header, proxy_from); with set_up in [auth], a link to make the \

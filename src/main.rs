@@ -17,6 +17,7 @@ mod output;
 mod paths;
 mod plain;
 mod reading;
+mod server;
 mod settings;
 
 use std::process::ExitCode;
@@ -55,12 +56,15 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Groups(args) => commands::groups::run(settings, args),
         Command::Config(args) => commands::config::run(settings, args),
         Command::Status(args) => commands::status::run(settings, args),
+        Command::Doctor(args) => commands::doctor::run(settings, args),
+        Command::Jobs(args) => commands::jobs::run(settings, args),
         Command::Verify(args) => commands::verify::run(settings, args),
         Command::Extract(args) => commands::extract::run(settings, args),
         Command::Remove(args) => commands::remove::run(settings, args),
         Command::Models(args) => commands::models::run(settings, args),
         #[cfg(feature = "lab")]
         Command::Lab(command) => commands::lab::run(settings, command),
+        Command::Generate(args) => commands::generate::run(args),
         Command::ExtractWorker => Ok(indexer::extraction_worker()),
         Command::RunConfined(options) => Err(commands::confined::run(options)),
     }

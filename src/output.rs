@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use indexer::{BacklogReport, Counters, Observer, RunReport};
+use indexer::{BacklogReport, Counters, Observer, Planned, RunReport};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use searcher::{
     Answer, CLOSEST, Citation, ClosestDocument, DocumentHit, Effect, Expansion, Flaw, PassageHit, Reply, ReplyNote,
@@ -48,16 +48,18 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Progress of one source: a bar on a terminal, a line now and then otherwise.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// Files that have to be read.
+    files: Cell<u64>,
     last_line: Cell<Instant>,
 }
 
 impl Progress {
     pub(crate) fn new(source: &str) -> Self {
         let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let template = "{prefix} {bar:24} {pos}/{len} files  {msg}  {eta} left";
+        let template = "{prefix} {bar:24} {msg}  {eta} left";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(shown(source).into_owned());
-        Self { bar, last_line: Cell::new(Instant::now()) }
+        Self { bar, files: Cell::default(), last_line: Cell::new(Instant::now()) }
     }
 
     pub(crate) fn finish(&self) {
@@ -66,18 +68,21 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn planned(&self, files: u64, _unchanged: u64) {
-        self.bar.set_length(files);
+    fn planned(&self, plan: &Planned) {
+        // Files differ a thousandfold: the bar, and what is left, go by bytes.
+        self.bar.set_length(plan.bytes);
+        self.files.set(plan.files);
     }
 
     fn progressed(&self, counters: &Counters) {
-        self.bar.set_position(counters.files);
+        self.bar.set_position(counters.bytes);
         let speed = counters.tokens as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
-        let done = format!("{} chunks  {} tokens/s", HumanCount(counters.chunks), HumanCount(speed as u64));
+        let (files, all) = (HumanCount(counters.files), HumanCount(self.files.get()));
+        let (chunks, speed) = (HumanCount(counters.chunks), HumanCount(speed as u64));
+        let done = format!("{files} of {all} files, {chunks} chunks  {speed} tokens/s");
         if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY {
             self.last_line.set(Instant::now());
-            let all = self.bar.length().unwrap_or_default();
-            eprintln!("{}: {} of {all} files, {done}", self.bar.prefix(), counters.files);
+            eprintln!("{}: {done}", self.bar.prefix());
         }
         self.bar.set_message(done);
     }
@@ -120,7 +125,7 @@ impl BacklogProgress {
 }
 
 impl Observer for BacklogProgress {
-    fn planned(&self, _: u64, _: u64) {}
+    fn planned(&self, _: &Planned) {}
 
     fn progressed(&self, counters: &Counters) {
         let speed = counters.tokens as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
@@ -145,6 +150,38 @@ impl Observer for BacklogProgress {
             let time = HumanDuration(Duration::from_secs_f64(seconds));
             eprintln!("embedding: {} passages to go, about {time}", HumanCount(left.passages));
         }
+    }
+}
+
+/// Progress of something that a server does, in what it counts.
+pub(crate) struct StageProgress {
+    bar: ProgressBar,
+    last_line: Cell<Instant>,
+}
+
+impl StageProgress {
+    pub(crate) fn new(stage: &str, unit: &str) -> Self {
+        let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let template = format!("{{prefix}} {{bar:24}} {{pos}}/{{len}} {unit}  {{msg}}");
+        bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(stage.replace('_', " "));
+        Self { bar, last_line: Cell::new(Instant::now()) }
+    }
+
+    /// So much is done of `all`, where that is known (0: it is not), or it waits for a model.
+    pub(crate) fn show(&self, done: u64, all: u64, waiting_for: Option<&str>) {
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        let waiting = waiting_for.map(|reason| format!("waiting, {}", shown(reason))).unwrap_or_default();
+        if self.bar.is_hidden() && self.last_line.get().elapsed() >= LINE_EVERY {
+            self.last_line.set(Instant::now());
+            eprintln!("{}: {done} of {all} {waiting}", self.bar.prefix());
+        }
+        self.bar.set_message(waiting);
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

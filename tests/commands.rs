@@ -15,6 +15,22 @@ fn reported(stderr: &str, what: &str) -> u64 {
 }
 
 #[test]
+fn a_doctor_says_what_is_wrong_and_what_to_do() {
+    let bench = Bench::with_documents(2);
+    let before = bench.run(&["doctor"]).succeeded().stdout();
+    assert!(before.contains("there is none yet") && before.contains("quarry index FOLDER"), "{before}");
+    bench.index();
+    let findings = bench.run(&["doctor", "--json"]).succeeded().json();
+    let of = |what: &str| findings.as_array().unwrap().iter().find(|it| it["what"] == what).unwrap().clone();
+    assert_eq!((&of("index")["grade"], &of("model")["grade"]), (&"good".into(), &"good".into()), "{findings}");
+    assert!(of("index")["found"].as_str().unwrap().contains("2 documents"), "{findings}");
+    fs::rename(bench.docs(), bench.root.path().join("elsewhere")).unwrap();
+    let run = bench.run(&["doctor", "--model", "/nowhere/model"]);
+    let told = run.stdout();
+    assert!(!run.0.status.success() && told.contains("BAD   source") && told.contains("BAD   model"), "{told}");
+}
+
+#[test]
 fn the_readme_command_answers_from_the_handbook() {
     let bench = Bench::new();
     let handbook = fixture("handbook").display().to_string();

@@ -15,7 +15,7 @@ use markdown::{Document, cells, root, spans};
 const FLAGS_OF_OTHERS: [&str; 4] = ["--avoid", "--features", "--list", "--no-default-features"];
 
 /// Files that begin like a key of the configuration.
-const FILE_TYPES: [&str; 2] = ["json", "toml"];
+const FILE_TYPES: [&str; 3] = ["json", "sock", "toml"];
 
 fn ensure_none(faults: &[String]) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -113,8 +113,8 @@ impl Server {
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let address =
-                line.strip_prefix("quarry: serving http://").map(|rest| rest.trim_end_matches('/').to_string());
+            let address = line.strip_prefix("quarry: serving ").and_then(|place| place.split_once("://"));
+            let address = address.map(|(_, rest)| rest.trim_end_matches('/').to_string());
             said.push(line);
             address
         });
@@ -218,6 +218,18 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Looks again until there is something.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

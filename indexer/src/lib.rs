@@ -81,7 +81,7 @@ pub use permissions::posix_principals;
 pub use pipeline::Indexer;
 pub use plan::Comparison;
 pub use prepare::TextDocument;
-pub use progress::{Counters, Interlude, Observer, RunReport, Silent};
+pub use progress::{Counters, Interlude, Observer, Planned, RunReport, Silent};
 pub use read::read_file;
 pub use reader::{FileReader, InProcess};
 pub use sandbox::{

@@ -137,6 +137,10 @@ impl<'a, 'b> Line<'a, 'b> {
             self.counters.chunks += chunks.len() as u64;
         }
         self.counters.files += 1;
+        // What lies inside of a file was planned with it.
+        if prepared.attempt.is_some() {
+            self.counters.bytes += prepared.entry.bytes;
+        }
         self.open.opened.get_or_insert_with(Instant::now);
         self.open.prepared.push(prepared);
         self.indexer.observer.progressed(&self.counters);

@@ -22,7 +22,7 @@ use crate::overtaken::Overtaken;
 use crate::permissions::Permissions;
 use crate::plan::{Work, plan};
 use crate::prepare::{Job, Preparer, TextDocument};
-use crate::progress::{Counters, Interlude, Observer, RunReport};
+use crate::progress::{Counters, Interlude, Observer, Planned, RunReport};
 use crate::reader::version;
 use crate::suspects::{Sorted, Vigil, is_said, sort};
 use crate::vanished::Vanished;
@@ -97,7 +97,8 @@ impl<'a> Indexer<'a> {
             return Err(IndexError::SuddenlyEmpty { root: source.root.clone(), documents: plan.gone.len() });
         }
         self.store.commit(plan.unlisted.changes())?;
-        self.observer.planned(plan.read.len() as u64, plan.unchanged);
+        let bytes = plan.read.iter().map(|work| work.file.bytes).sum();
+        self.observer.planned(&Planned { files: plan.read.len() as u64, bytes, unchanged: plan.unchanged });
         // What takes long to read keeps nobody out, or in, of what is there already.
         let noticed = if plan.read.is_empty() { 0 } else { self.begin_accesses(source, &plan.root)? };
         let read: Vec<String> = plan.read.iter().map(|work| work.file.relative.clone()).collect();

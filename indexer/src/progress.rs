@@ -8,8 +8,8 @@ use crate::error::IndexError;
 
 /// Watches a run. Called from the run's own thread; keep it short.
 pub trait Observer {
-    /// The folder was listed: `files` are going to be read, `unchanged` are not.
-    fn planned(&self, files: u64, unchanged: u64);
+    /// The folder was listed.
+    fn planned(&self, plan: &Planned);
     /// Something went on.
     fn progressed(&self, counters: &Counters);
     /// Vectors of the backlog were committed; `left` is still to come.
@@ -33,9 +33,20 @@ pub trait Interlude {
 pub struct Silent;
 
 impl Observer for Silent {
-    fn planned(&self, _: u64, _: u64) {}
+    fn planned(&self, _: &Planned) {}
     fn progressed(&self, _: &Counters) {}
     fn waiting(&self, _: Option<&str>) {}
+}
+
+/// What a run is going to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// Files that are going to be read.
+    pub files: u64,
+    /// Their bytes: files differ a thousandfold, so that only these tell how long it takes.
+    pub bytes: u64,
+    /// Files that are not.
+    pub unchanged: u64,
 }
 
 /// How far a run has come.
@@ -43,6 +54,8 @@ impl Observer for Silent {
 pub struct Counters {
     /// Files that are read, extracted and chunked.
     pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// Chunks of these files.
     pub chunks: u64,
     /// Chunks that had to be embedded.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use storage::{
     Access, AccessRule, DocumentAccess, DocumentId, FilePermissions, Filter, Principal, Snapshot, SourceAccess, Store,
     View, model_of,
@@ -16,6 +17,7 @@ use crate::cli::{AccessArgs, AccessCommand};
 use crate::output::table;
 use crate::paths;
 use crate::plain::shown;
+use crate::server::Server;
 use crate::settings::Settings;
 
 /// Documents that are read at once.
@@ -26,13 +28,17 @@ pub(crate) fn run(settings: &Settings, args: &AccessArgs) -> Result<ExitCode> {
     match &args.command {
         AccessCommand::List => list(&Snapshot::open(&folder)?)?,
         AccessCommand::Set { source, entries, paths } => {
-            set(&folder, source, entries, paths.as_deref())?;
+            if set(&folder, source, entries, paths.as_deref())? == By::Server {
+                return Ok(ExitCode::SUCCESS);
+            }
             let event = audit::event("access-changed").about("source", source).about("access", &entries.join(", "));
             audit::note(settings, &event.about("paths", paths.as_deref().unwrap_or("all")))?;
         }
         AccessCommand::Open { source } => {
-            put(&folder, source, None)?;
-            audit::note(settings, &audit::event("access-changed").about("source", source).about("access", "everyone"))?;
+            if open(&folder, source)? == By::Command {
+                let event = audit::event("access-changed").about("source", source).about("access", "everyone");
+                audit::note(settings, &event)?;
+            }
         }
         AccessCommand::Explain { document, seen_as } => explain(&Snapshot::open(&folder)?, document, seen_as)?,
         AccessCommand::Check { source } => check(&Snapshot::open(&folder)?, source)?,
@@ -66,30 +72,60 @@ fn list(snapshot: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-fn set(folder: &Path, source: &str, entries: &[String], paths: Option<&str>) -> Result<()> {
-    let rule = AccessRule { paths: paths.map(str::to_owned), access: Access::parse(entries)? };
-    let known = |store: &Store| {
-        let known = store.source_access(source).map(SourceAccess::rules).unwrap_or_default();
-        // What is said again of the same paths takes the place of what was said before.
-        known.iter().filter(|known| paths.is_some() && known.paths.as_deref() != paths).cloned().collect::<Vec<_>>()
-    };
-    let mut store = opened(folder, source)?;
-    let rules = known(&store).into_iter().chain([rule]);
-    store.set_source_access(source, Some(SourceAccess::of(rules)?))?;
-    Ok(store.close()?)
+/// Who has written what was said into the index, and into the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Command,
+    Server,
 }
 
-fn put(folder: &Path, source: &str, rules: Option<SourceAccess>) -> Result<()> {
+fn set(folder: &Path, source: &str, entries: &[String], paths: Option<&str>) -> Result<By> {
+    let rule = AccessRule { paths: paths.map(str::to_owned), access: Access::parse(entries)? };
+    let with_known = |known: Option<&SourceAccess>| {
+        let known = known.map(SourceAccess::rules).unwrap_or_default().iter();
+        // What is said again of the same paths takes the place of what was said before.
+        let others = known.filter(|known| paths.is_some() && known.paths.as_deref() != paths).cloned();
+        SourceAccess::of(others.chain([rule.clone()]))
+    };
+    if let Some(server) = Server::of(folder)? {
+        let rules = with_known(Snapshot::open(folder)?.source_access(source))?;
+        server.set_access(source, &body_of(Some(&rules)))?;
+        return Ok(By::Server);
+    }
     let mut store = opened(folder, source)?;
-    store.set_source_access(source, rules)?;
-    Ok(store.close()?)
+    let rules = with_known(store.source_access(source))?;
+    store.set_source_access(source, Some(rules))?;
+    store.close()?;
+    Ok(By::Command)
+}
+
+/// Rules as the server takes them.
+fn body_of(rules: Option<&SourceAccess>) -> Value {
+    let rules = rules.map(SourceAccess::rules).unwrap_or_default().iter();
+    let rule = |rule: &AccessRule| {
+        let lists: Vec<Vec<String>> = rule.access.lists().map(|list| list.entries()).collect();
+        // No list at all lets everybody through; written down, it would let nobody.
+        let access = if lists.is_empty() { json!(["everyone"]) } else { json!(lists) };
+        json!({ "paths": rule.paths, "access": access })
+    };
+    rules.map(rule).collect()
+}
+
+/// Takes all rules of a source away.
+fn open(folder: &Path, source: &str) -> Result<By> {
+    if let Some(server) = Server::of(folder)? {
+        server.set_access(source, &body_of(None))?;
+        return Ok(By::Server);
+    }
+    let mut store = opened(folder, source)?;
+    store.set_source_access(source, None)?;
+    store.close()?;
+    Ok(By::Command)
 }
 
 /// The index, opened for writing. Nothing is embedded: any model will do that it was made with.
 fn opened(folder: &Path, source: &str) -> Result<Store> {
-    let store = Store::open(folder, &model_of(folder)?).context(
-        "access is set by the one process that writes; while a server runs, use PUT /api/v1/sources/NAME/access",
-    )?;
+    let store = Store::open(folder, &model_of(folder)?)?;
     if store.sources().iter().all(|known| known.name != source) {
         let names: Vec<&str> = store.sources().iter().map(|known| known.name.as_str()).collect();
         eprintln!(

@@ -15,8 +15,9 @@ pub(crate) fn run(settings: &Settings, args: &ConfigArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(settings: &Settings) -> Result<()> {
-    let problems = [
+/// What is wrong with the settings, key by key.
+pub(super) fn problems(settings: &Settings) -> Vec<String> {
+    [
         settings.web().problems(),
         settings.extract.problems(),
         settings.search.problems(),
@@ -24,7 +25,11 @@ fn check(settings: &Settings) -> Result<()> {
         settings.embedding.problems(),
         settings.reranking.problems(),
     ]
-    .concat();
+    .concat()
+}
+
+fn check(settings: &Settings) -> Result<()> {
+    let problems = problems(settings);
     if !problems.is_empty() {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }

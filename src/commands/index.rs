@@ -1,6 +1,7 @@
 //! `quarry index`: bring folders into the index, or up to date.
 
 mod rebuild;
+mod through;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use storage::{FilePermissions, Source, Store};
 
 use crate::cli::{FilesSay, IndexArgs};
 use crate::output::{self, BacklogProgress, Progress};
+use crate::server::Server;
 use crate::settings::Settings;
 use crate::{cure, interrupt, models, paths, plain};
 
@@ -24,9 +26,12 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     }
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
+    let folder = paths::data_dir(settings)?;
+    if let Some(server) = Server::of(&folder)? {
+        return through::run(&server, args);
+    }
     let reading = settings.extract.start()?;
     let options = IndexOptions { vectors: settings.vector_timing(), ..options(args, reading.options()) };
-    let folder = paths::data_dir(settings)?;
     if args.rebuild {
         // What is searched meanwhile is the index in force: there is nothing to be found earlier.
         let options = IndexOptions { vectors: VectorTiming::WithText, ..options };

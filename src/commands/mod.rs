@@ -4,10 +4,13 @@ pub(crate) mod access;
 pub(crate) mod ask;
 pub(crate) mod config;
 pub(crate) mod confined;
+pub(crate) mod doctor;
 pub(crate) mod extract;
+pub(crate) mod generate;
 pub(crate) mod groups;
 pub(crate) mod index;
 pub(crate) mod insights;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;

@@ -3,22 +3,35 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use storage::Store;
+use storage::{Source, Store, model_of};
 
 use crate::cli::RemoveArgs;
+use crate::paths;
 use crate::plain::shown;
+use crate::server::Server;
 use crate::settings::Settings;
-use crate::{models, paths};
 
 pub(crate) fn run(settings: &Settings, args: &RemoveArgs) -> Result<ExitCode> {
-    let (_, model) = models::embedder(settings)?;
-    let mut store = Store::open(&paths::data_dir(settings)?, &model)?;
-    if !store.sources().iter().any(|source| source.name == args.source) {
-        let names: Vec<&str> = store.sources().iter().map(|source| source.name.as_str()).collect();
-        bail!("there is no source {:?}; there are: {}", args.source, names.join(", "));
+    let folder = paths::data_dir(settings)?;
+    if let Some(server) = Server::of(&folder)? {
+        there_is(&args.source, &server.sources()?)?;
+        let outcome = server.follow(server.remove(&args.source)?)?;
+        println!("removed {} from the index: {}", shown(&args.source), shown(&outcome));
+        return Ok(ExitCode::SUCCESS);
     }
+    // Nothing is embedded: any model will do that the index was made with.
+    let mut store = Store::open(&folder, &model_of(&folder)?)?;
+    there_is(&args.source, store.sources())?;
     let documents = store.remove_source(&args.source)?;
     store.close()?;
     println!("removed {} with {documents} files from the index", shown(&args.source));
     Ok(ExitCode::SUCCESS)
+}
+
+fn there_is(name: &str, sources: &[Source]) -> Result<()> {
+    if sources.iter().any(|source| source.name == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    bail!("there is no source {name:?}; there are: {}", names.join(", "))
 }

@@ -15,6 +15,7 @@ use web::Links;
 use crate::cli::SearchArgs;
 use crate::commands::index;
 use crate::output;
+use crate::server::{Look, Server};
 use crate::settings::Settings;
 use crate::{interrupt, models, paths, plain};
 
@@ -93,6 +94,17 @@ pub(super) fn fresh_snapshot(
     model: &IndexModel,
     settings: &Settings,
 ) -> Result<(Arc<Snapshot>, Option<Source>)> {
+    if let Some(server) = Server::of(folder)? {
+        let known = server.sources()?;
+        let source = index::source_for(documents, None, &known)?;
+        let is_known = known.contains(&source);
+        server.follow(if is_known {
+            server.index(&source.name, Look::default())?
+        } else {
+            server.add(&source, None)?
+        })?;
+        return Ok((Arc::new(Snapshot::open(folder)?), Some(source)));
+    }
     let mut store = match Store::open(folder, model) {
         Ok(store) => store,
         Err(locked @ Error::Locked { .. }) => return snapshot_as_it_is(folder, documents, &locked),

@@ -31,24 +31,30 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         rules: settings.rules()?,
         calibration: settings.calibration()?,
     };
-    web::serve(config, &data_dir, announce, move || {
-        opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
-    })?;
+    let scheme = if config.server.is_encrypted() { "https" } else { "http" };
+    web::serve(
+        config,
+        &data_dir,
+        move |step| announce(scheme, step),
+        move || {
+            opener.open().map_err(|error| OpenError::from(error.reallocate_into_boxed_dyn_error_without_backtrace()))
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says each step when it is true; programs wait for the line with `serving`.
-fn announce(step: Announcement) {
+fn announce(scheme: &str, step: Announcement) {
     match step {
-        Announcement::Starting(address) => eprintln!("quarry: starting at http://{address}/"),
-        Announcement::Metrics(address) => eprintln!("quarry: metrics at http://{address}/metrics"),
+        Announcement::Starting(address) => eprintln!("quarry: starting at {scheme}://{address}/"),
+        Announcement::Metrics(address) => eprintln!("quarry: metrics at {scheme}://{address}/metrics"),
         Announcement::Socket(path) => eprintln!("quarry: a proxy connects at {}", path.display()),
         Announcement::SetUp { address, path } => {
             let host = if address.ip().is_unspecified() { "localhost".to_string() } else { url_host(address) };
             eprintln!("quarry: nobody can be let in yet. Make the first administrator, within an hour, at");
-            eprintln!("quarry: http://{host}:{}{path}", address.port());
+            eprintln!("quarry: {scheme}://{host}:{}{path}", address.port());
         }
-        Announcement::Serving(address) => eprintln!("quarry: serving http://{address}/"),
+        Announcement::Serving(address) => eprintln!("quarry: serving {scheme}://{address}/"),
     }
 }
 

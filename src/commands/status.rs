@@ -14,6 +14,7 @@ use crate::cli::{FileFilter, StatusArgs};
 use crate::output::{self, table};
 use crate::paths;
 use crate::plain::{self, shown, shown_lines};
+use crate::server::Server;
 use crate::settings::Settings;
 
 /// Everything that is shown, also as JSON.
@@ -120,8 +121,16 @@ enum Files {
     },
 }
 
-/// The lines of the ledger that pass the filter. They are in the document store, which takes the writer's lock to read.
+/// The lines of the ledger that pass the filter. They are in the document store, which the server has open where one runs,
+/// and which takes the writer's lock to read.
 fn ledger(folder: &Path, filter: FileFilter) -> Result<Files> {
+    if let Some(server) = Server::of(folder)? {
+        let mut files = Vec::new();
+        for source in server.sources()? {
+            files.extend(server.ledger(&source.name)?.into_iter().filter(|entry| filter.admits(&entry.state)));
+        }
+        return Ok(Files::Listed(files));
+    }
     let store = match Store::open(folder, &storage::model_of(folder)?) {
         Ok(store) => store,
         Err(Error::Locked { holder, .. }) => return Ok(Files::Hidden { holder }),

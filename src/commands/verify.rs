@@ -2,18 +2,26 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use indexer::{IndexOptions, Stop};
 use storage::Store;
 
 use crate::cli::VerifyArgs;
 use crate::commands::index;
 use crate::plain::{shown, shown_message};
+use crate::server::Server;
 use crate::settings::Settings;
 use crate::{cure, interrupt, models, paths};
 
 pub(crate) fn run(settings: &Settings, args: &VerifyArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
+    if let Some(server) = Server::of(&folder)? {
+        if args.repair {
+            bail!("a server runs on this index; stop it, then repair it");
+        }
+        println!("{}", shown(&server.follow(server.verify()?)?));
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.repair {
         repair(settings, &folder)?;
     }

@@ -139,7 +139,7 @@ pub(crate) struct Documents {
 
 /// The totals of the last commit, and what they are by source.
 #[derive(Debug, Clone, Default)]
-struct Counts {
+pub(crate) struct Counts {
     totals: Totals,
     sources: SourceCounts,
     backlog: BacklogCounts,
@@ -157,7 +157,7 @@ impl Documents {
     }
 
     /// Reads and checks every entry, and compares the sums with the totals that were stored.
-    fn scan(&self) -> Result<Counts> {
+    pub(crate) fn scan(&self) -> Result<Counts> {
         let mut counts = Counts::default();
         let mut stored = None;
         let mut is_empty = true;

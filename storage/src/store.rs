@@ -34,6 +34,7 @@ use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::VectorIndex;
+use crate::verify::{self, Verification};
 use crate::{duplicates, edition, private, upgrade};
 
 /// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
@@ -267,6 +268,14 @@ impl Store {
     /// When the last run over a source ended, in seconds of Unix time.
     pub fn last_run(&self, source: &str) -> Result<Option<i64>> {
         self.documents.last_run(source)
+    }
+
+    /// Checks the index whole, as [`verify`](crate::verify()) does without a writer. What is wrong is a finding, not an error.
+    ///
+    /// # Errors
+    /// What is wrong with the document store itself keeps it from being read.
+    pub fn verify(&self) -> Result<Verification> {
+        verify::verify_open(&self.folder, &self.documents)
     }
 
     /// Counts and sizes.

@@ -81,18 +81,38 @@ pub fn verify(data: &Path) -> Result<Verification> {
     let Some(documents) = report.check("documents", Documents::open(&layout::documents(folder))) else {
         return Ok(report);
     };
+    whole(folder, &documents, described, report)
+}
+
+/// Checks the index that a writer has open, which writes nothing meanwhile.
+pub(crate) fn verify_open(folder: &Path, documents: &Documents) -> Result<Verification> {
+    let mut report = Verification::default();
+    let described = report.check("index.json", settings::read(folder)).flatten();
+    if report.check("documents", documents.scan()).is_none() {
+        return Ok(report);
+    }
+    whole(folder, documents, described, report)
+}
+
+/// Checks all parts against the document store, which has been read whole.
+fn whole(
+    folder: &Path,
+    documents: &Documents,
+    described: Option<Settings>,
+    mut report: Verification,
+) -> Result<Verification> {
     let stored = report.check("documents", documents.settings()).flatten();
     if report.findings.is_empty() && stored != described {
         report.note("index.json", "it is not yet that of the last commit; it is written anew");
     }
     let Some(settings) = stored.or(described) else { return Ok(report) };
-    verify_totals(folder, &documents, &mut report);
-    let vectors = verify_vectors(folder, &settings, &documents, &mut report);
+    verify_totals(folder, documents, &mut report);
+    let vectors = verify_vectors(folder, &settings, documents, &mut report);
     let view = vectors.as_ref().map(VectorReader::view);
-    let live = verify_documents(&documents, view.as_ref(), &mut report)?;
-    verify_ledger(&documents, &settings, &mut report)?;
-    verify_lexical(folder, &documents, &live, &mut report)?;
-    verify_accesses(folder, &documents, &mut report);
+    let live = verify_documents(documents, view.as_ref(), &mut report)?;
+    verify_ledger(documents, &settings, &mut report)?;
+    verify_lexical(folder, documents, &live, &mut report)?;
+    verify_accesses(folder, documents, &mut report);
     if let Some(reader) = &vectors {
         let broken = report.check("segments", layout::verify_segments(folder, reader));
         broken.into_iter().flatten().for_each(|detail| report.add("segments", detail));

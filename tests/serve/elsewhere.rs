@@ -3,12 +3,11 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::model_server::{Conduct, ModelServer};
-use crate::server::{PATIENCE, Server};
+use crate::server::{Server, eventually};
 use crate::support::{Bench, Run, fixture};
 
 /// Vectors are made before a document is found.
@@ -46,17 +45,6 @@ fn indexed(count: usize, more: &str) -> (Bench, ModelServer, String) {
 
 fn notes(answer: &Value) -> String {
     answer["notes"].to_string()
-}
-
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Paths and scores of results.
@@ -393,7 +381,7 @@ fn requests_are_cut_formed_and_signed_and_one_bad_text_fails_alone() {
     let found = configured(&bench, &config, &["search", "--json", "--lexical", "worse"]).succeeded().json();
     assert_eq!(found["results"][0]["path"], "worse.md", "{found}");
     let status = bench.status();
-    assert!(status["waiting"] == 0 && status["refused"] == 1, "nothing is waited for that cannot come: {status}");
+    assert!(status["waiting"] == 0 && status["refused"] == 2, "nothing is waited for that cannot come: {status}");
 }
 
 #[test]

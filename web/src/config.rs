@@ -4,9 +4,10 @@
 mod sources;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use storage::chain;
 
 use crate::audit::AuditConfig;
 use crate::brand::{Brand, PageConfig};
@@ -14,6 +15,7 @@ use crate::guard::{Authority, is_base};
 pub use crate::identity::AuthConfig;
 use crate::insights::InsightsConfig;
 use crate::server::Door;
+use crate::tls;
 
 pub use sources::{FilesSay, SourceConfig};
 
@@ -52,6 +54,11 @@ pub struct ServerConfig {
     /// address has no `/metrics`. On a loopback address the numbers need no key; on any other, one with the scope `admin`.
     #[serde(with = "no_address")]
     pub metrics_listen: Option<SocketAddr>,
+    /// File of the certificate (PEM, with those that lead to a known one behind it) where the server encrypts its connections
+    /// itself; empty: it does not, and a proxy does. Read again when it changes.
+    pub tls_certificate: PathBuf,
+    /// File of the certificate's private key (PEM).
+    pub tls_key: PathBuf,
     /// Host names that requests may be addressed to, beside loopback names and the address itself.
     pub allowed_hosts: Vec<String>,
     /// The path below which a proxy shows the server, such as `/quarry`; empty: it lies at the root. A proxy may take it off
@@ -164,6 +171,8 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
             metrics_listen: None,
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
             allowed_hosts: Vec::new(),
             base_path: String::new(),
             public_url: String::new(),
@@ -279,6 +288,7 @@ impl Config {
                 "server.allowed_hosts: expected a host name without scheme, port and path, got {host:?}"
             ));
         }
+        problems.extend(self.server.tls_problem());
         problems.extend(self.server.base_problem());
         problems.extend(self.server.place_problem());
         problems.extend(self.index.link_problems());
@@ -307,7 +317,7 @@ impl Config {
     }
 
     /// Whether a reverse proxy is trusted to say who the user is.
-    pub(crate) fn trusts_proxy(&self) -> bool {
+    pub fn trusts_proxy(&self) -> bool {
         !self.auth.proxy_header.is_empty()
     }
 
@@ -348,8 +358,31 @@ impl ServerConfig {
         })
     }
 
+    /// Whether the server encrypts its connections itself.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls().is_some()
+    }
+
+    /// The files of certificate and key, where the server encrypts its connections itself.
+    pub(crate) fn tls(&self) -> Option<(&Path, &Path)> {
+        let is_named = !self.tls_certificate.as_os_str().is_empty();
+        is_named.then_some((self.tls_certificate.as_path(), self.tls_key.as_path()))
+    }
+
+    fn tls_problem(&self) -> Option<String> {
+        let (certificate, key) = (&self.tls_certificate, &self.tls_key);
+        let both = "server.tls_certificate and server.tls_key: expected both, or none";
+        match (certificate.as_os_str().is_empty(), key.as_os_str().is_empty()) {
+            (true, true) => None,
+            (false, false) => tls::server_config(certificate, key)
+                .err()
+                .map(|error| format!("server.tls_certificate: {}", chain(&error))),
+            _ => Some(both.to_owned()),
+        }
+    }
+
     /// Whether it can be reached from this machine alone.
-    pub(crate) fn is_local(&self) -> bool {
+    pub fn is_local(&self) -> bool {
         self.listens().all(is_loopback)
     }
 }

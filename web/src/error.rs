@@ -54,6 +54,9 @@ pub enum ServeError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Connections cannot be encrypted as is said.
+    #[error("the server cannot encrypt its connections")]
+    Tls(#[from] crate::tls::TlsError),
     /// The server's event loop failed.
     #[error("the server failed")]
     Io(#[from] io::Error),
@@ -114,6 +117,9 @@ pub(crate) enum Error {
     Method { allowed: String },
     #[error("{detail}")]
     Conflict { detail: String },
+    /// A job cannot be cancelled or paused.
+    #[error("the job cannot be stopped: {why}")]
+    JobFixed { why: &'static str },
     #[error("{detail}")]
     NotWhole { detail: String },
     #[error("the folder is not one in which sources may be added")]
@@ -236,6 +242,11 @@ impl Error {
         cure: "ask for less, or raise the limit in quarry.toml",
     };
 
+    /// Its stable name for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.line().code
+    }
+
     #[rustfmt::skip]
     fn line(&self) -> Line {
         use StatusCode as S;
@@ -267,6 +278,7 @@ impl Error {
             Self::NotFound { .. } => line(S::NOT_FOUND, "not-found", "Not found", "check the address; documents are listed at /api/v1/documents"),
             Self::Method { .. } => line(S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "see /api/docs for what this address takes"),
             Self::Conflict { .. } => line(S::CONFLICT, "conflict", "Something else has that name", "choose another name"),
+            Self::JobFixed { .. } => line(S::CONFLICT, "job-fixed", "The job cannot be stopped", "see its state at /api/v1/jobs"),
             Self::NotWhole { .. } => line(S::CONFLICT, "not-whole", "This is not a document that was pushed by itself", "delete the file that it is in, or push that file again without it; of a folder, delete each document, together in one bulk request if there are many"),
             Self::FolderNotAllowed => line(S::FORBIDDEN, "folder-not-allowed", "The folder may not be added", "name it, or a folder above it, in index.allow_folders of quarry.toml, or index it on the command line"),
             Self::Unreadable { .. } => line(S::UNPROCESSABLE_ENTITY, "unreadable", "The document cannot be read", "send text, or a file of a format that quarry reads"),

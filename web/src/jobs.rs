@@ -22,6 +22,10 @@ pub(crate) enum JobKind {
     Documents,
     /// A source is removed.
     RemoveSource,
+    /// Vectors are made that are still to come.
+    Embed,
+    /// The index is checked.
+    Verify,
 }
 
 /// How far a job is.
@@ -30,6 +34,8 @@ pub(crate) enum JobKind {
 pub(crate) enum JobState {
     /// Waits for the writer.
     Queued,
+    /// Waits until somebody lets it go on, also after a restart.
+    Paused,
     /// Is being done.
     Running,
     /// Done.
@@ -38,6 +44,8 @@ pub(crate) enum JobState {
     Failed,
     /// Stopped with the server; goes on at the next start.
     Interrupted,
+    /// Somebody called it off. What it had committed stays.
+    Cancelled,
 }
 
 /// One piece of work of the writer.
@@ -47,7 +55,7 @@ pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) kind: JobKind,
     pub(crate) state: JobState,
-    /// Name of the source.
+    /// Name of the source; empty where it is about the whole index.
     pub(crate) source: String,
     /// Seconds of Unix time when it was asked for.
     pub(crate) created: i64,
@@ -75,19 +83,23 @@ pub(crate) struct Job {
 /// How far an indexing job has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Progress {
-    /// Files that have to be read.
+    /// Files that have to be read; of vectors that are to come, passages.
     pub(crate) planned: u64,
+    /// Bytes of these files.
+    pub(crate) planned_bytes: u64,
     /// Files that have not changed.
     pub(crate) unchanged: u64,
     /// Files that were read.
     pub(crate) files: u64,
+    /// Bytes of these.
+    pub(crate) bytes: u64,
     /// Passages of these files.
     pub(crate) passages: u64,
     /// Tokens that were embedded.
     pub(crate) tokens: u64,
     /// Tokens embedded each second.
     pub(crate) tokens_per_second: f64,
-    /// Seconds until all files are read, by the speed so far.
+    /// About how many seconds until all is done, by the bytes that are left and the speed so far.
     pub(crate) seconds_left: Option<f64>,
 }
 
@@ -145,6 +157,14 @@ impl Jobs {
     /// Puts a job that was begun back into the queue.
     pub(crate) fn postpone(&self, id: u64) {
         self.change(id, |job| job.state = JobState::Queued);
+    }
+
+    /// A job waits until somebody lets it go on.
+    pub(crate) fn pause(&self, id: u64) {
+        self.change(id, |job| {
+            job.state = JobState::Paused;
+            job.progress.seconds_left = None;
+        });
     }
 
     /// Puts a job that failed back into the queue, with the reason: it is tried again.
@@ -234,7 +254,7 @@ impl Job {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.state, JobState::Done | JobState::Failed | JobState::Interrupted)
+        matches!(self.state, JobState::Done | JobState::Failed | JobState::Interrupted | JobState::Cancelled)
     }
 }
 

@@ -9,10 +9,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use searcher::{Answer, Citation, Draft, Reply};
 
 use crate::config::IndexConfig;
 use crate::given::Given;
+use crate::running::UNRESERVED;
 
 /// The folder of given addresses, beside the pushed documents.
 pub(crate) const LINKS: &str = ".links";
@@ -107,15 +109,8 @@ pub(crate) fn template_fault(template: &str) -> Option<String> {
 
 /// A template with the path of a document, percent-encoded but for its slashes.
 fn filled(template: &str, path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                encoded.push(char::from(byte))
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    const OF_PATHS: &AsciiSet = &UNRESERVED.remove(b'/');
+    let encoded = utf8_percent_encode(path, OF_PATHS).to_string();
     template.replace(PATH, &encoded)
 }
 

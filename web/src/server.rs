@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,8 +23,8 @@ use crate::error::ServeError;
 use crate::guard::{Endpoint, KeyFile, Keys, Need, Scope, beneath, observe, unmatched};
 use crate::identity::{People, Upstreams, UserFile};
 use crate::jobs::now;
-use crate::socket::{ProxySocket, Way};
-use crate::{api, compat, mcp, pages, suggestions, traffic};
+use crate::socket::{LocalSocket, Way, note_owner};
+use crate::{api, compat, mcp, pages, suggestions, tls, traffic};
 
 /// What a starting server has to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,21 +52,34 @@ pub(crate) enum Door {
     /// Everything; the numbers only where they have no door of their own.
     Main,
     /// The same, for the proxy that comes by a socket.
-    Socket,
+    Proxy,
+    /// Everything and the numbers, for commands of the server's own user.
+    Owner,
     /// Probes and numbers alone.
     Metrics,
 }
 
 impl Door {
+    /// The way that requests come by there.
+    fn way(self, config: &ServerConfig) -> Way {
+        match self {
+            Self::Main | Self::Metrics if config.tls().is_some() => Way::Encrypted,
+            Self::Main | Self::Metrics => Way::Address,
+            Self::Proxy => Way::Proxy,
+            Self::Owner => Way::Owner,
+        }
+    }
+
     /// What is answered there.
     pub(crate) fn endpoints(self, config: &ServerConfig) -> Vec<Endpoint> {
         let admin = Need::Scope(Scope::Admin);
         let mut endpoints = api::probes();
         match (self, config.metrics_listen) {
-            (Self::Main | Self::Socket, metrics) => {
+            (Self::Main | Self::Proxy | Self::Owner, metrics) => {
                 let all = api::endpoints().into_iter().chain(compat::endpoints()).chain(pages::endpoints());
                 endpoints.extend(all.chain(mcp::endpoints()));
-                endpoints.extend(metrics.is_none().then(|| api::metrics(admin)));
+                let has_numbers = metrics.is_none() || self == Self::Owner;
+                endpoints.extend(has_numbers.then(|| api::metrics(admin)));
             }
             // Whoever is on this machine may read the numbers, as was asked for; nobody else.
             (Self::Metrics, Some(listen)) if is_loopback(listen) => endpoints.push(api::metrics(Need::Host)),
@@ -107,7 +121,7 @@ pub fn serve(
     let audit = Audit::start(&config.audit, data_dir).map_err(ServeError::Audit)?;
     let app = Arc::new(App::new(config, brand, keys, people, upstreams, audit, data_dir));
     let failed = Arc::new(Mutex::new(None));
-    let served = actix_web::rt::System::new().block_on(run(&app, sets_up, announce, open, &failed));
+    let served = actix_web::rt::System::new().block_on(run(&app, data_dir, sets_up, announce, open, &failed));
     app.stop();
     app.sessions.save();
     if let Ok(engine) = app.engine() {
@@ -121,6 +135,7 @@ pub fn serve(
 
 async fn run(
     app: &Arc<App>,
+    data_dir: &Path,
     sets_up: bool,
     announce: impl Fn(Announcement) + Send + Sync + 'static,
     open: impl FnOnce() -> Result<EngineParts, OpenError> + Send + 'static,
@@ -140,19 +155,27 @@ async fn run(
         servers.push(server);
         announce(Announcement::Metrics(bound));
     }
-    let mut socket = None;
+    let mut sockets = Vec::new();
     if let Some(path) = app.config.auth.socket() {
-        let (bound, server) = bind_socket(app, path, config.workers)?;
+        let failed = |source| ServeError::Socket { path: path.to_path_buf(), source };
+        let bound = LocalSocket::for_proxy(path).map_err(failed)?;
+        let server = listen_on(app, Door::Proxy, bound, config.workers, &mut sockets).map_err(failed)?;
         servers.push(server);
-        socket = Some(bound);
         announce(Announcement::Socket(path.to_path_buf()));
+    }
+    let own = LocalSocket::for_owner(data_dir).and_then(|bound| listen_on(app, Door::Owner, bound, 1, &mut sockets));
+    match own {
+        Ok(server) => servers.push(server),
+        // The index is locked then: the opener says so.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+        Err(error) => tracing::warn!("commands on this machine cannot reach the server: {error}"),
     }
     let handles: Vec<ServerHandle> = servers.iter().map(Server::handle).collect();
     spawn_signals(app, handles.clone())?;
     greet_provider(app)?;
     spawn_opener(app, open, move || announce(Announcement::Serving(main)), handles, failed)?;
     try_join_all(servers).await?;
-    drop(socket);
+    drop(sockets);
     Ok(())
 }
 
@@ -164,20 +187,29 @@ fn bind(app: &Arc<App>, door: Door, listen: SocketAddr, workers: usize) -> Resul
     // A client that has closed its side has gone: work for it is to end, not to go on until something is written.
     let server = server.h1_allow_half_closed(false);
     let server = server.on_connect(traffic::cut_off_after(Duration::from_secs(app.config.limits.stalled_seconds)));
-    let server = server.disable_signals().bind(listen).map_err(|source| ServeError::Bind { listen, source })?;
+    let server = server.disable_signals();
+    let server = match app.config.server.tls() {
+        None => server.bind(listen),
+        Some((certificate, key)) => server.bind_rustls_0_23(listen, tls::server_config(certificate, key)?),
+    };
+    let server = server.map_err(|source| ServeError::Bind { listen, source })?;
     let bound = server.addrs().first().copied().unwrap_or(listen);
     Ok((bound, server.run()))
 }
 
-/// Listens on the socket of the proxy. It has no clients to be cut off: those are the proxy's.
-fn bind_socket(app: &Arc<App>, path: &Path, workers: usize) -> Result<(ProxySocket, Server), ServeError> {
-    let failed = |source| ServeError::Socket { path: path.to_path_buf(), source };
-    let (socket, listener) = ProxySocket::bind(path).map_err(failed)?;
+/// Listens on a socket, which is kept among `sockets`. It has no clients to be cut off: those are the proxy's, or commands.
+fn listen_on(
+    app: &Arc<App>,
+    door: Door,
+    (socket, listener): (LocalSocket, UnixListener),
+    workers: usize,
+    sockets: &mut Vec<LocalSocket>,
+) -> io::Result<Server> {
+    sockets.push(socket);
     let data = web::Data::from(Arc::clone(app));
-    let server = HttpServer::new(move || service(data.clone(), Door::Socket));
+    let server = HttpServer::new(move || service(data.clone(), door)).on_connect(note_owner);
     let server = server.workers(workers).shutdown_timeout(app.config.server.shutdown_seconds);
-    let server = server.h1_allow_half_closed(false).disable_signals().listen_uds(listener).map_err(failed)?;
-    Ok((socket, server.run()))
+    Ok(server.h1_allow_half_closed(false).disable_signals().listen_uds(listener)?.run())
 }
 
 /// What answers at a door. Each endpoint brings its own check; what is none of them is checked as well.
@@ -193,10 +225,10 @@ pub(crate) fn service(
         InitError = (),
     >,
 > {
-    let endpoints = door.endpoints(&app.config.server);
+    let (endpoints, way) = (door.endpoints(&app.config.server), door.way(&app.config.server));
     Actix::new()
         .app_data(app)
-        .app_data(if door == Door::Socket { Way::Socket } else { Way::Address })
+        .app_data(way)
         .app_data(web::Data::new(pages::Shared::default()))
         // The last layer named is the first that a request meets.
         .wrap(from_fn(traffic::metered))

@@ -17,7 +17,7 @@ use crate::config::FilesSay;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
-use crate::writer::{AccessNews, Deletions};
+use crate::writer::{AccessNews, Look};
 
 /// The rules of a source.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -102,7 +102,7 @@ pub(crate) async fn put(
         app.in_time(engine.writer.set_access(&name, AccessNews::Files(say.permissions()))).await?;
         // Until they were asked nobody sees any.
         if let Some(source) = source {
-            on_disk(&app, &caller, move |writer| writer.index(source, Deletions::Guarded)).await?;
+            on_disk(&app, &caller, move |writer| writer.index(source, Look::default())).await?;
         }
     }
     let rules = AccessRules::of(&engine.snapshot(), &name);

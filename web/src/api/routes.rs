@@ -1,8 +1,8 @@
 //! The table of routes: which address goes where, and who may go there.
 
 use super::{
-    access, answer, documents, feedback, health, insights, openapi, push, search, sign_out, similar, sources, status,
-    stream, suggest,
+    access, answer, documents, feedback, health, insights, jobs, openapi, push, search, sign_out, similar, sources,
+    status, stream, suggest,
 };
 use crate::guard::{Endpoint, Need, Scope};
 
@@ -35,8 +35,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/v1/feedback").post(SEARCH, feedback::feedback),
         Endpoint::api("/api/v1/insights").get(ADMIN, insights::insights),
         Endpoint::api("/api/v1/insights/judgements").get(ADMIN, insights::judgements),
-        Endpoint::api("/api/v1/jobs").get(SEARCH, status::jobs),
-        Endpoint::api("/api/v1/jobs/{id}").get(SEARCH, status::job),
+        Endpoint::api("/api/v1/jobs").get(SEARCH, jobs::list),
+        Endpoint::api("/api/v1/jobs/{id}").get(SEARCH, jobs::get),
+        Endpoint::api("/api/v1/jobs/{id}/cancel").post(INDEX, jobs::cancel),
+        Endpoint::api("/api/v1/jobs/{id}/pause").post(INDEX, jobs::pause),
+        Endpoint::api("/api/v1/jobs/{id}/resume").post(INDEX, jobs::resume),
+        Endpoint::api("/api/v1/verify").post(ADMIN, jobs::verify),
         Endpoint::api("/sign-in/back-channel").post(Need::Host, sign_out::back_channel),
         Endpoint::api("/api/v1/status").get(SEARCH, status::status),
     ]

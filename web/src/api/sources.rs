@@ -10,7 +10,7 @@ use storage::{FileState, LedgerEntry, Source, SourceTotals, View};
 use utoipa::{IntoParams, ToSchema};
 
 use super::documents::page_size;
-use super::ledger_csv;
+use super::ledger_list::{self, ListForm};
 use super::ledger_view::LedgerView;
 use super::timing::{Timed, timed};
 use crate::app::App;
@@ -18,10 +18,10 @@ use crate::audit;
 use crate::config::FilesSay;
 use crate::engine::Engine;
 use crate::error::{Error, Problem};
-use crate::guard::Caller;
+use crate::guard::{Caller, Scope};
 use crate::json::{Json, Params};
 use crate::traffic::client_of;
-use crate::writer::{AccessNews, Deletions, Writer};
+use crate::writer::{AccessNews, Deletions, Look, Writer};
 
 /// A source and how its files fare.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -59,10 +59,17 @@ pub(crate) struct SourceList {
 /// What the writer was asked to do.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Accepted {
-    /// Name of the source.
+    /// Name of the source; empty where it is about the whole index.
     source: String,
     /// Number of the job: see `/api/v1/jobs/{id}`.
     job: u64,
+}
+
+impl Accepted {
+    /// About no source, but the whole index.
+    pub(super) fn of_the_index(job: u64) -> Self {
+        Self { source: String::new(), job }
+    }
 }
 
 /// The sources with their counts.
@@ -119,15 +126,32 @@ pub(crate) struct AddBody {
     responses((status = 202, body = Timed<Accepted>), (status = 403, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let engine = app.engine()?;
     let AddBody { name, folder, permissions } = body.0;
+    let job = accept(&app, &caller, name.clone(), &folder, permissions).await?;
+    let content = Accepted { source: name, job };
+    Ok(HttpResponse::Accepted().json(timed(started, app.engine()?.generation(&caller)?, content)))
+}
+
+/// Has a folder indexed as a source; the number of the job.
+///
+/// # Errors
+/// The folder is none or may not be added, or the name is another's.
+pub(crate) async fn accept(
+    app: &web::Data<App>,
+    caller: &Caller,
+    name: String,
+    folder: &str,
+    permissions: Option<FilesSay>,
+) -> Result<u64, Error> {
+    let engine = app.engine()?;
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) || name.contains('/') {
         return Err(Error::bad("name: expected 1 to 200 characters, without slashes and control characters"));
     }
     // The same answer for a folder that is not there and one that may not be looked at: nobody probes the disk here.
-    let root = Path::new(&folder).canonicalize().map_err(|_| Error::FolderNotAllowed)?;
-    let allowed = app.config.index.allow_folders.iter().filter_map(|allowed| allowed.canonicalize().ok());
-    if !root.is_dir() || !allowed.into_iter().any(|allowed| root.starts_with(allowed)) {
+    let root = Path::new(folder).canonicalize().map_err(|_| Error::FolderNotAllowed)?;
+    let mut allowed = app.config.index.allow_folders.iter().filter_map(|allowed| allowed.canonicalize().ok());
+    // Whom the server runs as may index what the server may read.
+    if !root.is_dir() || !(caller.is_owner || allowed.any(|allowed| root.starts_with(allowed))) {
         return Err(Error::FolderNotAllowed);
     }
     if engine.source(&name).is_some_and(|known| known.root != root) {
@@ -140,10 +164,7 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller
         // Before anything is read of it.
         app.in_time(engine.writer.set_access(&name, AccessNews::Files(say.permissions()))).await?;
     }
-    let source = Source { name: name.clone(), root };
-    let job = on_disk(&app, &caller, move |writer| writer.add(source)).await?;
-    let content = Accepted { source: name, job };
-    Ok(HttpResponse::Accepted().json(timed(started, engine.generation(&caller)?, content)))
+    on_disk(app, caller, move |writer| writer.add(Source { name, root })).await
 }
 
 /// How a source is looked through.
@@ -153,6 +174,8 @@ pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller
 pub(crate) struct ReindexQuery {
     /// Remove the documents of files that are gone even if they are a large share of the source.
     accept_deletions: bool,
+    /// Read every file and compare its content; otherwise size, time and inode tell that one has not changed.
+    checksum: bool,
 }
 
 /// Looks through a source again.
@@ -167,8 +190,10 @@ pub(crate) async fn reindex(
     let started = Instant::now();
     let engine = app.engine()?;
     let source = engine.source_for(&caller, &name)?;
-    let deletions = if query.0.accept_deletions { Deletions::Confirmed } else { Deletions::Guarded };
-    let job = on_disk(&app, &caller, move |writer| writer.index(source, deletions)).await?;
+    let ReindexQuery { accept_deletions, checksum } = query.0;
+    let deletions = if accept_deletions { Deletions::Confirmed } else { Deletions::Guarded };
+    let look = Look { deletions, by_content: checksum };
+    let job = on_disk(&app, &caller, move |writer| writer.index(source, look)).await?;
     let content = Accepted { source: name.into_inner(), job };
     Ok(HttpResponse::Accepted().json(timed(started, engine.generation(&caller)?, content)))
 }
@@ -190,7 +215,7 @@ pub(crate) async fn remove(
 }
 
 /// Asks the writer for something that is noted on disk before it is answered.
-pub(super) async fn on_disk(
+pub(crate) async fn on_disk(
     app: &web::Data<App>,
     caller: &Caller,
     ask: impl FnOnce(&Writer) -> Result<u64, Error> + Send + 'static,
@@ -216,7 +241,8 @@ pub(crate) struct LedgerParams {
     /// Lines of a page, at most 500.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<usize>,
-    /// `csv` (or `Accept: text/csv`): every line at once, for a spreadsheet.
+    /// `csv` (or `Accept: text/csv`): every line at once, for a spreadsheet; `ndjson`: every line at once with all that is
+    /// kept of a file, for administrators.
     #[serde(default)]
     #[param(inline)]
     format: FormatParam,
@@ -229,6 +255,7 @@ pub(crate) enum FormatParam {
     #[default]
     Json,
     Csv,
+    Ndjson,
 }
 
 /// A state of a file.
@@ -320,11 +347,17 @@ pub(crate) async fn ledger(
     let limit = page_size(params.limit)?;
     let LedgerParams { state, cursor, format, .. } = params.0;
     let source = name.into_inner();
-    if format == FormatParam::Csv || accepts_csv(&request) {
+    let form = match format {
+        FormatParam::Ndjson if caller.sees_places() => Some(ListForm::Ndjson),
+        FormatParam::Ndjson => return Err(Error::Scope { needed: Scope::Admin.name() }),
+        FormatParam::Csv => Some(ListForm::Csv),
+        FormatParam::Json => accepts_csv(&request).then_some(ListForm::Csv),
+    };
+    if let Some(form) = form {
         let lines = LedgerView::of(app.engine()?.view(&caller)?);
         lines.view().source(&source).ok_or(Error::NotFound { what: "the source" })?;
         let admits = move |entry: &LedgerEntry| state.is_none_or(|state| state.admits(&entry.state));
-        return ledger_csv::answer(app.into_inner(), &client_of(&request), lines, vec![source], admits).await;
+        return ledger_list::answer(app.into_inner(), &client_of(&request), form, lines, vec![source], admits).await;
     }
     let page = app.into_inner().compute(move |_, engine| {
         let lines = LedgerView::of(engine.view(&caller)?);

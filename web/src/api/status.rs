@@ -1,4 +1,4 @@
-//! `/api/v1/status` and `/api/v1/jobs`: what the server holds, does and did.
+//! `/api/v1/status`: what the server holds and does.
 
 use std::time::Instant;
 
@@ -79,12 +79,6 @@ pub(crate) struct Part {
     pub(crate) bytes: u64,
 }
 
-/// Jobs, the newest first.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct JobList {
-    jobs: Vec<Job>,
-}
-
 /// The state of the server.
 pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<Status, Error> {
     let seen = engine.view(caller)?;
@@ -92,7 +86,7 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
     // What goes on with documents that are hidden is hidden, too.
     let statistics = is_whole.then(|| engine.truth.statistics()).transpose()?;
     let totals = seen.totals();
-    let active = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
+    let active = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running | JobState::Paused);
     Ok(Status {
         version: env!("CARGO_PKG_VERSION"),
         ready: app.is_ready(),
@@ -127,24 +121,4 @@ pub(crate) async fn status(app: web::Data<App>, caller: Caller) -> Result<HttpRe
         Ok(timed(started, generation, status_of(app, engine, &caller)?))
     });
     Ok(HttpResponse::Ok().json(status.await?))
-}
-
-/// The jobs of the writer, the newest first: all of them for administrators, their own for others.
-#[utoipa::path(get, path = "/api/v1/jobs", tag = "server",
-    responses((status = 200, body = Timed<JobList>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn jobs(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
-    let started = Instant::now();
-    let generation = app.engine()?.generation(&caller)?;
-    let jobs = app.jobs.seen_by(&caller);
-    Ok(HttpResponse::Ok().json(timed(started, generation, JobList { jobs })))
-}
-
-/// One job.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "server", params(("id" = u64, Path, description = "Number of the job")),
-    responses((status = 200, body = Timed<Job>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn job(app: web::Data<App>, id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Error> {
-    let started = Instant::now();
-    let generation = app.engine()?.generation(&caller)?;
-    let job = id.parse().ok().and_then(|id| app.jobs.get_as(id, &caller)).ok_or(Error::NotFound { what: "the job" })?;
-    Ok(HttpResponse::Ok().json(timed(started, generation, job)))
 }

@@ -115,8 +115,14 @@ fn note(app: &App, event: &'static str, response: &ServiceResponse, about: Map<S
     let address = forwarded::client(request, &app.config.auth).map(|address| address.to_string());
     let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
     let mut event = AuditEvent::new(event, &caller.name).of(&caller).by(address, current_request());
+    let is_of_job = request.match_pattern().is_some_and(|pattern| pattern.contains("/jobs/"));
     for (what, value) in request.match_info().iter() {
-        event = event.about(if what == "id" { "document" } else { "source" }, value);
+        let what = match (what, is_of_job) {
+            ("id", true) => "job",
+            ("id", false) => "document",
+            _ => "source",
+        };
+        event = event.about(what, value);
     }
     app.audit.note(&event.with(about));
 }
@@ -169,7 +175,9 @@ async fn admit(app: &Arc<App>, need: Need, face: Face, request: &ServiceRequest)
             return Err(error);
         }
     };
-    app.rates.take(&caller.name)?;
+    if !caller.is_owner {
+        app.rates.take(&caller.name)?;
+    }
     // A browser adds a cookie to whatever it is made to send: only what one of our own pages asks for is a wish.
     if is_change && site != Site::Own && caller.has_session() {
         return Err(Error::Origin);

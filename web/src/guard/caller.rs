@@ -17,6 +17,7 @@ use super::site::Site;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::{self, ProxyUser, SignedIn};
+use crate::socket::{Owner, Way};
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) sources: Option<Vec<String>>,
     /// The person, where there is one, for the page to show.
     pub(crate) visitor: Option<Visitor>,
+    /// Whether it is the user that the server runs as, who may do here what they may do with the data folder.
+    pub(crate) is_owner: bool,
 }
 
 /// A person who looks at pages.
@@ -86,7 +89,7 @@ impl Caller {
     /// Somebody with these scopes, who asks as all of these.
     pub(crate) fn new(name: String, scopes: Vec<Scope>, principals: Principals) -> Self {
         let sees = if scopes.contains(&Scope::Admin) { Sees::Everything } else { Sees::Permitted };
-        Self { name, scopes, asker: None, principals, sees, sources: None, visitor: None }
+        Self { name, scopes, asker: None, principals, sees, sources: None, visitor: None, is_owner: false }
     }
 
     /// Whether there is nothing that is hidden from the caller.
@@ -202,6 +205,9 @@ async fn identified(
     address: &str,
 ) -> Result<Caller, Error> {
     let own = (site == Site::Own).then_some(());
+    if request.app_data::<Way>() == Some(&Way::Owner) {
+        return owner(request.request());
+    }
     let auth = &app.config.auth;
     let is_named = app.config.trusts_proxy() && forwarded::is_by_proxy(request.request(), auth);
     let named = if is_named { identity::proxy_user(request.request(), auth)? } else { None };
@@ -226,6 +232,14 @@ async fn identified(
             known(app, visitor, own, By::Browser).await
         }
     }
+}
+
+/// Who comes by the socket in the data folder. Whoever is not its owner has got hold of a folder that is not theirs.
+fn owner(request: &HttpRequest) -> Result<Caller, Error> {
+    let Owner { user } = request.conn_data::<Owner>().copied().ok_or(Error::BadKey { browser: false })?;
+    let asker = Some(Person::User(format!("uid {user}")));
+    let caller = Caller::new(format!("command line, user {user}"), vec![Scope::Admin], Principals::anybody());
+    Ok(Caller { asker, is_owner: true, ..caller })
 }
 
 /// Somebody who has shown who they are: by a session of a browser, or a program by a token.

@@ -29,7 +29,7 @@ pub(super) fn is_by_proxy(request: &HttpRequest, auth: &AuthConfig) -> bool {
 
 /// Whether it comes by the socket of the proxy.
 fn is_by_socket(request: &HttpRequest) -> bool {
-    request.app_data::<Way>() == Some(&Way::Socket)
+    request.app_data::<Way>() == Some(&Way::Proxy)
 }
 
 /// The address of the client: the nearest one that is no trusted proxy. What clients write stands farther away.
@@ -75,6 +75,9 @@ pub(crate) fn origin(request: &HttpRequest) -> String {
 
 /// Whether the one who looks at this server does so over HTTPS, as a trusted proxy says.
 pub(crate) fn is_secure(request: &HttpRequest) -> bool {
+    if request.app_data::<Way>() == Some(&Way::Encrypted) {
+        return true;
+    }
     let is_by_proxy = json::app(request).is_ok_and(|app| is_by_proxy(request, &app.config.auth));
     is_by_proxy && nearest_word(request, "x-forwarded-proto") == Some("https")
 }

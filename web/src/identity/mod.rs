@@ -35,7 +35,7 @@ pub use posix::PosixConfig;
 pub(crate) use posix::PosixUsers;
 pub(crate) use proxy::{ProxyUser, proxy_user};
 pub use record_file::RecordFileError;
-pub(crate) use record_file::{RecordFile, Stamps};
+pub(crate) use record_file::{RecordFile, Stamp, Stamps, stamp};
 pub use secret::SecretError;
 pub(crate) use secret::{hash, hex, is_of, random};
 pub(crate) use sessions::Sessions;

@@ -50,7 +50,7 @@ pub enum RecordFileError {
 }
 
 /// What tells one state of a file from another.
-type Stamp = Option<(SystemTime, i64, u64, u64)>;
+pub(crate) type Stamp = Option<(SystemTime, i64, u64, u64)>;
 
 /// What tells one state of the records, and of the second file, from another.
 pub(crate) type Stamps = (Stamp, Stamp);
@@ -153,7 +153,7 @@ impl RecordFile {
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
+pub(crate) fn stamp(path: &Path) -> Stamp {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.ctime_nsec(), metadata.len(), metadata.ino()))
 }

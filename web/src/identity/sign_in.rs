@@ -149,8 +149,8 @@ pub(super) async fn begin(app: &Arc<App>, request: &HttpRequest, holder: Holder)
     save(app).await?;
     if !guard::is_secure(request) && !app.config.server.is_local() {
         tracing::warn!(
-            "{who} signed in over a connection that is not encrypted as far as quarry knows: put a proxy with TLS before it, \
-             and name its address in auth.proxy_from",
+            "{who} signed in over a connection that is not encrypted as far as quarry knows: name a certificate in \
+             server.tls_certificate, or put a proxy with TLS before it and name its address in auth.proxy_from",
         );
     }
     Ok(cookie)

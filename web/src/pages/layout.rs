@@ -83,6 +83,7 @@ impl Page<'_> {
             footer { p { (if visit.sends_texts { words.sends_texts } else { words.local_only }) } nav aria-label=(name) {
                 @for link in &visit.brand.links { a href=(leading(visit, &link.url)) rel="noreferrer" { (clean(&link.text)) } " " }
                 a href="/status" { (words.status) } " "
+                @if visit.administers { a href="/admin" { (words.manage) } " " }
                 @if visit.insights && visit.administers { a href="/insights" { (words.insights) } " " } a href="/api/docs" { (words.api) }
             } }
             (help(visit))

@@ -15,7 +15,7 @@ use super::strings::Strings;
 use super::survey::Survey;
 use super::text::clean;
 use super::visit::Visit;
-use crate::api;
+use crate::api::{self, ListForm};
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -108,7 +108,7 @@ async fn all_lines(app: Arc<App>, caller: &Caller, asked: Asked, client: &str) -
     let lines = api::LedgerView::of(app.engine()?.view(caller)?);
     let names = lines.view().sources().into_iter().map(|source| source.name.clone());
     let sources = names.filter(|name| asked.source.is_empty() || *name == asked.source).collect();
-    api::ledger_csv(app, client, lines, sources, move |entry| asked.admits(entry)).await
+    api::ledger_list(app, client, ListForm::Csv, lines, sources, move |entry| asked.admits(entry)).await
 }
 
 /// The section of the page.

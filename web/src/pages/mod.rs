@@ -16,6 +16,7 @@ mod insights;
 mod language;
 mod layout;
 mod ledger;
+mod manage;
 mod opensearch;
 mod preferences;
 mod problem;
@@ -62,6 +63,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/document/{id}/similar").get(SEARCH, similar::similar),
         Endpoint::page("/status").get(SEARCH, status::status),
         Endpoint::page("/status/files.csv").get(SEARCH, ledger::csv),
+        Endpoint::page("/admin").get(ADMIN, manage::page),
+        Endpoint::page("/admin/sources").post(ADMIN, manage::add),
+        Endpoint::page("/admin/sources/{name}/index").post(ADMIN, manage::index),
+        Endpoint::page("/admin/sources/{name}/accept-deletions").post(ADMIN, manage::accept_deletions),
+        Endpoint::page("/admin/sources/{name}/remove").post(ADMIN, manage::remove),
+        Endpoint::page("/admin/jobs/{id}/cancel").post(ADMIN, manage::cancel),
+        Endpoint::page("/admin/jobs/{id}/pause").post(ADMIN, manage::pause),
+        Endpoint::page("/admin/jobs/{id}/resume").post(ADMIN, manage::resume),
+        Endpoint::page("/admin/verify").post(ADMIN, manage::verify),
         Endpoint::page("/insights").get(ADMIN, insights::insights),
         Endpoint::page("/insights/queries.csv").get(ADMIN, insights::csv),
         Endpoint::page("/preferences").get(Need::Host, preferences::preferences),

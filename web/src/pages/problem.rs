@@ -101,6 +101,7 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         | Error::TextTooLong { .. }
         | Error::TextWithoutMeaning { .. }
         | Error::Conflict { .. }
+        | Error::JobFixed { .. }
         | Error::NotWhole { .. }
         | Error::FolderNotAllowed
         | Error::Unreadable { .. } => words.bad_request,

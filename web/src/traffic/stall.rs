@@ -9,13 +9,15 @@ use std::any::Any;
 use std::io;
 use std::time::Duration;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 
 /// What is to be done with a new connection.
 pub(crate) fn cut_off_after(stalled: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static {
     move |connection, _| {
-        let Some(socket) = connection.downcast_ref::<TcpStream>() else { return };
+        let encrypted = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
+        let Some(socket) = connection.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
         if let Err(error) = limit(socket, stalled) {
             tracing::warn!("a client that reads nothing will not be cut off: {error}");
         }

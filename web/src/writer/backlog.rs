@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use indexer::{BacklogReport, Counters, IndexError, Indexer, Observer, Until};
+use indexer::{BacklogReport, Counters, IndexError, Indexer, Observer, Planned, Until};
 use storage::{Store, Waiting, chain};
 
 use super::desk::{Desk, refusal};
 use super::shared::Shared;
 use super::turns::Kind;
 use super::watch::{Room, SLICE};
+use crate::jobs::{JobKind, JobState, Progress};
 
 /// Time until it is tried again what could not be embedded.
 const RETRY: Duration = Duration::from_secs(30);
@@ -20,15 +21,27 @@ const RETRY: Duration = Duration::from_secs(30);
 impl Shared {
     /// Vectors are still to come: the thread makes them as soon as nothing else is to be done.
     pub(super) fn expect_vectors(&self) {
-        self.lock().backlog.get_or_insert_with(Instant::now);
+        let mut queue = self.lock();
+        queue.backlog.get_or_insert_with(Instant::now);
+        queue.backlog_job.get_or_insert_with(|| self.jobs.add(JobKind::Embed, ""));
     }
 
     /// When vectors are made next; `None` once all are there.
     fn set_backlog(&self, next: Option<Instant>) {
         let mut queue = self.lock();
         queue.backlog = next;
-        if next.is_none() {
-            queue.seconds_left = None;
+        match (next, queue.backlog_job, queue.backlog_paused) {
+            (None, job, _) => {
+                queue.seconds_left = None;
+                queue.backlog_paused = false;
+                queue.backlog_job = None;
+                if let Some(job) = job {
+                    self.jobs.finish(job, JobState::Done, "all passages are found by meaning".to_string());
+                }
+            }
+            (Some(_), Some(job), false) => self.jobs.postpone(job),
+            (Some(_), Some(job), true) => self.jobs.pause(job),
+            (Some(_), None, _) => {}
         }
     }
 
@@ -46,7 +59,9 @@ impl Desk {
     pub(super) fn backlog(&mut self, store: &mut Store) -> Result<(), IndexError> {
         let shared = Arc::clone(&self.shared);
         let (cancel, embedder, options) = (AtomicBool::new(false), self.embedder.clone(), self.options.clone());
-        let gauge = Gauge::new(&shared, &cancel, store.waiting());
+        let job = shared.lock().backlog_job;
+        let gauge = Gauge::new(&shared, &cancel, store.waiting(), job);
+        job.into_iter().for_each(|job| shared.jobs.start(job));
         let mut room = Room { desk: self, source: String::new(), since: Instant::now() };
         let outcome = Indexer::new(store, &embedder, options, &gauge, &cancel)
             .with_interlude(&mut room)
@@ -81,24 +96,39 @@ struct Gauge<'a> {
     started: Instant,
     at_first: Waiting,
     left: Cell<Waiting>,
+    job: Option<u64>,
     /// Whether a model elsewhere is away.
     is_away: Cell<bool>,
 }
 
 impl<'a> Gauge<'a> {
-    fn new(shared: &'a Shared, cancel: &'a AtomicBool, at_first: Waiting) -> Self {
-        Self { shared, cancel, started: Instant::now(), at_first, left: Cell::new(at_first), is_away: Cell::new(false) }
+    fn new(shared: &'a Shared, cancel: &'a AtomicBool, at_first: Waiting, job: Option<u64>) -> Self {
+        let (started, left, is_away) = (Instant::now(), Cell::new(at_first), Cell::new(false));
+        Self { shared, cancel, started, at_first, left, job, is_away }
+    }
+
+    /// How far the job is: in passages.
+    fn progress(&self, counters: &Counters, seconds_left: Option<f64>) -> Progress {
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
+        Progress {
+            planned: self.at_first.passages,
+            passages: self.at_first.passages.saturating_sub(self.left.get().passages),
+            tokens: counters.tokens,
+            tokens_per_second: counters.tokens as f64 / seconds,
+            seconds_left,
+            ..Progress::default()
+        }
     }
 }
 
 impl Observer for Gauge<'_> {
-    fn planned(&self, _: u64, _: u64) {}
+    fn planned(&self, _: &Planned) {}
 
     fn progressed(&self, counters: &Counters) {
         let mut queue = self.shared.lock();
         // Nothing gets on while a model is away: whoever needs none goes first.
         let is_over = self.started.elapsed() >= SLICE && (counters.embedded > 0 || self.is_away.get());
-        if queue.stopping || (is_over && queue.pass_waits(Instant::now())) {
+        if queue.stopping || queue.backlog_paused || (is_over && queue.pass_waits(Instant::now())) {
             self.cancel.store(true, Ordering::Relaxed);
         }
         // By the texts that are left, not by files: those differ a thousandfold.
@@ -107,10 +137,14 @@ impl Observer for Gauge<'_> {
             let speed = done as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
             queue.seconds_left = Some(self.left.get().bytes as f64 / speed);
         }
+        if let Some(job) = self.job {
+            self.shared.jobs.progress(job, self.progress(counters, queue.seconds_left));
+        }
     }
 
     fn waiting(&self, reason: Option<&str>) {
         self.is_away.set(reason.is_some());
+        self.job.into_iter().for_each(|job| self.shared.jobs.wait_for(job, reason));
     }
 
     fn backlog(&self, left: &Waiting) {

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use indexer::{DateOrigin, FileAccess, IndexError, IndexOptions, Indexer, RunReport, Vanished};
+use indexer::{Comparison, DateOrigin, FileAccess, IndexError, IndexOptions, Indexer, RunReport, Vanished};
 use qwen3::EmbedHandle;
 use storage::{Batch, LedgerEntry, Source, Store, chain};
 
-use super::Deletions;
 use super::condition::Failure;
 use super::folders::Folders;
 use super::order::PlaceId;
@@ -21,6 +20,7 @@ use super::queue::{AccessNews, AccessOrder, Change, Origin, Run, Step, Task};
 use super::shared::Shared;
 use super::turns::Kind;
 use super::watch::{Room, SLICE, Slice, Watch};
+use super::{Deletions, Look};
 use crate::jobs::{JobState, Progress};
 use crate::pushed::Pushed;
 
@@ -160,10 +160,17 @@ impl Desk {
 
     fn pass(&mut self, store: &mut Store, id: PlaceId) -> Result<(), IndexError> {
         let Some(run) = self.begin(id) else { return Ok(()) };
-        let deletions = if let Task::Index(deletions) = run.task { deletions } else { Deletions::Guarded };
+        let look = match run.task {
+            Task::Index(look) => look,
+            Task::Verify => return self.verify(store, id, &run),
+            Task::Remove => return self.removal(store, id),
+        };
         let name = run.source.name.clone();
         let by_clock = run.origin == Origin::Timetable;
-        match self.index(store, &run, deletions) {
+        let outcome = self.index(store, &run, look);
+        // Somebody may have noted it meanwhile.
+        let run = self.shared.lock().runs.get(&id).cloned().unwrap_or(run);
+        match outcome {
             Ok(Some(done)) => {
                 self.close(&run)?;
                 self.failures.remove(&name);
@@ -178,6 +185,11 @@ impl Desk {
                 self.shared.jobs.finish(run.job, JobState::Interrupted, words);
             }
             Ok(None) if self.shared.is_leaving(&name) => self.shared.finish_needless(&run),
+            Ok(None) if self.shared.is_cancelled(id) => {
+                self.close(&run)?;
+                let words = "cancelled; what was committed before stays".to_string();
+                self.shared.jobs.finish(run.job, JobState::Cancelled, words);
+            }
             Ok(None) => {
                 self.shared.make_room(&[id]);
                 return Ok(());
@@ -208,15 +220,18 @@ impl Desk {
     }
 
     /// What was done; `None` if the pass was stopped before its end.
-    fn index(&mut self, store: &mut Store, run: &Run, deletions: Deletions) -> Result<Option<Done>, IndexError> {
+    fn index(&mut self, store: &mut Store, run: &Run, look: Look) -> Result<Option<Done>, IndexError> {
         let shared = Arc::clone(&self.shared);
         // Watched before it is read: nothing that changes meanwhile is missed.
         let habit = self.folders.tend(&run.source, &Arc::downgrade(&shared));
         shared.begin(&run.source, habit);
         let watch = Watch::new(&shared, run.job);
         let (mut options, embedder) = (self.options_for(&run.source), self.embedder.clone());
-        if deletions == Deletions::Confirmed {
+        if look.deletions == Deletions::Confirmed {
             options.vanished = Vanished::Remove;
+        }
+        if look.by_content {
+            options.comparison = Comparison::Content;
         }
         let started = Instant::now();
         let mut room = Room { desk: self, source: run.source.name.clone(), since: started };
@@ -226,7 +241,33 @@ impl Desk {
         let planning = outcome.as_ref().map_or_else(|_| started.elapsed(), |report| report.planning);
         shared.end(&run.source, planning);
         let report = outcome?;
+        // Before it is told as done: whoever waits for all sees that more is to come.
+        if !store.waiting().is_over() {
+            shared.expect_vectors();
+        }
         Ok((!report.interrupted).then(|| Done { words: words(&report), is_idle: report.is_idle() }))
+    }
+
+    /// Checks the index while nothing is written. What is wrong with it is the outcome.
+    fn verify(&self, store: &Store, id: PlaceId, run: &Run) -> Result<(), IndexError> {
+        let report = store.verify()?;
+        self.close(run)?;
+        let counted =
+            format!("checked {} documents, {} passages, {} vectors", report.documents, report.chunks, report.vectors);
+        let found = report.findings.iter().map(|finding| format!("{}: {}", finding.part, finding.detail));
+        match found.collect::<Vec<_>>() {
+            found if found.is_empty() => {
+                self.shared.jobs.finish(run.job, JobState::Done, format!("{counted}; everything is as it was written"));
+            }
+            found => {
+                found.iter().for_each(|finding| tracing::error!("the index is damaged: {finding}"));
+                let cure = "stop the server and have it repaired";
+                let words = format!("{counted}; {} findings, {cure}: {}", found.len(), found.join("; "));
+                self.shared.jobs.fail(run.job, &Failure::other(&words));
+            }
+        }
+        self.shared.run_done(id);
+        Ok(())
     }
 
     /// Takes a source out. Goes on where it was if it had to make room, or the process ended.

@@ -10,6 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use storage::{Readers, Source, replace_durably, sync_folder};
 
+use super::queue::Task;
+use super::{Deletions, Look};
+
 /// Name of the file in the data folder.
 const NAME: &str = "accepted.json";
 
@@ -25,20 +28,52 @@ pub(super) struct Journal {
 pub(super) struct Entry {
     /// Unique among those in the file.
     id: u64,
-    pub(super) errand: Errand,
+    errand: Errand,
     pub(super) source: Source,
+    /// Whether files are compared by their content.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_content: bool,
+    /// Whether it waits until somebody lets it go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_paused: bool,
 }
 
-/// What is to be done with a source.
+/// What is to be done with a source, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Errand {
+enum Errand {
     /// Bring it up to date.
     Index,
     /// The same, and what is gone was deleted.
     IndexWithDeletions,
     /// Take it out.
     Remove,
+    /// Check the index: of no source.
+    Verify,
+}
+
+impl Entry {
+    fn new(id: u64, task: Task, source: &Source) -> Self {
+        let (errand, by_content) = match task {
+            Task::Index(Look { deletions: Deletions::Guarded, by_content }) => (Errand::Index, by_content),
+            Task::Index(Look { deletions: Deletions::Confirmed, by_content }) => {
+                (Errand::IndexWithDeletions, by_content)
+            }
+            Task::Remove => (Errand::Remove, false),
+            Task::Verify => (Errand::Verify, false),
+        };
+        Self { id, errand, source: source.clone(), by_content, is_paused: false }
+    }
+
+    pub(super) fn task(&self) -> Task {
+        let by_content = self.by_content;
+        match self.errand {
+            Errand::Index => Task::Index(Look { deletions: Deletions::Guarded, by_content }),
+            Errand::IndexWithDeletions => Task::Index(Look { deletions: Deletions::Confirmed, by_content }),
+            Errand::Remove => Task::Remove,
+            Errand::Verify => Task::Verify,
+        }
+    }
 }
 
 /// The number of an entry.
@@ -73,14 +108,27 @@ impl Journal {
     ///
     /// # Errors
     /// The disk refused; nothing is noted.
-    pub(super) fn add(&self, errand: Errand, source: &Source) -> io::Result<EntryId> {
+    pub(super) fn add(&self, task: Task, source: &Source) -> io::Result<EntryId> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let id = entries.iter().map(|entry| entry.id).max().unwrap_or(0) + 1;
         let mut with = entries.clone();
-        with.push(Entry { id, errand, source: source.clone() });
+        with.push(Entry::new(id, task, source));
         self.write(&with)?;
         *entries = with;
         Ok(EntryId(id))
+    }
+
+    /// Notes whether it waits until somebody lets it go on.
+    ///
+    /// # Errors
+    /// The disk refused; what was noted before holds.
+    pub(super) fn pause(&self, id: EntryId, is_paused: bool) -> io::Result<()> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = entries.clone();
+        changed.iter_mut().filter(|entry| entry.id == id.0).for_each(|entry| entry.is_paused = is_paused);
+        self.write(&changed)?;
+        *entries = changed;
+        Ok(())
     }
 
     /// Notes that it is done, or never will be.
@@ -118,11 +166,13 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let source = |name: &str| Source { name: name.to_string(), root: data.path().join(name) };
         let journal = Journal::open(data.path()).unwrap();
-        let first = journal.add(Errand::Remove, &source("a")).unwrap();
-        journal.add(Errand::Index, &source("a")).unwrap();
+        let first = journal.add(Task::Remove, &source("a")).unwrap();
+        let look = Task::Index(Look { deletions: Deletions::Confirmed, by_content: true });
+        let second = journal.add(look, &source("a")).unwrap();
+        journal.pause(second, true).unwrap();
         let again = Journal::open(data.path()).unwrap().entries();
-        let errands: Vec<Errand> = again.iter().map(|(_, entry)| entry.errand).collect();
-        assert_eq!((errands, again[0].0), (vec![Errand::Remove, Errand::Index], first));
+        let tasks: Vec<(Task, bool)> = again.iter().map(|(_, entry)| (entry.task(), entry.is_paused)).collect();
+        assert_eq!((tasks, again[0].0), (vec![(Task::Remove, false), (look, true)], first));
         journal.done(first).unwrap();
         journal.done(first).unwrap();
         assert_eq!(journal.entries(), Journal::open(data.path()).unwrap().entries());

@@ -11,6 +11,7 @@ mod backlog;
 mod condition;
 mod desk;
 mod folders;
+mod halting;
 mod journal;
 mod order;
 mod places;
@@ -22,7 +23,7 @@ mod turns;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -34,7 +35,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::condition::{Cause, Failure};
 use self::desk::Desk;
 use self::folders::Folders;
-use self::journal::{Errand, Journal};
+use self::journal::Journal;
 use self::order::Stage;
 pub(crate) use self::places::{Placed, Reservation, Turn};
 pub(crate) use self::queue::{AccessNews, Committed};
@@ -67,12 +68,21 @@ pub(crate) struct WriterParts<'a> {
 }
 
 /// What happens if a large share of a source's files is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Deletions {
     /// Nothing is removed; the job fails and says so.
+    #[default]
     Guarded,
     /// Somebody confirmed that they were deleted.
     Confirmed,
+}
+
+/// How a source is looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Look {
+    pub(crate) deletions: Deletions,
+    /// Whether every file is read, to compare its content: else size, time and inode tell that one has not changed.
+    pub(crate) by_content: bool,
 }
 
 impl Writer {
@@ -80,22 +90,20 @@ impl Writer {
     pub(crate) fn start(parts: WriterParts) -> Result<Self, OpenError> {
         let WriterParts { store, embedder, config, indexing, jobs, first, pushed, data_dir } = parts;
         let shared = Arc::new(Shared::new(jobs, Journal::open(data_dir)?, store.snapshots(), indexing.stop.clone()));
-        let mut removed = BTreeSet::new();
+        let mut left_alone = BTreeSet::new();
         for (id, entry) in shared.journal.entries() {
-            let task = match entry.errand {
-                Errand::Index => Task::Index(Deletions::Guarded),
-                Errand::IndexWithDeletions => Task::Index(Deletions::Confirmed),
-                Errand::Remove => Task::Remove,
+            match entry.task() {
+                Task::Remove => left_alone.insert(entry.source.name.clone()),
+                // Nobody looks through a source whose pass was paused.
+                Task::Index(_) if entry.is_paused => left_alone.insert(entry.source.name.clone()),
+                Task::Index(_) => left_alone.remove(&entry.source.name),
+                Task::Verify => false,
             };
-            match task {
-                Task::Remove => removed.insert(entry.source.name.clone()),
-                Task::Index(_) => removed.remove(&entry.source.name),
-            };
-            shared.queue_run(entry.source, task, Origin::Asked, Some(id));
+            shared.queue_noted(id, entry);
         }
         let known = store.sources().iter().cloned().chain(pushed.sources()?);
         let mut sources = first;
-        for source in known.filter(|source| !removed.contains(&source.name)) {
+        for source in known.filter(|source| !left_alone.contains(&source.name)) {
             if !sources.iter().any(|known| known.name == source.name) {
                 sources.push(source);
             }
@@ -104,7 +112,7 @@ impl Writer {
             if store.last_run(&source.name)?.is_none() {
                 shared.lock().awaited.insert(source.name.clone());
             }
-            shared.queue_run(source, Task::Index(Deletions::Guarded), Origin::Asked, None);
+            shared.queue_run(source, Task::Index(Look::default()));
         }
         if !store.waiting().is_over() {
             shared.expect_vectors();
@@ -121,7 +129,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Conflict`] if the name is going to be that of another source; [`Error::Unwritable`], [`Error::Stopping`].
     pub(crate) fn add(&self, source: Source) -> Result<u64, Error> {
-        self.accept(source, Task::Index(Deletions::Guarded), |planned, source| match planned {
+        self.accept(source, Task::Index(Look::default()), |planned, source| match planned {
             Planned::Is(other) if other != *source => {
                 Err(Error::Conflict { detail: format!("there is another source {:?}", source.name) })
             }
@@ -129,12 +137,13 @@ impl Writer {
         })
     }
 
-    /// Brings a source up to date; the number of the job. One that waits already is not queued twice.
+    /// Brings a source up to date; the number of the job. One that waits already is not queued twice, and one that is paused
+    /// goes on.
     ///
     /// # Errors
     /// [`Error::NotFound`] if it is being removed; otherwise as [`Writer::add`].
-    pub(crate) fn index(&self, source: Source, deletions: Deletions) -> Result<u64, Error> {
-        self.accept(source, Task::Index(deletions), |planned, _| match planned {
+    pub(crate) fn index(&self, source: Source, look: Look) -> Result<u64, Error> {
+        self.accept(source, Task::Index(look), |planned, _| match planned {
             Planned::Gone => Err(Error::NotFound { what: "the source" }),
             _ => Ok(()),
         })
@@ -147,6 +156,14 @@ impl Writer {
     /// As [`Writer::add`].
     pub(crate) fn remove(&self, source: Source) -> Result<u64, Error> {
         self.accept(source, Task::Remove, |_, _| Ok(()))
+    }
+
+    /// Checks every checksum and cross-reference of the index; the number of the job, whose outcome says what was found.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub(crate) fn verify(&self) -> Result<u64, Error> {
+        self.accept(no_source(), Task::Verify, |_, _| Ok(()))
     }
 
     /// Says who may see a source; committed when the answer comes, which is an error where it could not be.
@@ -183,16 +200,13 @@ impl Writer {
             }
             fits(queue.planned(&source.name), &source)?;
             if let Some(job) = Shared::waits_already(&queue, &source, task) {
+                drop(queue);
+                self.shared.resume(job)?;
                 return Ok(job);
             }
             self.shared.place_run(&mut queue, source.clone(), task, Origin::Asked, Stage::Prepares)
         };
-        let errand = match task {
-            Task::Index(Deletions::Guarded) => Errand::Index,
-            Task::Index(Deletions::Confirmed) => Errand::IndexWithDeletions,
-            Task::Remove => Errand::Remove,
-        };
-        match self.shared.journal.add(errand, &source) {
+        match self.shared.journal.add(task, &source) {
             Ok(entry) => Ok(self.shared.noted(place, entry)),
             Err(error) => {
                 tracing::error!("cannot note what was asked for: {error}");
@@ -246,7 +260,12 @@ impl Writer {
 /// The kind of work that a task is.
 fn kind_of(task: Task) -> Kind {
     match task {
-        Task::Index(_) => Kind::Pass,
+        Task::Index(_) | Task::Verify => Kind::Pass,
         Task::Remove => Kind::Removal,
     }
+}
+
+/// What stands in the place of a source where work is on none: no source has an empty name.
+fn no_source() -> Source {
+    Source { name: String::new(), root: PathBuf::new() }
 }

@@ -37,6 +37,8 @@ pub(super) enum Stage {
     Waits,
     /// Is having its effect outside of the writer: files are put in place, or it is noted on disk.
     Prepares,
+    /// Waits until somebody lets it go on.
+    Paused,
     /// Waits for the writer's time.
     Ready,
     /// Is being done by the writer.

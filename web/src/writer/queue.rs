@@ -7,7 +7,7 @@ use std::time::Instant;
 use storage::{FilePermissions, LedgerEntry, Source, SourceAccess};
 use tokio::sync::oneshot;
 
-use super::Deletions;
+use super::Look;
 use super::condition::{Condition, Failure};
 use super::journal::EntryId;
 use super::order::{Order, PlaceId, Stage};
@@ -52,6 +52,9 @@ pub(super) struct Queue {
     pub(super) condition: Condition,
     /// When vectors are made that are still to come.
     pub(super) backlog: Option<Instant>,
+    /// The job of that, as long as vectors are to come.
+    pub(super) backlog_job: Option<u64>,
+    pub(super) backlog_paused: bool,
     /// About how long that takes.
     pub(super) seconds_left: Option<f64>,
     pub(super) stopping: bool,
@@ -81,6 +84,17 @@ pub(super) struct Run {
     pub(super) entry: Option<EntryId>,
     /// How often it failed.
     pub(super) tries: u32,
+    /// What is to become of it once it has stopped, where somebody stops it.
+    pub(super) halt: Option<Halt>,
+}
+
+/// How somebody stops a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// Until it is let go on.
+    Pause,
+    /// For good.
+    Cancel,
 }
 
 /// Why a run takes place.
@@ -94,8 +108,10 @@ pub(super) enum Origin {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    Index(Deletions),
+    Index(Look),
     Remove,
+    /// Every checksum and cross-reference of the index is checked.
+    Verify,
 }
 
 /// A part of the work.
@@ -230,9 +246,19 @@ impl Queue {
             Some(retry) => Some(retry),
             None => {
                 let due = self.timetable.next().map(|(_, due)| due);
-                due.into_iter().chain(self.backlog).min()
+                due.into_iter().chain(self.backlog()).min()
             }
         }
+    }
+
+    /// When vectors are made next, unless that is paused.
+    pub(super) fn backlog(&self) -> Option<Instant> {
+        self.backlog.filter(|_| !self.backlog_paused)
+    }
+
+    /// The place of a run by its job.
+    pub(super) fn place_of(&self, job: u64) -> Option<PlaceId> {
+        self.runs.iter().find(|(_, run)| run.job == job).map(|(id, _)| *id)
     }
 
     pub(super) fn job(&self, id: PlaceId) -> Option<u64> {

@@ -10,13 +10,13 @@ use storage::{SnapshotHandle, Source};
 use tokio::sync::oneshot;
 
 use super::condition::Failure;
-use super::journal::{EntryId, Journal};
+use super::journal::{Entry, EntryId, Journal};
 use super::order::{PlaceId, Stage};
 use super::places::{Place, Placed, Reservation};
 use super::queue::{Change, Committed, Origin, Planned, Queue, Run, Step, Task};
 use super::timetable::Habit;
 use super::turns::Kind;
-use super::{Deletions, kind_of};
+use super::{Look, kind_of};
 use crate::error::Error;
 use crate::jobs::{JobKind, JobState, Jobs};
 
@@ -64,7 +64,7 @@ impl Shared {
     }
 
     /// Lets everybody look again who waits for a change of the queue.
-    fn changed(&self, queue: &mut Queue) {
+    pub(super) fn changed(&self, queue: &mut Queue) {
         queue.clear();
         self.bell.notify_one();
     }
@@ -138,26 +138,38 @@ impl Shared {
         self.changed(&mut queue);
     }
 
-    /// The job of the same work on a source, if it waits already with nothing behind it that would come in between.
+    /// The job of the same work on a source, if it waits already, or is paused, with nothing behind it that would come in
+    /// between.
     pub(super) fn waits_already(queue: &Queue, source: &Source, task: Task) -> Option<u64> {
         let counts = |kind: Kind| kind != Kind::Change || task == Task::Remove;
         let (id, _, stage) = queue.order.of(&source.name).rfind(|(_, kind, _)| counts(*kind))?;
         let run = queue.runs.get(&id).filter(|run| run.task == task && run.source == *source)?;
-        (stage == Stage::Ready).then_some(run.job)
+        matches!(stage, Stage::Ready | Stage::Paused).then_some(run.job)
     }
 
-    pub(super) fn queue_run(&self, source: Source, task: Task, origin: Origin, entry: Option<EntryId>) {
+    pub(super) fn queue_run(&self, source: Source, task: Task) {
         let mut queue = self.lock();
-        self.queue_run_in(&mut queue, source, task, origin, entry);
+        self.queue_run_in(&mut queue, source, task, Origin::Asked);
         self.bell.notify_one();
     }
 
-    fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin, entry: Option<EntryId>) {
-        if entry.is_some() || Self::waits_already(queue, &source, task).is_none() {
-            let id = self.place_run(queue, source, task, origin, Stage::Ready);
-            if let Some(run) = queue.runs.get_mut(&id) {
-                run.entry = entry;
+    /// Queues what an earlier process had accepted.
+    pub(super) fn queue_noted(&self, id: EntryId, entry: Entry) {
+        let (task, stage) = (entry.task(), if entry.is_paused { Stage::Paused } else { Stage::Ready });
+        let mut queue = self.lock();
+        let place = self.place_run(&mut queue, entry.source, task, Origin::Asked, stage);
+        if let Some(run) = queue.runs.get_mut(&place) {
+            run.entry = Some(id);
+            if entry.is_paused {
+                self.jobs.pause(run.job);
             }
+        }
+        self.bell.notify_one();
+    }
+
+    fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin) {
+        if Self::waits_already(queue, &source, task).is_none() {
+            self.place_run(queue, source, task, origin, Stage::Ready);
         }
     }
 
@@ -169,10 +181,14 @@ impl Shared {
         origin: Origin,
         stage: Stage,
     ) -> PlaceId {
-        let kind = if task == Task::Remove { JobKind::RemoveSource } else { JobKind::Index };
+        let kind = match task {
+            Task::Index(_) => JobKind::Index,
+            Task::Remove => JobKind::RemoveSource,
+            Task::Verify => JobKind::Verify,
+        };
         let job = self.jobs.add(kind, &source.name);
         let id = queue.order.accept(&source.name, kind_of(task), BTreeSet::new(), stage);
-        queue.runs.insert(id, Run { job, source, task, origin, entry: None, tries: 0 });
+        queue.runs.insert(id, Run { job, source, task, origin, entry: None, tries: 0, halt: None });
         id
     }
 
@@ -243,7 +259,7 @@ impl Shared {
                         self.cancel.store(false, Ordering::Relaxed);
                         return Next::Step(step);
                     }
-                    if queue.backlog.is_some_and(|from| from <= now) {
+                    if queue.backlog().is_some_and(|from| from <= now) {
                         return Next::Step(Step::Backlog);
                     }
                 }
@@ -265,7 +281,7 @@ impl Shared {
         queue.timetable.begin(&source);
         match queue.known.get(&source).cloned() {
             Some(source) => {
-                self.queue_run_in(queue, source, Task::Index(Deletions::Guarded), Origin::Timetable, None);
+                self.queue_run_in(queue, source, Task::Index(Look::default()), Origin::Timetable);
             }
             None => queue.timetable.remove(&source),
         }
@@ -302,13 +318,19 @@ impl Shared {
         self.lock().timetable.end(&source.name, Instant::now(), planning);
     }
 
-    /// Something makes room for others; it goes on later.
+    /// Something makes room for others; it goes on later, or once it is let go on.
     pub(super) fn make_room(&self, ids: &[PlaceId]) {
         let mut queue = self.lock();
         for id in ids {
             queue.order.make_room(*id);
-            if let Some(job) = queue.job(*id) {
-                self.jobs.postpone(job);
+            let is_halted = queue.runs.get_mut(id).is_some_and(|run| run.halt.take().is_some());
+            if is_halted {
+                queue.order.set(*id, Stage::Paused);
+            }
+            match (queue.job(*id), is_halted) {
+                (Some(job), true) => self.jobs.pause(job),
+                (Some(job), false) => self.jobs.postpone(job),
+                (None, _) => {}
             }
         }
         self.changed(&mut queue);
@@ -495,15 +517,15 @@ mod tests {
     fn a_pass_asked_for_behind_a_removal_is_another_one_and_earlier_ones_are_not_needed() {
         let data = tempfile::tempdir().unwrap();
         let (shared, docs) = (shared(data.path()), source(data.path(), "docs"));
-        let index = Task::Index(Deletions::Guarded);
-        shared.queue_run(docs.clone(), index, Origin::Asked, None);
+        let index = Task::Index(Look::default());
+        shared.queue_run(docs.clone(), index);
         let first = Shared::waits_already(&shared.lock(), &docs, index).unwrap();
         let place = shared.place_run(&mut shared.lock(), docs.clone(), Task::Remove, Origin::Asked, Stage::Prepares);
-        let entry = shared.journal.add(super::super::journal::Errand::Remove, &docs).unwrap();
+        let entry = shared.journal.add(Task::Remove, &docs).unwrap();
         shared.noted(place, entry);
         assert_eq!(shared.jobs.get(first).unwrap().state, JobState::Done, "not needed");
         assert_eq!(Shared::waits_already(&shared.lock(), &docs, index), None);
-        shared.queue_run(docs.clone(), index, Origin::Asked, None);
+        shared.queue_run(docs.clone(), index);
         let Next::Step(Step::Removal(id)) = shared.next() else { panic!("expected the removal") };
         assert_eq!(id, place);
         assert!(shared.next_beside_pass(Duration::ZERO).is_none(), "the pass waits for the removal");

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use indexer::{Counters, IndexError, Interlude, Observer};
+use indexer::{Counters, IndexError, Interlude, Observer, Planned};
 use storage::Store;
 
 use super::desk::Desk;
@@ -40,8 +40,9 @@ impl<'a> Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn planned(&self, files: u64, unchanged: u64) {
-        self.tell(Progress { planned: files, unchanged, ..Progress::default() });
+    fn planned(&self, plan: &Planned) {
+        let Planned { files, bytes, unchanged } = *plan;
+        self.tell(Progress { planned: files, planned_bytes: bytes, unchanged, ..Progress::default() });
     }
 
     fn waiting(&self, reason: Option<&str>) {
@@ -53,15 +54,16 @@ impl Observer for Watch<'_> {
             return;
         }
         let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
-        let planned = self.progress.get().planned;
-        let left = planned.saturating_sub(counters.files) as f64;
+        // By bytes, not by files: those differ a thousandfold.
+        let left = self.progress.get().planned_bytes.saturating_sub(counters.bytes) as f64;
         self.tell(Progress {
             files: counters.files,
+            bytes: counters.bytes,
             passages: counters.chunks,
             tokens: counters.tokens,
             tokens_per_second: counters.tokens as f64 / seconds,
             // Of the last files nothing is known until they are embedded: better no guess than none left.
-            seconds_left: (counters.files > 0 && left > 0.0).then(|| left * seconds / counters.files as f64),
+            seconds_left: (counters.bytes > 0 && left > 0.0).then(|| left * seconds / counters.bytes as f64),
             ..self.progress.get()
         });
     }
@@ -80,8 +82,8 @@ impl<'a> Slice<'a> {
 }
 
 impl Observer for Slice<'_> {
-    fn planned(&self, files: u64, unchanged: u64) {
-        self.watch.planned(files, unchanged);
+    fn planned(&self, plan: &Planned) {
+        self.watch.planned(plan);
     }
 
     fn waiting(&self, reason: Option<&str>) {

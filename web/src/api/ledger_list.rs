@@ -1,4 +1,4 @@
-//! The ledger as CSV: all lines that are asked for, read piece by piece as the client takes them, so that a long ledger
+//! The ledger as a list: all lines that are asked for, read piece by piece as the client takes them, so that a long ledger
 //! takes no memory and a slow client no place to compute.
 
 use std::sync::Arc;
@@ -17,8 +17,39 @@ use crate::traffic::PIECE;
 /// Lines that are looked at in one turn.
 const LOOKED_AT: usize = 10_000;
 
+/// How the lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListForm {
+    /// For a spreadsheet.
+    Csv,
+    /// An object a line, with all that is kept of a file.
+    Ndjson,
+}
+
+impl ListForm {
+    /// What stands before the lines.
+    fn head(self) -> String {
+        if self == Self::Csv { LEDGER_COLUMNS.to_string() } else { String::new() }
+    }
+
+    fn line(self, entry: &LedgerEntry) -> Result<String, Error> {
+        match self {
+            Self::Csv => Ok(ledger_row(entry)),
+            Self::Ndjson => Ok(serde_json::to_string(entry).map_err(Error::internal)? + "\n"),
+        }
+    }
+
+    fn content(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Csv => ("text/csv; charset=utf-8; header=present", "attachment; filename=\"files.csv\""),
+            Self::Ndjson => ("application/x-ndjson", "attachment; filename=\"files.ndjson\""),
+        }
+    }
+}
+
 /// The reading of a ledger.
 struct LedgerCursor<F> {
+    form: ListForm,
     lines: LedgerView,
     sources: Vec<String>,
     admits: F,
@@ -37,14 +68,15 @@ struct LedgerCursor<F> {
 pub(crate) async fn answer(
     app: Arc<App>,
     client: &str,
+    form: ListForm,
     lines: LedgerView,
     sources: Vec<String>,
     admits: impl Fn(&LedgerEntry) -> bool + Send + 'static,
 ) -> Result<HttpResponse, Error> {
     app.engine()?;
     let room = app.traffic.transfer(client)?;
-    let piece = LEDGER_COLUMNS.to_string();
-    let cursor = LedgerCursor { lines, sources, admits, source: 0, after: String::new(), piece };
+    let piece = form.head();
+    let cursor = LedgerCursor { form, lines, sources, admits, source: 0, after: String::new(), piece };
     let cursor = read(&app, Turn::Long, cursor).await?;
     let pieces = stream::try_unfold((app, cursor, room), |(app, mut cursor, room)| async move {
         while cursor.piece.is_empty() && !cursor.is_at_end() && !app.is_stopping() {
@@ -56,9 +88,10 @@ pub(crate) async fn answer(
         let piece = std::mem::take(&mut cursor.piece);
         Ok::<_, Error>((!piece.is_empty()).then(|| (web::Bytes::from(piece), (app, cursor, room))))
     });
+    let (kind, disposition) = form.content();
     Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8; header=present")
-        .insert_header(("content-disposition", "attachment; filename=\"files.csv\""))
+        .content_type(kind)
+        .insert_header(("content-disposition", disposition))
         .insert_header(("cache-control", "no-store"))
         .streaming(Box::pin(pieces)))
 }
@@ -84,7 +117,7 @@ impl<F: Fn(&LedgerEntry) -> bool> LedgerCursor<F> {
                 looked_at += 1;
                 self.after.clone_from(&entry.path);
                 if (self.admits)(&entry) && self.lines.shows(&entry)? {
-                    self.piece.push_str(&ledger_row(&self.lines.line(engine, entry)?));
+                    self.piece.push_str(&self.form.line(&self.lines.line(engine, entry)?)?);
                 }
                 if self.piece.len() >= PIECE || looked_at >= LOOKED_AT {
                     return Ok(self);

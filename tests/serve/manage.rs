@@ -1,0 +1,82 @@
+//! The page for administrators: sources and jobs, with buttons that work without scripts.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::server::{Server, eventually};
+use crate::support::Bench;
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// Presses a button; where it leads.
+fn press(server: &Server, address: &str, fields: &str) -> String {
+    let origin = format!("http://{}", server.address);
+    let reply = server.unfollowed("POST", address, &[FORM, ("origin", &origin)], fields.as_bytes());
+    assert_eq!(reply.status, 303, "{address}: {}", reply.text);
+    reply.header("location").to_string()
+}
+
+fn is_there(server: &Server, source: &str) -> bool {
+    let sources = server.get("/api/v1/sources").expect(200)["sources"].clone();
+    sources.as_array().unwrap().iter().any(|known| known["name"] == source)
+}
+
+fn newest_job(server: &Server) -> Value {
+    server.get("/api/v1/jobs").expect(200)["jobs"][0].clone()
+}
+
+#[test]
+fn sources_come_and_go_by_buttons() {
+    let bench = Bench::with_documents(3);
+    let shelf = bench.root.path().join("shelf");
+    fs::create_dir_all(shelf.join("books & more")).unwrap();
+    fs::write(shelf.join("books & more/moor.md"), "# Bogs\n\nThe ombrotrophic bog is fed by rain.\n").unwrap();
+    let config = format!("[index]\nallow_folders = [{:?}]\n", shelf.display().to_string());
+    let server = Server::configured(&bench, &config, &[&bench.docs().display().to_string()]).ready();
+    let page = server.get("/admin").text;
+    assert!(page.contains("Administration") && page.contains(&bench.docs().display().to_string()), "{page}");
+    assert!(page.contains(&shelf.display().to_string()), "where folders may be added: {page}");
+
+    let folder = shelf.join("books & more").display().to_string().replace(' ', "+").replace('&', "%26");
+    assert_eq!(press(&server, "/admin/sources", &format!("folder={folder}&name=")), "/admin");
+    eventually("the source is there", || is_there(&server, "books & more").then_some(()));
+    eventually("its document is found", || {
+        server.paths("q=ombrotrophic").contains(&"moor.md".to_string()).then_some(())
+    });
+    assert!(server.get("/admin").text.contains("/admin/sources/books%20%26%20more/remove"));
+    assert_eq!(press(&server, "/admin/sources/books%20%26%20more/index", ""), "/admin");
+    assert_eq!(press(&server, "/admin/verify", ""), "/admin");
+    eventually("it is checked", || {
+        let job = newest_job(&server);
+        (job["kind"] == "verify" && job["state"] == "done").then_some(())
+    });
+    assert!(server.get("/admin").text.contains("everything is as it was written"));
+    assert_eq!(press(&server, "/admin/sources/books%20%26%20more/remove", ""), "/admin");
+    eventually("the source is gone", || (!is_there(&server, "books & more")).then_some(()));
+
+    // What is refused is said on the page, in the reader's language.
+    let told = press(&server, "/admin/sources", "folder=/etc&name=etc");
+    assert_eq!(told, "/admin?told=folder-not-allowed");
+    assert!(server.get(&told).text.contains("This folder may not be added."));
+    let chinese = server.request("GET", &told, &[("accept-language", "zh")], &[]);
+    assert!(chinese.text.contains("不能添加这个文件夹"), "{}", chinese.text);
+    let job = newest_job(&server)["id"].to_string();
+    assert_eq!(press(&server, &format!("/admin/jobs/{job}/cancel"), ""), "/admin?told=job-fixed");
+}
+
+#[test]
+fn the_page_is_for_administrators_and_for_its_own_buttons() {
+    let bench = Bench::with_documents(2);
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    let foreign = [FORM, ("origin", "http://evil.example")];
+    let reply = server.request("POST", "/admin/sources/docs/remove", &foreign, &[]);
+    assert_eq!(reply.status, 403, "{}", reply.text);
+    assert!(is_there(&server, "docs"));
+    let key = bench.run(&["keys", "create", "reader", "--scope", "search,index"]).succeeded().stdout();
+    let as_reader = [("x-api-key", key.trim())];
+    assert_eq!(server.request("GET", "/admin", &as_reader, &[]).status, 403);
+    let home = server.request("GET", "/", &as_reader, &[]);
+    assert!(home.status == 200 && !home.text.contains("href=\"/admin\""), "{}", home.text);
+    assert_eq!(server.request("POST", "/admin/sources/docs/remove", &as_reader, &[]).status, 403);
+}

@@ -1,0 +1,319 @@
+//! `/admin`: what is indexed and what is being done, for administrators, with the buttons for both. Each button is a form,
+//! and leads back to the page.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+use storage::{AccessRule, Snapshot, SourceAccess};
+
+use super::address::{SearchAddress, query_string};
+use super::hit::iso;
+use super::layout::Page;
+use super::problem;
+use super::strings::{Failure, fill};
+use super::text::clean;
+use super::visit::Visit;
+use crate::api::sources::{self as api, SourceView};
+use crate::app::App;
+use crate::error::Error;
+use crate::guard::Caller;
+use crate::jobs::{Job, JobKind, JobState};
+use crate::json::{Form, Params};
+use crate::writer::{Deletions, Look, Writer};
+
+/// Jobs that are shown.
+const JOBS: usize = 25;
+
+/// What the last button led to.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    /// Code of what was wrong.
+    told: String,
+}
+
+/// A folder, as it was filled in.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Entered {
+    name: String,
+    folder: String,
+}
+
+/// Everything on the page.
+struct State {
+    sources: Vec<(SourceView, String)>,
+    jobs: Vec<Job>,
+    /// Folders in which sources may be added.
+    allowed: Vec<String>,
+    told: String,
+}
+
+/// `GET /admin`.
+pub(super) async fn page(app: web::Data<App>, visit: Visit, caller: Caller, asked: Params<Asked>) -> HttpResponse {
+    let told = asked.0.told;
+    let allowed = app.config.index.allow_folders.iter().map(|folder| folder.display().to_string()).collect();
+    let jobs = app.jobs.seen_by(&caller);
+    let read = app.into_inner().compute(move |_, engine| {
+        let snapshot = engine.snapshot();
+        let views = api::views(engine, &*engine.view(&caller)?, true).into_iter();
+        Ok(views.map(|view| (who(&snapshot, &view.name), view)).map(|(who, view)| (view, who)).collect())
+    });
+    let state = read.await.map(|sources| State { sources, jobs, allowed, told });
+    problem::or(&visit, &SearchAddress::default(), state.map(|state| shown(&visit, &state)))
+}
+
+/// Who may see a source, by its rules.
+fn who(snapshot: &Snapshot, source: &str) -> String {
+    let rules = snapshot.source_access(source).map(SourceAccess::rules).unwrap_or_default().iter();
+    let rule = |rule: &AccessRule| {
+        let lists: Vec<String> = rule.access.lists().map(|list| list.entries().join(", ")).collect();
+        let paths = rule.paths.as_ref().map(|paths| format!("{paths}: ")).unwrap_or_default();
+        format!("{paths}{}", lists.join(" + "))
+    };
+    rules.map(rule).collect::<Vec<_>>().join("; ")
+}
+
+/// `POST /admin/sources`.
+pub(super) async fn add(app: web::Data<App>, caller: Caller, entered: Form<Entered>) -> HttpResponse {
+    let Entered { name, folder } = entered.0;
+    let folder = folder.trim().to_owned();
+    let named = std::path::Path::new(&folder).file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty()).or(named).unwrap_or_default();
+    back(api::accept(&app, &caller, name, &folder, None).await.map(drop))
+}
+
+/// `POST /admin/sources/{name}/index`.
+pub(super) async fn index(app: web::Data<App>, caller: Caller, name: web::Path<String>) -> HttpResponse {
+    look(&app, &caller, &name, Deletions::Guarded).await
+}
+
+/// `POST /admin/sources/{name}/accept-deletions`.
+pub(super) async fn accept_deletions(app: web::Data<App>, caller: Caller, name: web::Path<String>) -> HttpResponse {
+    look(&app, &caller, &name, Deletions::Confirmed).await
+}
+
+async fn look(app: &web::Data<App>, caller: &Caller, name: &str, deletions: Deletions) -> HttpResponse {
+    let look = Look { deletions, by_content: false };
+    let asked = async {
+        let source = app.engine()?.source_for(caller, name)?;
+        api::on_disk(app, caller, move |writer| writer.index(source, look)).await
+    };
+    back(asked.await.map(drop))
+}
+
+/// `POST /admin/sources/{name}/remove`.
+pub(super) async fn remove(app: web::Data<App>, caller: Caller, name: web::Path<String>) -> HttpResponse {
+    let asked = async {
+        let source = app.engine()?.source_for(&caller, &name)?;
+        api::on_disk(&app, &caller, move |writer| writer.remove(source)).await
+    };
+    back(asked.await.map(drop))
+}
+
+/// `POST /admin/verify`.
+pub(super) async fn verify(app: web::Data<App>, caller: Caller) -> HttpResponse {
+    back(api::on_disk(&app, &caller, Writer::verify).await.map(drop))
+}
+
+/// `POST /admin/jobs/{id}/cancel`.
+pub(super) async fn cancel(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
+    tell(&app, &id, Writer::cancel).await
+}
+
+/// `POST /admin/jobs/{id}/pause`.
+pub(super) async fn pause(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
+    tell(&app, &id, Writer::pause).await
+}
+
+/// `POST /admin/jobs/{id}/resume`.
+pub(super) async fn resume(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
+    tell(&app, &id, Writer::resume).await
+}
+
+async fn tell(
+    app: &web::Data<App>,
+    id: &str,
+    ask: impl FnOnce(&Writer, u64) -> Result<(), Error> + Send + 'static,
+) -> HttpResponse {
+    let Ok(job) = id.parse() else { return back(Err(Error::NotFound { what: "the job" })) };
+    let asking = web::Data::clone(app);
+    let asked = tokio::task::spawn_blocking(move || ask(&asking.engine()?.writer, job));
+    back(asked.await.map_err(Error::internal).and_then(|asked| asked))
+}
+
+/// Back to the page, which says what was wrong.
+fn back(done: Result<(), Error>) -> HttpResponse {
+    match done {
+        Ok(()) => super::see_other("/admin"),
+        Err(error) => {
+            error.log();
+            super::see_other(&format!("/admin?{}", query_string(&[("told", error.code())])))
+        }
+    }
+}
+
+fn shown(visit: &Visit, state: &State) -> HttpResponse {
+    let words = visit.words();
+    let is_busy = state.jobs.iter().any(|job| matches!(job.state, JobState::Queued | JobState::Running));
+    let main = html! {
+        main #main.status {
+            h1 { (words.manage) }
+            @if !state.told.is_empty() { (told(visit, &state.told)) }
+            div #live data-busy[is_busy] {
+                section aria-labelledby="sources" {
+                    h2 #sources { (words.sources) }
+                    @if state.sources.is_empty() { p { (words.no_sources) } } @else { (sources(visit, &state.sources)) }
+                }
+                section aria-labelledby="jobs" {
+                    h2 #jobs { (words.jobs) }
+                    @if state.jobs.is_empty() { p.quiet { (words.idle) } } @else { (jobs(visit, &state.jobs)) }
+                }
+            }
+            (adding(visit, &state.allowed))
+            section aria-labelledby="check" {
+                h2 #check { (words.check_index) }
+                p { (words.check_intro) }
+                form.filter action="/admin/verify" method="post" { button type="submit" { (words.check_index) } }
+            }
+        }
+    };
+    Page { visit, title: words.manage.to_string(), class: "state", address: SearchAddress::default(), main }.respond()
+}
+
+/// What was wrong with what the last button asked for.
+fn told(visit: &Visit, code: &str) -> Markup {
+    let words = visit.words();
+    let Failure { title, cure } = match code {
+        "folder-not-allowed" => words.folder_not_allowed,
+        "conflict" | "bad-request" => words.name_taken,
+        "job-fixed" => words.job_fixed,
+        "not-found" => words.not_found,
+        "stopping" => words.stopping,
+        _ => words.error,
+    };
+    html! { p.warn role="alert" { b { (title) } " " (cure) } }
+}
+
+fn sources(visit: &Visit, sources: &[(SourceView, String)]) -> Markup {
+    let words = visit.words();
+    html! {
+        div.scroll tabindex="0" { table {
+            thead { tr {
+                @for column in [words.source, words.folder, words.who_sees, words.last_run, words.actions] { th scope="col" { (column) } }
+            } }
+            tbody { @for (source, who) in sources { (source_row(visit, source, who)) } }
+        } }
+    }
+}
+
+fn source_row(visit: &Visit, source: &SourceView, who: &str) -> Markup {
+    let words = visit.words();
+    let sure = if source.pushed { words.remove_pushed } else { words.remove_sure };
+    let address = |what: &str| format!("/admin/sources/{}/{what}", crate::running::address_segment(&source.name));
+    html! {
+        tr {
+            th scope="row" { bdi { (clean(&source.name)) } }
+            td { @if source.pushed { (words.pushed) } @else { code { (clean(source.folder.as_deref().unwrap_or_default())) } } }
+            td { @if who.is_empty() { (words.visible_to_all) } @else { (clean(who)) } }
+            td { @match source.last_run {
+                Some(second) => time datetime=(iso(second)) { (visit.language.ago(second, visit.now)) },
+                None => (words.never_run),
+            } }
+            td {
+                (button(&address("index"), words.look_through, &source.name))
+                details { summary { (words.more_actions) }
+                    p { (words.deletions_intro) }
+                    (button(&address("accept-deletions"), words.deletions_accept, &source.name))
+                    p { (sure) }
+                    (button(&address("remove"), words.remove, &source.name))
+                }
+            }
+        }
+    }
+}
+
+/// A button that does something to what is named, which readers of the screen are told too.
+fn button(address: &str, text: &str, about: &str) -> Markup {
+    html! { form.filter action=(address) method="post" { button type="submit" aria-label={ (text) ": " (clean(about)) } { (text) } } }
+}
+
+fn jobs(visit: &Visit, jobs: &[Job]) -> Markup {
+    let words = visit.words();
+    html! {
+        div.scroll tabindex="0" { table {
+            thead { tr {
+                @for column in [words.job, words.source, words.state, words.progress, words.actions] { th scope="col" { (column) } }
+            } }
+            tbody { @for job in jobs.iter().take(JOBS) { (job_row(visit, job)) } }
+        } }
+    }
+}
+
+fn job_row(visit: &Visit, job: &Job) -> Markup {
+    let words = visit.words();
+    let kind = match job.kind {
+        JobKind::Index => words.job_index,
+        JobKind::Documents => words.job_documents,
+        JobKind::RemoveSource => words.job_remove,
+        JobKind::Embed => words.job_embed,
+        JobKind::Verify => words.job_verify,
+    };
+    let state = match job.state {
+        JobState::Queued => words.job_queued,
+        JobState::Running => words.job_running,
+        JobState::Paused => words.job_paused,
+        JobState::Done => words.job_done,
+        JobState::Failed => words.failed,
+        JobState::Interrupted => words.job_interrupted,
+        JobState::Cancelled => words.job_cancelled,
+    };
+    let address = |what: &str| format!("/admin/jobs/{}/{what}", job.id);
+    let about = format!("{kind} {}", job.source);
+    let is_pass = matches!(job.kind, JobKind::Index | JobKind::Verify);
+    let waits = matches!(job.state, JobState::Queued | JobState::Running);
+    html! {
+        tr {
+            th scope="row" { (kind) " " span.quiet { (visit.language.ago(job.created, visit.now)) } }
+            td { bdi { (clean(&job.source)) } }
+            td { (state) }
+            td { (how_far(visit, job)) }
+            td {
+                @if waits && (is_pass || job.kind == JobKind::Embed) { (button(&address("pause"), words.pause, &about)) }
+                @if job.state == JobState::Paused { (button(&address("resume"), words.resume, &about)) }
+                @if is_pass && (waits || job.state == JobState::Paused) { (button(&address("cancel"), words.cancel, &about)) }
+            }
+        }
+    }
+}
+
+/// What came of a job, or how far it is.
+fn how_far(visit: &Visit, job: &Job) -> Markup {
+    let words = visit.words();
+    if let Some(said) = job.error.as_ref().or(job.outcome.as_ref()).or(job.waiting_for.as_ref()) {
+        return html! { (clean(said)) };
+    }
+    let done = if job.kind == JobKind::Embed { job.progress.passages } else { job.progress.files };
+    let left = job.progress.seconds_left.map(|seconds| visit.language.duration(seconds * 1e3));
+    html! {
+        @if job.progress.planned > 0 { (fill("{} / {}", &[&done.to_string(), &job.progress.planned.to_string()])) }
+        @if let Some(left) = left { ", " (words.time_left) ": " (left) }
+    }
+}
+
+fn adding(visit: &Visit, allowed: &[String]) -> Markup {
+    let words = visit.words();
+    html! {
+        section aria-labelledby="add" {
+            h2 #add { (words.add_folder) }
+            @if allowed.is_empty() { p { (words.add_none) } } @else {
+                p { (fill(words.add_allowed, &[&allowed.join(", ")])) }
+                form.filter action="/admin/sources" method="post" {
+                    label { (words.folder) input name="folder" required maxlength="4000" autocapitalize="none" spellcheck="false"; }
+                    label { (words.add_name) input name="name" maxlength="200" autocapitalize="none" spellcheck="false"; }
+                    button type="submit" { (words.add_do) }
+                }
+            }
+        }
+    }
+}
