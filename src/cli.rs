@@ -2,6 +2,7 @@
 
 mod access;
 mod people;
+mod push;
 mod search;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use access::{AccessArgs, AccessCommand, FilesSay};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
+pub(crate) use push::PushArgs;
 pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
 
 /// Self-hosted semantic search over a company's own documents.
@@ -115,6 +117,8 @@ pub(crate) enum Command {
     Jobs(JobsArgs),
     /// Check every checksum and cross-reference of the index.
     Verify(VerifyArgs),
+    /// Hand documents of another system to a running server, as a program prints them.
+    Push(PushArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
     Remove(RemoveArgs),
     /// Fetch, list, check and remove models.
@@ -141,7 +145,7 @@ impl Command {
             Self::Access(_) | Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Doctor(_) | Self::Extract(_) | Self::Insights(_) | Self::Jobs(_) => false,
-            Self::Mcp(_) | Self::Models(_) => false,
+            Self::Mcp(_) | Self::Models(_) | Self::Push(_) => false,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::Generate(_) | Self::RunConfined(_) => false,

@@ -60,6 +60,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Jobs(args) => commands::jobs::run(settings, args),
         Command::Verify(args) => commands::verify::run(settings, args),
         Command::Extract(args) => commands::extract::run(settings, args),
+        Command::Push(args) => commands::push::run(settings, args),
         Command::Remove(args) => commands::remove::run(settings, args),
         Command::Models(args) => commands::models::run(settings, args),
         #[cfg(feature = "lab")]

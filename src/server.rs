@@ -69,6 +69,19 @@ struct Accepted {
     job: u64,
 }
 
+/// What became of a document that was handed over.
+#[derive(Deserialize)]
+pub(crate) struct Pushed {
+    pub(crate) path: String,
+    pub(crate) state: String,
+    pub(crate) reason: String,
+}
+
+#[derive(Deserialize)]
+struct PushedList {
+    items: Vec<Pushed>,
+}
+
 #[derive(Deserialize)]
 struct Jobs {
     jobs: Vec<Job>,
@@ -160,6 +173,12 @@ impl Server {
     pub(crate) fn ledger(&self, source: &str) -> Result<Vec<LedgerEntry>> {
         let lines = self.0.get_text(&format!("/api/v1/sources/{}/ledger?format=ndjson", address_segment(source)))?;
         lines.lines().map(|line| serde_json::from_str(line).context("a line of the ledger cannot be read")).collect()
+    }
+
+    /// Hands documents over: changes as the API takes them, an object a line. What became of each.
+    pub(crate) fn push(&self, lines: &str) -> Result<Vec<Pushed>> {
+        let PushedList { items } = self.0.post_lines("/api/v1/documents/bulk", lines)?;
+        Ok(items)
     }
 
     /// All jobs that it remembers, the newest first.

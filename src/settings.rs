@@ -45,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) extract: ExtractConfig,
     suggest: web::SuggestConfig,
     pub(crate) insights: web::InsightsConfig,
+    backup: web::BackupConfig,
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
     pub(crate) answers: AnswersConfig,
@@ -223,6 +224,7 @@ impl Settings {
             index: self.index.clone(),
             suggest: self.suggest.clone(),
             insights: self.insights.clone(),
+            backup: self.backup.clone(),
             page: self.page.clone(),
         }
     }

@@ -369,6 +369,7 @@ fn hostile_documents_are_harmless() {
         paths.extend([
             format!("/status?path={attack}"),
             "/status".to_string(),
+            format!("/admin?told={attack}"),
             "/".to_string(),
             format!("/document/{attack}"),
             format!("/{attack}"),

@@ -21,6 +21,7 @@ mod manage;
 mod pages;
 mod paging;
 mod provider;
+mod scripts;
 mod shapes;
 mod tls;
 mod typing;

@@ -16,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod lab;
 pub(crate) mod mcp;
 pub(crate) mod models;
+pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod search;
 pub(crate) mod serve;

@@ -71,6 +71,7 @@ fn a_phone_is_wide_enough() {
         "/search?q=qqqq&lang=xx",
         &document,
         "/status",
+        "/admin",
         "/nowhere",
     ] {
         browser.open(&server.url(path));
@@ -121,6 +122,7 @@ fn axe_finds_nothing() {
         &document,
         &similar,
         "/status",
+        "/admin",
         "/nowhere",
         "/api/docs",
     ];

@@ -1,6 +1,7 @@
 //! Everything about serving that can be set, with its defaults. `deploy/quarry.toml` documents each key; a test keeps
 //! the two equal.
 
+mod backup;
 mod sources;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::insights::InsightsConfig;
 use crate::server::Door;
 use crate::tls;
 
+pub use backup::BackupConfig;
 pub use sources::{FilesSay, SourceConfig};
 
 /// Queries of one person that are kept at most.
@@ -40,6 +42,8 @@ pub struct Config {
     pub suggest: SuggestConfig,
     /// What is kept of what people ask.
     pub insights: InsightsConfig,
+    /// Where the server backs itself up.
+    pub backup: BackupConfig,
     /// The company's name, look, links and questions on the page.
     pub page: PageConfig,
 }
@@ -298,6 +302,7 @@ impl Config {
             problems.push("server.metrics_listen: expected another address or port than server.listen".to_string());
         }
         problems.extend(self.insights.problems());
+        problems.extend(self.backup.problem());
         let history = self.suggest.history;
         if history > MAX_HISTORY {
             problems.push(format!("suggest.history: expected 0 (none) to {MAX_HISTORY} queries, got {history}"));

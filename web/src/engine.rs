@@ -92,7 +92,7 @@ impl Engine {
             calibration,
         } = parts;
         let insights = Insights::open(&data_dir, &config.insights, left_out)?;
-        let config = &config.index;
+        let (config, backup) = (&config.index, &config.backup);
         // Before anything is read: no text is seen before it is said who may see it.
         for source in &config.sources {
             if let Some(rules) = source.source_access()? {
@@ -119,6 +119,7 @@ impl Engine {
             store,
             embedder: embedder.clone(),
             config,
+            backup,
             indexing,
             jobs,
             first: sources,

@@ -117,6 +117,8 @@ pub(crate) enum Error {
     Method { allowed: String },
     #[error("{detail}")]
     Conflict { detail: String },
+    #[error("no place for backups is named")]
+    NoBackups,
     /// A job cannot be cancelled or paused.
     #[error("the job cannot be stopped: {why}")]
     JobFixed { why: &'static str },
@@ -300,6 +302,7 @@ impl Error {
             Self::NoWriter => line(S::NOT_IMPLEMENTED, "no-writer", "No writer is configured", "name one as `writer` in quarry.toml, and start the server again"),
             Self::Writing { .. } => line(S::SERVICE_UNAVAILABLE, "writing-timeout", "The text took too long", "ask for fewer tokens, or raise limits.writing_seconds in quarry.toml"),
             Self::Model(qwen3::Error::Busy { .. }) => line(S::SERVICE_UNAVAILABLE, "busy", "The writer is busy", "try again after Retry-After"),
+            Self::NoBackups => line(S::NOT_IMPLEMENTED, "no-backups", "No place for backups is named", "set backup.destination in quarry.toml, and start the server again; on the server, `quarry backup DEST` names one"),
             Self::NoInsights => line(S::NOT_IMPLEMENTED, "no-insights", "Insights are switched off", "set `enabled = true` under [insights] in quarry.toml, and start the server again"),
             Self::TextWithoutMeaning { .. } | Self::Model(qwen3::Error::NoDirection { .. }) => line(S::UNPROCESSABLE_ENTITY, "text-without-meaning", "The model sees nothing in a text", "leave empty texts out"),
             Self::Model(error) if error.is_elsewhere() => line(S::SERVICE_UNAVAILABLE, "model-away", "The model gives no answer", "try again later; /api/v1/status and the server's log say why"),

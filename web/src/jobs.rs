@@ -26,6 +26,8 @@ pub(crate) enum JobKind {
     Embed,
     /// The index is checked.
     Verify,
+    /// A backup is made.
+    Backup,
 }
 
 /// How far a job is.

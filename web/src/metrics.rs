@@ -46,6 +46,7 @@ pub(crate) struct Metrics {
     ready: Gauge,
     awaited: Gauge,
     to_embed: Gauge,
+    last_backup: Gauge,
     failing: Gauge,
     /// What insights had no room or no time for.
     pub(crate) insights_left_out: Counter,
@@ -77,6 +78,12 @@ impl Metrics {
         registry.register("writer_failing", "Whether the index cannot be written", failing.clone());
         let to_embed = Gauge::default();
         registry.register("passages_to_embed", "Passages whose vectors are still to come", to_embed.clone());
+        let last_backup = Gauge::default();
+        registry.register(
+            "last_backup_timestamp_seconds",
+            "When the last backup was made, in seconds of Unix time; 0 where none is known",
+            last_backup.clone(),
+        );
         let insights_left_out = Counter::default();
         registry.register(
             "insights_left_out",
@@ -99,6 +106,7 @@ impl Metrics {
             ready,
             awaited,
             to_embed,
+            last_backup,
             failing,
             insights_left_out,
             audit_failing,
@@ -140,6 +148,7 @@ impl Metrics {
             let whole = engine.whole();
             self.passages.set(as_i64(whole.as_ref().map_or(0, |view| view.passages())));
             self.to_embed.set(as_i64(whole.map_or(0, |view| view.totals().waiting.passages)));
+            self.last_backup.set(engine.writer.last_backup().unwrap_or(0));
             self.models.read(engine);
         }
         self.waiting.set(as_i64(app.admission.waiting() as u64));

@@ -104,6 +104,14 @@ impl RunningServer {
         read(self.agent.post(address(path)).header("content-type", "application/json").send(body.to_string()))
     }
 
+    /// The same with many objects, one a line.
+    ///
+    /// # Errors
+    /// As [`RunningServer::get`].
+    pub fn post_lines<T: DeserializeOwned>(&self, path: &str, lines: &str) -> Result<T, RunningServerError> {
+        read(self.agent.post(address(path)).header("content-type", "application/x-ndjson").send(lines))
+    }
+
     /// Puts `body` there.
     ///
     /// # Errors

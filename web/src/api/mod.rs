@@ -4,6 +4,7 @@ mod access;
 mod access_body;
 pub(crate) mod answer;
 pub(crate) mod answering;
+mod backups;
 mod carry;
 pub(crate) mod documents;
 mod feedback;

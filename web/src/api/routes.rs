@@ -1,7 +1,7 @@
 //! The table of routes: which address goes where, and who may go there.
 
 use super::{
-    access, answer, documents, feedback, health, insights, jobs, openapi, push, search, sign_out, similar, sources,
+    access, answer, backups, documents, feedback, health, insights, jobs, openapi, push, search, sign_out, similar, sources,
     status, stream, suggest,
 };
 use crate::guard::{Endpoint, Need, Scope};
@@ -40,6 +40,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/v1/jobs/{id}/cancel").post(INDEX, jobs::cancel),
         Endpoint::api("/api/v1/jobs/{id}/pause").post(INDEX, jobs::pause),
         Endpoint::api("/api/v1/jobs/{id}/resume").post(INDEX, jobs::resume),
+        Endpoint::api("/api/v1/backups").post(ADMIN, backups::make),
         Endpoint::api("/api/v1/verify").post(ADMIN, jobs::verify),
         Endpoint::api("/sign-in/back-channel").post(Need::Host, sign_out::back_channel),
         Endpoint::api("/api/v1/status").get(SEARCH, status::status),

@@ -47,6 +47,8 @@ struct State {
     /// Folders in which sources may be added.
     allowed: Vec<String>,
     told: String,
+    /// Where backups go, and when the last was made, in seconds of Unix time.
+    backups: Option<(String, Option<i64>)>,
 }
 
 /// `GET /admin`.
@@ -54,12 +56,14 @@ pub(super) async fn page(app: web::Data<App>, visit: Visit, caller: Caller, aske
     let told = asked.0.told;
     let allowed = app.config.index.allow_folders.iter().map(|folder| folder.display().to_string()).collect();
     let jobs = app.jobs.seen_by(&caller);
+    let last = app.engine().ok().and_then(|engine| engine.writer.last_backup());
+    let backups = app.config.backup.destination().map(|place| (place.display().to_string(), last));
     let read = app.into_inner().compute(move |_, engine| {
         let snapshot = engine.snapshot();
         let views = api::views(engine, &*engine.view(&caller)?, true).into_iter();
         Ok(views.map(|view| (who(&snapshot, &view.name), view)).map(|(who, view)| (view, who)).collect())
     });
-    let state = read.await.map(|sources| State { sources, jobs, allowed, told });
+    let state = read.await.map(|sources| State { sources, jobs, allowed, told, backups });
     problem::or(&visit, &SearchAddress::default(), state.map(|state| shown(&visit, &state)))
 }
 
@@ -114,6 +118,11 @@ pub(super) async fn remove(app: web::Data<App>, caller: Caller, name: web::Path<
 /// `POST /admin/verify`.
 pub(super) async fn verify(app: web::Data<App>, caller: Caller) -> HttpResponse {
     back(api::on_disk(&app, &caller, Writer::verify).await.map(drop))
+}
+
+/// `POST /admin/backup`.
+pub(super) async fn back_up(app: web::Data<App>, caller: Caller) -> HttpResponse {
+    back(api::on_disk(&app, &caller, |writer| writer.back_up(None, None)).await.map(drop))
 }
 
 /// `POST /admin/jobs/{id}/cancel`.
@@ -171,6 +180,21 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
                 }
             }
             (adding(visit, &state.allowed))
+            section aria-labelledby="backups" {
+                h2 #backups { (words.backups) }
+                @match &state.backups {
+                    None => p { (words.backups_none) },
+                    Some((place, last)) => {
+                        p { (fill(words.backups_to, &[place])) " "
+                            @match last {
+                                Some(second) => (fill(words.backups_last, &[&visit.language.ago(*second, visit.now)])),
+                                None => (words.backups_never),
+                            }
+                        }
+                        form.filter action="/admin/backup" method="post" { button type="submit" { (words.back_up) } }
+                    }
+                }
+            }
             section aria-labelledby="check" {
                 h2 #check { (words.check_index) }
                 p { (words.check_intro) }
@@ -258,6 +282,7 @@ fn job_row(visit: &Visit, job: &Job) -> Markup {
         JobKind::RemoveSource => words.job_remove,
         JobKind::Embed => words.job_embed,
         JobKind::Verify => words.job_verify,
+        JobKind::Backup => words.job_backup,
     };
     let state = match job.state {
         JobState::Queued => words.job_queued,

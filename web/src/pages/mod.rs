@@ -71,6 +71,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/admin/jobs/{id}/cancel").post(ADMIN, manage::cancel),
         Endpoint::page("/admin/jobs/{id}/pause").post(ADMIN, manage::pause),
         Endpoint::page("/admin/jobs/{id}/resume").post(ADMIN, manage::resume),
+        Endpoint::page("/admin/backup").post(ADMIN, manage::back_up),
         Endpoint::page("/admin/verify").post(ADMIN, manage::verify),
         Endpoint::page("/insights").get(ADMIN, insights::insights),
         Endpoint::page("/insights/queries.csv").get(ADMIN, insights::csv),

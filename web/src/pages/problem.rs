@@ -108,6 +108,7 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         Error::Audit
         | Error::Unwritable(_)
         | Error::NotAlive(_)
+        | Error::NoBackups
         | Error::NoReranker
         | Error::NoWriter
         | Error::Writing { .. }

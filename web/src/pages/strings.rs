@@ -67,6 +67,8 @@ pub(super) struct Strings {
     pub(super) job_queued: &'static str, pub(super) job_running: &'static str, pub(super) job_paused: &'static str, pub(super) job_done: &'static str,
     pub(super) job_interrupted: &'static str, pub(super) job_cancelled: &'static str, pub(super) pause: &'static str, pub(super) resume: &'static str,
     pub(super) cancel: &'static str, pub(super) check_index: &'static str, pub(super) check_intro: &'static str,
+    pub(super) backups: &'static str, pub(super) backups_none: &'static str, pub(super) backups_to: &'static str, pub(super) backups_last: &'static str,
+    pub(super) backups_never: &'static str, pub(super) back_up: &'static str, pub(super) job_backup: &'static str,
     pub(super) folder_not_allowed: Failure, pub(super) name_taken: Failure, pub(super) job_fixed: Failure,
 
 
@@ -179,6 +181,8 @@ pub(super) const EN: Strings = Strings {
     job_queued: "Queued", job_running: "Running", job_paused: "Paused", job_done: "Done", job_interrupted: "Goes on at the next start", job_cancelled: "Cancelled",
     pause: "Pause", resume: "Resume", cancel: "Cancel", check_index: "Check the index",
     check_intro: "Every checksum and cross-reference is checked. Searches go on; nothing is taken in meanwhile.",
+    backups: "Backups", backups_none: "None are made by the server. Name a folder in backup.destination of quarry.toml, or run `quarry backup DEST`.",
+    backups_to: "They go to {}.", backups_last: "The last one was made {}.", backups_never: "None was made yet.", back_up: "Back up now", job_backup: "Makes a backup",
     folder_not_allowed: Failure { title: "This folder may not be added.", cure: "It is not there, or not in one of the folders below." },
     name_taken: Failure { title: "This name cannot be used.", cure: "Another source has it, or it is empty, too long, or has a slash in it." },
     job_fixed: Failure { title: "This job cannot be stopped.", cure: "It is over, or has to be done to the end." },
@@ -293,6 +297,8 @@ pub(super) const ZH: Strings = Strings {
     job_queued: "排队中", job_running: "进行中", job_paused: "已暂停", job_done: "已完成", job_interrupted: "下次启动时继续", job_cancelled: "已取消",
     pause: "暂停", resume: "继续", cancel: "取消", check_index: "校验索引",
     check_intro: "检查每个校验和与交叉引用。搜索照常进行；期间不接收新内容。",
+    backups: "备份", backups_none: "服务器不自动备份。请在 quarry.toml 的 backup.destination 中指定文件夹，或运行 `quarry backup DEST`。",
+    backups_to: "备份到 {}。", backups_last: "最近一次：{}。", backups_never: "尚未备份。", back_up: "立即备份", job_backup: "备份",
     folder_not_allowed: Failure { title: "不能添加这个文件夹。", cure: "它不存在，或不在下面列出的文件夹中。" },
     name_taken: Failure { title: "不能使用这个名称。", cure: "它属于另一个来源，或为空、过长、含有斜杠。" },
     job_fixed: Failure { title: "这个任务不能停止。", cure: "它已经结束，或必须做完。" },

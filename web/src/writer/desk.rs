@@ -66,7 +66,7 @@ impl Desk {
         let ids = match &step {
             Step::Changes(ids) => ids.clone(),
             Step::Removal(id) | Step::Pass(id) => vec![*id],
-            Step::Accesses | Step::Backlog => Vec::new(),
+            Step::Accesses | Step::Pins | Step::Backlog => Vec::new(),
         };
         self.under_way.extend(&ids);
         match step {
@@ -74,6 +74,7 @@ impl Desk {
             Step::Removal(id) => self.removal(store, id)?,
             Step::Pass(id) => self.pass(store, id)?,
             Step::Accesses => self.accesses(store)?,
+            Step::Pins => self.pins(store),
             Step::Backlog => return self.backlog(store),
         }
         if !store.waiting().is_over() {

@@ -36,6 +36,9 @@ pub(super) struct Entry {
     /// Whether it waits until somebody lets it go on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_paused: bool,
+    /// Which backups are kept once one is made; left out: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep: Option<String>,
 }
 
 /// What is to be done with a source, as it is written.
@@ -50,6 +53,8 @@ enum Errand {
     Remove,
     /// Check the index: of no source.
     Verify,
+    /// Make a backup: of no source, whose folder is where it goes.
+    Backup,
 }
 
 impl Entry {
@@ -62,16 +67,18 @@ impl Entry {
             Task::Remove => (Errand::Remove, false),
             Task::Verify => (Errand::Verify, false),
         };
-        Self { id, errand, source: source.clone(), by_content, is_paused: false }
+        Self { id, errand, source: source.clone(), by_content, is_paused: false, keep: None }
     }
 
-    pub(super) fn task(&self) -> Task {
+    /// What the writer has to do; `None` for what is done beside it.
+    pub(super) fn task(&self) -> Option<Task> {
         let by_content = self.by_content;
         match self.errand {
-            Errand::Index => Task::Index(Look { deletions: Deletions::Guarded, by_content }),
-            Errand::IndexWithDeletions => Task::Index(Look { deletions: Deletions::Confirmed, by_content }),
-            Errand::Remove => Task::Remove,
-            Errand::Verify => Task::Verify,
+            Errand::Index => Some(Task::Index(Look { deletions: Deletions::Guarded, by_content })),
+            Errand::IndexWithDeletions => Some(Task::Index(Look { deletions: Deletions::Confirmed, by_content })),
+            Errand::Remove => Some(Task::Remove),
+            Errand::Verify => Some(Task::Verify),
+            Errand::Backup => None,
         }
     }
 }
@@ -109,10 +116,30 @@ impl Journal {
     /// # Errors
     /// The disk refused; nothing is noted.
     pub(super) fn add(&self, task: Task, source: &Source) -> io::Result<EntryId> {
+        self.push(|id| Entry::new(id, task, source))
+    }
+
+    /// Notes that a backup was accepted, durably.
+    ///
+    /// # Errors
+    /// As [`Journal::add`].
+    pub(super) fn add_backup(&self, destination: &Path, keep: Option<String>) -> io::Result<EntryId> {
+        let source = Source { name: String::new(), root: destination.to_path_buf() };
+        self.push(|id| Entry { id, errand: Errand::Backup, source, by_content: false, is_paused: false, keep })
+    }
+
+    /// The backups that are not made: where they go, and which are kept.
+    pub(super) fn backups(&self) -> Vec<(EntryId, PathBuf, Option<String>)> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let backups = entries.iter().filter(|entry| entry.errand == Errand::Backup);
+        backups.map(|entry| (EntryId(entry.id), entry.source.root.clone(), entry.keep.clone())).collect()
+    }
+
+    fn push(&self, entry: impl FnOnce(u64) -> Entry) -> io::Result<EntryId> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let id = entries.iter().map(|entry| entry.id).max().unwrap_or(0) + 1;
         let mut with = entries.clone();
-        with.push(Entry::new(id, task, source));
+        with.push(entry(id));
         self.write(&with)?;
         *entries = with;
         Ok(EntryId(id))
@@ -171,8 +198,8 @@ mod tests {
         let second = journal.add(look, &source("a")).unwrap();
         journal.pause(second, true).unwrap();
         let again = Journal::open(data.path()).unwrap().entries();
-        let tasks: Vec<(Task, bool)> = again.iter().map(|(_, entry)| (entry.task(), entry.is_paused)).collect();
-        assert_eq!((tasks, again[0].0), (vec![(Task::Remove, false), (look, true)], first));
+        let tasks: Vec<_> = again.iter().map(|(_, entry)| (entry.task(), entry.is_paused)).collect();
+        assert_eq!((tasks, again[0].0), (vec![(Some(Task::Remove), false), (Some(look), true)], first));
         journal.done(first).unwrap();
         journal.done(first).unwrap();
         assert_eq!(journal.entries(), Journal::open(data.path()).unwrap().entries());

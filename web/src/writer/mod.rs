@@ -8,6 +8,7 @@
 //! closed.
 
 mod backlog;
+mod backup;
 mod condition;
 mod desk;
 mod folders;
@@ -29,10 +30,11 @@ use std::thread::JoinHandle;
 
 use indexer::IndexOptions;
 use qwen3::EmbedHandle;
-use storage::{Source, Store};
+use storage::{Keep, Source, Store};
 use tokio::sync::oneshot;
 
 pub(crate) use self::condition::{Cause, Failure};
+use self::backup::Backups;
 use self::desk::Desk;
 use self::folders::Folders;
 use self::journal::Journal;
@@ -42,7 +44,7 @@ pub(crate) use self::queue::{AccessNews, Committed};
 use self::queue::{AccessOrder, Origin, Planned, Task};
 use self::shared::Shared;
 use self::turns::Kind;
-use crate::config::IndexConfig;
+use crate::config::{BackupConfig, IndexConfig};
 use crate::engine::OpenError;
 use crate::error::Error;
 use crate::jobs::Jobs;
@@ -52,6 +54,8 @@ use crate::pushed::Pushed;
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    backups: Arc<Backups>,
+    backup_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What a writer works with.
@@ -59,6 +63,7 @@ pub(crate) struct WriterParts<'a> {
     pub(crate) store: Store,
     pub(crate) embedder: EmbedHandle,
     pub(crate) config: &'a IndexConfig,
+    pub(crate) backup: &'a BackupConfig,
     pub(crate) indexing: IndexOptions,
     pub(crate) jobs: Arc<Jobs>,
     /// The sources to begin with.
@@ -88,18 +93,19 @@ pub(crate) struct Look {
 impl Writer {
     /// Starts the thread; it begins with what an earlier process had accepted, then `first`, then the other sources.
     pub(crate) fn start(parts: WriterParts) -> Result<Self, OpenError> {
-        let WriterParts { store, embedder, config, indexing, jobs, first, pushed, data_dir } = parts;
+        let WriterParts { store, embedder, config, backup, indexing, jobs, first, pushed, data_dir } = parts;
         let shared = Arc::new(Shared::new(jobs, Journal::open(data_dir)?, store.snapshots(), indexing.stop.clone()));
         let mut left_alone = BTreeSet::new();
         for (id, entry) in shared.journal.entries() {
-            match entry.task() {
+            let Some(task) = entry.task() else { continue };
+            match task {
                 Task::Remove => left_alone.insert(entry.source.name.clone()),
                 // Nobody looks through a source whose pass was paused.
                 Task::Index(_) if entry.is_paused => left_alone.insert(entry.source.name.clone()),
                 Task::Index(_) => left_alone.remove(&entry.source.name),
                 Task::Verify => false,
             };
-            shared.queue_noted(id, entry);
+            shared.queue_noted(id, task, entry);
         }
         let known = store.sources().iter().cloned().chain(pushed.sources()?);
         let mut sources = first;
@@ -121,7 +127,9 @@ impl Writer {
         let desk = Desk::new(embedder, indexing, folders, pushed, Arc::clone(&shared));
         let worker = thread::Worker::new(store, desk, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let (backups, backup_thread) = Backups::start(backup.clone(), data_dir, Arc::clone(&shared))?;
+        let (thread, backup_thread) = (Mutex::new(Some(thread)), Mutex::new(Some(backup_thread)));
+        Ok(Self { shared, thread, backups, backup_thread })
     }
 
     /// Adds a source, or brings it up to date; the number of the job. Blocks for a write to the disk.
@@ -164,6 +172,19 @@ impl Writer {
     /// As [`Writer::add`].
     pub(crate) fn verify(&self) -> Result<u64, Error> {
         self.accept(no_source(), Task::Verify, |_, _| Ok(()))
+    }
+
+    /// Makes a backup, where it is said or as configured; the number of the job. Blocks for a write to the disk.
+    ///
+    /// # Errors
+    /// [`Error::NoBackups`] where no place is given and none configured; [`Error::Unwritable`], [`Error::Stopping`].
+    pub(crate) fn back_up(&self, destination: Option<PathBuf>, keep: Option<Keep>) -> Result<u64, Error> {
+        self.backups.accept(destination, keep)
+    }
+
+    /// When the last backup was made, in seconds of Unix time, if that is known.
+    pub(crate) fn last_backup(&self) -> Option<i64> {
+        self.backups.last()
     }
 
     /// Says who may see a source; committed when the answer comes, which is an error where it could not be.
@@ -250,6 +271,12 @@ impl Writer {
     /// Finishes the commit under way, closes the store and ends the thread.
     pub(crate) fn stop(&self) {
         self.shared.stop();
+        // What it has pinned is of the store that is closed then.
+        self.backups.stop();
+        let backups = self.backup_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if backups.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a backup panicked; earlier ones are whole");
+        }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer panicked; what was committed is safe");

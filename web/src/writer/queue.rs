@@ -8,6 +8,7 @@ use storage::{FilePermissions, LedgerEntry, Source, SourceAccess};
 use tokio::sync::oneshot;
 
 use super::Look;
+use super::backup::PinOrder;
 use super::condition::{Condition, Failure};
 use super::journal::EntryId;
 use super::order::{Order, PlaceId, Stage};
@@ -43,6 +44,8 @@ pub(super) struct Queue {
     pub(super) runs: BTreeMap<PlaceId, Run>,
     /// What is said of who may see sources: before all else.
     pub(super) accesses: Vec<AccessOrder>,
+    /// Backups that wait for the data folder to be pinned: behind those, before all else.
+    pub(super) pins: Vec<PinOrder>,
     pub(super) turns: Turns,
     pub(super) timetable: Timetable,
     /// Where each source was found, for runs that nobody asked for.
@@ -125,6 +128,8 @@ pub(super) enum Step {
     Pass(PlaceId),
     /// What is said of who may see sources.
     Accesses,
+    /// The data folder is pinned for backups.
+    Pins,
     /// Vectors that are still to come.
     Backlog,
 }
@@ -132,7 +137,7 @@ pub(super) enum Step {
 impl Step {
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Changes(_) | Self::Accesses => Kind::Change,
+            Self::Changes(_) | Self::Accesses | Self::Pins => Kind::Change,
             Self::Removal(_) => Kind::Removal,
             Self::Pass(_) | Self::Backlog => Kind::Pass,
         }
@@ -155,6 +160,9 @@ impl Queue {
         if !self.accesses.is_empty() {
             return Some(Step::Accesses);
         }
+        if !self.pins.is_empty() {
+            return Some(Step::Pins);
+        }
         let order = &self.order;
         let next = self.turns.next(|kind| order.next(kind).is_some())?;
         self.take(next)
@@ -164,6 +172,9 @@ impl Queue {
     pub(super) fn next_beside_pass(&mut self) -> Option<Step> {
         if !self.accesses.is_empty() {
             return Some(Step::Accesses);
+        }
+        if !self.pins.is_empty() {
+            return Some(Step::Pins);
         }
         let order = &self.order;
         let waits = |kind: Kind| kind == Kind::Pass || order.next(kind).is_some();

@@ -154,8 +154,8 @@ impl Shared {
     }
 
     /// Queues what an earlier process had accepted.
-    pub(super) fn queue_noted(&self, id: EntryId, entry: Entry) {
-        let (task, stage) = (entry.task(), if entry.is_paused { Stage::Paused } else { Stage::Ready });
+    pub(super) fn queue_noted(&self, id: EntryId, task: Task, entry: Entry) {
+        let stage = if entry.is_paused { Stage::Paused } else { Stage::Ready };
         let mut queue = self.lock();
         let place = self.place_run(&mut queue, entry.source, task, Origin::Asked, stage);
         if let Some(run) = queue.runs.get_mut(&place) {
@@ -409,6 +409,7 @@ impl Shared {
     pub(super) fn failing(&self, failure: &Failure) {
         let mut queue = self.lock();
         queue.condition.failed(failure.clone(), Instant::now());
+        queue.pins.drain(..).for_each(|pins| pins.refuse(failure));
         let ready: Vec<PlaceId> = queue.changes.keys().copied().collect();
         for id in ready {
             let stage = queue.order.stage(id);
@@ -431,6 +432,7 @@ impl Shared {
         let mut queue = self.lock();
         queue.stopping = true;
         queue.accesses.clear();
+        queue.pins.clear();
         queue.changes.values_mut().for_each(|change| change.clear = None);
         self.cancel.store(true, Ordering::Relaxed);
         self.stop.ask();
