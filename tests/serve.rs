@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod audit;
+mod backups;
 mod below;
 mod brand;
 mod chat;
