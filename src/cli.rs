@@ -1,6 +1,7 @@
 //! The command line: what can be asked. Parsing has no effects.
 
 mod access;
+mod backup;
 mod people;
 mod search;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use access::{AccessArgs, AccessCommand, FilesSay};
+pub(crate) use backup::{BackupArgs, CompactArgs, RestoreArgs};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
 
@@ -113,6 +115,12 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
     Remove(RemoveArgs),
+    /// Copy the index, keys, users and pushed documents to another place; check and list such copies.
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
+    /// Give back the space of what was removed from the index. Nothing is read or embedded again.
+    Compact(CompactArgs),
     /// Fetch, list, check and remove models.
     Models(ModelsArgs),
     #[cfg(feature = "lab")]
@@ -133,6 +141,7 @@ impl Command {
             Self::Index(_) | Self::Search(_) | Self::Ask(_) | Self::Serve(_) => true,
             Self::Access(_) | Self::Keys(_) | Self::Users(_) | Self::Groups(_) => true,
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
+            Self::Backup(_) | Self::Restore(_) | Self::Compact(_) => true,
             Self::Config(_) | Self::Extract(_) | Self::Insights(_) | Self::Mcp(_) | Self::Models(_) => false,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),

@@ -7,6 +7,7 @@
 
 mod accesses;
 mod changes;
+mod source;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ use crate::totals::{self, IndexTotals};
 use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::VectorIndex;
-use crate::{duplicates, edition, private, upgrade};
+use crate::{backup, duplicates, edition, private, upgrade};
 
 /// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
 pub const STAGE: &str = "stage";
@@ -74,6 +75,8 @@ impl Store {
         if edition::remove_superseded(data)? {
             repairs.push("removed the index that a rebuild has replaced".to_string());
         }
+        backup::remove_leftovers(data)?;
+        edition::remove_unfinished(data)?;
         repairs.extend(upgrade::bring_forward(data, model)?);
         let folder = edition::in_force(data)?;
         let mut opened = recover::open(&folder, model)?;
