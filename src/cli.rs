@@ -1,6 +1,7 @@
 //! The command line: what can be asked. Parsing has no effects.
 
 mod access;
+mod backup;
 mod people;
 mod push;
 mod search;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use access::{AccessArgs, AccessCommand, FilesSay};
+pub(crate) use backup::{BackupArgs, CompactArgs, RestoreArgs};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 pub(crate) use push::PushArgs;
 pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
@@ -121,6 +123,12 @@ pub(crate) enum Command {
     Push(PushArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
     Remove(RemoveArgs),
+    /// Copy the index, keys, users and pushed documents to another place; check and list such copies.
+    Backup(BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(RestoreArgs),
+    /// Give back the space of what was removed from the index. Nothing is read or embedded again.
+    Compact(CompactArgs),
     /// Fetch, list, check and remove models.
     Models(ModelsArgs),
     #[cfg(feature = "lab")]
@@ -146,6 +154,7 @@ impl Command {
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Doctor(_) | Self::Extract(_) | Self::Insights(_) | Self::Jobs(_) => false,
             Self::Mcp(_) | Self::Models(_) | Self::Push(_) => false,
+            Self::Backup(_) | Self::Restore(_) | Self::Compact(_) => true,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::Generate(_) | Self::RunConfined(_) => false,

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use indexer::IndexError;
 use searcher::{Counted, RequestError, SearchError};
-use storage::chain;
+use storage::{BackupError, chain};
 use web::{RunningServerError, ServeError};
 
 /// An error with its causes and, where there is one, its cure: in one line, unless what it quotes has several.
@@ -22,6 +22,9 @@ fn cure(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref::<qwen3::Error>() {
         return of_model(error);
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
+        return of_backup(error);
     }
     // These pass on what the store or a model said, as if it were their own.
     match cause.downcast_ref::<IndexError>() {
@@ -88,6 +91,32 @@ fn of_store(error: &storage::Error) -> Option<&'static str> {
         }
         E::SourceRoot { .. } => Some("choose another name with --name"),
         other => other.system().as_ref().and_then(of_system),
+    }
+}
+
+fn of_backup(error: &BackupError) -> Option<&'static str> {
+    use BackupError as E;
+    match error {
+        E::Store(error) => of_store(error),
+        E::Destination { source, .. } if storage::is_full(source) => Some(
+            "free some space there, or keep fewer backups with --keep, and run the same command again; the index is as it was",
+        ),
+        E::Destination { source, .. } => match source.kind() {
+            std::io::ErrorKind::PermissionDenied => Some("check the permissions there; the index is as it was"),
+            std::io::ErrorKind::NotFound => {
+                Some("check that it is mounted and that the folder which it lies in exists; the index is as it was")
+            }
+            _ => Some("check that it can be reached, and run the same command again; the index is as it was"),
+        },
+        E::NotARepository { .. } | E::Inside { .. } => Some("name another folder"),
+        E::Format { .. } => Some("use the quarry that wrote them, or name another folder"),
+        E::InUse { .. } => Some("wait until it is done"),
+        E::NoBackup { .. } => Some("`quarry backup DEST --list` shows what is there, `quarry backup DEST` makes one"),
+        E::Damaged { .. } | E::Unsound { .. } => Some(
+            "`quarry backup DEST --verify` says which backups are damaged; take another one with `quarry restore SRC --at TIME`",
+        ),
+        E::NotEmpty { .. } => Some("name another one with --data-dir, or move away what is in it"),
+        E::Stopped => None,
     }
 }
 

@@ -62,6 +62,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Extract(args) => commands::extract::run(settings, args),
         Command::Push(args) => commands::push::run(settings, args),
         Command::Remove(args) => commands::remove::run(settings, args),
+        Command::Backup(args) => commands::backup::run(settings, args),
+        Command::Restore(args) => commands::restore::run(settings, args),
+        Command::Compact(args) => commands::compact::run(settings, args),
         Command::Models(args) => commands::models::run(settings, args),
         #[cfg(feature = "lab")]
         Command::Lab(command) => commands::lab::run(settings, command),

@@ -162,6 +162,24 @@ impl Server {
         Ok(job)
     }
 
+    /// Has it give space back; the number of the job.
+    pub(crate) fn compact(&self) -> Result<u64> {
+        let Accepted { job } = self.0.post("/api/v1/compact")?;
+        Ok(job)
+    }
+
+    /// Has it make a backup; the number of the job.
+    pub(crate) fn back_up(&self, destination: &Path, keep: Option<String>) -> Result<u64> {
+        let destination = std::path::absolute(destination)?;
+        let destination = destination.to_str().context("the path of the backups is not UTF-8")?;
+        let mut body = json!({ "destination": destination });
+        if let Some(keep) = keep {
+            body["keep"] = keep.into();
+        }
+        let Accepted { job } = self.0.post_json("/api/v1/backups", &body)?;
+        Ok(job)
+    }
+
     /// Says who may see a source, in the place of what was said before.
     pub(crate) fn set_access(&self, source: &str, rules: &Value) -> Result<()> {
         let address = format!("/api/v1/sources/{}/access", address_segment(source));
@@ -249,7 +267,8 @@ impl Bar {
         match job.kind.as_str() {
             "index" => Self::Source(Progress::new(&job.source)),
             "embed" => Self::Stage(StageProgress::new("embedding", "passages")),
-            other => Self::Stage(StageProgress::new(other, "files")),
+            "backup" => Self::Stage(StageProgress::new("backup", "MiB")),
+            other => Self::Stage(StageProgress::new(other, "documents")),
         }
     }
 
@@ -262,7 +281,12 @@ impl Bar {
                 bar.progressed(&Counters { files, bytes, chunks: passages, tokens, ..Counters::default() });
             }
             Self::Stage(bar) => {
-                bar.show(if planned > 0 { passages } else { files }, planned, job.waiting_for.as_deref())
+                let (done, all) = match job.kind.as_str() {
+                    "embed" => (passages, planned),
+                    "backup" => (bytes >> 20, planned_bytes >> 20),
+                    _ => (files, planned),
+                };
+                bar.show(done, all, job.waiting_for.as_deref());
             }
         }
     }

@@ -142,7 +142,16 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         | Step::RebuildInForce
         | Step::UpgradeConverted
         | Step::UpgradeFinished
-        | Step::UpgradeInForce => 0,
+        | Step::UpgradeInForce
+        | Step::BackupPinned
+        | Step::BackupCopied
+        | Step::BackupWritten
+        | Step::BackupPruned
+        | Step::RestoreFilled
+        | Step::RestorePlaced
+        | Step::CompactConverted
+        | Step::CompactFinished
+        | Step::CompactInForce => 0,
     };
     (commits * EVERY).min(DOCUMENTS)
 }

@@ -3,6 +3,7 @@
 
 mod answerable;
 mod backlog;
+mod backup;
 mod bad_input;
 mod bert;
 mod browser;

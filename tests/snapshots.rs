@@ -4,7 +4,7 @@
 
 use crate::support::Bench;
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["index"],
     &["search"],
@@ -16,6 +16,9 @@ const COMMANDS: [&[&str]; 17] = [
     &["status"],
     &["verify"],
     &["remove"],
+    &["backup"],
+    &["restore"],
+    &["compact"],
     &["models"],
     &["eval"],
     &["bench"],

@@ -2,6 +2,8 @@
 
 pub(crate) mod access;
 pub(crate) mod ask;
+pub(crate) mod backup;
+pub(crate) mod compact;
 pub(crate) mod config;
 pub(crate) mod confined;
 pub(crate) mod doctor;
@@ -18,6 +20,7 @@ pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod push;
 pub(crate) mod remove;
+pub(crate) mod restore;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod status;

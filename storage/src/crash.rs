@@ -40,6 +40,24 @@ pub enum Step {
     UpgradeFinished,
     /// An upgrade is in force, what it replaced is still there.
     UpgradeInForce,
+    /// Everything that a backup holds is pinned, nothing is copied yet.
+    BackupPinned,
+    /// All objects of a backup are there, its manifest is not.
+    BackupCopied,
+    /// A backup is whole.
+    BackupWritten,
+    /// Backups are removed, objects that they alone needed are still there.
+    BackupPruned,
+    /// All that is restored is written, nothing of it was opened.
+    RestoreFilled,
+    /// What lies beside the index is in its place, the index is not.
+    RestorePlaced,
+    /// The truth of a compaction is whole, what is derived is not made yet.
+    CompactConverted,
+    /// A compaction is whole, and not in force yet.
+    CompactFinished,
+    /// A compaction is in force, what it replaced is still there.
+    CompactInForce,
 }
 
 impl Step {

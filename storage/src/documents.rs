@@ -6,6 +6,7 @@
 //! [`Documents::apply`] returns, not before.
 
 mod accesses;
+mod transfer;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::record::{Chunk, ContentKey, Document, DocumentId, IndexModel, LedgerEntry, Source};
 use crate::totals::{IndexTotals, SourceCounts};
 
+pub(crate) use transfer::{Importer, Ordinals};
 pub(crate) use waiting::BacklogCounts;
 pub use waiting::{Waiting, WaitingDocument};
 

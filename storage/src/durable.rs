@@ -66,8 +66,9 @@ fn fill(draft: &Path, readers: Readers, write: impl FnOnce(&mut File) -> io::Res
     file.sync_all()
 }
 
+/// Makes a file that is not there yet.
 #[cfg(unix)]
-fn create(draft: &Path, readers: Readers) -> io::Result<File> {
+pub(crate) fn create(draft: &Path, readers: Readers) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let mode = match readers {
@@ -78,7 +79,7 @@ fn create(draft: &Path, readers: Readers) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn create(draft: &Path, _readers: Readers) -> io::Result<File> {
+pub(crate) fn create(draft: &Path, _readers: Readers) -> io::Result<File> {
     OpenOptions::new().create_new(true).write(true).open(draft)
 }
 

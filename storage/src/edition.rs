@@ -1,7 +1,8 @@
 //! Editions of the index in a data folder: the one in force, and the one that a rebuild or an upgrade makes beside it.
 //!
 //! The first edition lies in the data folder itself. A rebuild makes the next one in `rebuild/`, an upgrade in
-//! `upgrade/`, and at its end renames that folder to `index-N`. The rename is the change-over, whole or absent: whoever opens the data folder takes the highest N
+//! `upgrade/`, a compaction in `compact/`, a restore in `restoring/`, and at its end renames that folder to `index-N`. The rename
+//! is the change-over, whole or absent: whoever opens the data folder takes the highest N
 //! there is, and the data folder itself where there is none. What is superseded is removed by the next writer, if the
 //! rebuild did not get to it.
 
@@ -17,6 +18,10 @@ use crate::{files, layout};
 const UNFINISHED: &str = "rebuild";
 /// Where an upgrade works until it is whole.
 const UPGRADING: &str = "upgrade";
+/// Where a compaction works until it is whole.
+const COMPACTING: &str = "compact";
+/// Where a restore works until it is whole.
+const RESTORING: &str = "restoring";
 const PREFIX: &str = "index-";
 
 /// The folder of the edition in force.
@@ -32,6 +37,26 @@ pub(crate) fn unfinished(data: &Path) -> PathBuf {
 /// The folder of an edition that an upgrade makes.
 pub(crate) fn upgrading(data: &Path) -> PathBuf {
     data.join(UPGRADING)
+}
+
+/// The folder of an edition that a compaction makes.
+pub(crate) fn compacting(data: &Path) -> PathBuf {
+    data.join(COMPACTING)
+}
+
+/// The folder of an edition that a restore makes.
+pub(crate) fn restoring(data: &Path) -> PathBuf {
+    data.join(RESTORING)
+}
+
+/// Removes what a compaction or a restore that was killed has left. The caller holds the data folder's lock.
+pub(crate) fn remove_unfinished(data: &Path) -> Result<()> {
+    [compacting(data), restoring(data)].iter().try_for_each(|folder| files::remove(folder))
+}
+
+/// Whether something of that name in a data folder is an edition, or one in the making.
+pub(crate) fn is_one(name: &str) -> bool {
+    [UNFINISHED, UPGRADING, COMPACTING, RESTORING].contains(&name) || number_of(name).is_some()
 }
 
 /// Reads the edition in force; once more if a rebuild replaced it meanwhile.
@@ -81,17 +106,19 @@ fn numbers(data: &Path) -> Result<Vec<u32>> {
     for entry in entries {
         let entry = entry.map_err(Error::io("list", data))?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|number| number.parse().ok());
-        // A number has one spelling: `index-01` is not ours.
-        let Some(number) = number.filter(|number| name.to_str() == Some(&format!("{PREFIX}{number}"))) else {
-            continue;
-        };
+        let Some(number) = name.to_str().and_then(number_of) else { continue };
         // An empty folder of that name is somebody else's: taking it for an index would give the real one up.
         if layout::parts(&entry.path()).iter().any(|part| part.exists()) {
             numbers.push(number);
         }
     }
     Ok(numbers)
+}
+
+/// The number in a name of an edition. It has one spelling: `index-01` is not ours.
+fn number_of(name: &str) -> Option<u32> {
+    let number = name.strip_prefix(PREFIX)?.parse().ok()?;
+    (name == format!("{PREFIX}{number}")).then_some(number)
 }
 
 #[cfg(test)]

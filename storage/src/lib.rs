@@ -49,9 +49,11 @@
 
 mod access;
 mod attempts;
+mod backup;
 mod batch;
 mod block;
 mod closed;
+mod compact;
 mod contents;
 mod copies;
 mod crash;
@@ -94,9 +96,15 @@ pub use access::{
     PrincipalError, PrincipalKind, Principals, SourceAccess, Viewer,
 };
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
+pub use backup::{
+    At, BackupCheck, BackupError, BackupFinding, BackupFolder, BackupObserver, BackupReport, BackupResult,
+    BackupSource, BackupSummary, BackupWriter, Destination, Keep, KeepError, KnownObjects, Pruned, Restored,
+    StoredName, Unobserved, Use, list_backups, restore, verify_backups,
+};
 pub use batch::Batch;
 pub use block::{Block, BlockKind, Marker, Place};
 pub use closed::ClosedStore;
+pub use compact::Compaction;
 pub use copies::Copies;
 pub use crash::Step;
 #[cfg(debug_assertions)]

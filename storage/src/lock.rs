@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -10,6 +10,7 @@ const NAME: &str = "LOCK";
 
 /// Held by the writer for as long as the store is open. The system releases it when the process ends, however it ends.
 pub(crate) struct Lock {
+    folder: PathBuf,
     file: File,
 }
 
@@ -31,7 +32,12 @@ impl Lock {
         }
         file.set_len(0).map_err(Error::io("write", &path))?;
         write!(file, "{}", std::process::id()).map_err(Error::io("write", &path))?;
-        Ok(Self { file })
+        Ok(Self { folder: folder.to_path_buf(), file })
+    }
+
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

@@ -118,6 +118,11 @@ impl Snapshot {
         Self { totals: Arc::new(totals), shared: Arc::clone(&self.shared) }
     }
 
+    /// Vectors that passages have, and all that are stored: the others are of texts that were removed.
+    pub fn vectors_in_use(&self) -> (u64, u64) {
+        (self.shared.whole.placement.live().count(), self.totals.vectors)
+    }
+
     /// Number of the last commit that is visible.
     pub fn sequence(&self) -> u64 {
         self.shared.whole.lexical.payload().sequence

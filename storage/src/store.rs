@@ -7,6 +7,7 @@
 
 mod accesses;
 mod changes;
+mod source;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ use crate::truth::{SharedDocuments, Statistics, TruthReader, statistics};
 use crate::vectorfile::VectorFile;
 use crate::vectors::VectorIndex;
 use crate::verify::{self, Verification};
-use crate::{duplicates, edition, private, upgrade};
+use crate::{backup, duplicates, edition, private, upgrade};
 
 /// Target of the spans that are stages of indexing, here and in the indexer: what they take is measured.
 pub const STAGE: &str = "stage";
@@ -75,6 +76,8 @@ impl Store {
         if edition::remove_superseded(data)? {
             repairs.push("removed the index that a rebuild has replaced".to_string());
         }
+        backup::remove_leftovers(data)?;
+        edition::remove_unfinished(data)?;
         repairs.extend(upgrade::bring_forward(data, model)?);
         let folder = edition::in_force(data)?;
         let mut opened = recover::open(&folder, model)?;
@@ -89,7 +92,7 @@ impl Store {
         Ok(Self {
             folder: folder.to_path_buf(),
             settings,
-            truth: SharedDocuments::new(documents.clone()),
+            truth: SharedDocuments::new(folder, documents.clone()),
             documents,
             vectors,
             lexical,
@@ -121,7 +124,7 @@ impl Store {
         };
         let ClosedStore { folder, model: _, current, truth, lock } = closed;
         current.set(snapshot);
-        truth.set(Some(documents.clone()));
+        truth.set(Some((folder.clone(), documents.clone())));
         let (poisoned, attempts) = (None, Arc::new(attempts));
         Ok(Self {
             folder,
@@ -234,7 +237,7 @@ impl Store {
 
     /// A reading side of the truth for threads that work beside the writer.
     pub fn truth(&self) -> TruthReader {
-        TruthReader::new(self.folder.clone(), self.truth.clone())
+        TruthReader::new(self.truth.clone())
     }
 
     /// Whether the content under this key has a vector already.

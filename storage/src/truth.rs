@@ -19,19 +19,24 @@ const PAGE: usize = 512;
 
 /// The document store as all readers see it; `None` while it is opened again.
 #[derive(Clone)]
-pub(crate) struct SharedDocuments(Arc<RwLock<Option<Documents>>>);
+pub(crate) struct SharedDocuments(Arc<RwLock<Option<(PathBuf, Documents)>>>);
 
 impl SharedDocuments {
-    pub(crate) fn new(documents: Documents) -> Self {
-        Self(Arc::new(RwLock::new(Some(documents))))
+    pub(crate) fn new(folder: &Path, documents: Documents) -> Self {
+        Self(Arc::new(RwLock::new(Some((folder.to_path_buf(), documents)))))
     }
 
-    /// Gives another store to the readers, or none for now.
-    pub(crate) fn set(&self, documents: Option<Documents>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = documents;
+    /// Gives another store, of the index in that folder, to the readers, or none for now.
+    pub(crate) fn set(&self, store: Option<(PathBuf, Documents)>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = store;
     }
 
     fn get(&self) -> Result<Documents> {
+        Ok(self.placed()?.1)
+    }
+
+    /// With the folder of the index: compaction makes another one.
+    fn placed(&self) -> Result<(PathBuf, Documents)> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Reopening)
     }
 }
@@ -39,13 +44,12 @@ impl SharedDocuments {
 /// A reading side of a [`Store`](crate::Store) for other threads of its process. Cheap to clone.
 #[derive(Clone)]
 pub struct TruthReader {
-    folder: PathBuf,
     documents: SharedDocuments,
 }
 
 impl TruthReader {
-    pub(crate) fn new(folder: PathBuf, documents: SharedDocuments) -> Self {
-        Self { folder, documents }
+    pub(crate) fn new(documents: SharedDocuments) -> Self {
+        Self { documents }
     }
 
     /// The ledger line of a file.
@@ -74,9 +78,9 @@ impl TruthReader {
 
     /// Counts and sizes.
     pub fn statistics(&self) -> Result<Statistics> {
-        let documents = self.documents.get()?;
+        let (folder, documents) = self.documents.placed()?;
         let totals = documents.totals_now()?;
-        statistics(&self.folder, &documents, &totals)
+        statistics(&folder, &documents, &totals)
     }
 }
 

@@ -71,7 +71,11 @@ pub fn verify(data: &Path) -> Result<Verification> {
     }
     let _lock = Lock::acquire(data)?;
     // A rebuild may have ended just before the lock was taken.
-    let folder = &edition::in_force(data)?;
+    verify_edition(&edition::in_force(data)?)
+}
+
+/// Checks the index in one folder, which nobody writes to.
+pub(crate) fn verify_edition(folder: &Path) -> Result<Verification> {
     let mut report = Verification::default();
     let described = match settings::read(folder) {
         // What another format says is not for this one to check.

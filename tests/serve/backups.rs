@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::server::{PATIENCE, Server, eventually};
-use crate::support::{Bench, fixture};
+use crate::support::{Bench, Run, fixture};
 
 fn settings(place: &Path, more: &str) -> String {
     format!("[backup]\ndestination = {:?}\nevery_hours = 0\n{more}", place.display().to_string())
@@ -24,9 +25,13 @@ fn back_up(server: &Server, body: &Value) -> Value {
 /// Restores the newest backup into a new folder, and answers a question there.
 fn restored(bench: &Bench, place: &Path, name: &str, query: &str) -> Vec<String> {
     let there = bench.root.path().join(name);
-    let (place, there) = (place.display().to_string(), there.display().to_string());
-    bench.run(&["--data-dir", &there, "restore", &place]).succeeded();
-    let found = bench.run(&["--data-dir", &there, "search", "--json", "--lexical", query]).succeeded().json();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quarry"));
+        command.env_clear().arg("--data-dir").arg(&there).args(args);
+        Run(command.output().unwrap()).succeeded()
+    };
+    run(&["restore", place.to_str().unwrap()]);
+    let found = run(&["search", "--json", "--lexical", query]).json();
     found["results"].as_array().unwrap().iter().map(|hit| hit["path"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -122,4 +127,26 @@ fn the_timetable_makes_the_first_backup_at_once() {
     std::thread::sleep(PATIENCE / 60);
     let jobs = again.get("/api/v1/jobs").expect(200);
     assert!(jobs["jobs"].as_array().unwrap().iter().all(|job| job["kind"] != "backup"), "{jobs}");
+}
+
+#[test]
+fn space_is_given_back_beside_searches() {
+    let bench = Bench::with_documents(60);
+    let handbook = fixture("handbook").display().to_string();
+    let docs = bench.docs().display().to_string();
+    let mut server = Server::start(&bench, &[&docs, &handbook]).ready();
+    let before = server.get("/api/v1/status").expect(200);
+    bench.run(&["remove", "docs"]).succeeded();
+    let said = stdout(&bench, &["compact"]);
+    assert!(said.contains("60 vectors of removed texts are gone"), "{said}");
+    let after = server.get("/api/v1/status").expect(200);
+    assert!(after["vectors"].as_u64() < before["vectors"].as_u64(), "{before} {after}");
+    assert!(after["bytes"].as_array().unwrap().iter().any(|part| part["bytes"].as_u64() > Some(0)), "{after}");
+    assert!(server.paths("q=how+do+I+get+my+travel+money+back&top=10").contains(&"travel/expenses.md".to_string()));
+    // What comes later is as well kept as before.
+    server.put("tea.md", "# Tea\n\nThe samovar is in the kitchen.\n").expect(200);
+    assert_eq!(server.paths("q=samovar&mode=lexical"), ["tea.md"]);
+    assert_eq!(server.signal("-TERM"), Some(0));
+    bench.verify();
+    assert_eq!(bench.paths(&["samovar", "--lexical"]), ["tea.md"]);
 }

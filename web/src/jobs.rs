@@ -26,6 +26,8 @@ pub(crate) enum JobKind {
     Embed,
     /// The index is checked.
     Verify,
+    /// The space of what was removed is given back.
+    Compact,
     /// A backup is made.
     Backup,
 }

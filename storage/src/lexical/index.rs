@@ -90,6 +90,12 @@ impl LexicalIndex {
         payload_of(self.writer.index())
     }
 
+    /// What the names of the files of each segment begin with, as of the last commit.
+    pub(crate) fn segment_names(&self) -> Result<Vec<String>> {
+        let metas = self.writer.index().load_metas().map_err(unusable)?;
+        Ok(metas.segments.iter().map(|segment| segment.id().uuid_string()).collect())
+    }
+
     /// Replaces a document: none of its old chunks stay.
     pub(crate) fn replace(&self, document: &Document, chunks: &[Chunk]) -> Result<()> {
         self.delete(document.id());

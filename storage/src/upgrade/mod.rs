@@ -125,7 +125,8 @@ fn take_along(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn copy_attempts(from: &Path, to: &Path) -> Result<()> {
+/// What a dead process left under way, for another edition.
+pub(crate) fn copy_attempts(from: &Path, to: &Path) -> Result<()> {
     let (old, new) = (attempts::path(from), attempts::path(to));
     if !old.exists() {
         return Ok(());

@@ -77,6 +77,11 @@ impl VectorFile {
         self.len
     }
 
+    /// Bytes of the file up to the end of the last one.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.layout.offset(self.len)
+    }
+
     /// Writes vectors behind the last one and gives the ordinal of the first. Durable after [`VectorFile::sync`].
     ///
     /// # Errors

@@ -71,6 +71,17 @@ pub(crate) async fn verify(app: web::Data<App>, caller: Caller) -> Result<HttpRe
     Ok(HttpResponse::Accepted().json(timed(started, app.engine()?.generation(&caller)?, content)))
 }
 
+/// Gives back the space of what was removed. Searches go on, and nothing is written meanwhile; it needs room for a second copy
+/// of what is left.
+#[utoipa::path(post, path = "/api/v1/compact", tag = "server",
+    responses((status = 202, body = Timed<Accepted>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn compact(app: web::Data<App>, caller: Caller) -> Result<HttpResponse, Error> {
+    let started = Instant::now();
+    let job = on_disk(&app, &caller, Writer::compact).await?;
+    let content = Accepted::of_the_index(job);
+    Ok(HttpResponse::Accepted().json(timed(started, app.engine()?.generation(&caller)?, content)))
+}
+
 /// Asks the writer to stop a job that the caller may see, or to let it go on.
 async fn stop(
     app: web::Data<App>,

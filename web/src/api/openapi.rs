@@ -41,7 +41,7 @@ use crate::server::Door;
         sources::list, sources::add, sources::reindex, sources::remove, sources::ledger,
         access::get, access::put, access::explain,
         feedback::feedback, insights::insights, insights::judgements,
-        status::status, jobs::list, jobs::get, jobs::cancel, jobs::pause, jobs::resume, jobs::verify, backups::make, sign_out::back_channel,
+        status::status, jobs::list, jobs::get, jobs::cancel, jobs::pause, jobs::resume, jobs::verify, jobs::compact, backups::make, sign_out::back_channel,
         health::live, health::ready, health::metrics,
         compat::chat::completions, compat::openai::embeddings, compat::openai::models, compat::cohere::rerank_v1, compat::cohere::rerank_v2,
         compat::tei::embed, compat::tei::rerank,

@@ -41,6 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::api("/api/v1/jobs/{id}/pause").post(INDEX, jobs::pause),
         Endpoint::api("/api/v1/jobs/{id}/resume").post(INDEX, jobs::resume),
         Endpoint::api("/api/v1/backups").post(ADMIN, backups::make),
+        Endpoint::api("/api/v1/compact").post(ADMIN, jobs::compact),
         Endpoint::api("/api/v1/verify").post(ADMIN, jobs::verify),
         Endpoint::api("/sign-in/back-channel").post(Need::Host, sign_out::back_channel),
         Endpoint::api("/api/v1/status").get(SEARCH, status::status),

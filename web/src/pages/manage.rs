@@ -120,6 +120,11 @@ pub(super) async fn verify(app: web::Data<App>, caller: Caller) -> HttpResponse 
     back(api::on_disk(&app, &caller, Writer::verify).await.map(drop))
 }
 
+/// `POST /admin/compact`.
+pub(super) async fn compact(app: web::Data<App>, caller: Caller) -> HttpResponse {
+    back(api::on_disk(&app, &caller, Writer::compact).await.map(drop))
+}
+
 /// `POST /admin/backup`.
 pub(super) async fn back_up(app: web::Data<App>, caller: Caller) -> HttpResponse {
     back(api::on_disk(&app, &caller, |writer| writer.back_up(None, None)).await.map(drop))
@@ -199,6 +204,8 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
                 h2 #check { (words.check_index) }
                 p { (words.check_intro) }
                 form.filter action="/admin/verify" method="post" { button type="submit" { (words.check_index) } }
+                p { (words.compact_intro) }
+                form.filter action="/admin/compact" method="post" { button type="submit" { (words.compact) } }
             }
         }
     };
@@ -283,6 +290,7 @@ fn job_row(visit: &Visit, job: &Job) -> Markup {
         JobKind::Embed => words.job_embed,
         JobKind::Verify => words.job_verify,
         JobKind::Backup => words.job_backup,
+        JobKind::Compact => words.job_compact,
     };
     let state = match job.state {
         JobState::Queued => words.job_queued,

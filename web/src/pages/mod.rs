@@ -72,6 +72,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/admin/jobs/{id}/pause").post(ADMIN, manage::pause),
         Endpoint::page("/admin/jobs/{id}/resume").post(ADMIN, manage::resume),
         Endpoint::page("/admin/backup").post(ADMIN, manage::back_up),
+        Endpoint::page("/admin/compact").post(ADMIN, manage::compact),
         Endpoint::page("/admin/verify").post(ADMIN, manage::verify),
         Endpoint::page("/insights").get(ADMIN, insights::insights),
         Endpoint::page("/insights/queries.csv").get(ADMIN, insights::csv),

@@ -65,7 +65,7 @@ impl Desk {
     pub(super) fn step(&mut self, store: &mut Store, step: Step) -> Result<(), IndexError> {
         let ids = match &step {
             Step::Changes(ids) => ids.clone(),
-            Step::Removal(id) | Step::Pass(id) => vec![*id],
+            Step::Removal(id) | Step::Pass(id) | Step::Compaction(id) => vec![*id],
             Step::Accesses | Step::Pins | Step::Backlog => Vec::new(),
         };
         self.under_way.extend(&ids);
@@ -73,6 +73,8 @@ impl Desk {
             Step::Changes(ids) => self.changes(store, &ids)?,
             Step::Removal(id) => self.removal(store, id)?,
             Step::Pass(id) => self.pass(store, id)?,
+            // That is done with the store closed: see `Worker`.
+            Step::Compaction(_) => {}
             Step::Accesses => self.accesses(store)?,
             Step::Pins => self.pins(store),
             Step::Backlog => return self.backlog(store),
@@ -153,7 +155,7 @@ impl Desk {
         Ok(lines)
     }
 
-    fn begin(&self, id: PlaceId) -> Option<Run> {
+    pub(super) fn begin(&self, id: PlaceId) -> Option<Run> {
         let run = self.shared.lock().runs.get(&id).cloned()?;
         self.shared.jobs.start(run.job);
         Some(run)
@@ -164,6 +166,7 @@ impl Desk {
         let look = match run.task {
             Task::Index(look) => look,
             Task::Verify => return self.verify(store, id, &run),
+            Task::Compact => return Ok(()),
             Task::Remove => return self.removal(store, id),
         };
         let name = run.source.name.clone();
@@ -313,12 +316,13 @@ impl Desk {
         self.failures.remove(name);
         self.shared.jobs.finish(run.job, JobState::Done, format!("{removed} documents removed"));
         self.shared.run_done(id);
+        self.shared.compact_if_wasteful(&store.snapshot());
         Ok(())
     }
 
     /// Takes what is done out of the journal: until then it would be done again at the next start, behind what is
     /// accepted from now on. So nothing is let past before it has worked.
-    fn close(&self, run: &Run) -> Result<(), IndexError> {
+    pub(super) fn close(&self, run: &Run) -> Result<(), IndexError> {
         let closed = run.entry.map_or(Ok(()), |entry| self.shared.journal.done(entry));
         let failed = |source: io::Error| storage::Error::Io { action: "write", path: "accepted.json".into(), source };
         closed.map_err(|error| IndexError::Storage(failed(error)))

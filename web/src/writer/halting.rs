@@ -124,6 +124,9 @@ impl Shared {
             Some((_, run, _)) if run.task == Task::Remove => {
                 Err(fixed("a removal that was accepted is made; index the source again to have it back"))
             }
+            Some((_, run, Stage::Runs)) if matches!(run.task, Task::Verify | Task::Compact) => {
+                Err(fixed("it has begun, and is done to its end"))
+            }
             Some((_, _, Stage::Prepares | Stage::Waits)) => Err(fixed("it is only just being accepted")),
             Some(found) => Ok(found),
         }

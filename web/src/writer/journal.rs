@@ -53,6 +53,8 @@ enum Errand {
     Remove,
     /// Check the index: of no source.
     Verify,
+    /// Give space back: of no source.
+    Compact,
     /// Make a backup: of no source, whose folder is where it goes.
     Backup,
 }
@@ -66,6 +68,7 @@ impl Entry {
             }
             Task::Remove => (Errand::Remove, false),
             Task::Verify => (Errand::Verify, false),
+            Task::Compact => (Errand::Compact, false),
         };
         Self { id, errand, source: source.clone(), by_content, is_paused: false, keep: None }
     }
@@ -78,6 +81,7 @@ impl Entry {
             Errand::IndexWithDeletions => Some(Task::Index(Look { deletions: Deletions::Confirmed, by_content })),
             Errand::Remove => Some(Task::Remove),
             Errand::Verify => Some(Task::Verify),
+            Errand::Compact => Some(Task::Compact),
             Errand::Backup => None,
         }
     }

@@ -9,6 +9,7 @@
 
 mod backlog;
 mod backup;
+mod compaction;
 mod condition;
 mod desk;
 mod folders;
@@ -103,7 +104,7 @@ impl Writer {
                 // Nobody looks through a source whose pass was paused.
                 Task::Index(_) if entry.is_paused => left_alone.insert(entry.source.name.clone()),
                 Task::Index(_) => left_alone.remove(&entry.source.name),
-                Task::Verify => false,
+                Task::Verify | Task::Compact => false,
             };
             shared.queue_noted(id, task, entry);
         }
@@ -172,6 +173,14 @@ impl Writer {
     /// As [`Writer::add`].
     pub(crate) fn verify(&self) -> Result<u64, Error> {
         self.accept(no_source(), Task::Verify, |_, _| Ok(()))
+    }
+
+    /// Gives back the space of what was removed; the number of the job.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub(crate) fn compact(&self) -> Result<u64, Error> {
+        self.accept(no_source(), Task::Compact, |_, _| Ok(()))
     }
 
     /// Makes a backup, where it is said or as configured; the number of the job. Blocks for a write to the disk.
@@ -287,7 +296,7 @@ impl Writer {
 /// The kind of work that a task is.
 fn kind_of(task: Task) -> Kind {
     match task {
-        Task::Index(_) | Task::Verify => Kind::Pass,
+        Task::Index(_) | Task::Verify | Task::Compact => Kind::Pass,
         Task::Remove => Kind::Removal,
     }
 }

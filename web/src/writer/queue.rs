@@ -115,6 +115,8 @@ pub(super) enum Task {
     Remove,
     /// Every checksum and cross-reference of the index is checked.
     Verify,
+    /// The space of what was removed is given back.
+    Compact,
 }
 
 /// A part of the work.
@@ -126,6 +128,8 @@ pub(super) enum Step {
     Removal(PlaceId),
     /// A pass over a source.
     Pass(PlaceId),
+    /// The index is made anew without what was removed.
+    Compaction(PlaceId),
     /// What is said of who may see sources.
     Accesses,
     /// The data folder is pinned for backups.
@@ -139,7 +143,7 @@ impl Step {
         match self {
             Self::Changes(_) | Self::Accesses | Self::Pins => Kind::Change,
             Self::Removal(_) => Kind::Removal,
-            Self::Pass(_) | Self::Backlog => Kind::Pass,
+            Self::Pass(_) | Self::Compaction(_) | Self::Backlog => Kind::Pass,
         }
     }
 }
@@ -187,6 +191,7 @@ impl Queue {
         self.order.set(first, Stage::Runs);
         Some(match kind {
             Kind::Removal => Step::Removal(first),
+            Kind::Pass if self.runs.get(&first).is_some_and(|run| run.task == Task::Compact) => Step::Compaction(first),
             Kind::Pass => Step::Pass(first),
             Kind::Change => Step::Changes(self.with_others(first)),
         })

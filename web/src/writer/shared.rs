@@ -167,7 +167,7 @@ impl Shared {
         self.bell.notify_one();
     }
 
-    fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin) {
+    pub(super) fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin) {
         if Self::waits_already(queue, &source, task).is_none() {
             self.place_run(queue, source, task, origin, Stage::Ready);
         }
@@ -185,6 +185,7 @@ impl Shared {
             Task::Index(_) => JobKind::Index,
             Task::Remove => JobKind::RemoveSource,
             Task::Verify => JobKind::Verify,
+            Task::Compact => JobKind::Compact,
         };
         let job = self.jobs.add(kind, &source.name);
         let id = queue.order.accept(&source.name, kind_of(task), BTreeSet::new(), stage);

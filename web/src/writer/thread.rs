@@ -18,13 +18,13 @@ use super::turns::Kind;
 
 /// The thread's own.
 pub(super) struct Worker {
-    held: Option<Held>,
-    desk: Desk,
-    shared: Arc<Shared>,
+    pub(super) held: Option<Held>,
+    pub(super) desk: Desk,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// The store as the thread has it.
-enum Held {
+pub(super) enum Held {
     Open(Box<Store>),
     /// It failed, and could not be opened again yet.
     Closed(Box<ClosedStore>),
@@ -56,6 +56,9 @@ impl Worker {
     }
 
     fn step(&mut self, step: Step) {
+        if let Step::Compaction(id) = step {
+            return self.compact(id);
+        }
         let (kind, started) = (step.kind(), Instant::now());
         let Some(Held::Open(store)) = &mut self.held else { return self.reopen() };
         let desk = &mut self.desk;
@@ -88,6 +91,11 @@ impl Worker {
             Some(Held::Closed(closed)) => *closed,
             None => return,
         };
+        self.open(closed);
+    }
+
+    /// Opens a closed store, or keeps it for another try.
+    pub(super) fn open(&mut self, closed: ClosedStore) {
         match closed.open() {
             Ok(store) => {
                 store.repairs().iter().for_each(|repair| tracing::warn!("repaired: {repair}"));
