@@ -36,7 +36,13 @@ pub(crate) fn run(settings: &Settings, args: &PushArgs) -> Result<ExitCode> {
         }
         _ => Box::new(stdin().lock()),
     };
-    let mut push = Push { server: &server, source: &args.source, batch: Batch::default(), named: BTreeSet::new(), done: Done::default() };
+    let mut push = Push {
+        server: &server,
+        source: &args.source,
+        batch: Batch::default(),
+        named: BTreeSet::new(),
+        done: Done::default(),
+    };
     let pushed = push.lines(lines);
     if let Some(mut program) = program {
         if pushed.is_err() {

@@ -44,7 +44,8 @@ fn what_a_script_prints_is_indexed_and_what_it_names_no_more_is_gone() {
 
     print(&[]);
     fs::write(&script, "true\n").unwrap();
-    let many: Vec<String> = (0..5).map(|number| format!(r#"{{"path": "{number}.md", "text": "word{number} here"}}"#)).collect();
+    let many: Vec<String> =
+        (0..5).map(|number| format!(r#"{{"path": "{number}.md", "text": "word{number} here"}}"#)).collect();
     bench.run_with(&["push", "many"], &many.join("\n")).succeeded();
     bench.run_with(&["push", "many", "--sync"], &many[0]).refused(&["4 of the 5 documents", "--accept-deletions"]);
     bench.run_with(&["push", "many", "--sync", "--accept-deletions"], &many[0]).succeeded();

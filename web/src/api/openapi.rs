@@ -9,8 +9,8 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::{
-    access, answer, backups, documents, feedback, health, insights, jobs, push, search, sign_out, similar, sources, status,
-    stream, suggest,
+    access, answer, backups, documents, feedback, health, insights, jobs, push, search, sign_out, similar, sources,
+    status, stream, suggest,
 };
 use crate::app::App;
 use crate::compat;

@@ -1,8 +1,8 @@
 //! The table of routes: which address goes where, and who may go there.
 
 use super::{
-    access, answer, backups, documents, feedback, health, insights, jobs, openapi, push, search, sign_out, similar, sources,
-    status, stream, suggest,
+    access, answer, backups, documents, feedback, health, insights, jobs, openapi, push, search, sign_out, similar,
+    sources, status, stream, suggest,
 };
 use crate::guard::{Endpoint, Need, Scope};
 

@@ -8,7 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use storage::{BackupError, BackupFolder, BackupObserver, BackupReport, BackupSource, BackupWriter, Keep, KnownObjects, chain};
+use storage::{
+    BackupError, BackupFolder, BackupObserver, BackupReport, BackupSource, BackupWriter, Keep, KnownObjects, chain,
+};
 
 use super::condition::Failure;
 use super::desk::Desk;

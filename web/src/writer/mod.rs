@@ -34,8 +34,8 @@ use qwen3::EmbedHandle;
 use storage::{Keep, Source, Store};
 use tokio::sync::oneshot;
 
-pub(crate) use self::condition::{Cause, Failure};
 use self::backup::Backups;
+pub(crate) use self::condition::{Cause, Failure};
 use self::desk::Desk;
 use self::folders::Folders;
 use self::journal::Journal;
