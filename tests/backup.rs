@@ -371,9 +371,11 @@ fn compacting_gives_space_back_and_answers_stay() {
     assert!(segments.count() > 1, "they are made with it");
     assert!(done["dropped_vectors"].as_u64().unwrap() > 300, "{done}");
     let after = bytes(&bench);
-    // Opening it to write has made the log of the document store a little longer.
-    assert!(done["before"].as_u64().unwrap() >= before && done["after"].as_u64() == Some(after), "{done}");
-    assert!(after * 3 < before, "{before} bytes before, {after} after");
+    // Whoever opens it to write makes the log of the document store a little longer.
+    let told = |when: &str| done[when].as_u64().unwrap();
+    assert!(told("before") >= before && told("after") <= after, "{after} {done}");
+    assert!(told("after") * 3 < told("before"), "{done}");
+    assert!(after * 2 < before, "{before} bytes before, {after} after");
     let status = bench.status();
     assert_eq!(status["documents"], DOCUMENTS as u64);
     assert_eq!((&status["files"], &status["generation"], &status["vectors"]), (&files, &generation, &status["chunks"]));
