@@ -104,8 +104,9 @@ fn a_backup_that_was_accepted_is_made_after_a_kill() {
         assert!(jobs.iter().all(|job| job["state"] != "failed"), "{jobs:?}");
         jobs.iter().all(|job| job["state"] == "done").then_some(())
     });
-    assert!(!fs::exists(bench.data().join("accepted.json")).unwrap(), "nothing is left to be done");
+    assert!(!fs::exists(bench.data().join("accepted-backups.json")).unwrap(), "nothing is left to be done");
     assert_eq!(restored(&bench, &place, "after", "marker007"), ["note-007.md"]);
+    assert!(!fs::exists(bench.root.path().join("after/accepted-backups.json")).unwrap(), "it is not made again");
     drop(server);
     bench.verify();
 }

@@ -82,6 +82,6 @@ pub fn verify_backups(destination: &dyn Destination, observer: &dyn BackupObserv
     check.objects = needed.len() as u64;
     check.bytes = all;
     let known: BTreeSet<ObjectId> = needed.iter().map(|(piece, ..)| piece.0).collect();
-    check.unused = repository.objects()?.0.iter().filter(|(id, _)| !known.contains(id)).count() as u64;
+    check.unused = repository.objects()?.objects.iter().filter(|(id, _)| !known.contains(id)).count() as u64;
     Ok(check)
 }

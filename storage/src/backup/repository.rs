@@ -29,6 +29,15 @@ pub(super) struct Repository<'a> {
     _lock: Box<dyn Send + Sync>,
 }
 
+/// What lies among the objects of a destination.
+#[derive(Default)]
+pub(super) struct Stored {
+    /// Objects, with the bytes that they take.
+    pub(super) objects: Vec<(ObjectId, u64)>,
+    /// Names of other things.
+    pub(super) others: Vec<String>,
+}
+
 impl<'a> Repository<'a> {
     /// Opens what is there to read it.
     pub(super) fn open(destination: &'a dyn Destination) -> BackupResult<Self> {
@@ -101,16 +110,16 @@ impl<'a> Repository<'a> {
     }
 
     /// Every object that is there, with the bytes that it takes, and other things that lie among them.
-    pub(super) fn objects(&self) -> BackupResult<(Vec<(ObjectId, u64)>, Vec<String>)> {
+    pub(super) fn objects(&self) -> BackupResult<Stored> {
         let folder = super::object::OBJECTS;
-        let (mut objects, mut others) = (Vec::new(), Vec::new());
+        let Stored { mut objects, mut others } = Stored::default();
         for stored in self.destination.list(folder).map_err(self.failed("list", folder))? {
             match ObjectId::named(&stored.name) {
                 Some(id) => objects.push((id, stored.length)),
                 None => others.push(stored.name),
             }
         }
-        Ok((objects, others))
+        Ok(Stored { objects, others })
     }
 
     /// Lists of backups that were cut off while they were written.

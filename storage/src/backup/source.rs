@@ -27,7 +27,7 @@ const PINS: &str = "backing-up";
 const RUNS: &str = "runs";
 /// What lies in a data folder and is not backed up, beside every index: who is signed in, which signing in gives again, and
 /// what means nothing without the process that wrote it.
-const LEFT_OUT: [&str; 2] = ["sessions.json", "LOCK"];
+const LEFT_OUT: [&str; 3] = ["sessions.json", "accepted-backups.json", "LOCK"];
 /// Files that programs push and that nobody has accepted yet.
 const UNFINISHED: &str = "pushed/.unfinished";
 

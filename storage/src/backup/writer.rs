@@ -14,7 +14,7 @@ use super::keep::Keep;
 use super::manifest::{BackupDocuments, BackupFile, BackupSummary, Manifest};
 use super::object::{ObjectId, PIECE, Piece};
 use super::observer::BackupObserver;
-use super::repository::Repository;
+use super::repository::{Repository, Stored};
 use super::source::{BackupSource, PinnedFile, PinnedRun};
 use super::{moment, workers};
 use crate::crash::{self, Step};
@@ -100,7 +100,7 @@ impl<'a> BackupWriter<'a> {
             return Err(BackupError::Inside { place: destination.place() });
         }
         let (repository, is_new) = Repository::open_or_make(destination)?;
-        let present: HashMap<ObjectId, u64> = repository.objects()?.0.into_iter().collect();
+        let present: HashMap<ObjectId, u64> = repository.objects()?.objects.into_iter().collect();
         let vouched = newest_pieces(&repository)?;
         let is_whole = |id: &&ObjectId| present.get(*id).is_some_and(|stored| vouched.get(*id) == Some(stored));
         let known = KnownObjects(Arc::new(vouched.keys().filter(is_whole).copied().collect()));
@@ -233,7 +233,7 @@ impl<'a> BackupWriter<'a> {
             self.repository.delete(&Manifest::stored_name(name))?;
         }
         crash::point(Step::BackupPruned);
-        let (objects, others) = self.repository.objects()?;
+        let Stored { objects, others } = self.repository.objects()?;
         for (id, stored) in objects.iter().filter(|(id, _)| !needed.contains(id)) {
             self.repository.delete(&id.name())?;
             pruned.objects += 1;

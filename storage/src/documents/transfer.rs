@@ -89,7 +89,7 @@ impl Ordinals {
     }
 
     /// The ordinal that a vector gets; `None` if no passage has it.
-    fn new(&self, old: u64) -> Option<u64> {
+    fn renumbered(&self, old: u64) -> Option<u64> {
         self.old.binary_search(&old).ok().map(|place| place as u64)
     }
 }
@@ -118,14 +118,14 @@ impl Documents {
             let payload = check(key, value)?;
             let payload = match key.first() {
                 Some(&CHANGE) => return Ok(()),
-                Some(&VECTOR) => match kept.new(decode(key, payload)?) {
+                Some(&VECTOR) => match kept.renumbered(decode(key, payload)?) {
                     Some(ordinal) => encoded(&ordinal),
                     None => return Ok(()),
                 },
                 Some(&CHUNK) => {
                     let mut chunk: Chunk = decode(key, payload)?;
                     if !chunk.awaits_vector() {
-                        let new = kept.new(chunk.ordinal);
+                        let new = kept.renumbered(chunk.ordinal);
                         chunk.ordinal =
                             new.ok_or_else(|| damaged("a passage has come while the index was compacted"))?;
                     }

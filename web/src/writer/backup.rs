@@ -14,7 +14,7 @@ use storage::{
 
 use super::condition::Failure;
 use super::desk::Desk;
-use super::journal::EntryId;
+use super::journal::{EntryId, Journal};
 use super::shared::Shared;
 use crate::config::BackupConfig;
 use crate::error::Error;
@@ -28,6 +28,7 @@ pub(super) struct Backups {
     config: BackupConfig,
     data_dir: PathBuf,
     shared: Arc<Shared>,
+    journal: Journal,
     orders: Mutex<VecDeque<Order>>,
     bell: Condvar,
     stopping: AtomicBool,
@@ -58,14 +59,15 @@ impl Backups {
         data_dir: &Path,
         shared: Arc<Shared>,
     ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let accepted = shared.journal.backups().into_iter().map(|(entry, destination, keep)| {
+        let journal = Journal::of_backups(data_dir)?;
+        let accepted = journal.backups().into_iter().map(|(entry, destination, keep)| {
             let job = shared.jobs.add(JobKind::Backup, "");
             Order { job, entry: Some(entry), destination, keep: keep.and_then(|keep| keep.parse().ok()) }
         });
         let orders = Mutex::new(accepted.collect());
         let (bell, stopping, last) = (Condvar::new(), AtomicBool::new(false), AtomicI64::new(0));
         let data_dir = data_dir.to_path_buf();
-        let backups = Arc::new(Self { config, data_dir, shared, orders, bell, stopping, last });
+        let backups = Arc::new(Self { config, data_dir, shared, journal, orders, bell, stopping, last });
         let working = Arc::clone(&backups);
         let thread = std::thread::Builder::new().name("backup".to_string()).spawn(move || working.run())?;
         Ok((backups, thread))
@@ -89,7 +91,7 @@ impl Backups {
         if let Some(waiting) = self.lock().iter().skip(1).find(waits) {
             return Ok(waiting.job);
         }
-        let noted = self.shared.journal.add_backup(&destination, keep.map(|keep| keep.to_string()));
+        let noted = self.journal.add_backup(&destination, keep.map(|keep| keep.to_string()));
         let entry = Some(noted.map_err(|error| Error::Unwritable(Failure::disk(&error)))?);
         let job = self.shared.jobs.add(JobKind::Backup, "");
         self.lock().push_back(Order { job, entry, destination, keep });
@@ -179,7 +181,7 @@ impl Backups {
             jobs.finish(order.job, JobState::Interrupted, words.to_string());
             return false;
         }
-        let closed = order.entry.map_or(Ok(()), |entry| self.shared.journal.done(entry));
+        let closed = order.entry.map_or(Ok(()), |entry| self.journal.done(entry));
         if let Err(error) = closed {
             tracing::warn!("a backup that was made stays noted, and is made at the next start: {error}");
         }

@@ -15,6 +15,8 @@ use super::{Deletions, Look};
 
 /// Name of the file in the data folder.
 const NAME: &str = "accepted.json";
+/// Name of the file of backups, which is in no backup: whoever restores one is not to make it again.
+const BACKUPS: &str = "accepted-backups.json";
 
 /// The file and what stands in it.
 pub(super) struct Journal {
@@ -97,7 +99,18 @@ impl Journal {
     /// # Errors
     /// The file cannot be read, or makes no sense: what was acknowledged must not be forgotten in silence.
     pub(super) fn open(data_dir: &Path) -> io::Result<Self> {
-        let path = data_dir.join(NAME);
+        Self::read(data_dir.join(NAME))
+    }
+
+    /// The same of backups.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub(super) fn of_backups(data_dir: &Path) -> io::Result<Self> {
+        Self::read(data_dir.join(BACKUPS))
+    }
+
+    fn read(path: PathBuf) -> io::Result<Self> {
         let entries = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| {
                 let words = format!("{} cannot be read ({error}); move it away to start without it", path.display());
