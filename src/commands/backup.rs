@@ -60,10 +60,10 @@ fn back_up(data: &Path, destination: &BackupFolder, args: &BackupArgs) -> Result
             eprintln!("stopped; what was copied is of use for the next backup. Run the same command again.");
             return Ok(ExitCode::from(interrupt::INTERRUPTED));
         }
-        written => written.and_then(|(writer, report)| {
-            let pruned = args.keep.as_ref().map(|keep| writer.prune(keep)).transpose();
-            Ok((report, pruned))
-        })?,
+        written => {
+            let (writer, report) = written?;
+            (report, args.keep.as_ref().map(|keep| writer.prune(keep)).transpose())
+        }
     };
     let pruned = pruned.with_context(|| {
         format!("the backup {} is made; what is not to be kept could not be removed", report.summary.name)

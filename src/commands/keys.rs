@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use jiff::{Span, Timestamp};
-use storage::{Principal, PrincipalKind};
 use web::{AuditEvent, KeyFile, KeyHolder, KeyRecord, Scope};
 
 use crate::audit;
@@ -18,7 +17,7 @@ pub(crate) fn run(settings: &Settings, args: &KeysArgs) -> Result<ExitCode> {
     let keys = KeyFile::of(&paths::data_dir(settings)?);
     match &args.command {
         KeysCommand::Create { name, scopes, days, user, groups, sources } => {
-            let made = create(&keys, name, scopes, *days, holder(user.as_deref(), groups, sources)?)?;
+            let made = create(&keys, name, scopes, *days, KeyHolder::named(user.as_deref(), groups, sources)?)?;
             audit::note(settings, &event("key-made", &made))?;
         }
         KeysCommand::List => {
@@ -34,31 +33,6 @@ pub(crate) fn run(settings: &Settings, args: &KeysArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whose rights a key has.
-fn holder(user: Option<&str>, groups: &[String], sources: &[String]) -> Result<KeyHolder> {
-    let user = user.map(str::parse::<Principal>).transpose()?;
-    if let Some(user) = user.as_ref().filter(|user| !matches!(user.kind(), Some((PrincipalKind::User, _)))) {
-        bail!("--as {user}: expected a user, such as user:bot; name groups with --groups");
-    }
-    let groups = groups.iter().map(|group| group_of(group)).collect::<Result<_>>()?;
-    if let Some(empty) = sources.iter().find(|source| source.trim().is_empty()) {
-        bail!("--sources {empty:?}: expected names of sources, as `quarry status` shows them");
-    }
-    let sources = (!sources.is_empty()).then(|| sources.to_vec());
-    Ok(KeyHolder { user, groups, sources })
-}
-
-/// A group by its name alone, or as a principal.
-fn group_of(text: &str) -> Result<Principal> {
-    let is_group =
-        |principal: &Principal| matches!(principal.kind(), Some((PrincipalKind::Group | PrincipalKind::PosixGroup, _)));
-    match text.parse::<Principal>() {
-        Ok(group) if is_group(&group) => Ok(group),
-        Ok(other) => bail!("--groups {other}: expected a group, such as staff"),
-        Err(_) => Ok(Principal::named(PrincipalKind::Group, text)?),
-    }
 }
 
 fn create(keys: &KeyFile, name: &str, scopes: &[KeyScope], days: Option<u32>, holder: KeyHolder) -> Result<KeyRecord> {

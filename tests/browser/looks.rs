@@ -72,6 +72,7 @@ fn a_phone_is_wide_enough() {
         &document,
         "/status",
         "/admin",
+        "/admin/keys",
         "/nowhere",
     ] {
         browser.open(&server.url(path));
@@ -123,6 +124,7 @@ fn axe_finds_nothing() {
         &similar,
         "/status",
         "/admin",
+        "/admin/keys",
         "/nowhere",
         "/api/docs",
     ];

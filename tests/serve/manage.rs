@@ -80,3 +80,47 @@ fn the_page_is_for_administrators_and_for_its_own_buttons() {
     assert!(home.status == 200 && !home.text.contains("href=\"/admin\""), "{}", home.text);
     assert_eq!(server.request("POST", "/admin/sources/docs/remove", &as_reader, &[]).status, 403);
 }
+
+#[test]
+fn keys_are_made_shown_once_and_revoked() {
+    let bench = Bench::with_documents(2);
+    let log = "[audit]\nenabled = true\n";
+    let server = Server::configured(&bench, log, &[&bench.docs().display().to_string()]).ready();
+    let origin = format!("http://{}", server.address);
+    let page = server.get("/admin/keys").text;
+    assert!(page.contains("nobody gets in without a key"), "{page}");
+    let made = server.request(
+        "POST",
+        "/admin/keys",
+        &[FORM, ("origin", &origin)],
+        b"name=intranet+%3Cb%3E&scope=search&days=30&user=user%3Abot&groups=staff,+hr&sources=docs",
+    );
+    let key = made.text.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).unwrap().to_owned();
+    assert!(key.starts_with("qk_") && made.text.contains("intranet &lt;b&gt;"), "{}", made.text);
+    // From now on it is needed.
+    assert_eq!(server.get("/api/v1/status").status, 401);
+    let with_key = [("x-api-key", key.as_str())];
+    server.request("GET", "/api/v1/search?q=note", &with_key, &[]).expect(200);
+    assert_eq!(server.request("GET", "/admin/keys", &with_key, &[]).status, 403);
+
+    let admin = bench.run(&["keys", "create", "root", "--scope", "admin"]).succeeded().stdout().trim().to_owned();
+    let as_admin = |method: &str, address: &str, body: &str| {
+        let headers = [FORM, ("origin", origin.as_str()), ("x-api-key", admin.as_str())];
+        server.unfollowed(method, address, &headers, body.as_bytes())
+    };
+    let listed = as_admin("GET", "/admin/keys", "").text;
+    assert!(!listed.contains(&key) && listed.contains("user:bot, group:staff, group:hr"), "it is shown once: {listed}");
+    for wrong in
+        ["name=&scope=search", "name=x&scope=all", "name=x&scope=search&days=0", "name=x&scope=search&groups=staff"]
+    {
+        let told = as_admin("POST", "/admin/keys", wrong);
+        assert!(told.text.contains("No key was made"), "{wrong}: {}", told.text);
+    }
+    let id = key.trim_start_matches("qk_").split('_').next().unwrap();
+    assert_eq!(as_admin("POST", &format!("/admin/keys/{id}/revoke"), "").status, 303);
+    assert_eq!(server.request("GET", "/api/v1/search?q=note", &with_key, &[]).status, 401);
+    assert_eq!(as_admin("POST", "/admin/keys/nonesuch/revoke", "").status, 303);
+    let day = fs::read_dir(bench.data().join("audit")).unwrap().next().unwrap().unwrap().path();
+    let log = fs::read_to_string(day).unwrap();
+    assert!(log.contains("\"key-made\"") && log.contains("\"key-revoked\"") && !log.contains(&key), "{log}");
+}

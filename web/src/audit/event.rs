@@ -115,6 +115,8 @@ pub(crate) fn event_of(method: &Method, pattern: &str, has_queries: bool) -> Opt
         ("DELETE", "/api/v1/sources/{name}") | ("POST", "/admin/sources/{name}/remove") => Some("source-removed"),
         ("POST", "/api/v1/jobs/{id}/cancel" | "/admin/jobs/{id}/cancel") => Some("job-cancelled"),
         ("POST", "/api/v1/jobs/{id}/pause" | "/admin/jobs/{id}/pause") => Some("job-paused"),
+        ("POST", "/admin/keys") => Some("key-made"),
+        ("POST", "/admin/keys/{id}/revoke") => Some("key-revoked"),
         ("POST", "/api/v1/backups" | "/admin/backup") => Some("backup-asked"),
         ("PUT", "/api/v1/sources/{name}/access") => Some("access-changed"),
         ("GET", "/insights/queries.csv" | "/api/v1/insights/judgements") => Some("insights-exported"),

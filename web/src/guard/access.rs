@@ -115,11 +115,12 @@ fn note(app: &App, event: &'static str, response: &ServiceResponse, about: Map<S
     let address = forwarded::client(request, &app.config.auth).map(|address| address.to_string());
     let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
     let mut event = AuditEvent::new(event, &caller.name).of(&caller).by(address, current_request());
-    let is_of_job = request.match_pattern().is_some_and(|pattern| pattern.contains("/jobs/"));
+    let pattern = request.match_pattern().unwrap_or_default();
     for (what, value) in request.match_info().iter() {
-        let what = match (what, is_of_job) {
-            ("id", true) => "job",
-            ("id", false) => "document",
+        let what = match what {
+            "id" if pattern.contains("/jobs/") => "job",
+            "id" if pattern.contains("/keys/") => "key",
+            "id" => "document",
             _ => "source",
         };
         event = event.about(what, value);

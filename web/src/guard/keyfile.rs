@@ -10,7 +10,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use storage::{Principal, Principals};
+use storage::{Principal, PrincipalKind, Principals};
 
 use crate::identity::{self, RecordFile, RecordFileError, SecretError, Stamps};
 use crate::jobs::now;
@@ -64,6 +64,20 @@ pub struct KeyHolder {
 }
 
 impl KeyHolder {
+    /// Somebody by the names of user, groups and sources, as people write them.
+    ///
+    /// # Errors
+    /// [`KeyFileError::NoUser`], [`KeyFileError::NoGroup`], [`KeyFileError::NoSource`] with what is none.
+    pub fn named(user: Option<&str>, groups: &[String], sources: &[String]) -> Result<Self, KeyFileError> {
+        let user = user.map(user_of).transpose()?;
+        let groups = groups.iter().map(|group| group_of(group)).collect::<Result<_, _>>()?;
+        if let Some(text) = sources.iter().find(|source| source.trim().is_empty()) {
+            return Err(KeyFileError::NoSource { text: text.clone() });
+        }
+        let sources = (!sources.is_empty()).then(|| sources.to_vec());
+        Ok(Self { user, groups, sources })
+    }
+
     /// As whom its key asks.
     pub fn principals(&self) -> Principals {
         Principals::of(self.user.iter().chain(&self.groups).cloned())
@@ -81,6 +95,23 @@ impl KeyHolder {
             return Err(KeyFileError::LimitedAdmin);
         }
         Ok(())
+    }
+}
+
+fn user_of(text: &str) -> Result<Principal, KeyFileError> {
+    let user = text.parse::<Principal>().ok();
+    let user = user.filter(|user| matches!(user.kind(), Some((PrincipalKind::User, _))));
+    user.ok_or_else(|| KeyFileError::NoUser { text: text.to_owned() })
+}
+
+/// A group by its name alone, or as a principal.
+fn group_of(text: &str) -> Result<Principal, KeyFileError> {
+    let none = || KeyFileError::NoGroup { text: text.to_owned() };
+    let is_group =
+        |principal: &Principal| matches!(principal.kind(), Some((PrincipalKind::Group | PrincipalKind::PosixGroup, _)));
+    match text.parse::<Principal>() {
+        Ok(group) => Some(group).filter(is_group).ok_or_else(none),
+        Err(_) => Principal::named(PrincipalKind::Group, text).map_err(|_| none()),
     }
 }
 
@@ -142,6 +173,24 @@ pub enum KeyFileError {
     /// A key without a scope would open nothing.
     #[error("a key needs at least one scope: search, index or admin")]
     NoScope,
+    /// A key asks as a user.
+    #[error("{text:?}: expected a user, such as user:bot")]
+    NoUser {
+        /// What was given.
+        text: String,
+    },
+    /// It may be in groups.
+    #[error("{text:?}: expected a group, such as staff")]
+    NoGroup {
+        /// What was given.
+        text: String,
+    },
+    /// It may be limited to sources.
+    #[error("{text:?}: expected names of sources, as the status shows them")]
+    NoSource {
+        /// What was given.
+        text: String,
+    },
     /// Groups without anybody who is in them.
     #[error("groups without a user: say as whom the key asks, such as user:bot")]
     GroupsOfNobody,

@@ -42,6 +42,11 @@ pub(crate) enum Known {
 }
 
 impl Keys {
+    /// The file, to be looked at and changed.
+    pub(crate) fn file(&self) -> &KeyFile {
+        &self.file
+    }
+
     /// Reads the keys.
     ///
     /// # Errors

@@ -173,6 +173,7 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
     let main = html! {
         main #main.status {
             h1 { (words.manage) }
+            p { a href="/admin/keys" { (words.api_keys) } }
             @if !state.told.is_empty() { (told(visit, &state.told)) }
             div #live data-busy[is_busy] {
                 section aria-labelledby="sources" {

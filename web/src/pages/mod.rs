@@ -13,6 +13,7 @@ mod hit;
 mod home;
 mod icons;
 mod insights;
+mod keys;
 mod language;
 mod layout;
 mod ledger;
@@ -71,6 +72,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/admin/jobs/{id}/cancel").post(ADMIN, manage::cancel),
         Endpoint::page("/admin/jobs/{id}/pause").post(ADMIN, manage::pause),
         Endpoint::page("/admin/jobs/{id}/resume").post(ADMIN, manage::resume),
+        Endpoint::page("/admin/keys").get(ADMIN, keys::page).post(ADMIN, keys::make),
+        Endpoint::page("/admin/keys/{id}/revoke").post(ADMIN, keys::revoke),
         Endpoint::page("/admin/backup").post(ADMIN, manage::back_up),
         Endpoint::page("/admin/compact").post(ADMIN, manage::compact),
         Endpoint::page("/admin/verify").post(ADMIN, manage::verify),
