@@ -371,9 +371,10 @@ fn compacting_gives_space_back_and_answers_stay() {
     assert!(segments.count() > 1, "they are made with it");
     assert!(done["dropped_vectors"].as_u64().unwrap() > 300, "{done}");
     let after = bytes(&bench);
-    // Whoever opens it to write makes the log of the document store a little longer.
+    // Whoever opens it to write changes the length of the document store's log a little.
     let told = |when: &str| done[when].as_u64().unwrap();
-    assert!(told("before") >= before && told("after") <= after, "{after} {done}");
+    let is_near = |one: u64, other: u64| one.abs_diff(other) < 64 << 10;
+    assert!(is_near(told("before"), before) && is_near(told("after"), after), "{before} {after} {done}");
     assert!(told("after") * 3 < told("before"), "{done}");
     assert!(after * 2 < before, "{before} bytes before, {after} after");
     let status = bench.status();
