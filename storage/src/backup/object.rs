@@ -21,6 +21,11 @@ impl ObjectId {
         Self(*blake3::hash(content).as_bytes())
     }
 
+    /// What its hash begins with.
+    pub(super) fn first_byte(&self) -> u8 {
+        self.0[0]
+    }
+
     /// Its name at the destination.
     pub(super) fn name(&self) -> String {
         let hex = self.to_string();

@@ -347,6 +347,22 @@ fn a_destination_that_gives_out_harms_nothing_and_the_next_backup_goes_on() {
 }
 
 #[test]
+fn equal_files_are_stored_once_and_do_not_get_into_each_others_way() {
+    let bench = Bench::new();
+    let store = open(&bench);
+    let pushed = bench.data().join("pushed/api");
+    fs::create_dir_all(&pushed).unwrap();
+    for number in 0..400 {
+        fs::write(pushed.join(format!("{number}.md")), format!("the same {}", number / 20)).unwrap();
+    }
+    let report = back_up(&bench, &store).unwrap();
+    assert_eq!(bench.objects().len() as u64, report.objects);
+    assert!((21..40).contains(&report.objects), "{report:?}");
+    assert_eq!(back_up(&bench, &store).unwrap().objects, 0);
+    assert_eq!(verify_backups(&bench.destination(), &Unobserved).unwrap().findings, []);
+}
+
+#[test]
 fn pruning_removes_what_nobody_needs_and_nothing_else() {
     let bench = Bench::new();
     let mut store = open(&bench);
@@ -361,7 +377,7 @@ fn pruning_removes_what_nobody_needs_and_nothing_else() {
     assert!(matches!(verify_backups(&destination, &Unobserved), Err(BackupError::InUse { .. })));
     assert!(matches!(BackupWriter::begin(&destination, &bench.data()), Err(BackupError::InUse { .. })));
     let pruned = writer.prune(&"1d".parse().unwrap()).unwrap();
-    assert_eq!(pruned.backups, [first.clone()]);
+    assert_eq!(pruned.backups, std::slice::from_ref(&first));
     assert!(pruned.objects > 0 && pruned.bytes > 0 && !draft.exists());
     drop(writer);
     let check = verify_backups(&destination, &Unobserved).unwrap();

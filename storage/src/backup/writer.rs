@@ -76,6 +76,8 @@ pub struct Pruned {
 #[derive(Default)]
 struct Tally {
     written: Mutex<HashMap<ObjectId, u64>>,
+    /// Held while an object is stored, by what its hash begins with: equal files are not stored by two threads at once.
+    claims: [Mutex<()>; 32],
     objects: AtomicU64,
     bytes: AtomicU64,
     mended: AtomicU64,
@@ -182,6 +184,8 @@ impl<'a> BackupWriter<'a> {
 
     /// Sees to it that an object is there; the bytes that it takes.
     fn store(&self, id: ObjectId, content: &[u8], tally: &Tally) -> BackupResult<u64> {
+        let claim = &tally.claims[usize::from(id.first_byte()) % tally.claims.len()];
+        let _claim = claim.lock().unwrap_or_else(PoisonError::into_inner);
         let written = || tally.written.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stored) = written().get(&id) {
             return Ok(*stored);
