@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use storage::Step;
@@ -21,6 +21,13 @@ const QUESTIONS: [&[&str]; 4] = [
     &["keys and badges", "--top", "15", "--as", "group:hr"],
     &["invoices", "--lexical", "--top", "10", "--as", "user:anna"],
 ];
+
+/// How long something takes.
+fn timed(act: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    act();
+    started.elapsed()
+}
 
 fn destination(bench: &Bench) -> String {
     bench.root.path().join("backups").display().to_string()
@@ -212,17 +219,22 @@ fn a_backup_that_is_killed_at_any_step_leaves_the_old_ones_and_the_next_goes_on(
 fn a_backup_that_is_killed_by_the_clock_harms_nothing() {
     let bench = Bench::with_documents(300);
     bench.index();
+    back_up(&bench);
     let mut killed = 0;
-    for delay in (0..24).map(|step| 5 + step * 9) {
+    // From before it does anything to after its end, as fast as this machine is.
+    bench.write("note-001.md", &note(1000));
+    bench.index();
+    let whole = timed(|| drop(back_up(&bench)));
+    for (step, delay) in (1..=24).map(|step| (step, whole * step / 20)) {
         let args = ["backup", &destination(&bench), "--keep", "2d"];
         let mut child = bench.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(delay));
+        std::thread::sleep(delay);
         let _ = child.kill();
         killed += usize::from(child.wait().unwrap().signal() == Some(SIGKILL));
         if Path::new(&destination(&bench)).join("quarry-backup.json").exists() {
             check(&bench);
         }
-        bench.write("note-001.md", &note(1000 + usize::try_from(delay).unwrap()));
+        bench.write("note-001.md", &note(1000 + usize::try_from(step).unwrap()));
         bench.index();
     }
     assert!(killed > 5, "only {killed} of the backups were killed");
@@ -250,15 +262,17 @@ fn a_restore_that_is_killed_leaves_no_index_and_the_next_one_succeeds() {
         again(&format!("killed at {step:?}"));
     }
     let mut killed = 0;
-    for delay in (0..20).map(|step| 5 + step * 15) {
+    let whole = timed(|| drop(restore(&bench).succeeded()));
+    fs::remove_dir_all(restored(&bench)).unwrap();
+    for delay in (1..=20).map(|step| whole * step / 17) {
         let args = ["restore", &destination(&bench)];
         let mut child = elsewhere(&bench, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(delay));
+        std::thread::sleep(delay);
         let _ = child.kill();
         match child.wait().unwrap().signal() {
             Some(SIGKILL) if !restored(&bench).join("index-1").exists() => {
                 killed += 1;
-                again(&format!("killed after {delay} ms"));
+                again(&format!("killed after {delay:?}"));
             }
             // It was done: then all of it.
             _ => {

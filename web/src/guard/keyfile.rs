@@ -10,7 +10,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use storage::{Principal, PrincipalKind, Principals};
+use storage::{Principal, PrincipalError, PrincipalKind, Principals};
 
 use crate::identity::{self, RecordFile, RecordFileError, SecretError, Stamps};
 use crate::jobs::now;
@@ -67,7 +67,7 @@ impl KeyHolder {
     /// Somebody by the names of user, groups and sources, as people write them.
     ///
     /// # Errors
-    /// [`KeyFileError::NoUser`], [`KeyFileError::NoGroup`], [`KeyFileError::NoSource`] with what is none.
+    /// [`KeyFileError::Principal`], [`KeyFileError::NoUser`], [`KeyFileError::NoGroup`], [`KeyFileError::NoSource`] with what is none.
     pub fn named(user: Option<&str>, groups: &[String], sources: &[String]) -> Result<Self, KeyFileError> {
         let user = user.map(user_of).transpose()?;
         let groups = groups.iter().map(|group| group_of(group)).collect::<Result<_, _>>()?;
@@ -99,19 +99,21 @@ impl KeyHolder {
 }
 
 fn user_of(text: &str) -> Result<Principal, KeyFileError> {
-    let user = text.parse::<Principal>().ok();
-    let user = user.filter(|user| matches!(user.kind(), Some((PrincipalKind::User, _))));
-    user.ok_or_else(|| KeyFileError::NoUser { text: text.to_owned() })
+    let user = text.parse::<Principal>()?;
+    match user.kind() {
+        Some((PrincipalKind::User, _)) => Ok(user),
+        _ => Err(KeyFileError::NoUser { text: text.to_owned() }),
+    }
 }
 
 /// A group by its name alone, or as a principal.
 fn group_of(text: &str) -> Result<Principal, KeyFileError> {
-    let none = || KeyFileError::NoGroup { text: text.to_owned() };
-    let is_group =
-        |principal: &Principal| matches!(principal.kind(), Some((PrincipalKind::Group | PrincipalKind::PosixGroup, _)));
     match text.parse::<Principal>() {
-        Ok(group) => Some(group).filter(is_group).ok_or_else(none),
-        Err(_) => Principal::named(PrincipalKind::Group, text).map_err(|_| none()),
+        Ok(group) => match group.kind() {
+            Some((PrincipalKind::Group | PrincipalKind::PosixGroup, _)) => Ok(group),
+            _ => Err(KeyFileError::NoGroup { text: text.to_owned() }),
+        },
+        Err(_) => Ok(Principal::named(PrincipalKind::Group, text)?),
     }
 }
 
@@ -173,6 +175,9 @@ pub enum KeyFileError {
     /// A key without a scope would open nothing.
     #[error("a key needs at least one scope: search, index or admin")]
     NoScope,
+    /// A name of nobody.
+    #[error(transparent)]
+    Principal(#[from] PrincipalError),
     /// A key asks as a user.
     #[error("{text:?}: expected a user, such as user:bot")]
     NoUser {
