@@ -82,6 +82,19 @@ impl AuditEvent {
     }
 }
 
+/// What is said of a request that was refused though its answer is none of a failure: a page that says what was wrong.
+const REFUSED: &str = "refused";
+
+/// Says that what was asked for has not happened: it is no event.
+pub(crate) fn refused() {
+    about(REFUSED, true);
+}
+
+/// Whether that was said.
+pub(crate) fn is_refused(said: &Map<String, Value>) -> bool {
+    said.contains_key(REFUSED)
+}
+
 /// Says what the request that is being answered is about.
 pub(crate) fn about(what: &str, value: impl Into<Value>) {
     // Where nobody listens (in tests of a handler alone), nothing is lost.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 pub use config::AuditConfig;
 pub use event::AuditEvent;
-pub(crate) use event::{about, event_of, event_of_tool, observed};
+pub(crate) use event::{about, event_of, event_of_tool, is_refused, observed, refused};
 use journal::Journal;
 
 /// Lines that wait for the disk.

@@ -94,7 +94,8 @@ pub(super) async fn pass(
             let (response, about) = audit::observed(next.call(request)).await;
             let response = response?;
             // What failed has not happened.
-            if response.status().is_success() || response.status().is_redirection() {
+            let is_good = response.status().is_success() || response.status().is_redirection();
+            if is_good && !audit::is_refused(&about) {
                 note(&app, event, &response, about);
             }
             Ok(response)

@@ -80,7 +80,10 @@ pub(super) async fn revoke(app: web::Data<App>, visit: Visit, id: web::Path<Stri
             super::see_other("/admin/keys")
         }
         // It is not there, as was wished.
-        Ok(Err(KeyFileError::Unknown { .. })) => super::see_other("/admin/keys"),
+        Ok(Err(KeyFileError::Unknown { .. })) => {
+            audit::refused();
+            super::see_other("/admin/keys")
+        }
         Ok(Err(error)) => failed(&visit, Error::internal(error)),
         Err(error) => failed(&visit, error),
     }
@@ -131,6 +134,9 @@ async fn shown(app: &web::Data<App>, visit: &Visit, said: Said) -> HttpResponse 
         Ok(records) => records,
         Err(error) => return failed(visit, error),
     };
+    if matches!(said, Said::Wrong(_)) {
+        audit::refused();
+    }
     let words = visit.words();
     let main = html! {
         main #main.status {

@@ -15,6 +15,7 @@ use super::text::clean;
 use super::visit::Visit;
 use crate::api::sources::{self as api, SourceView};
 use crate::app::App;
+use crate::audit;
 use crate::error::Error;
 use crate::guard::Caller;
 use crate::jobs::{Job, JobKind, JobState};
@@ -162,6 +163,7 @@ fn back(done: Result<(), Error>) -> HttpResponse {
         Ok(()) => super::see_other("/admin"),
         Err(error) => {
             error.log();
+            audit::refused();
             super::see_other(&format!("/admin?{}", query_string(&[("told", error.code())])))
         }
     }
