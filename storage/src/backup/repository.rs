@@ -165,7 +165,7 @@ impl<'a> Repository<'a> {
 }
 
 /// The time in a name, and the number behind it.
-fn rank(name: &str) -> (&str, u64) {
+pub(super) fn rank(name: &str) -> (&str, u64) {
     let (time, number) = name.rsplit_once('-').unwrap_or((name, ""));
     (time, number.parse().unwrap_or(0))
 }

@@ -14,7 +14,7 @@ use super::keep::Keep;
 use super::manifest::{BackupDocuments, BackupFile, BackupSummary, Manifest};
 use super::object::{ObjectId, PIECE, Piece};
 use super::observer::BackupObserver;
-use super::repository::{Repository, Stored};
+use super::repository::{Repository, Stored, rank};
 use super::source::{BackupSource, PinnedFile, PinnedRun};
 use super::{moment, workers};
 use crate::crash::{self, Step};
@@ -209,10 +209,8 @@ impl<'a> BackupWriter<'a> {
     }
 
     fn free_name(&self) -> BackupResult<String> {
-        let (time, names) = (moment::name_of(moment::now()), self.repository.names()?);
-        let numbered = (1u32..).map(|number| format!("{time}-{number}"));
-        let free = numbered.into_iter().find(|name| !names.contains(name));
-        Ok(free.unwrap_or(time))
+        let names = self.repository.names()?;
+        Ok(name_after(names.first().map(String::as_str), &moment::name_of(moment::now())))
     }
 
     /// Removes the backups that are not to be kept, and then every object that no backup names.
@@ -246,6 +244,15 @@ impl<'a> BackupWriter<'a> {
         let drafts = others.into_iter().chain(self.repository.drafts()?);
         drafts.into_iter().try_for_each(|draft| self.repository.delete(&draft))?;
         Ok(pruned)
+    }
+}
+
+/// A name that comes behind the newest one: also where earlier ones of the same second were removed, and where the clock was
+/// set back.
+fn name_after(newest: Option<&str>, now: &str) -> String {
+    match newest.map(rank) {
+        Some((time, number)) if time >= now => format!("{time}-{}", number + 1),
+        _ => format!("{now}-1"),
     }
 }
 
@@ -307,4 +314,22 @@ fn is_inside(place: &Path, data: &Path) -> bool {
     let place = std::path::absolute(place).unwrap_or_else(|_| place.to_path_buf());
     let existing = place.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
     existing.is_some_and(|existing| existing.starts_with(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_backup_has_a_later_name() {
+        assert_eq!(name_after(None, "20261130T120000Z"), "20261130T120000Z-1");
+        let after = |newest: &str, now: &str| {
+            let name = name_after(Some(newest), now);
+            assert!(rank(&name) > rank(newest), "{name} is not behind {newest}");
+            name
+        };
+        assert_eq!(after("20261130T115959Z-7", "20261130T120000Z"), "20261130T120000Z-1");
+        assert_eq!(after("20261130T120000Z-9", "20261130T120000Z"), "20261130T120000Z-10", "the others may be removed");
+        assert_eq!(after("20271130T120000Z-1", "20261130T120000Z"), "20271130T120000Z-2", "the clock was set back");
+    }
 }
