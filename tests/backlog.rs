@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use storage::Step;
 
-use crate::server::Server;
+use crate::model_server::{Conduct, ModelServer};
+use crate::server::{Server, eventually};
 use crate::support::Bench;
 
 const DOCUMENTS: usize = 40;
@@ -152,4 +153,41 @@ fn a_server_makes_the_vectors_while_nobody_waits_for_it() {
         assert!(started.elapsed() < Duration::from_secs(240), "not found by its meaning");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn the_making_of_vectors_is_a_job_that_waits_while_it_is_paused() {
+    let bench = Bench::with_documents(DOCUMENTS);
+    let models = ModelServer::start(Conduct::Good);
+    let config = format!("[embedding]\nendpoint = \"{}\"\nmodel = \"stand-in\"\n{LATER}", models.endpoint);
+    let docs = bench.docs().display().to_string();
+    let mut server = Server::configured(&bench, &config, &[&docs]).ready();
+    let embed = |server: &Server| {
+        let jobs = server.get("/api/v1/jobs").expect(200)["jobs"].clone();
+        jobs.as_array().unwrap().iter().find(|job| job["kind"] == "embed").cloned()
+    };
+    eventually("the first are all there", || embed(&server).filter(|job| job["state"] == "done"));
+    models.behave(Conduct::Slow(300));
+    for number in 0..40 {
+        bench.write(&format!("late-{number}.md"), &format!("# Late {number}\n\nThe belated addendum {number}.\n"));
+    }
+    server.send("POST", "/api/v1/sources/docs/index", &Value::Null).expect(202);
+    let is_active = |job: &Value| job["state"] == "running" || job["state"] == "queued";
+    let job = eventually("more are to come", || embed(&server).filter(is_active))["id"].to_string();
+    assert!(server.get("/status").text.contains("Makes vectors"), "the page says so");
+    bench.run(&["jobs", "pause", &job]).succeeded();
+    eventually("it is paused", || embed(&server).filter(|job| job["state"] == "paused"));
+    models.behave(Conduct::Good);
+    std::thread::sleep(Duration::from_millis(500));
+    let left = || server.get("/api/v1/status").expect(200)["embedding"]["passages"].as_u64();
+    let before = left();
+    assert!(before > Some(0), "none is made, and they are found by their words meanwhile");
+    assert_eq!(server.paths("q=addendum&mode=lexical&top=50").len(), 40);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(left(), before);
+    bench.run(&["jobs", "cancel", &job]).refused(&["pause it instead"]);
+    bench.run(&["jobs", "resume", &job]).succeeded();
+    eventually("all are there", || left().is_none().then_some(()));
+    assert_eq!(server.signal("-TERM"), Some(0));
+    bench.verify();
 }

@@ -116,15 +116,14 @@ impl Push<'_> {
     }
 
     /// A line as the server takes it.
-    fn edit(&mut self, line: &[u8]) -> Result<Value> {
+    fn edit(&self, line: &[u8]) -> Result<Value> {
         let expected = "expected an object with \"path\" and \"text\", or {\"delete\": \"path\"}";
         let object: Map<String, Value> = serde_json::from_slice(line).context(expected)?;
         if let Some(gone) = object.get("delete") {
             let path = gone.as_str().filter(|_| object.len() == 1).context(expected)?;
             return Ok(json!({ "delete": { "source": self.source, "path": path } }));
         }
-        let path = object.get("path").and_then(Value::as_str).context(expected)?;
-        self.named.insert(path.to_owned());
+        object.get("path").and_then(Value::as_str).context(expected)?;
         let mut put = object;
         if put.insert("source".to_owned(), self.source.into()).is_some() {
             bail!("\"source\" is named on the command line; leave it out of the documents");
@@ -146,13 +145,18 @@ impl Push<'_> {
         }
         for Pushed { path, state, reason } in self.server.push(&text)? {
             match state.as_str() {
-                "deleted" => self.done.deleted += 1,
+                "deleted" => {
+                    self.done.deleted += 1;
+                    continue;
+                }
                 "unreadable" | "failed" | "skipped" => {
                     self.done.failed += 1;
                     eprintln!("{}: {}", shown(&path), shown(&reason));
                 }
                 _ => self.done.put += 1,
             }
+            // As the server calls it: it composes letters.
+            self.named.insert(path);
         }
         Ok(())
     }
@@ -161,13 +165,16 @@ impl Push<'_> {
     fn forget_others(&mut self, accept_deletions: bool) -> Result<()> {
         let known = self.server.sources()?.iter().any(|source| source.name == self.source);
         let ledger = if known { self.server.ledger(self.source)? } else { Vec::new() };
-        let others: Vec<String> =
-            ledger.iter().map(|entry| entry.path.clone()).filter(|path| !self.named.contains(path)).collect();
-        if others.len() * 2 > ledger.len() && others.len() > 1 && !accept_deletions {
+        let known: BTreeSet<&str> = ledger.iter().map(|entry| entry.path.as_str()).collect();
+        // What lies inside of a file (an archive, a mail) goes with it.
+        let is_inside = |path: &str| path.match_indices('/').any(|(at, _)| known.contains(&path[..at]));
+        let whole: Vec<&str> = known.iter().copied().filter(|path| !is_inside(path)).collect();
+        let others: Vec<&str> = whole.iter().copied().filter(|path| !self.named.contains(*path)).collect();
+        if others.len() * 2 > whole.len() && others.len() > 1 && !accept_deletions {
             bail!(
                 "{} of the {} documents of {:?} were not named; if they are really gone, say so with --accept-deletions",
                 others.len(),
-                ledger.len(),
+                whole.len(),
                 self.source
             );
         }

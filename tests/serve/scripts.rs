@@ -42,8 +42,19 @@ fn what_a_script_prints_is_indexed_and_what_it_names_no_more_is_gone() {
     run(&["--sync"]).succeeded();
     assert_eq!(server.paths("q=ombrotrophic&mode=lexical"), [""; 0]);
 
-    print(&[]);
-    fs::write(&script, "true\n").unwrap();
+    // A name that is written in parts is the name that the server makes of it: it is not gone the moment it came.
+    let decomposed = "{\"path\": \"u\u{308}ber.md\", \"text\": \"The okapi was pushed.\"}";
+    for _ in 0..2 {
+        bench.run_with(&["push", "wiki", "--sync"], decomposed).succeeded();
+        assert_eq!(server.paths("q=okapi&mode=lexical"), ["\u{fc}ber.md"]);
+    }
+    // What lies inside of a file goes and stays with it.
+    let mail = "From: a@example.org\\nSubject: Nest\\nMIME-Version: 1.0\\nContent-Type: multipart/mixed; boundary=x\\n\\n--x\\n\\nThe tapir.\\n--x\\nContent-Type: text/plain; name=inner.txt\\nContent-Disposition: attachment; filename=inner.txt\\n\\nThe bongo inside.\\n--x--\\n";
+    let mail = format!("{{\"path\": \"nest.eml\", \"text\": \"{mail}\"}}");
+    for _ in 0..2 {
+        bench.run_with(&["push", "wiki", "--sync", "--accept-deletions"], &mail).succeeded();
+        assert_eq!(server.paths("q=bongo&mode=lexical"), ["nest.eml/inner.txt"]);
+    }
     let many: Vec<String> =
         (0..5).map(|number| format!(r#"{{"path": "{number}.md", "text": "word{number} here"}}"#)).collect();
     bench.run_with(&["push", "many"], &many.join("\n")).succeeded();

@@ -1,6 +1,6 @@
 //! The writer's jobs, to be done, under way and done: for `/api/v1/jobs`, the status page and those who wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -81,7 +81,7 @@ pub(crate) struct Job {
     placeless: Option<String>,
     /// Who asked for it, where somebody did: to others its source may be hidden.
     #[serde(skip)]
-    asker: Option<String>,
+    askers: BTreeSet<String>,
 }
 
 /// How far an indexing job has come.
@@ -135,7 +135,7 @@ impl Jobs {
             outcome: None,
             error: None,
             placeless: None,
-            asker: None,
+            askers: BTreeSet::new(),
         };
         jobs.insert(id, job);
         forget_old(&mut jobs);
@@ -213,7 +213,7 @@ impl Jobs {
 
     /// Notes who asked for a job.
     pub(crate) fn asked_by(&self, id: u64, caller: &Caller) {
-        self.change(id, |job| job.asker = Some(caller.name.clone()));
+        self.change(id, |job| job.askers.extend([caller.name.clone()]));
     }
 
     /// A job as a caller may see it; `None` where it is not for them.
@@ -247,7 +247,7 @@ impl Job {
 
     /// The job as a caller may see it. What nobody has put into words for all is not shown to all.
     fn seen_by(mut self, caller: &Caller) -> Option<Self> {
-        if !caller.sees_everything() && self.asker.as_ref() != Some(&caller.name) {
+        if !caller.sees_everything() && !self.askers.contains(&caller.name) {
             return None;
         }
         if !caller.sees_places() {
@@ -255,6 +255,11 @@ impl Job {
             self.waiting_for = self.waiting_for.map(|_| "the embedding model gives no answer at the moment".to_owned());
         }
         Some(self)
+    }
+
+    /// Whether a caller who sees it may have it stop: nobody stops what others wait for, too.
+    pub(crate) fn may_be_stopped_by(&self, caller: &Caller) -> bool {
+        caller.sees_everything() || self.askers.iter().eq([&caller.name])
     }
 
     fn is_over(&self) -> bool {
@@ -296,7 +301,14 @@ mod tests {
         assert_eq!(shown(&other), "null", "what others asked for may be about what is hidden");
         jobs.asked_by(id, &other);
         assert!(!shown(&other).contains("/srv") && shown(&other).contains("7 of its files are indexed"));
-        assert!(jobs.seen_by(&caller("key b", &[Scope::Search])).is_empty() && jobs.seen_by(&other).len() == 1);
+        let third = caller("key b", &[Scope::Search, Scope::Index]);
+        assert!(jobs.seen_by(&third).is_empty() && jobs.seen_by(&other).len() == 1);
+        assert!(jobs.get(id).unwrap().may_be_stopped_by(&other));
+        // Who asks for the same later does not take it away from who asked first.
+        jobs.asked_by(id, &third);
+        let job = jobs.get_as(id, &other).unwrap();
+        assert!(jobs.get_as(id, &third).is_some() && !job.may_be_stopped_by(&other) && !job.may_be_stopped_by(&third));
+        assert!(job.may_be_stopped_by(&caller("root", &[Scope::Admin])));
     }
 
     #[test]

@@ -92,6 +92,9 @@ async fn stop(
     let started = Instant::now();
     app.engine()?;
     let job = found(&app, &id, &caller)?;
+    if !job.may_be_stopped_by(&caller) {
+        return Err(Error::JobFixed { why: "others wait for it, too; an administrator may stop it" });
+    }
     audit::about("source", job.source.as_str());
     let asking = web::Data::clone(&app);
     let asked = tokio::task::spawn_blocking(move || ask(&asking.engine()?.writer, job.id));

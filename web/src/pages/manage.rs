@@ -8,11 +8,12 @@ use storage::{AccessRule, Snapshot, SourceAccess};
 
 use super::address::{SearchAddress, query_string};
 use super::hit::iso;
+use super::language::number;
 use super::layout::Page;
-use super::problem;
 use super::strings::{Failure, fill};
 use super::text::clean;
 use super::visit::Visit;
+use super::{job, problem};
 use crate::api::sources::{self as api, SourceView};
 use crate::app::App;
 use crate::audit;
@@ -286,24 +287,7 @@ fn jobs(visit: &Visit, jobs: &[Job]) -> Markup {
 
 fn job_row(visit: &Visit, job: &Job) -> Markup {
     let words = visit.words();
-    let kind = match job.kind {
-        JobKind::Index => words.job_index,
-        JobKind::Documents => words.job_documents,
-        JobKind::RemoveSource => words.job_remove,
-        JobKind::Embed => words.job_embed,
-        JobKind::Verify => words.job_verify,
-        JobKind::Backup => words.job_backup,
-        JobKind::Compact => words.job_compact,
-    };
-    let state = match job.state {
-        JobState::Queued => words.job_queued,
-        JobState::Running => words.job_running,
-        JobState::Paused => words.job_paused,
-        JobState::Done => words.job_done,
-        JobState::Failed => words.failed,
-        JobState::Interrupted => words.job_interrupted,
-        JobState::Cancelled => words.job_cancelled,
-    };
+    let kind = job::kind(words, job);
     let address = |what: &str| format!("/admin/jobs/{}/{what}", job.id);
     let about = format!("{kind} {}", job.source);
     let is_pass = matches!(job.kind, JobKind::Index | JobKind::Verify);
@@ -312,7 +296,7 @@ fn job_row(visit: &Visit, job: &Job) -> Markup {
         tr {
             th scope="row" { (kind) " " span.quiet { (visit.language.ago(job.created, visit.now)) } }
             td { bdi { (clean(&job.source)) } }
-            td { (state) }
+            td { (job::state(words, job)) }
             td { (how_far(visit, job)) }
             td {
                 @if waits && (is_pass || job.kind == JobKind::Embed) { (button(&address("pause"), words.pause, &about)) }
@@ -329,10 +313,9 @@ fn how_far(visit: &Visit, job: &Job) -> Markup {
     if let Some(said) = job.error.as_ref().or(job.outcome.as_ref()).or(job.waiting_for.as_ref()) {
         return html! { (clean(said)) };
     }
-    let done = if job.kind == JobKind::Embed { job.progress.passages } else { job.progress.files };
     let left = job.progress.seconds_left.map(|seconds| visit.language.duration(seconds * 1e3));
     html! {
-        @if job.progress.planned > 0 { (fill("{} / {}", &[&done.to_string(), &job.progress.planned.to_string()])) }
+        @if let Some((done, all)) = job::share(job) { (fill("{} / {}", &[&number(done), &number(all)])) }
         @if let Some(left) = left { ", " (words.time_left) ": " (left) }
     }
 }

@@ -13,6 +13,7 @@ mod hit;
 mod home;
 mod icons;
 mod insights;
+mod job;
 mod keys;
 mod language;
 mod layout;

@@ -14,15 +14,15 @@ use super::icons::icon;
 use super::language::{Noun, number, size};
 use super::layout::Page;
 use super::ledger::{self, Asked, Lines};
-use super::problem;
 use super::strings::fill;
 use super::survey::{SourceState, Survey};
 use super::text::clean;
 use super::visit::Visit;
+use super::{job, problem};
 use crate::app::App;
 use crate::error::Error;
 use crate::guard::Caller;
-use crate::jobs::{Job, JobState};
+use crate::jobs::{Job, JobKind, JobState};
 use crate::json::Params;
 use crate::models::{ElsewhereState, ElsewhereView, ModelView};
 
@@ -130,7 +130,8 @@ fn on_disk(visit: &Visit, statistics: &Statistics) -> Markup {
 
 fn activity(visit: &Visit, state: &State) -> Markup {
     let words = visit.words();
-    let active: Vec<&Job> = state.jobs.iter().rev().filter(|job| is_active(job)).collect();
+    let is_shown = |job: &&Job| is_active(job) || job.state == JobState::Paused;
+    let active: Vec<&Job> = state.jobs.iter().rev().filter(is_shown).collect();
     html! {
         section aria-labelledby="activity" {
             h2 #activity { (words.activity) }
@@ -143,15 +144,24 @@ fn activity(visit: &Visit, state: &State) -> Markup {
 fn running(visit: &Visit, job: &Job) -> Markup {
     let words = visit.words();
     let progress = &job.progress;
-    let share = fill("{} / {}", &[&number(progress.files), &number(progress.planned)]);
+    let kind = job::kind(words, job);
+    let share = job::share(job);
+    let in_words = share.map(|(done, all)| fill("{} / {}", &[&number(done), &number(all)])).unwrap_or_default();
     html! {
         div.job {
             p {
-                b { bdi { (clean(&job.source)) } } " "
-                @if job.state == JobState::Queued { (words.waiting) } @else { (fill(words.indexing, &[&share])) }
+                // What is about the whole index has no source.
+                b { @if job.source.is_empty() { (kind) } @else { bdi { (clean(&job.source)) } } } " "
+                @match job.state {
+                    JobState::Running if job.kind == JobKind::Index => (fill(words.indexing, &[&in_words])),
+                    JobState::Queued if job.kind == JobKind::Index => (words.waiting),
+                    _ => { @if !job.source.is_empty() { (kind) ", " } (job::state(words, job)) " " (in_words) },
+                }
             }
             @if job.state == JobState::Running {
-                progress value=(progress.files) max=(progress.planned.max(1)) aria-label={ (words.progress) ": " (job.source) } { (share) }
+                @if let Some((done, all)) = share {
+                    progress value=(done) max=(all) aria-label={ (words.progress) ": " (kind) " " (job.source) } { (in_words) }
+                }
                 p.meta {
                     span { (visit.language.count(progress.passages, Noun::Passage)) }
                     span { (visit.language.count(progress.tokens, Noun::Token)) }

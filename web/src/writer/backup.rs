@@ -122,8 +122,8 @@ impl Backups {
             let is_done = self.make(&order);
             // Others see it as under way until here.
             self.lock().pop_front();
-            if let (Some(due), false) = (&mut due, is_done) {
-                *due = (*due).max(Instant::now() + RETRY);
+            if order.entry.is_none() && !is_done {
+                due = due.map(|due| after_failure(due, Instant::now()));
             }
         }
     }
@@ -187,13 +187,12 @@ impl Backups {
         }
         match made {
             Ok(report) => {
-                self.last.store(report.summary.created, Ordering::Relaxed);
                 jobs.finish(order.job, JobState::Done, words(&report));
                 true
             }
             Err(fault) => {
                 let failure = fault.told();
-                tracing::error!("no backup was made: {}", failure.for_admins());
+                tracing::error!("a backup failed: {}", failure.for_admins());
                 jobs.fail(order.job, &failure);
                 false
             }
@@ -217,16 +216,22 @@ impl Backups {
         }
         let source = answer.recv().map_err(|_| Fault::Stopping)?.map_err(Fault::Writer)?;
         let report = writer.write(&source, &Watch { backups: self, job: order.job })?;
-        if let Some(keep) = &order.keep {
-            writer.prune(keep)?;
+        self.last.store(report.summary.created, Ordering::Relaxed);
+        match &order.keep {
+            None => Ok(report),
+            Some(keep) => match writer.prune(keep) {
+                Ok(_) => Ok(report),
+                Err(error) => Err(Fault::Pruning(report.summary.name, error)),
+            },
         }
-        Ok(report)
     }
 }
 
-/// Why there is no backup.
+/// Why there is no backup, or not what was asked for.
 enum Fault {
     Backup(BackupError),
+    /// There is one, of that name, and what is not to be kept could not be removed.
+    Pruning(String, BackupError),
     /// The writer cannot commit, and has nothing to be pinned.
     Writer(Failure),
     /// The server is stopping.
@@ -243,7 +248,11 @@ impl Fault {
     /// What went wrong, in words. Who asks for backups may know places.
     fn told(self) -> Failure {
         match self {
-            Self::Backup(error) => Failure::other(chain(&error)),
+            Self::Backup(error) => Failure::other(format!("no backup was made: {}", chain(&error))),
+            Self::Pruning(name, error) => Failure::other(format!(
+                "the backup {name} is made; what is not to be kept could not be removed: {}",
+                chain(&error)
+            )),
             Self::Writer(failure) => failure,
             Self::Stopping => Failure::other("the server is stopping"),
         }
@@ -265,6 +274,11 @@ impl BackupObserver for Watch<'_> {
     fn is_stopped(&self) -> bool {
         self.backups.is_stopped()
     }
+}
+
+/// When a backup by the timetable is tried again that failed, and would be due again `due`.
+fn after_failure(due: Instant, now: Instant) -> Instant {
+    due.min(now + RETRY)
 }
 
 fn words(report: &BackupReport) -> String {
@@ -296,5 +310,17 @@ impl PinOrder {
     /// There is nothing to be pinned.
     pub(super) fn refuse(self, failure: &Failure) {
         let _ = self.reply.send(Err(failure.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_tried_again_before_its_next_time() {
+        let now = Instant::now();
+        assert_eq!(after_failure(now + 24 * RETRY, now), now + RETRY);
+        assert_eq!(after_failure(now + RETRY / 2, now), now + RETRY / 2, "or at its next time, if that comes first");
     }
 }

@@ -21,8 +21,7 @@ impl Shared {
     /// Has the index made anew without what was removed, where that is more than what is left.
     pub(super) fn compact_if_wasteful(&self, snapshot: &Snapshot) {
         let (used, all) = snapshot.vectors_in_use();
-        let unused = all.saturating_sub(used);
-        if unused >= WORTH_IT && unused > used {
+        if is_wasteful(used, all) {
             let mut queue = self.lock();
             self.queue_run_in(&mut queue, no_source(), Task::Compact, Origin::Timetable);
             self.ring();
@@ -65,7 +64,26 @@ impl Worker {
     }
 }
 
+/// Whether most of what is stored is of no use any more, and that is much.
+fn is_wasteful(used: u64, all: u64) -> bool {
+    let unused = all.saturating_sub(used);
+    unused >= WORTH_IT && unused > used
+}
+
 fn words(compaction: &Compaction) -> String {
     let (before, after) = (compaction.before() as f64 / 1e6, compaction.after() as f64 / 1e6);
     format!("{before:.1} MB before, {after:.1} MB after; {} vectors of removed texts are gone", compaction.dropped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_much_that_is_most_of_all_is_given_back_unasked() {
+        assert!(is_wasteful(0, 20_000) && is_wasteful(19_999, 40_000));
+        assert!(!is_wasteful(20_000, 40_000), "half is not most");
+        assert!(!is_wasteful(10, 20_009), "it is not much");
+        assert!(!is_wasteful(7, 5));
+    }
 }

@@ -166,8 +166,8 @@ impl Desk {
         let look = match run.task {
             Task::Index(look) => look,
             Task::Verify => return self.verify(store, id, &run),
-            Task::Compact => return Ok(()),
-            Task::Remove => return self.removal(store, id),
+            // These have steps of their own.
+            Task::Compact | Task::Remove => return Ok(()),
         };
         let name = run.source.name.clone();
         let by_clock = run.origin == Origin::Timetable;
