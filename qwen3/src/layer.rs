@@ -53,6 +53,13 @@ pub(crate) struct Workspace {
     queries: Slot,
 }
 
+impl Workspace {
+    /// Values that the buffers hold.
+    pub(crate) fn values(&self) -> usize {
+        [&self.projected, &self.gated, &self.queries].map(Slot::values).iter().sum()
+    }
+}
+
 /// What all blocks of one forward pass share.
 pub(crate) struct Step<'s> {
     /// Of every token in the batch.

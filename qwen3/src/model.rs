@@ -4,6 +4,8 @@
 //! Only the hidden state of each sequence's last token is ever wanted, so the last block computes queries, output and
 //! feed-forward for those alone.
 
+use std::sync::{Mutex, PoisonError};
+
 use candle_core::{DType, Device, DeviceLocation, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,11 +19,14 @@ use crate::{
     generator::KvMemory,
     kernels::{Format, Span},
     layer::{Last, Layer, NAMES, Step, Workspace},
-    ops::{Kernels, Linear, Place, RmsNorm, Shape as OutputShape},
-    rope::Rope,
+    ops::{Kernels, Linear, Place, RmsNorm, Shape as OutputShape, rows_at_once},
+    rope::{Angles, Rope},
     weights::{StoredMatrix, Weights},
 };
 
+/// Workspaces that are kept for later passes, and values of one that is: those of long texts are given back.
+const KEPT_WORKSPACES: usize = 2;
+const KEPT_VALUES: usize = 8 << 20;
 const TABLE: &str = "embed_tokens.weight";
 pub(crate) const HEAD: &str = "lm_head.weight";
 
@@ -53,6 +58,7 @@ pub struct Model {
     rope: Rope,
     /// The output matrix, where the checkpoint has one of its own.
     head: Option<StoredMatrix>,
+    workspaces: Mutex<Vec<Workspace>>,
 }
 
 /// Keys and values of a beginning that several sequences share, for every block.
@@ -80,6 +86,14 @@ struct Packed {
     ids: Vec<u32>,
     positions: Vec<u32>,
     spans: Vec<Span>,
+}
+
+/// A run of a batch's sequences.
+struct Part {
+    /// Its first row in the batch.
+    start: usize,
+    packed: Packed,
+    angles: Angles,
 }
 
 impl Packed {
@@ -165,7 +179,7 @@ impl Model {
             head => Some(head?),
         };
         let rope = Rope::new(qwen.rope_theta, qwen.head_dim);
-        Ok(Self { place, table, layers, norm, rope, head, config })
+        Ok(Self { place, table, layers, norm, rope, head, config, workspaces: Mutex::default() })
     }
 
     /// How the weights are kept: never [`Precision::Auto`].
@@ -219,13 +233,60 @@ impl Model {
         let packed = Packed::new(sequences.iter().map(|sequence| (*sequence, prefix.tokens)));
         let angles = self.rope.angles(&packed.positions, &self.place.device)?;
         let step = Step { angles: &angles, spans: &packed.spans };
-        let mut workspace = Workspace::default();
+        let mut workspace = self.workspace();
         let mut x = self.embed(&packed.ids)?;
+        let parts = self.parts(sequences, prefix.tokens)?;
         for (index, layer) in before.iter().enumerate() {
-            x = layer.forward(&x, &step, prefix.block(index), &mut workspace)?;
+            let before = prefix.block(index);
+            if let [_] = parts[..] {
+                x = layer.forward(&x, &step, before, &mut workspace)?;
+                continue;
+            }
+            for Part { start, packed, angles } in &parts {
+                // In place: this crate's kernels overwrite `x`.
+                let rows = x.narrow(0, *start, packed.ids.len())?;
+                let step = Step { angles, spans: &packed.spans };
+                layer.forward(&rows, &step, before, &mut workspace)?;
+            }
         }
         let (x, _) = self.pass_last(last, &x, &packed, &step, prefix.block(before.len()), &mut workspace)?;
+        self.put_back(workspace);
         Ok(self.norm.forward(&x)?.to_dtype(DType::F32)?.to_vec2()?)
+    }
+
+    /// Buffers of an earlier pass, whose memory the system need not hand out page by page again.
+    fn workspace(&self) -> Workspace {
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put_back(&self, workspace: Workspace) {
+        let mut kept = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT_WORKSPACES && workspace.values() <= KEPT_VALUES {
+            kept.push(workspace);
+        }
+    }
+
+    /// Runs of sequences that go through each block by themselves, so that what lies between its products stays in the
+    /// cores' caches. candle's operations take them all at once.
+    fn parts(&self, sequences: &[&[u32]], before: usize) -> Result<Vec<Part>> {
+        let most = self.place.kernels.loops().map_or(usize::MAX, |_| rows_at_once());
+        let (mut parts, mut first, mut start) = (Vec::new(), 0, 0);
+        while first < sequences.len() {
+            let mut tokens = 0;
+            let fits = |sequence: &&&[u32]| {
+                let is_first = tokens == 0;
+                tokens += sequence.len();
+                is_first || tokens <= most
+            };
+            let run = &sequences[first..][..sequences[first..].iter().take_while(fits).count()];
+            let packed = Packed::new(run.iter().map(|sequence| (*sequence, before)));
+            let angles = self.rope.angles(&packed.positions, &self.place.device)?;
+            first += run.len();
+            let length = packed.ids.len();
+            parts.push(Part { start, packed, angles });
+            start += length;
+        }
+        Ok(parts)
     }
 
     /// The last block, for the last tokens alone.

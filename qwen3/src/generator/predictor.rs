@@ -83,7 +83,7 @@ impl Predictor {
     /// vocabulary, one row for each sequence that wants them, in order.
     ///
     /// # Errors
-    /// [`Error::TokenId`], [`Error::Length`]; [`Error::NonFinite`] instead of logits with NaN.
+    /// [`Error::TokenId`], [`Error::Length`]; [`Error::NonFinite`] instead of logits with NaN or infinity.
     pub fn advance(&self, sequences: &mut [Onward]) -> Result<Vec<Vec<f32>>> {
         let lengths: Vec<usize> =
             sequences.iter().map(|sequence| sequence.memory.tokens() + sequence.ids.len()).collect();
@@ -103,7 +103,7 @@ impl Predictor {
         let logits = rayon::scope(|_| self.output.forward(&hidden, None, &mut Slot::default()))?;
         let logits: Vec<Vec<f32>> = logits.to_dtype(DType::F32)?.to_vec2()?;
         for (row, index) in logits.iter().zip(&wanted) {
-            if row.iter().any(|logit| logit.is_nan()) {
+            if row.iter().any(|logit| !logit.is_finite()) {
                 return Err(Error::NonFinite { what: "logit", tokens: lengths[*index as usize] });
             }
         }

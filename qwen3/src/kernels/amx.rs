@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     avx512::Bf16Dot,
-    micro::{Format, GROUP, GROUP_STEPS, Micro, Panel, Start, Target, Tile, WIDTH},
+    micro::{Format, GROUP, GROUP_STEPS, Micro, Panel, Start, Target, Tile, Touch, WIDTH},
     tile_unit::{Configured, TILE_ROWS, TILE_WORDS},
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Int8Tiles;
 /// Steps of a sweep over all rows: so much of a panel (32 KiB) stays in the first level cache meanwhile.
 const DEPTH: usize = 256;
 /// Of the second level cache, 2 MiB on every processor that has the unit: the sums of a strip and two panels lie there too.
-const BLOCK_BYTES: usize = 768 << 10;
+const BLOCK_BYTES: usize = 600 << 10;
 /// Bytes from a row of a tile of weights to the next.
 const PANEL_STRIDE: usize = 4 * WIDTH;
 /// Bytes from a row of a tile of activations to the next.
@@ -79,6 +79,9 @@ struct Sweep {
     sums: *mut u8,
     /// Bytes from a row of sums to the next.
     stride: usize,
+    touch: Touch,
+    /// Rows touched with every block.
+    touched: usize,
 }
 
 /// 17 to 32 rows of bf16.
@@ -91,7 +94,7 @@ unsafe fn bf16_two(sweep: Sweep, start: Start) {
     // SAFETY: the caller's promise; a prefetch of any address is harmless.
     unsafe {
         asm!(
-            "test {held:e}, {held:e}",
+            "test {next:e}, {next:e}",
             "jnz 3f",
             "tilezero tmm0",
             "tilezero tmm1",
@@ -122,6 +125,16 @@ unsafe fn bf16_two(sweep: Sweep, start: Start) {
             "dec {next}",
             "jnz 4b",
             "5:",
+            "mov {next}, {touched}",
+            "test {next}, {next}",
+            "jz 7f",
+            "6:",
+            "prefetchw [{touch}]",
+            "prefetchw [{touch} + 64]",
+            "add {touch}, {touch_stride}",
+            "dec {next}",
+            "jnz 6b",
+            "7:",
             "tdpbf16ps tmm2, tmm5, tmm6",
             "tdpbf16ps tmm3, tmm5, tmm7",
             "add {tile}, 2048",
@@ -135,13 +148,15 @@ unsafe fn bf16_two(sweep: Sweep, start: Start) {
             "tilestored [{sums} + {stride} + 64], tmm1",
             "tilestored [{next} + {stride}], tmm2",
             "tilestored [{next} + {stride} + 64], tmm3",
-            held = in(reg) start as u32,
             tile = inout(reg) sweep.tile => _,
             panel = inout(reg) sweep.panel => _,
             blocks = inout(reg) sweep.blocks => _,
             ahead = inout(reg) sweep.ahead => _,
             lines = in(reg) sweep.lines,
-            next = out(reg) _,
+            next = inout(reg) u64::from(start as u32) => _,
+            touch = inout(reg) sweep.touch.lines => _,
+            touch_stride = in(reg) sweep.touch.stride,
+            touched = in(reg) sweep.touched,
             sums = in(reg) sweep.sums,
             stride = in(reg) sweep.stride,
             row = in(reg) TILE_STRIDE,
@@ -167,7 +182,7 @@ unsafe fn bf16_one(sweep: Sweep, start: Start) {
     // SAFETY: as there.
     unsafe {
         asm!(
-            "test {held:e}, {held:e}",
+            "test {next:e}, {next:e}",
             "jnz 3f",
             "tilezero tmm0",
             "tilezero tmm1",
@@ -189,6 +204,16 @@ unsafe fn bf16_one(sweep: Sweep, start: Start) {
             "dec {next}",
             "jnz 4b",
             "5:",
+            "mov {next}, {touched}",
+            "test {next}, {next}",
+            "jz 7f",
+            "6:",
+            "prefetchw [{touch}]",
+            "prefetchw [{touch} + 64]",
+            "add {touch}, {touch_stride}",
+            "dec {next}",
+            "jnz 6b",
+            "7:",
             "tdpbf16ps tmm1, tmm4, tmm7",
             "add {tile}, 1024",
             "add {panel}, 2048",
@@ -196,13 +221,15 @@ unsafe fn bf16_one(sweep: Sweep, start: Start) {
             "jnz 2b",
             "tilestored [{sums} + {stride}], tmm0",
             "tilestored [{sums} + {stride} + 64], tmm1",
-            held = in(reg) start as u32,
             tile = inout(reg) sweep.tile => _,
             panel = inout(reg) sweep.panel => _,
             blocks = inout(reg) sweep.blocks => _,
             ahead = inout(reg) sweep.ahead => _,
             lines = in(reg) sweep.lines,
-            next = out(reg) _,
+            next = inout(reg) u64::from(start as u32) => _,
+            touch = inout(reg) sweep.touch.lines => _,
+            touch_stride = in(reg) sweep.touch.stride,
+            touched = in(reg) sweep.touched,
             sums = in(reg) sweep.sums,
             stride = in(reg) sweep.stride,
             row = in(reg) TILE_STRIDE,
@@ -347,6 +374,8 @@ impl Micro for Bf16Tiles {
             lines: lines_ahead(&panel),
             sums: target.values.cast(),
             stride: 4 * target.stride,
+            touch: target.touch,
+            touched: target.touch.rows.div_ceil((panel.steps / TILE_WORDS).max(1)),
         };
         // SAFETY: the caller's promise: operands and target have room for full tiles.
         unsafe {
@@ -439,6 +468,8 @@ impl Micro for Int8Tiles {
                         lines: 0,
                         sums: buffers.add(group % 2).cast(),
                         stride: PANEL_STRIDE,
+                        touch: target.touch,
+                        touched: 0,
                     };
                     if rows > TILE_ROWS {
                         int8_two(sweep);

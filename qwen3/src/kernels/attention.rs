@@ -407,7 +407,7 @@ impl Run<'_> {
                     tile.len(),
                     queries,
                     plain(keys, words),
-                    Target { values: target.as_mut_ptr(), stride: KEYS },
+                    Target::new(target.as_mut_ptr(), KEYS),
                     Start::Zero,
                 );
             }
@@ -443,12 +443,12 @@ impl Run<'_> {
             let sums = &mut memory.sums[(tile.start * dim_panels + panel) * WIDTH..];
             if M::HOLDS {
                 debug_assert!((M::room(tile.len()) - 1) * dim_panels * WIDTH + WIDTH <= sums.len());
-                let target = Target { values: sums.as_mut_ptr(), stride: dim_panels * WIDTH };
+                let target = Target::new(sums.as_mut_ptr(), dim_panels * WIDTH);
                 // SAFETY: the tile holds its rows' weights, the panel as many values, and the sums full tiles.
                 unsafe { M::tile_of(tile.len(), weights, values, target, Start::Held) };
                 continue;
             }
-            let target = Target { values: memory.mixed.as_mut_ptr(), stride: WIDTH };
+            let target = Target::new(memory.mixed.as_mut_ptr(), WIDTH);
             // SAFETY: the tile holds its rows' weights, the panel as many values, and `mixed` any tile's results.
             unsafe { M::tile_of(tile.len(), weights, values, target, Start::Zero) };
             for (sums, mixed) in

@@ -136,7 +136,9 @@ impl Work for Plan<'_> {
         let rows = product.rows;
         (0..blocks * groups).into_par_iter().with_max_len(1).for_each(|task| {
             let (block, group) = (task / groups, task % groups);
-            let rows = block * rows / blocks..(block + 1) * rows / blocks;
+            // Only the last tile may be a part of one.
+            let start = |block: usize| (block * rows / blocks).next_multiple_of(M::ROWS).min(rows);
+            let rows = start(block)..start(block + 1);
             call.dispatch(Block { call, rows, panels: share(&product.range, group, groups) });
         });
     }
@@ -306,11 +308,7 @@ mod tests {
         let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&w[row * inputs..][..inputs]);
         let panels = Panels::pack(Loops::Of(isa), format, inputs, Arrangement::parts(parts), read);
         // Where the machine multiplies the format itself, activations are rounded to it as well.
-        let native = match format {
-            Format::F32 => false,
-            Format::Bf16 => isa >= Isa::Avx512Bf16,
-            Format::Int8 => isa >= Isa::Avx512Vnni,
-        };
+        let native = format != Format::F32 && isa.takes(format);
         let used = if native { rounded(&x, format, inputs) } else { x.clone() };
         let (expected, most) = naive(&used, &rounded(&w, format, inputs), rows, inputs);
         let stride = outputs + 3;

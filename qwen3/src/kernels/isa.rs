@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::micro::Format;
 #[cfg(target_arch = "x86_64")]
 use super::tile_unit;
 
@@ -20,6 +21,12 @@ pub enum Isa {
     Avx512Bf16,
     /// All of these, and the tile unit with products of bf16 and of 8-bit integers (AMX).
     Amx,
+    /// NEON, which every 64-bit ARM processor has.
+    Neon,
+    /// NEON with products of 8-bit integers (FEAT_DotProd).
+    NeonDot,
+    /// NEON with these and products of bf16 (FEAT_BF16).
+    NeonBf16,
 }
 
 impl Isa {
@@ -29,16 +36,43 @@ impl Isa {
         {
             detect_x86()
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        {
+            let dot = std::arch::is_aarch64_feature_detected!("dotprod");
+            match (dot, dot && std::arch::is_aarch64_feature_detected!("bf16")) {
+                (_, true) => Self::NeonBf16,
+                (true, _) => Self::NeonDot,
+                _ => Self::Neon,
+            }
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
             Self::Portable
         }
     }
 
+    /// Those of this kind of processor, each including those before it.
+    fn known() -> &'static [Self] {
+        match Self::detect() {
+            Self::Neon | Self::NeonDot | Self::NeonBf16 => &[Self::Portable, Self::Neon, Self::NeonDot, Self::NeonBf16],
+            _ => &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx],
+        }
+    }
+
+    /// Whether it multiplies a format as it is, activations rounded to it; otherwise weights are widened to f32.
+    pub(super) fn takes(self, format: Format) -> bool {
+        match format {
+            Format::F32 => true,
+            Format::Bf16 => matches!(self, Self::Avx512Bf16 | Self::Amx | Self::NeonBf16),
+            Format::Int8 => {
+                matches!(self, Self::Avx512Vnni | Self::Avx512Bf16 | Self::Amx | Self::NeonDot | Self::NeonBf16)
+            }
+        }
+    }
+
     /// All that this machine has, the best last.
     pub fn available() -> Vec<Self> {
-        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Vnni, Self::Avx512Bf16, Self::Amx];
-        all.into_iter().filter(|isa| *isa <= Self::detect()).collect()
+        Self::known().iter().copied().filter(|isa| *isa <= Self::detect()).collect()
     }
 }
 
@@ -71,6 +105,9 @@ impl fmt::Display for Isa {
             Self::Avx512Vnni => "avx512-vnni",
             Self::Avx512Bf16 => "avx512-bf16",
             Self::Amx => "amx",
+            Self::Neon => "neon",
+            Self::NeonDot => "neon-dot",
+            Self::NeonBf16 => "neon-bf16",
         })
     }
 }

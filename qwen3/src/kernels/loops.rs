@@ -62,14 +62,11 @@ impl Loops {
 
 /// Instruction sets that differ in a format, the best that this machine has first.
 fn candidates(format: Format) -> Vec<Isa> {
-    let own = match format {
-        Format::F32 => None,
-        Format::Bf16 => Some(Isa::Avx512Bf16),
-        Format::Int8 => Some(Isa::Avx512Vnni),
-    };
-    let best = Isa::detect();
-    let known = [Some(Isa::Amx), own, Some(Isa::Avx512)].into_iter().flatten().filter(|isa| *isa < best);
-    std::iter::once(best).chain(known).collect()
+    let mut known = Isa::available();
+    known.reverse();
+    // Of those that take the format, two generations of units at the most, and the widest that widens it.
+    let (taking, widening): (Vec<Isa>, Vec<Isa>) = known.into_iter().partition(|isa| isa.takes(format));
+    taking.into_iter().take(2).chain(widening.into_iter().take(1)).collect()
 }
 
 /// Nothing in here may wait for other threads: they may be waiting for its result.

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon::{self, Neon, NeonBf16, NeonInt8};
 #[cfg(target_arch = "x86_64")]
 use super::{
     amx::{Bf16Tiles, Int8Tiles},
@@ -100,6 +102,25 @@ impl Panel {
 pub(super) struct Target {
     pub(super) values: *mut f32,
     pub(super) stride: usize,
+    pub(super) touch: Touch,
+}
+
+impl Target {
+    /// Nothing else is written soon.
+    #[inline(always)]
+    pub(super) fn new(values: *mut f32, stride: usize) -> Self {
+        Self { values, stride, touch: Touch { lines: values.cast(), stride: 0, rows: 0 } }
+    }
+}
+
+/// What will be written next, two cache lines in each of a few rows, fetched meanwhile by loops that hold sums: a line
+/// has to be read before a part of it can be written, and nobody then waits for it. It need not be valid.
+#[derive(Clone, Copy)]
+pub(super) struct Touch {
+    pub(super) lines: *const u8,
+    /// Bytes from a row to the next.
+    pub(super) stride: usize,
+    pub(super) rows: usize,
 }
 
 /// What sums start from.
@@ -236,6 +257,15 @@ pub(super) fn dispatch<W: Work>(isa: Isa, format: Format, work: W) {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx2, _) => unsafe { with_avx2::<Avx2, W>(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        (Isa::NeonBf16, Format::Bf16) => unsafe { neon::with_bf16::<NeonBf16, W>(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        (Isa::NeonBf16 | Isa::NeonDot, Format::Int8) => unsafe { neon::with_dot::<NeonInt8, W>(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        (Isa::NeonBf16 | Isa::NeonDot | Isa::Neon, _) => unsafe { neon::with_neon::<Neon, W>(work) },
         _ => work.run::<Portable>(),
     }
 }

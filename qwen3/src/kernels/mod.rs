@@ -22,6 +22,8 @@ mod lanes;
 mod loops;
 mod micro;
 mod multiply;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod panels;
 mod peak;
 mod portable;

@@ -7,7 +7,7 @@ use super::{
     aligned::{Scratch, padded},
     gemm::{Call, Finish},
     lanes,
-    micro::{Format, GROUP_STEPS, Micro, Panel, Start, Target, Tile, UNROLLED_ROWS, WIDTH, Work},
+    micro::{Format, GROUP_STEPS, Micro, Panel, Start, Target, Tile, Touch, UNROLLED_ROWS, WIDTH, Work},
     tiles::tiles,
 };
 
@@ -15,8 +15,6 @@ use super::{
 const LINE: usize = 64;
 /// Bytes of a panel's step.
 const PANEL_BYTES: usize = 4 * WIDTH;
-/// Panels whose sums are kept until all of them are made.
-const STRIP: usize = 4;
 /// An output of more bytes than this is not read again before it has left the caches.
 const FAR: usize = 16 << 20;
 
@@ -36,7 +34,7 @@ impl Work for Multiply<'_> {
         if M::FORMAT != self.call.product.panels.format {
             self.expanded::<M>();
         } else if M::HOLDS {
-            self.in_strips::<M>();
+            self.by_parts::<M>();
         } else {
             self.one_by_one::<M>();
         }
@@ -97,10 +95,10 @@ impl Multiply<'_> {
             // and the panel are as long as the slices they were taken from; `dispatch` chose M by what the machine has.
             unsafe {
                 if direct {
-                    let target = Target { values: out, stride: self.call.output.stride };
+                    let target = Target::new(out, self.call.output.stride);
                     M::tile_of(rows.len(), tile, panel, target, Start::Zero);
                 } else {
-                    let target = Target { values: buffer.as_mut_ptr(), stride: WIDTH };
+                    let target = Target::new(buffer.as_mut_ptr(), WIDTH);
                     M::tile_of(rows.len(), tile, panel, target, Start::Zero);
                     for (row, sums) in buffer.as_chunks::<WIDTH>().0[..rows.len()].iter().enumerate() {
                         let out = out.add(row * self.call.output.stride);
@@ -112,57 +110,72 @@ impl Multiply<'_> {
         }
     }
 
-    /// A few panels, then what they gave for each row at once: rows of the output lie far apart, and each visit to one
-    /// costs a look at the page table.
+    /// Panel by panel, each part by part. What a tile of rows gave goes out while it is in the first level cache.
     #[inline(always)]
-    fn in_strips<M: Micro>(&self) {
-        let rows = self.rows.len();
-        let size = M::room(rows) * WIDTH;
-        let mut scratch = Scratch::take(STRIP * size);
-        let sums: &mut [f32] = bytemuck::cast_slice_mut(&mut scratch.words()[..STRIP * size]);
-        let product = self.call.product;
-        let far = product.finish == Finish::Store && 4 * product.rows * self.call.output.stride > FAR;
-        for first in self.panels.clone().step_by(STRIP) {
-            let strip = first..self.panels.end.min(first + STRIP);
-            for (index, sums) in strip.clone().zip(sums.chunks_exact_mut(size)) {
-                self.sweep::<M>(index, sums);
-            }
-            for row in 0..rows {
-                for (index, sums) in strip.clone().zip(sums.chunks_exact(size)) {
-                    let sums = &sums.as_chunks::<WIDTH>().0[row];
-                    let columns = product.panels.columns(index).len();
-                    let out = self.output(row, index);
-                    // SAFETY: `Product::check` saw that the output holds every row and column of the product.
-                    unsafe {
-                        if far && columns == WIDTH && out.addr().is_multiple_of(LINE) {
-                            M::store_far(sums, out);
-                        } else {
-                            finish(product.finish, sums, std::slice::from_raw_parts_mut(out, columns));
-                        }
-                    }
-                }
-            }
+    fn by_parts<M: Micro>(&self) {
+        let mut scratch = Scratch::take(M::room(self.rows.len()) * WIDTH);
+        let sums: &mut [f32] = bytemuck::cast_slice_mut(scratch.words());
+        for index in self.panels.clone() {
+            self.sweep::<M>(index, sums);
         }
     }
 
-    /// Sums of all rows with one panel, part by part of the panel; on the way, the next panel comes closer.
+    /// All rows with one panel; on the way, the next panel and the lines of the output come closer.
     #[inline(always)]
     fn sweep<M: Micro>(&self, index: usize, sums: &mut [f32]) {
         let panels = self.call.product.panels;
         let (panel, steps) = (panels.panel(index), M::words(panels.inputs));
         let mut ahead = self.next(index).words.cast::<u8>();
         let ahead_bytes = PANEL_BYTES.div_ceil(tiles::<M>(self.rows.len()).len());
+        let far = self.is_far::<M>(index);
         for begin in (0..steps).step_by(M::DEPTH) {
             let part = begin..steps.min(begin.saturating_add(M::DEPTH));
             let start = if begin == 0 { Start::Zero } else { Start::Held };
+            let is_last = part.end == steps;
             for rows in tiles::<M>(self.rows.len()) {
                 let part = Panel { ahead, ahead_bytes, ..panel.part(part.clone()) };
                 let sums = &mut sums[rows.start * WIDTH..][..M::room(rows.len()) * WIDTH];
-                let target = Target { values: sums.as_mut_ptr(), stride: WIDTH };
+                let out = self.output(rows.start, index);
+                let touched = if is_last && !far { rows.len() } else { 0 };
+                let touch = Touch { lines: out.cast(), stride: 4 * self.call.output.stride, rows: touched };
+                let target = Target { values: sums.as_mut_ptr(), stride: WIDTH, touch };
                 // SAFETY: packed rows, panel and sums are as long as the slices they were taken from; `dispatch` chose M
                 // by what the machine has.
                 unsafe { M::tile_of(rows.len(), self.tile::<M>(&rows, begin), part, target, start) };
                 ahead = ahead.wrapping_add(part.steps * ahead_bytes);
+                if is_last {
+                    self.put::<M>(index, &sums[..rows.len() * WIDTH], out, far);
+                }
+            }
+        }
+    }
+
+    /// Whether the output is not read again before it has left the caches, and can be written past them.
+    #[inline(always)]
+    fn is_far<M: Micro>(&self, index: usize) -> bool {
+        let product = self.call.product;
+        let bytes = 4 * self.call.output.stride;
+        let lines = bytes.is_multiple_of(LINE) && self.output(0, index).addr().is_multiple_of(LINE);
+        product.finish == Finish::Store
+            && product.rows * bytes > FAR
+            && lines
+            && product.panels.columns(index).len() == WIDTH
+    }
+
+    /// Sums of rows with a panel to where they belong.
+    #[inline(always)]
+    fn put<M: Micro>(&self, index: usize, sums: &[f32], out: *mut f32, far: bool) {
+        let product = self.call.product;
+        let columns = product.panels.columns(index).len();
+        for (row, sums) in sums.as_chunks::<WIDTH>().0.iter().enumerate() {
+            let out = out.wrapping_add(row * self.call.output.stride);
+            // SAFETY: `Product::check` saw that the output holds every row and column of the product.
+            unsafe {
+                if far {
+                    M::store_far(sums, out);
+                } else {
+                    finish(product.finish, sums, std::slice::from_raw_parts_mut(out, columns));
+                }
             }
         }
     }

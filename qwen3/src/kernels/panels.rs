@@ -199,7 +199,7 @@ impl Panels {
     }
 }
 
-fn encode_bf16(row: &[f32], words: &mut [u32]) {
+pub(super) fn encode_bf16(row: &[f32], words: &mut [u32]) {
     let bits = |x: Option<&f32>| x.map_or(0, |x| u32::from(bf16::from_f32(*x).to_bits()));
     for (pair, word) in row.chunks(2).zip(words) {
         *word = bits(pair.first()) | bits(pair.get(1)) << 16;
@@ -207,7 +207,7 @@ fn encode_bf16(row: &[f32], words: &mut [u32]) {
 }
 
 /// Hands out each group's scale and the sum that cancels the activations' offset of 128.
-fn encode_int8(row: &[f32], words: &mut [u32], mut group_of: impl FnMut(usize, f32, i32)) {
+pub(super) fn encode_int8(row: &[f32], words: &mut [u32], mut group_of: impl FnMut(usize, f32, i32)) {
     const ROUND: f32 = 12_582_912.0;
     for (index, (group, words)) in row.chunks(GROUP).zip(words.chunks_mut(GROUP_STEPS)).enumerate() {
         let bits = group.iter().fold(0, |most: u32, x| most.max(x.to_bits() & 0x7fff_ffff));

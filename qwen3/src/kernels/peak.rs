@@ -1,7 +1,7 @@
 //! The peak rate of the machine's vector and tile units: independent sums in registers, no memory touched. The measure that
 //! products are held against.
 #![cfg_attr(
-    target_arch = "x86_64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
     expect(unsafe_code, reason = "vector instructions, only those that the machine was found to have")
 )]
 
@@ -15,6 +15,7 @@ const SUMS: usize = 24;
 const INSTRUCTIONS: usize = 192_000_000;
 const RUNS: usize = 5;
 /// A product of tiles takes this many times as long as one of registers.
+#[cfg(target_arch = "x86_64")]
 const TILE_SHARE: usize = 16;
 
 /// Billions of multiplications and additions per second of one thread, of the fastest instructions for `format`; `None`
@@ -43,9 +44,76 @@ fn run(format: Format) -> Option<f64> {
     Some((rounds * SUMS * per_instruction) as f64 / begin.elapsed().as_secs_f64() / 1e9)
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn run(format: Format) -> Option<f64> {
+    let rounds = INSTRUCTIONS / SUMS;
+    let isa = Isa::detect();
+    let begin = Instant::now();
+    // SAFETY: each is called only where the machine was found to have its instructions.
+    let per_instruction = unsafe {
+        match format {
+            Format::Bf16 if isa.takes(format) => arm::bf16(rounds),
+            Format::Int8 if isa.takes(format) => arm::int8(rounds),
+            _ => arm::f32(rounds),
+        }
+    };
+    Some((rounds * SUMS * per_instruction) as f64 / begin.elapsed().as_secs_f64() / 1e9)
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn run(_: Format) -> Option<f64> {
     None
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::{arch::aarch64::*, hint::black_box};
+
+    use super::SUMS;
+    use crate::kernels::neon::{dot_bf16, dot_int8};
+
+    /// Each returns the operations of one of its instructions.
+    ///
+    /// # Safety
+    /// The machine has FEAT_BF16.
+    #[target_feature(enable = "neon,dotprod,bf16")]
+    pub(super) unsafe fn bf16(rounds: usize) -> usize {
+        let mut sums = [vdupq_n_f32(1.0); SUMS];
+        let x = vdupq_n_u32(black_box(0x3f00_3f00));
+        for _ in 0..rounds {
+            // SAFETY: the caller's promise.
+            sums.iter_mut().for_each(|sum| *sum = unsafe { dot_bf16(*sum, x, x) });
+        }
+        black_box(sums.into_iter().reduce(|a, b| vaddq_f32(a, b)));
+        16
+    }
+
+    /// # Safety
+    /// The machine has FEAT_DotProd.
+    #[target_feature(enable = "neon,dotprod")]
+    pub(super) unsafe fn int8(rounds: usize) -> usize {
+        let mut sums = [vdupq_n_s32(0); SUMS];
+        let x = vdupq_n_u32(black_box(0x0102_0304));
+        for _ in 0..rounds {
+            // SAFETY: the caller's promise.
+            sums.iter_mut().for_each(|sum| *sum = unsafe { dot_int8(*sum, x, x) });
+        }
+        black_box(sums.into_iter().reduce(|a, b| vaddq_s32(a, b)));
+        32
+    }
+
+    /// # Safety
+    /// The machine has NEON.
+    #[target_feature(enable = "neon")]
+    pub(super) unsafe fn f32(rounds: usize) -> usize {
+        let mut sums = [vdupq_n_f32(1.0); SUMS];
+        let x = vdupq_n_f32(black_box(0.5));
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = vfmaq_f32(*sum, x, x));
+        }
+        black_box(sums.into_iter().reduce(|a, b| vaddq_f32(a, b)));
+        8
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

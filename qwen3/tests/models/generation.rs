@@ -252,6 +252,24 @@ impl TokenMask for Gate {
 }
 
 #[test]
+fn nan_weights_write_nothing_and_say_so() {
+    let folder = copy();
+    let path = folder.path().join("model.safetensors");
+    let mut file = fs::read(&path).unwrap();
+    let end = file.len();
+    // The last tensor of the file is the final norm or a block's weight: both reach the logits.
+    file[end - 64..].as_chunks_mut::<4>().0.iter_mut().for_each(|value| *value = f32::NAN.to_le_bytes());
+    fs::write(&path, file).unwrap();
+    let handle = start(&ModelFiles::folder(folder.path()).unwrap(), &WriterOptions::default());
+    for temperature in [0.0, 1.0] {
+        let sampling = SamplingWishes { temperature: Some(temperature), ..SamplingWishes::default() };
+        let written = handle.begin(GenerateRequest { sampling, ..request("Who signs?", 1, 5) }).unwrap().wait();
+        let told = written.expect_err("no text").to_string();
+        assert!(told.contains("non-finite logit"), "{temperature}: {told}");
+    }
+}
+
+#[test]
 fn abandoned_texts_are_not_written_and_a_full_queue_says_so() {
     let handle = start(&tiny(), &WriterOptions { queue: 2, at_once: 1, step_tokens: 256 });
     let ((reached, seen), (open, pass)) = (mpsc::channel(), mpsc::channel());
