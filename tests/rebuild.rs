@@ -1,5 +1,6 @@
 //! `index --rebuild`: beside the index in force, and nothing is lost whatever ends it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -86,6 +87,40 @@ fn a_rebuild_that_is_killed_by_the_clock_forgets_no_source() {
         child.wait().unwrap();
         check_whole(&bench, &format!("killed after {delay} ms"));
     }
+}
+
+/// Opening a database repairs it, which writes: a kill in the middle of that must not be able to harm what is in force.
+#[test]
+fn the_index_in_force_is_not_touched_before_the_new_one_is_whole() {
+    let bench = bench();
+    let in_force = || {
+        let entries = fs::read_dir(bench.data()).unwrap().map(|entry| entry.unwrap().path());
+        let mut editions = entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("index-"));
+        editions.next().unwrap_or_else(|| bench.data())
+    };
+    let bytes = || -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut folders = vec![in_force().join("documents")];
+        let mut found = BTreeMap::new();
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.insert(path.clone(), fs::read(path).unwrap());
+                }
+            }
+        }
+        found
+    };
+    let before = bytes();
+    assert!(!before.is_empty());
+    let mut command = bench.command(&["index", "--rebuild", "--commit-every", "4"]);
+    let ended = command.env("QUARRY_KILL_AT", format!("{:?}:1", Step::TruthFlushed)).output().unwrap();
+    assert!(!ended.status.success(), "the rebuild was to be killed");
+    let after = bytes();
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    assert!(before == after, "the database of the index in force was written to");
+    check_whole(&bench, "afterwards");
 }
 
 #[test]

@@ -21,6 +21,21 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     copied.map_err(Error::io("copy to", to))
 }
 
+/// Copies a folder with all that is in it. Not durably: for what is thrown away after a crash.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to).map_err(Error::io("create", to))?;
+    for entry in fs::read_dir(from).map_err(Error::io("list", from))? {
+        let entry = entry.map_err(Error::io("list", from))?;
+        let (place, copied) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().map_err(Error::io("list", from))?.is_dir() {
+            copy(&place, &copied)?;
+        } else {
+            fs::copy(&place, &copied).map_err(Error::io("copy", &place))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes renames and creations in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     durable::sync_folder(folder).map_err(Error::io("sync", folder))

@@ -15,6 +15,9 @@ use crate::record::{IndexModel, Source};
 use crate::store::Store;
 use crate::{edition, files, layout, private, recover, settings};
 
+/// Where the database of the index in force is copied to, to be asked.
+const ASIDE: &str = "asked";
+
 /// An index in the making. The data folder is locked for as long as it lives.
 pub struct Rebuild {
     data: PathBuf,
@@ -45,7 +48,7 @@ impl Rebuild {
         opened.repairs.splice(..0, said);
         let mut store = Store::with(&folder, lock, opened)?;
         // A document that is read anew is as hidden as before.
-        store.take_accesses_over(&accesses_of(&edition::in_force(data)?, &sources))?;
+        store.take_accesses_over(&accesses_of(&edition::in_force(data)?, &folder.join(ASIDE), &sources))?;
         Ok(Self { data: data.to_path_buf(), store, sources, is_continued })
     }
 
@@ -102,12 +105,11 @@ fn anew(folder: &Path, model: &IndexModel) -> Result<recover::Opened> {
 }
 
 /// Who may see what, from whichever part of an index can still tell; closed to everybody but administrators where none can.
-fn accesses_of(folder: &Path, sources: &[Source]) -> AccessTable {
-    let documents = layout::documents(folder);
-    // Opening would make an empty one.
-    let stored = documents.exists().then(|| Documents::open(&documents).and_then(|documents| documents.accesses()));
-    if let Some(Ok(table)) = stored {
-        return table;
+fn accesses_of(folder: &Path, aside: &Path, sources: &[Source]) -> AccessTable {
+    match stored_accesses(&layout::documents(folder), aside) {
+        Some(Ok(table)) => return table,
+        Some(Err(error)) => tracing::warn!("the database of the index in force cannot be asked: {error}"),
+        None => {}
     }
     let mut table = access::file::newest(folder);
     // An index of a format that knew of no accesses hid nothing.
@@ -121,6 +123,22 @@ fn accesses_of(folder: &Path, sources: &[Source]) -> AccessTable {
         table = Some(closed);
     }
     table.unwrap_or_default()
+}
+
+/// Who may see what, as the database of the index in force says; `None` where there is none.
+///
+/// A copy is asked: opening a database is its recovery, which writes, and a rebuild that is killed there must leave the index
+/// in force as it was.
+fn stored_accesses(documents: &Path, aside: &Path) -> Option<Result<AccessTable>> {
+    let asked = || {
+        files::remove(aside)?;
+        files::copy(documents, aside)?;
+        let table = Documents::open(aside).and_then(|documents| documents.accesses());
+        Database::wait_until_free(aside)?;
+        table
+    };
+    let asked = documents.exists().then(asked)?;
+    Some(files::remove(aside).and(asked))
 }
 
 /// The sources, from whichever part of an index can still tell.
