@@ -19,6 +19,7 @@ mod plain;
 mod reading;
 mod server;
 mod settings;
+mod turn;
 
 use std::process::ExitCode;
 

@@ -179,15 +179,24 @@ fn the_making_of_vectors_is_a_job_that_waits_while_it_is_paused() {
     eventually("it is paused", || embed(&server).filter(|job| job["state"] == "paused"));
     models.behave(Conduct::Good);
     std::thread::sleep(Duration::from_millis(500));
-    let left = || server.get("/api/v1/status").expect(200)["embedding"]["passages"].as_u64();
-    let before = left();
+    let left = |server: &Server| server.get("/api/v1/status").expect(200)["embedding"]["passages"].as_u64();
+    let before = left(&server);
     assert!(before > Some(0), "none is made, and they are found by their words meanwhile");
     assert_eq!(server.paths("q=addendum&mode=lexical&top=50").len(), 40);
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(left(), before);
+    assert_eq!(left(&server), before);
     bench.run(&["jobs", "cancel", &job]).refused(&["pause it instead"]);
-    bench.run(&["jobs", "resume", &job]).succeeded();
-    eventually("all are there", || left().is_none().then_some(()));
+
+    assert_eq!(server.signal("-KILL"), None);
+    let mut server = Server::configured(&bench, &config, &[]).ready();
+    let job = eventually("it is paused over a restart", || embed(&server).filter(|job| job["state"] == "paused"));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(left(&server), before, "nobody has let it go on");
+    bench.run(&["jobs", "resume", &job["id"].to_string()]).succeeded();
+    eventually("all are there", || left(&server).is_none().then_some(()));
+    // Nor does it wait the next time, now that there was nothing left to wait for.
+    let kept = fs::read_to_string(bench.data().join("accepted.json")).unwrap_or_default();
+    assert!(!kept.contains("embed"), "{kept}");
     assert_eq!(server.signal("-TERM"), Some(0));
     bench.verify();
 }

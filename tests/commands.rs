@@ -1,6 +1,8 @@
 //! The everyday commands: index, search, change files, look at the state.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -228,11 +230,21 @@ fn a_search_goes_on_while_another_process_writes() {
     let lock = fs::File::options().read(true).write(true).open(bench.data().join("LOCK")).unwrap();
     lock.lock().unwrap();
     let docs = bench.docs().display().to_string();
-    bench.run(&["index", &docs]).refused(&["in use", "--data-dir"]);
+    bench.write("note-004.md", "# Late\n\nThe belated addendum.\n");
+    let mut waiting = bench.command(&["index", &docs]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    // Kept until it ends: what it says later must go somewhere.
+    let mut stderr = BufReader::new(waiting.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    assert!(said.contains("writes to") && said.contains("waits until it is done"), "{said}");
     assert_eq!(bench.paths(&["marker002"]).first().map(String::as_str), Some("note-002.md"));
     let run = bench.run(&["search", "--in", &docs, "marker003"]).succeeded();
     assert!(run.stdout().contains("note-003.md") && run.stderr().contains("indexed last"), "{}", run.stderr());
     assert!(bench.run(&["status"]).succeeded().stdout().contains("writing"));
+    assert_eq!(waiting.try_wait().unwrap(), None, "it waits");
+    drop(lock);
+    assert!(waiting.wait().unwrap().success());
+    assert_eq!(bench.paths(&["belated", "--lexical"]), ["note-004.md"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::paths;
 use crate::plain::shown;
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::turn::in_turn;
 
 /// Documents that are read at once.
 const PAGE: usize = 500;
@@ -125,7 +126,8 @@ fn open(folder: &Path, source: &str) -> Result<By> {
 
 /// The index, opened for writing. Nothing is embedded: any model will do that it was made with.
 fn opened(folder: &Path, source: &str) -> Result<Store> {
-    let store = Store::open(folder, &model_of(folder)?)?;
+    let model = model_of(folder)?;
+    let store = in_turn(folder, || Store::open(folder, &model))?;
     if store.sources().iter().all(|known| known.name != source) {
         let names: Vec<&str> = store.sources().iter().map(|known| known.name.as_str()).collect();
         eprintln!(

@@ -13,8 +13,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 use storage::{
-    BackupCheck, BackupError, BackupFolder, BackupObserver, BackupReport, BackupSummary, BackupWriter, Error, Pruned,
-    Store,
+    BackupCheck, BackupError, BackupFolder, BackupObserver, BackupReport, BackupSummary, BackupWriter, Pruned, Store,
 };
 
 use crate::cli::BackupArgs;
@@ -22,6 +21,7 @@ use crate::output::{self, table};
 use crate::plain::{self, shown};
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::turn::in_turn;
 use crate::{interrupt, paths};
 
 pub(crate) fn run(settings: &Settings, args: &BackupArgs) -> Result<ExitCode> {
@@ -47,9 +47,7 @@ pub(crate) fn run(settings: &Settings, args: &BackupArgs) -> Result<ExitCode> {
 
 fn back_up(data: &Path, destination: &BackupFolder, args: &BackupArgs) -> Result<ExitCode> {
     let model = storage::model_of(data)?;
-    let opened = Store::open(data, &model);
-    let is_held = matches!(opened, Err(Error::Locked { .. }));
-    let store = if is_held { opened.context("a backup needs the data folder for itself")? } else { opened? };
+    let store = in_turn(data, || Store::open(data, &model))?;
     output::print_repairs(store.repairs());
     let progress = CopyProgress::new("backup")?;
     let written = write(&store, data, destination, &progress);

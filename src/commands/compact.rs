@@ -5,10 +5,10 @@ use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
-use storage::{Compaction, Error, Store};
+use storage::{Compaction, Store};
 
 use crate::cli::CompactArgs;
 use crate::output;
@@ -16,6 +16,7 @@ use crate::paths;
 use crate::plain;
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::turn::in_turn;
 
 pub(crate) fn run(settings: &Settings, args: &CompactArgs) -> Result<ExitCode> {
     let data = paths::data_dir(settings)?;
@@ -27,10 +28,8 @@ pub(crate) fn run(settings: &Settings, args: &CompactArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let opened = Store::open(&data, &storage::model_of(&data)?);
-    let is_held = matches!(opened, Err(Error::Locked { .. }));
-    let store =
-        if is_held { opened.context("an index is compacted while nothing else writes to it")? } else { opened? };
+    let model = storage::model_of(&data)?;
+    let store = in_turn(&data, || Store::open(&data, &model))?;
     output::print_repairs(store.repairs());
     let mut closed = store.suspend();
     let progress = Progress::new();

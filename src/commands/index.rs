@@ -18,6 +18,7 @@ use crate::cli::{FilesSay, IndexArgs};
 use crate::output::{self, BacklogProgress, Progress};
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::turn::in_turn;
 use crate::{cure, interrupt, models, paths, plain};
 
 pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
@@ -39,7 +40,7 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
         return rebuild::run(&folder, args, &embedder, &model, &options);
     }
     let (embedder, model) = models::embedder(settings)?;
-    let mut store = Store::open(&folder, &model)?;
+    let mut store = in_turn(&folder, || Store::open(&folder, &model))?;
     output::print_repairs(store.repairs());
     let named = named(args, store.sources())?;
     let sources = if named.is_empty() { store.sources().to_vec() } else { named };

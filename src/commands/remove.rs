@@ -10,6 +10,7 @@ use crate::paths;
 use crate::plain::shown;
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::turn::in_turn;
 
 pub(crate) fn run(settings: &Settings, args: &RemoveArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
@@ -20,7 +21,8 @@ pub(crate) fn run(settings: &Settings, args: &RemoveArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Nothing is embedded: any model will do that the index was made with.
-    let mut store = Store::open(&folder, &model_of(&folder)?)?;
+    let model = model_of(&folder)?;
+    let mut store = in_turn(&folder, || Store::open(&folder, &model))?;
     there_is(&args.source, store.sources())?;
     let documents = store.remove_source(&args.source)?;
     store.close()?;

@@ -11,6 +11,7 @@ use crate::commands::index;
 use crate::plain::{shown, shown_message};
 use crate::server::Server;
 use crate::settings::Settings;
+use crate::turn::in_turn;
 use crate::{cure, interrupt, models, paths};
 
 pub(crate) fn run(settings: &Settings, args: &VerifyArgs) -> Result<ExitCode> {
@@ -49,12 +50,12 @@ pub(crate) fn run(settings: &Settings, args: &VerifyArgs) -> Result<ExitCode> {
 /// Rebuilds what is derived, then reads again the files whose content was lost.
 fn repair(settings: &Settings, folder: &std::path::Path) -> Result<()> {
     let (embedder, model) = models::embedder(settings)?;
-    for line in storage::repair(folder, &model)? {
+    for line in in_turn(folder, || storage::repair(folder, &model))? {
         println!("{}", shown(&line));
     }
     let cancel = interrupt::on_interrupt()?;
     let options = IndexOptions { stop: Stop::of(&cancel), ..settings.extract.start()?.options() };
-    let mut store = Store::open(folder, &model)?;
+    let mut store = in_turn(folder, || Store::open(folder, &model))?;
     for source in store.sources().to_vec() {
         if let Err(error) = index::index(&mut store, &embedder, &source, options.clone(), &cancel) {
             eprintln!("{}: {}", shown(&source.name), shown_message(&cure::told(&error)));

@@ -10,6 +10,7 @@ use storage::{Filter, IndexModel, Rebuild, Snapshot, Source, View};
 
 use super::{index, named, say_permissions};
 use crate::cli::IndexArgs;
+use crate::turn::in_turn;
 use crate::{interrupt, output};
 
 const UNCHANGED: &str =
@@ -22,7 +23,7 @@ pub(super) fn run(
     model: &IndexModel,
     options: &IndexOptions,
 ) -> Result<ExitCode> {
-    let mut rebuild = Rebuild::begin(folder, model)?;
+    let mut rebuild = in_turn(folder, || Rebuild::begin(folder, model))?;
     output::print_repairs(rebuild.store().repairs());
     if rebuild.is_continued() {
         eprintln!("going on with the rebuild that was stopped");

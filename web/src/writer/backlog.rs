@@ -10,6 +10,7 @@ use indexer::{BacklogReport, Counters, IndexError, Indexer, Observer, Planned, U
 use storage::{Store, Waiting, chain};
 
 use super::desk::{Desk, refusal};
+use super::journal::EntryId;
 use super::shared::Shared;
 use super::turns::Kind;
 use super::watch::{Room, SLICE};
@@ -23,7 +24,13 @@ impl Shared {
     pub(super) fn expect_vectors(&self) {
         let mut queue = self.lock();
         queue.backlog.get_or_insert_with(Instant::now);
-        queue.backlog_job.get_or_insert_with(|| self.jobs.add(JobKind::Embed, ""));
+        if queue.backlog_job.is_none() {
+            let job = self.jobs.add(JobKind::Embed, "");
+            queue.backlog_job = Some(job);
+            if queue.backlog_paused.is_some() {
+                self.jobs.pause(job);
+            }
+        }
     }
 
     /// When vectors are made next; `None` once all are there.
@@ -31,17 +38,26 @@ impl Shared {
         let mut queue = self.lock();
         queue.backlog = next;
         match (next, queue.backlog_job, queue.backlog_paused) {
-            (None, job, _) => {
+            (None, job, held) => {
                 queue.seconds_left = None;
-                queue.backlog_paused = false;
+                queue.backlog_paused = None;
                 queue.backlog_job = None;
                 if let Some(job) = job {
                     self.jobs.finish(job, JobState::Done, "all passages are found by meaning".to_string());
                 }
+                drop(queue);
+                held.into_iter().for_each(|held| self.let_vectors_go(held));
             }
-            (Some(_), Some(job), false) => self.jobs.postpone(job),
-            (Some(_), Some(job), true) => self.jobs.pause(job),
+            (Some(_), Some(job), None) => self.jobs.postpone(job),
+            (Some(_), Some(job), Some(_)) => self.jobs.pause(job),
             (Some(_), None, _) => {}
+        }
+    }
+
+    /// Takes a pause that holds nothing any more out of the journal.
+    pub(super) fn let_vectors_go(&self, held: EntryId) {
+        if let Err(error) = self.journal.done(held) {
+            tracing::error!("cannot note that the making of vectors is not paused any more: {error}");
         }
     }
 
@@ -128,7 +144,7 @@ impl Observer for Gauge<'_> {
         let mut queue = self.shared.lock();
         // Nothing gets on while a model is away: whoever needs none goes first.
         let is_over = self.started.elapsed() >= SLICE && (counters.embedded > 0 || self.is_away.get());
-        if queue.stopping || queue.backlog_paused || (is_over && queue.pass_waits(Instant::now())) {
+        if queue.stopping || queue.backlog_paused.is_some() || (is_over && queue.pass_waits(Instant::now())) {
             self.cancel.store(true, Ordering::Relaxed);
         }
         // By the texts that are left, not by files: those differ a thousandfold.

@@ -63,7 +63,7 @@ impl Shared {
     }
 
     fn pause(&self, job: u64) -> Result<(), Error> {
-        if self.pause_backlog(job) {
+        if self.pause_backlog(job)? {
             return Ok(());
         }
         let (id, run, _) = self.pass(job)?;
@@ -91,7 +91,7 @@ impl Shared {
     }
 
     pub(super) fn resume(&self, job: u64) -> Result<(), Error> {
-        if self.resume_backlog(job) {
+        if self.resume_backlog(job)? {
             return Ok(());
         }
         let (id, run, stage) = self.pass(job)?;
@@ -145,27 +145,46 @@ impl Shared {
         self.lock().runs.get(&id).is_some_and(|run| run.halt == Some(Halt::Cancel))
     }
 
-    fn pause_backlog(&self, job: u64) -> bool {
-        let mut queue = self.lock();
-        if queue.backlog_job != Some(job) {
-            return false;
+    /// Whether the job is the making of vectors, which waits from now on.
+    fn pause_backlog(&self, job: u64) -> Result<bool, Error> {
+        let (own, held) = {
+            let queue = self.lock();
+            (queue.backlog_job, queue.backlog_paused)
+        };
+        if own != Some(job) || held.is_some() {
+            return Ok(own == Some(job));
         }
-        queue.backlog_paused = true;
+        let entry = self.noted_as(self.journal.hold_vectors())?;
+        let mut queue = self.lock();
+        if queue.backlog_job != Some(job) || queue.backlog_paused.is_some() {
+            // It was done meanwhile, or somebody else was faster.
+            drop(queue);
+            self.noted_as(self.journal.done(entry))?;
+            return Ok(true);
+        }
+        queue.backlog_paused = Some(entry);
         self.jobs.pause(job);
-        true
+        Ok(true)
     }
 
-    fn resume_backlog(&self, job: u64) -> bool {
+    /// Whether the job is the making of vectors, which goes on.
+    fn resume_backlog(&self, job: u64) -> Result<bool, Error> {
+        let held = {
+            let queue = self.lock();
+            if queue.backlog_job != Some(job) {
+                return Ok(false);
+            }
+            queue.backlog_paused
+        };
+        let Some(held) = held else { return Ok(true) };
+        self.noted_as(self.journal.done(held))?;
         let mut queue = self.lock();
-        if queue.backlog_job != Some(job) {
-            return false;
-        }
-        if std::mem::take(&mut queue.backlog_paused) {
+        if queue.backlog_job == Some(job) && queue.backlog_paused.take().is_some() {
             self.jobs.postpone(job);
             queue.backlog = Some(Instant::now());
             self.ring();
         }
-        true
+        Ok(true)
     }
 
     fn noted_as<T>(&self, written: std::io::Result<T>) -> Result<T, Error> {

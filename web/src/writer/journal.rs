@@ -57,6 +57,8 @@ enum Errand {
     Verify,
     /// Give space back: of no source.
     Compact,
+    /// Make the vectors that are still to come, of no source: noted only while that is paused.
+    Embed,
     /// Make a backup: of no source, whose folder is where it goes.
     Backup,
 }
@@ -84,8 +86,13 @@ impl Entry {
             Errand::Remove => Some(Task::Remove),
             Errand::Verify => Some(Task::Verify),
             Errand::Compact => Some(Task::Compact),
-            Errand::Backup => None,
+            Errand::Embed | Errand::Backup => None,
         }
+    }
+
+    /// Whether it says that the making of vectors waits.
+    pub(super) fn holds_vectors(&self) -> bool {
+        self.errand == Errand::Embed
     }
 }
 
@@ -134,6 +141,15 @@ impl Journal {
     /// The disk refused; nothing is noted.
     pub(super) fn add(&self, task: Task, source: &Source) -> io::Result<EntryId> {
         self.push(|id| Entry::new(id, task, source))
+    }
+
+    /// Notes that the making of vectors waits until somebody lets it go on, durably.
+    ///
+    /// # Errors
+    /// As [`Journal::add`].
+    pub(super) fn hold_vectors(&self) -> io::Result<EntryId> {
+        let source = Source { name: String::new(), root: PathBuf::new() };
+        self.push(|id| Entry { id, errand: Errand::Embed, source, by_content: false, is_paused: true, keep: None })
     }
 
     /// Notes that a backup was accepted, durably.

@@ -98,6 +98,12 @@ impl Writer {
         let shared = Arc::new(Shared::new(jobs, Journal::open(data_dir)?, store.snapshots(), indexing.stop.clone()));
         let mut left_alone = BTreeSet::new();
         for (id, entry) in shared.journal.entries() {
+            if entry.holds_vectors() {
+                match store.waiting().is_over() {
+                    true => shared.let_vectors_go(id),
+                    false => shared.lock().backlog_paused = Some(id),
+                }
+            }
             let Some(task) = entry.task() else { continue };
             match task {
                 Task::Remove => left_alone.insert(entry.source.name.clone()),

@@ -57,7 +57,8 @@ pub(super) struct Queue {
     pub(super) backlog: Option<Instant>,
     /// The job of that, as long as vectors are to come.
     pub(super) backlog_job: Option<u64>,
-    pub(super) backlog_paused: bool,
+    /// What stands in the journal while somebody holds that up.
+    pub(super) backlog_paused: Option<EntryId>,
     /// About how long that takes.
     pub(super) seconds_left: Option<f64>,
     pub(super) stopping: bool,
@@ -269,7 +270,7 @@ impl Queue {
 
     /// When vectors are made next, unless that is paused.
     pub(super) fn backlog(&self) -> Option<Instant> {
-        self.backlog.filter(|_| !self.backlog_paused)
+        self.backlog.filter(|_| self.backlog_paused.is_none())
     }
 
     /// The place of a run by its job.
