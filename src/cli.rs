@@ -5,6 +5,7 @@ mod backup;
 mod people;
 mod push;
 mod search;
+mod source;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use backup::{BackupArgs, CompactArgs, RestoreArgs};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 pub(crate) use push::PushArgs;
 pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
+pub(crate) use source::{AddSourceArgs, SourceArgs, SourceCommand, TestSourceArgs};
 
 /// Self-hosted semantic search over a company's own documents.
 #[derive(Debug, Clone, Parser)]
@@ -121,6 +123,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Hand documents of another system to a running server, as a program prints them.
     Push(PushArgs),
+    /// Add sources, also websites, git repositories and WebDAV folders; try, fetch and list them.
+    Source(SourceArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
     Remove(RemoveArgs),
     /// Copy the index, keys, users and pushed documents to another place; check and list such copies.
@@ -154,7 +158,7 @@ impl Command {
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Doctor(_) | Self::Extract(_) | Self::Insights(_) | Self::Jobs(_) => false,
             Self::Mcp(_) | Self::Models(_) | Self::Push(_) => false,
-            Self::Backup(_) | Self::Restore(_) | Self::Compact(_) => true,
+            Self::Backup(_) | Self::Restore(_) | Self::Compact(_) | Self::Source(_) => true,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::Generate(_) | Self::RunConfined(_) => false,
@@ -193,7 +197,7 @@ pub(crate) struct IndexArgs {
     #[arg(long, value_name = "MIB")]
     pub(crate) max_file_size: Option<u64>,
     /// Commit at least every N documents: a killed run loses at most the last of these.
-    #[arg(long, default_value_t = 2000, value_name = "N")]
+    #[arg(long, default_value_t = crate::commands::index::COMMIT_EVERY, value_name = "N")]
     pub(crate) commit_every: usize,
     /// Remove documents also where the folder is suddenly empty, or most of its files are gone.
     #[arg(long)]

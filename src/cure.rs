@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use connect::ConnectError;
 use indexer::IndexError;
 use searcher::{Counted, RequestError, SearchError};
 use storage::{BackupError, chain};
@@ -25,6 +26,9 @@ fn cure(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref::<BackupError>() {
         return of_backup(error);
+    }
+    if let Some(ConnectError::Private { .. }) = cause.downcast_ref::<ConnectError>() {
+        return Some("on the command line that is --allow-private");
     }
     // These pass on what the store or a model said, as if it were their own.
     match cause.downcast_ref::<IndexError>() {

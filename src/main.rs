@@ -62,6 +62,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => commands::verify::run(settings, args),
         Command::Extract(args) => commands::extract::run(settings, args),
         Command::Push(args) => commands::push::run(settings, args),
+        Command::Source(args) => commands::source::run(settings, args),
         Command::Remove(args) => commands::remove::run(settings, args),
         Command::Backup(args) => commands::backup::run(settings, args),
         Command::Restore(args) => commands::restore::run(settings, args),

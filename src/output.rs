@@ -1,5 +1,7 @@
 //! The terminal output for people.
 
+mod fetched;
+
 use std::cell::Cell;
 use std::io::{IsTerminal, stderr, stdout};
 use std::ops::Range;
@@ -16,6 +18,8 @@ use searcher::{
 use storage::Waiting;
 
 use crate::plain::{shown, shown_lines};
+
+pub(crate) use fetched::{FetchProgress, print_fetched};
 
 /// Problems of a run that are listed one by one.
 const MAX_PROBLEMS: usize = 10;

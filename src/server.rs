@@ -141,6 +141,12 @@ impl Server {
         Ok(job)
     }
 
+    /// Has it fetch and index a place elsewhere; the number of the job.
+    pub(crate) fn add_place(&self, name: &str, from: &connect::Settings) -> Result<u64> {
+        let Accepted { job } = self.0.post_json("/api/v1/sources", &json!({ "name": name, "from": from }))?;
+        Ok(job)
+    }
+
     /// Has it look through a source again; the number of the job.
     pub(crate) fn index(&self, source: &str, look: Look) -> Result<u64> {
         let Look { accept_deletions, checksum } = look;

@@ -148,6 +148,10 @@ impl Settings {
                 *named = folder.join(&*named);
             }
         }
+        let places = settings.index.sources.iter_mut().filter_map(|source| source.from.as_mut());
+        for named in places.flat_map(connect::Settings::files_mut) {
+            *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
+        }
         settings.path = Some(path.to_path_buf());
         Ok(settings)
     }

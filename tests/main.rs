@@ -9,6 +9,7 @@ mod bert;
 mod browser;
 mod circles;
 mod commands;
+mod connectors;
 mod corpus;
 mod corruption;
 mod crash;

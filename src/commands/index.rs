@@ -5,9 +5,11 @@ mod through;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
+use connect::Mirrors;
 use indexer::{
     Comparison, IndexError, IndexOptions, Indexer, RunReport, Stop, Until, Vanished, VectorTiming, WalkOptions,
 };
@@ -15,11 +17,14 @@ use qwen3::EmbedHandle;
 use storage::{FilePermissions, Source, Store};
 
 use crate::cli::{FilesSay, IndexArgs};
-use crate::output::{self, BacklogProgress, Progress};
+use crate::output::{self, BacklogProgress, FetchProgress, Progress};
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::turn::in_turn;
 use crate::{cure, interrupt, models, paths, plain};
+
+/// Documents of a commit where nothing else is said.
+pub(crate) const COMMIT_EVERY: usize = 2000;
 
 pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     if args.name.is_some() && args.folders.len() != 1 {
@@ -31,19 +36,40 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     if let Some(server) = Server::of(&folder)? {
         return through::run(&server, args);
     }
-    let reading = settings.extract.start()?;
-    let options = IndexOptions { vectors: settings.vector_timing(), ..options(args, reading.options()) };
     if args.rebuild {
+        let reading = settings.extract.start()?;
+        let options = options(args, reading.options());
         // What is searched meanwhile is the index in force: there is nothing to be found earlier.
         let options = IndexOptions { vectors: VectorTiming::WithText, ..options };
         let (embedder, model) = models::embedder_anew(settings)?;
         return rebuild::run(&folder, args, &embedder, &model, &options);
     }
+    bring(settings, args, |store, mirrors| {
+        let named = named(args, store.sources())?;
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let mut sources = store.sources().to_vec();
+        let fetched = mirrors.all().into_iter().map(|(name, _)| mirrors.source(&name));
+        sources.extend(fetched.filter(|source| !store.sources().contains(source)));
+        Ok(sources)
+    })
+}
+
+/// Brings the sources up to date that are picked, without a server: what lies elsewhere is fetched first.
+pub(crate) fn bring(
+    settings: &Settings,
+    args: &IndexArgs,
+    pick: impl FnOnce(&Store, &Mirrors) -> Result<Vec<Source>>,
+) -> Result<ExitCode> {
+    let folder = paths::data_dir(settings)?;
+    let reading = settings.extract.start()?;
+    let options = IndexOptions { vectors: settings.vector_timing(), ..options(args, reading.options()) };
     let (embedder, model) = models::embedder(settings)?;
     let mut store = in_turn(&folder, || Store::open(&folder, &model))?;
     output::print_repairs(store.repairs());
-    let named = named(args, store.sources())?;
-    let sources = if named.is_empty() { store.sources().to_vec() } else { named };
+    let mirrors = Mirrors::open(&folder, settings.web().index.fetched())?;
+    let sources = pick(&store, &mirrors)?;
     if sources.is_empty() {
         bail!("nothing to index; name a folder: `quarry index FOLDER`");
     }
@@ -52,6 +78,17 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
     let options = IndexOptions { stop: Stop::of(&cancel), ..options };
     let mut failed = Vec::new();
     for source in &sources {
+        if mirrors.owns(source) {
+            match fetch(&mirrors, source, &cancel) {
+                Ok(true) => {}
+                Ok(false) => return stopped(store),
+                Err(error) if sources.len() > 1 => {
+                    failed.push((source, error));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+        }
         match index(&mut store, &embedder, source, options.clone(), &cancel) {
             Ok(report) if report.interrupted => return stopped(store),
             Ok(_) => {}
@@ -68,6 +105,17 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
         None => Ok(ExitCode::SUCCESS),
         Some(last) => Err(others_done(&failed, last, sources.len())),
     }
+}
+
+/// Fetches what has changed in a source that lies elsewhere; false if it was stopped before its end.
+fn fetch(mirrors: &Mirrors, source: &Source, cancel: &Arc<AtomicBool>) -> Result<bool> {
+    mirrors.prepare(&source.name)?;
+    let progress = FetchProgress::new(&source.name);
+    let report = mirrors.sync(&source.name, &progress, cancel);
+    progress.finish();
+    let report = report?;
+    output::print_fetched(&source.name, &report);
+    Ok(!report.is_interrupted)
 }
 
 fn stopped(store: Store) -> Result<ExitCode> {

@@ -23,6 +23,7 @@ pub(crate) mod remove;
 pub(crate) mod restore;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod users;
 pub(crate) mod verify;

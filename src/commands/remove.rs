@@ -1,8 +1,10 @@
 //! `quarry remove`: take a source out of the index.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use connect::Mirrors;
 use storage::{Source, Store, model_of};
 
 use crate::cli::RemoveArgs;
@@ -21,13 +23,21 @@ pub(crate) fn run(settings: &Settings, args: &RemoveArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Nothing is embedded: any model will do that the index was made with.
-    let model = model_of(&folder)?;
+    let (mirrors, model) = (Mirrors::open(&folder, [])?, model_of(&folder)?);
     let mut store = in_turn(&folder, || Store::open(&folder, &model))?;
     there_is(&args.source, store.sources())?;
+    let is_mirror = mirrors.owns(&Source { name: args.source.clone(), root: root_of(&args.source, &store) });
     let documents = store.remove_source(&args.source)?;
     store.close()?;
+    if is_mirror {
+        mirrors.remove(&args.source)?;
+    }
     println!("removed {} with {documents} files from the index", shown(&args.source));
     Ok(ExitCode::SUCCESS)
+}
+
+fn root_of(name: &str, store: &Store) -> PathBuf {
+    store.sources().iter().find(|source| source.name == name).map(|source| source.root.clone()).unwrap_or_default()
 }
 
 fn there_is(name: &str, sources: &[Source]) -> Result<()> {

@@ -108,7 +108,8 @@ impl Opener {
     fn sources(&self, store: &Store) -> Result<Vec<Source>> {
         let mut known = store.sources().to_vec();
         let mut named = Vec::new();
-        for SourceConfig { name, folder, .. } in &self.named {
+        // What lies elsewhere is known to the server by its configuration.
+        for SourceConfig { name, folder, .. } in self.named.iter().filter(|source| source.from.is_none()) {
             named.push(index::source_for(folder, Some(name), &known)?);
             known.extend(named.last().cloned());
         }

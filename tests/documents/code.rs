@@ -7,7 +7,8 @@ use std::path::Path;
 use super::markdown::root;
 
 /// Crates by name, with the folder of their sources.
-const CRATES: [(&str, &str); 9] = [
+const CRATES: [(&str, &str); 10] = [
+    ("connect", "indexer/connect/src"),
     ("extract", "indexer/extract/src"),
     ("formats", "indexer/formats/src"),
     ("indexer", "indexer/src"),

@@ -133,6 +133,9 @@ pub struct IndexConfig {
     pub sources: Vec<SourceConfig>,
     /// Folders in which `POST /api/v1/sources` may add sources; none: sources are added on the command line only.
     pub allow_folders: Vec<PathBuf>,
+    /// Addresses below which `POST /api/v1/sources` may add sources that are fetched from elsewhere; none: such sources are
+    /// added on the command line only.
+    pub allow_addresses: Vec<String>,
     /// Whether changes in a folder are noticed as they happen. A source may say otherwise.
     pub watch: bool,
     /// Seconds after which a folder that should be watched and cannot be is compared with the index again.
@@ -140,6 +143,9 @@ pub struct IndexConfig {
     /// Minutes after which a source is compared with the index in any case; 0: only when it changes, or when asked. A
     /// source may say otherwise.
     pub every_minutes: u64,
+    /// Minutes after which a source that lies elsewhere is fetched again; 0: only at start and when asked. A source may say
+    /// otherwise.
+    pub fetch_minutes: u64,
     /// Share of a source's files, in percent, that may be gone at once without a confirmation.
     pub max_deleted_percent: u8,
     /// Most documents of one commit.
@@ -240,9 +246,11 @@ impl Default for IndexConfig {
         Self {
             sources: Vec::new(),
             allow_folders: Vec::new(),
+            allow_addresses: Vec::new(),
             watch: true,
             poll_seconds: 30,
             every_minutes: 60,
+            fetch_minutes: 360,
             max_deleted_percent: 50,
             commit_documents: 2_000,
             vectors: VectorsWhen::default(),
@@ -296,6 +304,7 @@ impl Config {
         problems.extend(self.server.base_problem());
         problems.extend(self.server.place_problem());
         problems.extend(self.index.link_problems());
+        problems.extend(self.index.place_problems());
         problems.extend(self.index.access_problems());
         problems.extend(Brand::read(&self.page).err().into_iter().flatten());
         if self.server.metrics_listen.is_some_and(|metrics| metrics == self.server.listen && metrics.port() != 0) {

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use connect::Mirrors;
 use indexer::{IndexOptions, Vanished};
 use prometheus_client::metrics::counter::Counter;
 use qwen3::{EmbedHandle, GenerateHandle, RerankHandle};
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     pub(crate) truth: TruthReader,
     pub(crate) writer: Writer,
     pub(crate) pushed: Arc<Pushed>,
+    pub(crate) mirrors: Arc<Mirrors>,
     pub(crate) links: Links,
     /// `None` where they are switched off.
     pub(crate) insights: Option<Insights>,
@@ -110,7 +112,8 @@ impl Engine {
         let (reranker_name, reranker) = reranker.unzip();
         let (generator_name, generator) = generator.unzip();
         let pushed = Arc::new(Pushed::open(&data_dir)?);
-        let links = Links::of(pushed.links(), config);
+        let mirrors = Arc::new(Mirrors::open(&data_dir, config.fetched())?);
+        let links = Links::of(pushed.links(), Arc::clone(&mirrors), config);
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
@@ -124,6 +127,7 @@ impl Engine {
             jobs,
             first: sources,
             pushed: Arc::clone(&pushed),
+            mirrors: Arc::clone(&mirrors),
             data_dir: &data_dir,
         })?;
         Ok(Self {
@@ -136,6 +140,7 @@ impl Engine {
             truth,
             writer,
             pushed,
+            mirrors,
             links,
             insights,
             snapshots,

@@ -126,6 +126,8 @@ pub(crate) enum Error {
     NotWhole { detail: String },
     #[error("the folder is not one in which sources may be added")]
     FolderNotAllowed,
+    #[error("the address is none that may be added as a source over the API")]
+    AddressNotAllowed,
     #[error("the document gives no text: {reason}")]
     Unreadable { reason: String },
     #[error("too many requests")]
@@ -283,6 +285,7 @@ impl Error {
             Self::JobFixed { .. } => line(S::CONFLICT, "job-fixed", "The job cannot be stopped", "see its state at /api/v1/jobs"),
             Self::NotWhole { .. } => line(S::CONFLICT, "not-whole", "This is not a document that was pushed by itself", "delete the file that it is in, or push that file again without it; of a folder, delete each document, together in one bulk request if there are many"),
             Self::FolderNotAllowed => line(S::FORBIDDEN, "folder-not-allowed", "The folder may not be added", "name it, or a folder above it, in index.allow_folders of quarry.toml, or index it on the command line"),
+            Self::AddressNotAllowed => line(S::FORBIDDEN, "address-not-allowed", "The address may not be added", "name it, or one above it, in index.allow_addresses of quarry.toml; where it needs files, variables or a private address, add it there or on the command line"),
             Self::Unreadable { .. } => line(S::UNPROCESSABLE_ENTITY, "unreadable", "The document cannot be read", "send text, or a file of a format that quarry reads"),
             Self::Rate { .. } => line(S::TOO_MANY_REQUESTS, "rate-limited", "Too many requests", "wait as long as Retry-After says"),
             Self::OverShare { .. } => line(S::TOO_MANY_REQUESTS, "over-share", "One client has too much under way", "read or close what is open and try again after Retry-After; the limits are limits.client_... in quarry.toml"),

@@ -1,5 +1,5 @@
-//! The links back to where documents come from: the address that was pushed with a document, or the one that the template
-//! of its source makes of its path.
+//! The links back to where documents come from: the address that was pushed with a document, the one that the template of its
+//! source makes of its path, or the one that it was fetched from.
 //!
 //! Given addresses lie beside the pushed documents ([`Given`]). They are no part of the index: an address may change without
 //! its document.
@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use connect::Mirrors;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use searcher::{Answer, Citation, Draft, Reply};
 
@@ -29,6 +30,7 @@ pub(crate) const MAX_URL: usize = 2_048;
 #[derive(Clone)]
 pub struct Links {
     given: Arc<GivenLinks>,
+    mirrors: Arc<Mirrors>,
     templates: Arc<BTreeMap<String, String>>,
 }
 
@@ -41,17 +43,21 @@ impl Links {
     /// # Errors
     /// What the disk says; a file of addresses is damaged.
     pub fn open(data_dir: &Path, config: &IndexConfig) -> io::Result<Self> {
-        Ok(Self::of(Arc::new(GivenLinks::open(&data_dir.join("pushed"), LINKS)?), config))
+        let mirrors = Mirrors::open(data_dir, config.fetched()).map_err(io::Error::other)?;
+        Ok(Self::of(Arc::new(GivenLinks::open(&data_dir.join("pushed"), LINKS)?), Arc::new(mirrors), config))
     }
 
-    pub(crate) fn of(given: Arc<GivenLinks>, config: &IndexConfig) -> Self {
+    pub(crate) fn of(given: Arc<GivenLinks>, mirrors: Arc<Mirrors>, config: &IndexConfig) -> Self {
         let templates = config.sources.iter().filter_map(|source| Some((source.name.clone(), source.url.clone()?)));
-        Self { given, templates: Arc::new(templates.collect()) }
+        Self { given, mirrors, templates: Arc::new(templates.collect()) }
     }
 
     /// The address of a document in the system that it comes from, if that is known.
     pub fn url(&self, source: &str, path: &str) -> Option<String> {
-        self.given.of(source, path).or_else(|| Some(filled(self.templates.get(source)?, path)))
+        let made = || Some(filled(self.templates.get(source)?, path));
+        // Whoever is led there runs nothing: addresses of others are held to what our own are.
+        let original = || self.mirrors.url(source, path).filter(|url| fault(url).is_none());
+        self.given.of(source, path).or_else(made).or_else(original)
     }
 
     /// Puts the addresses on the results of an answer.
@@ -172,6 +178,7 @@ mod tests {
         let source = SourceConfig {
             name: "wiki".into(),
             folder: "/srv/wiki".into(),
+            from: None,
             watch: None,
             every_minutes: None,
             url: Some("https://wiki.example/{path}".into()),

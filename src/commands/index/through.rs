@@ -9,9 +9,6 @@ use crate::cli::{FilesSay, IndexArgs};
 use crate::plain::shown;
 use crate::server::{Look, Server};
 
-/// Documents of a commit where nothing else is said.
-const COMMIT_EVERY: usize = 2000;
-
 /// Has the server index what is named, or everything, and waits for it.
 pub(super) fn run(server: &Server, args: &IndexArgs) -> Result<ExitCode> {
     refuse_settings(args)?;
@@ -68,7 +65,7 @@ fn refuse_settings(args: &IndexArgs) -> Result<()> {
     let own = [
         (!args.exclude.is_empty(), "--exclude", "write the patterns into a .quarryignore file of the folder"),
         (args.max_file_size.is_some(), "--max-file-size", "set max_file_mb in its quarry.toml"),
-        (args.commit_every != COMMIT_EVERY, "--commit-every", "set index.commit_documents in its quarry.toml"),
+        (args.commit_every != super::COMMIT_EVERY, "--commit-every", "set index.commit_documents in its quarry.toml"),
     ];
     match own.into_iter().find(|(is_given, ..)| *is_given) {
         Some((_, flag, cure)) => {

@@ -1,10 +1,12 @@
 //! `/api/v1/sources`: the folders that are indexed, what became of their files, and having them looked through again.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use connect::{Mirrors, SyncReport, SyncState};
 use serde::{Deserialize, Serialize};
 use storage::{FileState, LedgerEntry, Source, SourceTotals, View};
 use utoipa::{IntoParams, ToSchema};
@@ -21,7 +23,7 @@ use crate::error::{Error, Problem};
 use crate::guard::{Caller, Scope};
 use crate::json::{Json, Params};
 use crate::traffic::client_of;
-use crate::writer::{AccessNews, Deletions, Look, Writer};
+use crate::writer::{AccessNews, Deletions, Failure, Look, Writer};
 
 /// A source and how its files fare.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -32,6 +34,15 @@ pub(crate) struct SourceView {
     pub(crate) folder: Option<String>,
     /// Whether its documents were pushed over the API.
     pub(crate) pushed: bool,
+    /// Where its documents lie, if they are fetched from elsewhere; only administrators see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    /// Seconds of Unix time when it was fetched last, to the end, if it is fetched from elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fetched: Option<i64>,
+    /// Why it could not be fetched the last time, or not all of it; only administrators see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<String>,
     /// Files that are known.
     pub(crate) files: u64,
     /// Files that are searchable.
@@ -77,9 +88,14 @@ pub(crate) fn views(engine: &Engine, seen: &View, with_folders: bool) -> Vec<Sou
     let view = |source: &Source| {
         let SourceTotals { files, documents: _, indexed, partly, skipped, unreadable, failed, chunks, last_run } =
             seen.totals().source(&source.name);
+        let from = engine.mirrors.settings(&source.name).filter(|_| engine.mirrors.owns(source));
+        let state = from.as_ref().and_then(|_| engine.mirrors.state(&source.name)).unwrap_or_default();
         SourceView {
             name: source.name.clone(),
             folder: with_folders.then(|| source.root.display().to_string()),
+            fetched: state.synced,
+            trouble: with_folders.then(|| trouble(state)).flatten(),
+            address: from.filter(|_| with_folders).map(|from| from.url),
             pushed: engine.pushed.owns(source),
             files,
             indexed,
@@ -92,6 +108,13 @@ pub(crate) fn views(engine: &Engine, seen: &View, with_folders: bool) -> Vec<Sou
         }
     };
     seen.sources().into_iter().map(view).collect()
+}
+
+/// What is to be told of the last time that a source was fetched.
+fn trouble(state: SyncState) -> Option<String> {
+    let SyncReport { problems, failed, left_out, .. } = state.report;
+    let first = problems.into_iter().next().map(|first| format!("{failed} could not be fetched; the first: {first}"));
+    state.error.or(left_out).or(first)
 }
 
 /// Lists the sources.
@@ -108,26 +131,36 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
     Ok(HttpResponse::Ok().json(list.await?))
 }
 
-/// A folder to index.
+/// A folder to index, or a place elsewhere.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddBody {
     /// Unique name.
     name: String,
     /// Absolute path of a folder on the server, within one of `index.allow_folders`.
+    #[serde(default)]
     folder: String,
+    /// Where its documents lie, in the place of a folder: an object with `url`, below one of `index.allow_addresses`, and what
+    /// else a source's `from` may say in the configuration file, but for files, variables and private addresses.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    from: Option<connect::Settings>,
     /// Whether its files say who may see them; left out: as it was said before, or nothing.
     #[serde(default)]
     permissions: Option<FilesSay>,
 }
 
-/// Adds a folder and indexes it.
+/// Adds a folder, or a place elsewhere, and indexes it.
 #[utoipa::path(post, path = "/api/v1/sources", tag = "sources", request_body = AddBody,
     responses((status = 202, body = Timed<Accepted>), (status = 403, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn add(app: web::Data<App>, body: Json<AddBody>, caller: Caller) -> Result<HttpResponse, Error> {
     let started = Instant::now();
-    let AddBody { name, folder, permissions } = body.0;
-    let job = accept(&app, &caller, name.clone(), &folder, permissions).await?;
+    let AddBody { name, folder, from, permissions } = body.0;
+    let job = match from {
+        Some(_) if !folder.is_empty() => return Err(Error::bad("expected either folder or from")),
+        Some(from) => accept_place(&app, &caller, name.clone(), from).await?,
+        None => accept(&app, &caller, name.clone(), &folder, permissions).await?,
+    };
     let content = Accepted { source: name, job };
     Ok(HttpResponse::Accepted().json(timed(started, app.engine()?.generation(&caller)?, content)))
 }
@@ -144,6 +177,11 @@ pub(crate) async fn accept(
     permissions: Option<FilesSay>,
 ) -> Result<u64, Error> {
     let engine = app.engine()?;
+    if engine.mirrors.settings(&name).is_some() {
+        return Err(Error::Conflict {
+            detail: format!("there is another source {name:?}, which is fetched from elsewhere"),
+        });
+    }
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) || name.contains('/') {
         return Err(Error::bad("name: expected 1 to 200 characters, without slashes and control characters"));
     }
@@ -165,6 +203,43 @@ pub(crate) async fn accept(
         app.in_time(engine.writer.set_access(&name, AccessNews::Files(say.permissions()))).await?;
     }
     on_disk(app, caller, move |writer| writer.add(Source { name, root })).await
+}
+
+/// Has a place elsewhere fetched and indexed as a source; the number of the job.
+///
+/// # Errors
+/// The place is none or may not be added, or the name is another's.
+pub(crate) async fn accept_place(
+    app: &web::Data<App>,
+    caller: &Caller,
+    name: String,
+    from: connect::Settings,
+) -> Result<u64, Error> {
+    let engine = app.engine()?;
+    Mirrors::check_name(&name).and_then(|()| from.check()).map_err(|error| Error::bad(error.to_string()))?;
+    // Whom the server runs as may send what it may read anywhere; others neither its files nor to its own network.
+    let is_allowed =
+        app.config.index.allow_addresses.iter().any(|allowed| from.lies_below(allowed)) && !from.is_trusting();
+    if !(caller.is_owner || is_allowed) {
+        return Err(Error::AddressNotAllowed);
+    }
+    // Its files go with the removal, and so would what is said of it now.
+    if engine.writer.is_leaving(&name) {
+        return Err(Error::SourceBusy { source_name: name });
+    }
+    let is_same = engine.mirrors.settings(&name).is_none_or(|known| known.url == from.url);
+    let source = engine.mirrors.source(&name);
+    if !is_same || engine.source(&name).is_some_and(|known| known != source) {
+        return Err(Error::Conflict { detail: format!("there is another source {name:?}") });
+    }
+    audit::about("source", name.as_str());
+    audit::about("address", from.url.as_str());
+    let mirrors = Arc::clone(&engine.mirrors);
+    on_disk(app, caller, move |writer| {
+        mirrors.add(&name, &from).map_err(|error| Error::Unwritable(Failure::other(storage::chain(&error))))?;
+        writer.add(source)
+    })
+    .await
 }
 
 /// How a source is looked through.

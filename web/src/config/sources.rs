@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use connect::Mirrors;
 use serde::{Deserialize, Serialize};
 use storage::{Access, AccessRule, AccessRuleError, FilePermissions, SourceAccess};
 use utoipa::ToSchema;
@@ -15,8 +16,12 @@ use crate::links;
 pub struct SourceConfig {
     /// Unique name.
     pub name: String,
-    /// The folder.
+    /// The folder; empty where its documents are fetched from elsewhere.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub folder: PathBuf,
+    /// Where its documents lie, where that is no folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<connect::Settings>,
     /// See [`IndexConfig::watch`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<bool>,
@@ -45,6 +50,10 @@ pub struct AccessRuleConfig {
     pub paths: String,
     /// As in [`SourceConfig::access`].
     pub access: Vec<String>,
+}
+
+fn is_empty(path: &std::path::Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 impl SourceConfig {
@@ -112,6 +121,33 @@ impl IndexConfig {
             let fault = links::template_fault(source.url.as_ref()?)?;
             Some(format!("index.sources: url of {:?}: {fault}", source.name))
         })
+    }
+
+    /// The sources that are fetched from elsewhere.
+    pub fn fetched(&self) -> impl Iterator<Item = (String, connect::Settings)> {
+        self.sources.iter().filter_map(|source| Some((source.name.clone(), source.from.clone()?)))
+    }
+
+    pub(super) fn place_problems(&self) -> impl Iterator<Item = String> {
+        let fault = |source: &SourceConfig| match (&source.from, is_empty(&source.folder)) {
+            (Some(from), true) => {
+                Mirrors::check_name(&source.name).and_then(|()| from.check()).err().map(|error| error.to_string())
+            }
+            (None, false) => None,
+            _ => Some("expected either folder or from".to_owned()),
+        };
+        let places = self.sources.iter().filter_map(move |source| Some((source.name.as_str(), fault(source)?)));
+        let places = places.map(|(name, fault)| format!("index.sources: {name:?}: {fault}"));
+        let wrong =
+            self.allow_addresses.iter().filter(|address| connect::Settings::at(address.as_str()).check().is_err());
+        places.chain(wrong.map(|address| {
+            format!("index.allow_addresses: expected addresses such as \"https://handbook.example/\", got {address:?}")
+        }))
+    }
+
+    /// Minutes after which a source is fetched again that lies elsewhere; 0: never.
+    pub(crate) fn fetch_minutes_of(&self, source: &str) -> u64 {
+        self.named(source).and_then(|config| config.every_minutes).unwrap_or(self.fetch_minutes)
     }
 
     /// Whether changes in a source's folder are noticed as they happen.

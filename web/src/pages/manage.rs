@@ -34,7 +34,7 @@ pub(super) struct Asked {
     told: String,
 }
 
-/// A folder, as it was filled in.
+/// A folder or an address, as it was filled in.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Entered {
@@ -48,6 +48,8 @@ struct State {
     jobs: Vec<Job>,
     /// Folders in which sources may be added.
     allowed: Vec<String>,
+    /// Addresses below which they may.
+    addresses: Vec<String>,
     told: String,
     /// Where backups go, and when the last was made, in seconds of Unix time.
     backups: Option<(String, Option<i64>)>,
@@ -57,6 +59,7 @@ struct State {
 pub(super) async fn page(app: web::Data<App>, visit: Visit, caller: Caller, asked: Params<Asked>) -> HttpResponse {
     let told = asked.0.told;
     let allowed = app.config.index.allow_folders.iter().map(|folder| folder.display().to_string()).collect();
+    let addresses = app.config.index.allow_addresses.clone();
     let jobs = app.jobs.seen_by(&caller);
     let last = app.engine().ok().and_then(|engine| engine.writer.last_backup());
     let backups = app.config.backup.destination().map(|place| (place.display().to_string(), last));
@@ -65,7 +68,7 @@ pub(super) async fn page(app: web::Data<App>, visit: Visit, caller: Caller, aske
         let views = api::views(engine, &*engine.view(&caller)?, true).into_iter();
         Ok(views.map(|view| (who(&snapshot, &view.name), view)).map(|(who, view)| (view, who)).collect())
     });
-    let state = read.await.map(|sources| State { sources, jobs, allowed, told, backups });
+    let state = read.await.map(|sources| State { sources, jobs, allowed, addresses, told, backups });
     problem::or(&visit, &SearchAddress::default(), state.map(|state| shown(&visit, &state)))
 }
 
@@ -83,9 +86,14 @@ fn who(snapshot: &Snapshot, source: &str) -> String {
 /// `POST /admin/sources`.
 pub(super) async fn add(app: web::Data<App>, caller: Caller, entered: Form<Entered>) -> HttpResponse {
     let Entered { name, folder } = entered.0;
-    let folder = folder.trim().to_owned();
+    let (name, folder) = (name.trim().to_owned(), folder.trim().to_owned());
+    if connect::Settings::is_address(&folder) {
+        let from = connect::Settings::at(folder);
+        let name = if name.is_empty() { from.usual_name() } else { name };
+        return back(api::accept_place(&app, &caller, name, from).await.map(drop));
+    }
     let named = std::path::Path::new(&folder).file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty()).or(named).unwrap_or_default();
+    let name = Some(name).filter(|name| !name.is_empty()).or(named).unwrap_or_default();
     back(api::accept(&app, &caller, name, &folder, None).await.map(drop))
 }
 
@@ -188,7 +196,7 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
                     @if state.jobs.is_empty() { p.quiet { (words.idle) } } @else { (jobs(visit, &state.jobs)) }
                 }
             }
-            (adding(visit, &state.allowed))
+            (adding(visit, state))
             section aria-labelledby="backups" {
                 h2 #backups { (words.backups) }
                 @match &state.backups {
@@ -221,6 +229,7 @@ fn told(visit: &Visit, code: &str) -> Markup {
     let words = visit.words();
     let Failure { title, cure } = match code {
         "folder-not-allowed" => words.folder_not_allowed,
+        "address-not-allowed" => words.address_not_allowed,
         "conflict" | "bad-request" => words.name_taken,
         "job-fixed" => words.job_fixed,
         "not-found" => words.not_found,
@@ -249,7 +258,12 @@ fn source_row(visit: &Visit, source: &SourceView, who: &str) -> Markup {
     html! {
         tr {
             th scope="row" { bdi { (clean(&source.name)) } }
-            td { @if source.pushed { (words.pushed) } @else { code { (clean(source.folder.as_deref().unwrap_or_default())) } } }
+            td {
+                @if source.pushed { (words.pushed) } @else {
+                    code { (clean(source.address.as_ref().or(source.folder.as_ref()).map(String::as_str).unwrap_or_default())) }
+                }
+                @if let Some(trouble) = &source.trouble { p.warn { (words.not_fetched) ": " (clean(trouble)) } }
+            }
             td { @if who.is_empty() { (words.visible_to_all) } @else { (clean(who)) } }
             td { @match source.last_run {
                 Some(second) => time datetime=(iso(second)) { (visit.language.ago(second, visit.now)) },
@@ -320,15 +334,16 @@ fn how_far(visit: &Visit, job: &Job) -> Markup {
     }
 }
 
-fn adding(visit: &Visit, allowed: &[String]) -> Markup {
-    let words = visit.words();
+fn adding(visit: &Visit, state: &State) -> Markup {
+    let (words, State { allowed, addresses, .. }) = (visit.words(), state);
     html! {
         section aria-labelledby="add" {
             h2 #add { (words.add_folder) }
-            @if allowed.is_empty() { p { (words.add_none) } } @else {
-                p { (fill(words.add_allowed, &[&allowed.join(", ")])) }
+            @if allowed.is_empty() && addresses.is_empty() { p { (words.add_none) } } @else {
+                @if !allowed.is_empty() { p { (fill(words.add_allowed, &[&allowed.join(", ")])) } }
+                @if !addresses.is_empty() { p { (fill(words.add_addresses, &[&addresses.join(", ")])) } }
                 form.filter action="/admin/sources" method="post" {
-                    label { (words.folder) input name="folder" required maxlength="4000" autocapitalize="none" spellcheck="false"; }
+                    label { (words.add_where) input name="folder" required maxlength="4000" autocapitalize="none" spellcheck="false"; }
                     label { (words.add_name) input name="name" maxlength="200" autocapitalize="none" spellcheck="false"; }
                     button type="submit" { (words.add_do) }
                 }

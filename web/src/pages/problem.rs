@@ -104,6 +104,7 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         | Error::JobFixed { .. }
         | Error::NotWhole { .. }
         | Error::FolderNotAllowed
+        | Error::AddressNotAllowed
         | Error::Unreadable { .. } => words.bad_request,
         Error::Audit
         | Error::Unwritable(_)

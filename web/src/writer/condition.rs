@@ -55,6 +55,16 @@ impl Failure {
         Self { words: words.into(), cause: Cause::Other, place: None }
     }
 
+    /// A source could not be fetched from where it lies; where that is and why is for administrators.
+    pub(crate) fn elsewhere(reason: &str) -> Self {
+        let words = "what lies elsewhere could not be fetched; what was fetched before is kept and searched".to_owned();
+        Self {
+            words,
+            cause: Cause::Other,
+            place: Some(format!("not fetched: {reason}; what was fetched before is kept and searched")),
+        }
+    }
+
     pub(crate) fn for_admins(&self) -> &str {
         self.place.as_deref().unwrap_or(&self.words)
     }

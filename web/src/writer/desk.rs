@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use connect::Mirrors;
 use indexer::{Comparison, DateOrigin, FileAccess, IndexError, IndexOptions, Indexer, RunReport, Vanished};
 use qwen3::EmbedHandle;
-use storage::{Batch, LedgerEntry, Source, Store, chain};
+use storage::{Access, Batch, LedgerEntry, Source, Store, chain};
 
 use super::condition::Failure;
 use super::folders::Folders;
@@ -177,12 +178,7 @@ impl Desk {
         match outcome {
             Ok(Some(done)) => {
                 self.close(&run)?;
-                self.failures.remove(&name);
-                if done.is_idle && by_clock {
-                    self.shared.jobs.forget(run.job);
-                } else {
-                    self.shared.jobs.finish(run.job, JobState::Done, done.words);
-                }
+                self.end_well(&run, done);
             }
             Ok(None) if self.shared.lock().stopping => {
                 let words = "stopped with the server; goes on at its next start".to_string();
@@ -215,11 +211,36 @@ impl Desk {
         Ok(())
     }
 
+    /// Tells what a pass did, and what was fetched for it before.
+    fn end_well(&mut self, run: &Run, done: Done) {
+        let (name, by_clock) = (&run.source.name, run.origin == Origin::Timetable);
+        let fetched = run.synced.clone();
+        if let Some(error) = fetched.as_ref().and_then(|fetched| fetched.error.clone()) {
+            // What is there was gone over; it is not what there is to be had.
+            let told_before = self.failures.insert(name.clone(), error.clone());
+            return match by_clock && told_before.is_some_and(|before| before == error) {
+                true => self.shared.jobs.forget(run.job),
+                false => self.shared.jobs.fail(run.job, &Failure::elsewhere(&error)),
+            };
+        }
+        self.failures.remove(name);
+        if done.is_idle && by_clock && fetched.as_ref().is_none_or(|fetched| fetched.is_idle) {
+            self.shared.jobs.forget(run.job);
+            return;
+        }
+        let words = fetched.map_or(String::new(), |fetched| format!("{}; ", fetched.words)) + &done.words;
+        self.shared.jobs.finish(run.job, JobState::Done, words);
+    }
+
     /// How a source is read: the files of a pushed one have the times that they were pushed with.
     fn options_for(&self, source: &Source) -> IndexOptions {
         let is_pushed = self.pushed.owns(source);
         let dated = if is_pushed { DateOrigin::Pushed } else { DateOrigin::File };
-        let access = is_pushed.then(|| Arc::clone(&self.pushed) as Arc<dyn FileAccess>);
+        let access: Option<Arc<dyn FileAccess>> = match is_pushed {
+            true => Some(Arc::clone(&self.pushed) as Arc<dyn FileAccess>),
+            false if self.shared.mirrors.owns(source) => Some(Arc::new(MirrorAccess(Arc::clone(&self.shared.mirrors)))),
+            false => None,
+        };
         IndexOptions { dated, access, ..self.options.clone() }
     }
 
@@ -279,11 +300,14 @@ impl Desk {
         let Some(run) = self.begin(id) else { return Ok(()) };
         let name = &run.source.name;
         self.folders.forget(name);
+        if !self.shared.syncs_have_ended(name) {
+            self.shared.make_room(&[id]);
+            return Ok(());
+        }
         // The files go first: what cannot be removed would come back at the next start.
-        if let Err(error) = self.pushed.remove_source(&run.source) {
-            tracing::error!(source = name, "the pushed documents cannot be removed: {error}");
+        if let Err(failure) = self.remove_files(&run.source) {
             self.close(&run)?;
-            self.shared.jobs.fail(run.job, &Failure::disk(&error));
+            self.shared.jobs.fail(run.job, &failure);
             self.shared.run_done(id);
             return Ok(());
         }
@@ -320,12 +344,38 @@ impl Desk {
         Ok(())
     }
 
+    /// Removes the files of a source that lie in the data folder.
+    fn remove_files(&self, source: &Source) -> Result<(), Failure> {
+        if let Err(error) = self.pushed.remove_source(source) {
+            tracing::error!(source = source.name, "the pushed documents cannot be removed: {error}");
+            return Err(Failure::disk(&error));
+        }
+        if self.shared.mirrors.owns(source) {
+            self.shared.mirrors.remove(&source.name).map_err(|error| {
+                let words = chain(&error);
+                tracing::error!(source = source.name, "the mirror cannot be removed: {words}");
+                Failure::other(words)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Takes what is done out of the journal: until then it would be done again at the next start, behind what is
     /// accepted from now on. So nothing is let past before it has worked.
     pub(super) fn close(&self, run: &Run) -> Result<(), IndexError> {
         let closed = run.entry.map_or(Ok(()), |entry| self.shared.journal.done(entry));
         let failed = |source: io::Error| storage::Error::Io { action: "write", path: "accepted.json".into(), source };
         closed.map_err(|error| IndexError::Storage(failed(error)))
+    }
+}
+
+/// Who may see what was fetched, where the place that it comes from says that.
+#[derive(Debug)]
+struct MirrorAccess(Arc<Mirrors>);
+
+impl FileAccess for MirrorAccess {
+    fn access(&self, source: &Source, path: &str) -> Option<Access> {
+        self.0.access(&source.name, path)
     }
 }
 

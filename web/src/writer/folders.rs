@@ -34,10 +34,15 @@ impl Folders {
 
     /// Watches a source that is about to be compared, if it is to be watched and is not yet.
     pub(super) fn tend(&mut self, source: &Source, shared: &Weak<Shared>) -> Habit {
-        let minutes = self.config.every_minutes_of(&source.name);
+        // Only the server itself writes to its mirrors.
+        let is_mirror = shared.upgrade().is_some_and(|shared| shared.mirrors.owns(source));
+        let minutes = match is_mirror {
+            true => self.config.fetch_minutes_of(&source.name),
+            false => self.config.every_minutes_of(&source.name),
+        };
         let every = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
         let is_pushed = source.root.parent() == Some(&self.pushed);
-        if is_pushed || !self.config.is_watched(&source.name) {
+        if is_pushed || is_mirror || !self.config.is_watched(&source.name) {
             return Habit { poll: None, every };
         }
         let folder = identity(&source.root);

@@ -52,10 +52,16 @@ impl Shared {
             None => return Err(over()),
             Some(Stage::Runs) => self.halt(&mut queue, id, Halt::Cancel),
             Some(_) => {
+                let words = if queue.syncs.holds(id) && !queue.syncs.waits(id) {
+                    "cancelled; what was fetched before stays, and is indexed with the next pass"
+                } else {
+                    "cancelled before it began"
+                };
+                queue.syncs.stop(id);
                 queue.runs.remove(&id);
                 queue.order.done(id);
                 queue.awaited.remove(&run.source.name);
-                self.jobs.finish(job, JobState::Cancelled, "cancelled before it began".to_string());
+                self.jobs.finish(job, JobState::Cancelled, words.to_string());
                 self.changed(&mut queue);
             }
         }
@@ -84,6 +90,7 @@ impl Shared {
         if queue.order.stage(id) == Some(Stage::Runs) {
             self.halt(&mut queue, id, Halt::Pause);
         } else {
+            queue.syncs.stop(id);
             queue.order.set(id, Stage::Paused);
             self.jobs.pause(job);
         }
@@ -105,7 +112,7 @@ impl Shared {
             run.halt = None;
         }
         if queue.order.stage(id) == Some(Stage::Paused) {
-            queue.order.set(id, Stage::Ready);
+            self.release(&mut queue, id);
             self.jobs.postpone(job);
         }
         self.changed(&mut queue);
@@ -119,6 +126,11 @@ impl Shared {
             return Err(fixed("its documents are accepted, and committed within moments"));
         }
         let found = queue.place_of(job).and_then(|id| Some((id, queue.runs.get(&id)?.clone(), queue.order.stage(id)?)));
+        if let Some((id, ..)) = found
+            && queue.syncs.holds(id)
+        {
+            return found.ok_or_else(over);
+        }
         match found {
             None => Err(over()),
             Some((_, run, _)) if run.task == Task::Remove => {

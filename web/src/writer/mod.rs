@@ -19,6 +19,7 @@ mod order;
 mod places;
 mod queue;
 mod shared;
+mod syncs;
 mod thread;
 mod timetable;
 mod turns;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use connect::Mirrors;
 use indexer::IndexOptions;
 use qwen3::EmbedHandle;
 use storage::{Keep, Source, Store};
@@ -44,6 +46,7 @@ pub(crate) use self::places::{Placed, Reservation, Turn};
 pub(crate) use self::queue::{AccessNews, Committed};
 use self::queue::{AccessOrder, Origin, Planned, Task};
 use self::shared::Shared;
+use self::syncs::SyncThreads;
 use self::turns::Kind;
 use crate::config::{BackupConfig, IndexConfig};
 use crate::engine::OpenError;
@@ -57,6 +60,7 @@ pub(crate) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
     backups: Arc<Backups>,
     backup_thread: Mutex<Option<JoinHandle<()>>>,
+    sync_threads: Mutex<Option<SyncThreads>>,
 }
 
 /// What a writer works with.
@@ -70,6 +74,7 @@ pub(crate) struct WriterParts<'a> {
     /// The sources to begin with.
     pub(crate) first: Vec<Source>,
     pub(crate) pushed: Arc<Pushed>,
+    pub(crate) mirrors: Arc<Mirrors>,
     pub(crate) data_dir: &'a Path,
 }
 
@@ -94,8 +99,10 @@ pub(crate) struct Look {
 impl Writer {
     /// Starts the thread; it begins with what an earlier process had accepted, then `first`, then the other sources.
     pub(crate) fn start(parts: WriterParts) -> Result<Self, OpenError> {
-        let WriterParts { store, embedder, config, backup, indexing, jobs, first, pushed, data_dir } = parts;
-        let shared = Arc::new(Shared::new(jobs, Journal::open(data_dir)?, store.snapshots(), indexing.stop.clone()));
+        let WriterParts { store, embedder, config, backup, indexing, jobs, first, pushed, mirrors, data_dir } = parts;
+        let journal = Journal::open(data_dir)?;
+        let stop = indexing.stop.clone();
+        let shared = Arc::new(Shared::new(jobs, journal, store.snapshots(), stop, Arc::clone(&mirrors)));
         let mut left_alone = BTreeSet::new();
         for (id, entry) in shared.journal.entries() {
             if entry.holds_vectors() {
@@ -114,7 +121,8 @@ impl Writer {
             };
             shared.queue_noted(id, task, entry);
         }
-        let known = store.sources().iter().cloned().chain(pushed.sources()?);
+        let mirrored = mirrors.all().into_iter().map(|(name, _)| mirrors.source(&name));
+        let known = store.sources().iter().cloned().chain(pushed.sources()?).chain(mirrored);
         let mut sources = first;
         for source in known.filter(|source| !left_alone.contains(&source.name)) {
             if !sources.iter().any(|known| known.name == source.name) {
@@ -122,6 +130,9 @@ impl Writer {
             }
         }
         for source in sources {
+            if mirrors.owns(&source) {
+                mirrors.prepare(&source.name)?;
+            }
             if store.last_run(&source.name)?.is_none() {
                 shared.lock().awaited.insert(source.name.clone());
             }
@@ -135,8 +146,9 @@ impl Writer {
         let worker = thread::Worker::new(store, desk, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
         let (backups, backup_thread) = Backups::start(backup.clone(), data_dir, Arc::clone(&shared))?;
+        let sync_threads = Mutex::new(Some(SyncThreads::start(&shared)?));
         let (thread, backup_thread) = (Mutex::new(Some(thread)), Mutex::new(Some(backup_thread)));
-        Ok(Self { shared, thread, backups, backup_thread })
+        Ok(Self { shared, thread, backups, backup_thread, sync_threads })
     }
 
     /// Adds a source, or brings it up to date; the number of the job. Blocks for a write to the disk.
@@ -150,6 +162,11 @@ impl Writer {
             }
             _ => Ok(()),
         })
+    }
+
+    /// Whether a source is being removed.
+    pub(crate) fn is_leaving(&self, source: &str) -> bool {
+        self.shared.is_leaving(source)
     }
 
     /// Brings a source up to date; the number of the job. One that waits already is not queued twice, and one that is paused
@@ -291,6 +308,9 @@ impl Writer {
         let backups = self.backup_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if backups.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("a backup panicked; earlier ones are whole");
+        }
+        if let Some(threads) = self.sync_threads.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            threads.join();
         }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {

@@ -12,6 +12,7 @@ use super::backup::PinOrder;
 use super::condition::{Condition, Failure};
 use super::journal::EntryId;
 use super::order::{Order, PlaceId, Stage};
+use super::syncs::Syncs;
 use super::timetable::Timetable;
 use super::turns::{Kind, Turns};
 
@@ -42,6 +43,8 @@ pub(super) struct Queue {
     pub(super) order: Order,
     pub(super) changes: BTreeMap<PlaceId, Change>,
     pub(super) runs: BTreeMap<PlaceId, Run>,
+    /// What is fetched for passes over mirrored sources.
+    pub(super) syncs: Syncs,
     /// What is said of who may see sources: before all else.
     pub(super) accesses: Vec<AccessOrder>,
     /// Backups that wait for the data folder to be pinned: behind those, before all else.
@@ -90,6 +93,18 @@ pub(super) struct Run {
     pub(super) tries: u32,
     /// What is to become of it once it has stopped, where somebody stops it.
     pub(super) halt: Option<Halt>,
+    /// What came of fetching, where its source is a mirror and that is done.
+    pub(super) synced: Option<Synced>,
+}
+
+/// What came of fetching before a pass.
+#[derive(Debug, Clone)]
+pub(super) struct Synced {
+    /// Whether nothing came and nothing went.
+    pub(super) is_idle: bool,
+    pub(super) words: String,
+    /// Why it could not be made to its end; the pass goes over what is there.
+    pub(super) error: Option<String>,
 }
 
 /// How somebody stops a pass.

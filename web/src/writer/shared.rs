@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use connect::Mirrors;
 use indexer::Stop;
 use storage::{SnapshotHandle, Source};
 use tokio::sync::oneshot;
@@ -37,6 +38,9 @@ pub(crate) struct Shared {
     stop: Stop,
     pub(super) jobs: Arc<Jobs>,
     pub(super) journal: Journal,
+    pub(super) mirrors: Arc<Mirrors>,
+    /// Wakes those who fetch, and those who wait for their end.
+    pub(super) sync_bell: Condvar,
     snapshots: SnapshotHandle,
 }
 
@@ -49,9 +53,16 @@ pub(super) enum Next {
 }
 
 impl Shared {
-    pub(super) fn new(jobs: Arc<Jobs>, journal: Journal, snapshots: SnapshotHandle, stop: Stop) -> Self {
+    pub(super) fn new(
+        jobs: Arc<Jobs>,
+        journal: Journal,
+        snapshots: SnapshotHandle,
+        stop: Stop,
+        mirrors: Arc<Mirrors>,
+    ) -> Self {
         let cancel = AtomicBool::new(false);
-        Self { queue: Mutex::default(), bell: Condvar::new(), cancel, stop, jobs, journal, snapshots }
+        let (queue, bell, sync_bell) = (Mutex::default(), Condvar::new(), Condvar::new());
+        Self { queue, bell, cancel, stop, jobs, journal, mirrors, sync_bell, snapshots }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -144,7 +155,7 @@ impl Shared {
         let counts = |kind: Kind| kind != Kind::Change || task == Task::Remove;
         let (id, _, stage) = queue.order.of(&source.name).rfind(|(_, kind, _)| counts(*kind))?;
         let run = queue.runs.get(&id).filter(|run| run.task == task && run.source == *source)?;
-        matches!(stage, Stage::Ready | Stage::Paused).then_some(run.job)
+        (matches!(stage, Stage::Ready | Stage::Paused) || queue.syncs.waits(id)).then_some(run.job)
     }
 
     pub(super) fn queue_run(&self, source: Source, task: Task) {
@@ -162,6 +173,8 @@ impl Shared {
             run.entry = Some(id);
             if entry.is_paused {
                 self.jobs.pause(run.job);
+            } else {
+                self.release(&mut queue, place);
             }
         }
         self.bell.notify_one();
@@ -169,7 +182,8 @@ impl Shared {
 
     pub(super) fn queue_run_in(&self, queue: &mut Queue, source: Source, task: Task, origin: Origin) {
         if Self::waits_already(queue, &source, task).is_none() {
-            self.place_run(queue, source, task, origin, Stage::Ready);
+            let place = self.place_run(queue, source, task, origin, Stage::Prepares);
+            self.release(queue, place);
         }
     }
 
@@ -189,14 +203,14 @@ impl Shared {
         };
         let job = self.jobs.add(kind, &source.name);
         let id = queue.order.accept(&source.name, kind_of(task), BTreeSet::new(), stage);
-        queue.runs.insert(id, Run { job, source, task, origin, entry: None, tries: 0, halt: None });
+        queue.runs.insert(id, Run { job, source, task, origin, entry: None, tries: 0, halt: None, synced: None });
         id
     }
 
     /// Work on a source is noted on disk; its job. A removal makes earlier passes over its source needless.
     pub(super) fn noted(&self, id: PlaceId, entry: EntryId) -> u64 {
         let mut queue = self.lock();
-        queue.order.set(id, Stage::Ready);
+        self.release(&mut queue, id);
         let Some(run) = queue.runs.get_mut(&id) else { return 0 };
         run.entry = Some(entry);
         let run = run.clone();
@@ -209,6 +223,7 @@ impl Shared {
             let earlier = queue.order.of(name).filter(|(other, kind, _)| *other < id && *kind == Kind::Pass);
             let earlier: Vec<(PlaceId, Stage)> = earlier.map(|(other, _, stage)| (other, stage)).collect();
             for (other, stage) in earlier {
+                queue.syncs.stop(other);
                 match stage {
                     Stage::Runs => self.cancel.store(true, Ordering::Relaxed),
                     _ => needless.extend(queue.runs.remove(&other).inspect(|_| queue.order.done(other))),
@@ -279,7 +294,7 @@ impl Shared {
     fn queue_due(&self, queue: &mut Queue, now: Instant) -> bool {
         let due = queue.timetable.next().filter(|(_, due)| *due <= now).map(|(source, _)| source.to_string());
         let Some(source) = due else { return false };
-        queue.timetable.begin(&source);
+        queue.timetable.begin(&source, now);
         match queue.known.get(&source).cloned() {
             Some(source) => {
                 self.queue_run_in(queue, source, Task::Index(Look::default()), Origin::Timetable);
@@ -311,7 +326,7 @@ impl Shared {
         let mut queue = self.lock();
         queue.known.insert(source.name.clone(), source.clone());
         queue.timetable.set(&source.name, habit, Instant::now());
-        queue.timetable.begin(&source.name);
+        queue.timetable.begin(&source.name, Instant::now());
     }
 
     /// A pass over a source ended.
@@ -435,6 +450,8 @@ impl Shared {
         queue.accesses.clear();
         queue.pins.clear();
         queue.changes.values_mut().for_each(|change| change.clear = None);
+        queue.syncs.stop_all();
+        self.sync_bell.notify_all();
         self.cancel.store(true, Ordering::Relaxed);
         self.stop.ask();
         self.bell.notify_one();
@@ -455,7 +472,8 @@ mod tests {
     fn shared(data: &std::path::Path) -> Arc<Shared> {
         let model = storage::IndexModel { name: "m".to_string(), fingerprint: "f".to_string(), dimension: 4 };
         let store = storage::Store::open(data, &model).unwrap();
-        Arc::new(Shared::new(Arc::default(), Journal::open(data).unwrap(), store.snapshots(), Stop::default()))
+        let (journal, mirrors) = (Journal::open(data).unwrap(), Arc::new(Mirrors::open(data, []).unwrap()));
+        Arc::new(Shared::new(Arc::default(), journal, store.snapshots(), Stop::default(), mirrors))
     }
 
     fn source(data: &std::path::Path, name: &str) -> Source {
@@ -489,6 +507,42 @@ mod tests {
             }
         }
         panic!("the pass never came");
+    }
+
+    #[test]
+    fn what_is_due_by_the_clock_is_queued_once() {
+        let data = tempfile::tempdir().unwrap();
+        let (shared, folder) = (shared(data.path()), source(data.path(), "docs"));
+        let every = Some(Duration::from_millis(20));
+        shared.begin(&folder, Habit { poll: None, every });
+        std::thread::sleep(Duration::from_millis(30));
+        let Next::Step(Step::Pass(first)) = shared.next() else { panic!("expected the pass that is due") };
+        shared.begin(&folder, Habit { poll: None, every });
+        shared.end(&folder, Duration::ZERO);
+        shared.run_done(first);
+        let started = Instant::now();
+        assert!(matches!(shared.next(), Next::Step(Step::Pass(_))) && started.elapsed() >= Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_pass_over_a_mirror_waits_for_its_sync_and_others_do_not() {
+        let data = tempfile::tempdir().unwrap();
+        let shared = shared(data.path());
+        let (mirrored, docs) = (shared.mirrors.source("site"), source(data.path(), "docs"));
+        let index = Task::Index(Look::default());
+        shared.queue_run(mirrored.clone(), index);
+        shared.queue_run(docs, index);
+        let job = Shared::waits_already(&shared.lock(), &mirrored, index).unwrap();
+        let place = shared.lock().place_of(job).unwrap();
+        assert!(shared.lock().syncs.holds(place));
+        let Next::Step(Step::Pass(other)) = shared.next() else { panic!("expected the other pass") };
+        assert_ne!(other, place);
+        // A removal makes it needless.
+        let gone = shared.place_run(&mut shared.lock(), mirrored.clone(), Task::Remove, Origin::Asked, Stage::Prepares);
+        let entry = shared.journal.add(Task::Remove, &mirrored).unwrap();
+        shared.noted(gone, entry);
+        assert_eq!(shared.jobs.get(job).unwrap().state, JobState::Done, "not needed");
+        assert!(!shared.lock().syncs.holds(place) && shared.syncs_have_ended("site"));
     }
 
     #[test]

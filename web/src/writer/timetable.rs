@@ -31,7 +31,7 @@ struct Entry {
     habit: Habit,
     /// First and last change since the last comparison began.
     changes: Option<(Instant, Instant)>,
-    /// End of the last comparison.
+    /// When the last comparison was asked for, or else its end.
     compared: Instant,
     /// No comparison begins before this time has passed since.
     rest: Duration,
@@ -63,9 +63,10 @@ impl Timetable {
         }
     }
 
-    /// A comparison begins: what changes from now on counts for the next.
-    pub(super) fn begin(&mut self, source: &str) {
+    /// A comparison is asked for, or begins: what changes from now on counts for the next, and the clock for that one too.
+    pub(super) fn begin(&mut self, source: &str, now: Instant) {
         if let Some(entry) = self.entries.get_mut(source) {
+            entry.compared = now;
             entry.changes = None;
             entry.retry = None;
         }
@@ -125,7 +126,7 @@ mod tests {
             table.touched("a", now + step * SECOND / 4);
         }
         assert_eq!(table.next(), Some(("a", now + PATIENCE)));
-        table.begin("a");
+        table.begin("a", now);
         assert_eq!(table.next(), None);
         table.touched("nobody", now);
         assert_eq!(table.next(), None);
@@ -137,7 +138,7 @@ mod tests {
         let mut table = Timetable::default();
         table.retry("a", now + SECOND);
         assert_eq!(table.next(), Some(("a", now + SECOND)));
-        table.begin("a");
+        table.begin("a", now);
         assert_eq!(table.next(), None);
     }
 
@@ -145,7 +146,7 @@ mod tests {
     fn a_comparison_that_takes_long_is_made_less_often() {
         let now = Instant::now();
         let mut table = table(Habit::default(), now);
-        table.begin("a");
+        table.begin("a", now);
         table.end("a", now, 3 * SECOND);
         table.touched("a", now);
         assert_eq!(table.next(), Some(("a", now + 12 * SECOND)));
@@ -159,6 +160,8 @@ mod tests {
         assert_eq!(table.next(), Some(("b", now + 30 * SECOND)));
         table.end("b", now + 50 * SECOND, SECOND / 10);
         assert_eq!(table.next(), Some(("a", now + 60 * SECOND)));
+        table.begin("a", now + 60 * SECOND);
+        assert_eq!(table.next(), Some(("b", now + 80 * SECOND)), "what was asked for is not due again at once");
         table.remove("a");
         assert_eq!(table.next(), Some(("b", now + 80 * SECOND)));
     }
