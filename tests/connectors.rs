@@ -79,7 +79,7 @@ fn a_server_fetches_what_is_configured_and_what_is_added() {
     let (leave, badges) = (format!("{}/leave.html", site.address), format!("{}/badges.html", site.address));
     let server = Server::configured(&bench, &config, &[&bench.docs().display().to_string()]).ready();
     eventually("the configured site is found", || {
-        (found(&server.get("/api/v1/search?q=ombrotrophic").expect(200)) == [leave.as_str()]).then_some(())
+        (found(&server.get("/api/v1/search?q=ombrotrophic&mode=lexical").expect(200)) == [leave.as_str()]).then_some(())
     });
     let page = server.get("/search?q=ombrotrophic").text;
     assert!(page.contains(&format!("href=\"{leave}\"")), "the page leads to the original: {page}");
@@ -94,7 +94,7 @@ fn a_server_fetches_what_is_configured_and_what_is_added() {
 
     site.put("/badges.html", &BADGES.replace("sphagnum", "oligotrophic"));
     bench.run(&["source", "sync", "handbook"]).succeeded();
-    assert_eq!(found(&server.get("/api/v1/search?q=oligotrophic").expect(200)), [badges.as_str()]);
+    assert_eq!(found(&server.get("/api/v1/search?q=oligotrophic&mode=lexical").expect(200)), [badges.as_str()]);
     let job = server.send("POST", "/api/v1/sources/handbook/index", &json!({})).expect(202)["job"].clone();
     assert_eq!(server.job(&job)["state"], "done");
 
@@ -108,7 +108,7 @@ fn a_server_fetches_what_is_configured_and_what_is_added() {
         "{told}"
     );
     assert!(server.get("/admin").text.contains("404"));
-    assert_eq!(found(&server.get("/api/v1/search?q=oligotrophic").expect(200)), [badges.as_str()]);
+    assert_eq!(found(&server.get("/api/v1/search?q=oligotrophic&mode=lexical").expect(200)), [badges.as_str()]);
 
     // What was added is there after a restart.
     drop(server);

@@ -264,7 +264,7 @@ fn nan_weights_write_nothing_and_say_so() {
     for temperature in [0.0, 1.0] {
         let sampling = SamplingWishes { temperature: Some(temperature), ..SamplingWishes::default() };
         let written = handle.begin(GenerateRequest { sampling, ..request("Who signs?", 1, 5) }).unwrap().wait();
-        let told = written.expect_err("no text").to_string();
+        let told = format!("{:?}", written.expect_err("no text"));
         assert!(told.contains("non-finite logit"), "{temperature}: {told}");
     }
 }

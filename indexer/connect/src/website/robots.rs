@@ -1,5 +1,5 @@
 //! What a site says to programs: robots.txt (RFC 9309) with the lines `Sitemap` and `Crawl-delay`, and the header
-//! `X-Robots-Tag`. Written here because the crate for it, `texting_robots`, has not changed since 2023, makes regular
+//! `X-Robots-Tag`. Written here because the crate for it, `texting_robots`, makes regular
 //! expressions of what a site sends, and would bring older versions of four crates.
 
 use std::time::Duration;
