@@ -10,7 +10,8 @@ use std::ops::Range;
 use super::neon::{self, Neon, NeonBf16, NeonInt8};
 #[cfg(target_arch = "x86_64")]
 use super::{
-    amx::{Bf16Tiles, Int8Tiles},
+    amx::Bf16Tiles,
+    amx_int8::Int8Tiles,
     avx2::{Avx2, with_avx2},
     avx512::{Avx512, Bf16Dot, Int8Dot, with_avx512, with_bf16, with_vnni},
 };

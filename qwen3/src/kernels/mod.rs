@@ -10,6 +10,8 @@
 mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod amx;
+#[cfg(target_arch = "x86_64")]
+mod amx_int8;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
