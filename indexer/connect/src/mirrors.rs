@@ -322,7 +322,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> Result<Self, ConnectError> {
-        let unique = getrandom::u64().map_or_else(|_| u64::from(std::process::id()), |chance| chance);
+        let unique = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
         let folder = std::env::temp_dir().join(format!("quarry-connect-{unique:016x}"));
         fs::create_dir_all(folder.join(FILES)).map_err(ConnectError::disk("make", &folder))?;
         Ok(Self(folder))

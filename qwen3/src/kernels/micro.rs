@@ -103,6 +103,7 @@ impl Panel {
 pub(super) struct Target {
     pub(super) values: *mut f32,
     pub(super) stride: usize,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no loop there holds sums"))]
     pub(super) touch: Touch,
 }
 
@@ -117,6 +118,7 @@ impl Target {
 /// What will be written next, two cache lines in each of a few rows, fetched meanwhile by loops that hold sums: a line
 /// has to be read before a part of it can be written, and nobody then waits for it. It need not be valid.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no loop there holds sums"))]
 pub(super) struct Touch {
     pub(super) lines: *const u8,
     /// Bytes from a row to the next.

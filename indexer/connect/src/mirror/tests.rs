@@ -220,7 +220,8 @@ fn what_was_a_file_may_become_a_folder_and_back() {
         let texts: Vec<String> = files(folder.path()).into_values().collect();
         let mut expected: Vec<&str> = things.iter().map(|(_, text)| *text).collect();
         let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        (texts.sort_unstable(), expected.sort_unstable());
+        texts.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(texts, expected);
         // Once all is in place, nothing moves any more.
         assert_eq!(sync(folder.path(), &mut Place::of(things)).unwrap().fetched, 0);
