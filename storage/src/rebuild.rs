@@ -48,7 +48,7 @@ impl Rebuild {
         opened.repairs.splice(..0, said);
         let mut store = Store::with(&folder, lock, opened)?;
         // A document that is read anew is as hidden as before.
-        store.take_accesses_over(&accesses_of(&edition::in_force(data)?, &folder.join(ASIDE), &sources))?;
+        store.take_accesses_over(&accesses_of(&edition::in_force(data)?, &folder.join(ASIDE), &sources)?)?;
         Ok(Self { data: data.to_path_buf(), store, sources, is_continued })
     }
 
@@ -105,11 +105,24 @@ fn anew(folder: &Path, model: &IndexModel) -> Result<recover::Opened> {
 }
 
 /// Who may see what, from whichever part of an index can still tell; closed to everybody but administrators where none can.
-fn accesses_of(folder: &Path, aside: &Path, sources: &[Source]) -> AccessTable {
-    match stored_accesses(&layout::documents(folder), aside) {
-        Some(Ok(table)) => return table,
-        Some(Err(error)) => tracing::warn!("the database of the index in force cannot be asked: {error}"),
-        None => {}
+///
+/// # Errors
+/// The database cannot be copied: that is no damage, and what is known otherwise may be older.
+fn accesses_of(folder: &Path, aside: &Path, sources: &[Source]) -> Result<AccessTable> {
+    let documents = layout::documents(folder);
+    if documents.exists() {
+        files::remove(aside)?;
+        // Opening a database is its recovery, which writes: a rebuild that is killed there must leave the index in force as
+        // it was. So a copy is asked.
+        files::copy(&documents, aside)?;
+        let stored = Documents::open(aside).and_then(|documents| documents.accesses());
+        // What is damaged may lack the file that is waited for.
+        let freed = Database::wait_until_free(aside);
+        files::remove(aside)?;
+        match stored.and_then(|table| freed.map(|()| table)) {
+            Ok(table) => return Ok(table),
+            Err(error) => tracing::warn!("the database of the index in force cannot be asked: {error}"),
+        }
     }
     let mut table = access::file::newest(folder);
     // An index of a format that knew of no accesses hid nothing.
@@ -122,23 +135,7 @@ fn accesses_of(folder: &Path, aside: &Path, sources: &[Source]) -> AccessTable {
         );
         table = Some(closed);
     }
-    table.unwrap_or_default()
-}
-
-/// Who may see what, as the database of the index in force says; `None` where there is none.
-///
-/// A copy is asked: opening a database is its recovery, which writes, and a rebuild that is killed there must leave the index
-/// in force as it was.
-fn stored_accesses(documents: &Path, aside: &Path) -> Option<Result<AccessTable>> {
-    let asked = || {
-        files::remove(aside)?;
-        files::copy(documents, aside)?;
-        let table = Documents::open(aside).and_then(|documents| documents.accesses());
-        Database::wait_until_free(aside)?;
-        table
-    };
-    let asked = documents.exists().then(asked)?;
-    Some(files::remove(aside).and(asked))
+    Ok(table.unwrap_or_default())
 }
 
 /// The sources, from whichever part of an index can still tell.
