@@ -69,6 +69,15 @@ fn a_website_is_added_followed_and_removed_without_a_server() {
     bench.run(&["remove", "handbook"]).succeeded();
     assert!(!bench.data().join("mirrors/handbook").exists());
     assert!(bench.run(&["source", "list", "--json"]).succeeded().json().as_array().unwrap().is_empty());
+
+    // What was added and could never be fetched can be taken out again.
+    site.fail_with(404);
+    bench.run(&add).refused(&["404"]);
+    assert!(bench.data().join("mirrors/handbook").exists());
+    bench.run(&["source", "test", "handbook", "--allow-private"]).refused(&["give its address"]);
+    bench.run(&["remove", "handbook"]).succeeded();
+    assert!(!bench.data().join("mirrors/handbook").exists());
+    bench.run(&["remove", "handbook"]).refused(&["there is no source"]);
 }
 
 #[test]

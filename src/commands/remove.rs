@@ -1,6 +1,5 @@
 //! `quarry remove`: take a source out of the index.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -25,19 +24,19 @@ pub(crate) fn run(settings: &Settings, args: &RemoveArgs) -> Result<ExitCode> {
     // Nothing is embedded: any model will do that the index was made with.
     let (mirrors, model) = (Mirrors::open(&folder, [])?, model_of(&folder)?);
     let mut store = in_turn(&folder, || Store::open(&folder, &model))?;
-    there_is(&args.source, store.sources())?;
-    let is_mirror = mirrors.owns(&Source { name: args.source.clone(), root: root_of(&args.source, &store) });
-    let documents = store.remove_source(&args.source)?;
+    let known = store.sources().iter().find(|source| source.name == args.source).cloned();
+    // One that was added and could never be fetched is in no index yet.
+    let is_mirror = known.as_ref().map_or(mirrors.settings(&args.source).is_some(), |known| mirrors.owns(known));
+    if !is_mirror {
+        there_is(&args.source, store.sources())?;
+    }
+    let documents = if known.is_some() { store.remove_source(&args.source)? } else { 0 };
     store.close()?;
     if is_mirror {
         mirrors.remove(&args.source)?;
     }
     println!("removed {} with {documents} files from the index", shown(&args.source));
     Ok(ExitCode::SUCCESS)
-}
-
-fn root_of(name: &str, store: &Store) -> PathBuf {
-    store.sources().iter().find(|source| source.name == name).map(|source| source.root.clone()).unwrap_or_default()
 }
 
 fn there_is(name: &str, sources: &[Source]) -> Result<()> {

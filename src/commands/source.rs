@@ -102,6 +102,8 @@ fn test(settings: &Settings, args: &TestSourceArgs) -> Result<ExitCode> {
     let TestSourceArgs { place, count, how } = args;
     let from = if Place::is_address(place) {
         how.settings(place)?
+    } else if !how.is_silent() {
+        bail!("{place:?} is tried as it was added; give its address to try it in another way");
     } else {
         let known = mirrors(settings)?.settings(place);
         known.with_context(|| format!("{place:?} is neither an address nor a source that is fetched from elsewhere"))?

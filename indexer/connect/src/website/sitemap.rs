@@ -61,7 +61,13 @@ pub(super) fn read(
             host: start.host_str().unwrap_or_default().to_owned(),
             reason: format!("{url}: {reason}"),
         })?;
-        let Found { pages, sitemaps } = Found::read(&text);
+        let Found { pages, sitemaps, is_whole } = Found::read(&text);
+        if !is_whole && !(pages.is_empty() && sitemaps.is_empty()) {
+            return Err(ConnectError::Nonsense {
+                host: start.host_str().unwrap_or_default().to_owned(),
+                reason: format!("{url}: it ends in the middle, or is no XML from there on"),
+            });
+        }
         let absolute = |text: &str| start.join(text.trim()).ok();
         if depth < MAX_DEPTH {
             queue.extend(sitemaps.iter().filter_map(|text| Some((absolute(text)?, depth + 1))));
@@ -104,6 +110,8 @@ fn second_of(text: &str) -> Option<i64> {
 struct Found {
     pages: Vec<(String, Option<String>)>,
     sitemaps: Vec<String>,
+    /// Whether its end was reached: what is missing must not be taken for gone.
+    is_whole: bool,
 }
 
 /// The element that is being read.
@@ -135,6 +143,7 @@ impl Found {
                 Event::End(end) => {
                     field = Field::Other;
                     let name = end.name();
+                    found.is_whole |= matches!(name.as_ref(), "urlset" | "sitemapindex");
                     if matches!(name.as_ref(), "url" | "sitemap") {
                         let (loc, changed) = (std::mem::take(&mut loc), std::mem::take(&mut changed));
                         match name.as_ref() {
@@ -190,7 +199,9 @@ mod tests {
         let found = Found::read(text.as_bytes());
         let pages: Vec<_> = found.pages.iter().map(|(loc, changed)| (loc.trim(), changed.as_deref())).collect();
         let expected = [("https://a.example/b?c&d=e", Some("2024-05-03")), ("https://a.example/f", None)];
-        assert_eq!((pages.as_slice(), found.sitemaps.len()), (expected.as_slice(), 0));
+        assert_eq!((pages.as_slice(), found.sitemaps.len(), found.is_whole), (expected.as_slice(), 0, true));
+        let cut = Found::read(&text.as_bytes()[..text.len() - 20]);
+        assert_eq!((cut.pages.len(), cut.is_whole), (2, false), "what is cut off is told");
         let index = "<sitemapindex><sitemap><loc>https://a.example/one.xml.gz</loc></sitemap></sitemapindex>";
         assert_eq!(Found::read(index.as_bytes()).sitemaps, ["https://a.example/one.xml.gz"]);
         for other in ["<!doctype html><p>Not found<loc>x", "", "{}", "<urlset><url><loc>x</loc>", "\0\u{fffd}"] {
