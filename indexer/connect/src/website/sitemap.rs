@@ -62,7 +62,8 @@ pub(super) fn read(
             reason: format!("{url}: {reason}"),
         })?;
         let Found { pages, sitemaps, is_whole } = Found::read(&text);
-        if !is_whole && !(pages.is_empty() && sitemaps.is_empty()) {
+        let is_sitemap = !pages.is_empty() || !sitemaps.is_empty();
+        if is_sitemap && !is_whole {
             return Err(ConnectError::Nonsense {
                 host: start.host_str().unwrap_or_default().to_owned(),
                 reason: format!("{url}: it ends in the middle, or is no XML from there on"),
