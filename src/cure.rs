@@ -82,6 +82,10 @@ fn of_store(error: &storage::Error) -> Option<&'static str> {
     }
     match error {
         E::Locked { .. } => Some("wait until it is done, or choose another one with --data-dir"),
+        E::Follows { .. } => Some(
+            "make the change where the backups are made; `quarry serve --follow DIR` brings it here, and without its follows.json, \
+             with no server running, the folder is an index of its own",
+        ),
         E::NoIndex { .. } => Some("make one with `quarry index FOLDER`"),
         E::NoTotals { .. } => Some("run `quarry index` once, as the user whose index it is"),
         E::Format { found, expected, .. } if found > expected => {

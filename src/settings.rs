@@ -46,6 +46,7 @@ pub(crate) struct Settings {
     suggest: web::SuggestConfig,
     pub(crate) insights: web::InsightsConfig,
     backup: web::BackupConfig,
+    follow: web::FollowConfig,
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
     pub(crate) answers: AnswersConfig,
@@ -170,7 +171,10 @@ impl Settings {
         self.dimension = dimension.or(self.dimension);
         self.log.format = log_format.unwrap_or(self.log.format);
         match &cli.command {
-            Command::Serve(args) => self.server.listen = args.listen.unwrap_or(self.server.listen),
+            Command::Serve(args) => {
+                self.server.listen = args.listen.unwrap_or(self.server.listen);
+                self.follow.from = args.follow.clone().unwrap_or_else(|| std::mem::take(&mut self.follow.from));
+            }
             Command::Index(args) => self.extract = self.extract.with_largest(args.max_file_size),
             _ => {}
         }
@@ -229,6 +233,7 @@ impl Settings {
             suggest: self.suggest.clone(),
             insights: self.insights.clone(),
             backup: self.backup.clone(),
+            follow: self.follow.clone(),
             page: self.page.clone(),
         }
     }

@@ -12,6 +12,7 @@ mod dates;
 mod doors;
 mod elsewhere;
 mod flow;
+mod follow;
 mod guard;
 mod identity;
 #[cfg(unix)]

@@ -106,16 +106,19 @@ struct Removed<'a> {
     backups: &'a [String],
     objects: u64,
     bytes: u64,
+    /// Whether the next backup removes them, as somebody was reading there.
+    deferred: bool,
 }
 
 impl<'a> Made<'a> {
     fn of(report: &'a BackupReport, pruned: Option<&'a Pruned>) -> Self {
         let BackupReport { summary, files, objects, mended, waited, took, is_first: _ } = report;
         let milliseconds = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let removed = pruned.map(|Pruned { backups, objects, bytes }| Removed {
+        let removed = pruned.map(|Pruned { backups, objects, bytes, is_deferred }| Removed {
             backups: backups.as_slice(),
             objects: *objects,
             bytes: *bytes,
+            deferred: *is_deferred,
         });
         Self {
             summary,
@@ -153,9 +156,15 @@ fn show(report: &BackupReport, pruned: Option<&Pruned>) {
             "{mended} objects of earlier backups were missing or damaged and have been written anew; check the others with --verify"
         );
     }
-    if let Some(Pruned { backups, objects, bytes }) = pruned {
-        let (count, bytes) = (backups.len(), HumanBytes(*bytes));
-        println!("removed {count} backups that are not to be kept, and {objects} objects ({bytes})");
+    match pruned {
+        Some(Pruned { is_deferred: true, .. }) => {
+            println!("somebody reads there: what is not to be kept is removed with the next backup");
+        }
+        Some(Pruned { backups, objects, bytes, .. }) => {
+            let (count, bytes) = (backups.len(), HumanBytes(*bytes));
+            println!("removed {count} backups that are not to be kept, and {objects} objects ({bytes})");
+        }
+        None => {}
     }
 }
 

@@ -1,16 +1,19 @@
 //! `quarry serve`: the search page, the REST API and live indexing in one process.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use indexer::IndexOptions;
 use searcher::{Calibration, Rules, SearchConfig, Synonyms};
-use storage::{Source, Store};
+use storage::{BackupFolder, BackupSummary, IndexModel, Source, Store};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
 use crate::cli::ServeArgs;
+use crate::commands::backup::CopyProgress;
 use crate::commands::index;
+use crate::plain::shown;
 use crate::settings::Settings;
 use crate::{answers, models, output, paths};
 
@@ -19,6 +22,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
     let config = settings.web();
     let data_dir = paths::data_dir(settings)?;
+    follow(&config, &data_dir, false)?;
     let reading = settings.extract.start()?;
     let named = config.index.sources.clone();
     let opener = Opener {
@@ -41,6 +45,24 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         },
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where backups are followed, makes the data folder of the newest, or anew `if_lost`. Who is let in comes with it, so that
+/// nothing is listened on before.
+fn follow(config: &web::Config, data_dir: &Path, if_lost: bool) -> Result<()> {
+    let Some(place) = config.follow.place() else { return Ok(()) };
+    if let [folder, ..] = &config.index.sources[..]
+        && folder.from.is_none()
+    {
+        eprintln!("quarry: sources of the configuration are not indexed here: those of the backups are searched");
+    }
+    let progress = CopyProgress::new("follow")?;
+    let brought = storage::begin_following(&BackupFolder::new(place), data_dir, if_lost, &progress);
+    progress.finish();
+    if let Some(BackupSummary { name, created, documents, .. }) = brought? {
+        eprintln!("quarry: brought the backup {} of {}: {documents} documents", shown(&name), output::time(created));
+    }
+    Ok(())
 }
 
 /// Says each step when it is true; programs wait for the line with `serving`.
@@ -84,7 +106,7 @@ impl Opener {
         let reranker = models::reranker_name(&self.settings)?.zip(models::reranker(&self.settings)?);
         let generator = models::shown_name(self.settings.writer.as_deref())?.zip(models::writer(&self.settings)?);
         let answers = answers::writer(&self.settings, generator.as_ref())?;
-        let store = Store::open(&data_dir, &model)?;
+        let store = self.store(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
         let Self { indexing, search, synonyms, rules, calibration, .. } = self;
@@ -104,8 +126,27 @@ impl Opener {
         })
     }
 
+    fn store(&self, data_dir: &Path, model: &IndexModel) -> Result<Store> {
+        let config = self.settings.web();
+        if config.follow.place().is_none() {
+            return Ok(Store::open(data_dir, model)?);
+        }
+        match Store::open_following(data_dir, model) {
+            Err(error) if error.is_damage() => {
+                let damage = storage::chain(&error);
+                eprintln!("quarry: the index is damaged, and the newest backup takes its place: {damage}");
+                follow(&config, data_dir, true)?;
+                Ok(Store::open_following(data_dir, model)?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
     /// The folders of the configuration and of the command line.
     fn sources(&self, store: &Store) -> Result<Vec<Source>> {
+        if self.settings.web().follow.place().is_some() {
+            return Ok(Vec::new());
+        }
         let mut known = store.sources().to_vec();
         let mut named = Vec::new();
         // What lies elsewhere is known to the server by its configuration.

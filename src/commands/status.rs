@@ -26,6 +26,9 @@ struct Status {
     documents: u64,
     chunks: u64,
     vectors: u64,
+    /// The backup that the index is, where it follows those of another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follows: Option<FollowStatus>,
     /// Passages that are found by their words alone so far.
     waiting: u64,
     /// Texts of which the model could make no vector.
@@ -41,6 +44,15 @@ struct Status {
     /// Who writes to the index, where that hides the files that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     writer: Option<String>,
+}
+
+/// What is followed.
+#[derive(Serialize)]
+struct FollowStatus {
+    /// Where the backups lie.
+    place: String,
+    /// The one that is in force; null before the first.
+    backup: Option<storage::BackupSummary>,
 }
 
 /// How files are read.
@@ -131,7 +143,12 @@ fn ledger(folder: &Path, filter: FileFilter) -> Result<Files> {
         }
         return Ok(Files::Listed(files));
     }
-    let store = match Store::open(folder, &storage::model_of(folder)?) {
+    let model = storage::model_of(folder)?;
+    let opened = match storage::followed_place(folder)? {
+        None => Store::open(folder, &model),
+        Some(_) => Store::open_following(folder, &model),
+    };
+    let store = match opened {
         Ok(store) => store,
         Err(Error::Locked { holder, .. }) => return Ok(Files::Hidden { holder }),
         Err(other) => return Err(other.into()),
@@ -178,9 +195,12 @@ fn status(folder: &Path, files: Files, settings: &Settings) -> Result<Status> {
         Files::Listed(files) => (Some(files), None),
         Files::Hidden { holder } => (None, Some(holder)),
     };
+    let followed = storage::followed_place(folder)?;
+    let follows = followed.map(|place| storage::followed_backup(folder).map(|backup| FollowStatus { place, backup }));
     Ok(Status {
         data_dir: folder.display().to_string(),
         model,
+        follows: follows.transpose()?,
         generation: totals.sequence,
         documents: totals.documents,
         chunks: totals.chunks,
@@ -231,6 +251,12 @@ fn show(status: &Status) {
         "content    {} documents, {} passages, {} vectors, generation {}",
         status.documents, status.chunks, status.vectors, status.generation
     );
+    if let Some(FollowStatus { place, backup }) = &status.follows {
+        println!("follows    the backups in {}", shown(place));
+        if let Some(backup) = backup {
+            println!("           {} of {}", shown(&backup.name), output::time(backup.created));
+        }
+    }
     if status.waiting > 0 {
         println!("embedding  {} passages are still to come, and found by their words meanwhile", status.waiting);
     }

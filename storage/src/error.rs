@@ -29,6 +29,14 @@ pub enum Error {
         /// Who holds it, as far as it told.
         holder: String,
     },
+    /// What is in the data folder comes from backups: a change would be gone with the next one.
+    #[error("the data folder {} follows the backups in {place} and takes no changes of its own", path.display())]
+    Follows {
+        /// The data folder.
+        path: PathBuf,
+        /// Where the backups lie.
+        place: String,
+    },
     /// There is no index in the folder.
     #[error("there is no index in {}", path.display())]
     NoIndex {
@@ -176,7 +184,8 @@ impl Error {
         use VectorError::{Dimension, NotFinite};
         matches!(
             self,
-            Self::NoVector { .. }
+            Self::Follows { .. }
+                | Self::NoVector { .. }
                 | Self::SourceName { .. }
                 | Self::SourceRoot { .. }
                 | Self::Model { .. }

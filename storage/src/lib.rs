@@ -98,8 +98,9 @@ pub use access::{
 pub use attempts::{Attempt, Attempts, SET_ASIDE};
 pub use backup::{
     At, BackupCheck, BackupError, BackupFinding, BackupFolder, BackupObserver, BackupReport, BackupResult,
-    BackupSource, BackupSummary, BackupWriter, Destination, Keep, KeepError, KnownObjects, Pruned, Restored,
-    StoredName, Unobserved, Use, list_backups, restore, verify_backups,
+    BackupSource, BackupSummary, BackupWriter, Destination, Keep, KeepError, KnownObjects, Pruned, Pulled, Restored,
+    StoredName, Unobserved, Use, begin_following, check_unfollowed, followed_backup, followed_place, list_backups,
+    restore, verify_backups,
 };
 pub use batch::Batch;
 pub use block::{Block, BlockKind, Marker, Place};

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::backup::followed_place;
 use crate::error::{Error, Result};
 
 const NAME: &str = "LOCK";
@@ -15,11 +16,20 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of `folder` and writes into it who holds it.
+    /// Takes the lock of `folder` to change what is in it, and writes into it who holds it.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another process holds it.
+    /// [`Error::Locked`] if another process holds it; [`Error::Follows`] if what is in it comes from backups alone.
     pub(crate) fn acquire(folder: &Path) -> Result<Self> {
+        let lock = Self::acquire_following(folder)?;
+        match followed_place(folder)? {
+            None => Ok(lock),
+            Some(place) => Err(Error::Follows { path: folder.to_path_buf(), place }),
+        }
+    }
+
+    /// As [`Lock::acquire`], for those who change nothing, or bring what a newer backup has.
+    pub(crate) fn acquire_following(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(Error::io("open", &path))?;

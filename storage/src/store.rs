@@ -67,12 +67,24 @@ impl Store {
     /// repairs what a crash left undone.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another process writes, [`Error::Model`] if the index was built with another model,
-    /// [`Error::Format`] if a newer quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
+    /// [`Error::Locked`] if another process writes, [`Error::Follows`] if the folder follows backups, [`Error::Model`] if the
+    /// index was built with another model, [`Error::Format`] if a newer quarry wrote it, [`Error::Damaged`] if the truth is not what was written.
     pub fn open(data: &Path, model: &IndexModel) -> Result<Self> {
+        Self::open_with(data, model, Lock::acquire)
+    }
+
+    /// Opens the index in a data folder that follows backups, for searches and for [`Store::pull`]: nothing else changes it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_following(data: &Path, model: &IndexModel) -> Result<Self> {
+        Self::open_with(data, model, Lock::acquire_following)
+    }
+
+    fn open_with(data: &Path, model: &IndexModel, acquire: impl Fn(&Path) -> Result<Lock>) -> Result<Self> {
         let mut repairs = Vec::new();
         repairs.extend(private::make_folder(data)?);
-        let lock = Lock::acquire(data)?;
+        let lock = acquire(data)?;
         if edition::remove_superseded(data)? {
             repairs.push("removed the index that a rebuild has replaced".to_string());
         }

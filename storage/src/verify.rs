@@ -69,7 +69,7 @@ pub fn verify(data: &Path) -> Result<Verification> {
     if !layout::documents(folder).exists() && settings::read(folder).is_ok_and(|settings| settings.is_none()) {
         return Err(Error::NoIndex { path: data.to_path_buf() });
     }
-    let _lock = Lock::acquire(data)?;
+    let _lock = Lock::acquire_following(data)?;
     // A rebuild may have ended just before the lock was taken.
     verify_edition(&edition::in_force(data)?)
 }

@@ -2,6 +2,7 @@
 //! the two equal.
 
 mod backup;
+mod follow;
 mod sources;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::server::Door;
 use crate::tls;
 
 pub use backup::BackupConfig;
+pub use follow::FollowConfig;
 pub use sources::{FilesSay, SourceConfig};
 
 /// Queries of one person that are kept at most.
@@ -44,6 +46,8 @@ pub struct Config {
     pub insights: InsightsConfig,
     /// Where the server backs itself up.
     pub backup: BackupConfig,
+    /// Whose backups the server follows, in the place of writing to an index of its own.
+    pub follow: FollowConfig,
     /// The company's name, look, links and questions on the page.
     pub page: PageConfig,
 }
@@ -312,6 +316,12 @@ impl Config {
         }
         problems.extend(self.insights.problems());
         problems.extend(self.backup.problem());
+        problems.extend(self.follow.problem());
+        if self.follow.place().is_some() && self.backup.destination().is_some() {
+            let both =
+                "follow.from and backup.destination: a server that follows backups makes none; expected one of them";
+            problems.push(both.to_owned());
+        }
         let history = self.suggest.history;
         if history > MAX_HISTORY {
             problems.push(format!("suggest.history: expected 0 (none) to {MAX_HISTORY} queries, got {history}"));

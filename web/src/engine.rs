@@ -25,7 +25,7 @@ pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The opened parts that the command hands over.
 pub struct EngineParts {
-    /// The index, opened for writing.
+    /// The index, opened for writing; where backups are followed, by [`Store::open_following`].
     pub store: Store,
     /// The embedding model of the index.
     pub embedder: EmbedHandle,
@@ -94,9 +94,9 @@ impl Engine {
             calibration,
         } = parts;
         let insights = Insights::open(&data_dir, &config.insights, left_out)?;
-        let (config, backup) = (&config.index, &config.backup);
-        // Before anything is read: no text is seen before it is said who may see it.
-        for source in &config.sources {
+        let (follow, config, backup) = (&config.follow, &config.index, &config.backup);
+        // Before anything is read: no text is seen before it is said who may see it. Where backups are followed, they say it.
+        for source in config.sources.iter().filter(|_| follow.place().is_none()) {
             if let Some(rules) = source.source_access()? {
                 store.set_source_access(&source.name, Some(rules))?;
             }
@@ -123,6 +123,7 @@ impl Engine {
             embedder: embedder.clone(),
             config,
             backup,
+            follow,
             indexing,
             jobs,
             first: sources,

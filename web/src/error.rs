@@ -152,6 +152,8 @@ pub(crate) enum Error {
         "the source {source_name:?} is still being removed, or an earlier change of the same document is under way; nothing was written"
     )]
     SourceBusy { source_name: String },
+    #[error("this server follows the backups of another one, and takes no changes of its own")]
+    Follows,
     #[error("the index cannot be written: {}", .0.words)]
     Unwritable(Failure),
     #[error("the index cannot be written: {}", .0.words)]
@@ -297,6 +299,7 @@ impl Error {
             Self::Upgrading(_) => line(S::SERVICE_UNAVAILABLE, "upgrading", "The index is being brought to a new format", "try again later; /health/ready says how far it is"),
             Self::Stopping => line(S::SERVICE_UNAVAILABLE, "stopping", "The server is stopping", "try again when it is back"),
             Self::SourceBusy { .. } => line(S::SERVICE_UNAVAILABLE, "source-busy", "The source is busy", "try again when the removal is done; /api/v1/jobs shows it"),
+            Self::Follows => line(S::FORBIDDEN, "read-only", "This server only searches", "make the change at the server that makes the backups; it is here with the next one"),
             Self::NotAlive(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "free space or mend the disk; searches go on, and it is tried again by itself"),
             Self::Unwritable(Failure { cause: Cause::Full, .. }) => line(S::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", "free some space on the server's disk; nothing that was acknowledged is lost, and it is tried again by itself"),
             Self::Unwritable(_) => line(S::SERVICE_UNAVAILABLE, "index-unwritable", "The index cannot be written", "try again later: the server opens it again by itself; /health/live tells how it is"),

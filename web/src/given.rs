@@ -25,8 +25,23 @@ impl<T: Clone + PartialEq + Serialize + DeserializeOwned> Given<T> {
     /// What the disk says; a file is damaged.
     pub(crate) fn open(pushed: &Path, name: &str) -> io::Result<Self> {
         let folder = pushed.join(name);
+        let known = RwLock::new(Self::read(&folder)?);
+        Ok(Self { folder, known })
+    }
+
+    /// Reads again what another process has put there.
+    ///
+    /// # Errors
+    /// As [`Given::open`]; then what was known is still known.
+    pub(crate) fn reload(&self) -> io::Result<()> {
+        let known = Self::read(&self.folder)?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    fn read(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<String, T>>> {
         let mut known = BTreeMap::new();
-        let entries = match fs::read_dir(&folder) {
+        let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             entries => Some(entries?),
         };
@@ -40,7 +55,7 @@ impl<T: Clone + PartialEq + Serialize + DeserializeOwned> Given<T> {
             });
             known.insert(source.to_owned(), given?);
         }
-        Ok(Self { folder, known: RwLock::new(known) })
+        Ok(known)
     }
 
     /// What was given with a document; one inside of an archive or a mail has that of the file that was pushed.

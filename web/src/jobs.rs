@@ -30,6 +30,8 @@ pub(crate) enum JobKind {
     Compact,
     /// A backup is made.
     Backup,
+    /// A newer backup is brought, in a server that follows them.
+    Follow,
 }
 
 /// How far a job is.

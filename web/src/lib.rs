@@ -46,8 +46,8 @@ mod writer;
 pub use audit::{AuditConfig, AuditEvent, append_to_audit_log};
 pub use brand::{LinkConfig, PageConfig};
 pub use config::{
-    AuthConfig, BackupConfig, Config, FilesSay, IndexConfig, LimitsConfig, ServerConfig, SourceConfig, SuggestConfig,
-    VectorsWhen,
+    AuthConfig, BackupConfig, Config, FilesSay, FollowConfig, IndexConfig, LimitsConfig, ServerConfig, SourceConfig,
+    SuggestConfig, VectorsWhen,
 };
 pub use engine::{EngineParts, OpenError};
 pub use error::ServeError;

@@ -47,6 +47,8 @@ pub(crate) struct Metrics {
     awaited: Gauge,
     to_embed: Gauge,
     last_backup: Gauge,
+    followed_backup: Gauge,
+    follow_failing: Gauge,
     failing: Gauge,
     /// What insights had no room or no time for.
     pub(crate) insights_left_out: Counter,
@@ -84,6 +86,13 @@ impl Metrics {
             "When the last backup was made, in seconds of Unix time; 0 where none is known",
             last_backup.clone(),
         );
+        let (followed_backup, follow_failing) = <(Gauge, Gauge)>::default();
+        registry.register(
+            "followed_backup_timestamp_seconds",
+            "When the backup was made that is searched, in seconds of Unix time; 0 in a server that follows none",
+            followed_backup.clone(),
+        );
+        registry.register("follow_failing", "Whether newer backups cannot be had", follow_failing.clone());
         let insights_left_out = Counter::default();
         registry.register(
             "insights_left_out",
@@ -107,6 +116,8 @@ impl Metrics {
             awaited,
             to_embed,
             last_backup,
+            followed_backup,
+            follow_failing,
             failing,
             insights_left_out,
             audit_failing,
@@ -149,6 +160,9 @@ impl Metrics {
             self.passages.set(as_i64(whole.as_ref().map_or(0, |view| view.passages())));
             self.to_embed.set(as_i64(whole.map_or(0, |view| view.totals().waiting.passages)));
             self.last_backup.set(engine.writer.last_backup().unwrap_or(0));
+            let following = engine.writer.following();
+            self.followed_backup.set(following.as_ref().map_or(0, |following| following.made));
+            self.follow_failing.set(i64::from(following.is_some_and(|following| following.problem.is_some())));
             self.models.read(engine);
         }
         self.waiting.set(as_i64(app.admission.waiting() as u64));

@@ -110,6 +110,15 @@ impl Pushed {
         Arc::clone(&self.links)
     }
 
+    /// Reads again what is given beside the documents: all of them were replaced.
+    ///
+    /// # Errors
+    /// What the disk says; a file is damaged.
+    pub(crate) fn reload(&self) -> io::Result<()> {
+        self.links.reload()?;
+        self.accesses.reload()
+    }
+
     /// The folder of all pushed documents.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -112,7 +112,12 @@ pub fn serve(
     let upstreams = Upstreams::open(&config.auth).map_err(|problems| ServeError::Config { problems })?;
     let is_protected = keys.any_valid() || people.any_able() || upstreams.provider.is_some() || config.trusts_proxy();
     // Where keys or users are gone, whoever comes first is not the one who should have a link.
-    let sets_up = config.auth.set_up && !is_protected && !keys.are_required() && !people.are_required();
+    // Who is let in comes with the backups where some are followed.
+    let sets_up = config.auth.set_up
+        && config.follow.place().is_none()
+        && !is_protected
+        && !keys.are_required()
+        && !people.are_required();
     let reached = config.server.listens().find(|listen| !is_loopback(*listen) && !is_protected);
     if let Some(listen) = reached.filter(|_| !sets_up) {
         return Err(ServeError::Unprotected { listen });

@@ -73,19 +73,21 @@ impl Mirrors {
     ) -> Result<Self, ConnectError> {
         let parent = fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_path_buf());
         let root = parent.join(FOLDER);
-        let mut settings = BTreeMap::new();
-        let listed = match fs::read_dir(&root) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            listed => listed.and_then(Iterator::collect).map_err(ConnectError::disk("list", &root))?,
-        };
-        for entry in listed {
-            let (name, file) = (entry.file_name().to_string_lossy().into_owned(), entry.path().join(SETTINGS));
-            if let Some(known) = read_json::<Settings>(&file)? {
-                settings.insert(name, known);
-            }
-        }
+        let mut settings = noted(&root)?;
         settings.extend(configured);
         Ok(Self { root, settings: Mutex::new(settings), read: Mutex::default() })
+    }
+
+    /// Reads again what is noted in the folder, which another process has replaced, with those that the configuration names.
+    ///
+    /// # Errors
+    /// As [`Mirrors::open`]; then what was known is still known.
+    pub fn reload(&self, configured: impl IntoIterator<Item = (String, Settings)>) -> Result<(), ConnectError> {
+        let mut settings = noted(&self.root)?;
+        settings.extend(configured);
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
     }
 
     /// Whether a name can be that of a mirrored source, which names a folder.
@@ -289,6 +291,22 @@ impl Mirrors {
     fn folder(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
+}
+
+/// The settings of the mirrors in a folder that were noted there, by name.
+fn noted(root: &Path) -> Result<BTreeMap<String, Settings>, ConnectError> {
+    let listed = match fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        listed => listed.and_then(Iterator::collect).map_err(ConnectError::disk("list", root))?,
+    };
+    let mut settings = BTreeMap::new();
+    for entry in listed {
+        let (name, file) = (entry.file_name().to_string_lossy().into_owned(), entry.path().join(SETTINGS));
+        if let Some(known) = read_json::<Settings>(&file)? {
+            settings.insert(name, known);
+        }
+    }
+    Ok(settings)
 }
 
 /// The way to what the settings name.

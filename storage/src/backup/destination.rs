@@ -11,10 +11,12 @@ use crate::durable::{Readers, replace_durably, sync_folder};
 /// What somebody wants with a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// To add and remove: nobody else may be at work.
+    /// To add: nobody else may add.
     Write,
-    /// To read: nobody may write.
+    /// To read: nothing may be removed meanwhile.
     Read,
+    /// To remove, by whoever writes: nobody may read.
+    Remove,
 }
 
 /// Something that is stored.
@@ -74,6 +76,8 @@ pub trait Destination: Send + Sync {
 }
 
 const LOCK: &str = "LOCK";
+/// Shared by whoever reads, so that backups can be made meanwhile. Folders of before have none until the next backup.
+const READERS: &str = "READERS";
 
 /// A folder, which may be a share of another machine. It is its owner's alone: what is backed up is not everybody's to read.
 #[derive(Debug, Clone)]
@@ -85,6 +89,17 @@ impl BackupFolder {
     /// The folder at `root`, which need not exist yet.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
+    }
+
+    /// The file that readers share; in a folder of before, the one that keeps writers out.
+    fn open_to_read(&self) -> io::Result<Option<File>> {
+        for name in [READERS, LOCK] {
+            match File::open(self.root.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     fn list_below(&self, folder: &str, found: &mut Vec<StoredName>) -> io::Result<()> {
@@ -160,17 +175,23 @@ impl Destination for BackupFolder {
     }
 
     fn lock(&self, wanted: Use) -> io::Result<Option<Box<dyn Send + Sync>>> {
-        let path = self.root.join(LOCK);
+        let make = |name: &str| {
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.root.join(name))
+        };
         let locked = match wanted {
             Use::Write => {
-                let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+                make(READERS)?;
+                let file = make(LOCK)?;
                 file.try_lock().map(|()| file)
             }
-            Use::Read => match File::open(&path) {
-                Ok(file) => file.try_lock_shared().map(|()| file),
+            Use::Remove => {
+                let file = make(READERS)?;
+                file.try_lock().map(|()| file)
+            }
+            Use::Read => match self.open_to_read()? {
+                Some(file) => file.try_lock_shared().map(|()| file),
                 // Where nothing can be written, nobody writes.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Box::new(()))),
-                Err(error) => return Err(error),
+                None => return Ok(Some(Box::new(()))),
             },
         };
         match locked {
@@ -221,17 +242,27 @@ mod tests {
     }
 
     #[test]
-    fn one_writes_or_many_read() {
+    fn one_writes_while_many_read_and_nothing_is_removed_then() {
         let root = tempfile::tempdir().unwrap();
         let folder = BackupFolder::new(root.path());
-        assert!(folder.lock(Use::Read).unwrap().is_some(), "where nobody ever wrote");
-        let writer = folder.lock(Use::Write).unwrap().unwrap();
-        assert!(folder.lock(Use::Write).unwrap().is_none() && folder.lock(Use::Read).unwrap().is_none());
-        drop(writer);
-        let readers = [folder.lock(Use::Read).unwrap().unwrap(), folder.lock(Use::Read).unwrap().unwrap()];
-        assert!(folder.lock(Use::Write).unwrap().is_none());
+        let lock = |wanted| folder.lock(wanted).unwrap();
+        assert!(lock(Use::Read).is_some(), "where nobody ever wrote");
+        let writer = lock(Use::Write).unwrap();
+        assert!(lock(Use::Write).is_none());
+        let readers = [lock(Use::Read).unwrap(), lock(Use::Read).unwrap()];
+        assert!(lock(Use::Remove).is_none());
+        drop((readers, writer));
+        let readers = lock(Use::Read).unwrap();
+        assert!(lock(Use::Write).is_some(), "readers do not keep writers out");
         drop(readers);
-        assert!(folder.lock(Use::Write).unwrap().is_some());
+        let removing = lock(Use::Remove).unwrap();
+        assert!(lock(Use::Read).is_none());
+        drop(removing);
+        fs::remove_file(root.path().join(READERS)).unwrap();
+        let readers = lock(Use::Read).unwrap();
+        assert!(lock(Use::Write).is_none(), "in a folder of before");
+        drop(readers);
+        assert!(lock(Use::Write).is_some());
     }
 
     #[test]

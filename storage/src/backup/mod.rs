@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! quarry-backup.json         format version
-//! LOCK                       held by whoever writes, shared by whoever reads
+//! LOCK                       held by whoever writes
+//! READERS                    shared by whoever reads, held by whoever removes
 //! objects/ab/abcdef..        content under its BLAKE3 hash, compressed where that pays; never changed
 //! backups/TIME-N.json        manifests, each with its own BLAKE3 hash
 //! ```
@@ -20,9 +21,11 @@ mod check;
 mod codec;
 mod destination;
 mod error;
+mod follow;
 mod keep;
 mod manifest;
 mod moment;
+mod near;
 mod object;
 mod observer;
 mod repository;
@@ -35,6 +38,7 @@ mod writer;
 pub use check::{BackupCheck, BackupFinding, verify_backups};
 pub use destination::{BackupFolder, Destination, StoredName, Use};
 pub use error::{BackupError, BackupResult};
+pub use follow::{Pulled, begin_following, check_unfollowed, followed_backup, followed_place};
 pub use keep::{Keep, KeepError};
 pub use manifest::BackupSummary;
 pub use moment::At;
@@ -44,6 +48,7 @@ pub use restore::{Restored, restore};
 pub use source::BackupSource;
 pub use writer::{BackupReport, BackupWriter, KnownObjects, Pruned};
 
+pub(crate) use follow::pull;
 pub(crate) use source::{Parts, remove_leftovers};
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 /// The file that makes a folder one of backups.
 const MARK: &str = "quarry-backup.json";
 /// Names that a folder may have where a first backup was cut off before its mark, or that systems leave in empty ones.
-const NOTHING: [&str; 5] = ["LOCK", "lost+found", "objects", "backups", "quarry-backup.json.tmp"];
+const NOTHING: [&str; 6] = ["LOCK", "READERS", "lost+found", "objects", "backups", "quarry-backup.json.tmp"];
 
 #[derive(Serialize, Deserialize)]
 struct Mark {
@@ -71,6 +71,19 @@ impl<'a> Repository<'a> {
             destination.put(MARK, &mark).map_err(failed("write"))?;
         }
         Ok((Self { destination, _lock: lock }, is_new))
+    }
+
+    /// Opens what is there to look at the newest list, which nobody needs to wait for.
+    pub(super) fn peek(destination: &'a dyn Destination) -> BackupResult<Self> {
+        if !is_marked(destination)? {
+            return Err(BackupError::NoBackup { place: destination.place(), wanted: String::new() });
+        }
+        Ok(Self { destination, _lock: Box::new(()) })
+    }
+
+    /// Keeps readers out for as long as what is returned is kept; `None` while somebody reads.
+    pub(super) fn lock_to_remove(&self) -> BackupResult<Option<Box<dyn Send + Sync>>> {
+        self.destination.lock(Use::Remove).map_err(self.failed("lock", "READERS"))
     }
 
     fn failed(&self, action: &'static str, name: &str) -> impl FnOnce(io::Error) -> BackupError {

@@ -10,6 +10,8 @@ use super::destination::Destination;
 use super::error::{BackupError, BackupResult};
 use super::manifest::{BackupFile, BackupSummary, Manifest, Part};
 use super::moment::At;
+use super::near::Near;
+use super::object::Piece;
 use super::observer::BackupObserver;
 use super::repository::Repository;
 use super::{runs, workers};
@@ -55,19 +57,14 @@ pub fn restore(
     check_empty(data)?;
     let repairs = private::make_folder(data)?;
     let lock = Lock::acquire(data)?;
-    let folder = edition::restoring(data);
-    let restored = into(&repository, &manifest, data, &folder, observer);
-    if restored.is_err() {
-        // The reason of the failure is what counts; what stays is removed by the next restore.
-        let _ = files::remove(&folder);
-    }
+    let restored = Restoration::new(&repository, &manifest, data, observer).whole();
+    drop(lock);
     let mut restored = restored?;
     restored.repairs.splice(..0, repairs);
-    drop(lock);
     Ok(restored)
 }
 
-fn check_format(manifest: &Manifest, destination: &dyn Destination) -> BackupResult<()> {
+pub(super) fn check_format(manifest: &Manifest, destination: &dyn Destination) -> BackupResult<()> {
     let (found, expected) = (manifest.summary.index_format, settings::FORMAT);
     match found > expected {
         true => Err(Error::Format { path: PathBuf::from(destination.place()), found, expected }.into()),
@@ -76,7 +73,7 @@ fn check_format(manifest: &Manifest, destination: &dyn Destination) -> BackupRes
 }
 
 /// Whether there is nothing in a folder but what a restore may take away.
-fn check_empty(data: &Path) -> BackupResult<()> {
+pub(super) fn check_empty(data: &Path) -> BackupResult<()> {
     if !data.exists() {
         return Ok(());
     }
@@ -93,101 +90,166 @@ fn check_empty(data: &Path) -> BackupResult<()> {
     Ok(())
 }
 
-fn into(
-    repository: &Repository<'_>,
-    manifest: &Manifest,
-    data: &Path,
-    folder: &Path,
-    observer: &dyn BackupObserver,
-) -> BackupResult<Restored> {
-    files::remove(folder)?;
-    fs::create_dir(folder).map_err(Error::io("create", folder))?;
-    let progress = Progress { observer, done: AtomicU64::new(0), all: manifest.summary.bytes };
-    workers::each(&manifest.files, |file| write_file(repository, file, folder, &progress))?;
-    write_documents(repository, manifest, folder, &progress)?;
-    sync_below(folder)?;
-    crash::point(Step::RestoreFilled);
-    let moved = relocate(manifest, data, folder)?;
-    let model = &manifest.summary.model;
-    let opened = recover::open(folder, model)?;
-    let repairs = opened.repairs;
-    opened.lexical.close()?;
-    drop((opened.documents, opened.vectors, opened.index));
-    Database::wait_until_free(&layout::documents(folder))?;
-    let name = &manifest.summary.name;
-    if let Some(finding) = verify::verify_edition(folder)?.findings.first() {
-        let finding = format!("{}: {}", finding.part, finding.detail);
-        return Err(BackupError::Unsound { name: name.clone(), finding });
-    }
-    Database::wait_until_free(&layout::documents(folder))?;
-    relocate_accepted(manifest, data, &folder.join(BESIDE))?;
-    // Who is let in and who may see what is there before there is anything to see.
-    place_beside(&folder.join(BESIDE), data)?;
-    crash::point(Step::RestorePlaced);
-    edition::change_over(data, folder)?;
-    Ok(Restored { summary: manifest.summary.clone(), moved, repairs })
-}
-
-struct Progress<'a> {
+/// A backup on its way into a data folder, whose lock the caller holds: first all that it holds is written beside what is in
+/// force, opened and checked; then it takes its place.
+pub(super) struct Restoration<'a> {
+    pub(super) repository: &'a Repository<'a>,
+    pub(super) manifest: &'a Manifest,
+    pub(super) data: &'a Path,
+    /// What is here already.
+    pub(super) near: Option<Near>,
     observer: &'a dyn BackupObserver,
+    /// Where the new edition is made.
+    folder: PathBuf,
     done: AtomicU64,
-    all: u64,
+    /// Bytes that had to be fetched.
+    fetched: AtomicU64,
 }
 
-impl Progress<'_> {
+impl<'a> Restoration<'a> {
+    pub(super) fn new(
+        repository: &'a Repository<'a>,
+        manifest: &'a Manifest,
+        data: &'a Path,
+        observer: &'a dyn BackupObserver,
+    ) -> Self {
+        let folder = edition::restoring(data);
+        let (done, fetched) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { repository, manifest, data, near: None, observer, folder, done, fetched }
+    }
+
+    /// Makes the folder that is filled, without what a restore that was cut off has left there.
+    pub(super) fn begin(&self) -> BackupResult<()> {
+        files::remove(&self.folder)?;
+        Ok(fs::create_dir(&self.folder).map_err(Error::io("create", &self.folder))?)
+    }
+
+    /// The folder that is filled.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes that had to be fetched.
+    pub(super) fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
+    fn whole(&self) -> BackupResult<Restored> {
+        let restored = self.begin().and_then(|()| self.fill(|_| true)).and_then(|restored| {
+            self.put_in_force()?;
+            Ok(restored)
+        });
+        if restored.is_err() {
+            // The reason of the failure is what counts; what stays is removed by the next restore.
+            let _ = files::remove(&self.folder);
+        }
+        restored
+    }
+
+    /// Writes what the backup holds, of what lies beside the index only what is wanted; opens it as a writer does, and checks
+    /// it whole.
+    pub(super) fn fill(&self, is_wanted: impl Fn(&BackupFile) -> bool) -> BackupResult<Restored> {
+        let wanted: Vec<&BackupFile> = self.manifest.files.iter().filter(|file| is_wanted(file)).collect();
+        workers::each(&wanted, |file| self.write_file(file))?;
+        self.write_documents()?;
+        self.near.iter().for_each(Near::remove);
+        sync_below(&self.folder)?;
+        crash::point(Step::RestoreFilled);
+        let moved = relocate(self.manifest, self.data, &self.folder)?;
+        let opened = recover::open(&self.folder, &self.manifest.summary.model)?;
+        let repairs = opened.repairs;
+        opened.lexical.close()?;
+        drop((opened.documents, opened.vectors, opened.index));
+        Database::wait_until_free(&layout::documents(&self.folder))?;
+        let name = &self.manifest.summary.name;
+        if let Some(finding) = verify::verify_edition(&self.folder)?.findings.first() {
+            let finding = format!("{}: {}", finding.part, finding.detail);
+            return Err(BackupError::Unsound { name: name.clone(), finding });
+        }
+        Database::wait_until_free(&layout::documents(&self.folder))?;
+        relocate_accepted(self.manifest, self.data, &beside(&self.folder))?;
+        Ok(Restored { summary: self.manifest.summary.clone(), moved, repairs })
+    }
+
+    /// Puts in force what was filled.
+    pub(super) fn put_in_force(&self) -> BackupResult<()> {
+        put_in_force(self.data, &self.folder)
+    }
+
     fn add(&self, bytes: u64) -> BackupResult<()> {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.observer.progressed(done, self.all);
+        self.observer.progressed(done, self.manifest.summary.bytes);
         if self.observer.is_stopped() { Err(BackupError::Stopped) } else { Ok(()) }
     }
+
+    /// What is here, or else what lies at the destination.
+    fn content(&self, here: Option<Vec<u8>>, piece: &Piece, of: &str) -> BackupResult<Vec<u8>> {
+        if let Some(content) = here {
+            return Ok(content);
+        }
+        let content = self.repository.content(piece, of)?;
+        self.fetched.fetch_add(piece.2, Ordering::Relaxed);
+        Ok(content)
+    }
+
+    fn write_file(&self, file: &BackupFile) -> BackupResult<()> {
+        let root = match file.part {
+            Part::Index => self.folder.clone(),
+            Part::Beside => beside(&self.folder),
+        };
+        let path = root.join(&file.path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        }
+        let mut written = create(&path, Readers::Owner).map_err(Error::io("create", &path))?;
+        let mut offset = 0;
+        for piece in &file.pieces {
+            let here = self.near.as_ref().and_then(|near| near.piece(file, offset, piece));
+            let content = self.content(here, piece, &file.path)?;
+            written.write_all(&content).map_err(Error::io("write", &path))?;
+            offset += piece.1;
+            self.add(piece.1)?;
+        }
+        written.sync_all().map_err(Error::io("write", &path))?;
+        Ok(())
+    }
+
+    /// Makes a new document store of the entries of the old one, and proves by its own sums that it is the same.
+    fn write_documents(&self) -> BackupResult<()> {
+        let path = layout::documents(&self.folder);
+        let importer = Importer::create(&path)?;
+        for piece in &self.manifest.documents.runs {
+            let here = self.near.as_ref().and_then(|near| near.run(piece));
+            let run = self.content(here, piece, "the document store")?;
+            importer.put(&runs::entries(&run)?)?;
+            self.add(piece.1)?;
+        }
+        importer.finish(&self.manifest.documents.totals)?;
+        Database::wait_until_free(&path)?;
+        let totals = Documents::open(&path)?.totals();
+        let summary = &self.manifest.summary;
+        let counts = (summary.generation, summary.documents, summary.passages);
+        if (totals.sequence, totals.documents, totals.chunks) != counts {
+            return Err(BackupError::damaged(
+                format!("the list of the backup {}", summary.name),
+                "its counts are others",
+            ));
+        }
+        Ok(())
+    }
 }
 
-fn write_file(
-    repository: &Repository<'_>,
-    file: &BackupFile,
-    folder: &Path,
-    progress: &Progress<'_>,
-) -> BackupResult<()> {
-    let root = match file.part {
-        Part::Index => folder.to_path_buf(),
-        Part::Beside => folder.join(BESIDE),
-    };
-    let path = root.join(&file.path);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    }
-    let mut written = create(&path, Readers::Owner).map_err(Error::io("create", &path))?;
-    for piece in &file.pieces {
-        let content = repository.content(piece, &file.path)?;
-        written.write_all(&content).map_err(Error::io("write", &path))?;
-        progress.add(piece.1)?;
-    }
-    written.sync_all().map_err(Error::io("write", &path))?;
-    Ok(())
+/// Where what lies beside the index waits, in the folder that is filled.
+pub(super) fn beside(folder: &Path) -> PathBuf {
+    folder.join(BESIDE)
 }
 
-/// Makes a new document store of the entries of the old one, and proves by its own sums that it is the same.
-fn write_documents(
-    repository: &Repository<'_>,
-    manifest: &Manifest,
-    folder: &Path,
-    progress: &Progress<'_>,
-) -> BackupResult<()> {
-    let path = layout::documents(folder);
-    let importer = Importer::create(&path)?;
-    for piece in &manifest.documents.runs {
-        let run = repository.content(piece, "the document store")?;
-        importer.put(&runs::entries(&run)?)?;
-        progress.add(piece.1)?;
-    }
-    importer.finish(&manifest.documents.totals)?;
-    Database::wait_until_free(&path)?;
-    let totals = Documents::open(&path)?.totals();
-    let summary = &manifest.summary;
-    if (totals.sequence, totals.documents, totals.chunks) != (summary.generation, summary.documents, summary.passages) {
-        return Err(BackupError::damaged(format!("the list of the backup {}", summary.name), "its counts are others"));
-    }
-    Ok(())
+/// Puts in force what was filled in a folder.
+pub(super) fn put_in_force(data: &Path, folder: &Path) -> BackupResult<()> {
+    // Who is let in and who may see what is there before there is anything to see.
+    place_beside(&beside(folder), data)?;
+    crash::point(Step::RestorePlaced);
+    Ok(edition::change_over(data, folder)?)
 }
 
 /// Documents that were pushed lie in the data folder, and their sources name it: where it is another one now, they do so. The
@@ -244,15 +306,22 @@ fn write_settings(documents: &mut Documents, described: &Settings, folder: &Path
 
 /// Moves what lies beside an index to its place. A restore that was cut off may have done so before.
 fn place_beside(beside: &Path, data: &Path) -> BackupResult<()> {
+    let replaced = beside.with_extension("replaced");
+    files::remove(&replaced)?;
     if beside.is_dir() {
+        fs::create_dir(&replaced).map_err(Error::io("create", &replaced))?;
         for entry in fs::read_dir(beside).map_err(Error::io("list", beside))? {
             let entry = entry.map_err(Error::io("list", beside))?;
             let (from, to) = (entry.path(), data.join(entry.file_name()));
-            files::remove(&to)?;
+            // Nobody misses a folder for longer than two renames take.
+            if to.exists() && (to.is_dir() || from.is_dir()) {
+                fs::rename(&to, replaced.join(entry.file_name())).map_err(Error::io("rename", &to))?;
+            }
             fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
         }
         files::sync_folder(data)?;
     }
+    files::remove(&replaced)?;
     Ok(files::remove(beside)?)
 }
 

@@ -60,7 +60,7 @@ pub struct BackupSource {
 pub(super) struct PinnedRun {
     pub(super) id: ObjectId,
     pub(super) length: u64,
-    /// Where it is in the file of the runs; `None` if the backups have it.
+    /// Where it is in the file of the runs; `None` if it was not wanted there: the backups have it.
     pub(super) at: Option<u64>,
 }
 
@@ -77,7 +77,7 @@ impl BackupSource {
     pub(crate) fn pin(parts: &Parts<'_>, known: &KnownObjects) -> Result<Self> {
         let began = Instant::now();
         let pins = Pins::new(parts.data)?;
-        let (runs, totals) = export(parts.documents, &pins.runs(), known)?;
+        let (runs, totals) = export(parts.documents, &pins.runs(), |id| !known.has(id))?;
         let mut pinned = Pinned { pins: &pins, files: Vec::new() };
         pinned.index(parts)?;
         pinned.beside(parts.data)?;
@@ -108,13 +108,17 @@ impl BackupSource {
     }
 }
 
-/// Writes down the runs that are not known, and gives all of them, with the entry that counts them.
-fn export(documents: &Documents, path: &Path, known: &KnownObjects) -> Result<(Vec<PinnedRun>, Vec<u8>)> {
+/// Writes down the runs that are wanted, and gives all of them, with the entry that counts them.
+pub(super) fn export(
+    documents: &Documents,
+    path: &Path,
+    is_wanted: impl Fn(&ObjectId) -> bool,
+) -> Result<(Vec<PinnedRun>, Vec<u8>)> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(Error::io("create", path))?);
     let (mut runs, mut end) = (Vec::new(), 0);
     let mut keep = |run: Vec<u8>| {
         let (id, length) = (ObjectId::of(&run), run.len() as u64);
-        let at = (!known.has(&id)).then_some(end);
+        let at = is_wanted(&id).then_some(end);
         if at.is_some() {
             file.write_all(&run).map_err(Error::io("write", path))?;
             end += length;

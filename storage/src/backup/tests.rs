@@ -17,6 +17,8 @@ use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::verify::verify;
 
+mod following;
+
 const DIMENSION: usize = 64;
 
 struct Bench {
@@ -374,7 +376,7 @@ fn pruning_removes_what_nobody_needs_and_nothing_else() {
     fs::write(&draft, "cut off").unwrap();
     let destination = bench.destination();
     let writer = BackupWriter::begin(&destination, &bench.data()).unwrap();
-    assert!(matches!(verify_backups(&destination, &Unobserved), Err(BackupError::InUse { .. })));
+    assert!(verify_backups(&destination, &Unobserved).is_ok(), "reading is in nobody's way");
     assert!(matches!(BackupWriter::begin(&destination, &bench.data()), Err(BackupError::InUse { .. })));
     let pruned = writer.prune(&"1d".parse().unwrap()).unwrap();
     assert_eq!(pruned.backups, std::slice::from_ref(&first));

@@ -21,7 +21,7 @@ use crate::crash::{self, Step};
 use crate::error::{Error, chain};
 use crate::settings;
 
-/// A destination that is being written to. Nobody else writes, or reads, there meanwhile.
+/// A destination that is being written to. Nobody else writes there meanwhile.
 pub struct BackupWriter<'a> {
     repository: Repository<'a>,
     is_new: bool,
@@ -70,6 +70,8 @@ pub struct Pruned {
     pub objects: u64,
     /// Bytes that they took.
     pub bytes: u64,
+    /// Whether nothing was removed because somebody was reading there: the next backup removes it.
+    pub is_deferred: bool,
 }
 
 /// What was written so far, by all threads together.
@@ -213,11 +215,14 @@ impl<'a> BackupWriter<'a> {
         Ok(name_after(names.first().map(String::as_str), &moment::name_of(moment::now())))
     }
 
-    /// Removes the backups that are not to be kept, and then every object that no backup names.
+    /// Removes the backups that are not to be kept, and then every object that no backup names; nothing while somebody reads.
     ///
     /// # Errors
     /// The list of a backup cannot be read: then nothing is removed, as nobody knows what it needs. The destination refuses.
     pub fn prune(&self, keep: &Keep) -> BackupResult<Pruned> {
+        let Some(_alone) = self.repository.lock_to_remove()? else {
+            return Ok(Pruned { is_deferred: true, ..Pruned::default() });
+        };
         let names = self.repository.names()?;
         let manifests: Vec<Manifest> =
             names.iter().map(|name| self.repository.manifest(name)).collect::<BackupResult<_>>()?;

@@ -1,7 +1,7 @@
 //! The store as something to be backed up.
 
 use super::Store;
-use crate::backup::{BackupSource, KnownObjects, Parts};
+use crate::backup::{BackupObserver, BackupResult, BackupSource, Destination, KnownObjects, Parts, Pulled, pull};
 use crate::error::Result;
 
 impl Store {
@@ -25,5 +25,15 @@ impl Store {
             vector_bytes: self.vectors.bytes(),
         };
         BackupSource::pin(&parts, known)
+    }
+    /// Brings what a newer backup has, if there is one, and makes an edition of it beside the one in force: this store and its
+    /// readers go on as they are, until [`ClosedStore::adopt`](crate::ClosedStore::adopt) puts it in force. What is here already
+    /// is not fetched.
+    ///
+    /// # Errors
+    /// The backup was made with another model or in another format, or is not what was written; the destination or the disk
+    /// refuses; the observer stops it. Nothing is changed then.
+    pub fn pull(&self, destination: &dyn Destination, observer: &dyn BackupObserver) -> BackupResult<Option<Pulled>> {
+        pull(destination, self.lock.folder(), &self.folder, &self.documents, &self.settings.model, observer)
     }
 }

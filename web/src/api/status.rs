@@ -14,6 +14,7 @@ use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::jobs::{Job, JobState};
 use crate::models::ModelView;
+use crate::writer::Following;
 
 /// The state of the server.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +27,9 @@ pub(crate) struct Status {
     pub(crate) awaited: usize,
     /// Why nothing can be committed at the moment; null if all is well. Told to administrators.
     pub(crate) failure: Option<String>,
+    /// The backup that is searched, in a server that follows those of another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) follows: Option<Following>,
     /// Of the audit log, where there is one; for administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) audit: Option<AuditState>,
@@ -92,6 +96,7 @@ pub(crate) fn status_of(app: &App, engine: &Engine, caller: &Caller) -> Result<S
         ready: app.is_ready(),
         awaited: if is_whole { app.awaited() } else { 0 },
         failure: app.failure().filter(|_| is_whole).map(|failure| failure.words),
+        follows: engine.writer.following().map(|following| following.seen_by(caller)),
         audit: (app.audit.is_on() && caller.sees_places())
             .then(|| AuditState { failing: app.audit.is_failing(), lost: app.audit.lost() }),
         uptime_seconds: app.started.elapsed().as_secs(),

@@ -189,7 +189,12 @@ async fn admit(app: &Arc<App>, need: Need, face: Face, request: &ServiceRequest)
         _ => None,
     };
     request.extensions_mut().insert(caller);
-    missing.map_or(Ok(()), |scope| Err(Error::Scope { needed: scope.name() }))
+    if let Some(scope) = missing {
+        return Err(Error::Scope { needed: scope.name() });
+    }
+    // Whatever needs more than searching changes what the next backup brings.
+    let changes = is_change && matches!(need, Need::Scope(Scope::Index | Scope::Admin));
+    if changes && app.config.follow.place().is_some() { Err(Error::Follows) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -37,6 +37,14 @@ pub enum RecordFileError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The data folder follows the backups of another one, which say who is let in.
+    #[error("the {what} cannot be changed here")]
+    Follows {
+        /// What the file holds.
+        what: &'static str,
+        /// What is followed.
+        source: storage::Error,
+    },
     /// The file is not what was written.
     #[error("the {what} in {} cannot be read; restore the file, or remove it and make new ones", path.display())]
     Damaged {
@@ -121,9 +129,11 @@ impl RecordFile {
     /// Held while the file is changed, so that two commands do not undo each other.
     ///
     /// # Errors
-    /// The system refused.
+    /// The system refused; the folder follows backups.
     pub(crate) fn lock(&self) -> Result<File, RecordFileError> {
         if let Some(folder) = self.path.parent() {
+            let what = self.what;
+            storage::check_unfollowed(folder).map_err(|source| RecordFileError::Follows { what, source })?;
             fs::create_dir_all(folder).map_err(self.io("write"))?;
         }
         let mut options = OpenOptions::new();

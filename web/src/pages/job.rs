@@ -12,6 +12,7 @@ pub(super) fn kind(words: &'static Strings, job: &Job) -> &'static str {
         JobKind::Embed => words.job_embed,
         JobKind::Verify => words.job_verify,
         JobKind::Backup => words.job_backup,
+        JobKind::Follow => words.job_follow,
         JobKind::Compact => words.job_compact,
     }
 }
@@ -33,7 +34,7 @@ pub(super) fn share(job: &Job) -> Option<(u64, u64)> {
     let progress = &job.progress;
     let (done, all) = match job.kind {
         JobKind::Embed => (progress.passages, progress.planned),
-        JobKind::Backup => (progress.bytes, progress.planned_bytes),
+        JobKind::Backup | JobKind::Follow => (progress.bytes, progress.planned_bytes),
         _ => (progress.files, progress.planned),
     };
     (all > 0).then_some((done, all))

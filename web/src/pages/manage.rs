@@ -10,6 +10,7 @@ use super::address::{SearchAddress, query_string};
 use super::hit::iso;
 use super::language::number;
 use super::layout::Page;
+use super::status::followed;
 use super::strings::{Failure, fill};
 use super::text::clean;
 use super::visit::Visit;
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::guard::Caller;
 use crate::jobs::{Job, JobKind, JobState};
 use crate::json::{Form, Params};
-use crate::writer::{Deletions, Look, Writer};
+use crate::writer::{Deletions, Following, Look, Writer};
 
 /// Jobs that are shown.
 const JOBS: usize = 25;
@@ -53,6 +54,8 @@ struct State {
     told: String,
     /// Where backups go, and when the last was made, in seconds of Unix time.
     backups: Option<(String, Option<i64>)>,
+    /// The backup that is searched, in a server that takes no changes.
+    following: Option<Following>,
 }
 
 /// `GET /admin`.
@@ -62,13 +65,14 @@ pub(super) async fn page(app: web::Data<App>, visit: Visit, caller: Caller, aske
     let addresses = app.config.index.allow_addresses.clone();
     let jobs = app.jobs.seen_by(&caller);
     let last = app.engine().ok().and_then(|engine| engine.writer.last_backup());
+    let following = app.engine().ok().and_then(|engine| engine.writer.following());
     let backups = app.config.backup.destination().map(|place| (place.display().to_string(), last));
     let read = app.into_inner().compute(move |_, engine| {
         let snapshot = engine.snapshot();
         let views = api::views(engine, &*engine.view(&caller)?, true).into_iter();
         Ok(views.map(|view| (who(&snapshot, &view.name), view)).map(|(who, view)| (view, who)).collect())
     });
-    let state = read.await.map(|sources| State { sources, jobs, allowed, addresses, told, backups });
+    let state = read.await.map(|sources| State { sources, jobs, allowed, addresses, told, backups, following });
     problem::or(&visit, &SearchAddress::default(), state.map(|state| shown(&visit, &state)))
 }
 
@@ -184,44 +188,54 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
     let main = html! {
         main #main.status {
             h1 { (words.manage) }
-            p { a href="/admin/keys" { (words.api_keys) } }
+            @match &state.following {
+                Some(following) => { (followed(visit, following)) p { (words.follows_manage) } }
+                None => p { a href="/admin/keys" { (words.api_keys) } },
+            }
             @if !state.told.is_empty() { (told(visit, &state.told)) }
             div #live data-busy[is_busy] {
                 section aria-labelledby="sources" {
                     h2 #sources { (words.sources) }
-                    @if state.sources.is_empty() { p { (words.no_sources) } } @else { (sources(visit, &state.sources)) }
+                    @if state.sources.is_empty() { p { (words.no_sources) } } @else { (sources(visit, state)) }
                 }
                 section aria-labelledby="jobs" {
                     h2 #jobs { (words.jobs) }
-                    @if state.jobs.is_empty() { p.quiet { (words.idle) } } @else { (jobs(visit, &state.jobs)) }
+                    @if state.jobs.is_empty() { p.quiet { (words.idle) } } @else { (jobs(visit, state)) }
                 }
             }
-            (adding(visit, state))
-            section aria-labelledby="backups" {
-                h2 #backups { (words.backups) }
-                @match &state.backups {
-                    None => p { (words.backups_none) },
-                    Some((place, last)) => {
-                        p { (fill(words.backups_to, &[place])) " "
-                            @match last {
-                                Some(second) => (fill(words.backups_last, &[&visit.language.ago(*second, visit.now)])),
-                                None => (words.backups_never),
-                            }
-                        }
-                        form.filter action="/admin/backup" method="post" { button type="submit" { (words.back_up) } }
-                    }
-                }
-            }
-            section aria-labelledby="check" {
-                h2 #check { (words.check_index) }
-                p { (words.check_intro) }
-                form.filter action="/admin/verify" method="post" { button type="submit" { (words.check_index) } }
-                p { (words.compact_intro) }
-                form.filter action="/admin/compact" method="post" { button type="submit" { (words.compact) } }
-            }
+            @if state.following.is_none() { (adding(visit, state)) (upkeep(visit, state)) }
         }
     };
     Page { visit, title: words.manage.to_string(), class: "state", address: SearchAddress::default(), main }.respond()
+}
+
+/// Backups, and checks of the index.
+fn upkeep(visit: &Visit, state: &State) -> Markup {
+    let words = visit.words();
+    html! {
+        section aria-labelledby="backups" {
+            h2 #backups { (words.backups) }
+            @match &state.backups {
+                None => p { (words.backups_none) },
+                Some((place, last)) => {
+                    p { (fill(words.backups_to, &[place])) " "
+                        @match last {
+                            Some(second) => (fill(words.backups_last, &[&visit.language.ago(*second, visit.now)])),
+                            None => (words.backups_never),
+                        }
+                    }
+                    form.filter action="/admin/backup" method="post" { button type="submit" { (words.back_up) } }
+                }
+            }
+        }
+        section aria-labelledby="check" {
+            h2 #check { (words.check_index) }
+            p { (words.check_intro) }
+            form.filter action="/admin/verify" method="post" { button type="submit" { (words.check_index) } }
+            p { (words.compact_intro) }
+            form.filter action="/admin/compact" method="post" { button type="submit" { (words.compact) } }
+        }
+    }
 }
 
 /// What was wrong with what the last button asked for.
@@ -239,19 +253,19 @@ fn told(visit: &Visit, code: &str) -> Markup {
     html! { p.warn role="alert" { b { (title) } " " (cure) } }
 }
 
-fn sources(visit: &Visit, sources: &[(SourceView, String)]) -> Markup {
-    let words = visit.words();
+fn sources(visit: &Visit, state: &State) -> Markup {
+    let (words, is_ours) = (visit.words(), state.following.is_none());
     html! {
         div.scroll tabindex="0" { table {
             thead { tr {
                 @for column in [words.source, words.folder, words.who_sees, words.last_run, words.actions] { th scope="col" { (column) } }
             } }
-            tbody { @for (source, who) in sources { (source_row(visit, source, who)) } }
+            tbody { @for (source, who) in &state.sources { (source_row(visit, source, who, is_ours)) } }
         } }
     }
 }
 
-fn source_row(visit: &Visit, source: &SourceView, who: &str) -> Markup {
+fn source_row(visit: &Visit, source: &SourceView, who: &str, is_ours: bool) -> Markup {
     let words = visit.words();
     let sure = if source.pushed { words.remove_pushed } else { words.remove_sure };
     let address = |what: &str| format!("/admin/sources/{}/{what}", crate::running::address_segment(&source.name));
@@ -269,7 +283,7 @@ fn source_row(visit: &Visit, source: &SourceView, who: &str) -> Markup {
                 Some(second) => time datetime=(iso(second)) { (visit.language.ago(second, visit.now)) },
                 None => (words.never_run),
             } }
-            td {
+            td { @if is_ours {
                 (button(&address("index"), words.look_through, &source.name))
                 details { summary { (words.more_actions) }
                     p { (words.deletions_intro) }
@@ -277,7 +291,7 @@ fn source_row(visit: &Visit, source: &SourceView, who: &str) -> Markup {
                     p { (sure) }
                     (button(&address("remove"), words.remove, &source.name))
                 }
-            }
+            } }
         }
     }
 }
@@ -287,14 +301,14 @@ fn button(address: &str, text: &str, about: &str) -> Markup {
     html! { form.filter action=(address) method="post" { button type="submit" aria-label={ (text) ": " (clean(about)) } { (text) } } }
 }
 
-fn jobs(visit: &Visit, jobs: &[Job]) -> Markup {
+fn jobs(visit: &Visit, state: &State) -> Markup {
     let words = visit.words();
     html! {
         div.scroll tabindex="0" { table {
             thead { tr {
                 @for column in [words.job, words.source, words.state, words.progress, words.actions] { th scope="col" { (column) } }
             } }
-            tbody { @for job in jobs.iter().take(JOBS) { (job_row(visit, job)) } }
+            tbody { @for job in state.jobs.iter().take(JOBS) { (job_row(visit, job)) } }
         } }
     }
 }

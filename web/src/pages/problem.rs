@@ -87,6 +87,7 @@ fn failure(words: &Strings, error: &Error) -> Failure {
         Error::Provider(_) => words.sign_in_refused,
         Error::BadKey { .. } => words.key_bad,
         Error::Scope { .. } => words.key_scope,
+        Error::Follows => Failure { title: words.read_only, cure: words.follows_manage },
         Error::Host => words.unknown_host,
         Error::Origin => words.other_site,
         Error::Method { .. } => words.no_method,

@@ -25,6 +25,7 @@ use crate::guard::Caller;
 use crate::jobs::{Job, JobKind, JobState};
 use crate::json::Params;
 use crate::models::{ElsewhereState, ElsewhereView, ModelView};
+use crate::writer::Following;
 
 /// Failed jobs that are shown.
 const ERRORS: usize = 5;
@@ -40,6 +41,8 @@ struct State {
     writer: Option<ModelView>,
     seconds_left: Option<f64>,
     uptime: Duration,
+    /// The backup that is searched, where some are followed; why there is no newer one for administrators.
+    following: Option<Following>,
     /// Whether the audit log cannot be written.
     audit_failing: bool,
 }
@@ -68,6 +71,7 @@ async fn read(app: web::Data<App>, shared: web::Data<Shared>, caller: Caller, as
             writer: ModelView::writer(engine, &caller),
             seconds_left: app.seconds_left().filter(|_| caller.sees_everything()),
             uptime: app.started.elapsed(),
+            following: engine.writer.following().map(|following| following.seen_by(&caller)),
             audit_failing: app.audit.is_failing(),
         })
     };
@@ -114,7 +118,17 @@ fn summary(visit: &Visit, state: &State) -> Markup {
                 }
             }
         }
+        @if let Some(following) = &state.following { (followed(visit, following)) }
         p.quiet { (fill(words.uptime, &[&visit.language.duration(state.uptime.as_secs_f64() * 1e3)])) }
+    }
+}
+
+/// How old it is what is searched, in a server that follows another one.
+pub(super) fn followed(visit: &Visit, following: &Following) -> Markup {
+    let words = visit.words();
+    html! {
+        p { (fill(words.follows, &[&visit.language.ago(following.made, visit.now)])) }
+        @if let Some(problem) = &following.problem { p.warn { (words.follow_problem) ": " (clean(problem)) } }
     }
 }
 

@@ -65,6 +65,12 @@ impl Failure {
         }
     }
 
+    /// A newer backup could not be had; where they lie and why is for administrators.
+    pub(crate) fn no_newer(reason: &str) -> Self {
+        let words = "no newer backup could be had; what there was before is searched".to_owned();
+        Self { words, cause: Cause::Other, place: Some(format!("no newer backup: {reason}")) }
+    }
+
     pub(crate) fn for_admins(&self) -> &str {
         self.place.as_deref().unwrap_or(&self.words)
     }

@@ -13,6 +13,7 @@ mod compaction;
 mod condition;
 mod desk;
 mod folders;
+mod follower;
 mod halting;
 mod journal;
 mod order;
@@ -40,6 +41,8 @@ use self::backup::Backups;
 pub(crate) use self::condition::{Cause, Failure};
 use self::desk::Desk;
 use self::folders::Folders;
+use self::follower::Follower;
+pub(crate) use self::follower::Following;
 use self::journal::Journal;
 use self::order::Stage;
 pub(crate) use self::places::{Placed, Reservation, Turn};
@@ -48,7 +51,7 @@ use self::queue::{AccessOrder, Origin, Planned, Task};
 use self::shared::Shared;
 use self::syncs::SyncThreads;
 use self::turns::Kind;
-use crate::config::{BackupConfig, IndexConfig};
+use crate::config::{BackupConfig, FollowConfig, IndexConfig};
 use crate::engine::OpenError;
 use crate::error::Error;
 use crate::jobs::Jobs;
@@ -58,9 +61,11 @@ use crate::pushed::Pushed;
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    backups: Arc<Backups>,
+    backups: Option<Arc<Backups>>,
     backup_thread: Mutex<Option<JoinHandle<()>>>,
     sync_threads: Mutex<Option<SyncThreads>>,
+    /// In a server that follows backups, and writes nothing.
+    follower: Option<Arc<Follower>>,
 }
 
 /// What a writer works with.
@@ -69,6 +74,7 @@ pub(crate) struct WriterParts<'a> {
     pub(crate) embedder: EmbedHandle,
     pub(crate) config: &'a IndexConfig,
     pub(crate) backup: &'a BackupConfig,
+    pub(crate) follow: &'a FollowConfig,
     pub(crate) indexing: IndexOptions,
     pub(crate) jobs: Arc<Jobs>,
     /// The sources to begin with.
@@ -97,9 +103,14 @@ pub(crate) struct Look {
 }
 
 impl Writer {
-    /// Starts the thread; it begins with what an earlier process had accepted, then `first`, then the other sources.
+    /// Starts the thread; it begins with what an earlier process had accepted, then `first`, then the other sources. Where
+    /// backups are followed, it writes nothing but what they have.
     pub(crate) fn start(parts: WriterParts) -> Result<Self, OpenError> {
-        let WriterParts { store, embedder, config, backup, indexing, jobs, first, pushed, mirrors, data_dir } = parts;
+        if parts.follow.place().is_some() {
+            return Self::follow(parts);
+        }
+        let WriterParts { store, embedder, config, backup, indexing, jobs, first, pushed, mirrors, data_dir, .. } =
+            parts;
         let journal = Journal::open(data_dir)?;
         let stop = indexing.stop.clone();
         let shared = Arc::new(Shared::new(jobs, journal, store.snapshots(), stop, Arc::clone(&mirrors)));
@@ -148,7 +159,30 @@ impl Writer {
         let (backups, backup_thread) = Backups::start(backup.clone(), data_dir, Arc::clone(&shared))?;
         let sync_threads = Mutex::new(Some(SyncThreads::start(&shared)?));
         let (thread, backup_thread) = (Mutex::new(Some(thread)), Mutex::new(Some(backup_thread)));
-        Ok(Self { shared, thread, backups, backup_thread, sync_threads })
+        Ok(Self { shared, thread, backups: Some(backups), backup_thread, sync_threads, follower: None })
+    }
+
+    fn follow(parts: WriterParts) -> Result<Self, OpenError> {
+        let WriterParts { store, config, follow, indexing, jobs, pushed, mirrors, data_dir, .. } = parts;
+        let journal = Journal::open(data_dir)?;
+        let shared = Shared::new(jobs, journal, store.snapshots(), indexing.stop, Arc::clone(&mirrors));
+        let (shared, in_force) = (Arc::new(shared), storage::followed_backup(data_dir)?);
+        let follower = Arc::new(Follower::new(follow, config, in_force, Arc::clone(&shared), pushed, mirrors));
+        let following = Arc::clone(&follower);
+        let thread = std::thread::Builder::new().name("follower".to_string()).spawn(move || following.run(store))?;
+        let (thread, follower) = (Mutex::new(Some(thread)), Some(follower));
+        let (backup_thread, sync_threads) = (Mutex::default(), Mutex::default());
+        Ok(Self { shared, thread, backups: None, backup_thread, sync_threads, follower })
+    }
+
+    /// The backup that is followed, and how that goes; `None` in a server that writes.
+    pub(crate) fn following(&self) -> Option<Following> {
+        self.follower.as_ref().map(|follower| follower.following())
+    }
+
+    /// Refuses changes in a server that follows.
+    fn check_writes(&self) -> Result<(), Error> {
+        if self.follower.is_some() { Err(Error::Follows) } else { Ok(()) }
     }
 
     /// Adds a source, or brings it up to date; the number of the job. Blocks for a write to the disk.
@@ -211,12 +245,13 @@ impl Writer {
     /// # Errors
     /// [`Error::NoBackups`] where no place is given and none configured; [`Error::Unwritable`], [`Error::Stopping`].
     pub(crate) fn back_up(&self, destination: Option<PathBuf>, keep: Option<Keep>) -> Result<u64, Error> {
-        self.backups.accept(destination, keep)
+        self.check_writes()?;
+        self.backups.as_ref().ok_or(Error::NoBackups)?.accept(destination, keep)
     }
 
     /// When the last backup was made, in seconds of Unix time, if that is known.
     pub(crate) fn last_backup(&self) -> Option<i64> {
-        self.backups.last()
+        self.backups.as_ref().and_then(|backups| backups.last())
     }
 
     /// Says who may see a source; committed when the answer comes, which is an error where it could not be.
@@ -224,6 +259,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Unwritable`], [`Error::Stopping`].
     pub(crate) async fn set_access(&self, source: &str, news: AccessNews) -> Result<(), Error> {
+        self.check_writes()?;
         let (reply, answer) = oneshot::channel();
         {
             let mut queue = self.shared.lock();
@@ -246,6 +282,7 @@ impl Writer {
         task: Task,
         fits: impl FnOnce(Planned, &Source) -> Result<(), Error>,
     ) -> Result<u64, Error> {
+        self.check_writes()?;
         let place = {
             let mut queue = self.shared.lock();
             if queue.stopping {
@@ -276,6 +313,7 @@ impl Writer {
     /// [`Error::Busy`] if too many changes wait, [`Error::Conflict`] if a source's name is going to be that of another,
     /// [`Error::Unwritable`], [`Error::Stopping`].
     pub(crate) fn reserve(&self, wanted: Vec<(Source, Vec<String>)>) -> Result<Reservation, Error> {
+        self.check_writes()?;
         self.shared.reserve(wanted)
     }
 
@@ -303,8 +341,9 @@ impl Writer {
     /// Finishes the commit under way, closes the store and ends the thread.
     pub(crate) fn stop(&self) {
         self.shared.stop();
+        self.follower.iter().for_each(|follower| follower.stop());
         // What it has pinned is of the store that is closed then.
-        self.backups.stop();
+        self.backups.iter().for_each(|backups| backups.stop());
         let backups = self.backup_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if backups.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("a backup panicked; earlier ones are whole");
