@@ -176,7 +176,10 @@ impl Server {
 
     /// Has it make a backup; the number of the job.
     pub(crate) fn back_up(&self, destination: &Path, keep: Option<String>) -> Result<u64> {
-        let destination = std::path::absolute(destination)?;
+        let destination = match connect::is_bucket(destination) {
+            true => destination.to_path_buf(),
+            false => std::path::absolute(destination)?,
+        };
         let destination = destination.to_str().context("the path of the backups is not UTF-8")?;
         let mut body = json!({ "destination": destination });
         if let Some(keep) = keep {

@@ -47,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) insights: web::InsightsConfig,
     backup: web::BackupConfig,
     follow: web::FollowConfig,
+    pub(crate) s3: connect::BucketConfig,
     page: web::PageConfig,
     pub(crate) search: searcher::SearchConfig,
     pub(crate) answers: AnswersConfig,
@@ -141,10 +142,10 @@ impl Settings {
         for named in beside.into_iter().flatten() {
             *named = path.parent().map_or_else(|| named.clone(), |folder| folder.join(&*named));
         }
-        let Self { page, answers, embedding, reranking, .. } = &mut settings;
+        let Self { page, answers, embedding, reranking, s3, .. } = &mut settings;
         let keys = [&mut answers.key_file, &mut embedding.key_file, &mut reranking.key_file];
         let others = [&mut page.logo, &mut embedding.tokenizer, &mut reranking.tokenizer];
-        for named in keys.into_iter().chain(others) {
+        for named in keys.into_iter().chain(others).chain(s3.files_mut()) {
             if let Some(folder) = path.parent().filter(|_| !named.as_os_str().is_empty()) {
                 *named = folder.join(&*named);
             }
@@ -234,6 +235,7 @@ impl Settings {
             insights: self.insights.clone(),
             backup: self.backup.clone(),
             follow: self.follow.clone(),
+            s3: self.s3.clone(),
             page: self.page.clone(),
         }
     }

@@ -7,7 +7,7 @@ use storage::Keep;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BackupArgs {
-    /// Folder of the backups, new or with earlier ones; it may be a share of another machine.
+    /// Folder of the backups, new or with earlier ones; it may be a share of another machine, or s3://BUCKET/PREFIX.
     #[arg(value_name = "DEST")]
     pub(crate) destination: PathBuf,
     /// Afterwards remove all but the newest backup of each of so many days, weeks and months, such as 7d4w6m.
@@ -26,7 +26,7 @@ pub(crate) struct BackupArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RestoreArgs {
-    /// Folder of the backups.
+    /// Folder of the backups, or s3://BUCKET/PREFIX.
     #[arg(value_name = "SRC")]
     pub(crate) source: PathBuf,
     /// The newest backup that was made by then (2026-11-30, 2026-11-30T18:00, of UTC), or the one of that name

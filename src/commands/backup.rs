@@ -13,7 +13,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 use storage::{
-    BackupCheck, BackupError, BackupFolder, BackupObserver, BackupReport, BackupSummary, BackupWriter, Pruned, Store,
+    BackupCheck, BackupError, BackupObserver, BackupReport, BackupSummary, BackupWriter, Destination, Pruned, Store,
 };
 
 use crate::cli::BackupArgs;
@@ -25,12 +25,12 @@ use crate::turn::in_turn;
 use crate::{interrupt, paths};
 
 pub(crate) fn run(settings: &Settings, args: &BackupArgs) -> Result<ExitCode> {
-    let destination = BackupFolder::new(&args.destination);
+    let destination = connect::destination(&args.destination, &settings.s3)?;
     if args.list {
-        return list(&destination, args.json);
+        return list(&*destination, args.json);
     }
     if args.verify {
-        return verify(&destination, args.json);
+        return verify(&*destination, args.json);
     }
     let data = paths::data_dir(settings)?;
     if let Some(server) = Server::of(&data)? {
@@ -42,10 +42,10 @@ pub(crate) fn run(settings: &Settings, args: &BackupArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    back_up(&data, &destination, args)
+    back_up(&data, &*destination, args)
 }
 
-fn back_up(data: &Path, destination: &BackupFolder, args: &BackupArgs) -> Result<ExitCode> {
+fn back_up(data: &Path, destination: &dyn Destination, args: &BackupArgs) -> Result<ExitCode> {
     let model = storage::model_of(data)?;
     let store = in_turn(data, || Store::open(data, &model))?;
     output::print_repairs(store.repairs());
@@ -77,7 +77,7 @@ fn back_up(data: &Path, destination: &BackupFolder, args: &BackupArgs) -> Result
 fn write<'a>(
     store: &Store,
     data: &Path,
-    destination: &'a BackupFolder,
+    destination: &'a dyn Destination,
     progress: &CopyProgress,
 ) -> Result<(BackupWriter<'a>, BackupReport), BackupError> {
     let writer = BackupWriter::begin(destination, data)?;
@@ -168,7 +168,7 @@ fn show(report: &BackupReport, pruned: Option<&Pruned>) {
     }
 }
 
-fn list(destination: &BackupFolder, as_json: bool) -> Result<ExitCode> {
+fn list(destination: &dyn Destination, as_json: bool) -> Result<ExitCode> {
     let backups = storage::list_backups(destination)?;
     if as_json {
         let described = backups.iter().map(|backup| match backup {
@@ -200,7 +200,7 @@ fn list(destination: &BackupFolder, as_json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn verify(destination: &BackupFolder, as_json: bool) -> Result<ExitCode> {
+fn verify(destination: &dyn Destination, as_json: bool) -> Result<ExitCode> {
     let progress = CopyProgress::new("check")?;
     let checked = storage::verify_backups(destination, &progress);
     progress.finish();

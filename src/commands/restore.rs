@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indicatif::HumanCount;
-use storage::{At, BackupError, BackupFolder, BackupSummary, Restored};
+use storage::{At, BackupError, BackupSummary, Restored};
 
 use crate::cli::RestoreArgs;
 use crate::commands::backup::CopyProgress;
@@ -17,7 +17,8 @@ pub(crate) fn run(settings: &Settings, args: &RestoreArgs) -> Result<ExitCode> {
     let data = paths::data_dir(settings)?;
     let at = args.at.as_deref().map_or(At::Newest, At::of);
     let progress = CopyProgress::new("restore")?;
-    let restored = storage::restore(&BackupFolder::new(&args.source), &data, &at, &progress);
+    let source = connect::destination(&args.source, &settings.s3)?;
+    let restored = storage::restore(&*source, &data, &at, &progress);
     progress.finish();
     let Restored { summary, moved, repairs } = match restored {
         Err(BackupError::Stopped) => {

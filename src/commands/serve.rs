@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use indexer::IndexOptions;
 use searcher::{Calibration, Rules, SearchConfig, Synonyms};
-use storage::{BackupFolder, BackupSummary, IndexModel, Source, Store};
+use storage::{BackupObserver, BackupSummary, IndexModel, Source, Store, Unobserved};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
 use crate::cli::ServeArgs;
@@ -22,7 +22,15 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
     let config = settings.web();
     let data_dir = paths::data_dir(settings)?;
-    follow(&config, &data_dir, false)?;
+    if let Some(place) = config.follow.place() {
+        if config.index.sources.iter().any(|source| source.from.is_none()) {
+            eprintln!("quarry: sources of the configuration are not indexed here: those of the backups are searched");
+        }
+        let progress = CopyProgress::new("follow")?;
+        let followed = follow(place, &config, &data_dir, false, &progress);
+        progress.finish();
+        followed?;
+    }
     let reading = settings.extract.start()?;
     let named = config.index.sources.clone();
     let opener = Opener {
@@ -47,19 +55,18 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where backups are followed, makes the data folder of the newest, or anew `if_lost`. Who is let in comes with it, so that
+/// Makes the data folder of the newest backup at a place; anew where what it has `is_lost`. Who is let in comes with it, so that
 /// nothing is listened on before.
-fn follow(config: &web::Config, data_dir: &Path, if_lost: bool) -> Result<()> {
-    let Some(place) = config.follow.place() else { return Ok(()) };
-    if let [folder, ..] = &config.index.sources[..]
-        && folder.from.is_none()
-    {
-        eprintln!("quarry: sources of the configuration are not indexed here: those of the backups are searched");
-    }
-    let progress = CopyProgress::new("follow")?;
-    let brought = storage::begin_following(&BackupFolder::new(place), data_dir, if_lost, &progress);
-    progress.finish();
-    if let Some(BackupSummary { name, created, documents, .. }) = brought? {
+fn follow(
+    place: &Path,
+    config: &web::Config,
+    data_dir: &Path,
+    is_lost: bool,
+    observer: &dyn BackupObserver,
+) -> Result<()> {
+    let destination = connect::destination(place, &config.s3)?;
+    let brought = storage::begin_following(&*destination, data_dir, is_lost, observer)?;
+    if let Some(BackupSummary { name, created, documents, .. }) = brought {
         eprintln!("quarry: brought the backup {} of {}: {documents} documents", shown(&name), output::time(created));
     }
     Ok(())
@@ -128,14 +135,12 @@ impl Opener {
 
     fn store(&self, data_dir: &Path, model: &IndexModel) -> Result<Store> {
         let config = self.settings.web();
-        if config.follow.place().is_none() {
-            return Ok(Store::open(data_dir, model)?);
-        }
+        let Some(place) = config.follow.place() else { return Ok(Store::open(data_dir, model)?) };
         match Store::open_following(data_dir, model) {
             Err(error) if error.is_damage() => {
                 let damage = storage::chain(&error);
                 eprintln!("quarry: the index is damaged, and the newest backup takes its place: {damage}");
-                follow(&config, data_dir, true)?;
+                follow(place, &config, data_dir, true, &Unobserved)?;
                 Ok(Store::open_following(data_dir, model)?)
             }
             opened => Ok(opened?),

@@ -8,6 +8,7 @@ mod sources;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use connect::BucketConfig;
 use serde::{Deserialize, Serialize};
 use storage::chain;
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub backup: BackupConfig,
     /// Whose backups the server follows, in the place of writing to an index of its own.
     pub follow: FollowConfig,
+    /// How buckets are reached, for backups.
+    pub s3: BucketConfig,
     /// The company's name, look, links and questions on the page.
     pub page: PageConfig,
 }
@@ -317,6 +320,7 @@ impl Config {
         problems.extend(self.insights.problems());
         problems.extend(self.backup.problem());
         problems.extend(self.follow.problem());
+        problems.extend(self.s3.problem());
         if self.follow.place().is_some() && self.backup.destination().is_some() {
             let both =
                 "follow.from and backup.destination: a server that follows backups makes none; expected one of them";

@@ -94,7 +94,7 @@ impl Engine {
             calibration,
         } = parts;
         let insights = Insights::open(&data_dir, &config.insights, left_out)?;
-        let (follow, config, backup) = (&config.follow, &config.index, &config.backup);
+        let (follow, s3, config, backup) = (&config.follow, &config.s3, &config.index, &config.backup);
         // Before anything is read: no text is seen before it is said who may see it. Where backups are followed, they say it.
         for source in config.sources.iter().filter(|_| follow.place().is_none()) {
             if let Some(rules) = source.source_access()? {
@@ -124,6 +124,7 @@ impl Engine {
             config,
             backup,
             follow,
+            s3,
             indexing,
             jobs,
             first: sources,

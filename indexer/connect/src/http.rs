@@ -224,7 +224,7 @@ pub(crate) fn second_of(text: &str) -> Option<i64> {
 }
 
 /// The certificates in a file.
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConnectError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConnectError> {
     let pem = std::fs::read(path).map_err(|source| ConnectError::SettingFile {
         setting: "ca_file",
         path: path.to_path_buf(),

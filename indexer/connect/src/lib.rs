@@ -5,10 +5,13 @@
 //! fetch at most. The folder is indexed by the pass that indexes every other folder, so readers, deletions, accesses and jobs
 //! are the same for all. [`Mirrors`] are the mirrors of a data folder.
 //!
+//! A [`destination`] is the way back out: a place for backups, a folder or a bucket.
+//!
 //! What goes out goes to the host that was named and to no other; where a name leads to an address that is not public it is
 //! refused, unless the host was named for that ([`Settings::allow_private`]). Passwords come from files or the environment, go
 //! to that host alone and are never shown.
 
+mod bucket;
 mod connector;
 mod error;
 mod git;
@@ -27,6 +30,7 @@ mod testing;
 mod webdav;
 mod website;
 
+pub use bucket::{BucketConfig, destination, is_bucket};
 pub use connector::{Connector, Fetched, Known, Remote};
 pub use error::ConnectError;
 pub use mirror::{Limits, Mirror, SyncCounters, SyncObserver, SyncReport};

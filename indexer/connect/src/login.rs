@@ -86,7 +86,7 @@ fn secret(
 }
 
 /// The one line of a file.
-fn read(setting: &'static str, path: &Path) -> Result<String, ConnectError> {
+pub(crate) fn read(setting: &'static str, path: &Path) -> Result<String, ConnectError> {
     let failed = |source| ConnectError::SettingFile { setting, path: path.to_path_buf(), source };
     if std::fs::metadata(path).map_err(failed)?.len() > MOST {
         return Err(wrong(setting, "one line"));

@@ -14,6 +14,7 @@ pub(crate) struct Asked {
     /// By names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What is answered.
@@ -87,7 +88,8 @@ fn one(stream: &TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) ->
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let asked = Asked { method, target, headers, body: String::from_utf8_lossy(&body).into_owned() };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let asked = Asked { method, target, headers, body: text, bytes: body };
     let reply = answer(&asked);
     noted.lock().unwrap().push(asked);
     let mut head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n", reply.status, reply.body.len());

@@ -37,7 +37,7 @@ pub(crate) async fn make(app: web::Data<App>, body: Json<BackupBody>, caller: Ca
         return Err(Error::bad("destination: only commands on the server name one; leave it out"));
     }
     if let Some(destination) = &destination {
-        if !destination.is_absolute() {
+        if !destination.is_absolute() && !connect::is_bucket(destination) {
             return Err(Error::bad("destination: expected the absolute path of a folder"));
         }
         audit::about("destination", destination.to_string_lossy().as_ref());

@@ -8,9 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use storage::{
-    BackupError, BackupFolder, BackupObserver, BackupReport, BackupSource, BackupWriter, Keep, KnownObjects, chain,
-};
+use connect::{BucketConfig, ConnectError};
+use storage::{BackupError, BackupObserver, BackupReport, BackupSource, BackupWriter, Keep, KnownObjects, chain};
 
 use super::condition::Failure;
 use super::desk::Desk;
@@ -26,6 +25,7 @@ const RETRY: Duration = Duration::from_secs(60 * 60);
 /// The backups of a server.
 pub(super) struct Backups {
     config: BackupConfig,
+    s3: BucketConfig,
     data_dir: PathBuf,
     shared: Arc<Shared>,
     journal: Journal,
@@ -56,6 +56,7 @@ impl Backups {
     /// Starts the thread; it begins with what an earlier process had accepted.
     pub(super) fn start(
         config: BackupConfig,
+        s3: BucketConfig,
         data_dir: &Path,
         shared: Arc<Shared>,
     ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
@@ -67,7 +68,7 @@ impl Backups {
         let orders = Mutex::new(accepted.collect());
         let (bell, stopping, last) = (Condvar::new(), AtomicBool::new(false), AtomicI64::new(0));
         let data_dir = data_dir.to_path_buf();
-        let backups = Arc::new(Self { config, data_dir, shared, journal, orders, bell, stopping, last });
+        let backups = Arc::new(Self { config, s3, data_dir, shared, journal, orders, bell, stopping, last });
         let working = Arc::clone(&backups);
         let thread = std::thread::Builder::new().name("backup".to_string()).spawn(move || working.run())?;
         Ok((backups, thread))
@@ -131,7 +132,8 @@ impl Backups {
     /// When the first backup by the timetable is due: as if the server had run all the time.
     fn first_due(&self) -> Option<Instant> {
         let destination = self.config.destination()?;
-        let made = storage::list_backups(&BackupFolder::new(&destination)).unwrap_or_default();
+        let place = connect::destination(&destination, &self.s3);
+        let made = place.ok().and_then(|place| storage::list_backups(&*place).ok()).unwrap_or_default();
         let last = made.into_iter().flatten().map(|summary| summary.created).max();
         self.last.store(last.unwrap_or(0), Ordering::Relaxed);
         let passed = last.map(|last| u64::try_from(now() - last).unwrap_or(0));
@@ -200,8 +202,8 @@ impl Backups {
     }
 
     fn copied(&self, order: &Order) -> Result<BackupReport, Fault> {
-        let destination = BackupFolder::new(&order.destination);
-        let writer = BackupWriter::begin(&destination, &self.data_dir)?;
+        let destination = connect::destination(&order.destination, &self.s3).map_err(Fault::Place)?;
+        let writer = BackupWriter::begin(&*destination, &self.data_dir)?;
         let (reply, answer) = mpsc::channel();
         {
             let mut queue = self.shared.lock();
@@ -230,6 +232,8 @@ impl Backups {
 /// Why there is no backup, or not what was asked for.
 enum Fault {
     Backup(BackupError),
+    /// How the place is reached is not said.
+    Place(ConnectError),
     /// There is one, of that name, and what is not to be kept could not be removed.
     Pruning(String, BackupError),
     /// The writer cannot commit, and has nothing to be pinned.
@@ -248,6 +252,7 @@ impl Fault {
     /// What went wrong, in words. Who asks for backups may know places.
     fn told(self) -> Failure {
         match self {
+            Self::Place(error) => Failure::other(format!("no backup was made: {}", chain(&error))),
             Self::Backup(error) => Failure::other(format!("no backup was made: {}", chain(&error))),
             Self::Pruning(name, error) => Failure::other(format!(
                 "the backup {name} is made; what is not to be kept could not be removed: {}",

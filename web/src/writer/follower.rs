@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use connect::Mirrors;
+use connect::{BucketConfig, ConnectError, Mirrors};
 use serde::Serialize;
-use storage::{BackupError, BackupFolder, BackupObserver, BackupSummary, Pulled, Store, chain};
+use storage::{BackupError, BackupObserver, BackupSummary, Destination, Pulled, Store, chain};
 use utoipa::ToSchema;
 
 use super::condition::Failure;
@@ -48,7 +48,7 @@ impl Following {
 
 /// The thread's side for requests.
 pub(super) struct Follower {
-    destination: BackupFolder,
+    destination: Box<dyn Destination>,
     config: FollowConfig,
     /// Sources that are fetched from elsewhere, by the configuration: for the links of their documents.
     index: IndexConfig,
@@ -61,20 +61,23 @@ pub(super) struct Follower {
 }
 
 impl Follower {
+    /// Whoever follows what is configured, from `in_force` on.
+    ///
+    /// # Errors
+    /// How the place is reached is not said.
     pub(super) fn new(
-        config: &FollowConfig,
-        index: &IndexConfig,
+        (config, index, s3): (&FollowConfig, &IndexConfig, &BucketConfig),
         in_force: Option<BackupSummary>,
         shared: Arc<Shared>,
         pushed: Arc<Pushed>,
         mirrors: Arc<Mirrors>,
-    ) -> Self {
+    ) -> Result<Self, ConnectError> {
         let (backup, made) = in_force.map(|summary| (summary.name, summary.created)).unwrap_or_default();
         let from = Some(config.from.display().to_string());
         let following = Mutex::new(Following { backup, made, looked: None, from, problem: None });
-        let (config, index) = (config.clone(), index.clone());
-        let (destination, bell, stopping) = (BackupFolder::new(&config.from), Condvar::new(), AtomicBool::new(false));
-        Self { destination, config, index, shared, pushed, mirrors, following, bell, stopping }
+        let destination = connect::destination(&config.from, s3)?;
+        let (config, index, bell, stopping) = (config.clone(), index.clone(), Condvar::new(), AtomicBool::new(false));
+        Ok(Self { destination, config, index, shared, pushed, mirrors, following, bell, stopping })
     }
 
     fn lock(&self) -> MutexGuard<'_, Following> {
@@ -129,7 +132,7 @@ impl Follower {
             Held::Closed(closed) => return self.open(closed.open()),
         };
         let watch = Watch { follower: self, job: OnceLock::new() };
-        match store.pull(&self.destination, &watch) {
+        match store.pull(&*self.destination, &watch) {
             Ok(None) => {
                 self.is_well(None);
                 Held::Open(store)

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use connect::Mirrors;
+use connect::{BucketConfig, Mirrors};
 use indexer::IndexOptions;
 use qwen3::EmbedHandle;
 use storage::{Keep, Source, Store};
@@ -75,6 +75,7 @@ pub(crate) struct WriterParts<'a> {
     pub(crate) config: &'a IndexConfig,
     pub(crate) backup: &'a BackupConfig,
     pub(crate) follow: &'a FollowConfig,
+    pub(crate) s3: &'a BucketConfig,
     pub(crate) indexing: IndexOptions,
     pub(crate) jobs: Arc<Jobs>,
     /// The sources to begin with.
@@ -109,8 +110,9 @@ impl Writer {
         if parts.follow.place().is_some() {
             return Self::follow(parts);
         }
-        let WriterParts { store, embedder, config, backup, indexing, jobs, first, pushed, mirrors, data_dir, .. } =
-            parts;
+        let WriterParts {
+            store, embedder, config, backup, s3, indexing, jobs, first, pushed, mirrors, data_dir, ..
+        } = parts;
         let journal = Journal::open(data_dir)?;
         let stop = indexing.stop.clone();
         let shared = Arc::new(Shared::new(jobs, journal, store.snapshots(), stop, Arc::clone(&mirrors)));
@@ -156,18 +158,18 @@ impl Writer {
         let desk = Desk::new(embedder, indexing, folders, pushed, Arc::clone(&shared));
         let worker = thread::Worker::new(store, desk, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("writer".to_string()).spawn(move || worker.run())?;
-        let (backups, backup_thread) = Backups::start(backup.clone(), data_dir, Arc::clone(&shared))?;
+        let (backups, backup_thread) = Backups::start(backup.clone(), s3.clone(), data_dir, Arc::clone(&shared))?;
         let sync_threads = Mutex::new(Some(SyncThreads::start(&shared)?));
         let (thread, backup_thread) = (Mutex::new(Some(thread)), Mutex::new(Some(backup_thread)));
         Ok(Self { shared, thread, backups: Some(backups), backup_thread, sync_threads, follower: None })
     }
 
     fn follow(parts: WriterParts) -> Result<Self, OpenError> {
-        let WriterParts { store, config, follow, indexing, jobs, pushed, mirrors, data_dir, .. } = parts;
+        let WriterParts { store, config, follow, s3, indexing, jobs, pushed, mirrors, data_dir, .. } = parts;
         let journal = Journal::open(data_dir)?;
         let shared = Shared::new(jobs, journal, store.snapshots(), indexing.stop, Arc::clone(&mirrors));
         let (shared, in_force) = (Arc::new(shared), storage::followed_backup(data_dir)?);
-        let follower = Arc::new(Follower::new(follow, config, in_force, Arc::clone(&shared), pushed, mirrors));
+        let follower = Arc::new(Follower::new((follow, config, s3), in_force, Arc::clone(&shared), pushed, mirrors)?);
         let following = Arc::clone(&follower);
         let thread = std::thread::Builder::new().name("follower".to_string()).spawn(move || following.run(store))?;
         let (thread, follower) = (Mutex::new(Some(thread)), Some(follower));

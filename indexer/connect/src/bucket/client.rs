@@ -1,10 +1,12 @@
 //! The way to a bucket: signed requests, one after another or several at once, tried again where it may help.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use rusty_s3::actions::{DeleteObject, GetObject, ListObjectsV2, PutObject};
-use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+use rusty_s3::actions::{DeleteObject, GetObject, PutObject};
+use rusty_s3::signing::sign;
+use rusty_s3::{Bucket, Credentials, Method, S3Action, UrlStyle};
 use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -109,15 +111,15 @@ impl Client {
         let mut whole = Listing::default();
         let mut token: Option<String> = None;
         loop {
-            let mut action = ListObjectsV2::new(&self.bucket, Some(&self.credentials));
-            action.with_prefix(prefix.to_owned());
+            // By name, as they are signed.
+            let mut query = BTreeMap::from([("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix)]);
             if is_flat {
-                action.with_delimiter("/");
+                query.insert("delimiter", "/");
             }
-            if let Some(token) = token.take() {
-                action.with_continuation_token(token);
+            if let Some(token) = &token {
+                query.insert("continuation-token", token);
             }
-            let answer = self.patiently(|| self.agent.get(action.sign(SIGNED_FOR).as_str()).call())?;
+            let answer = self.patiently(|| self.agent.get(self.listing(&query).as_str()).call())?;
             self.good(prefix, &answer)?;
             let listing = listing::read(&answer.body).map_err(|reason| {
                 let host = self.host();
@@ -126,11 +128,20 @@ impl Client {
             whole.objects.extend(listing.objects);
             whole.folders.extend(listing.folders);
             whole.now = answer.now.or(whole.now);
-            match listing.next {
-                Some(next) => token = Some(next),
-                None => return Ok(whole),
+            token = listing.next;
+            if token.is_none() {
+                return Ok(whole);
             }
         }
+    }
+
+    /// The signed address of a list (`ListObjectsV2`).
+    fn listing(&self, query: &BTreeMap<&str, &str>) -> Url {
+        let (now, url) = (jiff::Timestamp::now(), self.bucket.base_url().clone());
+        let (key, secret, token) = (self.credentials.key(), self.credentials.secret(), self.credentials.token());
+        let query = query.iter().map(|(name, value)| (*name, *value));
+        let (region, held) = (self.bucket.region(), SIGNED_FOR.as_secs());
+        sign(&now, Method::Get, url, key, secret, token, region, held, query, std::iter::empty())
     }
 
     fn host(&self) -> &str {
@@ -138,10 +149,7 @@ impl Client {
     }
 
     /// Asks until there is an answer that will be the same a moment later.
-    fn patiently(
-        &self,
-        ask: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>,
-    ) -> io::Result<Answer> {
+    fn patiently(&self, ask: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>) -> io::Result<Answer> {
         let mut pauses = PAUSES.iter();
         loop {
             let failed = match ask().and_then(read) {
@@ -160,7 +168,7 @@ impl Client {
     fn good(&self, key: &str, answer: &Answer) -> io::Result<()> {
         let name = self.bucket.name();
         match answer.status {
-            200..300 => Ok(()),
+            200..=299 => Ok(()),
             404 if says_no_bucket(answer) => {
                 Err(io::Error::other(format!("there is no bucket {name:?} at {}; make it first", self.host())))
             }
@@ -181,7 +189,13 @@ impl Client {
 }
 
 fn is_about_region(code: &str) -> bool {
-    matches!(code, "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+    matches!(
+        code,
+        "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException"
+    )
 }
 
 fn wrong_name(name: &str) -> ConnectError {

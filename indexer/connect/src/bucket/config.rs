@@ -66,9 +66,10 @@ impl BucketConfig {
         }
         Credentials::from_env().ok_or_else(|| ConnectError::Setting {
             setting: "s3.access_key",
-            expected: "expected it and s3.secret_key_file in quarry.toml, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in \
+            expected:
+                "expected it and s3.secret_key_file in quarry.toml, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in \
                        the environment"
-                .to_owned(),
+                    .to_owned(),
         })
     }
 }

@@ -3,7 +3,8 @@
 
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, Event};
 
 /// A part of a list, or all of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,8 @@ pub(super) fn read(text: &[u8]) -> Result<Listing, String> {
     }
     listing.objects = keys;
     if is_encoded {
-        let decode = |text: &mut String| *text = percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let decode =
+            |text: &mut String| *text = percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
         listing.objects.iter_mut().map(|object| &mut object.key).for_each(decode);
         listing.folders.iter_mut().for_each(decode);
     }
@@ -80,43 +82,44 @@ pub(super) fn text_of(text: &[u8], name: &str) -> Option<String> {
 /// Every element at its end: the names from the root to it, without name spaces, and the text that is its own.
 fn each(text: &[u8], mut told: impl FnMut(&[&str], &str)) -> Result<(), String> {
     let mut reader = Reader::from_reader(text);
-    let mut open: Vec<(String, String)> = Vec::new();
+    let (mut buffer, mut open): (_, Vec<(String, String)>) = (Vec::new(), Vec::new());
     loop {
-        match reader.read_event().map_err(|error| error.to_string())? {
+        buffer.clear();
+        let piece = match reader.read_event_into(&mut buffer).map_err(|error| error.to_string())? {
             Event::Start(start) => {
-                open.push((String::from_utf8_lossy(start.local_name().as_ref()).into_owned(), String::new()));
+                open.push((start.local_name().as_ref().to_owned(), String::new()));
+                continue;
             }
             Event::Empty(empty) => {
-                let name = String::from_utf8_lossy(empty.local_name().as_ref()).into_owned();
-                let path: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).chain([name.as_str()]).collect();
+                let name = empty.local_name();
+                let path: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).chain([name.as_ref()]).collect();
                 told(&path, "");
-            }
-            Event::Text(part) => {
-                if let Some((_, text)) = open.last_mut() {
-                    text.push_str(&part.decode().map_err(|error| error.to_string())?);
-                }
-            }
-            Event::GeneralRef(name) => {
-                let resolved = match name.resolve_char_ref().map_err(|error| error.to_string())? {
-                    Some(letter) => Some(letter.to_string()),
-                    None => {
-                        let name = name.decode().map_err(|error| error.to_string())?;
-                        quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
-                    }
-                };
-                if let (Some((_, text)), Some(resolved)) = (open.last_mut(), resolved) {
-                    text.push_str(&resolved);
-                }
+                continue;
             }
             Event::End(_) => {
                 let path: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).collect();
                 told(&path, open.last().map_or("", |(_, text)| text.trim()));
                 open.pop();
+                continue;
             }
+            Event::Text(text) => text.to_string(),
+            Event::CData(text) => text.to_string(),
+            Event::GeneralRef(reference) => meant(&reference),
             Event::Eof if open.is_empty() => return Ok(()),
             Event::Eof => return Err("it ends before its end".to_owned()),
-            _ => {}
+            _ => continue,
+        };
+        if let Some((_, text)) = open.last_mut() {
+            text.push_str(&piece);
         }
+    }
+}
+
+/// What a reference stands for; nothing where it is none of XML's own.
+fn meant(reference: &BytesRef<'_>) -> String {
+    match reference.resolve_char_ref() {
+        Ok(Some(letter)) => letter.to_string(),
+        _ => resolve_predefined_entity(reference.as_ref()).unwrap_or_default().to_owned(),
     }
 }
 

@@ -106,7 +106,8 @@ fn only_what_is_new_is_fetched_and_readers_follow() {
     assert!(!exists("index-1") && exists("index-2") && !exists("restoring"));
     assert_eq!(followed_backup(&bench.other()).unwrap().unwrap().name, second.name);
     assert!(pull(&bench, &follower).unwrap().is_none());
-    drop(follower);
+    drop(truth);
+    follower.close().unwrap();
     assert_eq!(verify(&bench.other()).unwrap().findings, []);
 }
 
