@@ -1,5 +1,7 @@
 //! `quarry backup`, `restore` and `compact`: what comes back is what was there, whatever ends them.
 
+mod bucket;
+
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};

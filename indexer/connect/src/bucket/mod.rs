@@ -96,11 +96,18 @@ impl Destination for BackupBucket {
         let is_top = folder.is_empty();
         let prefix = if is_top { self.prefix.clone() } else { format!("{}/", self.key(folder)) };
         let listing = self.client.list(&prefix, is_top)?;
-        let below = |key: &str| Some(key.strip_prefix(&self.prefix)?.trim_end_matches('/').to_owned());
+        let below = |key: &str| {
+            let name = key.strip_prefix(&self.prefix)?;
+            // Of what lies deeper, the folder: also where a store lists all of it.
+            let name = if is_top { name.split('/').next()? } else { name };
+            (!name.is_empty() && name != LEASES.trim_end_matches('/')).then(|| name.to_owned())
+        };
         let objects = listing.objects.iter().map(|object| (&object.key, object.length));
-        let folders = listing.folders.iter().map(|folder| (folder, 0));
-        let named = objects.chain(folders).filter_map(|(key, length)| Some(StoredName { name: below(key)?, length }));
-        Ok(named.filter(|stored| !stored.name.is_empty() && !(is_top && LEASES.starts_with(&stored.name))).collect())
+        let all = objects.chain(listing.folders.iter().map(|folder| (folder, 0)));
+        let mut stored: Vec<StoredName> =
+            all.filter_map(|(key, length)| Some(StoredName { name: below(key)?, length })).collect();
+        stored.dedup_by(|a, b| is_top && a.name == b.name);
+        Ok(stored)
     }
 
     fn delete(&self, name: &str) -> io::Result<()> {
