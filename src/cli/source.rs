@@ -34,7 +34,8 @@ pub(crate) enum SourceCommand {
 pub(crate) struct AddSourceArgs {
     /// Name of the source.
     pub(crate) name: String,
-    /// A folder; or https://.. (a website), git+https://.. or git://.. (a repository), webdav+https://.. (Nextcloud and others).
+    /// A folder; or https://.. (a website), git+https://.. or git://.. (a repository), webdav+https://.. (Nextcloud and others),
+    /// s3+https://STORE/BUCKET/PREFIX.
     #[arg(value_name = "URL-OR-FOLDER")]
     pub(crate) place: String,
     #[command(flatten)]
@@ -86,6 +87,9 @@ pub(crate) struct PlaceArgs {
     /// Folder of a repository [default: all of it].
     #[arg(long, value_name = "PATH")]
     folder: Option<String>,
+    /// Region of a bucket's store [default: us-east-1].
+    #[arg(long)]
+    region: Option<String>,
     /// Address of a document for people, with {path} in it, where the place does not say that (a repository).
     #[arg(long, value_name = "TEMPLATE")]
     link: Option<String>,
@@ -125,6 +129,7 @@ impl PlaceArgs {
             allow_private: how.allow_private,
             branch: how.branch,
             folder: how.folder,
+            region: how.region,
             link: how.link,
             pause_ms: how.pause_ms.unwrap_or(usual.pause_ms),
             max_files: how.max_files.unwrap_or(usual.max_files),

@@ -11,7 +11,7 @@ use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
 use serde_json::Value;
-use storage::Overview;
+use storage::{BackupError, Overview};
 use web::RunningServer;
 
 use super::config;
@@ -80,6 +80,7 @@ pub(crate) fn run(settings: &Settings, args: &DoctorArgs) -> Result<ExitCode> {
     findings.extend(index(&data));
     findings.push(reading(settings));
     findings.push(server(&data));
+    findings.extend(backups(settings));
     findings.extend(encryption(settings));
     match args.json {
         true => println!("{}", plain::json(&findings)?),
@@ -230,8 +231,10 @@ fn index(data: &Path) -> Vec<Finding> {
     };
     let found = format!("{} documents in {} sources, model {}", totals.documents, sources.len(), model.describe());
     let mut findings = vec![Finding::good("index", found)];
+    let is_copy = storage::followed_place(data).is_ok_and(|place| place.is_some());
     for source in &sources {
-        if !source.root.is_dir() {
+        // Of a copy, they are where the original is.
+        if !source.root.is_dir() && !is_copy {
             let found = format!("the folder of {:?} is not there: {}", source.name, source.root.display());
             findings.push(Finding::bad("source", found, Some("mount it, or `quarry remove` the source".into())));
         }
@@ -280,6 +283,30 @@ fn server(data: &Path) -> Finding {
 }
 
 /// What crosses the network in the open.
+/// Whether backups can be read where they go, or come from.
+fn backups(settings: &Settings) -> Option<Finding> {
+    let place = settings.web().backups()?;
+    let listed = connect::destination(&place, &settings.s3)
+        .map_err(anyhow::Error::from)
+        .and_then(|destination| Ok(storage::list_backups(&*destination)?));
+    let shown = place.display();
+    Some(match listed {
+        Ok(made) => match made.iter().flatten().next() {
+            Some(newest) => {
+                let found = format!("{} in {shown}, the newest of {}", made.len(), output::time(newest.created));
+                Finding::good("backups", found)
+            }
+            None => Finding::note("backups", format!("there are none in {shown}"), "`quarry backup DEST` makes one"),
+        },
+        Err(error) => match error.downcast_ref::<BackupError>() {
+            Some(BackupError::NoBackup { .. }) => {
+                Finding::note("backups", format!("there are none in {shown}"), "`quarry backup DEST` makes one")
+            }
+            _ => Finding::failed("backups", &error),
+        },
+    })
+}
+
 fn encryption(settings: &Settings) -> Option<Finding> {
     let server = settings.web().server;
     if server.is_local() || server.is_encrypted() || settings.web().trusts_proxy() {

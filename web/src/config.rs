@@ -333,6 +333,11 @@ impl Config {
         problems
     }
 
+    /// Where the backups lie that the server makes, or follows, if it does.
+    pub fn backups(&self) -> Option<PathBuf> {
+        self.backup.destination().or_else(|| self.follow.place().map(Path::to_path_buf))
+    }
+
     /// Where the server is reached from elsewhere, without a slash at the end, if that was said.
     pub(crate) fn place(&self) -> Option<&str> {
         let told = [&self.server.public_url, &self.auth.oidc.public_url];

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub enum ConnectError {
     /// That is no address of anything that can be mirrored.
     #[error(
-        "expected an address such as https://handbook.example/ (a website), git+https://git.example/wiki.git or \
-         webdav+https://cloud.example/dav/, got {address:?}"
+        "expected an address such as https://handbook.example/ (a website), git+https://git.example/wiki.git, \
+         webdav+https://cloud.example/dav/ or s3+https://minio.example/BUCKET/PREFIX, got {address:?}"
     )]
     Address {
         /// What was given.

@@ -68,7 +68,7 @@ fn wrong(setting: &'static str, expected: &str) -> ConnectError {
 }
 
 /// What a file holds, or else a variable.
-fn secret(
+pub(crate) fn secret(
     (file_setting, file): (&'static str, Option<&Path>),
     (variable_setting, variable): (&'static str, Option<&str>),
 ) -> Result<String, ConnectError> {

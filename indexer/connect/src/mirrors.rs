@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use storage::{Access, Readers, Source, replace_durably, sync_folder};
 
+use crate::bucket::BucketSource;
 use crate::connector::Connector;
 use crate::error::ConnectError;
 use crate::git::Git;
@@ -317,6 +318,7 @@ fn connector(settings: &Settings, folder: &Path, stop: &Arc<AtomicBool>) -> Resu
         Kind::Website => Box::new(Website::new(settings, url, Arc::clone(stop))?),
         Kind::Git => Box::new(Git::new(settings, url, folder, Arc::clone(stop))?),
         Kind::WebDav => Box::new(WebDav::new(settings, url, Arc::clone(stop))?),
+        Kind::Bucket => Box::new(BucketSource::new(settings, url, Arc::clone(stop))?),
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::bucket::bucket_of;
 use crate::error::ConnectError;
 use crate::login::Login;
 
@@ -15,7 +16,7 @@ use crate::login::Login;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The address; its scheme says what is there: `https` a website, `git+https` or `git` a repository, `webdav+https` a
-    /// folder of a WebDAV server.
+    /// folder of a WebDAV server, `s3+https` a bucket (`s3+https://STORE/BUCKET/PREFIX`).
     pub url: String,
     /// The name that quarry is known by there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,9 @@ pub struct Settings {
     /// Of a repository: the folder in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// Of a bucket: the region of the store; left out: `us-east-1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Where people find a document, with `{path}` in it, where the place itself does not say that (a repository).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -72,6 +76,8 @@ pub enum Kind {
     Git,
     /// A folder of a WebDAV server, such as Nextcloud.
     WebDav,
+    /// What is in a bucket of an object store, below a prefix.
+    Bucket,
 }
 
 impl Default for Settings {
@@ -88,6 +94,7 @@ impl Default for Settings {
             allow_private: false,
             branch: None,
             folder: None,
+            region: None,
             link: None,
             pause_ms: 250,
             max_files: 20_000,
@@ -142,13 +149,15 @@ impl Settings {
             "git" => (Kind::Git, self.url.as_str()),
             "git+http" | "git+https" | "git+file" => (Kind::Git, &self.url["git+".len()..]),
             "webdav+http" | "webdav+https" => (Kind::WebDav, &self.url["webdav+".len()..]),
+            "s3+http" | "s3+https" => (Kind::Bucket, &self.url["s3+".len()..]),
             _ => return Err(no_address()),
         };
         let url = Url::parse(bare).map_err(|_| no_address())?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ConnectError::UserInfo);
         }
-        if url.scheme() != "file" && url.host().is_none() {
+        let is_nowhere = url.scheme() != "file" && url.host().is_none();
+        if is_nowhere || kind == Kind::Bucket && bucket_of(&url).is_none() {
             return Err(no_address());
         }
         Ok((kind, url))
@@ -185,6 +194,12 @@ impl Settings {
         }
         if kind != Kind::Git && (self.branch.is_some() || self.folder.is_some()) {
             return wrong("branch, folder", "expected for repositories only (git+https://..)");
+        }
+        if kind != Kind::Bucket && self.region.is_some() {
+            return wrong("region", "expected for buckets only (s3+https://..)");
+        }
+        if kind == Kind::Bucket && (logins[1] || logins[2]) {
+            return wrong("token_file, header_file", "expected user and password_file: the access key's id and secret");
         }
         let is_out = |folder: &String| folder.split('/').any(|part| part == "..") || folder.starts_with('/');
         if self.folder.as_ref().is_some_and(is_out) {
@@ -306,12 +321,21 @@ mod tests {
             ("git://git.example/wiki.git", Kind::Git, "git://git.example/wiki.git"),
             ("git+file:///srv/wiki.git", Kind::Git, "file:///srv/wiki.git"),
             ("webdav+https://cloud.example/dav/", Kind::WebDav, "https://cloud.example/dav/"),
+            ("s3+https://minio.example/handbook/de/", Kind::Bucket, "https://minio.example/handbook/de/"),
         ] {
             let (found, parsed) = Settings::at(url).parsed().unwrap();
             assert_eq!((found, parsed.as_str()), (kind, bare), "{url}");
             assert!(Settings::is_address(url));
         }
-        for wrong in ["", "wiki.example", "ftp://wiki.example/", "https://", "file:///etc", "javascript:alert(1)"] {
+        for wrong in [
+            "",
+            "wiki.example",
+            "ftp://wiki.example/",
+            "https://",
+            "file:///etc",
+            "s3+https://minio.example",
+            "javascript:alert(1)",
+        ] {
             let error = Settings::at(wrong).check().unwrap_err().to_string();
             assert!(error.contains("expected an address such as https://"), "{wrong}: {error}");
         }
@@ -373,6 +397,7 @@ mod tests {
             ),
             ("together with password_file", |s| s.user = Some("me".into())),
             ("together with password_file", |s| s.password_env = Some("P".into())),
+            ("buckets only", |s| s.region = Some("eu-1".into())),
             ("repositories only", |s| s.branch = Some("main".into())),
             ("max_files: expected at least 1", |s| s.max_files = 0),
             ("has {path} in it", |s| s.link = Some("https://a.example/".into())),

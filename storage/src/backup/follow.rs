@@ -203,7 +203,7 @@ fn fill(restoration: &Restoration<'_>) -> BackupResult<()> {
         beside: wanted.filter_map(|file| Some(first_part(file)?.to_owned())).collect(),
     };
     fs::create_dir_all(beside(restoration.folder())).map_err(Error::io("create", restoration.folder()))?;
-    Ok(write(&restoration.folder().join(TAKEN), &taken)?)
+    Ok(write(&taken_path(restoration.folder()), &taken)?)
 }
 
 fn mark(data: &Path, destination: &dyn Destination) -> Result<()> {
@@ -220,7 +220,12 @@ fn first_part(file: &BackupFile) -> Option<&str> {
 }
 
 fn taken(index: &Path) -> Result<Option<Taken>> {
-    read(&index.join(TAKEN))
+    read(&taken_path(index))
+}
+
+/// Where it stands which backup an edition is.
+pub(crate) fn taken_path(index: &Path) -> PathBuf {
+    index.join(TAKEN)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {

@@ -48,7 +48,7 @@ pub use restore::{Restored, restore};
 pub use source::BackupSource;
 pub use writer::{BackupReport, BackupWriter, KnownObjects, Pruned};
 
-pub(crate) use follow::pull;
+pub(crate) use follow::{pull, taken_path};
 pub(crate) use source::{Parts, remove_leftovers};
 
 #[cfg(test)]

@@ -215,6 +215,11 @@ fn lock(destination: &dyn Destination, wanted: Use) -> BackupResult<Box<dyn Send
 /// # Errors
 /// There are none, or the destination refuses.
 pub fn list_backups(destination: &dyn Destination) -> BackupResult<Vec<BackupResult<BackupSummary>>> {
-    let repository = Repository::open(destination)?;
-    Ok(repository.names()?.iter().map(|name| Ok(repository.manifest(name)?.summary)).collect())
+    let repository = Repository::peek(destination)?;
+    let read = |name: &String| match repository.manifest(name) {
+        // Removed just now.
+        Err(BackupError::Destination { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        read => Some(read.map(|manifest| manifest.summary)),
+    };
+    Ok(repository.names()?.iter().filter_map(read).collect())
 }

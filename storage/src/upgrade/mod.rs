@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::lexical::LexicalIndex;
 use crate::record::IndexModel;
 use crate::settings::FORMAT;
-use crate::{attempts, edition, files, layout, recover, settings};
+use crate::{attempts, backup, edition, files, layout, recover, settings};
 
 /// From one format to the next.
 struct Step {
@@ -83,6 +83,7 @@ impl Step {
         }
         // Only now: whoever opens an index counts what a dead process left under way, and each death counts once.
         copy_attempts(folder, &new)?;
+        copy_file(&backup::taken_path(folder), &backup::taken_path(&new))?;
         progress.end()?;
         // sled's threads must be done with the folder before it gets another name.
         Database::wait_until_free(&layout::documents(&new))?;
@@ -127,12 +128,15 @@ fn take_along(from: &Path, to: &Path) -> Result<()> {
 
 /// What a dead process left under way, for another edition.
 pub(crate) fn copy_attempts(from: &Path, to: &Path) -> Result<()> {
-    let (old, new) = (attempts::path(from), attempts::path(to));
-    if !old.exists() {
+    copy_file(&attempts::path(from), &attempts::path(to))
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    if !from.exists() {
         return Ok(());
     }
-    let content = std::fs::read(&old).map_err(Error::io("read", &old))?;
-    files::replace(&new, &content)
+    let content = std::fs::read(from).map_err(Error::io("read", from))?;
+    files::replace(to, &content)
 }
 
 fn not_upgradable(error: Error, folder: &Path, format: u32) -> Error {

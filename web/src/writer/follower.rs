@@ -147,9 +147,7 @@ impl Follower {
 
     fn adopt(&self, store: Store, pulled: &Pulled, watch: &Watch<'_>) -> Held {
         let mut closed = store.suspend();
-        let adopted = closed.adopt(pulled);
-        let held = self.open(closed.open());
-        match adopted {
+        match closed.adopt(pulled) {
             Ok(()) => {
                 self.read_beside();
                 self.is_well(Some(&pulled.summary));
@@ -159,7 +157,7 @@ impl Follower {
             }
             Err(error) => self.failed(&error, watch),
         }
-        held
+        self.open(closed.open())
     }
 
     /// A store that was opened, or one that is to be tried again.

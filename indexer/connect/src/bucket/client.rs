@@ -1,6 +1,5 @@
 //! The way to a bucket: signed requests, one after another or several at once, tried again where it may help.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::error::{ConnectError, shown};
 use crate::http::{certificates, text_of};
 
 /// How long a signature holds.
-const SIGNED_FOR: Duration = Duration::from_secs(3600);
+pub(super) const SIGNED_FOR: Duration = Duration::from_secs(3600);
 /// Time for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Time until an answer begins.
@@ -111,15 +110,16 @@ impl Client {
         let mut whole = Listing::default();
         let mut token: Option<String> = None;
         loop {
-            // By name, as they are signed.
-            let mut query = BTreeMap::from([("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix)]);
+            let mut query = vec![("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix)];
             if is_flat {
-                query.insert("delimiter", "/");
+                query.push(("delimiter", "/"));
             }
             if let Some(token) = &token {
-                query.insert("continuation-token", token);
+                query.push(("continuation-token", token));
             }
-            let answer = self.patiently(|| self.agent.get(self.listing(&query).as_str()).call())?;
+            query.sort_unstable();
+            let address = || signed_listing(&self.bucket, Some(&self.credentials), &query);
+            let answer = self.patiently(|| self.agent.get(address().as_str()).call())?;
             self.good(prefix, &answer)?;
             let listing = listing::read(&answer.body).map_err(|reason| {
                 let host = self.host();
@@ -133,15 +133,6 @@ impl Client {
                 return Ok(whole);
             }
         }
-    }
-
-    /// The signed address of a list (`ListObjectsV2`).
-    fn listing(&self, query: &BTreeMap<&str, &str>) -> Url {
-        let (now, url) = (jiff::Timestamp::now(), self.bucket.base_url().clone());
-        let (key, secret, token) = (self.credentials.key(), self.credentials.secret(), self.credentials.token());
-        let query = query.iter().map(|(name, value)| (*name, *value));
-        let (region, held) = (self.bucket.region(), SIGNED_FOR.as_secs());
-        sign(&now, Method::Get, url, key, secret, token, region, held, query, std::iter::empty())
     }
 
     fn host(&self) -> &str {
@@ -186,6 +177,19 @@ impl Client {
             _ => Err(io::Error::other(format!("{} answers {}", self.host(), said(answer)))),
         }
     }
+}
+
+/// The address of a list (`ListObjectsV2`), signed by whoever is known there. The query is in the order of its names.
+pub(super) fn signed_listing(bucket: &Bucket, credentials: Option<&Credentials>, query: &[(&str, &str)]) -> Url {
+    let mut url = bucket.base_url().clone();
+    let Some(credentials) = credentials else {
+        url.query_pairs_mut().extend_pairs(query);
+        return url;
+    };
+    let (key, secret, token) = (credentials.key(), credentials.secret(), credentials.token());
+    let (now, region, held) = (jiff::Timestamp::now(), bucket.region(), SIGNED_FOR.as_secs());
+    let none = std::iter::empty();
+    sign(&now, Method::Get, url, key, secret, token, region, held, query.iter().copied(), none)
 }
 
 fn is_about_region(code: &str) -> bool {

@@ -25,6 +25,8 @@ pub(super) struct Listed {
     pub(super) length: u64,
     /// When it was written, in seconds of Unix time, by the server's clock.
     pub(super) modified: Option<i64>,
+    /// Another one whenever its content is.
+    pub(super) tag: Option<String>,
 }
 
 /// Reads a list.
@@ -47,6 +49,7 @@ pub(super) fn read(text: &[u8]) -> Result<Listing, String> {
         ["ListBucketResult", "Contents", "LastModified"] => {
             object.modified = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
         }
+        ["ListBucketResult", "Contents", "ETag"] => object.tag = Some(text.to_owned()).filter(|tag| !tag.is_empty()),
         ["ListBucketResult", "Contents"] => keys.push(std::mem::take(&mut object)),
         _ => {}
     })?;
@@ -134,11 +137,16 @@ mod tests {
                 "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"{space}\"><Name>b</Name><Prefix/>\
                  <IsTruncated>true</IsTruncated><EncodingType>url</EncodingType><NextContinuationToken>a&amp;b==\
                  </NextContinuationToken><Contents><Key>x/%C3%BC+1.md</Key><LastModified>2026-12-01T00:00:00.000Z\
-                 </LastModified><Size>7</Size></Contents><CommonPrefixes><Prefix>x/y/</Prefix></CommonPrefixes>\
+                 </LastModified><ETag>&quot;7&quot;</ETag><Size>7</Size></Contents><CommonPrefixes><Prefix>x/y/</Prefix></CommonPrefixes>\
                  </ListBucketResult>"
             );
             let listing = read(text.as_bytes()).unwrap();
-            let object = Listed { key: "x/ü 1.md".to_owned(), length: 7, modified: Some(1_796_083_200) };
+            let object = Listed {
+                key: "x/ü 1.md".to_owned(),
+                length: 7,
+                modified: Some(1_796_083_200),
+                tag: Some("\"7\"".to_owned()),
+            };
             assert_eq!(listing.objects, [object]);
             assert_eq!((listing.folders, listing.next), (vec!["x/y/".to_owned()], Some("a&b==".to_owned())));
         }

@@ -1,4 +1,5 @@
-//! Buckets of object stores that speak S3 (Amazon, MinIO, Ceph, Garage, R2, Google with HMAC keys), as places for backups.
+//! Buckets of object stores that speak S3 (Amazon, MinIO, Ceph, Garage, R2, Google with HMAC keys): as places for backups, and as
+//! places where documents lie.
 //!
 //! Signatures are rusty-s3's (AWS Signature Version 4, in the address); requests are ureq's.
 
@@ -6,6 +7,7 @@ mod client;
 mod config;
 mod lease;
 mod listing;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +19,7 @@ use storage::{BackupFolder, Destination, StoredName, Use};
 use self::client::Client;
 pub use self::config::BucketConfig;
 use self::lease::Lease;
+pub(crate) use self::source::{BucketSource, bucket_of};
 use crate::error::ConnectError;
 
 /// How addresses of buckets begin.
@@ -62,12 +65,17 @@ impl BackupBucket {
     }
 }
 
+/// Whether a bucket can have that name.
+fn is_bucket_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (3..=255).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
+}
+
 /// Bucket and prefix of an address.
 fn parts(address: &str) -> Option<(&str, String)> {
     let rest = address.strip_prefix(SCHEME)?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_name = (3..=255).contains(&bucket.len()) && bucket.chars().all(plain);
+    let is_name = is_bucket_name(bucket);
     let prefix = prefix.trim_end_matches('/');
     let is_path = prefix.is_empty() || prefix.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let is_good = is_name && is_path && !prefix.chars().any(|c| c.is_control() || matches!(c, '?' | '#'));

@@ -1,6 +1,7 @@
 //! Tests against a small store of objects in memory, which checks signatures as real ones do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use url::Url;
 
 use super::*;
 use crate::testing::{Asked, Reply, Site};
+use crate::{Limits, Mirror, Settings, SyncReport};
 
 const KEY: &str = "quarry-test";
 const SECRET: &str = "secret-of-the-test";
@@ -287,4 +289,81 @@ fn a_lease_of_somebody_who_is_gone_counts_for_nothing() {
     // What cannot be read is somebody's.
     put("{".to_owned());
     assert!(bucket.lock(Use::Write).unwrap().is_none());
+}
+
+fn mirrored(
+    store: &Store,
+    folder: &Path,
+    path: &str,
+    change: impl FnOnce(&mut Settings),
+) -> Result<SyncReport, ConnectError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut settings = Settings {
+        user: Some(KEY.to_owned()),
+        password_file: Some(store.folder.path().join("secret")),
+        region: Some("here-1".to_owned()),
+        allow_private: true,
+        pause_ms: 0,
+        ..Settings::at(format!("s3+{}{path}", store.site.address))
+    };
+    change(&mut settings);
+    settings.check()?;
+    let (_, url) = settings.parsed()?;
+    let mut source = BucketSource::new(&settings, url, Arc::clone(&stop))?;
+    let limits = Limits { files: 100, file_bytes: 1_000, bytes: 1 << 20, time: Duration::from_secs(60) };
+    Mirror::open(folder, limits)?.sync(&mut source, &(), &stop)
+}
+
+#[test]
+fn what_lies_in_a_bucket_is_mirrored_and_only_what_changed_is_fetched() {
+    let (store, folder) = (Store::new(), tempfile::tempdir().unwrap());
+    let put = |key: &str, text: &str| {
+        let mut objects = store.objects.lock().unwrap();
+        let now = objects.now;
+        objects.stored.insert(key.to_owned(), (text.as_bytes().to_vec(), now));
+    };
+    for number in 0..5 {
+        put(&format!("wiki/de/{number} ü.md"), "one");
+    }
+    ["wiki/de/", "wiki/../../etc/passwd", "other/x.md"].iter().for_each(|key| put(key, "two"));
+    let sync = || mirrored(&store, folder.path(), "/backups/wiki/", |_| ());
+    let report = sync().unwrap();
+    assert_eq!((report.fetched, report.failed), (6, 0), "{report:?}");
+    let text = |path: &str| std::fs::read_to_string(folder.path().join("files").join(path)).ok();
+    assert_eq!(text("de/3 ü.md").as_deref(), Some("one"));
+    assert!(!folder.path().parent().unwrap().join("etc/passwd").exists(), "no key leads out");
+    store.site.targets();
+    let report = sync().unwrap();
+    assert_eq!((report.fetched, report.unchanged), (0, 6));
+    assert!(!store.site.targets().iter().any(|target| target.contains(".md?")), "nothing is fetched that is here");
+    store.passes(60);
+    put("wiki/de/3 ü.md", "three");
+    store.objects.lock().unwrap().stored.remove("wiki/de/4 ü.md");
+    let report = sync().unwrap();
+    assert_eq!((report.fetched, report.removed), (1, 1), "{report:?}");
+    assert_eq!((text("de/3 ü.md").as_deref(), text("de/4 ü.md")), (Some("three"), None));
+    // The secret signs, and goes nowhere.
+    let asked = store.site.asked.lock().unwrap();
+    assert!(asked.iter().all(|asked| !asked.headers.contains_key("authorization") && !asked.target.contains(SECRET)));
+}
+
+#[test]
+fn a_bucket_that_cannot_be_listed_takes_nothing_for_gone() {
+    let (store, folder) = (Store::new(), tempfile::tempdir().unwrap());
+    store.objects.lock().unwrap().stored.insert("a.md".to_owned(), (b"one".to_vec(), 7));
+    mirrored(&store, folder.path(), "/backups/", |_| ()).unwrap();
+    let fails = |path: &str, change: fn(&mut Settings)| {
+        let error = mirrored(&store, folder.path(), path, change).unwrap_err().to_string();
+        assert!(
+            folder.path().join("files/a.md").exists() && !error.contains("X-Amz") && !error.contains(SECRET),
+            "{error}"
+        );
+        error
+    };
+    assert!(fails("/nowhere/", |_| ()).contains("check the address"));
+    assert!(fails("/backups/", |settings| settings.region = None).contains("password_file"));
+    assert!(fails("/backups/", |settings| settings.user = Some("other".to_owned())).contains("password_file"));
+    assert!(fails("/backups/", |settings| settings.allow_private = false).contains("no public address"));
+    assert!(fails("/", |_| ()).contains("s3+https://minio.example/BUCKET/PREFIX"));
+    assert!(fails("/backups/", |settings| settings.header_file = Some("/x".into())).contains("one way"));
 }
