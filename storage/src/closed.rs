@@ -27,8 +27,17 @@ impl ClosedStore {
     /// # Errors
     /// As [`Store::open`], with the closed store for another try: nothing that was acknowledged is lost.
     pub fn open(self) -> Result<Store, (Box<Self>, crate::Error)> {
+        self.open_following().and_then(Store::checked)
+    }
+
+    /// As [`ClosedStore::open`], but nothing is written to see whether that can be done: where backups are followed, the
+    /// generation stays that of the backup.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_following(self) -> Result<Store, (Box<Self>, crate::Error)> {
         match self.opened() {
-            Ok(opened) => Store::resume(self, opened).and_then(Store::checked),
+            Ok(opened) => Store::resume(self, opened),
             Err(error) => Err((Box::new(self), error)),
         }
     }

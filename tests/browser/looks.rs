@@ -73,6 +73,7 @@ fn a_phone_is_wide_enough() {
         "/status",
         "/admin",
         "/admin/keys",
+        "/admin/users",
         "/nowhere",
     ] {
         browser.open(&server.url(path));
@@ -125,6 +126,7 @@ fn axe_finds_nothing() {
         "/status",
         "/admin",
         "/admin/keys",
+        "/admin/users",
         "/nowhere",
         "/api/docs",
     ];

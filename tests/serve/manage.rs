@@ -126,3 +126,76 @@ fn keys_are_made_shown_once_and_revoked() {
     assert_eq!((count("\"key-made\""), count("\"key-revoked\"")), (1, 1), "none that was refused: {log}");
     assert!(!log.contains(&key), "{log}");
 }
+
+#[test]
+fn people_are_added_changed_and_removed() {
+    let bench = Bench::with_documents(2);
+    let log = "[audit]\nenabled = true\n";
+    let server = Server::configured(&bench, log, &[&bench.docs().display().to_string()]).ready();
+    let origin = format!("http://{}", server.address);
+    assert!(server.get("/admin/users").text.contains("nobody gets in without signing in"));
+    let add = "name=Root&password=correct+horse&role=admin&groups=";
+    assert_eq!(press(&server, "/admin/users", add), "/admin/users");
+    // From now on people sign in.
+    server.get("/api/v1/status").problem(401, "key-missing");
+    let sign_in = |name: &str, password: &str| {
+        let fields = format!("name={name}&password={password}");
+        let headers = [FORM, ("origin", origin.as_str())];
+        let reply = server.unfollowed("POST", "/sign-in", &headers, fields.as_bytes());
+        let cookie = reply.headers.get("set-cookie").and_then(|cookie| cookie.to_str().ok());
+        cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned)
+    };
+    let root = sign_in("root", "correct+horse").unwrap();
+    let asked = |cookie: &str, method: &str, address: &str, fields: &str| {
+        let headers = [FORM, ("origin", origin.as_str()), ("cookie", cookie)];
+        server.unfollowed(method, address, &headers, fields.as_bytes())
+    };
+    let does = |address: &str, fields: &str| {
+        let reply = asked(&root, "POST", address, fields);
+        assert_eq!((reply.status, reply.header("location")), (303, "/admin/users"), "{address}: {}", reply.text);
+    };
+    does("/admin/users", "name=anna%40example.com&password=battery+staple&role=search&groups=staff,+hr");
+    let anna = "/admin/users/anna%40example.com";
+    let page = asked(&root, "GET", "/admin/users", "").text;
+    assert!(page.contains("anna@example.com") && page.contains("hr, staff") && page.contains(anna), "{page}");
+    let session = sign_in("anna%40example.com", "battery+staple").unwrap();
+    assert_eq!(asked(&session, "GET", "/api/v1/status", "").status, 200);
+    assert_eq!(asked(&session, "GET", "/admin/users", "").status, 403);
+    assert_eq!(asked(&session, "POST", "/admin/users/root/remove", "").status, 403);
+    // What they may do counts from their next request; another password ends their session.
+    does(anna, "role=admin&groups=board");
+    assert_eq!(asked(&session, "GET", "/admin/users", "").status, 200);
+    does(anna, "role=search&groups=board");
+    does(&format!("{anna}/password"), "password=another+staple");
+    assert_eq!(asked(&session, "GET", "/api/v1/status", "").status, 401);
+    let session = sign_in("anna%40example.com", "another+staple").unwrap();
+    does(&format!("{anna}/disable"), "");
+    assert_eq!(asked(&session, "GET", "/api/v1/status", "").status, 401);
+    assert_eq!(sign_in("anna%40example.com", "another+staple"), None);
+    does(&format!("{anna}/enable"), "");
+    assert!(sign_in("anna%40example.com", "another+staple").is_some());
+    // What makes no sense changes nothing, and nobody shuts themselves out.
+    for (address, fields, told) in [
+        ("/admin/users", "name=root&password=correct+horse&role=search", "nobody else"),
+        ("/admin/users", "name=a+b&password=correct+horse&role=search", "Nothing was changed"),
+        ("/admin/users", "name=bert&password=short&role=search", "Nothing was changed"),
+        ("/admin/users", "name=bert&password=correct+horse&role=king", "Nothing was changed"),
+        ("/admin/users/root", "role=search&groups=", "from themselves"),
+        ("/admin/users/root/disable", "", "from themselves"),
+        ("/admin/users/ROOT/remove", "", "from themselves"),
+    ] {
+        let reply = asked(&root, "POST", address, fields);
+        assert!(reply.status == 200 && reply.text.contains(told), "{address} {fields}: {}", reply.text);
+    }
+    let foreign = [FORM, ("origin", "http://evil.example"), ("cookie", root.as_str())];
+    assert_eq!(server.request("POST", &format!("{anna}/remove"), &foreign, &[]).status, 403);
+    does(&format!("{anna}/remove"), "");
+    does(&format!("{anna}/remove"), "");
+    assert!(!asked(&root, "GET", "/admin/users", "").text.contains("anna@example.com"));
+    let day = fs::read_dir(bench.data().join("audit")).unwrap().next().unwrap().unwrap().path();
+    let log = fs::read_to_string(day).unwrap();
+    let count = |event: &str| log.lines().filter(|line| line.contains(&format!("\"event\":\"{event}\""))).count();
+    let events = ["user-added", "user-changed", "password-changed", "user-disabled", "user-enabled", "user-removed"];
+    assert_eq!(events.map(count), [2, 2, 1, 1, 1, 1], "none that was refused: {log}");
+    assert!(!log.contains("staple") && log.contains("\"user\":\"anna@example.com\""), "{log}");
+}

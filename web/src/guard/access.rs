@@ -122,6 +122,7 @@ fn note(app: &App, event: &'static str, response: &ServiceResponse, about: Map<S
             "id" if pattern.contains("/jobs/") => "job",
             "id" if pattern.contains("/keys/") => "key",
             "id" => "document",
+            "name" if pattern.contains("/users/") => "user",
             _ => "source",
         };
         event = event.about(what, value);

@@ -45,5 +45,6 @@ pub(crate) use set_up::SetUp;
 pub(crate) use sign_in::{Attempts, NotMade, Refused, first_administrator, sign_in};
 pub(crate) use sign_out::{Farewell, sign_out, signed_out_upstream};
 pub(crate) use upstreams::Upstreams;
+pub(crate) use userfile::user_name;
 pub use userfile::{UserFile, UserFileError, UserRecord};
 pub(crate) use visitors::{SignedIn, bearer_visitor, session_visitor};

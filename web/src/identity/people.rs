@@ -55,6 +55,11 @@ impl People {
         Ok(people)
     }
 
+    /// The file, to be looked at and changed.
+    pub(crate) fn file(&self) -> &UserFile {
+        &self.file
+    }
+
     /// Whether there are users, or were: then nothing is open to those who have not signed in.
     pub(crate) fn are_required(&self) -> bool {
         self.refresh_or_keep();

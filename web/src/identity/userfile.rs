@@ -200,6 +200,18 @@ impl UserFile {
         self.change_one(&user_name(name)?, |user| user.scopes = scopes)
     }
 
+    /// Says what a user may do, and in which groups they are and in no other. Counts from their next request.
+    ///
+    /// # Errors
+    /// There is no such user, or a group has no name; the file cannot be read or written.
+    pub(crate) fn set(&self, name: &str, scopes: Vec<Scope>, groups: &[String]) -> Result<UserRecord, UserFileError> {
+        let groups = groups.iter().map(|group| group_name(group)).collect::<Result<_, _>>()?;
+        self.change_one(&user_name(name)?, |user| {
+            user.scopes = scopes;
+            user.groups = groups;
+        })
+    }
+
     /// Lets a user sign in, or not. Sessions that have begun are over.
     ///
     /// # Errors
@@ -299,7 +311,7 @@ impl UserFile {
 }
 
 /// A user's name as it is stored and compared: telephones like to begin with a capital.
-pub(super) fn user_name(name: &str) -> Result<String, UserFileError> {
+pub(crate) fn user_name(name: &str) -> Result<String, UserFileError> {
     let normal: String = name.trim().nfc().flat_map(char::to_lowercase).nfc().collect();
     let is_good = |c: char| c.is_alphanumeric() || "._-+@".contains(c);
     if !NAME_CHARS.contains(&normal.chars().count()) || !normal.chars().all(is_good) {

@@ -190,7 +190,7 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
             h1 { (words.manage) }
             @match &state.following {
                 Some(following) => { (followed(visit, following)) p { (words.follows_manage) } }
-                None => p { a href="/admin/keys" { (words.api_keys) } },
+                None => p { a href="/admin/keys" { (words.api_keys) } " · " a href="/admin/users" { (words.users) } },
             }
             @if !state.told.is_empty() { (told(visit, &state.told)) }
             div #live data-busy[is_busy] {

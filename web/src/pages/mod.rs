@@ -32,6 +32,7 @@ mod status;
 mod strings;
 mod survey;
 mod text;
+mod users;
 mod visibility;
 mod visit;
 mod why;
@@ -75,6 +76,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/admin/jobs/{id}/resume").post(ADMIN, manage::resume),
         Endpoint::page("/admin/keys").get(ADMIN, keys::page).post(ADMIN, keys::make),
         Endpoint::page("/admin/keys/{id}/revoke").post(ADMIN, keys::revoke),
+        Endpoint::page("/admin/users").get(ADMIN, users::page).post(ADMIN, users::add),
+        Endpoint::page("/admin/users/{name}").post(ADMIN, users::set),
+        Endpoint::page("/admin/users/{name}/password").post(ADMIN, users::password),
+        Endpoint::page("/admin/users/{name}/disable").post(ADMIN, users::disable),
+        Endpoint::page("/admin/users/{name}/enable").post(ADMIN, users::enable),
+        Endpoint::page("/admin/users/{name}/remove").post(ADMIN, users::remove),
         Endpoint::page("/admin/backup").post(ADMIN, manage::back_up),
         Endpoint::page("/admin/compact").post(ADMIN, manage::compact),
         Endpoint::page("/admin/verify").post(ADMIN, manage::verify),

@@ -129,7 +129,7 @@ impl Follower {
     fn look(&self, held: Held) -> Held {
         let store = match held {
             Held::Open(store) => store,
-            Held::Closed(closed) => return self.open(closed.open()),
+            Held::Closed(closed) => return self.open(closed.open_following()),
         };
         let watch = Watch { follower: self, job: OnceLock::new() };
         match store.pull(&*self.destination, &watch) {
@@ -157,7 +157,7 @@ impl Follower {
             }
             Err(error) => self.failed(&error, watch),
         }
-        self.open(closed.open())
+        self.open(closed.open_following())
     }
 
     /// A store that was opened, or one that is to be tried again.

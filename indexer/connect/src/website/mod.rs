@@ -118,7 +118,8 @@ impl Website {
         self.robots = Some(robots);
         self.add(Visit { url: self.start.clone(), depth: 0, hops: 0, changed: None });
         let client = &mut self.client;
-        let listed = sitemap::read(client, &self.start, &sitemaps, self.max_visits)?;
+        let sitemap::Sitemaps { listed, left_out } = sitemap::read(client, &self.start, &sitemaps, self.max_visits)?;
+        self.left_out = left_out;
         for sitemap::Listed { url, changed } in listed {
             self.add(Visit { url: address::plain(url), depth: 1, hops: 0, changed });
         }

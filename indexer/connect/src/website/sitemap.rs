@@ -27,25 +27,32 @@ pub(super) struct Listed {
     pub(super) changed: Option<i64>,
 }
 
+/// The pages that a site lists, and why those are not all of them, where that is so.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sitemaps {
+    pub(super) listed: Vec<Listed>,
+    pub(super) left_out: Option<String>,
+}
+
 /// The pages that a site lists: in the sitemaps that its robots.txt names, or at the usual place. Only its own host is asked.
 ///
 /// # Errors
 /// A sitemap is there and cannot be had: what it lists must not be taken for gone.
-pub(super) fn read(
-    client: &mut Client,
-    start: &Url,
-    named: &[String],
-    most: usize,
-) -> Result<Vec<Listed>, ConnectError> {
+pub(super) fn read(client: &mut Client, start: &Url, named: &[String], most: usize) -> Result<Sitemaps, ConnectError> {
     let usual = ["/sitemap.xml".to_owned()];
     let first = if named.is_empty() { &usual } else { named };
     let mut queue: VecDeque<(Url, usize)> =
         first.iter().filter_map(|address| Some((start.join(address).ok()?, 0))).collect();
-    let (mut seen, mut listed) = (HashSet::new(), Vec::new());
+    let (mut seen, mut all) = (HashSet::new(), Sitemaps::default());
     while let Some((url, depth)) = queue.pop_front() {
-        if url.origin() != start.origin() || seen.len() >= MAX_FILES || !seen.insert(url.to_string()) {
+        if url.origin() != start.origin() || seen.contains(url.as_str()) {
             continue;
         }
+        if seen.len() >= MAX_FILES {
+            all.left_out = Some(format!("there are more than {MAX_FILES} sitemaps"));
+            break;
+        }
+        seen.insert(url.to_string());
         let answer = client.get(&url, MAX_BYTES)?;
         match answer.status {
             200..300 => {}
@@ -73,13 +80,16 @@ pub(super) fn read(
         if depth < MAX_DEPTH {
             queue.extend(sitemaps.iter().filter_map(|text| Some((absolute(text)?, depth + 1))));
         }
-        let room = most.saturating_sub(listed.len());
+        let room = most.saturating_sub(all.listed.len());
+        if pages.len() > room {
+            all.left_out = Some(format!("the sitemaps list more than {most} pages"));
+        }
         let found = pages.into_iter().filter_map(|(text, changed)| {
             Some(Listed { url: absolute(&text)?, changed: changed.as_deref().and_then(second_of) })
         });
-        listed.extend(found.take(room));
+        all.listed.extend(found.take(room));
     }
-    Ok(listed)
+    Ok(all)
 }
 
 /// The text of a sitemap, whether or not it was packed.

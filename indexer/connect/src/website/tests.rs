@@ -169,6 +169,31 @@ fn a_site_that_cannot_be_listed_loses_nothing() {
 }
 
 #[test]
+fn more_sitemaps_than_are_read_are_said_and_take_nothing_for_gone() {
+    let many = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let are_many = Arc::clone(&many);
+    let site = Site::serve(move |asked| match asked.target.as_str() {
+        "/sitemap.xml" => {
+            let count = if are_many.load(std::sync::atomic::Ordering::Relaxed) { 501 } else { 2 };
+            let maps = (0..count).map(|number| format!("<sitemap><loc>/maps/{number}.xml</loc></sitemap>"));
+            Reply::of(200).body(format!("<sitemapindex>{}</sitemapindex>", maps.collect::<String>()))
+        }
+        "/maps/1.xml" if !are_many.load(std::sync::atomic::Ordering::Relaxed) => {
+            Reply::of(200).body("<urlset><url><loc>/lonely.html</loc></url></urlset>")
+        }
+        "/lonely.html" | "/" => Reply::html("<p>Found."),
+        _ => Reply::of(404),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let report = sync(folder.path(), &settings(&site, "/")).unwrap();
+    assert_eq!((report.fetched, report.left_out), (2, None));
+    many.store(true, std::sync::atomic::Ordering::Relaxed);
+    let report = sync(folder.path(), &settings(&site, "/")).unwrap();
+    assert!(report.left_out.is_some_and(|reason| reason.contains("more than 500 sitemaps")));
+    assert_eq!(files(folder.path()), ["index.html", "lonely.html"]);
+}
+
+#[test]
 fn traps_end() {
     let site = Site::serve(|asked| {
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));

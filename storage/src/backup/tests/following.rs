@@ -23,7 +23,7 @@ fn pull(bench: &Bench, store: &Store) -> BackupResult<Option<Pulled>> {
 fn adopt(store: Store, pulled: &Pulled) -> Store {
     let mut closed: ClosedStore = store.suspend();
     closed.adopt(pulled).unwrap();
-    closed.open().map_err(|(_, error)| error).unwrap()
+    closed.open_following().map_err(|(_, error)| error).unwrap()
 }
 
 fn beside(bench: &Bench, path: &str, content: &str) {
@@ -97,6 +97,7 @@ fn only_what_is_new_is_fetched_and_readers_follow() {
     follower = adopt(follower, &pulled);
     assert_eq!(snapshots.get().whole().unwrap().totals().documents, 5980);
     assert_eq!(truth.statistics().unwrap().documents, 5980);
+    assert_eq!(snapshots.get().whole().unwrap().totals().sequence, second.generation, "it is the same index");
     assert_eq!(before.whole().unwrap().totals().documents, 6000, "who searches goes on with what they have");
     let listed = before.whole().unwrap().totals().source("wiki");
     assert_eq!(listed.files, 6000);
