@@ -5,9 +5,9 @@ mod backup;
 mod people;
 mod push;
 mod search;
+mod serve;
 mod source;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +18,7 @@ pub(crate) use backup::{BackupArgs, CompactArgs, RestoreArgs};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 pub(crate) use push::PushArgs;
 pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
+pub(crate) use serve::ServeArgs;
 pub(crate) use source::{AddSourceArgs, SourceArgs, SourceCommand, TestSourceArgs};
 
 /// Self-hosted semantic search over a company's own documents.
@@ -211,18 +212,6 @@ pub(crate) struct IndexArgs {
     /// Make the index of all sources anew, for another model or format. The old one is searched until the new one is whole.
     #[arg(long)]
     pub(crate) rebuild: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ServeArgs {
-    /// Folders to index at start, beside those that the index knows.
-    pub(crate) folders: Vec<PathBuf>,
-    /// Only search, and bring the index up to date with the newest backup there: `quarry backup DIR`, of another server.
-    #[arg(long, value_name = "DIR", conflicts_with = "folders")]
-    pub(crate) follow: Option<PathBuf>,
-    /// Address and port [default: 127.0.0.1:7700]. Other than loopback addresses need keys: `quarry keys create`.
-    #[arg(long, env = "QUARRY_LISTEN", value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone, Args)]
