@@ -282,7 +282,6 @@ fn server(data: &Path) -> Finding {
     }
 }
 
-/// What crosses the network in the open.
 /// Whether backups can be read where they go, or come from.
 fn backups(settings: &Settings) -> Option<Finding> {
     let place = settings.web().backups()?;
@@ -290,23 +289,20 @@ fn backups(settings: &Settings) -> Option<Finding> {
         .map_err(anyhow::Error::from)
         .and_then(|destination| Ok(storage::list_backups(&*destination)?));
     let shown = place.display();
+    let none = || Finding::note("backups", format!("there are none in {shown}"), "`quarry backup DEST` makes one");
     Some(match listed {
-        Ok(made) => match made.iter().flatten().next() {
-            Some(newest) => {
-                let found = format!("{} in {shown}, the newest of {}", made.len(), output::time(newest.created));
-                Finding::good("backups", found)
-            }
-            None => Finding::note("backups", format!("there are none in {shown}"), "`quarry backup DEST` makes one"),
-        },
+        Ok(made) => made.iter().flatten().next().map_or_else(none, |newest| {
+            let found = format!("{} in {shown}, the newest of {}", made.len(), output::time(newest.created));
+            Finding::good("backups", found)
+        }),
         Err(error) => match error.downcast_ref::<BackupError>() {
-            Some(BackupError::NoBackup { .. }) => {
-                Finding::note("backups", format!("there are none in {shown}"), "`quarry backup DEST` makes one")
-            }
+            Some(BackupError::NoBackup { .. }) => none(),
             _ => Finding::failed("backups", &error),
         },
     })
 }
 
+/// What crosses the network in the open.
 fn encryption(settings: &Settings) -> Option<Finding> {
     let server = settings.web().server;
     if server.is_local() || server.is_encrypted() || settings.web().trusts_proxy() {

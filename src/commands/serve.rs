@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use indexer::IndexOptions;
 use searcher::{Calibration, Rules, SearchConfig, Synonyms};
-use storage::{BackupObserver, BackupSummary, IndexModel, Source, Store, Unobserved};
+use storage::{BackupError, BackupObserver, BackupSummary, IndexModel, Source, Store, Unobserved};
 use web::{Announcement, EngineParts, OpenError, SourceConfig};
 
 use crate::cli::ServeArgs;
@@ -15,7 +15,7 @@ use crate::commands::backup::CopyProgress;
 use crate::commands::index;
 use crate::plain::shown;
 use crate::settings::Settings;
-use crate::{answers, models, output, paths};
+use crate::{answers, interrupt, models, output, paths};
 
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
     // A folder that is not there is noticed before anything is made.
@@ -29,6 +29,10 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         let progress = CopyProgress::new("follow")?;
         let followed = follow(place, &config, &data_dir, false, &progress);
         progress.finish();
+        if matches!(followed.as_ref().map_err(|error| error.downcast_ref()), Err(Some(BackupError::Stopped))) {
+            eprintln!("stopped; nothing is restored. The same command begins anew.");
+            return Ok(ExitCode::from(interrupt::INTERRUPTED));
+        }
         followed?;
     }
     let reading = settings.extract.start()?;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::backup::followed_place;
+use crate::backup::check_unfollowed;
 use crate::error::{Error, Result};
 
 const NAME: &str = "LOCK";
@@ -22,10 +22,8 @@ impl Lock {
     /// [`Error::Locked`] if another process holds it; [`Error::Follows`] if what is in it comes from backups alone.
     pub(crate) fn acquire(folder: &Path) -> Result<Self> {
         let lock = Self::acquire_following(folder)?;
-        match followed_place(folder)? {
-            None => Ok(lock),
-            Some(place) => Err(Error::Follows { path: folder.to_path_buf(), place }),
-        }
+        check_unfollowed(folder)?;
+        Ok(lock)
     }
 
     /// As [`Lock::acquire`], for those who change nothing, or bring what a newer backup has.

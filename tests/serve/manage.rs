@@ -134,6 +134,13 @@ fn people_are_added_changed_and_removed() {
     let server = Server::configured(&bench, log, &[&bench.docs().display().to_string()]).ready();
     let origin = format!("http://{}", server.address);
     assert!(server.get("/admin/users").text.contains("nobody gets in without signing in"));
+    let harmless = b"name=anna&password=correct+horse&role=search";
+    let told = server.request("POST", "/admin/users", &[FORM, ("origin", &origin)], harmless);
+    assert!(
+        told.status == 200 && told.text.contains("from themselves"),
+        "the first one may do everything: {}",
+        told.text
+    );
     let add = "name=Root&password=correct+horse&role=admin&groups=";
     assert_eq!(press(&server, "/admin/users", add), "/admin/users");
     // From now on people sign in.

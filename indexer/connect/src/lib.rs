@@ -29,6 +29,7 @@ mod state;
 mod testing;
 mod webdav;
 mod website;
+mod xml;
 
 pub use bucket::{BucketConfig, destination, is_bucket};
 pub use connector::{Connector, Fetched, Known, Remote};

@@ -17,6 +17,7 @@ use crate::connector::{Connector, Fetched, Known, Remote};
 use crate::error::ConnectError;
 use crate::http::{Ask, Client, host_of, refused, second_of};
 use crate::settings::Settings;
+use crate::xml::meant;
 
 /// Bytes of the list of one folder.
 const MAX_LIST: u64 = 64 << 20;
@@ -209,15 +210,7 @@ fn entries(text: &[u8]) -> Result<Vec<Entry>, String> {
             }
             Event::Text(text) => text.to_string(),
             Event::CData(text) => text.to_string(),
-            Event::GeneralRef(reference) => match (reference.resolve_char_ref(), reference.as_ref()) {
-                (Ok(Some(letter)), _) => letter.to_string(),
-                (_, "amp") => "&".to_owned(),
-                (_, "quot") => "\"".to_owned(),
-                (_, "apos") => "'".to_owned(),
-                (_, "lt") => "<".to_owned(),
-                (_, "gt") => ">".to_owned(),
-                _ => String::new(),
-            },
+            Event::GeneralRef(reference) => meant(&reference),
             // What is cut off must not be taken for all there is.
             Event::Eof if is_whole => return Ok(found),
             Event::Eof => return Err("its list of files ends in the middle, or is none".to_owned()),

@@ -93,9 +93,9 @@ pub(super) fn check_empty(data: &Path) -> BackupResult<()> {
 /// A backup on its way into a data folder, whose lock the caller holds: first all that it holds is written beside what is in
 /// force, opened and checked; then it takes its place.
 pub(super) struct Restoration<'a> {
-    pub(super) repository: &'a Repository<'a>,
+    repository: &'a Repository<'a>,
     pub(super) manifest: &'a Manifest,
-    pub(super) data: &'a Path,
+    data: &'a Path,
     /// What is here already.
     pub(super) near: Option<Near>,
     observer: &'a dyn BackupObserver,

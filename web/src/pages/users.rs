@@ -39,6 +39,10 @@ pub(super) async fn page(app: web::Data<App>, visit: Visit) -> HttpResponse {
 pub(super) async fn add(app: web::Data<App>, visit: Visit, entered: Form<Entered>) -> HttpResponse {
     let Entered { name, password, role, groups } = entered.0;
     let Some(scopes) = scopes_of(&role) else { return wrong(&app, &visit).await };
+    // From the first one on, whoever is here now is let in as nobody any more.
+    if app.is_open() && !scopes.contains(&Scope::Admin) {
+        return oneself(&app, &visit).await;
+    }
     change(&app, &visit, move |users| users.add(name.trim(), &password, scopes, &listed(&groups))).await
 }
 

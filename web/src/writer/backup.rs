@@ -188,8 +188,10 @@ impl Backups {
             tracing::warn!("a backup that was made stays noted, and is made at the next start: {error}");
         }
         match made {
-            Ok(report) => {
-                jobs.finish(order.job, JobState::Done, words(&report));
+            Ok((report, is_deferred)) => {
+                let waits = "; somebody reads there: what is not to be kept is removed with the next backup";
+                let waits = if is_deferred { waits } else { "" };
+                jobs.finish(order.job, JobState::Done, format!("{}{waits}", words(&report)));
                 true
             }
             Err(fault) => {
@@ -201,7 +203,8 @@ impl Backups {
         }
     }
 
-    fn copied(&self, order: &Order) -> Result<BackupReport, Fault> {
+    /// The report, and whether what is not to be kept waits for the next one.
+    fn copied(&self, order: &Order) -> Result<(BackupReport, bool), Fault> {
         let destination = connect::destination(&order.destination, &self.s3).map_err(Fault::Place)?;
         let writer = BackupWriter::begin(&*destination, &self.data_dir)?;
         let (reply, answer) = mpsc::channel();
@@ -220,9 +223,9 @@ impl Backups {
         let report = writer.write(&source, &Watch { backups: self, job: order.job })?;
         self.last.store(report.summary.created, Ordering::Relaxed);
         match &order.keep {
-            None => Ok(report),
+            None => Ok((report, false)),
             Some(keep) => match writer.prune(keep) {
-                Ok(_) => Ok(report),
+                Ok(pruned) => Ok((report, pruned.is_deferred)),
                 Err(error) => Err(Fault::Pruning(report.summary.name, error)),
             },
         }

@@ -12,6 +12,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use url::Url;
 
 use super::config::BucketConfig;
+use super::has_address;
 use super::listing::{self, Listing};
 use crate::error::{ConnectError, shown};
 use crate::http::{certificates, text_of};
@@ -78,8 +79,17 @@ impl Client {
         Ok(Self { agent: agent.build().into(), bucket, credentials: config.credentials()? })
     }
 
+    /// Refuses a key that no address leads to.
+    fn check(&self, key: &str) -> io::Result<()> {
+        if has_address(&self.bucket, key) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no address leads to an object with the key {key:?}")))
+    }
+
     /// Stores an object whole.
     pub(super) fn put(&self, key: &str, content: &[u8]) -> io::Result<()> {
+        self.check(key)?;
         let action = PutObject::new(&self.bucket, Some(&self.credentials), key);
         self.patiently(|| {
             let url = action.sign(SIGNED_FOR);
@@ -90,6 +100,7 @@ impl Client {
 
     /// An object whole; [`io::ErrorKind::NotFound`] if there is none.
     pub(super) fn get(&self, key: &str) -> io::Result<Answer> {
+        self.check(key)?;
         let action = GetObject::new(&self.bucket, Some(&self.credentials), key);
         let answer = self.patiently(|| self.agent.get(action.sign(SIGNED_FOR).as_str()).call())?;
         self.good(key, &answer).map(|()| answer)
@@ -97,6 +108,7 @@ impl Client {
 
     /// Removes an object, if there is one.
     pub(super) fn delete(&self, key: &str) -> io::Result<()> {
+        self.check(key)?;
         let action = DeleteObject::new(&self.bucket, Some(&self.credentials), key);
         let answer = self.patiently(|| self.agent.delete(action.sign(SIGNED_FOR).as_str()).call())?;
         match self.good(key, &answer) {
@@ -105,7 +117,7 @@ impl Client {
         }
     }
 
-    /// What begins with a prefix: all of it, or up to the next slash.
+    /// What begins with a prefix: all of it, or up to the next slash; without what no address leads to.
     pub(super) fn list(&self, prefix: &str, is_flat: bool) -> io::Result<Listing> {
         let mut whole = Listing::default();
         let mut token: Option<String> = None;
@@ -125,7 +137,7 @@ impl Client {
                 let host = self.host();
                 io::Error::other(format!("{host} does not list as S3 does: {reason}"))
             })?;
-            whole.objects.extend(listing.objects);
+            whole.objects.extend(listing.objects.into_iter().filter(|object| has_address(&self.bucket, &object.key)));
             whole.folders.extend(listing.folders);
             whole.now = answer.now.or(whole.now);
             token = listing.next;

@@ -3,8 +3,9 @@
 
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::events::Event;
+
+use crate::xml::meant;
 
 /// A part of a list, or all of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -115,14 +116,6 @@ fn each(text: &[u8], mut told: impl FnMut(&[&str], &str)) -> Result<(), String> 
         if let Some((_, text)) = open.last_mut() {
             text.push_str(&piece);
         }
-    }
-}
-
-/// What a reference stands for; nothing where it is none of XML's own.
-fn meant(reference: &BytesRef<'_>) -> String {
-    match reference.resolve_char_ref() {
-        Ok(Some(letter)) => letter.to_string(),
-        _ => resolve_predefined_entity(reference.as_ref()).unwrap_or_default().to_owned(),
     }
 }
 

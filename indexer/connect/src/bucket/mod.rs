@@ -14,6 +14,8 @@ mod tests;
 use std::io;
 use std::path::Path;
 
+use percent_encoding::percent_decode_str;
+use rusty_s3::Bucket;
 use storage::{BackupFolder, Destination, StoredName, Use};
 
 use self::client::Client;
@@ -69,6 +71,14 @@ impl BackupBucket {
 fn is_bucket_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (3..=255).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
+}
+
+/// Whether a key has an address of its own. Parts of `.` and `..` lead elsewhere, into other buckets too, and nothing leads to
+/// the bucket itself: whoever may put an object somewhere could have others read or removed with the key of quarry.
+fn has_address(bucket: &Bucket, key: &str) -> bool {
+    let (base, url) = (bucket.base_url().path(), bucket.object_url(key));
+    let below = url.path().strip_prefix(base).map(|below| percent_decode_str(below).decode_utf8());
+    !key.is_empty() && matches!(below, Some(Ok(below)) if below == key)
 }
 
 /// Bucket and prefix of an address.

@@ -9,6 +9,7 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use url::Url;
 
 use super::client::{SIGNED_FOR, signed_listing};
+use super::has_address;
 use super::listing::{self, Listed};
 use crate::connector::{Connector, Fetched, Known, Remote};
 use crate::error::ConnectError;
@@ -99,6 +100,9 @@ impl Connector for BucketSource {
     }
 
     fn fetch(&mut self, remote: &Remote, _: Option<&Known>, most: u64) -> Result<Fetched, ConnectError> {
+        if !has_address(&self.bucket, &remote.id) {
+            return Ok(Fetched::Unwanted("no address leads to an object with such a key".to_owned()));
+        }
         let url = GetObject::new(&self.bucket, self.credentials.as_ref(), &remote.id).sign(SIGNED_FOR);
         let is_wanted = |status: u16, _: &_| (200..300).contains(&status);
         let answer = self.client.ask(&url, &Ask::default(), most, is_wanted)?;

@@ -212,6 +212,27 @@ fn a_bucket_keeps_what_is_put_and_lists_it() {
 }
 
 #[test]
+fn keys_that_lead_elsewhere_are_nobodys() {
+    let store = Store::new();
+    let bucket = store.at("s3://backups/q");
+    let keys = ["q/objects/../../other/x", "other/x", "q/objects/ab/abc"];
+    for key in keys {
+        store.objects.lock().unwrap().stored.insert(key.to_owned(), (b"1".to_vec(), 7));
+    }
+    assert_eq!(bucket.list("objects").unwrap(), [stored("objects/ab/abc", 1)]);
+    for name in ["objects/../../other/x", "..", "./x", "objects/.."] {
+        let refused = [bucket.get(name).err(), bucket.put(name, b"2").err(), bucket.delete(name).err()];
+        assert!(refused.iter().flatten().all(|error| error.kind() == io::ErrorKind::InvalidInput), "{name}");
+        assert_eq!(refused.iter().flatten().count(), 3, "{name}");
+    }
+    assert_eq!(store.keys().len(), 3, "nothing was removed");
+    for good in ["a b", "ü+%2e%2e/x", "a//b", "...", "a\\b", "a?b#c"] {
+        bucket.put(good, b"3").unwrap();
+        assert_eq!(bucket.get(good).unwrap(), b"3", "{good}");
+    }
+}
+
+#[test]
 fn what_fails_for_a_moment_is_asked_again_and_what_stays_wrong_is_told() {
     let store = Store::new();
     let bucket = store.at("s3://backups");
@@ -325,14 +346,14 @@ fn what_lies_in_a_bucket_is_mirrored_and_only_what_changed_is_fetched() {
     for number in 0..5 {
         put(&format!("wiki/de/{number} ü.md"), "one");
     }
-    ["wiki/de/", "wiki/../../etc/passwd", "other/x.md"].iter().for_each(|key| put(key, "two"));
+    // The last would lead to the one before it, whose content is not below the prefix.
+    ["wiki/de/", "other/x.md", "wiki/../../backups/other/x.md"].iter().for_each(|key| put(key, "two"));
     let sync = || mirrored(&store, folder.path(), "/backups/wiki/", |_| ());
     let report = sync().unwrap();
-    assert_eq!((report.fetched, report.failed), (5, 0), "{report:?}");
+    assert_eq!((report.fetched, report.unwanted, report.failed), (5, 1, 0), "{report:?}");
     let text = |path: &str| std::fs::read_to_string(folder.path().join("files").join(path)).ok();
     assert_eq!(text("de/3 ü.md").as_deref(), Some("one"));
-    assert!(!folder.path().parent().unwrap().join("etc/passwd").exists(), "no key leads out");
-    store.site.targets();
+    assert!(!store.site.targets().iter().any(|target| target.contains("/other/")), "no key leads out");
     let report = sync().unwrap();
     assert_eq!((report.fetched, report.unchanged), (0, 5), "{report:?}");
     assert!(!store.site.targets().iter().any(|target| target.contains(".md?")), "nothing is fetched that is here");

@@ -11,6 +11,7 @@ use url::Url;
 use super::target;
 use crate::error::ConnectError;
 use crate::http::{Client, refused};
+use crate::xml::meant;
 
 /// Bytes of a sitemap, as it comes and unpacked: the protocol allows 50 MiB.
 const MAX_BYTES: u64 = 50 << 20;
@@ -167,10 +168,7 @@ impl Found {
                 }
                 Event::Text(text) => text.to_string(),
                 Event::CData(text) => text.to_string(),
-                Event::GeneralRef(reference) => match reference.resolve_char_ref() {
-                    Ok(Some(letter)) => letter.to_string(),
-                    _ => entity(&reference).to_owned(),
-                },
+                Event::GeneralRef(reference) => meant(&reference),
                 Event::Eof => return found,
                 _ => continue,
             };
@@ -180,18 +178,6 @@ impl Found {
                 Field::Other => {}
             }
         }
-    }
-}
-
-/// The five names that XML knows.
-fn entity(name: &str) -> &'static str {
-    match name {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        _ => "",
     }
 }
 
