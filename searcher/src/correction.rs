@@ -8,6 +8,10 @@
 //! Promises: a word that the index holds keeps being searched for, and one that it holds well is never looked at; codes,
 //! numbers, names in capitals, quoted and excluded words are what they are; the cost for a query without slips is a
 //! look into the dictionary for each word and each pair of neighbours.
+//!
+//! Chinese is typed by its sound, so that its slips are of another kind: see `sounded`.
+
+mod sounded;
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -90,6 +94,12 @@ struct Found {
     role: Role,
 }
 
+impl Found {
+    fn replacement(&self) -> (Range<usize>, String) {
+        (self.range.clone(), self.meant.clone())
+    }
+}
+
 /// What is done with a correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -97,6 +107,8 @@ enum Role {
     Replaces,
     /// The index has them for the same word, so that only the models read it in the place of what was typed.
     Respells,
+    /// It is what sounds like that: the letters or the characters as typed are no words of the index, and are let go.
+    Sounds,
     /// It is searched for beside what was typed.
     Joins,
     /// It is only suggested.
@@ -114,6 +126,7 @@ impl Corrections {
     ) -> Result<Self, SearchError> {
         let speller = Speller::new(view, query, places, understood)?;
         let mut found = speller.joined()?;
+        found.extend(speller.sounded(&found)?);
         let is_free =
             |word: &&Word, found: &[Found]| !found.iter().any(|other| other.range.contains(&word.range.start));
         let doubtful = speller.words.iter().filter(|word| speller.is_doubtful(word) && is_free(word, &found));
@@ -146,8 +159,13 @@ impl Corrections {
 
     /// What the models read in the place of words that the index does not hold.
     pub(crate) fn replacements(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
-        let replacing = self.0.iter().filter(|found| matches!(found.role, Role::Replaces | Role::Respells));
-        replacing.map(|found| (found.range.clone(), found.meant.clone()))
+        let replaces = |role| matches!(role, Role::Replaces | Role::Respells | Role::Sounds);
+        self.0.iter().filter(move |found| replaces(found.role)).map(Found::replacement)
+    }
+
+    /// The query as the lexical retriever reads it: with what it sounds like; `None` if that is what was typed.
+    pub(crate) fn heard(&self, query: &str) -> Option<String> {
+        self.applied(query, |role| role == Role::Sounds)
     }
 
     /// What the user is told; `None` if there is nothing to tell.
@@ -166,7 +184,7 @@ impl Corrections {
     /// The query with some of the corrections in it; `None` if there are none such.
     fn applied(&self, query: &str, wanted: impl Fn(Role) -> bool) -> Option<String> {
         let wanted = self.0.iter().filter(|found| wanted(found.role));
-        replaced(query, wanted.map(|found| (found.range.clone(), found.meant.clone())).collect())
+        replaced(query, wanted.map(Found::replacement).collect())
     }
 }
 
@@ -202,6 +220,8 @@ struct Word {
     is_alone: bool,
     /// Whether it may be a slip by its looks.
     is_plain: bool,
+    /// Whether it is written in characters that were typed by their sound, perhaps.
+    is_characters: bool,
 }
 
 impl Word {
@@ -268,7 +288,9 @@ impl<'s> Speller<'s> {
                 let normal = folding.normalize(&text);
                 let holders = if is_plain { view.holders(&text)? } else { 0 };
                 let is_spelled = holders == 0 || !view.words_near(&normal, 0)?.is_empty();
-                words.push(Word { range, text, normal, holders, is_spelled, is_alone: runs.len() == 1, is_plain });
+                let is_alone = runs.len() == 1;
+                let is_characters = *script == Script::Unspaced && !is_understood;
+                words.push(Word { range, text, normal, holders, is_spelled, is_alone, is_plain, is_characters });
             }
         }
         let topics = words
@@ -486,7 +508,7 @@ mod tests {
                 path: number.to_string(),
                 title: "t".into(),
                 kind: "text".into(),
-                language: Some("en".into()),
+                language: Some(if text.chars().any(storage::is_unspaced) { "zh" } else { "en" }.into()),
                 modified: 1,
                 bytes: 1,
                 metadata: BTreeMap::new(),
@@ -631,6 +653,60 @@ mod tests {
     fn words_around_a_hyphen_that_are_one_word_are_no_slips() {
         with_texts(&["onboarding of workers", "onboarding again"], |view| {
             assert_eq!(spelling(view, "on-boarding"), None);
+        });
+    }
+
+    const CHINESE: &[&str] = &[
+        "年假制度：员工每年有二十天年假",
+        "如何申请年假，以及病假和事假",
+        "差旅费用的报销流程，报销须附发票",
+        "发票抬头与报销期限",
+        "旅行预算由主管批准",
+        "公司的班车从东门开出",
+    ];
+
+    #[test]
+    fn letters_stand_for_the_characters_that_sound_so() {
+        with_texts(CHINESE, |view| {
+            for (typed, meant) in [
+                ("nianjia", "年假"),
+                ("nian jia", "年假"),
+                ("baoxiao liucheng", "报销 流程"),
+                ("baoxiaoliucheng", "报销 流程"),
+                ("lvxing yusuan", "旅行 预算"),
+                ("怎么shenqing年假", "怎么申请年假"),
+                ("VPN baoxiao", "VPN 报销"),
+            ] {
+                let found = corrected(view, typed).map(|text| text.replace(' ', ""));
+                assert_eq!(found, Some(meant.replace(' ', "")), "{typed}");
+                assert!(corrections(view, typed).heard(typed).is_some());
+            }
+            let asked = spelling(view, "travel nianjia 报销").unwrap();
+            assert_eq!((asked.corrected, asked.did_you_mean.as_deref()), (None, Some("travel 年假 报销")));
+            for other in ["travel", "\"nianjia\"", "jia", "tangping", "kafei ji", "path:nianjia", ""] {
+                assert_eq!(corrected(view, other), None, "{other}");
+            }
+        });
+        with_texts(TEXTS, |view| assert_eq!(corrected(view, "nianjia"), None, "nothing is in Chinese"));
+    }
+
+    #[test]
+    fn characters_that_sound_alike_are_mistaken_for_each_other() {
+        with_texts(CHINESE, |view| {
+            for (typed, meant) in [
+                ("年价", "年假"),
+                ("年價怎么申请", "年假怎么申请"),
+                ("抱销流程", "报销流程"),
+                ("差旅费的报消", "差旅费的报销"),
+                ("发飘的期限", "发票的期限"),
+            ] {
+                let asked = spelling(view, typed).unwrap();
+                assert_eq!((asked.corrected, asked.did_you_mean.as_deref()), (None, Some(meant)), "{typed}");
+            }
+            for right in ["年假", "年假怎么申请", "病假", "加班", "公司的食堂", "“年价”", "年", "班车出发的时间"]
+            {
+                assert_eq!(spelling(view, right), None, "{right}");
+            }
         });
     }
 

@@ -100,7 +100,8 @@ impl SearchPlan {
         let is_ranked = has_text && request.sort == Sort::Relevance;
         let mut alternatives = corrections.alternatives();
         alternatives.extend(expanded.iter().flat_map(Expansion::alternatives));
-        let terms = LexicalQuery { alternatives, ..LexicalQuery::from(&query) };
+        let heard = corrections.heard(&request.query).map(|heard| request.syntax.read(&heard));
+        let terms = LexicalQuery { alternatives, ..LexicalQuery::from(heard.as_ref().unwrap_or(&query)) };
         let rerank_depth = match request.rerank.is_off() {
             false if is_ranked => request.rerank.candidates.unwrap_or(config.rerank_depth),
             _ => 0,

@@ -322,6 +322,23 @@ impl View {
         self.contents.lexical.words_near(word, slips)
     }
 
+    /// The pairs of characters of the index that begin with one of these characters and end with one of those, in the form
+    /// that the index folds them to, the most frequent first.
+    ///
+    /// # Errors
+    /// A segment cannot be read.
+    pub fn pairs(&self, firsts: &[char], seconds: &[char]) -> Result<Vec<KnownWord>> {
+        self.contents.lexical.pairs(firsts, seconds)
+    }
+
+    /// Passages that hold a character or a pair of characters of a script without spaces, in the same form.
+    ///
+    /// # Errors
+    /// A segment cannot be read.
+    pub fn gram_holders(&self, gram: &str) -> Result<u64> {
+        self.contents.lexical.gram_holders(gram)
+    }
+
     /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
     pub fn holders(&self, word: &str) -> Result<u64> {
         self.contents.lexical.holders(word)

@@ -16,6 +16,7 @@ mod query;
 mod reader;
 mod schema;
 mod sight;
+mod sound;
 mod spelling;
 mod statistics;
 mod stopwords;
@@ -31,6 +32,7 @@ pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence
 pub(crate) use reader::LexicalReader;
 pub use reader::PassageRef;
 pub(crate) use schema::StoredPassage;
+pub use sound::{homophones, in_syllables, sounding, syllable};
 pub use spelling::KnownWord;
 pub use stopwords::is_stopword;
 pub use tokens::{Script, is_unspaced, plain_words, runs};

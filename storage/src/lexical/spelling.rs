@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use tantivy::InvertedIndexReader;
+use tantivy::postings::TermInfo;
 use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::{IndexRecordOption, Term};
 
@@ -39,22 +41,56 @@ impl LexicalReader {
             let mut near = near.map_err(|error| damaged(error.to_string()))?;
             // Within a sight all are looked at: which come first depends on what is out of sight.
             while (found.len() < MAX_NEIGHBOURS || self.sight.is_some()) && near.advance() {
-                let holders = match self.sight.as_ref().and_then(|sight| sight.segment(segment)) {
-                    None => u64::from(near.value().doc_freq),
-                    Some(seen) => {
-                        let postings = index.read_postings_from_terminfo(near.value(), IndexRecordOption::Basic);
-                        sight::seen(seen, postings.map_err(tantivy::TantivyError::from)?)
-                    }
-                };
+                let holders = self.holders_within(segment, &index, near.value())?;
                 if holders > 0 {
                     *found.entry(String::from_utf8_lossy(near.key()).into_owned()).or_default() += holders;
                 }
             }
         }
-        let mut words: Vec<KnownWord> = found.into_iter().map(|(text, holders)| KnownWord { text, holders }).collect();
-        words.sort_by(|a, b| b.holders.cmp(&a.holders).then_with(|| a.text.cmp(&b.text)));
+        let mut words = most_frequent_first(found);
         words.truncate(MAX_NEIGHBOURS);
         Ok(words)
+    }
+
+    /// The pairs of characters of the index that begin with one of these characters and end with one of those, the most
+    /// frequent first.
+    pub(crate) fn pairs(&self, firsts: &[char], seconds: &[char]) -> Result<Vec<KnownWord>> {
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        for (segment, reader) in (0u32..).zip(self.searcher.segment_readers()) {
+            let index = reader.inverted_index(self.fields.grams)?;
+            for first in firsts {
+                let begin = String::from(*first);
+                // Whatever begins with a character comes before what begins with the next one.
+                let Some(next) = char::from_u32(u32::from(*first) + 1) else { continue };
+                let range = index.terms().range().ge(begin.as_bytes()).lt(String::from(next).as_bytes());
+                let mut terms = range.into_stream().map_err(|error| damaged(error.to_string()))?;
+                while terms.advance() {
+                    let Ok(gram) = std::str::from_utf8(terms.key()) else { continue };
+                    if !gram.chars().nth(1).is_some_and(|second| seconds.contains(&second)) {
+                        continue;
+                    }
+                    let holders = self.holders_within(segment, &index, terms.value())?;
+                    if holders > 0 {
+                        *found.entry(gram.to_owned()).or_default() += holders;
+                    }
+                }
+            }
+        }
+        Ok(most_frequent_first(found))
+    }
+
+    /// Passages that hold a character or a pair of characters, in the form that the index folds them to.
+    pub(crate) fn gram_holders(&self, gram: &str) -> Result<u64> {
+        Ok(self.frequency(&Term::from_field_text(self.fields.grams, gram))?)
+    }
+
+    /// Passages of a segment that hold a term and are seen.
+    fn holders_within(&self, segment: u32, index: &InvertedIndexReader, term: &TermInfo) -> Result<u64> {
+        let Some(seen) = self.sight.as_ref().and_then(|sight| sight.segment(segment)) else {
+            return Ok(u64::from(term.doc_freq));
+        };
+        let postings = index.read_postings_from_terminfo(term, IndexRecordOption::Basic);
+        Ok(sight::seen(seen, postings.map_err(tantivy::TantivyError::from)?))
     }
 
     /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
@@ -73,6 +109,12 @@ impl LexicalReader {
             None => Ok(self.live()),
         }
     }
+}
+
+fn most_frequent_first(found: BTreeMap<String, u64>) -> Vec<KnownWord> {
+    let mut words: Vec<KnownWord> = found.into_iter().map(|(text, holders)| KnownWord { text, holders }).collect();
+    words.sort_by(|a, b| b.holders.cmp(&a.holders).then_with(|| a.text.cmp(&b.text)));
+    words
 }
 
 #[cfg(test)]
@@ -128,6 +170,25 @@ mod tests {
             assert_eq!(near("rotro", 1), named(&[("rotor", 1)]), "a swap is one slip");
             assert_eq!(near("otor", 1), named(&[("rotor", 1)]), "the first letter may be missing");
             assert_eq!(near("zebra", 2), named(&[]));
+        });
+    }
+
+    #[test]
+    fn pairs_of_characters_are_found_by_what_they_may_be_made_of() {
+        with_texts(&["年假制度", "年假与事假", "年價", "假期"], |snapshot| {
+            let pairs = |firsts: &[char], seconds: &[char]| {
+                let words = snapshot.pairs(firsts, seconds).unwrap();
+                words.into_iter().map(|word| (word.text, word.holders)).collect::<Vec<_>>()
+            };
+            let named = |words: &[(&str, u64)]| words.iter().map(|(w, n)| ((*w).to_string(), *n)).collect::<Vec<_>>();
+            assert_eq!(
+                pairs(&['年', '事', '病'], &['价', '假']),
+                named(&[("年假", 2), ("事假", 1), ("年价", 1)]),
+                "traditional characters as simplified ones"
+            );
+            assert_eq!(pairs(&['年'], &['期']), named(&[]));
+            let holders = ["年", "假期", "病"].map(|gram| snapshot.gram_holders(gram).unwrap());
+            assert_eq!(holders, [3, 1, 0]);
         });
     }
 
