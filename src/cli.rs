@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use access::{AccessArgs, AccessCommand, FilesSay};
-pub(crate) use backup::{BackupArgs, CompactArgs, RestoreArgs};
+pub(crate) use backup::{BackupArgs, CompactArgs, RestoreArgs, RollbackArgs};
 pub(crate) use people::{GroupsArgs, GroupsCommand, PasswordArgs, UsersArgs, UsersCommand, YesOrNo};
 pub(crate) use push::PushArgs;
 pub(crate) use search::{AskArgs, McpArgs, SearchArgs};
@@ -132,6 +132,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Make a data folder of a backup.
     Restore(RestoreArgs),
+    /// Take a rebuild back: the index that it replaced is in force again, without what was removed or forbidden since.
+    Rollback(RollbackArgs),
     /// Give back the space of what was removed from the index. Nothing is read or embedded again.
     Compact(CompactArgs),
     /// Fetch, list, check and remove models.
@@ -159,7 +161,7 @@ impl Command {
             Self::Status(_) | Self::Verify(_) | Self::Remove(_) => true,
             Self::Config(_) | Self::Doctor(_) | Self::Extract(_) | Self::Insights(_) | Self::Jobs(_) => false,
             Self::Mcp(_) | Self::Models(_) | Self::Push(_) => false,
-            Self::Backup(_) | Self::Restore(_) | Self::Compact(_) | Self::Source(_) => true,
+            Self::Backup(_) | Self::Restore(_) | Self::Compact(_) | Self::Rollback(_) | Self::Source(_) => true,
             #[cfg(feature = "lab")]
             Self::Lab(command) => command.writes_data_folder(),
             Self::ExtractWorker | Self::Generate(_) | Self::RunConfined(_) => false,

@@ -87,6 +87,7 @@ fn of_store(error: &storage::Error) -> Option<&'static str> {
              with no server running, the folder is an index of its own",
         ),
         E::NoIndex { .. } => Some("make one with `quarry index FOLDER`"),
+        E::NothingReplaced { .. } => Some("`quarry index --rebuild` keeps what it replaces"),
         E::NoTotals { .. } => Some("run `quarry index` once, as the user whose index it is"),
         E::Format { found, expected, .. } if found > expected => {
             Some("it was written by a newer quarry: use that one, or index into a new folder with --data-dir")

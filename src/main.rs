@@ -66,6 +66,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Remove(args) => commands::remove::run(settings, args),
         Command::Backup(args) => commands::backup::run(settings, args),
         Command::Restore(args) => commands::restore::run(settings, args),
+        Command::Rollback(args) => commands::rollback::run(settings, args),
         Command::Compact(args) => commands::compact::run(settings, args),
         Command::Models(args) => commands::models::run(settings, args),
         #[cfg(feature = "lab")]

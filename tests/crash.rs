@@ -140,6 +140,8 @@ fn acknowledged_before(step: Step, passage: usize) -> usize {
         Step::AccessWritten
         | Step::RebuildFinished
         | Step::RebuildInForce
+        | Step::RollbackFinished
+        | Step::RollbackInForce
         | Step::UpgradeConverted
         | Step::UpgradeFinished
         | Step::UpgradeInForce

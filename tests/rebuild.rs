@@ -206,3 +206,66 @@ fn an_index_too_damaged_to_open_is_made_anew_with_its_sources() {
     bench.run(&["index", "--rebuild"]).succeeded();
     check_whole(&bench, "rebuilt from a damaged index");
 }
+
+/// What a rebuild replaced, and who may see and find what in it.
+#[test]
+fn a_rebuild_is_taken_back_and_nothing_hidden_comes_to_light() {
+    let bench = bench();
+    bench.run(&["rollback"]).refused(&["nothing is kept", "index --rebuild"]);
+    let small = ["--dimension", "64"];
+    let with_small = |args: &[&str]| bench.run(&[&small, args].concat());
+    let told = with_small(&["index", "--rebuild"]).succeeded();
+    assert!(told.stderr().contains("quarry rollback"), "{}", told.stderr());
+    // Since then: a file is gone, one is new, one source may be seen by few, another is removed.
+    fs::remove_file(bench.docs().join("note-003.md")).unwrap();
+    bench.write("late.md", "# Late\n\nA lateword.\n");
+    with_small(&["index"]).succeeded();
+    with_small(&["access", "set", "alpha", "group:hr"]).succeeded();
+    with_small(&["remove", "beta"]).succeeded();
+    let kept = bench.status()["replaced"].as_u64().unwrap();
+    assert!(kept > 0);
+
+    let told = bench.run(&["rollback", "--json"]).succeeded().stdout();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["removed"], &told["documents"]), (&json!(2), &json!(DOCUMENTS)), "{told}");
+    with_small(&["search", "marker007"]).refused(&["was built with", "--rebuild"]);
+    assert_eq!(sources(&bench), ["docs", "alpha"]);
+    assert_eq!(bench.paths(&["marker007", "--lexical"]), ["note-007.md"]);
+    for gone in ["marker003", "betaword", "lateword"] {
+        assert!(bench.paths(&[gone, "--lexical"]).is_empty(), "{gone}");
+    }
+    assert!(bench.paths(&["alphaword", "--lexical", "--as", "user:anna"]).is_empty());
+    assert_eq!(bench.paths(&["alphaword", "--lexical", "--as", "group:hr"]), ["page.md"]);
+    bench.verify();
+    bench.run(&["index"]).succeeded();
+    assert_eq!(bench.paths(&["lateword", "--lexical"]), ["late.md"], "what is new is read by the next pass");
+
+    // And back.
+    bench.run(&["rollback"]).succeeded();
+    assert_eq!(with_small(&["search", "lateword", "--json"]).succeeded().json()["results"][0]["path"], "late.md");
+    with_small(&["rollback", "--forget"]).succeeded();
+    with_small(&["rollback"]).refused(&["nothing is kept"]);
+    assert!(bench.status()["replaced"].is_null());
+}
+
+#[test]
+fn a_rollback_that_is_killed_leaves_one_index_or_the_other() {
+    for step in [Step::TruthFlushed, Step::AccessWritten, Step::RollbackFinished, Step::RollbackInForce] {
+        let bench = bench();
+        bench.run(&["index", "--rebuild"]).succeeded();
+        fs::remove_file(bench.docs().join("note-003.md")).unwrap();
+        bench.run(&["index"]).succeeded();
+        bench.run(&["access", "set", "alpha", "group:hr"]).succeeded();
+        let mut command = bench.command(&["rollback"]);
+        let ended = command.env("QUARRY_KILL_AT", format!("{step:?}:1")).output().unwrap();
+        assert!(!ended.status.success(), "{step:?} was never passed");
+        for _ in 0..2 {
+            assert!(bench.paths(&["marker003", "--lexical"]).is_empty(), "{step:?}");
+            assert!(bench.paths(&["alphaword", "--lexical", "--as", "user:anna"]).is_empty(), "{step:?}");
+            assert_eq!(bench.status()["documents"], DOCUMENTS + 1, "{step:?}");
+            // A writer repairs what there is to be repaired.
+            bench.run(&["index"]).succeeded();
+            bench.verify();
+        }
+    }
+}

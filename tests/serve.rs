@@ -166,6 +166,14 @@ fn documents_are_put_found_and_deleted() {
     server.send("DELETE", &format!("/api/v1/documents/{}", item["id"].as_str().unwrap()), &json!({})).expect(200);
     assert!(server.paths("q=stork45&mode=lexical").is_empty());
 
+    // What is said of a file after it would be left out of account: the document would be everybody's.
+    let late = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"pay.txt\"\r\n\r\nstork45\r\n--x\r\n\
+                content-disposition: form-data; name=\"access\"\r\n\r\n[\"group:hr\"]\r\n--x--\r\n";
+    let headers = [("content-type", "multipart/form-data; boundary=x")];
+    let refused = server.request("POST", "/api/v1/documents", &headers, late.as_bytes()).problem(400, "bad-request");
+    assert!(refused["detail"].as_str().unwrap().starts_with("access: expected before the file"), "{refused}");
+    assert!(server.paths("q=stork45&mode=lexical").is_empty());
+
     let file = server.get("/api/v1/search?q=marker001&mode=lexical").expect(200)["results"][0]["id"].clone();
     server
         .send("DELETE", &format!("/api/v1/documents/{}", file.as_str().unwrap()), &json!({}))

@@ -5,8 +5,11 @@
 //! document, the parameters of an address) is derived from this struct.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
@@ -156,6 +159,7 @@ pub struct Filters {
 #[serde(deny_unknown_fields, default)]
 pub struct RerankBudget {
     /// Milliseconds from the beginning of the search.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<usize>))]
     pub ms: Option<u64>,
     /// Candidates to read at the most.
     pub candidates: Option<usize>,
@@ -179,7 +183,7 @@ pub struct SearchRequest {
     /// The question. Words, "phrases", -without, source: path: type: lang: after: before:
     pub query: String,
     /// Restrictions beside those in the query.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub filters: Filters,
     /// Whether documents are counted by source, type, language, year and month.
     #[serde(default)]
@@ -220,7 +224,7 @@ pub struct SearchRequest {
     #[serde(default)]
     pub prefer_lang: Vec<String>,
     /// How much reranking may cost; as configured if it is left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub rerank: RerankBudget,
     /// What the models are told to look for, instead of their default instruction.
     #[serde(default)]
@@ -232,6 +236,25 @@ pub struct SearchRequest {
     /// Whether the answer says how the query was understood.
     #[serde(default)]
     pub explain: bool,
+}
+
+/// What is written by the names of its fields: a list of their values in order would be read as well, and nobody means that.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    struct Named<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+
+    from.deserialize_map(Named(PhantomData))
 }
 
 fn yes() -> bool {

@@ -41,3 +41,13 @@ pub(crate) struct CompactArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RollbackArgs {
+    /// Give up what is kept instead, and its space.
+    #[arg(long)]
+    pub(crate) forget: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

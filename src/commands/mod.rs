@@ -21,6 +21,7 @@ pub(crate) mod models;
 pub(crate) mod push;
 pub(crate) mod remove;
 pub(crate) mod restore;
+pub(crate) mod rollback;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod source;

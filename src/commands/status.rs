@@ -37,6 +37,9 @@ struct Status {
     /// Bytes of a rebuild that was stopped before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     unfinished_rebuild: Option<u64>,
+    /// Bytes of what the last rebuild replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<u64>,
     sources: Vec<SourceStatus>,
     reading: ReadingStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,6 +212,7 @@ fn status(folder: &Path, files: Files, settings: &Settings) -> Result<Status> {
         refused: totals.refused,
         bytes,
         unfinished_rebuild: storage::unfinished_rebuild(folder),
+        replaced: storage::replaced(folder).map(|replaced| replaced.bytes),
         sources: sources.into_iter().map(source_status).collect(),
         reading: reading(settings),
         files,
@@ -272,6 +276,12 @@ fn show(status: &Status) {
     if let Some(bytes) = status.unfinished_rebuild {
         let size = output::size(bytes);
         println!("rebuild    an unfinished one takes {size}; `quarry index --rebuild` goes on with it");
+    }
+    if let Some(bytes) = status.replaced {
+        let size = output::size(bytes);
+        println!(
+            "rollback   what the last rebuild replaced takes {size}; `quarry rollback` puts it in force again, with --forget it goes"
+        );
     }
     show_reading(&status.reading);
     let mut rows = table(&[

@@ -34,6 +34,10 @@ pub enum Step {
     RebuildFinished,
     /// A rebuild is in force, what it replaced is still there.
     RebuildInForce,
+    /// What a rebuild had replaced is as it is to be, and not in force yet.
+    RollbackFinished,
+    /// It is in force, what it takes the place of is still there.
+    RollbackInForce,
     /// The truth of an upgrade is whole, what is derived is not made yet.
     UpgradeConverted,
     /// An upgrade is whole, and not in force yet.

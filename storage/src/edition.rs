@@ -4,7 +4,7 @@
 //! `upgrade/`, a compaction in `compact/`, a restore in `restoring/`, and at its end renames that folder to `index-N`. The rename
 //! is the change-over, whole or absent: whoever opens the data folder takes the highest N
 //! there is, and the data folder itself where there is none. What is superseded is removed by the next writer, if the
-//! rebuild did not get to it.
+//! rebuild did not get to it. What a rebuild has replaced is kept in `replaced/` until the next one, to be put in force again.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::rename_durably;
 use crate::error::{Error, Result};
-use crate::{files, layout};
+use crate::{files, layout, settings};
 
 /// Where a rebuild works until it is whole.
 const UNFINISHED: &str = "rebuild";
@@ -22,6 +22,8 @@ const UPGRADING: &str = "upgrade";
 const COMPACTING: &str = "compact";
 /// Where a restore works until it is whole.
 const RESTORING: &str = "restoring";
+/// Where what the last rebuild replaced is kept.
+const REPLACED: &str = "replaced";
 const PREFIX: &str = "index-";
 
 /// The folder of the edition in force.
@@ -49,6 +51,11 @@ pub(crate) fn restoring(data: &Path) -> PathBuf {
     data.join(RESTORING)
 }
 
+/// The folder of the edition that the last rebuild replaced.
+pub(crate) fn replaced(data: &Path) -> PathBuf {
+    data.join(REPLACED)
+}
+
 /// Removes what a compaction or a restore that was killed has left. The caller holds the data folder's lock.
 pub(crate) fn remove_unfinished(data: &Path) -> Result<()> {
     [compacting(data), restoring(data)].iter().try_for_each(|folder| files::remove(folder))
@@ -56,7 +63,7 @@ pub(crate) fn remove_unfinished(data: &Path) -> Result<()> {
 
 /// Whether something of that name in a data folder is an edition, or one in the making.
 pub(crate) fn is_one(name: &str) -> bool {
-    [UNFINISHED, UPGRADING, COMPACTING, RESTORING].contains(&name) || number_of(name).is_some()
+    [UNFINISHED, UPGRADING, COMPACTING, RESTORING, REPLACED].contains(&name) || number_of(name).is_some()
 }
 
 /// Reads the edition in force; once more if a rebuild replaced it meanwhile.
@@ -76,6 +83,29 @@ pub(crate) fn change_over(data: &Path, unfinished: &Path) -> Result<()> {
     // Everything below is durable. An empty folder in its place gives way; a file or a folder with anything in it is an
     // error, and nothing has changed.
     rename_durably(unfinished, &next).map_err(Error::io("rename", unfinished))
+}
+
+/// Keeps what the edition in force has replaced, in the place of what was kept before. Killed on the way, less or nothing is
+/// kept; the edition in force is not touched.
+pub(crate) fn keep_superseded(data: &Path) -> Result<()> {
+    let Some(newest) = newest(data)? else { return Ok(()) };
+    let older = numbers(data)?.into_iter().filter(|number| *number < newest).max();
+    let kept = replaced(data);
+    files::remove(&kept)?;
+    let place = |from: &Path, to: &Path| rename_durably(from, to).map_err(Error::io("rename", from));
+    if let Some(number) = older {
+        place(&numbered(data, number), &kept)?;
+    } else {
+        fs::create_dir(&kept).map_err(Error::io("create", &kept))?;
+        // What says that there is an index comes last: until then there is none.
+        let settings = settings::path(data);
+        let parts = layout::parts(data).into_iter().filter(|part| *part != settings);
+        for part in parts.chain([settings.clone()]).filter(|part| part.exists()) {
+            let Some(name) = part.file_name() else { continue };
+            place(&part, &kept.join(name))?;
+        }
+    }
+    remove_superseded(data).map(|_| ())
 }
 
 /// Removes what a newer edition has replaced. Whether there was anything.
@@ -145,6 +175,31 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["index-011", "index-11", "index-12", "index-13", "index-x", "keys.json"]);
+    }
+
+    #[test]
+    fn what_a_rebuild_has_replaced_is_kept_until_the_next_one() {
+        let data = tempfile::tempdir().unwrap();
+        let write = |folder: &Path, text: &str| {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(settings::path(folder), text).unwrap();
+        };
+        let kept = || fs::read_to_string(settings::path(&replaced(data.path()))).unwrap();
+        write(data.path(), "first");
+        fs::write(data.path().join("vectors.bin"), "first").unwrap();
+        fs::write(data.path().join("keys.json"), "not of an edition").unwrap();
+        for (next, before) in [("second", "first"), ("third", "second")] {
+            write(&unfinished(data.path()), next);
+            change_over(data.path(), &unfinished(data.path())).unwrap();
+            keep_superseded(data.path()).unwrap();
+            assert_eq!(kept(), before);
+            assert!(!remove_superseded(data.path()).unwrap(), "nothing is left over");
+        }
+        change_over(data.path(), &replaced(data.path())).unwrap();
+        keep_superseded(data.path()).unwrap();
+        let in_force = settings::path(&in_force(data.path()).unwrap());
+        assert_eq!((fs::read_to_string(in_force).unwrap(), kept()), ("second".to_string(), "third".to_string()));
+        assert!(data.path().join("keys.json").exists() && !data.path().join("vectors.bin").exists());
     }
 
     #[test]

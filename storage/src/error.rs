@@ -43,6 +43,12 @@ pub enum Error {
         /// The data folder.
         path: PathBuf,
     },
+    /// There is nothing that a rebuild has replaced.
+    #[error("nothing is kept in {} that a rebuild has replaced", path.display())]
+    NothingReplaced {
+        /// The data folder.
+        path: PathBuf,
+    },
     /// The index has no totals for readers: it was made by an older version, or a writer died while it made the index.
     #[error("the index in {} was not counted yet", path.display())]
     NoTotals {

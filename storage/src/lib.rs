@@ -76,6 +76,7 @@ mod private;
 mod rebuild;
 mod record;
 mod recover;
+mod rollback;
 mod roster;
 mod scope;
 mod settings;
@@ -128,6 +129,7 @@ pub use record::{
     AWAITED, Chunk, ChunkDraft, ContentKey, Coverage, DATE_FROM, Document, DocumentId, FileState, IndexModel,
     LedgerEntry, Source, embedding_text,
 };
+pub use rollback::{Replaced, RolledBack, forget_replaced, replaced, roll_back};
 pub use roster::DocumentSet;
 pub use scope::Scope;
 pub use settings::{model_of, model_of_rebuild};

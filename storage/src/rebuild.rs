@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::{edition, files, layout, private, recover, settings};
 
 /// Where the database of the index in force is copied to, to be asked.
-const ASIDE: &str = "asked";
+pub(crate) const ASIDE: &str = "asked";
 
 /// An index in the making. The data folder is locked for as long as it lives.
 pub struct Rebuild {
@@ -75,7 +75,7 @@ impl Rebuild {
         self.store.close()
     }
 
-    /// Puts the new index in force and removes the old one.
+    /// Puts the new index in force and keeps the old one, for [`roll_back`](crate::roll_back).
     ///
     /// # Errors
     /// The new index cannot be closed or renamed; the old one is in force then.
@@ -87,8 +87,7 @@ impl Rebuild {
         crash::point(Step::RebuildFinished);
         edition::change_over(&data, &edition::unfinished(&data))?;
         crash::point(Step::RebuildInForce);
-        edition::remove_superseded(&data)?;
-        Ok(())
+        edition::keep_superseded(&data)
     }
 }
 
@@ -108,7 +107,7 @@ fn anew(folder: &Path, model: &IndexModel) -> Result<recover::Opened> {
 ///
 /// # Errors
 /// The database cannot be copied: that is no damage, and what is known otherwise may be older.
-fn accesses_of(folder: &Path, aside: &Path, sources: &[Source]) -> Result<AccessTable> {
+pub(crate) fn accesses_of(folder: &Path, aside: &Path, sources: &[Source]) -> Result<AccessTable> {
     let documents = layout::documents(folder);
     if documents.exists() {
         files::remove(aside)?;

@@ -35,6 +35,7 @@ mod pages;
 mod pushed;
 mod running;
 mod server;
+mod shapes;
 mod socket;
 mod stages;
 mod suggestions;

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::followup::standalone;
-use crate::request::{Counted, Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax, within};
+use crate::request::{
+    Counted, Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax, object, within,
+};
 
 /// A question that documents are to answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,13 +18,13 @@ pub struct AskRequest {
     #[serde(default)]
     pub before: Option<String>,
     /// Restrictions on the documents.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub filters: Filters,
     /// Languages of whoever asks, the most wanted first: they decide between documents that are equally good.
     #[serde(default)]
     pub prefer_lang: Vec<String>,
     /// What reranking may cost.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub rerank: RerankBudget,
     /// Whose words the answer is in.
     #[serde(default)]

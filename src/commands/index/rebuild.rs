@@ -50,6 +50,12 @@ pub(super) fn run(
         }
     }
     rebuild.finish()?;
+    if let Some(replaced) = storage::replaced(folder) {
+        eprintln!(
+            "what it replaced is kept: `quarry rollback` puts it in force again, `quarry rollback --forget` gives its {} back",
+            output::size(replaced.bytes)
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

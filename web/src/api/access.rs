@@ -17,6 +17,7 @@ use crate::config::FilesSay;
 use crate::error::{Error, Problem};
 use crate::guard::Caller;
 use crate::json::{Json, Params};
+use crate::shapes;
 use crate::writer::{AccessNews, Look};
 
 /// The rules of a source.
@@ -116,6 +117,7 @@ pub(crate) async fn put(
 pub(crate) struct ExplainParams {
     /// Principals of somebody; several times.
     #[serde(default, rename = "as")]
+    #[param(schema_with = shapes::principals)]
     seen_as: Vec<String>,
 }
 

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use storage::{Access, AccessList};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{ArrayBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::Error;
+use crate::shapes;
 
 /// Who may see a document: a list of principals, with `!` before those that it keeps out, such as
 /// `["group:hr", "!group:interns"]`; or several lists, all of which must let through. An empty list: nobody but administrators.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(crate) enum AccessBody {
     /// One list.
@@ -16,6 +19,19 @@ pub(crate) enum AccessBody {
     /// Several lists.
     All(Vec<Vec<String>>),
 }
+
+impl PartialSchema for AccessBody {
+    /// An empty list is both.
+    fn schema() -> RefOr<Schema> {
+        let about = "Who may see a document: a list of principals, with `!` before those that it keeps out, such as \
+                     `[\"group:hr\", \"!group:interns\"]`; or several lists, all of which must let through. An empty list: \
+                     nobody but administrators.";
+        let several = ArrayBuilder::new().items(shapes::entries());
+        AnyOfBuilder::new().description(Some(about)).item(shapes::entries()).item(several).into()
+    }
+}
+
+impl ToSchema for AccessBody {}
 
 impl AccessBody {
     /// As documents have it.

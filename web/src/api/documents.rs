@@ -21,6 +21,8 @@ use crate::json::Params;
 /// Documents or passages of a page when nothing is said, and at most.
 const PAGE: usize = 50;
 const MAX_PAGE: usize = 500;
+/// Passages that may be skipped; no document has as many.
+const MAX_OFFSET: usize = 1_000_000;
 
 /// A document.
 #[derive(Serialize, ToSchema)]
@@ -163,6 +165,7 @@ pub(crate) async fn get(
 pub(crate) struct PassageParams {
     /// Passages to skip.
     #[serde(default)]
+    #[param(maximum = 1_000_000)]
     offset: usize,
     /// Passages of a page, at most 500.
     #[param(minimum = 1, maximum = 500, default = 50)]
@@ -212,6 +215,7 @@ pub(crate) async fn passages(
     let started = Instant::now();
     let id = document_id(&id)?;
     let (offset, limit) = (params.offset, page_size(params.limit)?);
+    within("offset", offset, MAX_OFFSET)?;
     let Found { seen, passages, tag } = found(&app, caller, id, &request).await?;
     if let Some(kept) = tag.kept_by(&request) {
         return Ok(kept);

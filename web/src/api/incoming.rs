@@ -32,9 +32,12 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: w
     let (mut source, mut path, mut url, mut access) = (SOURCE.to_string(), String::new(), None, None);
     let mut left = limit;
     let mut list: Vec<Edit> = Vec::new();
+    // What was said last, if no file has come since.
+    let mut of_next: Option<String> = None;
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|error| broken(error, limit))?;
         let name = part.name().unwrap_or_default().to_string();
+        of_next = (name != "file").then(|| name.clone());
         match name.as_str() {
             "source" => source = word(&mut part, &name, limit).await?,
             "path" => path = word(&mut part, &name, limit).await?,
@@ -64,7 +67,13 @@ pub(super) async fn of_form(app: &web::Data<App>, request: &HttpRequest, body: w
             }
         }
     }
-    Ok(Edits { list, room: None })
+    match of_next {
+        // Left out of account, it would be a document that everybody sees, or in another place.
+        Some(name) if !list.is_empty() => {
+            Err(Error::bad(format!("{name}: expected before the file that it is about, and nothing comes after it")))
+        }
+        _ => Ok(Edits { list, room: None }),
+    }
 }
 
 /// Who may see the next file, as JSON.

@@ -65,8 +65,19 @@ fn description(limits: &LimitsConfig, base: &str) -> Result<String, Error> {
         }
     }
     let mut description = serde_json::to_value(&description).map_err(Error::internal)?;
+    open_what_is_timed(&mut description);
     state_limits(&mut description, limits);
     serde_json::to_string(&description).map_err(Error::internal)
+}
+
+/// An answer with its time has fields beside those of its content, which by itself has no others.
+fn open_what_is_timed(description: &mut Value) {
+    let schemas = description["components"]["schemas"].as_object_mut().into_iter().flatten();
+    for (_, schema) in schemas.filter(|(name, _)| name.starts_with("Timed_")) {
+        for part in schema["allOf"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            part.remove("additionalProperties");
+        }
+    }
 }
 
 /// Puts the limits that an administrator may set into the descriptions.
@@ -86,6 +97,8 @@ fn state_limits(description: &mut Value, limits: &LimitsConfig) {
             }
         }
     }
+    description["components"]["schemas"]["AskRequest"]["properties"]["question"]["maxLength"] =
+        json!(limits.query_chars);
     let parameters = description["paths"]["/api/v1/suggest"]["get"]["parameters"].as_array_mut();
     for described in parameters.into_iter().flatten().filter(|described| described["name"] == "q") {
         described["schema"]["maxLength"] = json!(limits.query_chars);

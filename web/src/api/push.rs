@@ -36,6 +36,7 @@ const AUDITED: usize = 1_000;
 pub(crate) struct PutBody {
     /// Name of a source of pushed documents; `api` if it is left out.
     #[serde(default = "default_source")]
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     source: String,
     /// Path within the source; its ending says how the text is read: .md, .html, .txt, .rs, ...
     path: String,
@@ -50,6 +51,23 @@ pub(crate) struct PutBody {
     url: Option<String>,
     /// Who may see it, beside what the rules of its source say; left out: as it was said before, or what those rules say.
     access: Option<AccessBody>,
+}
+
+/// Files to put, and where.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described, and read part by part")]
+pub(crate) struct UploadForm {
+    /// Name of a source of pushed documents; `api` if it is left out.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    source: Option<String>,
+    /// The path of the next file, or a folder for all if it ends in `/`.
+    path: Option<String>,
+    /// The address of the next file in the system that it comes from.
+    #[schema(max_length = 2048)]
+    url: Option<String>,
+    /// The files, each with its name.
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
+    file: Vec<u8>,
 }
 
 /// A line of a bulk request: one of the two.
@@ -206,7 +224,7 @@ async fn one(
 /// that it comes from). Nothing is put in place before all parts were read and
 /// checked.
 #[utoipa::path(post, path = "/api/v1/documents", tag = "documents",
-    request_body(content = Object, content_type = "multipart/form-data"),
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 200, body = Timed<PushedList>), (status = 202, body = Timed<PushedList>), (status = 207, description = "The server could not carry out some of it: those items are `failed`", body = Timed<PushedList>), (status = 409, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn upload(
     app: web::Data<App>,

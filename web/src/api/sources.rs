@@ -136,6 +136,7 @@ pub(crate) async fn list(app: web::Data<App>, caller: Caller) -> Result<HttpResp
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddBody {
     /// Unique name.
+    #[schema(pattern = r"^[^/\x00-\x1f\x7f-\x9f]+$", max_length = 200)]
     name: String,
     /// Absolute path of a folder on the server, within one of `index.allow_folders`.
     #[serde(default)]
@@ -410,7 +411,7 @@ impl From<LedgerEntry> for LedgerLine {
 
 /// What became of the files of a source, in the order of their paths.
 #[utoipa::path(get, path = "/api/v1/sources/{name}/ledger", tag = "sources", params(("name" = String, Path, description = "Name of the source"), LedgerParams),
-    responses((status = 200, body = Timed<LedgerPage>), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, content((Timed<LedgerPage> = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"))), (status = 404, body = Problem, content_type = "application/problem+json"), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ledger(
     app: web::Data<App>,
     name: web::Path<String>,

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::unsupported;
 use crate::error::Error;
+use crate::shapes;
 
 /// Strings that may end a text.
 const STOPS: usize = 16;
@@ -53,6 +54,7 @@ pub(crate) struct ChatBody {
     /// A string that ends the text, or several.
     stop: Option<Stops>,
     /// One text, as ever: refused unless 1.
+    #[schema(minimum = 1, maximum = 1)]
     n: Option<usize>,
     /// What the model's chat template is told: `enable_thinking`.
     chat_template_kwargs: Option<TemplateWishes>,
@@ -66,19 +68,22 @@ pub(crate) struct ChatBody {
     /// Accepted if false: nothing is kept.
     store: Option<bool>,
     /// Refused unless it is null or 0: see `repetition_penalty`.
+    #[schema(schema_with = shapes::zero)]
     presence_penalty: Option<f32>,
     /// Refused unless it is null or 0: see `repetition_penalty`.
+    #[schema(schema_with = shapes::zero)]
     frequency_penalty: Option<f32>,
     /// Refused unless it is null or false.
+    #[schema(schema_with = shapes::no)]
     logprobs: Option<bool>,
     /// Refused unless it is null.
-    #[schema(value_type = Option<usize>)]
+    #[schema(schema_with = shapes::nothing)]
     top_logprobs: Option<IgnoredAny>,
     /// Refused unless it is null.
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = shapes::nothing)]
     logit_bias: Option<IgnoredAny>,
     /// Refused unless it is null or empty: the writer has no tools.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(schema_with = shapes::none_of_them)]
     tools: Option<Vec<IgnoredAny>>,
     /// Refused unless it is null, `none` or `auto`: the writer has no tools.
     #[schema(value_type = Option<String>)]
@@ -97,12 +102,13 @@ pub(crate) struct ChatMessage {
     /// The text, or parts of type `text`.
     content: Option<ChatContent>,
     /// Refused unless it is null: the model knows roles only.
+    #[schema(schema_with = shapes::nothing)]
     name: Option<String>,
     /// Accepted if null.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = shapes::nothing)]
     refusal: Option<IgnoredAny>,
     /// Refused unless it is null or empty: the writer has no tools.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(schema_with = shapes::none_of_them)]
     tool_calls: Option<Vec<IgnoredAny>>,
 }
 

@@ -17,6 +17,7 @@ use super::{at_least_one, unsupported};
 use crate::app::App;
 use crate::error::{Error, Problem};
 use crate::json::Json;
+use crate::shapes;
 
 /// What is to be ranked.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -47,12 +48,13 @@ pub(crate) struct RerankBody {
     truncate: Option<Truncate>,
     /// Accepted, and of no effect: requests are answered in their order.
     #[expect(dead_code, reason = "it cannot change the answer")]
-    priority: Option<u32>,
+    #[schema(value_type = Option<usize>)]
+    priority: Option<u64>,
     /// Refused unless it is null: the `text` of a document is what is read of it.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(schema_with = shapes::nothing)]
     rank_fields: Option<IgnoredAny>,
     /// Refused unless it is null: documents are not cut into chunks.
-    #[schema(value_type = Option<usize>)]
+    #[schema(schema_with = shapes::nothing)]
     max_chunks_per_doc: Option<IgnoredAny>,
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct EmbeddingsBody {
     /// `float` or `base64`.
     encoding_format: Option<Encoding>,
     /// Leading values of each vector to keep.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 32)]
     dimensions: Option<usize>,
     /// Accepted, and of no effect: whom a request is counted for follows from its key.
     #[expect(dead_code, reason = "it cannot change the answer")]

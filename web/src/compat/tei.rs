@@ -27,7 +27,7 @@ pub(crate) struct TeiEmbedBody {
     /// `query` embeds behind the model's instruction; `document`, `passage` or nothing as it is.
     prompt_name: Option<String>,
     /// Leading values of each vector to keep.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 32)]
     dimensions: Option<usize>,
     /// Vectors always have length one; `false` is refused.
     normalize: Option<bool>,

@@ -153,7 +153,7 @@ fn word() -> ObjectBuilder {
 impl PartialSchema for Input {
     fn schema() -> RefOr<Schema> {
         let id = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(u32::MAX));
-        let ids = || ArrayBuilder::new().items(id());
+        let ids = || several(id());
         OneOfBuilder::new()
             .description(Some(
                 "A text or several; or token ids of this model's own tokenizer, of one text or of several",
@@ -170,10 +170,11 @@ impl ToSchema for Input {}
 
 impl PartialSchema for Candidate {
     fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
         OneOfBuilder::new()
             .description(Some("A text, or an object with `text` and whatever else is to come back with it"))
-            .item(word())
-            .item(ObjectBuilder::new().property("text", word()).required("text"))
+            .item(text())
+            .item(ObjectBuilder::new().property("text", text()).required("text"))
             .into()
     }
 }

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::error::{Error, Problem};
 use crate::guard::{Caller, client};
 use crate::json::Unread;
+use crate::shapes;
 
 /// What a client of the protocol says that it takes. Answers are JSON, whatever it prefers.
 const TAKES: &str = "application/json, text/event-stream";
@@ -35,9 +36,10 @@ const JSON: &str = "application/json";
 #[expect(dead_code, reason = "described, and read by the SDK")]
 pub(crate) struct AgentMessage {
     /// `2.0`.
+    #[schema(schema_with = shapes::rpc_version)]
     jsonrpc: String,
     /// A text or a number that the answer repeats; a notification has none.
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = shapes::rpc_id)]
     id: Option<Value>,
     /// What is asked: `tools/list`, `tools/call`, ..
     method: String,
@@ -51,9 +53,10 @@ pub(crate) struct AgentMessage {
 #[expect(dead_code, reason = "described, and written by the SDK")]
 pub(crate) struct AgentAnswer {
     /// `2.0`.
+    #[schema(schema_with = shapes::rpc_version)]
     jsonrpc: String,
     /// That of the message, where it can be told.
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = shapes::rpc_id)]
     id: Option<Value>,
     /// What was asked for.
     #[schema(value_type = Option<Object>)]
