@@ -3,7 +3,7 @@
 mod site;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -130,6 +130,75 @@ fn a_server_fetches_what_is_configured_and_what_is_added() {
     assert!(found(&bench.search(&["--lexical", "xerophilous"])).is_empty());
     assert_eq!(server.signal("-TERM"), Some(0));
     bench.verify();
+}
+
+/// A site that takes its time is found page by page, not when its last page has come.
+#[test]
+fn what_has_come_is_found_while_the_rest_is_fetched() {
+    let (bench, site) = (Bench::with_documents(1), Site::start());
+    let links: String = (0..14).map(|number| format!("<a href=p{number:02}.html>{number}</a> ")).collect();
+    site.put("/", &links);
+    for number in 0..14 {
+        site.put(
+            &format!("/p{number:02}.html"),
+            &format!("<title>P{number}</title><p>Of the ombrotrophic bog {number}."),
+        );
+    }
+    site.hold(Some("/p13.html"));
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    let mut adding = adding(&bench, &site, "250");
+    let count =
+        || found(&server.get("/api/v1/search?q=ombrotrophic&mode=lexical&top=50&copies=apart").expect(200)).len();
+    eventually("some pages are found, the last one is not there", || (count() > 0).then_some(()));
+    assert!(count() < 14);
+    let jobs = server.get("/api/v1/jobs").expect(200)["jobs"].clone();
+    let of_site = jobs.as_array().unwrap().iter().filter(|job| job["source"] == "bogs");
+    assert_eq!(of_site.filter(|job| job["state"] == "running").count(), 1, "{jobs}");
+    site.hold(None);
+    eventually("all pages are found", || (count() == 14).then_some(()));
+    let job = || {
+        let jobs = server.get("/api/v1/jobs").expect(200)["jobs"].clone();
+        let of_site: Vec<Value> =
+            jobs.as_array().unwrap().iter().filter(|job| job["source"] == "bogs").cloned().collect();
+        (of_site.len() == 1 && of_site[0]["state"] == "done").then(|| of_site[0].clone())
+    };
+    let job = eventually("the sync and its pass are done, and no other job is told of", job);
+    let outcome = job["outcome"].as_str().unwrap();
+    assert!(outcome.contains("15 fetched") && outcome.contains("were taken in meanwhile"), "{outcome}");
+    assert!(adding.wait().unwrap().success());
+}
+
+/// A command that adds a site, which takes its time.
+fn adding(bench: &Bench, site: &Site, pause: &str) -> Child {
+    let address = format!("{}/", site.address);
+    let add = ["source", "add", "bogs", &address, "--allow-private", "--pause-ms", pause];
+    bench.command(&add).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Nothing of a source comes back that was removed while it was being fetched.
+#[test]
+fn a_source_that_is_removed_while_it_is_fetched_stays_gone() {
+    let (bench, site) = (Bench::with_documents(1), Site::start());
+    let links: String = (0..40).map(|number| format!("<a href=p{number:02}.html>{number}</a> ")).collect();
+    site.put("/", &links);
+    for number in 0..40 {
+        site.put(
+            &format!("/p{number:02}.html"),
+            &format!("<title>P{number}</title><p>Of the ombrotrophic bog {number}."),
+        );
+    }
+    let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
+    let mut adding = adding(&bench, &site, "150");
+    let count =
+        || found(&server.get("/api/v1/search?q=ombrotrophic&mode=lexical&top=50&copies=apart").expect(200)).len();
+    eventually("some pages are found", || (count() > 0).then_some(()));
+    let job = server.send("DELETE", "/api/v1/sources/bogs", &json!({})).expect(202)["job"].clone();
+    assert_eq!(server.job(&job)["state"], "done");
+    assert_eq!(count(), 0);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(count(), 0);
+    assert!(!bench.data().join("mirrors/bogs").exists());
+    adding.wait().unwrap();
 }
 
 #[test]

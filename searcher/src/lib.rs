@@ -52,6 +52,7 @@ mod group;
 mod highlight;
 mod list;
 mod marks;
+mod named;
 mod narrow;
 mod nearness;
 mod phrases;

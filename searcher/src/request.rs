@@ -5,15 +5,13 @@
 //! document, the parameters of an address) is derived from this struct.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Range;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use storage::Filter;
 
 use crate::cursor::{Cursor, question};
+use crate::named::object;
 use crate::query::{ParsedQuery, parse_date, parse_kind, places_of_plain_words, places_of_words};
 
 /// Most documents one answer holds; deeper pages cost more than they are worth.
@@ -236,25 +234,6 @@ pub struct SearchRequest {
     /// Whether the answer says how the query was understood.
     #[serde(default)]
     pub explain: bool,
-}
-
-/// What is written by the names of its fields: a list of their values in order would be read as well, and nobody means that.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
-    struct Named<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(fields))
-        }
-    }
-
-    from.deserialize_map(Named(PhantomData))
 }
 
 fn yes() -> bool {

@@ -17,6 +17,8 @@ struct State {
     asked: Vec<String>,
     failure: Option<u16>,
     login: Option<String>,
+    /// A page that gives no answer yet.
+    held: Option<String>,
 }
 
 impl Site {
@@ -48,6 +50,11 @@ impl Site {
         self.state.lock().unwrap().login = Some(login.to_owned());
     }
 
+    /// Gives no answer for a page until it is let go.
+    pub(super) fn hold(&self, path: Option<&str>) {
+        self.state.lock().unwrap().held = path.map(str::to_owned);
+    }
+
     /// What was asked for.
     pub(super) fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
@@ -67,6 +74,9 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
         if name.eq_ignore_ascii_case("authorization") {
             login = Some(value.trim().to_owned());
         }
+    }
+    while state.lock().unwrap().held.as_ref() == Some(&path) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let (status, body) = {
         let mut state = state.lock().unwrap();

@@ -52,6 +52,12 @@ pub struct SyncCounters {
 pub trait SyncObserver {
     /// After each file.
     fn progressed(&self, counters: &SyncCounters);
+
+    /// A file has come, or its content is another: it is in place, at this path below the mirror's files, and the manifest tells
+    /// of it.
+    fn brought(&self, path: &str) {
+        let _ = path;
+    }
 }
 
 /// Nobody is told.
@@ -170,7 +176,7 @@ impl Sync<'_> {
                 continue;
             }
             self.counters.named += 1;
-            match self.bring(connector, &remote) {
+            match self.bring(connector, &remote, observer) {
                 Ok(()) => self.failures = 0,
                 Err(ConnectError::Stopped) => return self.interrupted(),
                 Err(error) if error.ends_sync() => return Err(error),
@@ -189,7 +195,12 @@ impl Sync<'_> {
     }
 
     /// Has one thing as it is there now.
-    fn bring(&mut self, connector: &mut dyn Connector, remote: &Remote) -> Result<(), ConnectError> {
+    fn bring(
+        &mut self,
+        connector: &mut dyn Connector,
+        remote: &Remote,
+        observer: &dyn SyncObserver,
+    ) -> Result<(), ConnectError> {
         let wanted = match names::path_of(&remote.name) {
             Ok(path) => path,
             Err(NameFault::Hidden | NameFault::Empty) => return self.unwanted(remote),
@@ -206,7 +217,7 @@ impl Sync<'_> {
         let shown = known.as_ref().map(|entry| Known { version: entry.version.clone(), file: files.join(&entry.path) });
         match connector.fetch(remote, shown.as_ref(), self.mirror.limits.file_bytes)? {
             Fetched::Content { bytes, remote: told } => {
-                self.put(known.as_ref(), &bytes, &Remote { id: remote.id.clone(), ..told })
+                self.put(known.as_ref(), &bytes, &Remote { id: remote.id.clone(), ..told }, observer)
             }
             Fetched::Unchanged => match &known {
                 Some(entry) => {
@@ -236,7 +247,13 @@ impl Sync<'_> {
         self.mirror.manifest.put(Entry { path, url, access, ..entry.clone() })
     }
 
-    fn put(&mut self, known: Option<&Entry>, bytes: &[u8], remote: &Remote) -> Result<(), ConnectError> {
+    fn put(
+        &mut self,
+        known: Option<&Entry>,
+        bytes: &[u8],
+        remote: &Remote,
+        observer: &dyn SyncObserver,
+    ) -> Result<(), ConnectError> {
         // The name may be another now that it is known what it is.
         let Ok(wanted) = names::path_of(&remote.name) else { return self.unwanted(remote) };
         let length = bytes.len() as u64;
@@ -267,7 +284,9 @@ impl Sync<'_> {
             self.mirror.remove(&known.path)?;
         }
         self.mirror.write(&entry.path, bytes, remote.date)?;
+        let path = entry.path.clone();
         self.mirror.manifest.put(entry)?;
+        observer.brought(&path);
         self.report.fetched += 1;
         self.counters.fetched += 1;
         self.counters.bytes += length;

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::followup::standalone;
-use crate::request::{
-    Counted, Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax, object, within,
-};
+use crate::named::object;
+use crate::request::{Counted, Filters, RequestError, RequestLimits, RerankBudget, SearchRequest, Syntax, within};
 
 /// A question that documents are to answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -78,6 +78,8 @@ pub(super) struct Change {
     pub(super) reply: Option<oneshot::Sender<Committed>>,
     /// How often it failed.
     pub(super) tries: u32,
+    /// Whether these are files that a sync has brought which goes on: nobody waits for them, and its pass looks at them again.
+    pub(super) is_interim: bool,
 }
 
 /// Work on a whole source.

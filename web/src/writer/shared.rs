@@ -104,7 +104,7 @@ impl Shared {
             let job = self.jobs.add(JobKind::Documents, &source.name);
             let ((clear, is_clear), (reply, answer)) = (oneshot::channel(), oneshot::channel());
             let (clear, reply) = (Some(clear), Some(reply));
-            let change = Change { job, source: source.clone(), paths, clear, reply, tries: 0 };
+            let change = Change { job, source: source.clone(), paths, clear, reply, tries: 0, is_interim: false };
             queue.changes.insert(id, change);
             Place { id, clear: is_clear, placed: Placed { source, job, answer } }
         };
@@ -359,6 +359,7 @@ impl Shared {
             queue.order.done(id);
             let Some(mut change) = queue.changes.remove(&id) else { continue };
             match &outcome {
+                Ok(_) if change.is_interim => self.jobs.forget(change.job),
                 Ok(entries) => self.jobs.finish(change.job, JobState::Done, format!("{} documents", entries.len())),
                 Err(failure) => self.jobs.fail(change.job, failure),
             }

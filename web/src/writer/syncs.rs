@@ -1,8 +1,11 @@
 //! The syncs of mirrored sources: what lies elsewhere is fetched in threads beside the writer's, and only then does the
 //! source's pass take its place in the order. So a site that takes its time holds up nobody.
 //!
-//! A sync is part of its pass's job: one number for both, and what stops the one stops the other.
+//! A sync is part of its pass's job: one number for both, and what stops the one stops the other. What it has brought is
+//! taken in while it goes on, as documents that are pushed are, so that the first pages of a large site are found at once; the
+//! pass then finds them unchanged.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,14 +16,21 @@ use connect::{SyncCounters, SyncObserver, SyncReport};
 use storage::chain;
 
 use super::order::{PlaceId, Stage};
-use super::queue::{Queue, Run, Synced, Task};
+use super::queue::{Change, Queue, Run, Synced, Task};
 use super::shared::Shared;
-use crate::jobs::Progress;
+use super::turns::Kind;
+use crate::jobs::{JobKind, Progress};
 
 /// Sources that are fetched from at the same time.
 const AT_ONCE: usize = 4;
 /// Time between two words on how far a sync is.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// Time after which what has come is taken in; before, as soon as it is as much as was taken in already, but not at once: most
+/// syncs are short, and a pass follows.
+const TAKE_IN_EVERY: Duration = Duration::from_secs(10);
+const TAKE_IN_FROM: Duration = Duration::from_secs(2);
+/// Files that are taken in at once.
+const TAKEN_IN_AT_ONCE: usize = 500;
 /// How long the end of syncs is waited for that are stopped; their mirrors are whole at any moment.
 const END: Duration = Duration::from_secs(5);
 
@@ -96,10 +106,10 @@ impl Shared {
         loop {
             let Some((id, run, stop)) = self.await_sync() else { return };
             self.jobs.start(run.job);
-            let watch = Watch { shared: self, job: run.job, reported: std::cell::Cell::default() };
-            let outcome = self.mirrors.sync(&run.source.name, &watch, &stop);
+            let watch = Watch::new(self, id, &run);
+            let outcome = self.mirrors.sync(&run.source.name, &watch, &stop).map_err(|error| chain(&error));
             self.mirrors.refresh(&run.source.name);
-            self.synced(id, &run, outcome.map_err(|error| chain(&error)));
+            self.synced(id, &run, outcome, watch.taken_in.get());
         }
     }
 
@@ -116,8 +126,28 @@ impl Shared {
         }
     }
 
+    /// Has files taken in that a sync has brought which goes on; whether it can be done now.
+    fn take_in(&self, id: PlaceId, run: &Run, paths: &[String]) -> bool {
+        let source = &run.source;
+        let mut queue = self.lock();
+        let goes_on = queue.order.stage(id) == Some(Stage::Prepares) && queue.syncs.under_way.contains_key(&id);
+        let is_behind = queue.changes.values().any(|change| change.is_interim && change.source == *source);
+        if !goes_on || is_behind || queue.stopping || queue.condition.failure().is_some() {
+            return false;
+        }
+        self.mirrors.refresh(&source.name);
+        let claimed = paths.iter().cloned().collect();
+        let place = queue.order.accept(&source.name, Kind::Change, claimed, Stage::Ready);
+        let job = self.jobs.add(JobKind::Documents, &source.name);
+        let (paths, source) = (paths.to_vec(), source.clone());
+        let change = Change { job, source, paths, clear: None, reply: None, tries: 0, is_interim: true };
+        queue.changes.insert(place, change);
+        self.changed(&mut queue);
+        true
+    }
+
     /// A sync has ended: its pass is next, unless it was stopped.
-    fn synced(&self, id: PlaceId, run: &Run, outcome: Result<SyncReport, String>) {
+    fn synced(&self, id: PlaceId, run: &Run, outcome: Result<SyncReport, String>, taken_in: usize) {
         let mut queue = self.lock();
         queue.syncs.under_way.remove(&id);
         // Another of the same source may have waited for its end, and a removal may do so.
@@ -133,7 +163,7 @@ impl Shared {
                 tracing::warn!(source = run.source.name, "not up to date: {error}");
             }
             if let Some(run) = queue.runs.get_mut(&id) {
-                run.synced = Some(Synced::of(outcome));
+                run.synced = Some(Synced::of(outcome, taken_in));
             }
             queue.order.set(id, Stage::Ready);
             self.jobs.postpone(run.job);
@@ -184,9 +214,15 @@ impl SyncThreads {
 }
 
 impl Synced {
-    fn of(outcome: Result<SyncReport, String>) -> Self {
+    fn of(outcome: Result<SyncReport, String>, taken_in: usize) -> Self {
         match outcome {
-            Ok(report) => Self { is_idle: report.fetched + report.removed == 0, words: words(&report), error: None },
+            Ok(report) => {
+                let mut words = words(&report);
+                if taken_in > 0 {
+                    words.push_str(&format!("; {taken_in} were taken in meanwhile"));
+                }
+                Self { is_idle: report.fetched + report.removed == 0, words, error: None }
+            }
             Err(error) => Self { is_idle: true, words: String::new(), error: Some(error) },
         }
     }
@@ -204,21 +240,51 @@ fn words(report: &SyncReport) -> String {
     words
 }
 
-/// Tells how far a sync is.
+/// Tells how far a sync is, and has taken in what it has brought.
 struct Watch<'a> {
     shared: &'a Shared,
-    job: u64,
-    reported: std::cell::Cell<Option<Instant>>,
+    id: PlaceId,
+    run: &'a Run,
+    reported: Cell<Option<Instant>>,
+    /// What has come and is not taken in yet.
+    brought: RefCell<Vec<String>>,
+    /// Files that were taken in, and when the last ones were.
+    taken_in: Cell<usize>,
+    last: Cell<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(shared: &'a Shared, id: PlaceId, run: &'a Run) -> Self {
+        let (brought, last) = (RefCell::default(), Cell::new(Instant::now()));
+        Self { shared, id, run, reported: Cell::default(), brought, taken_in: Cell::default(), last }
+    }
+
+    fn take_in(&self) {
+        let mut brought = self.brought.borrow_mut();
+        let count = brought.len().min(TAKEN_IN_AT_ONCE);
+        let since = self.last.get().elapsed();
+        let is_time = since >= TAKE_IN_EVERY || (since >= TAKE_IN_FROM && count >= self.taken_in.get());
+        if count > 0 && is_time && self.shared.take_in(self.id, self.run, &brought[..count]) {
+            brought.drain(..count);
+            self.taken_in.set(self.taken_in.get() + count);
+            self.last.set(Instant::now());
+        }
+    }
 }
 
 impl SyncObserver for Watch<'_> {
+    fn brought(&self, path: &str) {
+        self.brought.borrow_mut().push(path.to_owned());
+    }
+
     fn progressed(&self, counters: &SyncCounters) {
+        self.take_in();
         if self.reported.get().is_some_and(|reported| reported.elapsed() < REPORT_EVERY) {
             return;
         }
         self.reported.set(Some(Instant::now()));
         let SyncCounters { named, fetched, bytes } = *counters;
         let progress = Progress { planned: named, files: fetched, bytes, ..Progress::default() };
-        self.shared.jobs.progress(self.job, progress);
+        self.shared.jobs.progress(self.run.job, progress);
     }
 }
