@@ -74,7 +74,7 @@ impl Terms {
                 }
             }
         }
-        let words = terms.sequences.iter().flat_map(|(_, sequence)| &sequence.words);
+        let words = terms.sequences.iter().flat_map(|(_, sequence)| sequence.all_spellings().flatten());
         terms.in_sequences = words.map(|(_, word)| word.clone()).collect();
         terms
     }
@@ -113,7 +113,7 @@ pub fn highlight(text: &AnalysedText, terms: &Terms) -> Vec<Span> {
         found.extend(stream.iter().filter_map(|term| Some((term.span.clone(), *wanted.get(&term.text)?))));
     }
     for (number, sequence) in &terms.sequences {
-        let words: Vec<Range<usize>> = places(&text.exact, &sequence.words).collect();
+        let words: Vec<Range<usize>> = sequence.all_spellings().flat_map(|words| places(&text.exact, words)).collect();
         let characters: Vec<Range<usize>> = places(&text.grams, &sequence.characters).collect();
         // Where it has both, both have to be there.
         let is_whole = (sequence.words.is_empty() || !words.is_empty())

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use storage::{Analyzer, LexicalQuery, View, homophones, in_syllables, sounding};
+use storage::{AnalysedTerm, Analyzer, LexicalQuery, View, homophones, in_syllables, sounding};
 
 use super::{Candidate, Found, Role, Speller, Word};
 use crate::error::SearchError;
@@ -222,50 +222,46 @@ impl<'v> Ear<'v> {
     /// What of a run of characters sounds like something that the index holds, and is not held itself: bytes of the run, and the
     /// characters that were meant.
     fn misheard(&mut self, run: &str) -> Result<Vec<(Range<usize>, String)>, SearchError> {
-        // One by one, as the index folds them.
-        let grams = Analyzer::grams(run).into_iter();
-        let characters: Vec<(char, Range<usize>)> = grams
-            .filter_map(|gram| {
-                let mut characters = gram.text.chars();
-                let (only, None) = (characters.next()?, characters.next()) else { return None };
-                Some((only, gram.span))
-            })
-            .collect();
-        let at = |index: usize| characters.get(index).map(|(character, _)| *character);
-        let mut is_held = vec![true; characters.len() + 1];
-        // Between a character and the one before it; nothing is held at either end.
-        is_held[0] = false;
-        is_held[characters.len()] = false;
-        for index in 1..characters.len() {
-            let pair: String = [at(index - 1), at(index)].into_iter().flatten().collect();
-            is_held[index] = self.view.gram_holders(&pair)? > 0;
-        }
-        let is_apart = |index: usize| {
-            let is_word = at(index).is_some_and(|character| !PARTICLES.contains(character));
-            is_word && !is_held[index] && !is_held[index + 1]
-        };
+        let characters = self.characters(run)?;
         let mut misheard: Vec<(Range<usize>, String)> = Vec::new();
         let mut from = 0;
-        for index in 0..characters.len() {
-            if characters.len() < 2 || index < from || !is_apart(index) {
+        for index in 0..characters.list.len() {
+            if index < from || !characters.is_apart(index) {
                 continue;
             }
-            let alike = at(index).map(homophones).unwrap_or_default();
+            let alike = characters.at(index).map(homophones).unwrap_or_default();
             let mut candidates: Vec<(usize, Pair)> = Vec::new();
-            if let Some(before) = index.checked_sub(1).filter(|before| *before >= from).and_then(at) {
+            if let Some(before) = index.checked_sub(1).filter(|before| *before >= from).and_then(|at| characters.at(at))
+            {
                 let pairs = self.pairs(&[before], &alike, MISHEARD)?;
                 candidates.extend(pairs.into_iter().map(|pair| (index - 1, pair)));
             }
-            if let Some(behind) = at(index + 1) {
+            if let Some(behind) = characters.at(index + 1) {
                 let pairs = self.pairs(&alike, &[behind], MISHEARD)?;
                 candidates.extend(pairs.into_iter().map(|pair| (index, pair)));
             }
             candidates.retain(|(_, pair)| pair.holders >= HELD);
             let Some((first, pair)) = candidates.into_iter().max_by_key(|(_, pair)| pair.holders) else { continue };
-            misheard.push((characters[first].1.start..characters[first + 1].1.end, pair.text()));
+            misheard.push((characters.range(first, first + 1), pair.text()));
             from = first + 2;
         }
         Ok(misheard)
+    }
+
+    /// The characters of a run, one by one, as the index folds them.
+    fn characters(&self, run: &str) -> Result<Characters, SearchError> {
+        let single = |gram: AnalysedTerm| {
+            let mut characters = gram.text.chars();
+            let (only, None) = (characters.next()?, characters.next()) else { return None };
+            Some((only, gram.span))
+        };
+        let list: Vec<(char, Range<usize>)> = Analyzer::grams(run).into_iter().filter_map(single).collect();
+        let is_held = |pair: &[(char, Range<usize>)]| {
+            let pair: String = pair.iter().map(|(character, _)| *character).collect();
+            Ok(self.view.gram_holders(&pair)? > 0)
+        };
+        let is_held = list.windows(2).map(is_held).collect::<Result<_, SearchError>>()?;
+        Ok(Characters { list, is_held })
     }
 
     /// The pairs of the index that are words or parts of them, by so much more than chance, the most frequent first.
@@ -290,6 +286,31 @@ impl<'v> Ear<'v> {
         let holders = self.view.gram_holders(character.encode_utf8(&mut [0; 4]))?;
         self.holders.insert(character, holders);
         Ok(holders)
+    }
+}
+
+/// A run of characters.
+struct Characters {
+    /// Each with its bytes of the run.
+    list: Vec<(char, Range<usize>)>,
+    /// Whether the index holds each together with the one behind it.
+    is_held: Vec<bool>,
+}
+
+impl Characters {
+    fn at(&self, index: usize) -> Option<char> {
+        self.list.get(index).map(|(character, _)| *character)
+    }
+
+    fn range(&self, first: usize, last: usize) -> Range<usize> {
+        self.list[first].1.start..self.list[last].1.end
+    }
+
+    /// Whether the index holds a character with neither of its neighbours, though it may begin or end a word.
+    fn is_apart(&self, index: usize) -> bool {
+        let is_word = self.at(index).is_some_and(|character| !PARTICLES.contains(character));
+        let mut beside = index.saturating_sub(1)..(index + 1).min(self.is_held.len());
+        is_word && beside.all(|pair| !self.is_held[pair])
     }
 }
 

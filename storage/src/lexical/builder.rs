@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use tantivy::query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery};
+use tantivy::query::{
+    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, PhraseQuery, Query, TermQuery, TermSetQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption, Term};
 
 use super::query::{AnalysedQuery, LexicalWeights, PIECE, QueryWord, Sequence};
@@ -208,7 +210,8 @@ impl QueryBuilder<'_> {
 
     /// A sequence of words and of characters.
     fn ordered(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
-        let words = in_order(self.fields.body, &sequence.words);
+        let spellings = sequence.all_spellings().filter_map(|words| in_order(self.fields.body, words));
+        let words = any_of(spellings.collect());
         let characters = in_order(self.fields.grams, &sequence.characters);
         match (words, characters) {
             (Some(words), Some(characters)) => {
@@ -255,6 +258,11 @@ fn in_order(field: Field, terms: &[(usize, String)]) -> Option<Box<dyn Query>> {
             Some(Box::new(PhraseQuery::new_with_offset(terms)))
         }
     }
+}
+
+/// Matches what any of them matches, as well as the best of them.
+fn any_of(mut queries: Vec<Box<dyn Query>>) -> Option<Box<dyn Query>> {
+    if queries.len() > 1 { Some(Box::new(DisjunctionMaxQuery::new(queries))) } else { queries.pop() }
 }
 
 /// A requirement filters; it adds the same to every score.

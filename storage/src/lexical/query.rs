@@ -20,6 +20,9 @@ use super::{apart, names};
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
 pub(super) const MAX_TERMS: usize = 64;
+/// Words of a phrase that may be names of several parts, and spellings of it.
+const MAX_NAMED: usize = 12;
+const MAX_SPELLINGS: usize = 12;
 
 /// Weight of a part of a name, where the name has 1.
 pub(super) const PIECE: f32 = 0.5;
@@ -137,6 +140,9 @@ pub struct QueryWord {
 pub struct Sequence {
     /// The words as they are written.
     pub words: Vec<(usize, String)>,
+    /// The same words in other spellings, which are as good: a name whose parts capitals tell apart takes a place for each of
+    /// them, so that `JavaScript framework` is longer than `javascript framework`.
+    pub spellings: Vec<Vec<(usize, String)>>,
     /// Characters or pairs of them.
     pub characters: Vec<(usize, String)>,
 }
@@ -342,18 +348,65 @@ fn compounds(text: &str) -> Vec<Sequence> {
 
 impl Sequence {
     pub(super) fn of(text: &str) -> Self {
-        let words = Analyzer::for_language(None).words(text, &mut NormalForms::default()).0;
-        let words = first_at_each_position(words).map(|term| (term.position, term.text)).take(MAX_TERMS).collect();
+        let words_of = |text: &str| -> Vec<(usize, String)> {
+            let words = Analyzer::for_language(None).words(text, &mut NormalForms::default()).0;
+            first_at_each_position(words).map(|term| (term.position, term.text)).take(MAX_TERMS).collect()
+        };
+        let words = words_of(text);
+        let without_capitals = words_of(&normal::lower(text));
+        let spellings = if without_capitals == words { Vec::new() } else { vec![without_capitals] };
         let grams = Analyzer::grams(text);
         let longest = grams.iter().map(|gram| gram.text.chars().count()).max().unwrap_or(0);
         let pairs = grams.into_iter().filter(|gram| gram.text.chars().count() == longest);
-        Self { words, characters: pairs.map(|gram| (gram.position, gram.text)).take(MAX_TERMS).collect() }
+        Self { words, spellings, characters: pairs.map(|gram| (gram.position, gram.text)).take(MAX_TERMS).collect() }
+    }
+
+    /// All spellings of its words.
+    pub fn all_spellings(&self) -> impl Iterator<Item = &Vec<(usize, String)>> {
+        std::iter::once(&self.words).chain(&self.spellings)
+    }
+
+    /// Adds spellings in which words are names of several parts, as `parts` knows them.
+    pub(super) fn with_names<E>(
+        &mut self,
+        mut parts: impl FnMut(&str) -> Result<Vec<Vec<String>>, E>,
+    ) -> Result<(), E> {
+        let plain = self.spellings.last().unwrap_or(&self.words).clone();
+        if plain.len() > MAX_NAMED {
+            return Ok(());
+        }
+        let mut spellings = vec![plain.clone()];
+        for (_, word) in &plain {
+            let ways = parts(word)?;
+            let named: Vec<_> =
+                spellings.iter().flat_map(|spelling| ways.iter().map(|way| with_parts(spelling, word, way))).collect();
+            spellings.extend(named);
+            spellings.truncate(MAX_SPELLINGS);
+        }
+        self.spellings.extend(spellings.into_iter().filter(|spelling| *spelling != self.words));
+        self.spellings.dedup();
+        Ok(())
     }
 
     /// Whether there is anything that could occur.
     fn asks(&self) -> bool {
         !self.words.is_empty() || !self.characters.is_empty()
     }
+}
+
+/// A spelling in which the first place of a word is that of a name with these parts: the name stands at the place of its first
+/// part, and what follows stands behind the last one.
+fn with_parts(spelling: &[(usize, String)], word: &str, parts: &[String]) -> Vec<(usize, String)> {
+    let mut longer = Vec::with_capacity(spelling.len() + parts.len());
+    let mut shift = 0;
+    for (position, text) in spelling {
+        longer.push((position + shift, text.clone()));
+        if text == word && shift == 0 {
+            longer.extend(parts.iter().enumerate().map(|(place, part)| (position + place, part.clone())));
+            shift = parts.len() - 1;
+        }
+    }
+    longer
 }
 
 fn first_at_each_position(terms: Vec<analysis::Term>) -> impl Iterator<Item = analysis::Term> {
@@ -396,6 +449,53 @@ mod tests {
             vector: Some(vec![1.0, 0.0]),
         };
         batch.put(document, vec![draft]);
+    }
+
+    #[test]
+    fn phrases_are_found_whatever_their_capitals() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = IndexModel { name: "m".into(), fingerprint: "f".into(), dimension: 2 };
+        let mut store = Store::open(folder.path(), &model).unwrap();
+        store.add_source(Source { name: "a".into(), root: folder.path().to_path_buf() }).unwrap();
+        let mut batch = Batch::default();
+        put(
+            &mut batch,
+            "camel",
+            "A JavaScript framework for the iPhone 15 and PostgreSQL databases on OpenSSL 3 of LaTeX",
+        );
+        put(&mut batch, "lower", "a javascript framework for the iphone 15");
+        put(&mut batch, "apart", "a java script framework, javascript script engine");
+        put(&mut batch, "other", "javascript without a framework, the work of a frame");
+        store.commit(batch).unwrap();
+        let view = store.snapshot().whole().unwrap();
+        let found = |phrase: &str| {
+            let query = view.analyse(&LexicalQuery { phrases: vec![phrase.into()], ..LexicalQuery::default() });
+            let found = view.lexical(&query, &[], LexicalWeights::default(), 9).unwrap();
+            let mut found: Vec<String> =
+                found.into_iter().map(|(passage, _)| view.passage(passage).unwrap().document.path).collect();
+            found.sort();
+            found
+        };
+        for (phrase, paths) in [
+            ("javascript framework", vec!["camel", "lower"]),
+            ("JavaScript framework", vec!["camel", "lower"]),
+            ("a JAVASCRIPT framework for the iphone 15", vec!["camel", "lower"]),
+            ("iPhone 15", vec!["camel", "lower"]),
+            ("postgresql databases", vec!["camel"]),
+            ("openssl 3 of latex", vec!["camel"]),
+            ("java script framework", vec!["apart", "camel"]),
+            ("javascript engine", vec![]),
+            ("script engine", vec!["apart"]),
+        ] {
+            assert_eq!(found(phrase), paths, "{phrase}");
+        }
+        let without = LexicalQuery {
+            text: "framework".into(),
+            without_phrases: vec!["javascript framework".into()],
+            ..LexicalQuery::default()
+        };
+        let left = view.lexical(&view.analyse(&without), &[], LexicalWeights::default(), 9).unwrap();
+        assert_eq!(left.len(), 2, "what is left out is left out in either spelling");
     }
 
     #[test]

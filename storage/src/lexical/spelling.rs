@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use tantivy::InvertedIndexReader;
+use tantivy::collector::Count;
 use tantivy::postings::TermInfo;
-use tantivy::query::FuzzyTermQuery;
+use tantivy::query::{FuzzyTermQuery, PhraseQuery};
 use tantivy::schema::{IndexRecordOption, Term};
 
 use super::query::{AnalysedQuery, LexicalWeights};
@@ -18,6 +19,10 @@ use crate::error::Result;
 
 /// Words that are looked at for one; no word has as many neighbours that are worth a look.
 const MAX_NEIGHBOURS: usize = 4_096;
+/// Letters of a word that may be a name of several parts.
+const NAME: std::ops::RangeInclusive<usize> = 3..=24;
+/// Ways to part a name; there is hardly more than one.
+const MAX_WAYS: usize = 3;
 
 /// A word of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +82,49 @@ impl LexicalReader {
             }
         }
         Ok(most_frequent_first(found))
+    }
+
+    /// The parts of which the index has a word as a name, with capitals: `java` and `script` for the `javascript` of
+    /// `JavaScript`.
+    pub(super) fn parts_of_name(&self, word: &str) -> Result<Vec<Vec<String>>> {
+        let letters = word.chars().count();
+        if !NAME.contains(&letters) || !word.chars().all(char::is_alphabetic) {
+            return Ok(Vec::new());
+        }
+        let mut ways = Vec::new();
+        let borders: Vec<usize> = word.char_indices().map(|(at, _)| at).skip(1).collect();
+        for (index, first) in borders.iter().enumerate() {
+            if self.is_word(&word[..*first])? {
+                let rest = borders[index + 1..]
+                    .iter()
+                    .map(|second| vec![&word[..*first], &word[*first..*second], &word[*second..]]);
+                for way in std::iter::once(vec![&word[..*first], &word[*first..]]).chain(rest) {
+                    if ways.len() < MAX_WAYS && self.is_name(word, &way)? {
+                        ways.push(way.into_iter().map(str::to_owned).collect());
+                    }
+                }
+            }
+        }
+        Ok(ways)
+    }
+
+    fn is_word(&self, word: &str) -> Result<bool> {
+        Ok(self.searcher.doc_freq(&Term::from_field_text(self.fields.body, word))? > 0)
+    }
+
+    /// Whether a word stands somewhere as a name of these parts.
+    fn is_name(&self, word: &str, parts: &[&str]) -> Result<bool> {
+        // The first part was looked for already.
+        for part in &parts[1..] {
+            if !self.is_word(part)? {
+                return Ok(false);
+            }
+        }
+        let term = |text: &str| Term::from_field_text(self.fields.body, text);
+        // The name stands at the place of its first part.
+        let parts = parts.iter().enumerate().map(|(place, part)| (place, term(part)));
+        let name = PhraseQuery::new_with_offset([(0, term(word))].into_iter().chain(parts).collect());
+        Ok(self.searcher.search(&name, &Count)? > 0)
     }
 
     /// Passages that hold a character or a pair of characters, in the form that the index folds them to.
