@@ -135,15 +135,7 @@ fn a_server_fetches_what_is_configured_and_what_is_added() {
 /// A site that takes its time is found page by page, not when its last page has come.
 #[test]
 fn what_has_come_is_found_while_the_rest_is_fetched() {
-    let (bench, site) = (Bench::with_documents(1), Site::start());
-    let links: String = (0..14).map(|number| format!("<a href=p{number:02}.html>{number}</a> ")).collect();
-    site.put("/", &links);
-    for number in 0..14 {
-        site.put(
-            &format!("/p{number:02}.html"),
-            &format!("<title>P{number}</title><p>Of the ombrotrophic bog {number}."),
-        );
-    }
+    let (bench, site) = (Bench::with_documents(1), bogs(14));
     site.hold(Some("/p13.html"));
     let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
     let mut adding = adding(&bench, &site, "250");
@@ -168,6 +160,18 @@ fn what_has_come_is_found_while_the_rest_is_fetched() {
     assert!(adding.wait().unwrap().success());
 }
 
+/// A site of so many pages about the same.
+fn bogs(count: usize) -> Site {
+    let site = Site::start();
+    let links: String = (0..count).map(|number| format!("<a href=p{number:02}.html>{number}</a> ")).collect();
+    site.put("/", &links);
+    for number in 0..count {
+        let page = format!("<title>P{number}</title><p>Of the ombrotrophic bog {number}.");
+        site.put(&format!("/p{number:02}.html"), &page);
+    }
+    site
+}
+
 /// A command that adds a site, which takes its time.
 fn adding(bench: &Bench, site: &Site, pause: &str) -> Child {
     let address = format!("{}/", site.address);
@@ -178,15 +182,7 @@ fn adding(bench: &Bench, site: &Site, pause: &str) -> Child {
 /// Nothing of a source comes back that was removed while it was being fetched.
 #[test]
 fn a_source_that_is_removed_while_it_is_fetched_stays_gone() {
-    let (bench, site) = (Bench::with_documents(1), Site::start());
-    let links: String = (0..40).map(|number| format!("<a href=p{number:02}.html>{number}</a> ")).collect();
-    site.put("/", &links);
-    for number in 0..40 {
-        site.put(
-            &format!("/p{number:02}.html"),
-            &format!("<title>P{number}</title><p>Of the ombrotrophic bog {number}."),
-        );
-    }
+    let (bench, site) = (Bench::with_documents(1), bogs(40));
     let server = Server::start(&bench, &[&bench.docs().display().to_string()]).ready();
     let mut adding = adding(&bench, &site, "150");
     let count =

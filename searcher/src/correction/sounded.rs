@@ -17,11 +17,13 @@ use crate::error::SearchError;
 const LETTERS: usize = 40;
 
 /// Syllables that are read as characters at once.
-const SYLLABLES: std::ops::RangeInclusive<usize> = 2..=8;
+const SYLLABLES: std::ops::RangeInclusive<usize> = 2..=6;
 /// Characters of a word.
 const WORD: std::ops::RangeInclusive<usize> = 2..=4;
 /// Ways to cut letters into syllables that are tried.
-const MAX_WAYS: usize = 4;
+const MAX_WAYS: usize = 3;
+/// Places of a query that are looked at: each may be a look at all pairs of some hundred characters.
+const MAX_PLACES: usize = 3;
 /// Pairs that are looked at for two sounds, the most frequent ones.
 const MAX_PAIRS: usize = 48;
 /// Beginnings of longer words that are gone on with, and words that are told.
@@ -53,7 +55,8 @@ impl Speller<'_> {
             let others = self.words.iter().filter(|word| !range.contains(&word.range.start) && word.is_plain);
             others.into_iter().any(|word| !word.is_letters())
         };
-        for words in words.chunk_by(goes_on) {
+        let may_be = |words: &&[&Word]| words.iter().any(|word| word.is_characters || word.is_letters());
+        for words in words.chunk_by(goes_on).filter(may_be).take(MAX_PLACES) {
             let (Some(first), Some(last)) = (words.first(), words.last()) else { continue };
             if first.is_characters {
                 let misheard = ear.misheard(&first.text)?.into_iter();
@@ -131,13 +134,15 @@ struct Ear<'v> {
     view: &'v View,
     /// Passages that hold single characters.
     holders: HashMap<char, u64>,
+    /// The words of two syllables.
+    spelled: HashMap<(String, String), Vec<Pair>>,
 }
 
 impl<'v> Ear<'v> {
     /// `None` where nothing of the index is in Chinese.
     fn of(view: &'v View) -> Option<Self> {
         let has_chinese = view.languages().iter().any(|language| language == "zh");
-        has_chinese.then(|| Self { view, holders: HashMap::new() })
+        has_chinese.then(|| Self { view, holders: HashMap::new(), spelled: HashMap::new() })
     }
 
     /// The characters that letters stand for, the likeliest first; `borders` are the places between two words that were typed,
@@ -160,7 +165,7 @@ impl<'v> Ear<'v> {
     fn read(&mut self, way: &[&str]) -> Result<Option<(f64, Vec<Heard>)>, SearchError> {
         let mut pairs: Vec<Vec<Pair>> = Vec::with_capacity(way.len());
         for two in way.windows(2) {
-            pairs.push(self.pairs(sounding(two[0]), sounding(two[1]), CHANCE)?);
+            pairs.push(self.of_syllables(two[0], two[1])?);
         }
         if let [only] = pairs.as_slice() {
             let words = only.iter().take(MAX_KEPT).map(|pair| Heard { text: pair.text(), holders: pair.holders });
@@ -184,6 +189,17 @@ impl<'v> Ear<'v> {
             }
         }
         Ok(best.pop().flatten().map(|(worth, heard)| (worth, vec![heard])))
+    }
+
+    /// The words that have these two syllables. Ways to read the same letters share most of theirs.
+    fn of_syllables(&mut self, first: &str, second: &str) -> Result<Vec<Pair>, SearchError> {
+        let both = (first.to_owned(), second.to_owned());
+        if let Some(known) = self.spelled.get(&both) {
+            return Ok(known.clone());
+        }
+        let pairs = self.pairs(sounding(first), sounding(second), CHANCE)?;
+        self.spelled.insert(both, pairs.clone());
+        Ok(pairs)
     }
 
     /// The likeliest word that these pairs chain up to, each with the one behind it.
