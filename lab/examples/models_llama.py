@@ -68,7 +68,10 @@ def write(path, kind):
 
 class Llama:
     def __init__(self, path):
-        self.model = llama_cpp.llama_model_load_from_file(path.encode(), llama_cpp.llama_model_default_params())
+        settings = llama_cpp.llama_model_default_params()
+        # Its own tile kernels for eight bits end the process (0.3.36, Sapphire Rapids).
+        settings.use_extra_bufts = False
+        self.model = llama_cpp.llama_model_load_from_file(path.encode(), settings)
 
     def context(self, embeds):
         settings = llama_cpp.llama_context_default_params()

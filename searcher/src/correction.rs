@@ -274,7 +274,10 @@ impl<'s> Speller<'s> {
         let mut words = Vec::new();
         for place in places {
             let token = query[place.clone()].trim_matches(|c: char| !c.is_alphanumeric());
-            let is_code = token.chars().any(|c| !c.is_alphabetic() && !matches!(c, '-' | '\'' | '’' | ','));
+            // What Chinese puts between its clauses has no blank beside it.
+            let is_mark =
+                |c: char| matches!(c, '-' | '\'' | '’' | ',' | '\u{3000}'..='\u{303F}' | '\u{FF01}'..='\u{FF20}');
+            let is_code = token.chars().any(|c| !(c.is_alphabetic() || is_mark(c) && !c.is_numeric()));
             let runs: Vec<_> = runs(&query[place.clone()]).collect();
             let joined: String =
                 runs.iter().map(|(run, _)| &query[place.start + run.start..place.start + run.end]).collect();
@@ -676,6 +679,7 @@ mod tests {
                 ("lvxing yusuan", "旅行 预算"),
                 ("怎么shenqing年假", "怎么申请年假"),
                 ("VPN baoxiao", "VPN 报销"),
+                ("请问，nianjia、bingjia（和事假）怎么申请？", "请问，年假、病假（和事假）怎么申请？"),
             ] {
                 let found = corrected(view, typed).map(|text| text.replace(' ', ""));
                 assert_eq!(found, Some(meant.replace(' ', "")), "{typed}");

@@ -339,6 +339,14 @@ impl View {
         self.contents.lexical.gram_holders(gram)
     }
 
+    /// How many characters and pairs of characters of scripts without spaces the passages have together.
+    ///
+    /// # Errors
+    /// A segment cannot be read.
+    pub fn grams(&self) -> Result<u64> {
+        self.contents.lexical.grams()
+    }
+
     /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
     pub fn holders(&self, word: &str) -> Result<u64> {
         self.contents.lexical.holders(word)

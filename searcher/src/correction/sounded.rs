@@ -2,7 +2,7 @@
 //! that sound alike, which is what is chosen wrongly when one types.
 //!
 //! What was meant is looked for among the pairs of characters of the index, and only such pairs count as words whose
-//! characters stand in one passage more often than by chance (pointwise mutual information, Church and Hanks 1990): two
+//! characters stand beside each other more often than by chance (pointwise mutual information, Church and Hanks 1990): two
 //! characters that only meet at the border of two words are none.
 
 use std::collections::HashMap;
@@ -22,16 +22,24 @@ const SYLLABLES: std::ops::RangeInclusive<usize> = 2..=6;
 const WORD: std::ops::RangeInclusive<usize> = 2..=4;
 /// Ways to cut letters into syllables that are tried.
 const MAX_WAYS: usize = 3;
-/// Places of a query that are looked at: each may be a look at all pairs of some hundred characters.
-const MAX_PLACES: usize = 3;
+/// Words of a query that are read as characters: each may be a look at all pairs of some hundred characters.
+const MAX_SPELLED: usize = 4;
 /// Pairs that are looked at for two sounds, the most frequent ones.
 const MAX_PAIRS: usize = 48;
 /// Beginnings of longer words that are gone on with, and words that are told.
 const MAX_KEPT: usize = 5;
-/// The least pointwise mutual information of the characters of a word that was spelled out.
-const CHANCE: f64 = 0.7;
-/// The same of one that was meant by another character, which may be a word that the index does not hold.
-const MISHEARD: f64 = 1.0;
+/// What makes a word of two characters: the least pointwise mutual information of their standing beside each other.
+enum Bond {
+    /// Of all places where two characters can: nearly all words pass, and what meets by chance does not.
+    Places(f64),
+    /// Of all passages, which asks for much more: of a long passage nobody can tell why it holds both.
+    Passages(f64),
+}
+
+/// Of a word that was spelled out.
+const SPELLED: Bond = Bond::Places(2.0);
+/// Of one that was meant by another character, which may be a word that the index does not hold.
+const MISHEARD: Bond = Bond::Passages(1.0);
 /// Passages that hold such a word, at least.
 const HELD: u64 = 2;
 /// What each further word costs, in the logarithm of its frequency.
@@ -42,7 +50,7 @@ const PARTICLES: &str = "的了吗呢吧啊么我你您他她它是在有和与�
 impl Speller<'_> {
     /// What of the query sounds like words of the index and is none, where nothing else was found.
     pub(super) fn sounded(&self, found: &[Found]) -> Result<Vec<Found>, SearchError> {
-        let Some(mut ear) = Ear::of(self.view) else { return Ok(Vec::new()) };
+        let Some(mut ear) = Ear::of(self.view)? else { return Ok(Vec::new()) };
         let mut sounded = Vec::new();
         let is_free = |word: &&Word| !found.iter().any(|other| other.range.contains(&word.range.start));
         let words: Vec<&Word> = self.words.iter().filter(is_free).collect();
@@ -55,15 +63,16 @@ impl Speller<'_> {
             let others = self.words.iter().filter(|word| !range.contains(&word.range.start) && word.is_plain);
             others.into_iter().any(|word| !word.is_letters())
         };
-        let may_be = |words: &&[&Word]| words.iter().any(|word| word.is_characters || word.is_letters());
-        for words in words.chunk_by(goes_on).filter(may_be).take(MAX_PLACES) {
+        let mut spelled_out = 0;
+        for words in words.chunk_by(goes_on) {
             let (Some(first), Some(last)) = (words.first(), words.last()) else { continue };
             if first.is_characters {
                 let misheard = ear.misheard(&first.text)?.into_iter();
                 let within = |range: Range<usize>| first.range.start + range.start..first.range.start + range.end;
                 // The index may lack a word that is right.
                 sounded.extend(misheard.map(|(range, meant)| self.sounds(within(range), meant, Role::Suggested)));
-            } else if first.is_letters() {
+            } else if first.is_letters() && spelled_out < MAX_SPELLED {
+                spelled_out += 1;
                 let range = first.range.start..last.range.end;
                 let spelled = self.spelled(&mut ear, words)?;
                 let role = if has_other_words(&range) { Role::Suggested } else { Role::Sounds };
@@ -132,6 +141,8 @@ impl Pair {
 /// What the index holds, asked for sounds.
 struct Ear<'v> {
     view: &'v View,
+    /// Characters of the index, about.
+    places: f64,
     /// Passages that hold single characters.
     holders: HashMap<char, u64>,
     /// The words of two syllables.
@@ -140,9 +151,13 @@ struct Ear<'v> {
 
 impl<'v> Ear<'v> {
     /// `None` where nothing of the index is in Chinese.
-    fn of(view: &'v View) -> Option<Self> {
-        let has_chinese = view.languages().iter().any(|language| language == "zh");
-        has_chinese.then(|| Self { view, holders: HashMap::new(), spelled: HashMap::new() })
+    fn of(view: &'v View) -> Result<Option<Self>, SearchError> {
+        if !view.languages().iter().any(|language| language == "zh") {
+            return Ok(None);
+        }
+        // Each stands by itself, and in a pair.
+        let places = view.grams()? as f64 / 2.0;
+        Ok(Some(Self { view, places, holders: HashMap::new(), spelled: HashMap::new() }))
     }
 
     /// The characters that letters stand for, the likeliest first; `borders` are the places between two words that were typed,
@@ -197,7 +212,7 @@ impl<'v> Ear<'v> {
         if let Some(known) = self.spelled.get(&both) {
             return Ok(known.clone());
         }
-        let pairs = self.pairs(sounding(first), sounding(second), CHANCE)?;
+        let pairs = self.pairs(sounding(first), sounding(second), &SPELLED)?;
         self.spelled.insert(both, pairs.clone());
         Ok(pairs)
     }
@@ -249,11 +264,11 @@ impl<'v> Ear<'v> {
             let mut candidates: Vec<(usize, Pair)> = Vec::new();
             if let Some(before) = index.checked_sub(1).filter(|before| *before >= from).and_then(|at| characters.at(at))
             {
-                let pairs = self.pairs(&[before], &alike, MISHEARD)?;
+                let pairs = self.pairs(&[before], &alike, &MISHEARD)?;
                 candidates.extend(pairs.into_iter().map(|pair| (index - 1, pair)));
             }
             if let Some(behind) = characters.at(index + 1) {
-                let pairs = self.pairs(&alike, &[behind], MISHEARD)?;
+                let pairs = self.pairs(&alike, &[behind], &MISHEARD)?;
                 candidates.extend(pairs.into_iter().map(|pair| (index, pair)));
             }
             candidates.retain(|(_, pair)| pair.holders >= HELD);
@@ -280,15 +295,19 @@ impl<'v> Ear<'v> {
         Ok(Characters { list, is_held })
     }
 
-    /// The pairs of the index that are words or parts of them, by so much more than chance, the most frequent first.
-    fn pairs(&mut self, firsts: &[char], seconds: &[char], chance: f64) -> Result<Vec<Pair>, SearchError> {
+    /// The pairs of the index that are words or parts of them, the most frequent first.
+    fn pairs(&mut self, firsts: &[char], seconds: &[char], bond: &Bond) -> Result<Vec<Pair>, SearchError> {
         let mut pairs = Vec::new();
         for known in self.view.pairs(firsts, seconds)?.into_iter().take(MAX_PAIRS) {
             let mut characters = known.text.chars();
             let (Some(first), Some(second)) = (characters.next(), characters.next()) else { continue };
-            let apart = self.holders(first)? as f64 * self.holders(second)? as f64;
-            let information = (known.holders as f64 * self.view.passages() as f64 / apart.max(1.0)).ln();
-            if information >= chance {
+            let (of_first, of_second) = (self.holders(first)? as f64, self.holders(second)? as f64);
+            let (of_all, least) = match bond {
+                Bond::Places(least) => (self.places, *least),
+                Bond::Passages(least) => (self.view.passages() as f64, *least),
+            };
+            let information = (known.holders as f64 * of_all / (of_first * of_second).max(1.0)).ln();
+            if information >= least {
                 pairs.push(Pair { first, second, holders: known.holders });
             }
         }

@@ -132,6 +132,11 @@ impl LexicalReader {
         Ok(self.frequency(&Term::from_field_text(self.fields.grams, gram))?)
     }
 
+    /// How many characters and pairs of characters of scripts without spaces the passages have together.
+    pub(crate) fn grams(&self) -> Result<u64> {
+        Ok(self.tokens(self.fields.grams)?)
+    }
+
     /// Passages of a segment that hold a term and are seen.
     fn holders_within(&self, segment: u32, index: &InvertedIndexReader, term: &TermInfo) -> Result<u64> {
         let Some(seen) = self.sight.as_ref().and_then(|sight| sight.segment(segment)) else {
@@ -235,6 +240,7 @@ mod tests {
                 "traditional characters as simplified ones"
             );
             assert_eq!(pairs(&['年'], &['期']), named(&[]));
+            assert_eq!(snapshot.grams().unwrap(), 7 + 9 + 3 + 3);
             let holders = ["年", "假期", "病"].map(|gram| snapshot.gram_holders(gram).unwrap());
             assert_eq!(holders, [3, 1, 0]);
         });
