@@ -1,6 +1,6 @@
 """The speed of quarry's Qwen3 on a CPU beside llama.cpp's, in one run and in turns.
 
-    models_llama.py [--quarry target/release/quarry] [--rounds 2]     (PyPI: llama-cpp-python, gguf, numpy)
+    models_llama.py [--quarry target/release/quarry] [--rounds 2] [--only embed]     (PyPI: llama-cpp-python, gguf, numpy)
 
 The shape of the 0.6B models with random weights and their whole vocabulary, one thread; llama.cpp in bf16 and Q8_0, quarry in bf16 and int8. Processor
 time, so that what others do on the machine counts little; medians over the rounds. The models are written as GGUF files into a temporary
@@ -21,6 +21,7 @@ BEFORE = 256
 a = argparse.ArgumentParser()
 a.add_argument("--quarry", default="target/release/quarry")
 a.add_argument("--rounds", type=int, default=2)
+a.add_argument("--only", default="", help="loads whose name begins so")
 a = a.parse_args()
 
 
@@ -73,11 +74,12 @@ class Llama:
         settings.use_extra_bufts = False
         self.model = llama_cpp.llama_model_load_from_file(path.encode(), settings)
 
-    def context(self, embeds):
+    def context(self, embeds, sequences):
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx, settings.n_batch, settings.n_ubatch, settings.n_seq_max = 8_192, 4_096, 512, 64
+        settings.n_ctx, settings.n_batch, settings.n_ubatch, settings.n_seq_max = 8_192, 4_096, 512, sequences
         settings.n_threads = settings.n_threads_batch = 1
-        settings.kv_unified = True
+        # Each text looks at its own keys alone.
+        settings.kv_unified = False
         settings.embeddings = embeds
         settings.pooling_type = llama_cpp.LLAMA_POOLING_TYPE_LAST if embeds else llama_cpp.LLAMA_POOLING_TYPE_NONE
         return llama_cpp.llama_init_from_model(self.model, settings)
@@ -95,9 +97,9 @@ class Llama:
         llama_cpp.llama_batch_free(batch)
 
     def seconds(self, load):
-        context = self.context(load in EMBEDDING)
+        sequences, tokens = (EMBEDDING | READING | WRITING)[load]
+        context = self.context(load in EMBEDDING, sequences)
         if load in WRITING:
-            sequences, tokens = WRITING[load]
             self.decode(context, sequences, 0, BEFORE)
             begin = time.process_time()
             for step in range(tokens):
@@ -107,7 +109,6 @@ class Llama:
             # Once before, so that pages are there.
             self.decode(context, 1, 0, 8)
             llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
-            sequences, tokens = (EMBEDDING | READING)[load]
             begin = time.process_time()
             self.decode(context, sequences, 0, tokens)
             llama_cpp.llama_synchronize(context)
@@ -133,6 +134,8 @@ with tempfile.TemporaryDirectory() as folder:
         write(path, kind)
         llamas[name] = Llama(path)
     for load, (sequences, tokens) in (EMBEDDING | READING | WRITING).items():
+        if not load.startswith(a.only):
+            continue
         times = {name: [] for name in ["llama bf16", "quarry bf16", "llama Q8_0", "quarry int8"]}
         for _ in range(a.rounds):
             for name in times:
