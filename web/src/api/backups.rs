@@ -22,10 +22,10 @@ use crate::json::Json;
 pub(crate) struct BackupBody {
     /// A folder on the server; left out: `backup.destination` of the configuration. Only commands on the server name another.
     destination: Option<String>,
+    /// Which backups are kept afterwards, such as `7d4w6m`; left out: as configured, or all.
     #[schema(
         pattern = "^([1-9][0-9]{0,8}d([1-9][0-9]{0,8}w)?([1-9][0-9]{0,8}m)?|[1-9][0-9]{0,8}w([1-9][0-9]{0,8}m)?|[1-9][0-9]{0,8}m)$"
     )]
-    /// Which backups are kept afterwards, such as `7d4w6m`; left out: as configured, or all.
     keep: Option<String>,
 }
 

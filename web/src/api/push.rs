@@ -65,6 +65,8 @@ pub(crate) struct UploadForm {
     /// The address of the next file in the system that it comes from.
     #[schema(max_length = 2048)]
     url: Option<String>,
+    /// Who may see the next file, as JSON: `["group:hr"]`.
+    access: Option<String>,
     /// The files, each with its name.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
     file: Vec<u8>,
