@@ -89,7 +89,7 @@ fn an_index_of_format_2_gives_the_answers_of_a_fresh_one() {
     let upgraded = stored();
     let said = write_to(&upgraded);
     assert!(said.contains("brought the index from format 2 to format 3; nothing was embedded again"), "{said}");
-    assert_eq!(format_of(&upgraded), 7);
+    assert_eq!(format_of(&upgraded), 8);
     for question in QUESTIONS {
         assert_eq!(found(&upgraded, question), found(&fresh, question), "{question}");
     }
@@ -158,10 +158,13 @@ fn a_kill_at_any_step_leaves_the_old_index_or_the_new_one() {
         (Step::UpgradeFinished, 4, 5),
         (Step::UpgradeInForce, 4, 6),
         (Step::UpgradeConverted, 5, 6),
-        (Step::LexicalPrepared, 1, 6),
-        (Step::LexicalCommitted, 1, 6),
         (Step::UpgradeFinished, 5, 6),
         (Step::UpgradeInForce, 5, 7),
+        (Step::UpgradeConverted, 6, 7),
+        (Step::LexicalPrepared, 1, 7),
+        (Step::LexicalCommitted, 1, 7),
+        (Step::UpgradeFinished, 6, 7),
+        (Step::UpgradeInForce, 6, 8),
     ];
     let whole = stored();
     write_to(&whole);
@@ -178,6 +181,7 @@ fn a_kill_at_any_step_leaves_the_old_index_or_the_new_one() {
         assert_eq!(said.contains("format 4 to format 5"), expected < 5, "{step:?}: {said}");
         assert_eq!(said.contains("format 5 to format 6"), expected < 6, "{step:?}: {said}");
         assert_eq!(said.contains("format 6 to format 7"), expected < 7, "{step:?}: {said}");
+        assert_eq!(said.contains("format 7 to format 8"), expected < 8, "{step:?}: {said}");
         assert_eq!(bench.status()["documents"], 13, "killed at {step:?}");
         for question in ["tide weir", "年假"] {
             assert_eq!(found(&bench, question), found(&whole, question), "killed at {step:?}");

@@ -119,6 +119,89 @@ fn numbers_units_and_names_are_found_in_every_spelling() {
 }
 
 #[test]
+fn telephone_numbers_are_found_however_they_are_written() {
+    finds(
+        &[
+            ("berlin.md", "Reception: (030) 765-4321, the fax stands beside it."),
+            ("munich.md", "Reception: +49 89 1112223 on weekdays."),
+            ("boston.md", "Reception: 617-555-0143, ask for Ann."),
+            ("paris.md", "Accueil: 01 44 55 66 77 du lundi au vendredi."),
+            ("order.md", "Order 0012345 was placed in 2024; ticket INC0067890 is closed."),
+        ],
+        &[
+            ("0307654321", "berlin.md"),
+            ("030 / 765 43 21", "berlin.md"),
+            ("+49 30 7654321", "berlin.md"),
+            ("089 1112223", "munich.md"),
+            ("+1 (617) 555-0143", "boston.md"),
+            ("6175550143", "boston.md"),
+            ("0144556677", "paris.md"),
+            ("+33 1 44 55 66 77", "paris.md"),
+            ("12345", "order.md"),
+            ("67890", "order.md"),
+            ("INC67890", "order.md"),
+        ],
+    );
+}
+
+#[test]
+fn digits_of_other_scripts_are_digits() {
+    finds(
+        &[
+            ("ar.md", "تقرير المبيعات لسنة ٢٠٢٤ مع السعر ١٬٢٣٤٫٥٠"),
+            ("hi.md", "बैठक कक्ष ४०७ में होगी"),
+            ("th.md", "ห้องประชุม ๓๑๒ ชั้นสาม"),
+            ("en.md", "Report of 2023 with 1,235.50 for room 408 and room 313"),
+        ],
+        &[("2024", "ar.md"), ("1234.5", "ar.md"), ("407", "hi.md"), ("312", "th.md"), ("٢٠٢٣", "en.md")],
+    );
+}
+
+#[test]
+fn signs_within_names_may_be_left_out() {
+    finds(
+        &[
+            ("att.md", "The lines are rented from AT&T until spring."),
+            ("node.md", "The service is written in Node.js and runs on ASP.NET Core as well."),
+            ("io.md", "Slow I/O of the disks delays TCP/IP traffic."),
+            ("brien.md", "Ms O'Brien leads the harbour office."),
+            ("snake.md", "Set retry_limit in the settings of the pump."),
+            ("micro.md", "Take 5 µg of the reagent, at most 20 µl."),
+            ("iso.md", "The plant is certified by ISO/IEC 27001 and DIN EN 50128."),
+            ("paper.md", "Print it on DIN A4, the desk is staffed 24/7, and the screen has 1920 × 1080 points."),
+            ("net.md", "We write .NET and C# by hand, and C++ never."),
+            ("ssl.md", "The server speaks OpenSSL 3 since last year."),
+            ("other.md", "Node at the desk, net 24, notes 7, size 1920: a report on paper, limit, retry, ssl 2."),
+        ],
+        &[
+            ("ATT", "att.md"),
+            ("at&t", "att.md"),
+            ("nodejs", "node.md"),
+            ("aspnet", "node.md"),
+            ("IO", "io.md"),
+            ("tcpip", "io.md"),
+            ("obrien", "brien.md"),
+            ("retrylimit", "snake.md"),
+            ("5ug", "micro.md"),
+            ("20 ul", "micro.md"),
+            ("ISO27001", "iso.md"),
+            ("EN50128", "iso.md"),
+            ("DINA4", "paper.md"),
+            ("24x7", "paper.md"),
+            ("1920x1080", "paper.md"),
+            ("dotnet", "net.md"),
+            ("csharp", "net.md"),
+            ("cpp", "net.md"),
+            ("openssl3", "ssl.md"),
+        ],
+    );
+    finds(
+        &[("size.md", "The screen has 2560x1440 points, support is 24x7."), ("other.md", "2560 of 1440, 24 and 7")],
+        &[("2560 × 1440", "size.md"), ("2560 x 1440", "size.md"), ("24/7", "size.md")],
+    );
+}
+
+#[test]
 fn capitals_tell_names_from_function_words() {
     finds(
         &[

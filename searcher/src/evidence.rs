@@ -178,7 +178,7 @@ fn meant(terms: Vec<HeldTerm>) -> Vec<HeldTerm> {
     let known: Vec<&HeldTerm> = spellings.iter().filter(|term| term.is_known).collect();
     typed.retain(|term| term.is_known || term.kind != TermKind::Code);
     for term in typed.iter_mut().filter(|term| !term.is_known) {
-        let joined = known.iter().find(|spelling| spelling.text.contains(&term.text));
+        let joined = known.iter().find(|spelling| spelling.text.contains(without_zeros(&term.text)));
         let parts: Vec<&HeldTerm> =
             known.iter().copied().filter(|spelling| term.text.contains(&spelling.text)).collect();
         let stand_in = joined.map_or(parts, |joined| vec![joined]);
@@ -191,6 +191,12 @@ fn meant(terms: Vec<HeldTerm>) -> Vec<HeldTerm> {
         }
     }
     typed
+}
+
+/// Digits without the zeros in front, as telephone numbers are compared.
+fn without_zeros(text: &str) -> &str {
+    let digits = text.trim_start_matches('0');
+    if digits.is_empty() { text } else { digits }
 }
 
 /// The rarity of these terms together.

@@ -60,7 +60,8 @@ impl Terms {
             terms.codes.insert(code.clone(), next());
         }
         // Names written apart first: `storage::HeldTerm`s come in this order, and end with them.
-        for sequence in query.spellings.iter().chain(&query.phrases).chain(&query.compounds) {
+        let apart = query.spellings.iter().map(|spelling| &spelling.written);
+        for sequence in apart.chain(&query.phrases).chain(&query.compounds) {
             terms.sequences.push((next(), sequence.clone()));
         }
         for alternative in &query.alternatives {

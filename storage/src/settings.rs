@@ -15,7 +15,7 @@ use crate::record::{IndexModel, Source};
 use crate::{edition, files, upgrade};
 
 /// Version of everything in the data folder. A change of any file's format raises it, and adds a step to `upgrade`.
-pub(crate) const FORMAT: u32 = 7;
+pub(crate) const FORMAT: u32 = 8;
 
 /// The first format that says who may see what.
 pub(crate) const HIDING: u32 = 6;
@@ -133,12 +133,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_as(folder.path(), FORMAT - 1, &settings()).unwrap();
         let told = read(folder.path()).unwrap_err().to_string();
-        assert!(told.contains("has format 6") && told.contains("brings it to format 7"), "{told}");
+        let said = [format!("has format {}", FORMAT - 1), format!("brings it to format {FORMAT}")];
+        assert!(said.iter().all(|part| told.contains(part)), "{told}");
         assert_eq!(model_of(folder.path()).unwrap(), settings().model);
         // Whatever else a later version writes.
-        fs::write(path(folder.path()), r#"{"format": 8, "new": [1], "checksum": "?"}"#).unwrap();
+        fs::write(path(folder.path()), r#"{"format": 9, "new": [1], "checksum": "?"}"#).unwrap();
         let told = read(folder.path()).unwrap_err().to_string();
-        assert!(told.contains("format 8") && told.contains("knows format 7"), "{told}");
+        assert!(told.contains("format 9") && told.contains("knows format 8"), "{told}");
         write_as(folder.path(), 1, &settings()).unwrap();
         let told = read(folder.path()).unwrap_err().to_string();
         assert!(told.contains("has format 1"), "{told}");

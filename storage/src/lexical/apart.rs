@@ -14,38 +14,81 @@ const LONG_NUMBER: usize = 12;
 const GROUP: usize = 4;
 /// Pairs of words with capitals that are looked for.
 const MAX_NEIGHBOURS: usize = 12;
+/// Letters and digits of the name of a standard: `ISO27001`.
+const STANDARD: (std::ops::RangeInclusive<usize>, usize) = (2..=4, 3);
+/// Words that may stand within one: the `IEC` of `ISO/IEC 27001`, the `EN ISO` of `DIN EN ISO 9001`.
+const WITHIN_STANDARD: std::ops::RangeInclusive<usize> = 1..=2;
+
+/// What is one word in a query, or a number and its unit, as several words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spelling {
+    /// What was typed, in lower case and without blanks.
+    pub of: String,
+    /// How it may be written.
+    pub written: Sequence,
+}
 
 /// Names of letters and digits, written apart; long numbers in groups; and numbers with the unit behind them.
-pub(super) fn spellings(text: &str) -> Vec<Sequence> {
+pub(super) fn spellings(text: &str) -> Vec<Spelling> {
     let text = NormalText::of(text);
-    let mut sequences: Vec<Sequence> = Vec::new();
-    let mut push = |apart: &str| {
-        let mut sequence = Sequence::of(apart);
-        // Groups as a whole: what says that the number is held has none of its digits twice.
-        let whole: Vec<String> = apart.split(' ').map(str::to_lowercase).collect();
-        if whole.len() > 2 && whole.iter().all(|group| group.len() <= GROUP) {
-            sequence.words.retain(|(_, word)| whole.contains(word));
-        }
-        if sequences.len() < MAX_TERMS && !sequences.contains(&sequence) {
-            sequences.push(sequence);
-        }
-    };
+    let mut all = Vec::new();
     for_each_token(text.as_str(), |token| {
         if token.kind != TokenKind::Word {
             return;
         }
-        if let Some(groups) = in_groups(token.text) {
-            push(&groups);
-        }
         let parts = letters_and_digits(token.text);
-        if !parts.is_empty() {
-            // As several words, and as the parts of a name that is written with capitals.
-            push(&parts.join(" ").to_lowercase());
-            push(&parts.join(" "));
-        }
+        let apart = (!parts.is_empty()).then(|| parts.join(" "));
+        let written = in_groups(token.text).into_iter().chain(apart).chain(parted(&parts));
+        let written = written.map(|apart| as_written(&apart)).chain(standards(&parts));
+        all.extend(written.map(|written| Spelling { of: token.text.to_lowercase(), written }));
     });
-    measures(text.as_str()).for_each(push);
-    sequences
+    all.extend(measures(text.as_str()).map(|measure| Spelling {
+        of: as_written(measure).words.into_iter().map(|(_, word)| word).collect(),
+        written: as_written(measure),
+    }));
+    let mut distinct: Vec<Spelling> = Vec::new();
+    for spelling in all {
+        if distinct.len() < MAX_TERMS && !distinct.iter().any(|known| known.written == spelling.written) {
+            distinct.push(spelling);
+        }
+    }
+    distinct
+}
+
+fn as_written(apart: &str) -> Sequence {
+    let mut sequence = Sequence::of(apart);
+    // Groups as a whole: what says that the number is held has none of its digits twice.
+    let whole: Vec<String> = apart.split(' ').map(str::to_lowercase).collect();
+    if whole.len() > 2 && whole.iter().all(|group| group.len() <= GROUP) {
+        sequence.words.retain(|(_, word)| whole.contains(word));
+    }
+    sequence
+}
+
+/// The name of a standard with other words between its letters and its number.
+fn standards(parts: &[&str]) -> impl Iterator<Item = Sequence> {
+    let is_standard = match parts {
+        [letters, digits] => STANDARD.0.contains(&letters.chars().count()) && digits.len() >= STANDARD.1,
+        _ => false,
+    };
+    let apart = if is_standard { Sequence::of(&parts.join(" ").to_lowercase()).words } else { Vec::new() };
+    let distances = WITHIN_STANDARD.filter(move |_| is_standard);
+    distances.map(move |distance| {
+        let words = apart.iter().enumerate().map(|(index, (at, word))| (at + index * distance, word.clone())).collect();
+        Sequence { words, spellings: Vec::new(), characters: Vec::new() }
+    })
+}
+
+/// What else letters and digits may be parts of: `DIN A4` for `DINA4`, and `24/7` for `24x7`.
+fn parted(parts: &[&str]) -> Vec<String> {
+    match parts {
+        [letters, digits] if letters.starts_with(char::is_alphabetic) => {
+            let last = letters.char_indices().next_back().filter(|(at, _)| *at > 1);
+            last.map(|(at, last)| format!("{} {last}{digits}", &letters[..at]).to_lowercase()).into_iter().collect()
+        }
+        [one, "x" | "X", other] => vec![format!("{one} {other}")],
+        _ => Vec::new(),
+    }
 }
 
 /// A long number in groups of four, as accounts and cards have it.
@@ -58,8 +101,47 @@ fn in_groups(word: &str) -> Option<String> {
     String::from_utf8(groups.join(&b' ')).ok()
 }
 
-/// Numbers with a name of several parts behind them as one name: the `12l/min` of `12 l/min`.
-pub(super) fn measured_names(text: &str) -> Vec<String> {
+/// What documents may have as one name, and a query has otherwise: measures (the `12l/min` of `12 l/min`), sizes (the
+/// `24x7` of `24/7` and `24 x 7`), and the signs in the names of languages, spelt out (the `C#` of `csharp`).
+pub(super) fn joined_names(text: &str) -> Vec<String> {
+    let measured = measured_names(text);
+    let text = NormalText::of(text);
+    let words: Vec<&str> = text.as_str().split_whitespace().collect();
+    let spelt = words.iter().filter_map(|word| in_signs(word));
+    measured.into_iter().chain(sizes(text.as_str())).chain(spelt).take(MAX_TERMS).collect()
+}
+
+/// Two numbers with a sign between them that is as good as an `x`.
+fn sizes(text: &str) -> Vec<String> {
+    let is_number = |run: &str| run.bytes().all(|byte| byte.is_ascii_digit());
+    let runs: Vec<_> = runs(text).map(|(run, _)| run).collect();
+    let pairs = runs.windows(2).filter_map(|pair| {
+        let (one, gap, other) = (&text[pair[0].clone()], &text[pair[0].end..pair[1].start], &text[pair[1].clone()]);
+        let is_size = is_number(one) && is_number(other) && matches!(gap.trim(), "/" | "×");
+        is_size.then(|| format!("{one}x{other}"))
+    });
+    let spaced = runs.windows(3).filter_map(|three| {
+        let [one, sign, other] = [0, 1, 2].map(|at| &text[three[at].clone()]);
+        (is_number(one) && matches!(sign, "x" | "X") && is_number(other)).then(|| format!("{one}x{other}"))
+    });
+    pairs.chain(spaced).collect()
+}
+
+/// The name of a language or framework whose signs were spelt out.
+fn in_signs(word: &str) -> Option<String> {
+    let lower = word.to_lowercase();
+    let sign = |letter: &str, sign: &str| (letter.len() == 1).then(|| format!("{letter}{sign}"));
+    if let Some(name) = lower.strip_prefix("dot").filter(|name| name.len() > 1) {
+        return Some(format!(".{name}"));
+    }
+    lower.strip_suffix("sharp").and_then(|letter| sign(letter, "#")).or_else(|| {
+        let letter = lower.strip_suffix("plusplus").or_else(|| lower.strip_suffix("pp"));
+        letter.and_then(|letter| sign(letter, "++"))
+    })
+}
+
+/// Numbers with a name of several parts behind them as one name.
+fn measured_names(text: &str) -> Vec<String> {
     let text = NormalText::of(text);
     let tokens: Vec<&str> = text.as_str().split_whitespace().collect();
     let joined = tokens.windows(2).filter(|pair| is_number(pair[0]) && runs(pair[1]).nth(1).is_some());
@@ -120,9 +202,13 @@ pub(super) fn neighbours(text: &str) -> Vec<Sequence> {
 mod tests {
     use super::*;
 
-    fn texts(sequences: Vec<Sequence>) -> Vec<String> {
+    fn texts(sequences: impl IntoIterator<Item = Sequence>) -> Vec<String> {
         let text = |sequence: Sequence| sequence.words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ");
         sequences.into_iter().map(text).collect()
+    }
+
+    fn written(text: &str) -> impl Iterator<Item = Sequence> {
+        spellings(text).into_iter().map(|spelling| spelling.written)
     }
 
     #[test]
@@ -136,8 +222,32 @@ mod tests {
             ("7 employees", vec![]),
             ("DE44500105175407324931", vec!["de44 5001 0517 5407 3249 31", "de 44500105175407324931"]),
             ("4111111111111111", vec!["4111 1111 1111 1111"]),
+            ("DINA4", vec!["dina 4", "din a4"]),
+            ("24x7", vec!["24 x 7", "24 7"]),
         ] {
-            assert_eq!(texts(spellings(text)), apart, "{text}");
+            assert_eq!(texts(written(text)), apart, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_words_may_stand_within_the_name_of_a_standard() {
+        let places = |name: &str| {
+            let all = written(name).filter(|sequence| texts([sequence.clone()]) == ["iso 27001"]);
+            all.map(|sequence| sequence.words.into_iter().map(|(at, _)| at).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        assert_eq!(places("ISO27001"), [[0, 1], [0, 2], [0, 3]]);
+    }
+
+    #[test]
+    fn signs_of_names_may_be_spelt_out_and_sizes_have_several() {
+        for (text, names) in [
+            ("dotnet and csharp", vec![".net", "c#"]),
+            ("cpp or CPlusPlus", vec!["c++", "c++"]),
+            ("24/7 or 1920 × 1080", vec!["24x7", "1920x1080"]),
+            ("30 x 40", vec!["30x40"]),
+            ("dot app sharp", vec![]),
+        ] {
+            assert_eq!(joined_names(text), names, "{text}");
         }
     }
 

@@ -168,7 +168,7 @@ impl QueryBuilder<'_> {
                 }
             }
         }
-        for apart in query.spellings.iter().filter_map(|sequence| in_order(self.fields.body, &sequence.words)) {
+        for apart in query.spellings.iter().filter_map(|spelling| self.words_in_order(&spelling.written)) {
             leaves.push(Leaf { what: What::Sequence(apart), weight: PIECE * body, language: None });
         }
         let pairs = query.neighbours.iter().filter(|_| neighbours > 0.0);
@@ -208,10 +208,14 @@ impl QueryBuilder<'_> {
         self.ordered(sequence).map(constant)
     }
 
+    /// The words of a sequence, in any spelling.
+    fn words_in_order(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
+        any_of(sequence.all_spellings().filter_map(|words| in_order(self.fields.body, words)).collect())
+    }
+
     /// A sequence of words and of characters.
     fn ordered(&self, sequence: &Sequence) -> Option<Box<dyn Query>> {
-        let spellings = sequence.all_spellings().filter_map(|words| in_order(self.fields.body, words));
-        let words = any_of(spellings.collect());
+        let words = self.words_in_order(sequence);
         let characters = in_order(self.fields.grams, &sequence.characters);
         match (words, characters) {
             (Some(words), Some(characters)) => {

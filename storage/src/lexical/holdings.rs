@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet, TERMINATED};
 
-use super::query::{AnalysedQuery, LexicalWeights, QueryWord, Sequence};
+use super::apart::Spelling;
+use super::query::{AnalysedQuery, LexicalWeights, QueryWord};
 use super::reader::{LexicalReader, PassageRef};
 use super::statistics;
 use crate::error::Result;
@@ -56,13 +57,13 @@ impl LexicalReader {
     }
 
     /// A name that is written in several words.
-    fn written_apart(&self, sequence: &Sequence, passages: &[PassageRef]) -> Result<HeldTerm> {
-        let required = self.builder(LexicalWeights::default()).sequence(sequence);
+    fn written_apart(&self, spelling: &Spelling, passages: &[PassageRef]) -> Result<HeldTerm> {
+        let required = self.builder(LexicalWeights::default()).sequence(&spelling.written);
         let found = required.map(|required| self.everything(&required)).transpose()?;
         let mut found: Vec<PassageRef> = found.unwrap_or_default();
         found.sort_unstable();
         Ok(HeldTerm {
-            text: sequence.words.iter().map(|(_, word)| word.as_str()).collect(),
+            text: spelling.of.clone(),
             kind: TermKind::Word,
             is_spelling: true,
             idf: statistics::idf(self.live(), found.len() as u64),

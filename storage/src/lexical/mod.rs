@@ -4,6 +4,7 @@ mod alternative;
 mod analysis;
 mod apart;
 mod builder;
+mod dialled;
 mod holdings;
 mod index;
 mod listing;
@@ -25,6 +26,7 @@ mod within;
 
 pub use alternative::{Alternative, AnalysedAlternative};
 pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};
+pub use apart::Spelling;
 pub use holdings::{HeldTerm, TermKind};
 pub(crate) use index::{LexicalIndex, Payload};
 pub use narrowing::folded;

@@ -1,10 +1,11 @@
 //! The normal form of text: one spelling for what looks the same, with the way back to the text it was made from.
 //!
-//! * A text is brought to NFKC (full-width letters, half-width kana, ligatures, Hangul in letters, `²`), and what is not
-//!   seen vanishes: soft hyphens, zero-width characters, joiners, marks of direction.
+//! * A text is brought to NFKC (full-width letters, half-width kana, ligatures, Hangul in letters, `²`), the digits of all
+//!   scripts are those of ASCII, and what is not seen vanishes: soft hyphens, zero-width characters, joiners, marks of
+//!   direction.
 //! * A word is in lower case, without the marks of Latin, Greek, Cyrillic, Arabic and Hebrew letters, and letters that
-//!   Unicode does not take apart (`ł`, `đ`, `ß`, `ø`) become the ones they are typed as. Vowel signs of other scripts are
-//!   letters and stay.
+//!   Unicode does not take apart (`ł`, `đ`, `ß`, `ø`) become the ones they are typed as, as does the `µ` of units. Vowel
+//!   signs of other scripts are letters and stay.
 //! * Traditional characters become simplified ones, by the table of OpenCC.
 
 use std::borrow::Cow;
@@ -72,7 +73,7 @@ impl<'a> NormalText<'a> {
         }
         let shown = original.chars().filter(|character| !is_ignorable(*character)).map(as_separator);
         let normal = shown.nfkc().filter(|character| !is_ignorable(*character));
-        text.extend(normal.map(|character| if character == '\u{2044}' { '/' } else { character }));
+        text.extend(normal.map(|character| if character == '\u{2044}' { '/' } else { as_digit(character) }));
         if text.len() > start {
             self.pieces.push(Piece { start, origin, is_same });
         }
@@ -142,9 +143,33 @@ fn is_small_number(character: char) -> bool {
     matches!(character, '²' | '³' | '¹' | '¼'..='¾' | '\u{2070}' | '\u{2074}'..='\u{2079}' | '\u{2150}'..='\u{215E}')
 }
 
-/// Signs behind names that normalisation would make letters of them.
+/// Signs behind names that normalisation would make letters of them; and what separates the digits of Arabic numbers, as
+/// others have it.
 fn as_separator(character: char) -> char {
-    if matches!(character, '\u{2120}' | '\u{2122}') { ' ' } else { character }
+    match character {
+        '\u{2120}' | '\u{2122}' => ' ',
+        '\u{66B}' => '.',
+        '\u{66C}' => ',',
+        other => other,
+    }
+}
+
+/// The zeros of the scripts that have digits of their own, each followed by the other nine (Unicode's `Nd`); those that
+/// normalisation makes digits of ASCII are not among them.
+const ZEROS: &[u32] = &[
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
+    0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0,
+    0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0x104A0, 0x10D30, 0x10D40, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0,
+    0x11450, 0x114D0, 0x11650, 0x116C0, 0x116D0, 0x116DA, 0x11730, 0x118E0, 0x11950, 0x11BF0, 0x11C50, 0x11D50,
+    0x11DA0, 0x11F50, 0x16130, 0x16A60, 0x16AC0, 0x16B50, 0x16D70, 0x1E140, 0x1E2F0, 0x1E4F0, 0x1E5F1, 0x1E950,
+];
+
+/// A digit of any script as that of ASCII.
+fn as_digit(character: char) -> char {
+    let code = u32::from(character);
+    let behind = ZEROS.partition_point(|zero| *zero <= code);
+    let value = behind.checked_sub(1).map(|at| code - ZEROS[at]).filter(|value| *value < 10);
+    value.and_then(|value| char::from_digit(value, 10)).unwrap_or(character)
 }
 
 /// A word in lower case.
@@ -161,10 +186,16 @@ pub(super) fn fold(word: &str) -> Cow<'_, str> {
         return Cow::Borrowed(word);
     }
     let mut folded = String::with_capacity(word.len());
-    for character in word.nfd().filter(|character| !is_folded_mark(*character)) {
-        match typed_as(character) {
-            Some(letters) => folded.push_str(letters),
-            None => folded.push(character),
+    let mut letters = word.nfd().filter(|character| !is_folded_mark(*character)).peekable();
+    while let Some(letter) = letters.next() {
+        // The micro of units, which normalisation makes a Greek letter: `µg` is typed as `ug`.
+        if letter == 'μ' && letters.peek().is_some_and(char::is_ascii_alphabetic) {
+            folded.push('u');
+            continue;
+        }
+        match typed_as(letter) {
+            Some(typed) => folded.push_str(typed),
+            None => folded.push(letter),
         }
     }
     Cow::Owned(folded.nfc().collect())

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::alternative::{Alternative, AnalysedAlternative};
 use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
+use super::apart::{self, Spelling};
+use super::names;
 use super::normal::{self, NormalText};
 use super::stopwords::{is_stopword_in, language_of};
 use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, runs};
-use super::{apart, names};
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
 pub(super) const MAX_TERMS: usize = 64;
@@ -97,9 +98,9 @@ pub struct AnalysedQuery {
     pub codes: Vec<String>,
     /// What is written apart: names of letters and digits (`ISO 9001` for `ISO9001`), and numbers with their units, which are one
     /// thing. Where they do occur, they count.
-    pub spellings: Vec<Sequence>,
+    pub spellings: Vec<Spelling>,
     /// Names that may be meant, as documents have them: function words in a query of key words with their capitals (`IT` for
-    /// `it support`), and measures without blanks.
+    /// `it support`), measures and sizes without blanks, signs that were spelt out (`.NET` for `dotnet`).
     pub names: Vec<String>,
     /// Names of several words, two by two.
     pub neighbours: Vec<Sequence>,
@@ -163,7 +164,7 @@ impl AnalysedQuery {
             grams: distinct(Analyzer::grams(&query.text)),
             codes: distinct(Analyzer::codes(&query.text)),
             spellings: apart::spellings(&query.text),
-            names: [names::of(&query.text), apart::measured_names(&query.text)].concat(),
+            names: [names::of(&query.text), apart::joined_names(&query.text)].concat(),
             neighbours: apart::neighbours(&query.text),
             compounds: compounds(&query.text),
             phrases: sequences(&query.phrases),

@@ -224,7 +224,9 @@ impl LexicalReader {
         // A dictionary that cannot be read is an error of the search that follows.
         let holders = |stem: &str| self.frequency(&Term::from_field_text(self.fields.stems, stem)).unwrap_or(1);
         analysed.look_for_unheld(|stem| holders(stem) > 0);
-        for sequence in analysed.phrases.iter_mut().chain(&mut analysed.without_phrases) {
+        let AnalysedQuery { phrases, without_phrases, spellings, .. } = &mut analysed;
+        let spellings = spellings.iter_mut().map(|spelling| &mut spelling.written);
+        for sequence in phrases.iter_mut().chain(without_phrases).chain(spellings) {
             if let Err(error) = sequence.with_names(|word| self.parts_of_name(word)) {
                 tracing::warn!("the spellings of a phrase could not be looked up: {error}");
             }

@@ -3,7 +3,8 @@
 //! A run of letters and digits is a word. Beside it stand, at its place:
 //! * *pieces*: the parts of `camelCase` names and what stands on either side of the border between letters and digits,
 //!   so that `230V` is found by `230 V`;
-//! * *joined words*: the runs around hyphens in one (`on-call` is found by `oncall`), and acronyms with points (`U.S.`);
+//! * *joined words*: the runs around hyphens in one (`on-call` is found by `oncall`), and around other signs within names
+//!   (`U.S.`, `AT&T`, `I/O`, `Node.js`, `snake_case`); and telephone numbers as one (see `dialled`);
 //! * *numbers*: digits with separators as the number that they stand for, in every reading: `2.499,00` is `2499`,
 //!   `34,155` is `34.155` and `34155`.
 //!
@@ -13,7 +14,17 @@ use std::ops::Range;
 
 use unicode_normalization::char::is_combining_mark;
 
+use super::dialled::dialled;
 use super::normal::is_ignorable;
+
+/// Digits that are left of a number without its leading zeros, at least, where these may be left out: `INC0012345`.
+const SHORTENED: usize = 4;
+
+/// Letters on either side of a slash that makes a name of both: `I/O`, `TCP/IP`.
+const BESIDE_SLASH: usize = 3;
+
+/// Letters behind a point that belongs to a name: `Node.js`, `ASP.NET`.
+const BEHIND_POINT: usize = 3;
 
 /// Pieces of one run; more are no name (base64, a checksum).
 const MAX_PIECES: usize = 8;
@@ -117,11 +128,10 @@ fn script_of(character: char) -> Script {
 /// What stands between two runs that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
-    Hyphen,
     /// A separator within a number.
     Separator(char),
-    /// The point between the letters of an acronym.
-    Point,
+    /// What may be left out of a name: the hyphen of `on-call`, the points of `U.S.` and `Node.js`, the `&` of `AT&T`.
+    Sign(char),
 }
 
 impl Link {
@@ -129,19 +139,25 @@ impl Link {
         let mut characters = gap.chars();
         let (only, None) = (characters.next()?, characters.next()) else { return None };
         let is_digit = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
-        let is_letter = |run: &str| {
-            let mut letters = run.chars();
-            letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none()
-        };
         let around_digits = is_digit(before.chars().next_back()) && is_digit(after.chars().next());
         match only {
-            '-' | '\u{2010}' | '\u{2011}' => Some(Self::Hyphen),
+            '-' | '\u{2010}' | '\u{2011}' => Some(Self::Sign('-')),
             '.' | ',' | '\'' | '\u{2019}' if around_digits => Some(Self::Separator(only)),
             ' ' if is_digits(before, 1..=3) && is_digits(after, 3..=3) => Some(Self::Separator(' ')),
-            '.' if is_letter(before) && is_letter(after) => Some(Self::Point),
+            '.' if is_letters(before, 1) && is_letters(after, 1) => Some(Self::Sign('.')),
+            '.' if is_letters(before, usize::MAX) && is_letters(after, BEHIND_POINT) => Some(Self::Sign('.')),
+            '/' if is_letters(before, BESIDE_SLASH) && is_letters(after, BESIDE_SLASH) => Some(Self::Sign('/')),
+            '&' if is_letters(before, usize::MAX) && is_letters(after, usize::MAX) => Some(Self::Sign('&')),
+            '\'' | '\u{2019}' if matches!(before, "o" | "O") && is_letters(after, usize::MAX) => Some(Self::Sign('\'')),
+            '_' => Some(Self::Sign('_')),
             _ => None,
         }
     }
+}
+
+/// Whether a run has letters only, and so many at most.
+fn is_letters(run: &str, most: usize) -> bool {
+    run.chars().all(char::is_alphabetic) && run.chars().nth(most).is_none()
 }
 
 fn is_digits(run: &str, count: std::ops::RangeInclusive<usize>) -> bool {
@@ -150,7 +166,7 @@ fn is_digits(run: &str, count: std::ops::RangeInclusive<usize>) -> bool {
 
 /// Calls `visit` with every token of a text, in order of their positions.
 pub(super) fn for_each_token(text: &str, mut visit: impl FnMut(Token<'_>)) {
-    let mut group = Group::default();
+    let mut group = Group { numbers: dialled(text), ..Group::default() };
     let mut position = 0;
     for (run, script) in runs(text) {
         if script == Script::Unspaced {
@@ -177,6 +193,8 @@ pub(super) fn for_each_token(text: &str, mut visit: impl FnMut(Token<'_>)) {
 struct Group {
     runs: Vec<Range<usize>>,
     links: Vec<Link>,
+    /// The telephone numbers of the text, the last one first.
+    numbers: Vec<(Range<usize>, String)>,
 }
 
 impl Group {
@@ -187,6 +205,11 @@ impl Group {
             visit(Token { text: &text[run.clone()], span: run.clone(), position, kind });
             self.push_joined(text, index, position, visit);
             position = push_pieces(text, run, position, visit);
+        }
+        // At the place of its last digits: what goes on in several groups is known when they are given out.
+        let end = self.runs.last().map_or(0, |run| run.end);
+        while let Some((span, number)) = self.numbers.pop_if(|(span, _)| span.end <= end) {
+            visit(Token { text: &number, span, position: position.saturating_sub(1), kind: TokenKind::Joined });
         }
         self.runs.clear();
         self.links.clear();
@@ -203,7 +226,7 @@ impl Group {
         let Some(link) = self.links.get(first) else { return };
         let is_alike = |other: &Link| match link {
             Link::Separator(_) => matches!(other, Link::Separator(_)),
-            Link::Hyphen | Link::Point => other == link,
+            Link::Sign(_) => other == link,
         };
         // Only where it begins: `on-call-list` is one word more, not three.
         if first > 0 && self.links.get(first - 1).is_some_and(is_alike) {
@@ -221,11 +244,11 @@ impl Group {
                     give(&number, TokenKind::Number);
                 }
             }
-            Link::Hyphen | Link::Point if runs.len() <= MAX_JOINED => {
+            Link::Sign(_) if runs.len() <= MAX_JOINED => {
                 let joined: String = runs.iter().map(|run| &text[run.clone()]).collect();
                 give(&joined, TokenKind::Joined);
             }
-            Link::Hyphen | Link::Point => {}
+            Link::Sign(_) => {}
         }
     }
 }
@@ -234,7 +257,7 @@ impl Link {
     fn separator(&self) -> Option<char> {
         match self {
             Self::Separator(separator) => Some(*separator),
-            Self::Hyphen | Self::Point => None,
+            Self::Sign(_) => None,
         }
     }
 }
@@ -319,6 +342,10 @@ fn push_pieces(text: &str, run: &Range<usize>, position: usize, visit: &mut impl
             give(atom.start..word.len(), position);
         }
         give(atom.clone(), position);
+        let shortened = word[atom.clone()].trim_start_matches('0');
+        if is_digits(atom) && (SHORTENED..atom.len()).contains(&shortened.len()) {
+            give(atom.end - shortened.len()..atom.end, position);
+        }
     }
     position + atoms.len()
 }

@@ -1,7 +1,8 @@
 //! Formats whose truth is that of the next one, and only what is derived from it is made anew: format 3, whose lexical index
 //! held stems without their languages; format 4, whose passages were not filed under the type of their page; format 5, whose index
-//! did not name who may see what, so that builds that know nothing of accesses refuse this one; and format 6, which read `3½` as 31,
-//! had no names such as `.NET` and the `C++` of `C++20`, and had a vector for each passage, so that builds which rely on that refuse this one.
+//! did not name who may see what, so that builds that know nothing of accesses refuse this one; format 6, which read `3½` as 31,
+//! had no names such as `.NET` and the `C++` of `C++20`, and had a vector for each passage, so that builds which rely on that refuse this one;
+//! and format 7, which had no telephone numbers, took the digits of other scripts for letters, and `AT&T` and `Node.js` for two words each.
 
 use std::path::Path;
 

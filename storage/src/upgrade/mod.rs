@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     Step { from: 4, convert: derived::convert },
     Step { from: 5, convert: derived::convert },
     Step { from: 6, convert: derived::convert },
+    Step { from: 7, convert: derived::convert },
 ];
 
 /// Whether an index of this format can be brought forward.
