@@ -197,7 +197,7 @@ fn signs_within_names_may_be_left_out() {
     );
     finds(
         &[("size.md", "The screen has 2560x1440 points, support is 24x7."), ("other.md", "2560 of 1440, 24 and 7")],
-        &[("2560 × 1440", "size.md"), ("2560 x 1440", "size.md"), ("24/7", "size.md")],
+        &[("2560×1440", "size.md"), ("2560 x 1440", "size.md"), ("24/7", "size.md")],
     );
 }
 

@@ -59,9 +59,15 @@ impl Terms {
         for code in &query.codes {
             terms.codes.insert(code.clone(), next());
         }
-        // Names written apart first: `storage::HeldTerm`s come in this order, and end with them.
-        let apart = query.spellings.iter().map(|spelling| &spelling.written);
-        for sequence in apart.chain(&query.phrases).chain(&query.compounds) {
+        // `storage::HeldTerm`s come in this order, and end with the names.
+        for spelling in &query.spellings {
+            terms.sequences.push((next(), spelling.written.clone()));
+        }
+        for name in &query.names {
+            let number = next();
+            terms.codes.entry(name.code.clone()).or_insert(number);
+        }
+        for sequence in query.phrases.iter().chain(&query.compounds) {
             terms.sequences.push((next(), sequence.clone()));
         }
         for alternative in &query.alternatives {

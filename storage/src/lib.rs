@@ -118,8 +118,8 @@ pub use facets::{Facets, Filed};
 pub use filter::Filter;
 pub use lexical::{
     Alternative, AnalysedAlternative, AnalysedQuery, AnalysedTerm, AnalysedText, Analyzer, HeldTerm, KnownWord,
-    LexicalQuery, LexicalWeights, NormalForms, PassageRef, QueryWord, Script, Sequence, Spelling, TermKind, folded,
-    homophones, in_syllables, is_stopword, is_unspaced, plain_words, runs, sounding, syllable,
+    LexicalQuery, LexicalWeights, Name, NormalForms, PassageRef, QueryWord, Script, Sequence, Spelling, TermKind,
+    folded, homophones, in_syllables, is_stopword, is_unspaced, plain_words, runs, sounding, syllable,
 };
 pub use overview::{Overview, overview};
 pub use page_type::PageType;

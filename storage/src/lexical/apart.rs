@@ -1,6 +1,9 @@
 //! What a query has in one or in several words and documents have the other way round, as sequences of words.
 
+use std::ops::RangeInclusive;
+
 use super::analysis::Analyzer;
+use super::names::Name;
 use super::normal::NormalText;
 use super::query::{MAX_TERMS, Sequence};
 use super::stopwords::is_stopword;
@@ -14,10 +17,12 @@ const LONG_NUMBER: usize = 12;
 const GROUP: usize = 4;
 /// Pairs of words with capitals that are looked for.
 const MAX_NEIGHBOURS: usize = 12;
+/// Digits behind a letter that says a size: `A4`, `M12`.
+const SIZE: usize = 2;
 /// Letters and digits of the name of a standard: `ISO27001`.
-const STANDARD: (std::ops::RangeInclusive<usize>, usize) = (2..=4, 3);
+const STANDARD: (RangeInclusive<usize>, RangeInclusive<usize>) = (2..=4, 3..=6);
 /// Words that may stand within one: the `IEC` of `ISO/IEC 27001`, the `EN ISO` of `DIN EN ISO 9001`.
-const WITHIN_STANDARD: std::ops::RangeInclusive<usize> = 1..=2;
+const WITHIN_STANDARD: RangeInclusive<usize> = 1..=2;
 
 /// What is one word in a query, or a number and its unit, as several words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +73,7 @@ fn as_written(apart: &str) -> Sequence {
 /// The name of a standard with other words between its letters and its number.
 fn standards(parts: &[&str]) -> impl Iterator<Item = Sequence> {
     let is_standard = match parts {
-        [letters, digits] => STANDARD.0.contains(&letters.chars().count()) && digits.len() >= STANDARD.1,
+        [letters, digits] => STANDARD.0.contains(&letters.chars().count()) && STANDARD.1.contains(&digits.len()),
         _ => false,
     };
     let apart = if is_standard { Sequence::of(&parts.join(" ").to_lowercase()).words } else { Vec::new() };
@@ -82,7 +87,7 @@ fn standards(parts: &[&str]) -> impl Iterator<Item = Sequence> {
 /// What else letters and digits may be parts of: `DIN A4` for `DINA4`, and `24/7` for `24x7`.
 fn parted(parts: &[&str]) -> Vec<String> {
     match parts {
-        [letters, digits] if letters.starts_with(char::is_alphabetic) => {
+        [letters, digits] if letters.starts_with(char::is_alphabetic) && digits.len() <= SIZE => {
             let last = letters.char_indices().next_back().filter(|(at, _)| *at > 1);
             last.map(|(at, last)| format!("{} {last}{digits}", &letters[..at]).to_lowercase()).into_iter().collect()
         }
@@ -103,50 +108,48 @@ fn in_groups(word: &str) -> Option<String> {
 
 /// What documents may have as one name, and a query has otherwise: measures (the `12l/min` of `12 l/min`), sizes (the
 /// `24x7` of `24/7` and `24 x 7`), and the signs in the names of languages, spelt out (the `C#` of `csharp`).
-pub(super) fn joined_names(text: &str) -> Vec<String> {
-    let measured = measured_names(text);
+pub(super) fn joined_names(text: &str) -> Vec<Name> {
     let text = NormalText::of(text);
-    let words: Vec<&str> = text.as_str().split_whitespace().collect();
-    let spelt = words.iter().filter_map(|word| in_signs(word));
-    measured.into_iter().chain(sizes(text.as_str())).chain(spelt).take(MAX_TERMS).collect()
-}
-
-/// Two numbers with a sign between them that is as good as an `x`.
-fn sizes(text: &str) -> Vec<String> {
-    let is_number = |run: &str| run.bytes().all(|byte| byte.is_ascii_digit());
-    let runs: Vec<_> = runs(text).map(|(run, _)| run).collect();
-    let pairs = runs.windows(2).filter_map(|pair| {
-        let (one, gap, other) = (&text[pair[0].clone()], &text[pair[0].end..pair[1].start], &text[pair[1].clone()]);
-        let is_size = is_number(one) && is_number(other) && matches!(gap.trim(), "/" | "×");
-        is_size.then(|| format!("{one}x{other}"))
-    });
-    let spaced = runs.windows(3).filter_map(|three| {
-        let [one, sign, other] = [0, 1, 2].map(|at| &text[three[at].clone()]);
-        (is_number(one) && matches!(sign, "x" | "X") && is_number(other)).then(|| format!("{one}x{other}"))
-    });
-    pairs.chain(spaced).collect()
-}
-
-/// The name of a language or framework whose signs were spelt out.
-fn in_signs(word: &str) -> Option<String> {
-    let lower = word.to_lowercase();
-    let sign = |letter: &str, sign: &str| (letter.len() == 1).then(|| format!("{letter}{sign}"));
-    if let Some(name) = lower.strip_prefix("dot").filter(|name| name.len() > 1) {
-        return Some(format!(".{name}"));
-    }
-    lower.strip_suffix("sharp").and_then(|letter| sign(letter, "#")).or_else(|| {
-        let letter = lower.strip_suffix("plusplus").or_else(|| lower.strip_suffix("pp"));
-        letter.and_then(|letter| sign(letter, "++"))
-    })
+    let text = text.as_str();
+    measured_names(text).chain(sizes(text)).chain(spelt_out(text)).take(MAX_TERMS).collect()
 }
 
 /// Numbers with a name of several parts behind them as one name.
-fn measured_names(text: &str) -> Vec<String> {
-    let text = NormalText::of(text);
-    let tokens: Vec<&str> = text.as_str().split_whitespace().collect();
+fn measured_names(text: &str) -> impl Iterator<Item = Name> {
+    let tokens: Vec<&str> = text.split_whitespace().collect();
     let joined = tokens.windows(2).filter(|pair| is_number(pair[0]) && runs(pair[1]).nth(1).is_some());
     let names = joined.flat_map(|pair| Analyzer::codes(&format!("{}{}", pair[0], pair[1])));
-    names.map(|code| code.text).take(MAX_TERMS).collect()
+    names.map(|code| Name { of: code.text.clone(), code: code.text }).collect::<Vec<_>>().into_iter()
+}
+
+/// Two numbers with a sign between them that is as good as an `x`.
+fn sizes(text: &str) -> impl Iterator<Item = Name> {
+    let runs: Vec<_> = runs(text).map(|(run, _)| run).collect();
+    let size = |one: &str, sign: &str, other: &str| {
+        let are_numbers = [one, other].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        let code = format!("{one}x{other}");
+        (are_numbers && matches!(sign.trim(), "/" | "×" | "x" | "X")).then(|| Name { of: code.clone(), code })
+    };
+    let pairs = runs
+        .windows(2)
+        .filter_map(|pair| size(&text[pair[0].clone()], &text[pair[0].end..pair[1].start], &text[pair[1].clone()]));
+    let with_letter = runs.windows(3).filter_map(|three| {
+        let [one, sign, other] = [0, 1, 2].map(|at| &text[three[at].clone()]);
+        size(one, sign, other)
+    });
+    pairs.chain(with_letter).collect::<Vec<_>>().into_iter()
+}
+
+/// The names of languages and frameworks whose signs were spelt out.
+fn spelt_out(text: &str) -> impl Iterator<Item = Name> {
+    text.split_whitespace().filter_map(|word| {
+        let of = word.to_lowercase();
+        let behind_dot = of.strip_prefix("dot").filter(|name| name.len() > 1).map(|name| format!(".{name}"));
+        let letter = of.strip_suffix("sharp").filter(|letter| letter.len() == 1);
+        let plus = matches!(of.as_str(), "cpp" | "cplusplus").then(|| "c++".to_owned());
+        let code = plus.or(behind_dot).or_else(|| letter.map(|letter| format!("{letter}#")))?;
+        Some(Name { of, code })
+    })
 }
 
 fn is_number(token: &str) -> bool {
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn names_long_numbers_and_measures_are_written_apart() {
         for (text, apart) in [
-            ("ISO9001", vec!["iso 9001"]),
+            ("ISO9001", vec!["iso 9001", "iso 9001", "iso 9001"]),
             ("a plan", vec![]),
             ("230 V and 2.5 mm²", vec!["mm 2", "230 v", "2 5 mm2 2"]),
             ("12 l/min", vec!["12 l"]),
@@ -222,7 +225,7 @@ mod tests {
             ("7 employees", vec![]),
             ("DE44500105175407324931", vec!["de44 5001 0517 5407 3249 31", "de 44500105175407324931"]),
             ("4111111111111111", vec!["4111 1111 1111 1111"]),
-            ("DINA4", vec!["dina 4", "din a4"]),
+            ("DINA4", vec!["dina 4", "din a4 4"]),
             ("24x7", vec!["24 x 7", "24 7"]),
         ] {
             assert_eq!(texts(written(text)), apart, "{text}");
@@ -247,14 +250,18 @@ mod tests {
             ("30 x 40", vec!["30x40"]),
             ("dot app sharp", vec![]),
         ] {
-            assert_eq!(joined_names(text), names, "{text}");
+            assert_eq!(codes(text), names, "{text}");
         }
+    }
+
+    fn codes(text: &str) -> Vec<String> {
+        joined_names(text).into_iter().map(|name| name.code).collect()
     }
 
     #[test]
     fn a_measure_of_several_parts_is_one_name() {
-        assert_eq!(measured_names("12 l/min or 3 bar, 5 km/h"), ["12l/min", "5km/h"]);
-        assert_eq!(measured_names("hall 20 of net"), Vec::<String>::new());
+        assert_eq!(codes("12 l/min or 3 bar, 5 km/h"), ["12l/min", "5km/h"]);
+        assert_eq!(codes("hall 20 of net"), Vec::<String>::new());
     }
 
     #[test]

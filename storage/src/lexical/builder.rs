@@ -182,7 +182,7 @@ impl QueryBuilder<'_> {
             Leaf::push(&mut leaves, self.fields.codes, code, codes, None);
         }
         for name in &query.names {
-            Leaf::push(&mut leaves, self.fields.codes, name, codes, None);
+            Leaf::push(&mut leaves, self.fields.codes, &name.code, codes, None);
         }
         leaves
     }

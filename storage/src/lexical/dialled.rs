@@ -11,6 +11,8 @@ use std::ops::Range;
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 /// Digits of a number that has zeros in front.
 const BEHIND_ZEROS: std::ops::RangeInclusive<usize> = 4..=15;
+/// Digits behind the `00` for calls to another country; with fewer, it is zeros in front of a number.
+const ABROAD: usize = 9;
 /// Characters between two groups of a number: `) `, ` / `.
 const GAP: usize = 3;
 /// Digits of a group that may stand in parentheses behind a country's code.
@@ -65,8 +67,8 @@ fn number(text: &str, chain: &[Range<usize>]) -> Option<(Range<usize>, String)> 
         in_parentheses && &text[(*group).clone()] == TRUNK
     };
     let digits: String = chain.iter().filter(|group| !is_trunk(group)).map(|group| &text[group.clone()]).collect();
-    let from_abroad =
-        if text[..first.start].ends_with('+') { Some(digits.as_str()) } else { digits.strip_prefix("00") };
+    let behind_zeros = digits.strip_prefix("00").filter(|rest| rest.len() >= ABROAD && !rest.starts_with('0'));
+    let from_abroad = if text[..first.start].ends_with('+') { Some(digits.as_str()) } else { behind_zeros };
     let national = from_abroad.map_or(digits.as_str(), without_country).trim_start_matches('0');
     let is_number = match chain {
         // As it is, it is a word already.

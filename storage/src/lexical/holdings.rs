@@ -7,6 +7,7 @@ use tantivy::schema::{Field, IndexRecordOption, Term};
 use tantivy::{DocSet, TERMINATED};
 
 use super::apart::Spelling;
+use super::names::Name;
 use super::query::{AnalysedQuery, LexicalWeights, QueryWord};
 use super::reader::{LexicalReader, PassageRef};
 use super::statistics;
@@ -53,7 +54,14 @@ impl LexicalReader {
         let codes = query.codes.iter();
         let codes = codes.map(|code| (TermKind::Code, code, vec![Term::from_field_text(fields.codes, code)]));
         let terms = grams.chain(codes).map(|(kind, text, forms)| self.held(kind, text, &forms, passages));
-        words.chain(terms).chain(query.spellings.iter().map(|apart| self.written_apart(apart, passages))).collect()
+        let apart = query.spellings.iter().map(|apart| self.written_apart(apart, passages));
+        words.chain(terms).chain(apart).chain(query.names.iter().map(|name| self.name(name, passages))).collect()
+    }
+
+    /// A name in the spelling of documents.
+    fn name(&self, name: &Name, passages: &[PassageRef]) -> Result<HeldTerm> {
+        let forms = [Term::from_field_text(self.fields.codes, &name.code)];
+        Ok(HeldTerm { is_spelling: true, ..self.held(TermKind::Code, &name.of, &forms, passages)? })
     }
 
     /// A name that is written in several words.

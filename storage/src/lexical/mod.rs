@@ -29,6 +29,7 @@ pub use analysis::{AnalysedText, Analyzer, NormalForms, Term as AnalysedTerm};
 pub use apart::Spelling;
 pub use holdings::{HeldTerm, TermKind};
 pub(crate) use index::{LexicalIndex, Payload};
+pub use names::Name;
 pub use narrowing::folded;
 pub use query::{AnalysedQuery, LexicalQuery, LexicalWeights, QueryWord, Sequence};
 pub(crate) use reader::LexicalReader;

@@ -8,6 +8,15 @@ use super::normal::NormalText;
 use super::stopwords::is_stopword;
 use super::tokens::runs;
 
+/// A name that may be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// What was typed, in lower case and without blanks.
+    pub of: String,
+    /// The exact name that documents have.
+    pub code: String,
+}
+
 /// Words of a query that may be key words alone.
 const MAX_WORDS: usize = 4;
 
@@ -18,7 +27,7 @@ const OPENERS: &[&str] = &[
 ];
 
 /// The names that a query of key words may ask for.
-pub(super) fn of(text: &str) -> Vec<String> {
+pub(super) fn of(text: &str) -> Vec<Name> {
     let text = NormalText::of(text);
     let text = text.as_str();
     let words: Vec<&str> = runs(text).map(|(run, _)| &text[run]).collect();
@@ -41,7 +50,7 @@ pub(super) fn of(text: &str) -> Vec<String> {
     }
     let mut letters = word.chars();
     let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    vec![word.to_uppercase(), capital]
+    [word.to_uppercase(), capital].map(|code| Name { of: word.clone(), code }).to_vec()
 }
 
 #[cfg(test)]
@@ -66,7 +75,8 @@ mod tests {
             ("check-in it", vec![]),
             ("", vec![]),
         ] {
-            assert_eq!(of(text), names, "{text}");
+            let codes: Vec<String> = of(text).into_iter().map(|name| name.code).collect();
+            assert_eq!(codes, names, "{text}");
         }
     }
 }

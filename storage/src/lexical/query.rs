@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::alternative::{Alternative, AnalysedAlternative};
 use super::analysis::{self, Analyzer, MAX_TERM_BYTES, NormalForms};
 use super::apart::{self, Spelling};
-use super::names;
+use super::names::{self, Name};
 use super::normal::{self, NormalText};
 use super::stopwords::{is_stopword_in, language_of};
 use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, runs};
@@ -33,6 +33,9 @@ const DIGITS: f32 = 0.2;
 
 /// Weight of words around a hyphen in one, where each of them has 1.
 const JOINED: f32 = 0.4;
+
+/// Weight of a telephone number: of its groups, other numbers have some too.
+const DIALLED: f32 = 2.0;
 
 /// Weight of a function word within a name: the `on` of `on-boarding`.
 const FUNCTION: f32 = 0.2;
@@ -101,7 +104,7 @@ pub struct AnalysedQuery {
     pub spellings: Vec<Spelling>,
     /// Names that may be meant, as documents have them: function words in a query of key words with their capitals (`IT` for
     /// `it support`), measures and sizes without blanks, signs that were spelt out (`.NET` for `dotnet`).
-    pub names: Vec<String>,
+    pub names: Vec<Name>,
     /// Names of several words, two by two.
     pub neighbours: Vec<Sequence>,
     /// Tokens of several words (`e-mail`, `ERR_4711`): they need not occur, but where they do, they are what was meant.
@@ -278,7 +281,8 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
         typed.iter().zip(&lower).filter(only_begins).map(|(word, _)| word.exact.as_str()).collect();
     let languages = Languages::of(analyzers, language);
     let joined = |whole: &Typed| {
-        let (is_joined, span) = (whole.kind == TokenKind::Joined, whole.span.clone());
+        let is_joined = matches!(whole.kind, TokenKind::Joined | TokenKind::Dialled);
+        let span = whole.span.clone();
         let is_part = move |part: &&Typed| is_joined && part.kind == TokenKind::Word && is_within(&part.span, &span);
         all.iter().filter(is_part)
     };
@@ -291,10 +295,11 @@ pub(super) fn query_words(text: &str, analyzers: &[Analyzer]) -> Vec<QueryWord> 
             TokenKind::Piece if typed.text.bytes().all(|byte| byte.is_ascii_digit()) => DIGITS,
             TokenKind::Piece => PIECE,
             TokenKind::Joined => JOINED,
+            TokenKind::Dialled => DIALLED,
             TokenKind::Word if has_topic && within_names.contains(typed.exact.as_str()) => FUNCTION,
             TokenKind::Word | TokenKind::Fragment | TokenKind::Number => 1.0,
         };
-        word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined);
+        word.is_spelling = matches!(typed.kind, TokenKind::Piece | TokenKind::Joined | TokenKind::Dialled);
         word.joins = joined(typed).map(|part| part.exact.clone()).collect();
         match found.iter_mut().find(|known| known.stems == word.stems) {
             Some(known) => {

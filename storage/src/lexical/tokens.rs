@@ -43,6 +43,8 @@ pub(super) enum TokenKind {
     Fragment,
     /// Several runs in one.
     Joined,
+    /// A telephone number, as it is compared.
+    Dialled,
     /// The number that digits and separators stand for.
     Number,
 }
@@ -146,7 +148,7 @@ impl Link {
             ' ' if is_digits(before, 1..=3) && is_digits(after, 3..=3) => Some(Self::Separator(' ')),
             '.' if is_letters(before, 1) && is_letters(after, 1) => Some(Self::Sign('.')),
             '.' if is_letters(before, usize::MAX) && is_letters(after, BEHIND_POINT) => Some(Self::Sign('.')),
-            '/' if is_letters(before, BESIDE_SLASH) && is_letters(after, BESIDE_SLASH) => Some(Self::Sign('/')),
+            '/' if is_short_name(before) && is_short_name(after) => Some(Self::Sign('/')),
             '&' if is_letters(before, usize::MAX) && is_letters(after, usize::MAX) => Some(Self::Sign('&')),
             '\'' | '\u{2019}' if matches!(before, "o" | "O") && is_letters(after, usize::MAX) => Some(Self::Sign('\'')),
             '_' => Some(Self::Sign('_')),
@@ -158,6 +160,11 @@ impl Link {
 /// Whether a run has letters only, and so many at most.
 fn is_letters(run: &str, most: usize) -> bool {
     run.chars().all(char::is_alphabetic) && run.chars().nth(most).is_none()
+}
+
+/// Whether a run is a few capitals: those of `TCP/IP`, and not the letters of `l/min`.
+fn is_short_name(run: &str) -> bool {
+    is_letters(run, BESIDE_SLASH) && run.chars().all(char::is_uppercase)
 }
 
 fn is_digits(run: &str, count: std::ops::RangeInclusive<usize>) -> bool {
@@ -209,7 +216,7 @@ impl Group {
         // At the place of its last digits: what goes on in several groups is known when they are given out.
         let end = self.runs.last().map_or(0, |run| run.end);
         while let Some((span, number)) = self.numbers.pop_if(|(span, _)| span.end <= end) {
-            visit(Token { text: &number, span, position: position.saturating_sub(1), kind: TokenKind::Joined });
+            visit(Token { text: &number, span, position: position.saturating_sub(1), kind: TokenKind::Dialled });
         }
         self.runs.clear();
         self.links.clear();
@@ -412,7 +419,10 @@ mod tests {
 
     #[test]
     fn names_give_their_parts() {
-        assert_eq!(texts("getHTTPResponse foo_bar"), ["getHTTPResponse", "get", "HTTP", "Response", "foo", "bar"]);
+        assert_eq!(
+            texts("getHTTPResponse foo_bar"),
+            ["getHTTPResponse", "get", "HTTP", "Response", "foo", "foobar", "bar"]
+        );
         assert_eq!(texts("OAuth2"), ["OAuth2", "OAuth", "O", "Auth", "2"]);
         assert_eq!(texts("ISO9001"), ["ISO9001", "ISO", "9001"]);
         assert_eq!(texts("4mm2"), ["4mm2", "4", "mm2", "mm", "2"]);
@@ -432,6 +442,9 @@ mod tests {
         assert_eq!(texts("state-of-the-art"), ["state", "stateoftheart", "of", "the", "art"]);
         assert_eq!(texts("the U.S. and"), ["the", "U", "US", "S", "and"]);
         assert_eq!(texts("one - two"), ["one", "two"]);
+        assert_eq!(texts("AT&T Node.js O'Brien"), ["AT", "ATT", "T", "Node", "Nodejs", "js", "O", "OBrien", "Brien"]);
+        assert_eq!(texts("I/O 5 l/min end. Next"), ["I", "IO", "O", "5", "l", "min", "end", "Next"]);
+        assert_eq!(texts("(030) 765-4321"), ["030", "765", "7654321", "4321", "307654321"]);
         assert_eq!(texts("a-b-c-d-e-f"), ["a", "b", "c", "d", "e", "f"]);
     }
 
