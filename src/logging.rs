@@ -4,11 +4,15 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, stderr};
 
 use anyhow::{Context as _, Result};
+use tracing::Subscriber;
 use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{FmtSpan, Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer};
+use web::LogTail;
 
 use crate::cli::LogFormat;
 use crate::plain::{is_order, shown_json};
@@ -19,8 +23,40 @@ use crate::settings::LogConfig;
 const QUIET: &str = "rmcp=off";
 
 /// Warnings and worse go to standard error; `-v` and `-vv` say more, `RUST_LOG` overrides, the configuration file says
-/// what holds otherwise.
-pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
+/// what holds otherwise. The same lines, as text, go to `tail`.
+pub(crate) fn start(verbose: u8, config: &LogConfig, tail: &LogTail) -> Result<()> {
+    // Everything tells when a span ends, and how long it took.
+    let ends = if verbose > 1 { FmtSpan::CLOSE } else { FmtSpan::NONE };
+    let lines = tracing_subscriber::fmt::layer().with_span_events(ends.clone());
+    let lines = match config.format {
+        LogFormat::Json => lines.json().flatten_event(true).with_writer(|| PlainJson(stderr())).boxed(),
+        LogFormat::Text => text_lines(ends.clone(), stderr, wants_colours()).boxed(),
+    };
+    let kept = text_lines(ends, tail.clone(), false).with_filter(filter(verbose, config)?);
+    let lines = lines.with_filter(filter(verbose, config)?);
+    tracing_subscriber::registry().with(lines).with(kept).with(web::stage_layer()).init();
+    Ok(())
+}
+
+/// Lines of text, written to `to`.
+fn text_lines<S, W>(ends: FmtSpan, to: W, has_colours: bool) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let fields = debug_fn(|to: &mut Writer<'_>, field, value| match field.name() {
+        "message" => write_plain(to, value),
+        name => {
+            write!(to, "{name}=")?;
+            write_plain(to, value)
+        }
+    });
+    let lines = tracing_subscriber::fmt::layer().with_span_events(ends).with_writer(to);
+    lines.with_ansi(has_colours).with_target(false).fmt_fields(fields.delimited(" "))
+}
+
+/// What is said at all.
+fn filter(verbose: u8, config: &LogConfig) -> Result<EnvFilter> {
     let level = match (verbose, &config.level) {
         (0, Some(level)) => level.as_str(),
         (0, None) => "warn",
@@ -31,26 +67,7 @@ pub(crate) fn start(verbose: u8, config: &LogConfig) -> Result<()> {
         let filter = if level.contains("rmcp") { level.to_owned() } else { format!("{level},{QUIET}") };
         EnvFilter::try_new(filter).with_context(|| format!("log.level: {level:?} is not a level or filter"))
     };
-    let filter = EnvFilter::try_from_default_env().or_else(|_| configured())?;
-    // Everything tells when a span ends, and how long it took.
-    let ends = if verbose > 1 { FmtSpan::CLOSE } else { FmtSpan::NONE };
-    let lines = tracing_subscriber::fmt::layer().with_span_events(ends);
-    let lines = match config.format {
-        LogFormat::Json => lines.json().flatten_event(true).with_writer(|| PlainJson(stderr())).boxed(),
-        LogFormat::Text => {
-            let fields = debug_fn(|to: &mut Writer<'_>, field, value| match field.name() {
-                "message" => write_plain(to, value),
-                name => {
-                    write!(to, "{name}=")?;
-                    write_plain(to, value)
-                }
-            });
-            let lines = lines.with_writer(stderr).with_ansi(wants_colours()).with_target(false);
-            lines.fmt_fields(fields.delimited(" ")).boxed()
-        }
-    };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(web::stage_layer()).init();
-    Ok(())
+    EnvFilter::try_from_default_env().or_else(|_| configured())
 }
 
 /// Colours are for eyes: never in a file, nor where somebody asked for none (<https://no-color.org>).

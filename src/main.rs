@@ -43,13 +43,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if cli.command.writes_data_folder() {
         paths::create_privately(&paths::data_dir(settings)?);
     }
-    logging::start(cli.verbose, &settings.log)?;
+    let log = web::LogTail::default();
+    logging::start(cli.verbose, &settings.log, &log)?;
     match &cli.command {
         Command::Index(args) => commands::index::run(settings, args),
         Command::Search(args) => commands::search::run(settings, args),
         Command::Ask(args) => commands::ask::run(settings, args),
         Command::Mcp(args) => commands::mcp::run(settings, args),
-        Command::Serve(args) => commands::serve::run(settings, args),
+        Command::Serve(args) => commands::serve::run(settings, args, log),
         Command::Access(args) => commands::access::run(settings, args),
         Command::Insights(args) => commands::insights::run(settings, args),
         Command::Keys(args) => commands::keys::run(settings, args),

@@ -15,8 +15,8 @@ use web::VectorsWhen;
 use crate::answers::AnswersConfig;
 use crate::cli::{Cli, Command, LogFormat, Precision};
 use crate::elsewhere::{EmbeddingConfig, RerankingConfig};
-use crate::models;
 use crate::reading::ExtractConfig;
+use crate::{models, paths};
 
 const SYSTEM: &str = "/etc/quarry/quarry.toml";
 
@@ -190,20 +190,14 @@ impl Settings {
         Ok(self.search.clone())
     }
 
-    /// Which words stand for each other.
-    pub(crate) fn synonyms(&self) -> Result<searcher::Synonyms> {
-        match &self.search.synonyms {
-            Some(path) => Ok(searcher::Synonyms::read(path)?),
-            None => Ok(searcher::Synonyms::default()),
-        }
+    /// Where administrators write for searches.
+    pub(crate) fn guidance_files(&self) -> Result<searcher::GuidanceFiles> {
+        Ok(searcher::GuidanceFiles::of(&self.search, &paths::data_dir(self)?))
     }
 
-    /// What comes first, and what counts more or less.
-    pub(crate) fn rules(&self) -> Result<searcher::Rules> {
-        match &self.search.rules {
-            Some(path) => Ok(searcher::Rules::read(path)?),
-            None => Ok(searcher::Rules::default()),
-        }
+    /// Which words stand for each other, what comes first, and what counts more or less.
+    pub(crate) fn guidance(&self) -> Result<searcher::Guidance> {
+        Ok(self.guidance_files()?.read()?)
     }
 
     /// When vectors are made.

@@ -14,6 +14,7 @@ mod elsewhere;
 mod flow;
 mod follow;
 mod guard;
+mod guidance;
 mod identity;
 #[cfg(unix)]
 mod insights;

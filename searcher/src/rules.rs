@@ -155,6 +155,14 @@ impl Rules {
         Self::of(&WrittenFile::read(WHAT, path)?)
     }
 
+    /// Reads what may become the text of a file.
+    ///
+    /// # Errors
+    /// An entry cannot be used; the message has its line.
+    pub fn parse(path: &Path, text: String) -> Result<Self, WrittenError> {
+        Self::of(&WrittenFile { what: WHAT, path, text })
+    }
+
     fn of(written: &WrittenFile<'_>) -> Result<Self, WrittenError> {
         let file: RuleFile = written.parse()?;
         let refused = |at: usize, problem: String| written.refused(at, problem);

@@ -26,6 +26,7 @@ use crate::error::SearchError;
 use crate::evidence::Evidence;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
+use crate::guidance::Guidance;
 use crate::list::List;
 use crate::narrow;
 use crate::plan::{SearchPlan, Written};
@@ -34,7 +35,6 @@ use crate::query::Note;
 use crate::recall::{Recall, found_within, recall};
 use crate::request::{Copies, Marking, SearchRequest, Unlikely};
 use crate::rerank::{RerankState, Reranking, Step, Wish};
-use crate::rules::Rules;
 use crate::sentence::{Sentences, Which};
 use crate::synonyms::Synonyms;
 use crate::writer::Writer;
@@ -48,10 +48,10 @@ pub struct Searcher {
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     pub(crate) config: SearchConfig,
-    synonyms: Arc<Synonyms>,
+    /// What administrators have written for searches; of all clones.
+    guidance: Arc<RwLock<Arc<Guidance>>>,
     /// What the documents of a view explain themselves.
     learnt: Arc<RwLock<Learnt>>,
-    rules: Arc<Rules>,
     pub(crate) calibration: Option<Arc<Calibration>>,
     pub(crate) writer: Option<Arc<dyn Writer>>,
 }
@@ -89,20 +89,20 @@ impl Learnt {
 impl Searcher {
     /// A searcher with a model for queries, and one for reranking if there is any.
     pub fn new(embedder: EmbedHandle, reranker: Option<RerankHandle>, config: SearchConfig) -> Self {
-        let (synonyms, learnt, rules) = Default::default();
-        Self { embedder, reranker, config, synonyms, learnt, rules, calibration: None, writer: None }
+        let (guidance, learnt) = Default::default();
+        Self { embedder, reranker, config, guidance, learnt, calibration: None, writer: None }
     }
 
-    /// The same searcher, with words that stand for each other.
+    /// The same searcher, with what administrators have written.
     #[must_use]
-    pub fn with_synonyms(self, synonyms: Synonyms) -> Self {
-        Self { synonyms: Arc::new(synonyms), ..self }
+    pub fn guided(self, guidance: Guidance) -> Self {
+        Self { guidance: Arc::new(RwLock::new(Arc::new(guidance))), ..self }
     }
 
-    /// The same searcher, with rules of the ranking.
-    #[must_use]
-    pub fn with_rules(self, rules: Rules) -> Self {
-        Self { rules: Arc::new(rules), ..self }
+    /// Changes what administrators have written, from the next search on; of all clones.
+    pub fn guide(&self, change: impl FnOnce(&mut Guidance)) {
+        let mut guidance = self.guidance.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut guidance));
     }
 
     /// Takes words that the documents of a view say stand for each other in the place of those that it knew of them; of all
@@ -212,7 +212,8 @@ impl Searcher {
         let state = state_of(view)?;
         let learnt = self.learnt.read().unwrap_or_else(PoisonError::into_inner).by_view.get(&state).cloned();
         let learnt = learnt.unwrap_or_default();
-        let written = Written { synonyms: [&self.synonyms, &learnt], rules: &self.rules };
+        let guidance = Arc::clone(&self.guidance.read().unwrap_or_else(PoisonError::into_inner));
+        let written = Written { synonyms: [&guidance.synonyms, &learnt], rules: &guidance.rules };
         SearchPlan::new(view, &self.embedder, &self.config, written, request)
     }
 

@@ -107,6 +107,14 @@ impl Synonyms {
         Self::of(&WrittenFile::read(WHAT, path)?)
     }
 
+    /// Reads what may become the text of a file.
+    ///
+    /// # Errors
+    /// An entry cannot be used; the message has its line.
+    pub fn parse(path: &Path, text: String) -> Result<Self, WrittenError> {
+        Self::of(&WrittenFile { what: WHAT, path, text })
+    }
+
     fn of(written: &WrittenFile<'_>) -> Result<Self, WrittenError> {
         let file: SynonymFile = written.parse()?;
         let mut synonyms = Self::default();

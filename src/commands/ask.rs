@@ -24,7 +24,7 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     };
     // What is wrong with the question is said before anything is read or indexed for it.
     let mut request = asked.search(&RequestLimits::default())?;
-    let (config, synonyms, rules) = (settings.search()?, settings.synonyms()?, settings.rules()?);
+    let (config, guidance) = (settings.search()?, settings.guidance()?);
     let calibration = settings.calibration()?;
     let writer = if args.quoted { None } else { answers::only_writer(settings)? };
     let (embedder, model) = models::embedder(settings)?;
@@ -36,7 +36,7 @@ pub(crate) fn run(settings: &Settings, args: &AskArgs) -> Result<ExitCode> {
     };
     check_model(&snapshot, &model)?;
     request.filters = Filters { source: source.into_iter().map(|source| source.name).collect(), ..request.filters };
-    let searcher = Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules);
+    let searcher = Searcher::new(embedder, reranker, config).guided(guidance);
     let searcher = searcher.calibrated(calibration).with_writer(writer);
     let view = snapshot.view(&viewer)?;
     let is_rewritten = request.query != asked.question.trim();

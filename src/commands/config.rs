@@ -33,8 +33,7 @@ fn check(settings: &Settings) -> Result<()> {
     if !problems.is_empty() {
         bail!("the configuration is not usable:\n  {}", problems.join("\n  "));
     }
-    settings.synonyms()?;
-    settings.rules()?;
+    settings.guidance()?;
     match &settings.path {
         Some(path) => println!("{} is good", path.display()),
         None => println!("there is no configuration file; the defaults are in force"),

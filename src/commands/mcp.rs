@@ -14,12 +14,11 @@ use crate::{models, paths};
 pub(crate) fn run(settings: &Settings, args: &McpArgs) -> Result<ExitCode> {
     let data_dir = paths::data_dir(settings)?;
     let viewer = viewer_of(&args.seen_as)?;
-    let (search, synonyms, rules) = (settings.search()?, settings.synonyms()?, settings.rules()?);
+    let (search, guidance) = (settings.search()?, settings.guidance()?);
     let calibration = settings.calibration()?;
     let (embedder, model) = models::embedder(settings)?;
     let reranker = models::reranker(settings)?;
-    let searcher =
-        Searcher::new(embedder, reranker, search).with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
+    let searcher = Searcher::new(embedder, reranker, search).guided(guidance).calibrated(calibration);
     web::serve_agent(AgentParts { data_dir, config: settings.web(), searcher, model, viewer })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,8 +22,7 @@ use crate::{interrupt, models, paths, plain};
 pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     let folder = paths::data_dir(settings)?;
     // What is wrong with the question is said before anything is read or indexed for it.
-    let (mut request, config, synonyms) = (request(args), settings.search()?, settings.synonyms()?);
-    let rules = settings.rules()?;
+    let (mut request, config, guidance) = (request(args), settings.search()?, settings.guidance()?);
     let calibration = settings.calibration()?;
     request.check(&RequestLimits::default())?;
     let (embedder, model) = models::embedder(settings)?;
@@ -35,8 +34,7 @@ pub(crate) fn run(settings: &Settings, args: &SearchArgs) -> Result<ExitCode> {
     };
     check_model(&snapshot, &model)?;
     request.filters.source.extend(source.map(|source| source.name));
-    let searcher =
-        Searcher::new(embedder, reranker, config).with_synonyms(synonyms).with_rules(rules).calibrated(calibration);
+    let searcher = Searcher::new(embedder, reranker, config).guided(guidance).calibrated(calibration);
     // The owner of the data folder sees everything, unless they want to know what somebody else sees.
     let view = snapshot.view(&viewer)?;
     let mut search = searcher.begin(&*view, request)?;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indexer::IndexOptions;
-use searcher::{Calibration, Rules, SearchConfig, Synonyms};
+use searcher::{Calibration, SearchConfig};
 use storage::{BackupError, BackupObserver, BackupSummary, IndexModel, Source, Store, Unobserved};
-use web::{Announcement, EngineParts, OpenError, SourceConfig};
+use web::{Announcement, EngineParts, LogTail, OpenError, SourceConfig};
 
 use crate::cli::ServeArgs;
 use crate::commands::backup::CopyProgress;
@@ -17,7 +17,7 @@ use crate::plain::shown;
 use crate::settings::Settings;
 use crate::{answers, interrupt, models, output, paths};
 
-pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
+pub(crate) fn run(settings: &Settings, args: &ServeArgs, log: LogTail) -> Result<ExitCode> {
     // A folder that is not there is noticed before anything is made.
     args.folders.iter().try_for_each(|folder| paths::source_root(folder).map(drop))?;
     let config = settings.web();
@@ -35,6 +35,8 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         }
         followed?;
     }
+    // What cannot be used is said before anything is opened.
+    settings.guidance()?;
     let reading = settings.extract.start()?;
     let named = config.index.sources.clone();
     let opener = Opener {
@@ -43,8 +45,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Result<ExitCode> {
         named,
         indexing: IndexOptions { vectors: settings.vector_timing(), ..reading.options() },
         search: settings.search()?,
-        synonyms: settings.synonyms()?,
-        rules: settings.rules()?,
+        log,
         calibration: settings.calibration()?,
     };
     let scheme = if config.server.is_encrypted() { "https" } else { "http" };
@@ -105,8 +106,7 @@ struct Opener {
     named: Vec<SourceConfig>,
     indexing: IndexOptions,
     search: SearchConfig,
-    synonyms: Synonyms,
-    rules: Rules,
+    log: LogTail,
     calibration: Calibration,
 }
 
@@ -120,7 +120,9 @@ impl Opener {
         let store = self.store(&data_dir, &model)?;
         output::print_repairs(store.repairs());
         let sources = self.sources(&store)?;
-        let Self { indexing, search, synonyms, rules, calibration, .. } = self;
+        let guidance = self.settings.guidance_files()?;
+        let in_force = toml::to_string(&self.settings)?;
+        let Self { indexing, search, calibration, log, .. } = self;
         Ok(EngineParts {
             store,
             embedder,
@@ -131,8 +133,9 @@ impl Opener {
             data_dir,
             indexing,
             search,
-            synonyms,
-            rules,
+            guidance,
+            settings: in_force,
+            log,
             calibration,
         })
     }

@@ -8,15 +8,17 @@ use connect::Mirrors;
 use indexer::{IndexOptions, Vanished};
 use prometheus_client::metrics::counter::Counter;
 use qwen3::{EmbedHandle, GenerateHandle, RerankHandle};
-use searcher::{Answer, Calibration, Reply, Rules, SearchConfig, Searcher, Synonyms};
+use searcher::{Answer, Calibration, GuidanceFiles, Reply, SearchConfig, Searcher};
 use storage::{Snapshot, SnapshotHandle, Source, Store, TruthReader, View, Viewer};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::guard::Caller;
+use crate::guidance::GuidanceDesk;
 use crate::insights::{Asked, Insights};
 use crate::jobs::Jobs;
 use crate::links::Links;
+use crate::log_tail::LogTail;
 use crate::pushed::Pushed;
 use crate::writer::{Writer, WriterParts};
 
@@ -43,10 +45,12 @@ pub struct EngineParts {
     pub indexing: IndexOptions,
     /// How is searched.
     pub search: SearchConfig,
-    /// Words that stand for each other.
-    pub synonyms: Synonyms,
-    /// What comes first, and what counts more or less.
-    pub rules: Rules,
+    /// Where administrators write for searches.
+    pub guidance: GuidanceFiles,
+    /// The settings in force, for administrators to read: a text without secrets.
+    pub settings: String,
+    /// The last lines of the log.
+    pub log: LogTail,
     /// How is judged whether anything answers.
     pub calibration: Calibration,
 }
@@ -54,6 +58,9 @@ pub struct EngineParts {
 /// Everything a request needs.
 pub(crate) struct Engine {
     pub(crate) searcher: Searcher,
+    pub(crate) guidance: GuidanceDesk,
+    pub(crate) settings: String,
+    pub(crate) log: LogTail,
     pub(crate) embedder: EmbedHandle,
     pub(crate) reranker: Option<RerankHandle>,
     /// Empty without one.
@@ -89,8 +96,9 @@ impl Engine {
             data_dir,
             indexing,
             search,
-            synonyms,
-            rules,
+            guidance,
+            settings,
+            log,
             calibration,
         } = parts;
         let insights = Insights::open(&data_dir, &config.insights, left_out)?;
@@ -117,7 +125,8 @@ impl Engine {
         let snapshots = store.snapshots();
         let truth = store.truth();
         let searcher = Searcher::new(embedder.clone(), reranker.clone(), search);
-        let searcher = searcher.with_synonyms(synonyms).with_rules(rules).calibrated(calibration).with_writer(answers);
+        let searcher = searcher.calibrated(calibration).with_writer(answers);
+        let guidance = GuidanceDesk::open(guidance, searcher.clone())?;
         let writer = Writer::start(WriterParts {
             store,
             embedder: embedder.clone(),
@@ -134,6 +143,9 @@ impl Engine {
         })?;
         Ok(Self {
             searcher,
+            guidance,
+            settings,
+            log,
             embedder,
             reranker,
             reranker_name: reranker_name.unwrap_or_default(),

@@ -22,10 +22,10 @@ pub(crate) struct Json<T>(pub(crate) T);
 /// A JSON body as it was sent, for what reads it in its own way.
 pub(crate) struct Unread(pub(crate) Vec<u8>);
 
-/// What somebody has filled in on a page.
-pub(crate) struct Form<T>(pub(crate) T);
+/// What somebody has filled in on a page, of so many bytes at the most.
+pub(crate) struct Form<T, const BYTES: usize = FORM_BYTES>(pub(crate) T);
 
-/// Bytes of a form.
+/// Bytes of a form of short answers.
 const FORM_BYTES: usize = 16 << 10;
 
 /// The parameters of an address; one that may occur several times is a list.
@@ -75,7 +75,7 @@ impl FromRequest for Unread {
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+impl<T: DeserializeOwned + 'static, const BYTES: usize> FromRequest for Form<T, BYTES> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
@@ -87,7 +87,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
                 return Err(Error::MediaType { expected });
             }
             let app = app(&request)?;
-            let body = app.in_time(collect(&request, payload, FORM_BYTES)).await?;
+            let body = app.in_time(collect(&request, payload, BYTES)).await?;
             let read = serde_html_form::from_bytes(&body);
             read.map(Self).map_err(|error| Error::bad(format!("the form cannot be read: {error}")))
         })

@@ -209,13 +209,14 @@ impl Suggestions {
     }
 }
 
-/// Keeps the suggestions up to date until the server stops.
+/// Keeps the suggestions up to date until the server stops, and what administrators write in force.
 pub(crate) fn keep_up(app: &App) {
     let mut pause = Duration::ZERO;
     let mut made = Instant::now();
     while !app.is_stopping() {
         std::thread::sleep(LOOK_EVERY);
         let Ok(engine) = app.engine() else { continue };
+        engine.guidance.look();
         if made.elapsed() < pause {
             continue;
         }

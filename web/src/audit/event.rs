@@ -136,6 +136,8 @@ pub(crate) fn event_of(method: &Method, pattern: &str, has_queries: bool) -> Opt
         ("POST", "/admin/users/{name}/disable") => Some("user-disabled"),
         ("POST", "/admin/users/{name}/enable") => Some("user-enabled"),
         ("POST", "/admin/users/{name}/remove") => Some("user-removed"),
+        ("POST", "/admin/guidance/synonyms") => Some("synonyms-changed"),
+        ("POST", "/admin/guidance/rules") => Some("rules-changed"),
         ("POST", "/api/v1/backups" | "/admin/backup") => Some("backup-asked"),
         ("PUT", "/api/v1/sources/{name}/access") => Some("access-changed"),
         ("GET", "/insights/queries.csv" | "/api/v1/insights/judgements") => Some("insights-exported"),

@@ -192,6 +192,7 @@ fn shown(visit: &Visit, state: &State) -> HttpResponse {
                 Some(following) => { (followed(visit, following)) p { (words.follows_manage) } }
                 None => p { a href="/admin/keys" { (words.api_keys) } " · " a href="/admin/users" { (words.users) } },
             }
+            p { a href="/admin/guidance" { (words.guidance) } " · " a href="/admin/server" { (words.inside) } }
             @if !state.told.is_empty() { (told(visit, &state.told)) }
             div #live data-busy[is_busy] {
                 section aria-labelledby="sources" {

@@ -9,9 +9,11 @@ mod blocks;
 mod document;
 mod facets;
 mod file;
+mod guidance;
 mod hit;
 mod home;
 mod icons;
+mod inside;
 mod insights;
 mod job;
 mod keys;
@@ -82,6 +84,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::page("/admin/users/{name}/disable").post(ADMIN, users::disable),
         Endpoint::page("/admin/users/{name}/enable").post(ADMIN, users::enable),
         Endpoint::page("/admin/users/{name}/remove").post(ADMIN, users::remove),
+        Endpoint::page("/admin/guidance").get(ADMIN, guidance::page),
+        Endpoint::page("/admin/guidance/synonyms").post(ADMIN, guidance::synonyms),
+        Endpoint::page("/admin/guidance/rules").post(ADMIN, guidance::rules),
+        Endpoint::page("/admin/server").get(ADMIN, inside::page),
         Endpoint::page("/admin/backup").post(ADMIN, manage::back_up),
         Endpoint::page("/admin/compact").post(ADMIN, manage::compact),
         Endpoint::page("/admin/verify").post(ADMIN, manage::verify),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum as _;
 use qwen3::{EmbedHandle, RerankHandle};
-use searcher::{Rules, SearchConfig, Searcher, Synonyms};
+use searcher::{Guidance, SearchConfig, Searcher};
 use storage::IndexModel;
 
 use crate::cli::Precision;
@@ -23,8 +23,7 @@ pub(in crate::commands::lab) struct Setup {
     /// The command line with the setup's models in it.
     settings: Settings,
     pub(in crate::commands::lab) config: SearchConfig,
-    pub(in crate::commands::lab) synonyms: Synonyms,
-    pub(in crate::commands::lab) rules: Rules,
+    pub(in crate::commands::lab) guidance: Guidance,
 }
 
 /// The models of a setup, open.
@@ -33,15 +32,14 @@ pub(in crate::commands::lab) struct Models {
     pub(in crate::commands::lab) embedder: EmbedHandle,
     pub(in crate::commands::lab) model: IndexModel,
     pub(in crate::commands::lab) reranker: Option<RerankHandle>,
-    synonyms: Synonyms,
-    rules: Rules,
+    guidance: Guidance,
 }
 
 impl Setup {
     /// What the command line says, with the given settings (`NAME=VALUE`).
     pub(in crate::commands::lab) fn of(settings: &Settings, changes: &[String]) -> Result<Self> {
-        let (config, synonyms, rules) = (settings.search()?, settings.synonyms()?, settings.rules()?);
-        let mut setup = Self { settings: settings.clone(), config, synonyms, rules };
+        let (config, guidance) = (settings.search()?, settings.guidance()?);
+        let mut setup = Self { settings: settings.clone(), config, guidance };
         for setting in changes {
             let (name, value) = pair(setting)?;
             if !setup.set(name, value)? {
@@ -104,7 +102,7 @@ impl Models {
     pub(in crate::commands::lab) fn open(setup: &Setup) -> Result<Self> {
         let (embedder, model) = models::embedder(&setup.settings)?;
         let reranker = models::reranker(&setup.settings)?;
-        Ok(Self { embedder, model, reranker, synonyms: setup.synonyms.clone(), rules: setup.rules.clone() })
+        Ok(Self { embedder, model, reranker, guidance: setup.guidance.clone() })
     }
 
     /// Those of a second setup, sharing with the first what is the same.
@@ -123,13 +121,13 @@ impl Models {
             false => models::reranker(&setup.settings)?,
         };
         let embedders = if shared { Embedders::Shared } else { Embedders::Apart };
-        let (synonyms, rules) = (setup.synonyms.clone(), setup.rules.clone());
-        Ok((Self { embedder, model, reranker, synonyms, rules }, embedders))
+        let guidance = setup.guidance.clone();
+        Ok((Self { embedder, model, reranker, guidance }, embedders))
     }
 
     pub(in crate::commands::lab) fn searcher(&self, config: &SearchConfig) -> Searcher {
         let searcher = Searcher::new(self.embedder.clone(), self.reranker.clone(), config.clone());
-        searcher.with_synonyms(self.synonyms.clone()).with_rules(self.rules.clone())
+        searcher.guided(self.guidance.clone())
     }
 }
 
