@@ -15,6 +15,7 @@ mod logging;
 mod models;
 mod output;
 mod paths;
+mod pipe;
 mod plain;
 mod reading;
 mod server;
@@ -29,6 +30,7 @@ use cli::{Cli, Command};
 use settings::Settings;
 
 fn main() -> ExitCode {
+    pipe::end_when_closed();
     match run(&Cli::parse()) {
         Ok(code) => code,
         Err(error) => {

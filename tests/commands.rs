@@ -33,6 +33,19 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn a_closed_pipe_ends_a_command_without_a_word() {
+    let bench = Bench::with_documents(3);
+    bench.index();
+    let mut command = bench.command(&["search", "note", "--json"]);
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Nobody reads.
+    drop(running.stdout.take());
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    assert_eq!(ended.status.code(), Some(141));
+}
+
+#[test]
 fn the_readme_command_answers_from_the_handbook() {
     let bench = Bench::new();
     let handbook = fixture("handbook").display().to_string();

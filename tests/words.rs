@@ -158,6 +158,14 @@ fn digits_of_other_scripts_are_digits() {
 }
 
 #[test]
+fn a_short_page_has_the_language_of_its_script() {
+    finds(
+        &[("leave.md", "إجازة سنوية"), ("pump.md", "The pump room is closed.")],
+        &[("اجازة", "leave.md"), ("الإجازة", "leave.md")],
+    );
+}
+
+#[test]
 fn signs_within_names_may_be_left_out() {
     finds(
         &[

@@ -51,6 +51,7 @@ mod fuse;
 mod group;
 mod guidance;
 mod highlight;
+mod learnt;
 mod list;
 mod marks;
 mod named;

@@ -7,13 +7,12 @@
 //! [`SearchConfig::settle`] are expected to score above its last one (see `Expectation`).
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use qwen3::{EmbedHandle, RerankHandle};
-use storage::{DocumentSet, PassageRef, View, ViewKey};
+use storage::{DocumentSet, PassageRef, View};
 
 use crate::answer::{Answer, DocumentHit, Timings, milliseconds};
 use crate::answerable::{Answerable, Judgement, Verdict};
@@ -27,6 +26,7 @@ use crate::evidence::Evidence;
 use crate::facet::{self, FacetCounts};
 use crate::group::{Group, group};
 use crate::guidance::Guidance;
+use crate::learnt::{Learnt, state_of};
 use crate::list::List;
 use crate::narrow;
 use crate::plan::{SearchPlan, Written};
@@ -54,36 +54,6 @@ pub struct Searcher {
     learnt: Arc<RwLock<Learnt>>,
     pub(crate) calibration: Option<Arc<Calibration>>,
     pub(crate) writer: Option<Arc<dyn Writer>>,
-}
-
-/// What documents explain, by the views that show them: nobody's query is understood by what is hidden from them.
-#[derive(Default)]
-struct Learnt {
-    by_view: HashMap<State, Arc<Synonyms>>,
-    /// In which order views were learnt from.
-    order: VecDeque<State>,
-}
-
-/// A view in one state. What was learnt of an earlier state of everything still holds: nothing in it is hidden.
-type State = (ViewKey, Option<u64>);
-
-fn state_of(view: &View) -> Result<State, SearchError> {
-    let generation = if view.is_whole() { None } else { Some(view.generation()?) };
-    Ok((view.key(), generation))
-}
-
-/// Views whose explanations are kept.
-const MAX_LEARNT: usize = 64;
-
-impl Learnt {
-    fn take(&mut self, state: State, synonyms: Synonyms) {
-        if self.by_view.insert(state, Arc::new(synonyms)).is_none() {
-            self.order.push_back(state);
-        }
-        while self.order.len() > MAX_LEARNT {
-            self.order.pop_front().and_then(|oldest| self.by_view.remove(&oldest));
-        }
-    }
 }
 
 impl Searcher {

@@ -1,6 +1,7 @@
 //! Detection of the natural language that a text is written in, by a sample of its prose. Scripts decide for Chinese,
-//! Japanese and Korean (documents mix them with English words and code), trigrams for the rest. Unsure means `None`: a
-//! wrong language would stem words wrongly, no language only stems nothing.
+//! Japanese and Korean (documents mix them with English words and code), trigrams for the rest, and where these cannot tell,
+//! scripts that one language is written in. Unsure means `None`: a wrong language would stem words wrongly, no language only
+//! stems nothing.
 
 use whatlang::Lang;
 
@@ -11,6 +12,9 @@ const SAMPLE_BYTES: usize = 4096;
 
 /// Letters under which trigrams are guesses.
 const MIN_LETTERS: usize = 40;
+
+/// Letters under which a script says nothing: a symbol, an initial.
+const MIN_OF_SCRIPT: usize = 4;
 
 /// CJK characters under which a text is not called Chinese, Japanese or Korean.
 const MIN_CJK: usize = 4;
@@ -56,11 +60,33 @@ pub fn detect(sample: &str) -> Option<&'static str> {
             "zh"
         });
     }
-    if other < MIN_LETTERS {
-        return None;
+    let told = if other < MIN_LETTERS { None } else { whatlang::detect(sample).filter(whatlang::Info::is_reliable) };
+    told.map_or_else(|| by_script(sample), |info| iso_639_1(info.lang()))
+}
+
+/// The language of a text all of whose letters are of a script that hardly any other language is written in.
+fn by_script(sample: &str) -> Option<&'static str> {
+    let mut letters = sample.chars().filter(|character| character.is_alphabetic());
+    let language = of_letter(letters.next()?)?;
+    let others: Vec<char> = letters.collect();
+    let is_enough = others.len() + 1 >= MIN_OF_SCRIPT;
+    (is_enough && others.iter().all(|letter| of_letter(*letter) == Some(language))).then_some(language)
+}
+
+/// The language that a letter says.
+fn of_letter(letter: char) -> Option<&'static str> {
+    match letter {
+        // Letters of Persian, Urdu, Pashto and others that Arabic has not.
+        '\u{671}'..='\u{6d3}' | '\u{6ee}'..='\u{6ff}' | '\u{750}'..='\u{77f}' => None,
+        '\u{620}'..='\u{64a}' => Some("ar"),
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Some("el"),
+        '\u{5d0}'..='\u{5ea}' => Some("he"),
+        '\u{531}'..='\u{587}' => Some("hy"),
+        '\u{10d0}'..='\u{10ff}' => Some("ka"),
+        '\u{b80}'..='\u{bff}' => Some("ta"),
+        '\u{e00}'..='\u{e7f}' => Some("th"),
+        _ => None,
     }
-    let info = whatlang::detect(sample)?;
-    if info.is_reliable() { iso_639_1(info.lang()) } else { None }
 }
 
 fn iso_639_1(language: Lang) -> Option<&'static str> {
@@ -167,6 +193,22 @@ mod tests {
         ];
         for (sample, expected) in cases {
             assert_eq!(detect(sample), expected, "{sample}");
+        }
+    }
+
+    #[test]
+    fn few_letters_tell_a_language_where_it_has_a_script_of_its_own() {
+        for (text, language) in [
+            ("إجازة سنوية", Some("ar")),
+            ("مرخصی سالانه کارکنان", None), // Persian
+            ("Άδεια 2024", Some("el")),
+            ("חופשה", Some("he")),
+            ("отпуск", None), // of many languages
+            ("Δ μ", None),
+            ("إجازة leave", None),
+            ("", None),
+        ] {
+            assert_eq!(detect(text), language, "{text}");
         }
     }
 

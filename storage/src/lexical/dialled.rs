@@ -46,7 +46,7 @@ fn chains(text: &str) -> Vec<Vec<Range<usize>>> {
         }
         match chains.last_mut() {
             Some(chain) if chain.last().is_some_and(|last| goes_on(text, last, start)) => chain.push(start..at),
-            _ => chains.push(vec![start..at]),
+            _ => chains.push(std::iter::once(start..at).collect()),
         }
     }
     chains

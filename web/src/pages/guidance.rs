@@ -160,13 +160,13 @@ fn form(visit: &Visit, part: &Part, is_ours: bool) -> Markup {
             p.quiet { code { (clean(&part.path)) } }
             @if let Some(said) = &part.said { p.warn role="alert" { (clean(said)) } }
             @if part.is_open {
-                form action={ "/admin/guidance/" (id) } method="post" {
+                form.filter action={ "/admin/guidance/" (id) } method="post" {
                     input type="hidden" name="before" value=(part.before);
                     textarea name="text" rows=(ROWS) aria-labelledby=(id) autocapitalize="none" autocomplete="off" spellcheck="false" readonly[!is_ours] {
                         // A browser leaves out the first line where it is empty.
                         "\n" (part.text)
                     }
-                    @if is_ours { p { button type="submit" aria-label={ (words.user_save) ": " (title) } { (words.user_save) } } }
+                    @if is_ours { button type="submit" aria-label={ (words.user_save) ": " (title) } { (words.user_save) } }
                 }
             }
         }
