@@ -158,6 +158,53 @@ fn digits_of_other_scripts_are_digits() {
 }
 
 #[test]
+fn letters_that_a_keyboard_lacks_may_be_written_in_two() {
+    finds(
+        &[
+            ("de.md", "Herr Müller prüft die Übersicht der Straßen, bevor er nach Zürich fährt und dort bleibt."),
+            ("ae.md", "Frau Schroeder und Herr Koehler haben die Schluessel fuer den Keller und das Archiv bei sich."),
+            ("other.md", "Die neue Quelle im Garten: der Bauer baut, und der Muller mahlt das Korn in der Mühle."),
+        ],
+        &[
+            ("Zuerich", "de.md"),
+            ("Uebersicht", "de.md"),
+            ("Schröder", "ae.md"),
+            ("Schlüssel", "ae.md"),
+            ("Koehler", "ae.md"),
+            ("neue Quelle", "other.md"),
+        ],
+    );
+    let bench = Bench::new();
+    bench.write("one.md", "Herr Müller leitet das Lager.");
+    bench.write("two.md", "Frau Mueller leitet den Einkauf.");
+    bench.index();
+    assert_eq!(bench.paths(&["Müller", "--lexical"]).len(), 2, "both spellings of a name");
+}
+
+#[test]
+fn versions_sections_and_numbers_are_found_as_they_are_typed() {
+    finds(
+        &[
+            ("firmware.md", "Version 2.10.3 of the firmware, for devices behind 10.20.30.40 alone."),
+            ("final.md", "The file v2-final is for version 2 of 10 devices, 3 of them new."),
+            ("law.md", "As § 5 of the rules says, and §12a too."),
+            ("numbers.md", "Rule 5 of 5, and 12 others."),
+            ("bill.md", "Invoice RE-2024/0815 is due."),
+            ("staff.md", "Employee no. 000123 has left the house."),
+        ],
+        &[
+            ("v2.10.3", "firmware.md"),
+            ("2.10", "firmware.md"),
+            ("10.20.30", "firmware.md"),
+            ("§5", "law.md"),
+            ("§ 12a", "law.md"),
+            ("RE20240815", "bill.md"),
+            ("123", "staff.md"),
+        ],
+    );
+}
+
+#[test]
 fn a_short_page_has_the_language_of_its_script() {
     finds(
         &[("leave.md", "إجازة سنوية"), ("pump.md", "The pump room is closed.")],

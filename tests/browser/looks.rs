@@ -74,6 +74,8 @@ fn a_phone_is_wide_enough() {
         "/admin",
         "/admin/keys",
         "/admin/users",
+        "/admin/guidance",
+        "/admin/server",
         "/nowhere",
     ] {
         browser.open(&server.url(path));
@@ -127,6 +129,8 @@ fn axe_finds_nothing() {
         "/admin",
         "/admin/keys",
         "/admin/users",
+        "/admin/guidance",
+        "/admin/server",
         "/nowhere",
         "/api/docs",
     ];

@@ -20,6 +20,9 @@ use super::schema::DEFAULT_LANGUAGE;
 use super::stopwords::is_stopword;
 use super::tokens::{Script, Token, TokenKind, for_each_token, is_unspaced, runs};
 
+/// Numbers of a version, or of an address.
+const VERSION_PARTS: std::ops::RangeInclusive<usize> = 2..=4;
+
 /// Longest term in bytes; anything longer is no word anybody types (base64, minified code).
 pub(super) const MAX_TERM_BYTES: usize = 100;
 
@@ -241,12 +244,20 @@ fn grams_of(normal: &NormalText<'_>) -> Vec<Term> {
 fn codes_of(normal: &NormalText<'_>) -> Vec<Term> {
     let text = normal.as_str();
     let mut terms = Vec::new();
+    let mut sign: Option<Range<usize>> = None;
     for (position, span) in tokens_between_spaces(text).enumerate() {
         let token = &text[span.clone()];
+        let sign = std::mem::replace(&mut sign, is_sign_of_section(token).then(|| span.clone()));
         if token.len() > MAX_TERM_BYTES {
             continue;
         }
         let mut push = |text: String, span| terms.push(Term { text, span: normal.origin(span), position });
+        if let Some(sign) = sign.filter(|_| token.starts_with(|first: char| first.is_ascii_digit())) {
+            push(format!("{SECTION}{}", token.to_lowercase()), sign.start..span.end);
+        }
+        for other in written_otherwise(token) {
+            push(other, span.clone());
+        }
         if let Some(end) = version_start(token) {
             push(token[..end].to_lowercase(), span.start..span.start + end);
         }
@@ -257,6 +268,35 @@ fn codes_of(normal: &NormalText<'_>) -> Vec<Term> {
         }
     }
     terms
+}
+
+/// The sign of a section of a law or a contract.
+const SECTION: char = '§';
+
+/// Whether a token is that sign alone, and its number follows.
+fn is_sign_of_section(token: &str) -> bool {
+    matches!(token, "§" | "§§")
+}
+
+/// What a code is typed as, too: a version without its `v` and without its last numbers (`2.10` of `v2.10.3`), and a number of
+/// capitals and digits without the signs in it (`RE20240815` of `RE-2024/0815`).
+fn written_otherwise(token: &str) -> Vec<String> {
+    let version = token.strip_prefix(['v', 'V']).unwrap_or(token);
+    let parts: Vec<&str> = version.split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if VERSION_PARTS.contains(&parts.len()) && parts.iter().all(is_number) {
+        // The whole of it stands there already, where it has no letter.
+        let longest = if version.len() < token.len() { parts.len() } else { parts.len() - 1 };
+        return (2..=longest).map(|count| parts[..count].join(".")).collect();
+    }
+    let is_sign = |character: char| matches!(character, '-' | '/' | '.' | '_');
+    let signs = token.chars().filter(|character| is_sign(*character)).count();
+    let is_plain = |character: char| character.is_ascii_uppercase() || character.is_ascii_digit() || is_sign(character);
+    let has_both = token.contains(|c: char| c.is_ascii_uppercase()) && token.contains(|c: char| c.is_ascii_digit());
+    if signs >= 2 && has_both && token.chars().all(is_plain) {
+        return vec![token.chars().filter(|character| !is_sign(*character)).collect::<String>().to_lowercase()];
+    }
+    Vec::new()
 }
 
 /// Where in the name of a language with signs its version begins: the `17` of `C++17`.
@@ -338,7 +378,7 @@ fn is_code(token: &str) -> bool {
     }
     let has_letter = token.chars().any(char::is_alphabetic);
     let has_digit = token.chars().any(|character| character.is_ascii_digit());
-    let has_joint = token.contains(['_', '.', ':', '/', '#', '@', '+', '-', '\\', '&', '$', '%']);
+    let has_joint = token.contains(['_', '.', ':', '/', '#', '@', '+', '-', '\\', '&', '$', '%', SECTION]);
     (has_letter && has_digit) || (has_joint && (has_letter || has_digit))
 }
 
@@ -377,7 +417,23 @@ mod tests {
         );
         let codes =
             texts(Analyzer::codes("See ERR_4711 (v1.2.3), foo_bar, and plain words. C++ or std::vec; 2024-05-01."));
-        assert_eq!(codes, ["err_4711", "v1.2.3", "foo_bar", "c++", "std::vec", "2024-05-01"]);
+        assert_eq!(codes, ["err_4711", "1.2", "1.2.3", "v1.2.3", "foo_bar", "c++", "std::vec", "2024-05-01"]);
+    }
+
+    #[test]
+    fn codes_are_there_as_they_are_typed_too() {
+        for (text, codes) in [
+            ("v2.10.3", vec!["2.10", "2.10.3", "v2.10.3"]),
+            ("10.0.0.7", vec!["10.0", "10.0.0", "10.0.0.7"]),
+            ("v2.1", vec!["2.1", "v2.1"]),
+            ("RE-2024/0815", vec!["re20240815", "re-2024/0815"]),
+            ("as §5 and § 12a say, §§ 7", vec!["§5", "§12a", "§7"]),
+            ("src/v2/Foo-1.rs", vec!["src/v2/foo-1.rs"]),
+        ] {
+            let mut found = texts(Analyzer::codes(text));
+            found.retain(|code| code != "12a");
+            assert_eq!(found, codes, "{text}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Digits of a number in groups, without its prefixes; E.164 allows no more.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 /// Digits of a number that has zeros in front.
-const BEHIND_ZEROS: std::ops::RangeInclusive<usize> = 4..=15;
+const BEHIND_ZEROS: std::ops::RangeInclusive<usize> = 3..=15;
 /// Digits behind the `00` for calls to another country; with fewer, it is zeros in front of a number.
 const ABROAD: usize = 9;
 /// Characters between two groups of a number: `) `, ` / `.
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn what_is_no_group_of_digits_is_none() {
         for none in
-            ["5551234", "12 345", "INC0012345 4711", "4mm2 1234567", "0123", "14:30:15 99", "1234567890123456 99"]
+            ["5551234", "12 345", "INC0012345 4711", "4mm2 1234567", "012", "14:30:15 99", "1234567890123456 99"]
         {
             assert_eq!(numbers(none), Vec::<String>::new(), "{none}");
         }

@@ -22,6 +22,7 @@ mod spelling;
 mod statistics;
 mod stopwords;
 mod tokens;
+mod umlauts;
 mod within;
 
 pub use alternative::{Alternative, AnalysedAlternative};

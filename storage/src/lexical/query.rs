@@ -18,6 +18,7 @@ use super::names::{self, Name};
 use super::normal::{self, NormalText};
 use super::stopwords::{is_stopword_in, language_of};
 use super::tokens::{Script, TokenKind, for_each_token, is_unspaced, runs};
+use super::umlauts;
 
 /// Most words, grams or codes of a query that are looked up; the rest adds nothing but time.
 pub(super) const MAX_TERMS: usize = 64;
@@ -33,6 +34,9 @@ const DIGITS: f32 = 0.2;
 
 /// Weight of words around a hyphen in one, where each of them has 1.
 const JOINED: f32 = 0.4;
+
+/// Weight of a word that is written with other letters.
+const VARIANT: f32 = 0.9;
 
 /// Weight of a telephone number: of its groups, other numbers have some too.
 const DIALLED: f32 = 2.0;
@@ -128,6 +132,9 @@ pub struct QueryWord {
     pub exact_weight: f32,
     /// Its stem in every language, each with the tag of its language, and how much that one counts.
     pub stems: Vec<(String, f32)>,
+    /// Its stems where letters that a keyboard may lack are written otherwise (`Mueller` for Müller), likewise; they are looked
+    /// for where they are held, and those of two letters in one where the word itself is not.
+    pub variants: Vec<(String, f32)>,
     /// How much the word counts.
     pub weight: f32,
     /// Whether it is another spelling of words that stand beside it: the parts of a name, words around a hyphen in one.
@@ -180,6 +187,9 @@ impl AnalysedQuery {
     /// Has words that are held in no passage of the query's language looked for as they are written: they may be of another
     /// language, or typed without their accents. `holds` tells whether a stem is held.
     pub(super) fn look_for_unheld(&mut self, mut holds: impl FnMut(&str) -> bool) {
+        for word in &mut self.words {
+            word.look_for_variants(&mut holds);
+        }
         for word in self.words.iter_mut().filter(|word| word.exact_weight == 0.0) {
             let own = word.stems.iter().find(|(_, weight)| *weight == 1.0);
             if let Some((stem, _)) = own
@@ -188,6 +198,18 @@ impl AnalysedQuery {
                 word.exact_weight = 1.0;
             }
         }
+    }
+}
+
+impl QueryWord {
+    /// Has what is held of its variants looked for as well.
+    fn look_for_variants(&mut self, mut holds: impl FnMut(&str) -> bool) {
+        let is_in_two = umlauts::in_one(&self.exact).is_some();
+        if self.variants.is_empty() || (is_in_two && self.stems.iter().any(|(stem, _)| holds(stem))) {
+            return;
+        }
+        let held: Vec<_> = self.variants.iter().filter(|(stem, _)| holds(stem)).cloned().collect();
+        self.stems.extend(held);
     }
 }
 
@@ -227,11 +249,22 @@ impl<'a> Languages<'a> {
                 stems.push((stem, self.weight(analyzer.tag())));
             }
         }
+        let lower = normal::lower(typed);
+        let mut variants: Vec<(String, f32)> = Vec::new();
+        for variant in [umlauts::in_two(&lower), umlauts::in_one(&lower)].into_iter().flatten() {
+            for analyzer in self.analyzers {
+                let stem = analyzer.stem(&variant);
+                if !stems.iter().chain(&variants).any(|(known, _)| *known == stem) {
+                    variants.push((stem, self.weight(analyzer.tag()) * VARIANT));
+                }
+            }
+        }
         let exact_weight = if self.are_several && self.own.is_none() { EXACT } else { 0.0 };
         QueryWord {
             exact: exact.to_owned(),
             exact_weight,
             stems,
+            variants,
             weight: 1.0,
             is_spelling: false,
             joins: Vec::new(),

@@ -149,7 +149,8 @@ impl LexicalReader {
     /// Passages that hold a word in any of its forms, as far as one form can tell: those of the most frequent one.
     pub(crate) fn holders(&self, word: &str) -> Result<u64> {
         let word = self.analysed_word(word);
-        let stems = word.stems.iter().map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
+        let stems = word.stems.iter().chain(&word.variants);
+        let stems = stems.map(|(stem, _)| Term::from_field_text(self.fields.stems, stem));
         let exact = Term::from_field_text(self.fields.body, &word.exact);
         let holders = stems.chain([exact]).map(|term| self.frequency(&term));
         Ok(holders.collect::<tantivy::Result<Vec<_>>>()?.into_iter().max().unwrap_or(0))

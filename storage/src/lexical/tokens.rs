@@ -18,7 +18,7 @@ use super::dialled::dialled;
 use super::normal::is_ignorable;
 
 /// Digits that are left of a number without its leading zeros, at least, where these may be left out: `INC0012345`.
-const SHORTENED: usize = 4;
+const SHORTENED: usize = 3;
 
 /// Letters on either side of a slash that makes a name of both: `I/O`, `TCP/IP`.
 const BESIDE_SLASH: usize = 3;
