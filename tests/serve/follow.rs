@@ -117,13 +117,23 @@ fn a_server_that_follows_has_what_the_newest_backup_has_and_takes_no_changes() {
     let page = server.get("/admin").text;
     assert!(page.contains("changed there") && !page.contains("<form class=\"filter\""), "{page}");
 
+    let origin = format!("http://{}", server.address);
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin.as_str())];
+    let entered = server.unfollowed("POST", "/admin/guidance/rules", &form, b"before=&text=");
+    assert!(entered.status == 403 && entered.text.contains("This server only searches"), "{}", entered.text);
+
     // What is new there comes by itself, and searches never stop.
+    let synonyms = "[both]\nholidays = [\"marker006\"]\n";
+    fs::write(pair.bench.data().join("synonyms.toml"), synonyms).unwrap();
     pair.write(20);
     let began = Instant::now();
     while !found(&server, 20) {
         assert!(found(&server, 7), "there is something to be found all the while");
         assert!(began.elapsed() < Duration::from_secs(120), "the newer backup does not come");
     }
+    eventually("what administrators write there is in force here", || {
+        server.paths("q=holidays&mode=lexical&top=50").contains(&"note-006.md".to_string()).then_some(())
+    });
     let second = server.get("/api/v1/status").expect(200)["follows"].clone();
     assert!(second["backup"] != first["backup"] && second["problem"].is_null(), "{second}");
     let jobs = server.get("/api/v1/jobs").expect(200);

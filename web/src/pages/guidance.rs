@@ -19,7 +19,10 @@ use crate::json::{Form, Params};
 /// Bytes of a form with a whole file in it, each of which may take three there.
 const FORM_BYTES: usize = 3 * MAX_BYTES + 1024;
 /// Rows of the field.
-const ROWS: usize = 14;
+const ROWS: usize = 12;
+/// What an empty field shows.
+const EXAMPLE_SYNONYMS: &str = "[both]\nPTO = [\"paid time off\", \"vacation\"]\n\n[one_way]\nlaptop = [\"notebook\"]";
+const EXAMPLE_RULES: &str = "[[pin]]\nqueries = [\"vpn\"]\ndocuments = [\"handbook/it/vpn.md\"]\n\n[[boost]]\npaths = [\"archive/\"]\nfactor = 0.5";
 
 /// What was just saved.
 #[derive(Default, Deserialize)]
@@ -73,6 +76,9 @@ pub(super) async fn rules(app: web::Data<App>, visit: Visit, entered: Form<Enter
 }
 
 async fn save(app: &web::Data<App>, visit: &Visit, subject: Subject, entered: Entered) -> HttpResponse {
+    if app.config.follow.place().is_some() {
+        return problem::or(visit, &SearchAddress::default(), Err(Error::Follows));
+    }
     // Forms end their lines as mail does.
     let text = entered.text.replace("\r\n", "\n");
     let (writing, before, written) = (web::Data::clone(app), entered.before.clone(), text.clone());
@@ -149,9 +155,9 @@ fn why(visit: &Visit, refusal: &Refusal) -> String {
 
 fn form(visit: &Visit, part: &Part, is_ours: bool) -> Markup {
     let words = visit.words();
-    let (id, title, intro) = match part.subject {
-        Subject::Synonyms => ("synonyms", words.guidance_synonyms, words.guidance_synonyms_intro),
-        Subject::Rules => ("rules", words.guidance_rules, words.guidance_rules_intro),
+    let (id, title, intro, example) = match part.subject {
+        Subject::Synonyms => ("synonyms", words.guidance_synonyms, words.guidance_synonyms_intro, EXAMPLE_SYNONYMS),
+        Subject::Rules => ("rules", words.guidance_rules, words.guidance_rules_intro, EXAMPLE_RULES),
     };
     html! {
         section aria-labelledby=(id) {
@@ -162,7 +168,7 @@ fn form(visit: &Visit, part: &Part, is_ours: bool) -> Markup {
             @if part.is_open {
                 form.filter action={ "/admin/guidance/" (id) } method="post" {
                     input type="hidden" name="before" value=(part.before);
-                    textarea name="text" rows=(ROWS) aria-labelledby=(id) autocapitalize="none" autocomplete="off" spellcheck="false" readonly[!is_ours] {
+                    textarea name="text" rows=(ROWS) placeholder=(example) aria-labelledby=(id) autocapitalize="none" autocomplete="off" spellcheck="false" readonly[!is_ours] {
                         // A browser leaves out the first line where it is empty.
                         "\n" (part.text)
                     }
