@@ -22,13 +22,13 @@ pub(super) async fn page(app: web::Data<App>, visit: Visit) -> HttpResponse {
                     h2 #log { (words.inside_log) }
                     p { (words.inside_log_intro) }
                     @if lines.is_empty() { p.quiet { (words.inside_log_none) } } @else {
-                        div.scroll tabindex="0" role="region" aria-labelledby="log" { pre { @for line in lines.iter().rev() { (line) "\n" } } }
+                        div.scroll tabindex="0" { pre { @for line in lines.iter().rev() { (line) "\n" } } }
                     }
                 }
                 section aria-labelledby="settings" {
                     h2 #settings { (words.inside_settings) }
                     p { (words.inside_settings_intro) }
-                    div.scroll tabindex="0" role="region" aria-labelledby="settings" { pre { (engine.settings) } }
+                    div.scroll tabindex="0" { pre { (engine.settings) } }
                 }
             }
         };
