@@ -47,13 +47,10 @@ pub(super) fn run(settings: &Settings, args: &ExtendArgs) -> Result<ExitCode> {
         "model": files.fingerprint()?, "data": digest(&training, &held_out)?, "tokenizer": short_digest(&words.json),
         "extend": args.loss.options(),
     });
-    let (mut training, held_out) = (words.pairs(&training)?, (words.pairs(&held_out)?, words.originals(&training)?));
-    let (held_out, originals) = held_out;
-    training.extend(originals);
-    let task = ExtendTask::new(table.vectors()?, more, training, held_out, args.loss.options())?;
-    let Some(record) =
-        args.run.run(&task, &args.run.options(lab::train::Objective::examples(&task), RATE), &settings)?
-    else {
+    let pairs = [words.pairs(&training)?, words.originals(&training)?].concat();
+    let task = ExtendTask::new(table.vectors()?, more, pairs, words.pairs(&held_out)?, args.loss.options())?;
+    let options = args.run.options(task.examples(), RATE);
+    let Some(record) = args.run.run(&task, &options, &settings)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     table.write_with(&task.rows()?, &args.run.out, &serde_json::from_slice(&words.json)?, args.run.format.into())?;
