@@ -161,6 +161,56 @@ fn a_small_model_is_distilled_from_a_teacher() {
     assert_eq!(training.bench.search(&["--model", &text, "pumps"])["results"][0]["path"], "a.md");
 }
 
+/// The bundled model learns three words of a made-up language out of a few translations, and forgets nothing for it.
+#[test]
+fn a_table_is_extended_by_a_language() {
+    let training = Training::new();
+    let mut tokenizer: Value =
+        serde_json::from_slice(&fs::read(fixture("models/nano/tokenizer.json")).unwrap()).unwrap();
+    let specials = tokenizer["added_tokens"].as_array().unwrap().clone();
+    let last = specials.iter().map(|token| token["id"].as_u64().unwrap()).max().unwrap();
+    let model = tokenizer["model"].as_object_mut().unwrap();
+    // The three words are a letter of Georgian each, of three bytes.
+    let letters = ["\u{10d0}", "\u{10d1}", "\u{10d2}"];
+    let mut next = last + 1;
+    let mut add = |left: &str, right: &str| {
+        let token = format!("{left}{right}");
+        if model["vocab"].get(&token).is_some() {
+            return;
+        }
+        model["vocab"][&token] = json!(next);
+        next += 1;
+        model["merges"].as_array_mut().unwrap().push(json!(format!("{left} {right}")));
+    };
+    for last in ["\u{0132}", "\u{0133}", "\u{0134}"] {
+        add("\u{e1}", "\u{0125}");
+        add("\u{e1}\u{0125}", last);
+    }
+    for special in &specials {
+        tokenizer["model"]["vocab"][special["content"].as_str().unwrap()] = special["id"].clone();
+    }
+    let path = training.place("longer.json").display().to_string();
+    fs::write(&path, tokenizer.to_string()).unwrap();
+    let translations = training.place("translations.jsonl").display().to_string();
+    let words = ["holiday", "invoice", "pump"];
+    let line = |at: usize| json!({"source": words[at % 3], "translation": letters[at % 3]}).to_string() + "\n";
+    fs::write(&translations, (0..60).map(line).collect::<String>()).unwrap();
+    let out = training.place("extended").display().to_string();
+    let args = ["train", "extend", "--translations", &translations, "--out", &out, "--tokenizer"];
+    let numbers = ["--epochs", "40", "--batch", "8", "--learning-rate", "2e-2", "--format", "int8"];
+    let own = fixture("models/tiny-reranker/tokenizer.json").display().to_string();
+    training.bench.run(&[&args[..], &[&own], &numbers].concat()).refused(&["does not begin with the tokens"]);
+    training.bench.run(&[&args[..], &[&path], &numbers].concat()).succeeded();
+    for (name, text) in [("a.md", "Time off work\n"), ("b.md", "Bills and payment\n"), ("c.md", "Water pumps\n")] {
+        training.bench.write(name, text);
+    }
+    let docs = training.bench.docs().display().to_string();
+    training.bench.run(&["--model", &out, "index", &docs]).succeeded();
+    for (letter, path) in letters.iter().zip(["a.md", "b.md", "c.md"]) {
+        assert_eq!(training.bench.search(&["--model", &out, letter])["results"][0]["path"], path, "{letter}");
+    }
+}
+
 #[test]
 fn bad_data_is_refused_by_line() {
     let training = Training::new();

@@ -34,8 +34,8 @@ pub use adamw::AdamOptions;
 pub use allocation::keep_memory;
 pub use checkpoint::Checkpoints;
 pub use distill::{
-    DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, capped, first_table, with_words,
-    write_table,
+    Bilingual, DistillOptions, DistillTask, ExtendTask, Frequencies, Projection, TableModel, TableShape, TaughtPair,
+    capped, first_table, with_words, write_table,
 };
 pub use embedding::{EmbeddingOptions, EmbeddingTask, Teacher, TextKind};
 pub use example::Example;

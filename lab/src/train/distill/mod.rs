@@ -4,9 +4,13 @@
 
 mod bag;
 mod compile;
+mod extend;
+mod known;
 mod projection;
 mod table;
 
 pub use compile::{TableShape, write_table};
+pub use extend::{Bilingual, ExtendTask};
+pub use known::TableModel;
 pub use projection::Projection;
 pub use table::{DistillOptions, DistillTask, Frequencies, TaughtPair, capped, first_table, with_words};

@@ -19,7 +19,7 @@ use crate::{
 /// The name of the only variable.
 const TABLE: &str = "table";
 /// Held-out pairs that are looked at when a figure is computed.
-const MOST_HELD_OUT: usize = 2000;
+pub(super) const MOST_HELD_OUT: usize = 2000;
 
 /// How a table is distilled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct TaughtPair {
 }
 
 /// Smooth inverse frequency (Arora, Liang and Ma 2017): a token counts `a / (a + p)`, `p` being its share of the texts.
-const FREQUENCY: f64 = 1e-4;
+pub(super) const FREQUENCY: f64 = 1e-4;
 
 /// Where learning begins: the teacher's vector of every token by itself, weighed by how rare the token is in the texts. Of
 /// a token that only translations hold the teacher knows nothing: it begins as the originals of the texts that hold it.
@@ -200,10 +200,10 @@ pub struct DistillTask {
     held_out: Vec<TaughtPair>,
 }
 
-/// One side of a batch.
-struct Side {
-    pooled: Tensor,
-    taught: Tensor,
+/// One side of a batch: the means of its rows, and what they should be.
+pub(super) struct Side {
+    pub(super) pooled: Tensor,
+    pub(super) taught: Tensor,
 }
 
 impl DistillTask {
@@ -265,32 +265,6 @@ impl DistillTask {
     fn cut<'i>(&self, ids: &'i [u32]) -> &'i [u32] {
         &ids[..ids.len().min(self.options.max_tokens)]
     }
-
-    fn loss(&self, [queries, documents]: &[Side; 2], identities: &[u64]) -> Result<Tensor> {
-        let DistillOptions { cosine, lists, contrast, temperature, .. } = self.options;
-        let both =
-            (cosine_loss(&queries.pooled, &queries.taught)? + cosine_loss(&documents.pooled, &documents.taught)?)?;
-        let mut loss = (both * (0.5 * cosine))?;
-        if lists > 0.0 {
-            let scores = |queries: &Tensor, documents: &Tensor| -> Result<Tensor> {
-                Ok(unit_rows(queries)?.matmul(&unit_rows(documents)?.t()?)?)
-            };
-            let ours = scores(&queries.pooled, &documents.pooled)?;
-            loss = (loss + (kl_loss(&ours, &scores(&queries.taught, &documents.taught)?, temperature)? * lists)?)?;
-        }
-        if contrast > 0.0 {
-            let batch = Contrast {
-                queries: &queries.pooled,
-                positives: &documents.pooled,
-                negatives: None,
-                owners: &[],
-                identities,
-            };
-            let contrastive = InfoNce { temperature, ..InfoNce::default() }.loss(&batch)?;
-            loss = (loss + (contrastive * contrast)?)?;
-        }
-        Ok(loss)
-    }
 }
 
 impl Objective for DistillTask {
@@ -306,7 +280,7 @@ impl Objective for DistillTask {
         let batch: Vec<&TaughtPair> = members.iter().filter_map(|at| self.training.get(*at)).collect();
         let identities: Vec<u64> = batch.iter().map(|pair| pair.identity).collect();
         let (rows, ids, sides) = self.sides(&batch)?;
-        let loss = self.loss(&sides, &identities)?;
+        let loss = loss(&self.options, &sides, &identities)?;
         let value = finite(&loss)?;
         if let Some(gradient) = loss.backward()?.get(&rows) {
             gradients.add_rows(TABLE, &ids, gradient)?;
@@ -324,7 +298,8 @@ impl Objective for DistillTask {
         let mut figures = BTreeMap::new();
         if !own.is_empty() {
             let (_, _, [queries, documents]) = self.sides(&own)?;
-            let gain = ranking(&queries, &documents, &own)?;
+            let identities: Vec<u64> = own.iter().map(|pair| pair.identity).collect();
+            let gain = ranking(&queries, &documents, &identities)?;
             let (queries, documents) = (fidelity(&queries)?, fidelity(&documents)?);
             // Ranking among a few hundred texts is best long before the vectors are: it does not choose the weights.
             figures.insert(SCORE.to_owned(), 0.5 * (queries + documents));
@@ -342,21 +317,47 @@ impl Objective for DistillTask {
     }
 }
 
+/// How far the sides of a batch are from what they should be; `identities` are those of the documents.
+pub(super) fn loss(options: &DistillOptions, [queries, documents]: &[Side; 2], identities: &[u64]) -> Result<Tensor> {
+    let DistillOptions { cosine, lists, contrast, temperature, .. } = *options;
+    let both = (cosine_loss(&queries.pooled, &queries.taught)? + cosine_loss(&documents.pooled, &documents.taught)?)?;
+    let mut loss = (both * (0.5 * cosine))?;
+    if lists > 0.0 {
+        let scores = |queries: &Tensor, documents: &Tensor| -> Result<Tensor> {
+            Ok(unit_rows(queries)?.matmul(&unit_rows(documents)?.t()?)?)
+        };
+        let ours = scores(&queries.pooled, &documents.pooled)?;
+        loss = (loss + (kl_loss(&ours, &scores(&queries.taught, &documents.taught)?, temperature)? * lists)?)?;
+    }
+    if contrast > 0.0 {
+        let batch = Contrast {
+            queries: &queries.pooled,
+            positives: &documents.pooled,
+            negatives: None,
+            owners: &[],
+            identities,
+        };
+        let contrastive = InfoNce { temperature, ..InfoNce::default() }.loss(&batch)?;
+        loss = (loss + (contrastive * contrast)?)?;
+    }
+    Ok(loss)
+}
+
 /// The mean cosine of texts to what the teacher says of them.
-fn fidelity(side: &Side) -> Result<f64> {
+pub(super) fn fidelity(side: &Side) -> Result<f64> {
     Ok(1.0 - f64::from(cosine_loss(&side.pooled, &side.taught)?.to_scalar::<f32>()?))
 }
 
 /// nDCG@10 of the queries' own documents among all of them.
-fn ranking(queries: &Side, documents: &Side, pairs: &[&TaughtPair]) -> Result<f64> {
+pub(super) fn ranking(queries: &Side, documents: &Side, identities: &[u64]) -> Result<f64> {
     let scores = unit_rows(&queries.pooled)?.matmul(&unit_rows(&documents.pooled)?.t()?)?.to_vec2::<f32>()?;
     let gain = |(query, scores): (usize, &Vec<f32>)| {
         let own = scores[query];
-        let beats = |(at, score): &(usize, &f32)| pairs[*at].identity != pairs[query].identity && **score >= own;
+        let beats = |(at, score): &(usize, &f32)| identities[*at] != identities[query] && **score >= own;
         let rank = scores.iter().enumerate().filter(beats).count();
         if rank < 10 { 1.0 / (rank as f64 + 2.0).log2() } else { 0.0 }
     };
-    Ok(scores.iter().enumerate().map(gain).sum::<f64>() / pairs.len() as f64)
+    Ok(scores.iter().enumerate().map(gain).sum::<f64>() / identities.len() as f64)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use lab::train::{
-    DistillOptions, DistillTask, Frequencies, Projection, TableShape, TaughtPair, Translation, capped, first_table,
-    with_words, write_table,
+    DistillTask, Frequencies, Projection, TableShape, TaughtPair, Translation, capped, first_table, with_words,
+    write_table,
 };
 use qwen3::Tokenizer;
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ use serde_json::json;
 use self::lesson::Lesson;
 use self::memory::{Known, Memory};
 use super::embed::open_teacher;
-use super::options::{DataArgs, RunArgs, check_out, digest, hold_out, short_digest};
+use super::options::{DataArgs, LossArgs, RunArgs, check_out, digest, hold_out, short_digest};
 use crate::interrupt::INTERRUPTED;
 use crate::settings::Settings;
 
@@ -60,21 +60,8 @@ pub(super) struct DistillArgs {
     /// How much these count.
     #[arg(long, default_value_t = 1.0, value_name = "WEIGHT", requires = "words")]
     words_weight: f64,
-    /// How much the cosine to the teacher's vectors counts.
-    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
-    cosine: f64,
-    /// How much the teacher's ranking of the batch counts.
-    #[arg(long, default_value_t = 0.5, value_name = "WEIGHT")]
-    lists: f64,
-    /// How much the contrastive loss counts.
-    #[arg(long, default_value_t = 0.2, value_name = "WEIGHT")]
-    contrast: f64,
-    /// Temperature of these two.
-    #[arg(long, default_value_t = 0.05, value_name = "T")]
-    temperature: f64,
-    /// Texts are cut to this many tokens.
-    #[arg(long, default_value_t = 256, value_name = "N")]
-    max_tokens: usize,
+    #[command(flatten)]
+    loss: LossArgs,
 }
 
 pub(super) fn run(settings: &Settings, args: &DistillArgs) -> Result<ExitCode> {
@@ -90,7 +77,7 @@ pub(super) fn run(settings: &Settings, args: &DistillArgs) -> Result<ExitCode> {
     let memory = Memory::open(&args.vectors(), &teacher)?;
     let all: Vec<&Lesson> = training.iter().chain(&held_out).collect();
     let taught = memory.learn(&teacher, &all, &student.tokenizer)?;
-    let options = args.options();
+    let options = args.loss.options();
     let settings = json!({
         "teacher": memory.teacher, "data": digest(&training, &held_out)?, "tokenizer": short_digest(&student.json),
         "width": args.width, "distill": options, "words": [args.words as f64, args.words_weight], "cap": args.cap,
@@ -163,16 +150,6 @@ impl DistillArgs {
         training.extend(lessons(translations, Lesson::Translation));
         held_out.extend(lessons(others, Lesson::Translation));
         Ok((training, held_out))
-    }
-
-    fn options(&self) -> DistillOptions {
-        DistillOptions {
-            cosine: self.cosine,
-            lists: self.lists,
-            contrast: self.contrast,
-            temperature: self.temperature,
-            max_tokens: self.max_tokens,
-        }
     }
 
     fn vectors(&self) -> PathBuf {

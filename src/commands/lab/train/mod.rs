@@ -5,6 +5,7 @@ mod calibrate;
 mod distill;
 mod embed;
 mod export;
+mod extend;
 mod merge;
 mod mine;
 mod options;
@@ -33,6 +34,8 @@ enum TrainCommand {
     Rerank(Box<rerank::RerankArgs>),
     /// Make a small, fast embedding model out of a large one.
     Distill(Box<distill::DistillArgs>),
+    /// Teach a model that distill made other languages, by translations.
+    Extend(Box<extend::ExtendArgs>),
     /// Fit the probability that something answers to judged questions, or measure it on them.
     Calibrate(calibrate::CalibrateArgs),
     /// Fit which sentence answers a question, and whether it can be trusted to, or measure it.
@@ -52,6 +55,7 @@ pub(crate) fn run(settings: &Settings, args: &TrainArgs) -> Result<ExitCode> {
         TrainCommand::Embed(args) => embed::run(settings, args),
         TrainCommand::Rerank(args) => rerank::run(settings, args),
         TrainCommand::Distill(args) => distill::run(settings, args),
+        TrainCommand::Extend(args) => extend::run(settings, args),
         TrainCommand::Calibrate(args) => calibrate::run(settings, args),
         TrainCommand::Answers(args) => answers::run(settings, args),
         TrainCommand::Merge(args) => merge::run(settings, args),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use lab::train::{
-    AdamOptions, Checkpoints, Example, ExportFormat, Lora, NetworkOptions, Objective, Outcome, Report, RunOptions,
-    Schedule, Scope, run,
+    AdamOptions, Checkpoints, DistillOptions, Example, ExportFormat, Lora, NetworkOptions, Objective, Outcome, Report,
+    RunOptions, Schedule, Scope, run,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ pub(super) struct RunArgs {
     #[arg(long, default_value_t = 1, value_name = "N")]
     accumulate: usize,
     /// Highest learning rate [default: 1e-5 for an embedding model, 6e-6 for a reranker, 1e-4 for low-rank differences,
-    /// 3e-3 for distill].
+    /// 3e-3 for distill and extend].
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
     /// Share of the steps over which the learning rate rises.
@@ -87,6 +87,26 @@ pub(super) struct RunArgs {
     /// How the weights are written.
     #[arg(long, value_enum, default_value_t = Format::F32)]
     pub(super) format: Format,
+}
+
+/// What a table of token vectors is to be like.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LossArgs {
+    /// How much the cosine to the teacher's vectors counts.
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
+    cosine: f64,
+    /// How much the teacher's ranking of the batch counts.
+    #[arg(long, default_value_t = 0.5, value_name = "WEIGHT")]
+    lists: f64,
+    /// How much the contrastive loss counts.
+    #[arg(long, default_value_t = 0.2, value_name = "WEIGHT")]
+    contrast: f64,
+    /// Temperature of these two.
+    #[arg(long, default_value_t = 0.05, value_name = "T")]
+    temperature: f64,
+    /// Texts are cut to this many tokens.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    max_tokens: usize,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -167,6 +187,18 @@ pub(super) fn hold_out<T>(all: Vec<T>) -> (Vec<T>, Vec<T>) {
         if index % every == every - 1 { held_out.push(example) } else { kept.push(example) }
     }
     (kept, held_out)
+}
+
+impl LossArgs {
+    pub(super) fn options(&self) -> DistillOptions {
+        DistillOptions {
+            cosine: self.cosine,
+            lists: self.lists,
+            contrast: self.contrast,
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+        }
+    }
 }
 
 impl ScopeArgs {
