@@ -29,6 +29,7 @@ mod links;
 mod manuscript;
 mod mcp;
 mod metrics;
+mod mirror_access;
 mod model_metrics;
 mod models;
 mod pages;
@@ -59,6 +60,7 @@ pub use identity::{
 pub use insights::{Grade, InsightsConfig, JudgedQuery, Judgements};
 pub use links::Links;
 pub use mcp::{AgentParts, serve_agent};
+pub use mirror_access::MirrorAccess;
 pub use running::{RunningServer, RunningServerError, address_segment};
 pub use server::{Announcement, serve};
 pub use stages::stage_layer;
