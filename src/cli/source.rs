@@ -35,7 +35,7 @@ pub(crate) struct AddSourceArgs {
     /// Name of the source.
     pub(crate) name: String,
     /// A folder; or https://.. (a website), git+https://.. or git://.. (a repository), webdav+https://.. (Nextcloud and others),
-    /// s3+https://STORE/BUCKET/PREFIX, mediawiki+https://.., confluence+https://...
+    /// s3+https://STORE/BUCKET/PREFIX, mediawiki+https://.., confluence+https://.., imaps://.. (a mailbox).
     #[arg(value_name = "URL-OR-FOLDER")]
     pub(crate) place: String,
     #[command(flatten)]

@@ -20,6 +20,7 @@ mod git;
 mod http;
 mod json;
 mod login;
+mod mailbox;
 mod manifest;
 mod mediawiki;
 mod mirror;

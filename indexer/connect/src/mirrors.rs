@@ -19,6 +19,7 @@ use crate::confluence::Confluence;
 use crate::connector::Connector;
 use crate::error::ConnectError;
 use crate::git::Git;
+use crate::mailbox::Mailbox;
 use crate::manifest::Manifest;
 use crate::mediawiki::MediaWiki;
 use crate::mirror::{Limits, Mirror, SyncObserver, SyncReport};
@@ -321,6 +322,7 @@ fn connector(settings: &Settings, folder: &Path, stop: &Arc<AtomicBool>) -> Resu
         Kind::Git => Box::new(Git::new(settings, url, folder, Arc::clone(stop))?),
         Kind::WebDav => Box::new(WebDav::new(settings, url, Arc::clone(stop))?),
         Kind::MediaWiki => Box::new(MediaWiki::new(settings, url, Arc::clone(stop))?),
+        Kind::Mailbox => Box::new(Mailbox::new(settings, &url, Arc::clone(stop))?),
         Kind::Confluence => Box::new(Confluence::new(settings, &url, Arc::clone(stop))?),
         Kind::Bucket => Box::new(BucketSource::new(settings, url, Arc::clone(stop))?),
     })

@@ -18,7 +18,7 @@ use crate::login::Login;
 pub struct Settings {
     /// The address; its scheme says what is there: `https` a website, `git+https` or `git` a repository, `webdav+https` a
     /// folder of a WebDAV server, `s3+https` a bucket (`s3+https://STORE/BUCKET/PREFIX`), `mediawiki+https` a wiki,
-    /// `confluence+https` Confluence.
+    /// `confluence+https` Confluence, `imaps` a mailbox (`imap`: encrypted by STARTTLS).
     pub url: String,
     /// The name that quarry is known by there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +87,8 @@ pub enum Kind {
     MediaWiki,
     /// The spaces of Confluence, or one of them.
     Confluence,
+    /// The messages of a mailbox, by IMAP.
+    Mailbox,
 }
 
 /// What becomes of pages that only some people may read where they lie.
@@ -180,6 +182,7 @@ impl Settings {
             "webdav+http" | "webdav+https" => (Kind::WebDav, &self.url["webdav+".len()..]),
             "s3+http" | "s3+https" => (Kind::Bucket, &self.url["s3+".len()..]),
             "mediawiki+http" | "mediawiki+https" => (Kind::MediaWiki, &self.url["mediawiki+".len()..]),
+            "imap" | "imaps" => (Kind::Mailbox, self.url.as_str()),
             "confluence+http" | "confluence+https" => (Kind::Confluence, &self.url["confluence+".len()..]),
             _ => return Err(no_address()),
         };
@@ -233,6 +236,9 @@ impl Settings {
         }
         if kind != Kind::Bucket && self.region.is_some() {
             return wrong("region", "expected for buckets only (s3+https://..)");
+        }
+        if kind == Kind::Mailbox && !logins[0] {
+            return wrong("user", "expected user and password_file: those of the mailbox");
         }
         if kind == Kind::Bucket && (logins[1] || logins[2]) {
             return wrong("token_file, header_file", "expected user and password_file: the access key's id and secret");
@@ -317,7 +323,8 @@ fn safe_for_passwords(url: &Url) -> Result<(), ConnectError> {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    if url.scheme() == "https" || is_here {
+    // Mail servers are told nothing before the connection is encrypted.
+    if matches!(url.scheme(), "https" | "imap" | "imaps") || is_here {
         return Ok(());
     }
     Err(ConnectError::Unencrypted { host: url.host_str().unwrap_or_default().to_owned() })
@@ -363,6 +370,7 @@ mod tests {
             ("s3+https://minio.example/handbook/de/", Kind::Bucket, "https://minio.example/handbook/de/"),
             ("mediawiki+https://wiki.example/w/api.php", Kind::MediaWiki, "https://wiki.example/w/api.php"),
             ("confluence+https://a.example/wiki", Kind::Confluence, "https://a.example/wiki"),
+            ("imaps://mail.example/INBOX", Kind::Mailbox, "imaps://mail.example/INBOX"),
         ] {
             let (found, parsed) = Settings::at(url).parsed().unwrap();
             assert_eq!((found, parsed.as_str()), (kind, bare), "{url}");
@@ -440,6 +448,7 @@ mod tests {
             ("together with password_file", |s| s.password_env = Some("P".into())),
             ("buckets only", |s| s.region = Some("eu-1".into())),
             ("Confluence only", |s| s.restrictions = Restrictions::SameNames),
+            ("those of the mailbox", |s| s.url = "imaps://mail.example/".into()),
             ("repositories only", |s| s.branch = Some("main".into())),
             ("max_files: expected at least 1", |s| s.max_files = 0),
             ("has {path} in it", |s| s.link = Some("https://a.example/".into())),
