@@ -44,10 +44,10 @@ pub(super) fn html_of(storage: &str) -> Result<String, String> {
                 writer.end();
             }
             Event::End(_) => writer.end(),
-            Event::Text(text) => writer.text(&text.to_string()),
-            Event::CData(text) => writer.text(&text.to_string()),
+            Event::Text(text) => writer.text(&text),
+            Event::CData(text) => writer.text(&text),
             // Names are HTML's, which its reader knows.
-            Event::GeneralRef(reference) => writer.reference(&reference.to_string()),
+            Event::GeneralRef(reference) => writer.reference(&reference),
             Event::Eof => return Ok(writer.finish()),
             _ => {}
         }
