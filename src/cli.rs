@@ -124,7 +124,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Hand documents of another system to a running server, as a program prints them.
     Push(PushArgs),
-    /// Add sources, also websites, git repositories and WebDAV folders; try, fetch and list them.
+    /// Add sources, also websites, repositories, buckets, wikis and Confluence; try, fetch and list them.
     Source(SourceArgs),
     /// Take a source and all its documents out of the index. Files are not touched.
     Remove(RemoveArgs),

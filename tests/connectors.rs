@@ -1,6 +1,7 @@
-//! Documents that lie elsewhere: websites, repositories and WebDAV folders, fetched into the data folder and indexed.
+//! Documents that lie elsewhere: websites, repositories, wikis and more, fetched into the data folder and indexed.
 
 mod site;
+mod wikis;
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
-use connect::Settings;
+use clap::{Args, Subcommand, ValueEnum};
+use connect::{Restrictions, Settings};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceArgs {
@@ -35,7 +35,7 @@ pub(crate) struct AddSourceArgs {
     /// Name of the source.
     pub(crate) name: String,
     /// A folder; or https://.. (a website), git+https://.. or git://.. (a repository), webdav+https://.. (Nextcloud and others),
-    /// s3+https://STORE/BUCKET/PREFIX.
+    /// s3+https://STORE/BUCKET/PREFIX, mediawiki+https://.., confluence+https://.., imaps://.. (a mailbox).
     #[arg(value_name = "URL-OR-FOLDER")]
     pub(crate) place: String,
     #[command(flatten)]
@@ -90,6 +90,9 @@ pub(crate) struct PlaceArgs {
     /// Region of a bucket's store [default: us-east-1].
     #[arg(long)]
     region: Option<String>,
+    /// What becomes of pages of Confluence that only some people may read there [default: leave-out].
+    #[arg(long, value_enum)]
+    restrictions: Option<RestrictionsArg>,
     /// Address of a document for people, with {path} in it, where the place does not say that (a repository).
     #[arg(long, value_name = "TEMPLATE")]
     link: Option<String>,
@@ -113,6 +116,24 @@ pub(crate) struct PlaceArgs {
     max_minutes: Option<u64>,
 }
 
+/// What becomes of pages that only some people may read where they lie.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RestrictionsArg {
+    /// They are not fetched.
+    LeaveOut,
+    /// They are open to the users and groups that are called the same here.
+    SameNames,
+}
+
+impl From<RestrictionsArg> for Restrictions {
+    fn from(said: RestrictionsArg) -> Self {
+        match said {
+            RestrictionsArg::LeaveOut => Self::LeaveOut,
+            RestrictionsArg::SameNames => Self::SameNames,
+        }
+    }
+}
+
 impl PlaceArgs {
     /// The settings of a place at an address.
     pub(crate) fn settings(&self, url: &str) -> std::io::Result<Settings> {
@@ -130,6 +151,7 @@ impl PlaceArgs {
             branch: how.branch,
             folder: how.folder,
             region: how.region,
+            restrictions: how.restrictions.map_or(usual.restrictions, Restrictions::from),
             link: how.link,
             pause_ms: how.pause_ms.unwrap_or(usual.pause_ms),
             max_files: how.max_files.unwrap_or(usual.max_files),

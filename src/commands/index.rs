@@ -15,6 +15,7 @@ use indexer::{
 };
 use qwen3::EmbedHandle;
 use storage::{FilePermissions, Source, Store};
+use web::MirrorAccess;
 
 use crate::cli::{FilesSay, IndexArgs};
 use crate::output::{self, BacklogProgress, FetchProgress, Progress};
@@ -42,7 +43,8 @@ pub(crate) fn run(settings: &Settings, args: &IndexArgs) -> Result<ExitCode> {
         // What is searched meanwhile is the index in force: there is nothing to be found earlier.
         let options = IndexOptions { vectors: VectorTiming::WithText, ..options };
         let (embedder, model) = models::embedder_anew(settings)?;
-        return rebuild::run(&folder, args, &embedder, &model, &options);
+        let mirrors = Arc::new(Mirrors::open(&folder, settings.web().index.fetched())?);
+        return rebuild::run(&folder, args, &embedder, &model, |source| of_source(&options, &mirrors, source));
     }
     bring(settings, args, |store, mirrors| {
         let named = named(args, store.sources())?;
@@ -68,7 +70,7 @@ pub(crate) fn bring(
     let (embedder, model) = models::embedder(settings)?;
     let mut store = in_turn(&folder, || Store::open(&folder, &model))?;
     output::print_repairs(store.repairs());
-    let mirrors = Mirrors::open(&folder, settings.web().index.fetched())?;
+    let mirrors = Arc::new(Mirrors::open(&folder, settings.web().index.fetched())?);
     let sources = pick(&store, &mirrors)?;
     if sources.is_empty() {
         bail!("nothing to index; name a folder: `quarry index FOLDER`");
@@ -89,7 +91,7 @@ pub(crate) fn bring(
                 Err(error) => return Err(error),
             }
         }
-        match index(&mut store, &embedder, source, options.clone(), &cancel) {
+        match index(&mut store, &embedder, source, of_source(&options, &mirrors, source), &cancel) {
             Ok(report) if report.interrupted => return stopped(store),
             Ok(_) => {}
             Err(error) if is_of_source(&error) && sources.len() > 1 => failed.push((source, error)),
@@ -115,6 +117,7 @@ fn fetch(mirrors: &Mirrors, source: &Source, cancel: &Arc<AtomicBool>) -> Result
     progress.finish();
     let report = report?;
     output::print_fetched(&source.name, &report);
+    mirrors.refresh(&source.name);
     Ok(!report.is_interrupted)
 }
 
@@ -210,6 +213,11 @@ fn options(args: &IndexArgs, reading: IndexOptions) -> IndexOptions {
         vanished: if args.accept_deletions { Vanished::Remove } else { Vanished::default() },
         ..reading
     }
+}
+
+/// How a source is read: where it was fetched from may say who may see it.
+fn of_source(options: &IndexOptions, mirrors: &Arc<Mirrors>, source: &Source) -> IndexOptions {
+    IndexOptions { access: MirrorAccess::of(mirrors, source), ..options.clone() }
 }
 
 /// Brings one source up to date and says what was done.

@@ -160,7 +160,8 @@ fn list(settings: &Settings, json: bool) -> Result<ExitCode> {
 fn went(state: &SyncState) -> (String, String) {
     let report = &state.report;
     let problem = report.problems.first().map(|first| format!("{} not fetched, such as {first}", report.failed));
-    let trouble = state.error.clone().or_else(|| report.left_out.clone()).or(problem);
+    let note = || report.notes.first().cloned();
+    let trouble = state.error.clone().or_else(|| report.left_out.clone()).or(problem).or_else(note);
     let fetched = state.synced.map_or_else(|| "never".to_owned(), output::time);
     (fetched, trouble.unwrap_or_default())
 }

@@ -27,7 +27,7 @@ impl SyncObserver for FetchProgress {
 /// What was fetched, and what could not be.
 pub(crate) fn print_fetched(source: &str, report: &SyncReport) {
     let source = shown(source);
-    let SyncReport { fetched, unchanged, removed, unwanted, failed, problems, left_out, .. } = report;
+    let SyncReport { fetched, unchanged, removed, unwanted, failed, problems, left_out, notes, .. } = report;
     problems.iter().for_each(|problem| eprintln!("{source}: not fetched: {}", shown(problem)));
     if *failed > problems.len() as u64 {
         eprintln!("{source}: and {} more that were not fetched", failed - problems.len() as u64);
@@ -35,5 +35,6 @@ pub(crate) fn print_fetched(source: &str, report: &SyncReport) {
     if let Some(why) = left_out {
         eprintln!("{source}: nothing else was taken for gone: {}", shown(why));
     }
+    notes.iter().for_each(|note| eprintln!("{source}: {}", shown(note)));
     eprintln!("{source}: {fetched} fetched, {unchanged} as they were, {removed} gone, {unwanted} left out");
 }

@@ -11,9 +11,13 @@ pub(super) struct Site {
     state: Arc<Mutex<State>>,
 }
 
+/// What is answered to a path and query, where that is no page.
+type Answers = Box<dyn Fn(&str) -> Option<String> + Send>;
+
 #[derive(Default)]
 struct State {
     pages: BTreeMap<String, String>,
+    answers: Option<Answers>,
     asked: Vec<String>,
     failure: Option<u16>,
     login: Option<String>,
@@ -38,6 +42,11 @@ impl Site {
 
     pub(super) fn put(&self, path: &str, html: &str) {
         self.state.lock().unwrap().pages.insert(path.to_owned(), html.to_owned());
+    }
+
+    /// Answers in JSON what this says.
+    pub(super) fn answer(&self, answers: impl Fn(&str) -> Option<String> + Send + 'static) {
+        self.state.lock().unwrap().answers = Some(Box::new(answers));
     }
 
     /// Answers everything with that status from now on.
@@ -81,14 +90,16 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
     let (status, body) = {
         let mut state = state.lock().unwrap();
         state.asked.push(path.clone());
-        match (state.failure, state.pages.get(&path)) {
+        let page = state.pages.get(&path).cloned().or_else(|| state.answers.as_ref()?(&path));
+        match (state.failure, page) {
             (Some(status), _) => (status, String::new()),
             _ if state.login.is_some() && state.login != login => (401, String::new()),
-            (None, Some(page)) => (200, page.clone()),
+            (None, Some(page)) => (200, page),
             (None, None) => (404, String::new()),
         }
     };
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n", body.len());
+    let kind = if body.starts_with('{') { "application/json" } else { "text/html" };
+    let head = format!("HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
     let mut stream = stream;
     stream.write_all(head.as_bytes()).ok()?;
     stream.write_all(body.as_bytes()).ok()

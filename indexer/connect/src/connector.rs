@@ -49,6 +49,11 @@ pub trait Connector: Send {
     fn left_out(&self) -> Option<String> {
         None
     }
+
+    /// What people should know of what was named, such as how much of it is not fetched on purpose.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Something that can be fetched.

@@ -11,7 +11,8 @@ pub enum ConnectError {
     /// That is no address of anything that can be mirrored.
     #[error(
         "expected an address such as https://handbook.example/ (a website), git+https://git.example/wiki.git, \
-         webdav+https://cloud.example/dav/ or s3+https://minio.example/BUCKET/PREFIX, got {address:?}"
+         webdav+https://cloud.example/dav/, s3+https://minio.example/BUCKET/PREFIX, mediawiki+https://wiki.example/w/api.php, \
+         confluence+https://company.atlassian.net/wiki or imaps://mail.example/INBOX, got {address:?}"
     )]
     Address {
         /// What was given.

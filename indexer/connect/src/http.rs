@@ -60,6 +60,16 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether it is what was asked for.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// When whoever answers wants to be asked again, if that is said.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        self.header("retry-after").and_then(wanted_pause)
+    }
+
     /// A header, if there is one of that name that is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         text_of(&self.headers, name)
@@ -118,10 +128,26 @@ impl Client {
         most: u64,
         is_wanted: impl Fn(u16, &HeaderMap) -> bool,
     ) -> Result<Answer, ConnectError> {
+        self.ask_judged(url, ask, most, is_wanted, Ok)
+    }
+
+    /// The same where it is the body that says whether it may be another answer a moment later: what `judge` takes for that
+    /// ([`ConnectError::Failed`]) is asked for again.
+    ///
+    /// # Errors
+    /// As [`Client::ask`], and what `judge` says.
+    pub(crate) fn ask_judged<T>(
+        &mut self,
+        url: &Url,
+        ask: &Ask<'_>,
+        most: u64,
+        is_wanted: impl Fn(u16, &HeaderMap) -> bool,
+        mut judge: impl FnMut(Answer) -> Result<T, ConnectError>,
+    ) -> Result<T, ConnectError> {
         let stop = Arc::clone(&self.stop);
         live_through(&stop, || {
             self.pace.wait(&stop)?;
-            self.once(url, ask, most, &is_wanted)
+            judge(self.once(url, ask, most, &is_wanted)?)
         })
     }
 
@@ -148,6 +174,10 @@ impl Client {
         }
         if let Some(login) = self.login.as_ref().filter(|_| self.is_home(url)) {
             request = request.header(&login.name, &login.value);
+        }
+        // Two headers of that name mean something else to each server: what was configured goes before what it gave.
+        if self.login.as_ref().is_some_and(|login| login.name.eq_ignore_ascii_case("cookie")) {
+            self.agent.cookie_jar_lock().clear();
         }
         let nonsense =
             |_| ConnectError::Nonsense { host: host.clone(), reason: "no request can be made of it".to_owned() };

@@ -11,13 +11,18 @@
 //! refused, unless the host was named for that ([`Settings::allow_private`]). Passwords come from files or the environment, go
 //! to that host alone and are never shown.
 
+mod article;
 mod bucket;
+mod confluence;
 mod connector;
 mod error;
 mod git;
 mod http;
+mod json;
 mod login;
+mod mailbox;
 mod manifest;
+mod mediawiki;
 mod mirror;
 mod mirrors;
 mod names;
@@ -36,5 +41,5 @@ pub use connector::{Connector, Fetched, Known, Remote};
 pub use error::ConnectError;
 pub use mirror::{Limits, Mirror, SyncCounters, SyncObserver, SyncReport};
 pub use mirrors::Mirrors;
-pub use settings::{Kind, Settings};
+pub use settings::{Kind, Restrictions, Settings};
 pub use state::SyncState;

@@ -83,6 +83,8 @@ pub struct SyncReport {
     pub problems: Vec<String>,
     /// Why what was named is not all that there is, where that is so.
     pub left_out: Option<String>,
+    /// What else people should know of it.
+    pub notes: Vec<String>,
     /// Whether it was stopped before its end.
     pub is_interrupted: bool,
 }
@@ -184,6 +186,7 @@ impl Sync<'_> {
             }
             observer.progressed(&self.counters);
         }
+        self.report.notes = connector.notes();
         let left_out = connector.left_out();
         self.report.left_out = self.report.left_out.take().or(left_out);
         if self.report.left_out.is_none() { self.forget_others() } else { Ok(()) }

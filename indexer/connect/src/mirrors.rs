@@ -15,10 +15,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use storage::{Access, Readers, Source, replace_durably, sync_folder};
 
 use crate::bucket::BucketSource;
+use crate::confluence::Confluence;
 use crate::connector::Connector;
 use crate::error::ConnectError;
 use crate::git::Git;
+use crate::mailbox::Mailbox;
 use crate::manifest::Manifest;
+use crate::mediawiki::MediaWiki;
 use crate::mirror::{Limits, Mirror, SyncObserver, SyncReport};
 use crate::settings::{Kind, Settings};
 use crate::state::SyncState;
@@ -318,6 +321,9 @@ fn connector(settings: &Settings, folder: &Path, stop: &Arc<AtomicBool>) -> Resu
         Kind::Website => Box::new(Website::new(settings, url, Arc::clone(stop))?),
         Kind::Git => Box::new(Git::new(settings, url, folder, Arc::clone(stop))?),
         Kind::WebDav => Box::new(WebDav::new(settings, url, Arc::clone(stop))?),
+        Kind::MediaWiki => Box::new(MediaWiki::new(settings, url, Arc::clone(stop))?),
+        Kind::Mailbox => Box::new(Mailbox::new(settings, &url, Arc::clone(stop))?),
+        Kind::Confluence => Box::new(Confluence::new(settings, &url, Arc::clone(stop))?),
         Kind::Bucket => Box::new(BucketSource::new(settings, url, Arc::clone(stop))?),
     })
 }

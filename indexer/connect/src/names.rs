@@ -43,6 +43,12 @@ pub(crate) fn path_of(name: &str) -> Result<String, NameFault> {
     Ok(format!("{}/{}", mark(&path), parts.last().map(String::as_str).unwrap_or_default()))
 }
 
+/// A title as one part of a path: what stands for folders in paths means nothing in it, and no title is hidden.
+pub(crate) fn part_of(title: &str) -> String {
+    let part = title.trim().replace('/', "_");
+    if part.is_empty() || part.starts_with('.') { format!("_{part}") } else { part }
+}
+
 /// Another path for something whose own is taken: made of what it is known by, which is that of nothing else.
 pub(crate) fn apart(path: &str, id: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -120,6 +126,10 @@ mod tests {
         }
         for empty in ["", "/", "//./"] {
             assert_eq!(path_of(empty), Err(NameFault::Empty), "{empty}");
+        }
+        for (title, part) in [("AC/DC", "AC_DC"), (".NET", "_.NET"), ("..", "_.."), (" ", "_"), ("Plans", "Plans")] {
+            assert_eq!(part_of(title), part);
+            assert!(path_of(part).is_ok());
         }
         let long = format!("{}.html", "ü".repeat(300));
         let path = path_of(&long).unwrap();

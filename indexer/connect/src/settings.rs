@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::bucket::bucket_of;
+use crate::confluence::is_site;
 use crate::error::ConnectError;
 use crate::login::Login;
 
@@ -16,7 +17,8 @@ use crate::login::Login;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The address; its scheme says what is there: `https` a website, `git+https` or `git` a repository, `webdav+https` a
-    /// folder of a WebDAV server, `s3+https` a bucket (`s3+https://STORE/BUCKET/PREFIX`).
+    /// folder of a WebDAV server, `s3+https` a bucket (`s3+https://STORE/BUCKET/PREFIX`), `mediawiki+https` a wiki,
+    /// `confluence+https` Confluence, `imaps` a mailbox (`imap`: encrypted by STARTTLS).
     pub url: String,
     /// The name that quarry is known by there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +52,9 @@ pub struct Settings {
     /// Of a bucket: the region of the store; left out: `us-east-1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Of Confluence: what becomes of pages that only some people may read there.
+    #[serde(skip_serializing_if = "Restrictions::is_usual")]
+    pub restrictions: Restrictions,
     /// Where people find a document, with `{path}` in it, where the place itself does not say that (a repository).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -78,6 +83,29 @@ pub enum Kind {
     WebDav,
     /// What is in a bucket of an object store, below a prefix.
     Bucket,
+    /// The pages and files of a wiki that runs MediaWiki.
+    MediaWiki,
+    /// The spaces of Confluence, or one of them.
+    Confluence,
+    /// The messages of a mailbox, by IMAP.
+    Mailbox,
+}
+
+/// What becomes of pages that only some people may read where they lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restrictions {
+    /// They are not fetched.
+    #[default]
+    LeaveOut,
+    /// They are open to the users and groups that are called the same here.
+    SameNames,
+}
+
+impl Restrictions {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for Settings {
@@ -95,6 +123,7 @@ impl Default for Settings {
             branch: None,
             folder: None,
             region: None,
+            restrictions: Restrictions::default(),
             link: None,
             pause_ms: 250,
             max_files: 20_000,
@@ -126,7 +155,9 @@ impl Settings {
         let Ok((_, url)) = self.parsed() else { return String::new() };
         let last =
             url.path().trim_matches('/').rsplit('/').next().unwrap_or_default().trim_end_matches(".git").to_owned();
-        let named = if last.is_empty() { url.host_str().unwrap_or_default().to_owned() } else { last };
+        // What answers programs is called that everywhere.
+        let named =
+            if last.is_empty() || last == "api.php" { url.host_str().unwrap_or_default().to_owned() } else { last };
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
         named.trim_start_matches('.').chars().map(plain).take(64).collect()
     }
@@ -150,6 +181,9 @@ impl Settings {
             "git+http" | "git+https" | "git+file" => (Kind::Git, &self.url["git+".len()..]),
             "webdav+http" | "webdav+https" => (Kind::WebDav, &self.url["webdav+".len()..]),
             "s3+http" | "s3+https" => (Kind::Bucket, &self.url["s3+".len()..]),
+            "mediawiki+http" | "mediawiki+https" => (Kind::MediaWiki, &self.url["mediawiki+".len()..]),
+            "imap" | "imaps" => (Kind::Mailbox, self.url.as_str()),
+            "confluence+http" | "confluence+https" => (Kind::Confluence, &self.url["confluence+".len()..]),
             _ => return Err(no_address()),
         };
         let url = Url::parse(bare).map_err(|_| no_address())?;
@@ -157,7 +191,12 @@ impl Settings {
             return Err(ConnectError::UserInfo);
         }
         let is_nowhere = url.scheme() != "file" && url.host().is_none();
-        if is_nowhere || kind == Kind::Bucket && bucket_of(&url).is_none() {
+        let is_none = match kind {
+            Kind::Bucket => bucket_of(&url).is_none(),
+            Kind::Confluence => !is_site(&url),
+            _ => false,
+        };
+        if is_nowhere || is_none {
             return Err(no_address());
         }
         Ok((kind, url))
@@ -198,8 +237,14 @@ impl Settings {
         if kind != Kind::Bucket && self.region.is_some() {
             return wrong("region", "expected for buckets only (s3+https://..)");
         }
+        if kind == Kind::Mailbox && !logins[0] {
+            return wrong("user", "expected user and password_file: those of the mailbox");
+        }
         if kind == Kind::Bucket && (logins[1] || logins[2]) {
             return wrong("token_file, header_file", "expected user and password_file: the access key's id and secret");
+        }
+        if kind != Kind::Confluence && !self.restrictions.is_usual() {
+            return wrong("restrictions", "expected for Confluence only (confluence+https://..)");
         }
         let is_out = |folder: &String| folder.split('/').any(|part| part == "..") || folder.starts_with('/');
         if self.folder.as_ref().is_some_and(is_out) {
@@ -278,7 +323,8 @@ fn safe_for_passwords(url: &Url) -> Result<(), ConnectError> {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    if url.scheme() == "https" || is_here {
+    // Mail servers are told nothing before the connection is encrypted.
+    if matches!(url.scheme(), "https" | "imap" | "imaps") || is_here {
         return Ok(());
     }
     Err(ConnectError::Unencrypted { host: url.host_str().unwrap_or_default().to_owned() })
@@ -322,6 +368,9 @@ mod tests {
             ("git+file:///srv/wiki.git", Kind::Git, "file:///srv/wiki.git"),
             ("webdav+https://cloud.example/dav/", Kind::WebDav, "https://cloud.example/dav/"),
             ("s3+https://minio.example/handbook/de/", Kind::Bucket, "https://minio.example/handbook/de/"),
+            ("mediawiki+https://wiki.example/w/api.php", Kind::MediaWiki, "https://wiki.example/w/api.php"),
+            ("confluence+https://a.example/wiki", Kind::Confluence, "https://a.example/wiki"),
+            ("imaps://mail.example/INBOX", Kind::Mailbox, "imaps://mail.example/INBOX"),
         ] {
             let (found, parsed) = Settings::at(url).parsed().unwrap();
             assert_eq!((found, parsed.as_str()), (kind, bare), "{url}");
@@ -398,6 +447,8 @@ mod tests {
             ("together with password_file", |s| s.user = Some("me".into())),
             ("together with password_file", |s| s.password_env = Some("P".into())),
             ("buckets only", |s| s.region = Some("eu-1".into())),
+            ("Confluence only", |s| s.restrictions = Restrictions::SameNames),
+            ("those of the mailbox", |s| s.url = "imaps://mail.example/".into()),
             ("repositories only", |s| s.branch = Some("main".into())),
             ("max_files: expected at least 1", |s| s.max_files = 0),
             ("has {path} in it", |s| s.link = Some("https://a.example/".into())),

@@ -21,7 +21,7 @@ pub(super) fn run(
     args: &IndexArgs,
     embedder: &EmbedHandle,
     model: &IndexModel,
-    options: &IndexOptions,
+    options: impl Fn(&Source) -> IndexOptions,
 ) -> Result<ExitCode> {
     let mut rebuild = in_turn(folder, || Rebuild::begin(folder, model))?;
     output::print_repairs(rebuild.store().repairs());
@@ -37,7 +37,7 @@ pub(super) fn run(
     let cancel = interrupt::on_interrupt()?;
     for source in &sources {
         // The new index has nothing to lose: what is gone is compared with the old one below.
-        let options = IndexOptions { vanished: Vanished::Remove, stop: Stop::of(&cancel), ..options.clone() };
+        let options = IndexOptions { vanished: Vanished::Remove, stop: Stop::of(&cancel), ..options(source) };
         let report = index(rebuild.store(), embedder, source, options, &cancel).with_context(|| stopped_at(source))?;
         if report.interrupted {
             rebuild.pause()?;

@@ -112,9 +112,9 @@ pub(crate) fn views(engine: &Engine, seen: &View, with_folders: bool) -> Vec<Sou
 
 /// What is to be told of the last time that a source was fetched.
 fn trouble(state: SyncState) -> Option<String> {
-    let SyncReport { problems, failed, left_out, .. } = state.report;
+    let SyncReport { problems, failed, left_out, notes, .. } = state.report;
     let first = problems.into_iter().next().map(|first| format!("{failed} could not be fetched; the first: {first}"));
-    state.error.or(left_out).or(first)
+    state.error.or(left_out).or(first).or(notes.into_iter().next())
 }
 
 /// Lists the sources.

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use connect::Mirrors;
 use indexer::{Comparison, DateOrigin, FileAccess, IndexError, IndexOptions, Indexer, RunReport, Vanished};
 use qwen3::EmbedHandle;
-use storage::{Access, Batch, LedgerEntry, Source, Store, chain};
+use storage::{Batch, LedgerEntry, Source, Store, chain};
 
 use super::condition::Failure;
 use super::folders::Folders;
@@ -23,6 +22,7 @@ use super::turns::Kind;
 use super::watch::{Room, SLICE, Slice, Watch};
 use super::{Deletions, Look};
 use crate::jobs::{JobState, Progress};
+use crate::mirror_access::MirrorAccess;
 use crate::pushed::Pushed;
 
 /// Documents of a source that are removed in one commit.
@@ -238,8 +238,7 @@ impl Desk {
         let dated = if is_pushed { DateOrigin::Pushed } else { DateOrigin::File };
         let access: Option<Arc<dyn FileAccess>> = match is_pushed {
             true => Some(Arc::clone(&self.pushed) as Arc<dyn FileAccess>),
-            false if self.shared.mirrors.owns(source) => Some(Arc::new(MirrorAccess(Arc::clone(&self.shared.mirrors)))),
-            false => None,
+            false => MirrorAccess::of(&self.shared.mirrors, source),
         };
         IndexOptions { dated, access, ..self.options.clone() }
     }
@@ -366,16 +365,6 @@ impl Desk {
         let closed = run.entry.map_or(Ok(()), |entry| self.shared.journal.done(entry));
         let failed = |source: io::Error| storage::Error::Io { action: "write", path: "accepted.json".into(), source };
         closed.map_err(|error| IndexError::Storage(failed(error)))
-    }
-}
-
-/// Who may see what was fetched, where the place that it comes from says that.
-#[derive(Debug)]
-struct MirrorAccess(Arc<Mirrors>);
-
-impl FileAccess for MirrorAccess {
-    fn access(&self, source: &Source, path: &str) -> Option<Access> {
-        self.0.access(&source.name, path)
     }
 }
 

@@ -229,7 +229,7 @@ impl Synced {
 }
 
 fn words(report: &SyncReport) -> String {
-    let SyncReport { fetched, unchanged, removed, unwanted, failed, problems, left_out, .. } = report;
+    let SyncReport { fetched, unchanged, removed, unwanted, failed, problems, left_out, notes, .. } = report;
     let mut words = format!("{fetched} fetched, {unchanged} as they were, {removed} gone, {unwanted} left out");
     if let Some(first) = problems.first() {
         words.push_str(&format!(", {failed} not fetched (the first: {first})"));
@@ -237,6 +237,7 @@ fn words(report: &SyncReport) -> String {
     if let Some(why) = left_out {
         words.push_str(&format!("; nothing else was taken for gone: {why}"));
     }
+    notes.iter().for_each(|note| words.push_str(&format!("; {note}")));
     words
 }
 
