@@ -195,20 +195,19 @@ fn a_table_is_extended_by_a_language() {
     let words = ["holiday", "invoice", "pump"];
     let line = |at: usize| json!({"source": words[at % 3], "translation": letters[at % 3]}).to_string() + "\n";
     fs::write(&translations, (0..60).map(line).collect::<String>()).unwrap();
-    let out = training.place("extended").display().to_string();
-    let args = ["train", "extend", "--translations", &translations, "--out", &out, "--tokenizer"];
+    let out = training.place("extended");
+    let text = out.display().to_string();
+    let args = ["train", "extend", "--translations", &translations, "--out", &text, "--tokenizer"];
     let numbers = ["--epochs", "40", "--batch", "8", "--learning-rate", "2e-2", "--format", "int8"];
     let own = fixture("models/tiny-reranker/tokenizer.json").display().to_string();
     training.bench.run(&[&args[..], &[&own], &numbers].concat()).refused(&["does not begin with the tokens"]);
     training.bench.run(&[&args[..], &[&path], &numbers].concat()).succeeded();
-    for (name, text) in [("a.md", "Time off work\n"), ("b.md", "Bills and payment\n"), ("c.md", "Water pumps\n")] {
-        training.bench.write(name, text);
-    }
+    let told = curve(&out).iter().filter_map(|report| report["figures"]["cosine of translations"].as_f64()).last();
+    assert!(told.is_some_and(|cosine| cosine > 0.9), "{told:?}");
+    training.bench.write("a.md", "# Pumps\n\nThe workshop repairs pumps.\n");
     let docs = training.bench.docs().display().to_string();
-    training.bench.run(&["--model", &out, "index", &docs]).succeeded();
-    for (letter, path) in letters.iter().zip(["a.md", "b.md", "c.md"]) {
-        assert_eq!(training.bench.search(&["--model", &out, letter])["results"][0]["path"], path, "{letter}");
-    }
+    training.bench.run(&["--model", &text, "index", &docs]).succeeded();
+    assert_eq!(training.bench.search(&["--model", &text, "pumps"])["results"][0]["path"], "a.md");
 }
 
 #[test]
