@@ -202,7 +202,7 @@ fn a_table_is_extended_by_a_language() {
     let own = fixture("models/tiny-reranker/tokenizer.json").display().to_string();
     training.bench.run(&[&args[..], &[&own], &numbers].concat()).refused(&["does not begin with the tokens"]);
     training.bench.run(&[&args[..], &[&path], &numbers].concat()).succeeded();
-    let told = curve(&out).iter().filter_map(|report| report["figures"]["cosine of translations"].as_f64()).last();
+    let told = curve(&out).iter().filter_map(|report| report["figures"]["cosine of translations"].as_f64()).next_back();
     assert!(told.is_some_and(|cosine| cosine > 0.9), "{told:?}");
     training.bench.write("a.md", "# Pumps\n\nThe workshop repairs pumps.\n");
     let docs = training.bench.docs().display().to_string();
