@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use connect::{Restrictions, Settings};
+use connect::{MailReaders, Restrictions, Settings};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceArgs {
@@ -93,6 +93,9 @@ pub(crate) struct PlaceArgs {
     /// What becomes of pages of Confluence that only some people may read there [default: leave-out].
     #[arg(long, value_enum)]
     restrictions: Option<RestrictionsArg>,
+    /// Whom the messages of a mailbox are open to [default: owner].
+    #[arg(long, value_enum)]
+    mail_readers: Option<MailReadersArg>,
     /// Address of a document for people, with {path} in it, where the place does not say that (a repository).
     #[arg(long, value_name = "TEMPLATE")]
     link: Option<String>,
@@ -134,6 +137,24 @@ impl From<RestrictionsArg> for Restrictions {
     }
 }
 
+/// Whom the messages of a mailbox are open to.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MailReadersArg {
+    /// The user who is called as the account that signs in.
+    Owner,
+    /// Whom the source is open to.
+    Source,
+}
+
+impl From<MailReadersArg> for MailReaders {
+    fn from(said: MailReadersArg) -> Self {
+        match said {
+            MailReadersArg::Owner => Self::Owner,
+            MailReadersArg::Source => Self::Source,
+        }
+    }
+}
+
 impl PlaceArgs {
     /// The settings of a place at an address.
     pub(crate) fn settings(&self, url: &str) -> std::io::Result<Settings> {
@@ -152,6 +173,7 @@ impl PlaceArgs {
             folder: how.folder,
             region: how.region,
             restrictions: how.restrictions.map_or(usual.restrictions, Restrictions::from),
+            mail_readers: how.mail_readers.map_or(usual.mail_readers, MailReaders::from),
             link: how.link,
             pause_ms: how.pause_ms.unwrap_or(usual.pause_ms),
             max_files: how.max_files.unwrap_or(usual.max_files),

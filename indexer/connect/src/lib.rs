@@ -41,5 +41,5 @@ pub use connector::{Connector, Fetched, Known, Remote};
 pub use error::ConnectError;
 pub use mirror::{Limits, Mirror, SyncCounters, SyncObserver, SyncReport};
 pub use mirrors::Mirrors;
-pub use settings::{Kind, Restrictions, Settings};
+pub use settings::{Kind, MailReaders, Restrictions, Settings};
 pub use state::SyncState;

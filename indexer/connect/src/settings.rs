@@ -55,6 +55,9 @@ pub struct Settings {
     /// Of Confluence: what becomes of pages that only some people may read there.
     #[serde(skip_serializing_if = "Restrictions::is_usual")]
     pub restrictions: Restrictions,
+    /// Of a mailbox: whom its messages are open to.
+    #[serde(skip_serializing_if = "MailReaders::is_usual")]
+    pub mail_readers: MailReaders,
     /// Where people find a document, with `{path}` in it, where the place itself does not say that (a repository).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -102,6 +105,23 @@ pub enum Restrictions {
     SameNames,
 }
 
+/// Whom the messages of a mailbox are open to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailReaders {
+    /// The user who is called as the account that signs in, and nobody else.
+    #[default]
+    Owner,
+    /// Whom the source is open to.
+    Source,
+}
+
+impl MailReaders {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Restrictions {
     fn is_usual(&self) -> bool {
         *self == Self::default()
@@ -124,6 +144,7 @@ impl Default for Settings {
             folder: None,
             region: None,
             restrictions: Restrictions::default(),
+            mail_readers: MailReaders::default(),
             link: None,
             pause_ms: 250,
             max_files: 20_000,
@@ -245,6 +266,9 @@ impl Settings {
         }
         if kind != Kind::Confluence && !self.restrictions.is_usual() {
             return wrong("restrictions", "expected for Confluence only (confluence+https://..)");
+        }
+        if kind != Kind::Mailbox && !self.mail_readers.is_usual() {
+            return wrong("mail_readers", "expected for mailboxes only (imaps://..)");
         }
         let is_out = |folder: &String| folder.split('/').any(|part| part == "..") || folder.starts_with('/');
         if self.folder.as_ref().is_some_and(is_out) {
@@ -448,6 +472,7 @@ mod tests {
             ("together with password_file", |s| s.password_env = Some("P".into())),
             ("buckets only", |s| s.region = Some("eu-1".into())),
             ("Confluence only", |s| s.restrictions = Restrictions::SameNames),
+            ("mailboxes only", |s| s.mail_readers = MailReaders::Source),
             ("those of the mailbox", |s| s.url = "imaps://mail.example/".into()),
             ("repositories only", |s| s.branch = Some("main".into())),
             ("max_files: expected at least 1", |s| s.max_files = 0),

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use storage::{Access, AccessList, Principal, PrincipalKind};
 use url::Url;
 
 use self::folder::Folder;
@@ -19,7 +20,7 @@ use self::session::{Found, Session};
 use crate::connector::{Connector, Fetched, Known, Remote};
 use crate::error::ConnectError;
 use crate::pace::live_through;
-use crate::settings::Settings;
+use crate::settings::{MailReaders, Settings};
 
 /// Messages that are named for each file that may be kept.
 const NAMED: usize = 4;
@@ -27,6 +28,8 @@ const NAMED: usize = 4;
 /// A mailbox.
 pub(crate) struct Mailbox {
     session: Session,
+    /// Whom its messages are open to.
+    access: Access,
     /// The folder that is meant, with what lies below it.
     within: Option<String>,
     /// Folders that are still to be listed; `None` until it is known which there are.
@@ -56,6 +59,7 @@ impl Mailbox {
     pub(crate) fn new(settings: &Settings, url: &Url, stop: Arc<AtomicBool>) -> Result<Self, ConnectError> {
         Ok(Self {
             session: Session::new(settings, url, Arc::clone(&stop))?,
+            access: access(settings),
             within: folder::within(url),
             folders: None,
             ready: VecDeque::new(),
@@ -97,6 +101,19 @@ impl Mailbox {
     }
 }
 
+/// Whom the messages of a mailbox are open to, beside what is said of the source: a name that is none here is nobody's.
+fn access(settings: &Settings) -> Access {
+    match settings.mail_readers {
+        MailReaders::Source => Access::everyone(),
+        MailReaders::Owner => {
+            // A name with `#` would be that of somebody at a provider of identities.
+            let name = settings.user.as_deref().filter(|name| !name.contains('#'));
+            let owner = name.and_then(|name| Principal::named(PrincipalKind::User, name).ok());
+            Access::of([AccessList { allow: owner.into_iter().collect(), ..AccessList::default() }])
+        }
+    }
+}
+
 impl Connector for Mailbox {
     fn next(&mut self) -> Result<Option<Remote>, ConnectError> {
         if self.folders.is_none() {
@@ -106,7 +123,7 @@ impl Connector for Mailbox {
             if let Some(message) = self.ready.pop_front() {
                 self.named += 1;
                 self.current = Some(message.clone());
-                return Ok(Some(message.remote()));
+                return Ok(Some(Remote { access: Some(self.access.clone()), ..message.remote() }));
             }
             if self.named >= self.most_named {
                 let most = self.most_named;

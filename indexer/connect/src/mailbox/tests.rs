@@ -162,6 +162,24 @@ fn sync(folder: &Path, settings: &Settings) -> Result<SyncReport, ConnectError> 
 }
 
 #[test]
+fn mail_is_its_owners_unless_it_is_said_to_be_the_sources() {
+    let of = |user: &str, mail_readers| {
+        let access = super::access(&Settings { user: Some(user.to_owned()), mail_readers, ..Settings::default() });
+        (access.is_open(), access.is_closed(), access.lists().flat_map(|list| list.entries()).collect::<Vec<_>>())
+    };
+    assert_eq!(of("anna@mail.example", MailReaders::Owner), (false, false, vec!["user:anna@mail.example".to_owned()]));
+    assert!(of("https://id.example#boss", MailReaders::Owner).1, "nobody's");
+    assert!(of("anna", MailReaders::Source).0);
+    // What is open to the owner alone is told with every message.
+    let (server, folder) = (Server::start(mailbox()), tempfile::tempdir().unwrap());
+    let settings = server.settings("", &secret(folder.path()));
+    let mut mailbox = Mailbox::new(&settings, &settings.parsed().unwrap().1, Arc::new(AtomicBool::new(false))).unwrap();
+    let remote = mailbox.next().unwrap().unwrap();
+    assert_eq!(remote.access, Some(super::access(&settings)));
+    assert!(!remote.access.unwrap().is_open());
+}
+
+#[test]
 fn messages_come_once_and_go_when_they_are_gone() {
     let (server, folder) = (Server::start(mailbox()), tempfile::tempdir().unwrap());
     let settings = server.settings("", &secret(folder.path()));

@@ -172,7 +172,9 @@ impl Wire {
             answer.extend_from_slice(&line);
             let Some(length) = literal(&line) else { return Ok(answer) };
             literals = literals.saturating_add(length);
-            if literals > most {
+            // Lines between literals are bounded one by one, and have to be together.
+            let lines = (answer.len() as u64).saturating_sub(literals.saturating_sub(length));
+            if literals > most || lines > most.max(MOST_OF_LINE as u64) {
                 return Err(ConnectError::TooLarge { most });
             }
             self.exactly(usize::try_from(length).unwrap_or(usize::MAX), &mut answer)?;

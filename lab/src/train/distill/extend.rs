@@ -9,13 +9,13 @@ use rayon::prelude::*;
 
 use super::{
     bag::Bags,
-    table::{DistillOptions, FREQUENCY, MOST_HELD_OUT, Side, fidelity, loss, ranking},
+    table::{DistillOptions, FREQUENCY, MOST_HELD_OUT, Side, fidelity, learned, loss, ranking},
 };
 use crate::{
     error::{Error, Result},
     train::{
         gradients::Gradients,
-        objective::{Objective, SCORE, StepOutcome, finite},
+        objective::{Objective, SCORE, StepOutcome},
     },
 };
 
@@ -171,12 +171,8 @@ impl Objective for ExtendTask {
         let batch: Vec<&Bilingual> = members.iter().filter_map(|at| self.training.get(*at)).collect();
         let identities: Vec<u64> = batch.iter().map(|pair| pair.identity).collect();
         let (rows, ids, sides) = self.sides(&batch)?;
-        let loss = loss(&self.options, &sides, &identities)?;
-        let value = finite(&loss)?;
-        if let Some(gradient) = loss.backward()?.get(&rows) {
-            gradients.add_rows(ROWS, &ids, gradient)?;
-        }
-        Ok(StepOutcome { loss: value, tokens: batch.iter().map(|pair| pair.translation.len()).sum() })
+        let loss = learned(&loss(&self.options, &sides, &identities)?, ROWS, &rows, &ids, gradients)?;
+        Ok(StepOutcome { loss, tokens: batch.iter().map(|pair| pair.translation.len()).sum() })
     }
 
     /// Held-out originals against held-out translations, and the cosine of these.

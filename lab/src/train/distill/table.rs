@@ -267,6 +267,15 @@ impl DistillTask {
     }
 }
 
+/// The value of a loss, whose gradient of these rows of a variable is added to the others.
+pub(super) fn learned(loss: &Tensor, name: &str, rows: &Var, ids: &[u32], gradients: &mut Gradients) -> Result<f64> {
+    let value = finite(loss)?;
+    if let Some(gradient) = loss.backward()?.get(rows) {
+        gradients.add_rows(name, ids, gradient)?;
+    }
+    Ok(value)
+}
+
 impl Objective for DistillTask {
     fn variables(&self) -> BTreeMap<String, Var> {
         BTreeMap::from([(TABLE.to_owned(), self.table.clone())])
@@ -280,13 +289,9 @@ impl Objective for DistillTask {
         let batch: Vec<&TaughtPair> = members.iter().filter_map(|at| self.training.get(*at)).collect();
         let identities: Vec<u64> = batch.iter().map(|pair| pair.identity).collect();
         let (rows, ids, sides) = self.sides(&batch)?;
-        let loss = loss(&self.options, &sides, &identities)?;
-        let value = finite(&loss)?;
-        if let Some(gradient) = loss.backward()?.get(&rows) {
-            gradients.add_rows(TABLE, &ids, gradient)?;
-        }
+        let loss = learned(&loss(&self.options, &sides, &identities)?, TABLE, &rows, &ids, gradients)?;
         let tokens = batch.iter().flat_map(|pair| pair.ids.iter().map(|ids| self.cut(ids).len())).sum();
-        Ok(StepOutcome { loss: value, tokens })
+        Ok(StepOutcome { loss, tokens })
     }
 
     /// Held-out queries against held-out documents, and the cosine to the teacher; of translations the cosine.
